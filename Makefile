@@ -1,0 +1,46 @@
+# One file to set up, run and test. Every target sets up what it needs; `make help` lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+ARGS ?=
+
+.PHONY: help setup train test soak check tensorboard bench clean
+
+help:  ## Print this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else "Python 3.11 to 3.13 is needed, found %d.%d. Name another: make setup PYTHON=python3.11" % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip setuptools
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+setup: $(READY)  ## Create .venv and install the pinned dependencies (once)
+
+train: $(READY)  ## Import, train, evaluate and report on the embedded phantom: make train ARGS="modality=flair"
+	$(BIN)/python train.py $(ARGS)
+
+test: $(READY)  ## Run the tests (minutes)
+	$(BIN)/python -m pytest $(ARGS)
+
+soak: $(READY)  ## Run the long tests: kills, fuzz, the documents' commands
+	$(BIN)/python -m pytest -m soak $(ARGS)
+
+check: $(READY)  ## Lint, check types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+tensorboard: $(READY)  ## Watch the runs in a browser
+	$(BIN)/tensorboard --logdir outputs
+
+bench: $(READY)  ## Run the benchmarks one after the other
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+clean:  ## Remove the virtual environment and caches; runs and reports stay
+	rm -rf $(VENV) .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,132 @@
+"""The cohort as the audit sees it: labels, scores, protocols and acquisition, lined up by subject."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from brain_cae.errors import ConfigurationError, DatasetError
+
+LABELS = ("healthy", "abnormal")
+FITTED_ROLES = ("train", "validation")
+RARE = 3
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Subjects with a known label that the autoencoder was not fitted on.
+
+    Args:
+        table: The subjects' rows.
+        truth: Shape (n,), True = abnormal.
+        scores: Shape (n,), NaN where unknown.
+        protocols: Shape (n,), number of the protocol (with its source where there are several).
+        pooled: Shape (n,), the same with protocols of fewer than three subjects taken together.
+        names: Name of each protocol number.
+        metadata: Shape (n, columns), standardised acquisition; no column where nothing varies.
+        known: Whether any subject's protocol is known.
+    """
+
+    table: pd.DataFrame
+    truth: NDArray
+    scores: NDArray
+    protocols: NDArray
+    pooled: NDArray
+    names: list[str]
+    metadata: NDArray
+    known: bool
+
+    @property
+    def n(self) -> int:
+        """Number of subjects."""
+        return len(self.truth)
+
+    @property
+    def scored(self) -> NDArray:
+        """Subjects with a score."""
+        return np.isfinite(self.scores)
+
+
+def make_cohort(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str = "protocol") -> Cohort:
+    """Line up subjects and their acquisition.
+
+    Raises:
+        DatasetError: A column is missing or a subject has several rows.
+        ConfigurationError: ``strata`` is not a column of either table.
+    """
+    for column in ("label", "score"):
+        if column not in subjects:
+            raise DatasetError(
+                f"The audit needs a column {column}.", expected="label, score, protocol", found=", ".join(map(str, subjects.columns))
+            )
+    for name, frame in {"subjects": subjects, "acquisition": acquisition}.items():
+        if not frame.index.is_unique:
+            twice = ", ".join(map(str, frame.index[frame.index.duplicated()].unique()[:5]))
+            raise DatasetError(
+                f"The audit needs one row per subject in {name}.", found=f"several rows for {twice}", advice="Average each subject's sessions."
+            )
+    labels = subjects["label"].astype(str)
+    keep = labels.isin(LABELS)
+    if "role" in subjects:
+        keep &= ~subjects["role"].astype(str).isin(FITTED_ROLES)
+    table = subjects.loc[keep]
+    rows = acquisition.reindex(table.index)
+    if strata in table:
+        column = table[strata]
+    elif strata in rows:
+        column = rows[strata]
+    else:
+        raise ConfigurationError("The audit's strata are unknown.", expected="a column of the subjects", found=strata, where="audit.strata")
+    protocol = _text(column)
+    if "source" in table and _text(table["source"]).nunique() > 1:
+        protocol = _text(table["source"]) + " / " + protocol
+        rows = rows.assign(source=_text(table["source"]))
+    names, codes = _codes(protocol)
+    sizes = np.bincount(codes, minlength=len(names))
+    pooled = np.unique(np.where(sizes[codes] < RARE, len(names), codes), return_inverse=True)[1] if len(codes) else codes
+    known = bool((protocol != "").any())
+    return Cohort(
+        table=table,
+        truth=(table["label"].astype(str) == "abnormal").to_numpy(),
+        scores=pd.to_numeric(table["score"], errors="coerce").to_numpy(dtype=float),
+        protocols=codes,
+        pooled=pooled,
+        names=[name or "unknown" for name in names],
+        metadata=_encode(rows, pooled),
+        known=known,
+    )
+
+
+def one_hot(codes: NDArray) -> NDArray:
+    """Indicator columns, shape (n, groups)."""
+    return (codes[:, None] == np.unique(codes)[None, :]).astype(float)
+
+
+def _encode(rows: pd.DataFrame, pooled: NDArray) -> NDArray:
+    """Numbers standardised, missing ones at 0 beside an indicator; categories and protocol as indicators."""
+    blocks = [one_hot(pooled) - one_hot(pooled).mean(axis=0)] if len(pooled) else [np.zeros((0, 0))]
+    for name in rows:
+        values = pd.to_numeric(rows[name], errors="coerce").to_numpy(dtype=float)
+        text = _text(rows[name])
+        if np.isfinite(values).sum() < (text != "").sum():
+            indicators = one_hot(_codes(text)[1])
+            blocks.append(indicators - indicators.mean(axis=0))
+            continue
+        missing = ~np.isfinite(values)
+        if missing.all():
+            continue
+        spread = values[~missing].std()
+        z = np.where(missing, 0.0, (values - values[~missing].mean()) / (spread if spread > 1e-9 else 1.0))
+        blocks += [np.clip(z, -3, 3)[:, None], missing[:, None] - missing.mean()]
+    matrix = np.hstack(blocks)
+    return matrix[:, np.ptp(matrix, axis=0) > 1e-9] if len(matrix) else matrix
+
+
+def _text(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), "").astype(str)
+
+
+def _codes(column: pd.Series) -> tuple[list[str], NDArray]:
+    names, codes = np.unique(column.to_numpy(dtype=str), return_inverse=True)
+    return [str(name) for name in names], codes

@@ -1,0 +1,75 @@
+"""Conditions A and B together: how far could the acquisition alone carry the score?"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from brain_cae.audit.cohort import Cohort, one_hot
+from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
+from brain_cae.audit.score_dependence import aligned_ranks
+from brain_cae.estimates import bootstrap_counts
+
+
+def contribution(cohort: Cohort, *, margin: float, seed: int = 0, resamples: int = 1000) -> AuditTest:
+    """AUROC that the score would have if only the protocols differed between the classes.
+
+    Ranks of the score within each label are regressed on label and protocol; the protocols' effects, weighted by the
+    difference of their shares in the two classes, give a shift d in standard deviations within a label, shown as an AUROC,
+    ``Phi(d / sqrt(2))``. It is the product of both paths (label-protocol and protocol-score; Baron and Kenny 1986), so one
+    path near nothing is enough for 0.50. Percentile bootstrap over subjects within each class; resamples in which the
+    protocols' effects cannot be told from the label count as unbounded.
+    """
+    keep = cohort.scored
+    truth, codes = cohort.truth[keep], cohort.pooled[keep]
+    n = len(truth)
+    if min(truth.sum(), (~truth).sum()) < 5:
+        return unable("contribution", "Fewer than five scored subjects in a class.", n=n, n_needed=40)
+    groups = one_hot(codes)
+    if groups.shape[1] == 1:
+        text = "All subjects share one protocol, so it adds nothing to the AUROC."
+        return AuditTest("contribution", 0.5, 0.5, 0.5, None, NO_CONCERN, text, n, upper_bound=0.5)
+    rng = np.random.default_rng(seed)
+    counts = np.ones((resamples + 1, n))
+    for kind in (truth, ~truth):
+        counts[1:, kind] = bootstrap_counts(rng, int(kind.sum()), resamples)
+    shift, solvable = _shifts(truth, aligned_ranks(truth, cohort.scores[keep]), groups, counts)
+    if not solvable[0]:
+        return unable("contribution", "The protocols' effects cannot be told from the label's.", n=n)
+    reach = norm.cdf(shift / math.sqrt(2))
+    value = float(reach[0])
+    low = float(np.quantile(np.where(solvable, reach, 0.0)[1:], 0.025))
+    high, upper = (float(np.quantile(np.where(solvable, reach, 1.0)[1:], level)) for level in (0.975, 0.95))
+    text = f"Differences between protocols alone would give this score an AUROC of {value:.2f}"
+    text += f" (95 % interval {low:.2f} to {high:.2f}; 0.50 = nothing)."
+    verdict, needed = CANNOT_TELL, None
+    if upper < margin:
+        verdict = NO_CONCERN
+        text += f" With 95 % confidence it is below {margin:.2f}: too little to explain a result."
+    elif low > 0.5:
+        verdict = CONCERN
+        text += " Part of the result comes from the scanner."
+    else:
+        gap = margin - min(value, margin - 0.05)
+        needed = max(math.ceil(n * ((upper - value) / gap) ** 2), math.ceil(1.25 * n))
+        text += f" More is not excluded; about {needed} subjects would decide."
+    return AuditTest("contribution", value, low, high, None, verdict, text, n, needed, upper)
+
+
+def _shifts(truth: NDArray, aligned: NDArray, groups: NDArray, counts: NDArray) -> tuple[NDArray, NDArray]:
+    """Shift by protocols for each row of counts, and whether its regression could be solved."""
+    design = np.column_stack([truth.astype(float), groups])
+    present = counts @ groups > 0
+    normal = np.einsum("bi,ij,ik->bjk", counts, design, design, optimize=True)
+    # A protocol that a resample does not hold gets an effect of 0 and a share of 0.
+    diagonal = np.arange(1, design.shape[1])
+    normal[:, diagonal, diagonal] += ~present
+    scale = np.sqrt(np.einsum("bjj->bj", normal))
+    conditioned = normal / (scale[:, :, None] * scale[:, None, :])
+    solvable = np.linalg.eigvalsh(conditioned)[:, 0] > 1e-6
+    conditioned[~solvable] = np.eye(design.shape[1])
+    right = (counts * aligned) @ design / scale
+    effects = (np.linalg.solve(conditioned, right[:, :, None])[:, :, 0] / scale)[:, 1:]
+    shares = [(counts * kind) @ groups / kind.sum() for kind in (truth, ~truth)]
+    return ((shares[0] - shares[1]) * effects).sum(axis=1), solvable

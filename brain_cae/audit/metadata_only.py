@@ -1,0 +1,80 @@
+"""Condition A: can the label be read from the acquisition alone?"""
+
+import math
+
+from numpy.typing import NDArray
+
+from brain_cae.audit.cohort import Cohort
+from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
+from brain_cae.audit.smoother import auroc_rows, crossfit_smoother, kernel, permutation_p, shuffled_rows
+from brain_cae.estimates import Estimate, auroc, paired_difference
+
+ALPHA = 0.05
+
+
+def metadata_only(cohort: Cohort, *, margin: float, seed: int = 0, permutations: int = 999) -> list[AuditTest]:
+    """Cross-fitted AUROC of a classifier that sees only acquisition metadata, and the image score's lead over it.
+
+    The first test is condition A. ``upper_bound`` is the one-sided 95 % bound that is held against ``margin``.
+    The second, ``image_minus_metadata``, is the paired bootstrap difference.
+    """
+    truth = cohort.truth
+    smoother = crossfit_smoother(kernel(cohort.metadata), seed=seed)
+    predicted = smoother @ truth.astype(float)
+    own = auroc(truth, predicted.round(10), seed=seed)
+    if own.value is None:
+        return [unable("metadata_only", "Only one class is present, so acquisition cannot be compared.", n=cohort.n)]
+    rows = shuffled_rows(truth, permutations=permutations, seed=seed)
+    null = auroc_rows(rows, rows.astype(float) @ smoother.T)
+    p = permutation_p(own.value, null)
+    chance = float(null.mean())
+    bound = _number(auroc(truth, predicted.round(10), seed=seed, level=0.90).high)
+    # Cross-fitting of a label that nothing predicts lies below 0.5 (a held-out subject lowers its own group's mean), so
+    # the bound is stretched from [chance, 1] to [0.5, 1]; without that, absence would be shown too easily.
+    bound = 1 - (1 - bound) * 0.5 / (1 - min(chance, 0.5))
+    return [_association(own, p, bound, chance, margin, cohort), _lead(cohort, predicted, seed)]
+
+
+def needed_for_margin(positives: int, negatives: int, margin: float) -> int:
+    """Subjects (same share of classes) with which unrelated acquisition would be shown so in four of five cohorts."""
+    n = positives + negatives
+    spread = math.sqrt((n + 1) / (12 * positives * negatives))
+    return math.ceil(n * ((1.645 + 0.842) * spread / (margin - 0.5)) ** 2)
+
+
+def _association(own: Estimate, p: float, bound: float, chance: float, margin: float, cohort: Cohort) -> AuditTest:
+    text = f"Scanner settings alone, without any image, tell abnormal from healthy with AUROC {own.value:.2f}"
+    text += f" (95 % interval {_number(own.low):.2f} to {_number(own.high):.2f}; shuffled labels give {chance:.2f}; p = {p:.3f})."
+    needed = None
+    if p <= ALPHA:
+        verdict = CONCERN
+        text += " The two classes were scanned differently."
+    elif bound < margin:
+        verdict = NO_CONCERN
+        text += f" They were scanned alike: with 95 % confidence it is below {margin:.2f}."
+    else:
+        verdict = CANNOT_TELL
+        positives = int(cohort.truth.sum())
+        needed = max(needed_for_margin(positives, cohort.n - positives, margin), math.ceil(1.25 * cohort.n))
+        text += f" That is neither shown to be chance nor shown to be more; about {needed} subjects would decide."
+    return AuditTest("metadata_only", own.value, own.low, own.high, p, verdict, text, cohort.n, needed, bound)
+
+
+def _lead(cohort: Cohort, predicted: NDArray, seed: int) -> AuditTest:
+    keep = cohort.scored
+    lead = paired_difference(cohort.truth[keep], cohort.scores[keep], predicted[keep].round(10), seed=seed)
+    if lead.value is None or lead.low is None or lead.high is None:
+        return unable("image_minus_metadata", "Too few scored subjects to compare image and scanner settings.", n=int(keep.sum()))
+    text = f"The image score's AUROC is {lead.value:+.2f} against that of the scanner settings"
+    text += f" (95 % interval {lead.low:+.2f} to {lead.high:+.2f}), on the same subjects."
+    verdict = NO_CONCERN if lead.low > 0 else CONCERN if lead.high < 0 else CANNOT_TELL
+    text += {
+        NO_CONCERN: " The image tells more than the settings.",
+        CONCERN: " The settings tell more than the image.",
+        CANNOT_TELL: " The image is not shown to tell more than the settings.",
+    }[verdict]
+    return AuditTest("image_minus_metadata", lead.value, lead.low, lead.high, None, verdict, text, lead.n)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

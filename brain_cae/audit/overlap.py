@@ -1,0 +1,57 @@
+"""The gate: were any healthy and abnormal subjects scanned alike?"""
+
+import numpy as np
+
+from brain_cae.audit.cohort import Cohort, one_hot
+from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
+from brain_cae.audit.smoother import shuffled_rows
+
+LEAST = 0.10
+FEW = 0.50
+
+
+def overlap(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> AuditTest:
+    """Overlap of the two classes' distributions over protocols: ``sum(min(share of healthy, share of abnormal))``.
+
+    0 means that no protocol holds both classes, 1 that the classes are spread alike. Below 0.10 no claim between the
+    classes is possible, unless protocols are so small that chance alone does that (p, against shuffled labels, says).
+    ``details`` gives both counts per protocol. Where several sources exist and none holds both classes, the label is the
+    source, and the gate is closed whatever the number of subjects.
+    """
+    if cohort.truth.all() or not cohort.truth.any():
+        return unable("overlap", "Only one class is present, so the classes cannot be compared.", n=cohort.n)
+    groups = one_hot(cohort.protocols)
+    rows = np.vstack([cohort.truth, shuffled_rows(cohort.truth, permutations=permutations, seed=seed)]).astype(float)
+    abnormal = rows @ groups
+    healthy = groups.sum(axis=0) - abnormal
+    shared = np.minimum(abnormal / cohort.truth.sum(), healthy / (~cohort.truth).sum()).sum(axis=1)
+    value = float(shared[0])
+    p = float((1 + (shared[1:] <= value + 1e-9).sum()) / (permutations + 1))
+    both = np.minimum(abnormal[0], healthy[0]) > 0
+    subjects_in_both = int(groups.sum(axis=0)[both].sum())
+    details = [
+        {"protocol": name, "healthy": int(h), "abnormal": int(a)}
+        for name, h, a in zip(cohort.names, healthy[0], abnormal[0], strict=True)
+    ]
+    text = f"{subjects_in_both} of {cohort.n} subjects were scanned with a protocol that was used for both classes"
+    text += f" (overlap of the two classes {value:.2f}; 1 = spread alike, 0 = nothing in common)."
+    verdict = NO_CONCERN
+    if label_is_source(cohort):
+        verdict = CONCERN
+        text = "Every healthy subject comes from another source than every abnormal one. " + text
+    elif value < LEAST and p <= 0.05:
+        verdict = CONCERN
+        text += " The protocol decides the label, so no comparison between the classes is evidence."
+    elif value < LEAST or (value < FEW and p > 0.05):
+        verdict = CANNOT_TELL
+        text += " The protocols hold too few subjects each to compare the classes within them."
+    return AuditTest("overlap", value, None, None, p, verdict, text, cohort.n, details=details)
+
+
+def label_is_source(cohort: Cohort) -> bool:
+    """Whether there are several sources and none of them holds both classes."""
+    if "source" not in cohort.table:
+        return False
+    source = cohort.table["source"].astype(str).to_numpy()
+    kinds = {name: set(cohort.truth[source == name]) for name in np.unique(source)}
+    return len(kinds) > 1 and all(len(kind) == 1 for kind in kinds.values())

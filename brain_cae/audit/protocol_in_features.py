@@ -1,0 +1,44 @@
+"""Can the protocol be read from the features?"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from brain_cae.audit.cohort import Cohort, one_hot
+from brain_cae.audit.result import CONCERN, NO_CONCERN, AuditTest, unable
+from brain_cae.audit.smoother import crossfit_smoother, kernel, permutation_p, shuffled_rows
+
+
+def protocol_in_features(
+    cohort: Cohort, features: pd.DataFrame | None, *, seed: int = 0, permutations: int = 199
+) -> AuditTest | None:
+    """Balanced accuracy of naming the protocol from the features out of fold, against permuted protocols.
+
+    Features show the protocol in every cohort with several, so this explains and never moves the verdict. ``None`` without
+    features.
+    """
+    if features is None or features.empty:
+        return None
+    values = features.reindex(cohort.table.index).to_numpy(dtype=float)
+    keep = np.isfinite(values).all(axis=1)
+    codes = np.unique(cohort.pooled[keep], return_inverse=True)[1]
+    n = int(keep.sum())
+    if n < 20 or codes.max() < 1:
+        return unable("protocol_in_features", "Fewer than twenty subjects with features, or a single protocol.", n=n, n_needed=40)
+    spread = values[keep].std(axis=0)
+    columns = (values[keep] - values[keep].mean(axis=0))[:, spread > 1e-12] / spread[spread > 1e-12]
+    smoother = crossfit_smoother(kernel(columns), seed=seed)
+    value = _balanced_accuracy(smoother, codes)
+    rows = shuffled_rows(codes, permutations=permutations, seed=seed)
+    p = permutation_p(value, np.array([_balanced_accuracy(smoother, row) for row in rows]))
+    chance = 1 / (codes.max() + 1)
+    text = f"The features name the protocol with a balanced accuracy of {value:.2f} (chance is {chance:.2f}; p = {p:.3f})."
+    text += " They carry the scanner's mark." if p <= 0.05 else " The scanner's mark was not found in them."
+    return AuditTest("protocol_in_features", value, None, None, p, CONCERN if p <= 0.05 else NO_CONCERN, text, n)
+
+
+def _balanced_accuracy(smoother: NDArray, codes: NDArray) -> float:
+    indicators = one_hot(codes)
+    # Predictions are deviations from the training mean; dividing by the class size keeps large protocols from winning always.
+    named = (smoother @ (indicators / indicators.sum(axis=0))).argmax(axis=1)
+    return float(((named == codes)[:, None] * indicators).sum(axis=0) @ (1 / indicators.sum(axis=0)) / indicators.shape[1])

@@ -1,0 +1,60 @@
+"""What one test of the audit says."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+CONCERN, NO_CONCERN, CANNOT_TELL = "concern", "no concern", "cannot tell"
+
+
+@dataclass(frozen=True)
+class AuditTest:
+    """The answer of one test.
+
+    Args:
+        name: The test's file, for example ``"within_protocol"``.
+        value: Its estimate; ``None`` where undefined.
+        low: Lower end of the 95 % interval.
+        high: Upper end of the 95 % interval.
+        p: Permutation p value, where the test has one.
+        verdict: ``concern``, ``no concern`` or ``cannot tell``.
+        sentence: What it means, in plain words.
+        n: Number of subjects that it rests on.
+        n_needed: About how many subjects would decide it, where it could not tell.
+        upper_bound: One-sided 95 % upper bound, where absence is to be shown.
+        details: Rows for a table, for example one per protocol.
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    verdict: str
+    sentence: str
+    n: int
+    n_needed: int | None = None
+    upper_bound: float | None = None
+    details: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types; numbers that are not finite become ``None``."""
+        return {key: _plain(entry) for key, entry in vars(self).items()}
+
+
+def unable(name: str, sentence: str, *, n: int, n_needed: int | None = None) -> AuditTest:
+    """Return a test that cannot tell."""
+    return AuditTest(name, None, None, None, None, CANNOT_TELL, sentence, n, n_needed)
+
+
+def _plain(entry: Any) -> Any:
+    if isinstance(entry, dict):
+        return {str(key): _plain(value) for key, value in entry.items()}
+    if isinstance(entry, (list, tuple)):
+        return [_plain(value) for value in entry]
+    if entry is None or isinstance(entry, (str, bool)):
+        return entry
+    if isinstance(entry, int):
+        return entry
+    number = float(entry)
+    return number if math.isfinite(number) else None

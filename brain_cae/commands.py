@@ -1,0 +1,104 @@
+"""The two commands: compose, validate, call; and say in plain words what went wrong."""
+
+import os
+import re
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hydra
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from brain_cae import configuration
+from brain_cae.errors import BrainCaeError
+
+Job = TypeVar("Job", bound=Callable[[DictConfig], Any])
+
+# Part of each run's folder name, so that two runs started in the same second do not share one.
+OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
+
+
+def conf_folder() -> Path:
+    """Where the configuration lies: inside the installed package, or at the top of a checkout."""
+    installed = Path(__file__).resolve().parent / "conf"
+    return installed if installed.is_dir() else installed.parent.parent / "conf"
+
+
+def command(job: Job, config_name: str) -> Callable[[], None]:
+    """Make a command of a job that takes the composed configuration.
+
+    Args:
+        job: What to do.
+        config_name: The file in ``conf/`` that composes the configuration, without ``.yaml``.
+    """
+    entry = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(job)
+
+    def call() -> None:
+        # Hydra would print its own shortened traceback; with this it hands the exception to us.
+        os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+        try:
+            entry()
+        except BrainCaeError as error:
+            _stop(str(error))
+        except (HydraException, OmegaConfBaseException) as error:
+            _stop(_explain(error, config_name))
+        except KeyboardInterrupt:
+            _stop("Interrupted. What was imported and prepared is kept; go on with resume=<run folder>.", code=130)
+
+    return call
+
+
+def train(config: DictConfig) -> float | None:
+    """One run of ``train.py``."""
+    typed = configuration.validate(config)
+    from brain_cae import training  # noqa: PLC0415 - torch and Lightning take seconds, and --help needs neither
+
+    return training.run(typed, Path(HydraConfig.get().runtime.output_dir))
+
+
+def evaluate(config: DictConfig) -> float | None:
+    """One run of ``evaluate.py``."""
+    typed = configuration.validate_evaluate(config)
+    from brain_cae import evaluation  # noqa: PLC0415
+
+    return evaluation.run(typed, Path(HydraConfig.get().runtime.output_dir))
+
+
+train_command = command(train, "train")
+evaluate_command = command(evaluate, "evaluate")
+
+
+class SweepSummary(Callback):
+    """Writes a sweep's summary after every job: with a failed job Hydra never says that the sweep has ended."""
+
+    def on_job_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Summarise what is there so far."""
+        if "num" in config.hydra.job and config.hydra.mode is not None and config.hydra.mode.name == "MULTIRUN":
+            from brain_cae.reporting import write_summary  # noqa: PLC0415
+
+            write_summary(Path(config.hydra.sweep.dir))
+
+
+def _explain(error: Exception, config_name: str) -> str:
+    """Hydra's message; for a key that does not exist also the ones that do."""
+    match = re.search(r"Could not override '([^']+)'", str(error))
+    if match is None:
+        return str(error)
+    key = match.group(1)
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        names = configuration.keys_beside(compose(config_name), key)
+    return str(configuration.unknown_key(key, names))
+
+
+def _stop(message: str, code: int = 1) -> None:
+    print(f"\n{message}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)

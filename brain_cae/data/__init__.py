@@ -1,0 +1,1 @@
+"""What the network sees: roles, prepared volumes, batches."""

@@ -1,0 +1,100 @@
+"""The LightningDataModule: prepared subjects, taken to their group's shape, in batches."""
+
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from monai.data import DataLoader
+from torch.utils.data import Dataset
+
+from brain_cae.data.batches import GroupedBatchSampler
+from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.reshape import Reshape, to_network
+
+
+class NetworkVolumes(Dataset):
+    """Volumes as the network sees them, as plain tensors.
+
+    Args:
+        subjects: Prepared subjects.
+        reshape: Fitted strategy.
+        stride: Total stride of the network.
+    """
+
+    def __init__(self, subjects: list[PreparedSubject], reshape: Reshape, stride: int) -> None:
+        self.subjects = subjects
+        self.stride = stride
+        self.targets = [reshape.group(subject.native_shape) for subject in subjects]
+        self._ready: dict[int, dict[str, Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self.subjects)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """``volume`` (C, X, Y, Z), ``mask`` (1, X, Y, Z) of 0 and 1, ``subject``."""
+        if number not in self._ready:
+            subject, target = self.subjects[number], self.targets[number].target
+            volume = to_network(torch.from_numpy(np.asarray(subject.volume)), target, self.stride)
+            mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), target, self.stride)
+            self._ready[number] = {"volume": volume, "mask": (mask > 0.5).float(), "subject": subject.subject}
+        return self._ready[number]
+
+
+class BrainData(pl.LightningDataModule):
+    """Healthy brains for training and validation.
+
+    Args:
+        train: Subjects to learn from.
+        validation: Healthy subjects to watch, and later to calibrate with.
+        reshape: Strategy, fitted on ``train``.
+        stride: Total stride of the network.
+        batch_size: Volumes in a batch.
+        workers: Processes that load batches.
+        seed: Of the order.
+    """
+
+    def __init__(
+        self,
+        train: list[PreparedSubject],
+        validation: list[PreparedSubject],
+        reshape: Reshape,
+        *,
+        stride: int,
+        batch_size: int,
+        workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.train = NetworkVolumes(train, reshape, stride)
+        self.validation = NetworkVolumes(validation, reshape, stride)
+        self.batch_size = batch_size
+        self.workers = workers
+        self.seed = seed
+
+    def train_dataloader(self) -> DataLoader:
+        """Shuffled batches of one shape each."""
+        return self._loader(self.train, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader:
+        """The same in a fixed order."""
+        return self._loader(self.validation, shuffle=False)
+
+    def _loader(self, volumes: NetworkVolumes, *, shuffle: bool) -> DataLoader:
+        # Every process watches all validation brains: shared out, some would be repeated and count twice.
+        trainer = self.trainer if shuffle else None
+        sampler = GroupedBatchSampler(
+            ["x".join(map(str, group.target)) for group in volumes.targets],
+            batch_size=self.batch_size,
+            shuffle=shuffle,
+            seed=self.seed,
+            rank=trainer.global_rank if trainer else 0,
+            world_size=trainer.world_size if trainer else 1,
+        )
+        return DataLoader(
+            volumes,
+            batch_sampler=sampler,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )

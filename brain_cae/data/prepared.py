@@ -1,0 +1,108 @@
+"""The store of prepared subjects: computed once, shared by all runs and all jobs of a sweep."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.progress import track
+
+from brain_cae.data import preprocess
+from brain_cae.data.preprocess import PreparedSubject, prepare_subject
+from brain_cae.errors import ScanError
+
+
+class PreparedStore:
+    """Prepared subjects on disk, keyed by content of the scans, settings, and version of the code.
+
+    Args:
+        folder: Where the files lie; outside of any run's folder.
+        modalities: Contrasts in channel order.
+        reference: The contrast whose grid is kept.
+        scaling: Statistic that intensities are divided by.
+    """
+
+    def __init__(self, folder: Path, *, modalities: list[str], reference: str, scaling: str) -> None:
+        self.folder = folder
+        self.modalities = list(modalities)
+        self.reference = reference
+        self.scaling = scaling
+
+    def key(self, scans: pd.DataFrame) -> str:
+        """Hash of everything that a prepared subject depends on."""
+        rows = scans.sort_values("modality")
+        masks = [
+            [str(path), os.stat(path).st_mtime_ns, os.stat(path).st_size] if isinstance(path, str) and path else None
+            for column in ("brain_mask_path", "lesion_mask_path")
+            for path in rows[column]
+        ]
+        parts = [
+            preprocess.VERSION,
+            self.modalities,
+            self.reference,
+            self.scaling,
+            [[str(value) for value in row] for row in rows[["subject", "modality", "series_hash", "path"]].to_numpy()],
+            masks,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+
+    def load(self, scans: pd.DataFrame) -> PreparedSubject:
+        """One prepared subject, computed when it is not there yet.
+
+        Raises:
+            ScanError: See :func:`brain_cae.data.preprocess.prepare_subject`.
+        """
+        path = self.folder / f"{self.key(scans)}.npz"
+        if not path.exists():
+            self._write(
+                path,
+                prepare_subject(
+                    scans, modalities=self.modalities, reference=self.reference, scaling=self.scaling
+                ),
+            )
+        with np.load(path, allow_pickle=False) as stored:
+            return PreparedSubject(
+                subject=str(scans["subject"].iloc[0]),
+                volume=stored["volume"],
+                mask=stored["mask"],
+                affine=stored["affine"],
+                lesion=stored["lesion"] if "lesion" in stored else None,
+                source_affine=stored["source_affine"],
+                source_shape=tuple(int(size) for size in stored["source_shape"]),  # type: ignore[arg-type]
+            )
+
+    def load_all(self, index: pd.DataFrame, *, progress: bool) -> tuple[dict[str, PreparedSubject], dict[str, str]]:
+        """Every subject of the index; what cannot be prepared is named with its reason, and the others go on."""
+        groups: Iterable = list(index.groupby("subject", sort=True))
+        prepared: dict[str, PreparedSubject] = {}
+        refused: dict[str, str] = {}
+        for subject, scans in track(groups, "prepare", disable=not progress):
+            try:
+                prepared[str(subject)] = self.load(scans)
+            except ScanError as error:
+                refused[str(subject)] = error.reason
+        return prepared, refused
+
+    def _write(self, path: Path, subject: PreparedSubject) -> None:
+        arrays = {
+            "volume": subject.volume,
+            "mask": subject.mask,
+            "affine": subject.affine,
+            "source_affine": subject.source_affine,
+            "source_shape": np.asarray(subject.source_shape),
+        }
+        if subject.lesion is not None:
+            arrays["lesion"] = subject.lesion
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as aside:
+            try:
+                np.savez(aside, **arrays)  # type: ignore[arg-type]
+                aside.close()
+                os.replace(aside.name, path)
+            except BaseException:
+                Path(aside.name).unlink(missing_ok=True)
+                raise

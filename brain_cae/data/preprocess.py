@@ -1,0 +1,126 @@
+"""One subject's scans on one grid: RAS, brought together by affine, masked, scaled."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+from nibabel.processing import resample_from_to
+
+from brain_cae.data.foreground import foreground_mask, intensity_scale
+from brain_cae.errors import ScanError
+
+VERSION = 1
+"""Raised whenever this module computes something else, so that no cached volume outlives the code."""
+
+CEILING = 6.0
+"""Scaled intensities are cut here: single hot voxels of vessels or noise would dominate a loss."""
+
+
+@dataclass(frozen=True)
+class PreparedSubject:
+    """What the network and the scores work with.
+
+    Attributes:
+        subject: Name.
+        volume: (C, X, Y, Z) float32, scaled intensities, 0 outside the mask; modalities in configuration order.
+        mask: (X, Y, Z) boolean, foreground.
+        affine: (4, 4), RAS+ mm, of the reference scan after reorientation.
+        lesion: (X, Y, Z) boolean on the same grid, or None where no mask is known.
+        source_affine: (4, 4) of the reference scan as stored, for maps in the scan's own space.
+        source_shape: (3,) of the reference scan as stored.
+    """
+
+    subject: str
+    volume: np.ndarray
+    mask: np.ndarray
+    affine: np.ndarray
+    lesion: np.ndarray | None
+    source_affine: np.ndarray
+    source_shape: tuple[int, int, int]
+
+    @property
+    def native_shape(self) -> tuple[int, int, int]:
+        """Native dimensions (R, A, S) in voxels, before any cropping."""
+        x, y, z = self.mask.shape
+        return x, y, z
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel size in mm (R, A, S)."""
+        x, y, z = nibabel.affines.voxel_sizes(self.affine)
+        return float(x), float(y), float(z)
+
+
+def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: str, scaling: str) -> PreparedSubject:
+    """Read one subject's scans and put them on the grid of the reference.
+
+    Args:
+        scans: The subject's rows of the index, one per modality.
+        modalities: Contrasts in channel order.
+        reference: The one whose grid is kept.
+        scaling: See :func:`brain_cae.data.foreground.intensity_scale`.
+
+    Raises:
+        ScanError: A scan is empty, constant, holds no finite numbers, or the scans do not overlap.
+    """
+    rows = scans.set_index("modality")
+    subject = str(scans["subject"].iloc[0])
+    stored = _load(Path(str(rows.loc[reference, "path"])))
+    grid = nibabel.as_closest_canonical(stored)
+    brain = _mask_on(grid, rows.loc[reference, "brain_mask_path"])
+    mask = brain if brain is not None else foreground_mask(np.asarray(grid.dataobj, np.float32), grid.affine)
+    channels = []
+    for modality in modalities:
+        path = Path(str(rows.loc[modality, "path"]))
+        image = grid if modality == reference else resample_from_to(_load(path), grid, order=1, cval=0.0)
+        values = np.asarray(image.dataobj, np.float32)
+        if not np.isfinite(values[mask]).all():
+            raise ScanError("non-finite values", where=f"subject {subject}, {modality}, {path}")
+        inside = values[mask]
+        if np.ptp(inside) == 0:
+            raise ScanError(
+                "constant inside the mask",
+                expected=f"a brain on the grid of {reference}",
+                where=f"subject {subject}, {modality}, {path}",
+            )
+        scaled = (values - _background(values)) / intensity_scale(inside - _background(values), scaling)
+        channels.append(np.where(mask, np.clip(scaled, 0, CEILING), 0).astype(np.float32))
+    return PreparedSubject(
+        subject=subject,
+        volume=np.stack(channels),
+        mask=mask,
+        affine=np.asarray(grid.affine, float),
+        lesion=_mask_on(grid, rows.loc[reference, "lesion_mask_path"]),
+        source_affine=np.asarray(stored.affine, float),
+        source_shape=tuple(stored.shape),  # type: ignore[arg-type]
+    )
+
+
+def _load(path: Path) -> nibabel.Nifti1Image:
+    image = nibabel.load(path)
+    return nibabel.Nifti1Image(np.asarray(image.dataobj, np.float32), image.affine)  # type: ignore[attr-defined]
+
+
+def _background(values: np.ndarray) -> float:
+    """0 for ordinary scans; the lowest value where a set stores its scans shifted below zero."""
+    return float(min(values.min(), 0.0))
+
+
+def _mask_on(grid: nibabel.Nifti1Image, path: object) -> np.ndarray | None:
+    """A mask file on the grid, by affine and nearest neighbour; None where there is none."""
+    if not isinstance(path, str) or not path:
+        return None
+    image = nibabel.load(path)
+    mask = nibabel.Nifti1Image((np.asarray(image.dataobj) > 0).astype(np.uint8), image.affine)  # type: ignore[attr-defined]
+    return np.asarray(resample_from_to(mask, grid, order=0, cval=0).dataobj) > 0
+
+
+def to_source_space(values: np.ndarray, subject: PreparedSubject) -> nibabel.Nifti1Image:
+    """A map (X, Y, Z) on the prepared grid as NIfTI in the scan's own axes, shape and affine."""
+    back = nibabel.orientations.ornt_transform(
+        nibabel.orientations.axcodes2ornt("RAS"), nibabel.io_orientation(subject.source_affine)
+    )
+    data = nibabel.orientations.apply_orientation(values, back)
+    return nibabel.Nifti1Image(np.ascontiguousarray(data, dtype=np.float32), subject.source_affine)

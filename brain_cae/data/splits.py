@@ -1,0 +1,128 @@
+"""Who serves for what: four roles, by subject, and the proof that none leaks into another.
+
+``train`` and ``validation`` hold healthy brains for the autoencoder (validation also calibrates), ``classifier``
+and ``test`` hold both classes and nothing that the autoencoder has seen.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from brain_cae.errors import DatasetError, LeakageError
+
+ROLES = ("train", "validation", "classifier", "test")
+HEALTHY_ROLES = ("train", "validation")
+
+
+def stratified(
+    labels: pd.Series,
+    *,
+    train: float,
+    validation: int,
+    classifier: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Draw the roles at random within each label.
+
+    Args:
+        labels: Label of each subject (index: subject): healthy, abnormal or unknown.
+        train: Share of the healthy brains for training.
+        validation: Number of healthy brains for validation and calibration.
+        classifier: Share of the remaining healthy and of the abnormal ones for the role ``classifier``.
+        seed: Of the draw.
+
+    Returns:
+        Columns subject, role; subjects without label get the role ``test``.
+
+    Raises:
+        DatasetError: Too few healthy brains to train and calibrate.
+    """
+    generator = np.random.default_rng(seed)
+    drawn = {label: generator.permutation(sorted(labels.index[labels == label])) for label in ("healthy", "abnormal")}
+    healthy = drawn["healthy"]
+    learn = round(len(healthy) * train)
+    if learn < 2 or validation < 2 or learn + validation > len(healthy):
+        raise DatasetError(
+            "There are too few healthy brains to learn from and to calibrate with.",
+            expected="at least 2 for training and 2 for validation (40 for validation are advised)",
+            found=f"{len(healthy)} healthy, {len(drawn['abnormal'])} abnormal subjects",
+            advice="Add healthy brains, for example from another set; label them `healthy`.",
+        )
+    roles = {subject: "train" for subject in healthy[:learn]}
+    roles |= {subject: "validation" for subject in healthy[learn : learn + validation]}
+    for rest in (healthy[learn + validation :], drawn["abnormal"]):
+        count = round(len(rest) * classifier)
+        roles |= {subject: "classifier" for subject in rest[:count]}
+        roles |= {subject: "test" for subject in rest[count:]}
+    roles |= {subject: "test" for subject in labels.index[labels == "unknown"]}
+    return pd.DataFrame(sorted(roles.items()), columns=["subject", "role"])
+
+
+def read_splits(path: Path, labels: pd.Series) -> pd.DataFrame:
+    """Read ``subject,role`` and check it against the subjects at hand.
+
+    Raises:
+        DatasetError: The file is missing, has other columns or roles, or names subjects that are not there.
+        LeakageError: A subject stands in two roles, or an abnormal one among the healthy roles.
+    """
+    try:
+        splits = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DatasetError("The split file cannot be read.", expected="a CSV: subject,role", where=str(path)) from error
+    if list(splits.columns) != ["subject", "role"] or not set(splits["role"]) <= set(ROLES):
+        raise DatasetError(
+            "The split file is not of the expected form.",
+            expected=f"columns subject,role with roles {', '.join(ROLES)}",
+            found=f"columns {', '.join(splits.columns)}"
+            + (f"; roles {', '.join(sorted(set(splits['role'])))}" if "role" in splits else ""),
+            where=str(path),
+        )
+    unknown = sorted(set(splits["subject"]) - set(labels.index))
+    if unknown:
+        raise DatasetError(
+            "The split file names subjects that were not imported.",
+            found=", ".join(unknown[:5]) + (" …" if len(unknown) > 5 else ""),
+            where=str(path),
+            advice="See import_report.csv for the reason, or take them out of the file.",
+        )
+    return splits
+
+
+def check_leakage(splits: pd.DataFrame, index: pd.DataFrame) -> None:
+    """No subject, and no series or pixel content, may stand in two roles.
+
+    Args:
+        splits: Columns subject, role.
+        index: One row per scan with subject, label, modality and series_hash (a hash of the voxels, so that
+            the same picture under another name or header is found).
+
+    Raises:
+        LeakageError: It does; subjects and roles are named.
+    """
+    twice = splits[splits["subject"].duplicated(keep=False)]
+    if len(twice):
+        raise LeakageError(
+            "A subject stands in two roles.",
+            expected="every subject once",
+            found="; ".join(f"{name}: {', '.join(sorted(set(rows['role'])))}" for name, rows in twice.groupby("subject")),
+            where="splits.csv",
+        )
+    scans = index.merge(splits, on="subject")
+    wrong = scans[scans["role"].isin(HEALTHY_ROLES) & (scans["label"] != "healthy")]
+    if len(wrong):
+        raise LeakageError(
+            "A brain that is not healthy stands in a role for healthy brains.",
+            expected="only healthy subjects in train and validation",
+            found=", ".join(sorted(set(wrong["subject"]))[:5]),
+            where="splits.csv",
+        )
+    for content, rows in scans[scans["series_hash"] != ""].groupby("series_hash"):
+        if rows["role"].nunique() > 1:
+            raise LeakageError(
+                "The same scan stands in two roles under different names.",
+                expected="every scan once",
+                found=", ".join(f"{r.subject}/{r.modality} ({r.role})" for r in rows.itertuples()),
+                where=f"series_hash {content}",
+                advice="Remove the copy, or give both the same subject.",
+            )

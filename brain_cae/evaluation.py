@@ -1,0 +1,311 @@
+"""The journey of ``evaluate.py``, and the last stage of ``train.py``: score, transfer, audit, report."""
+
+import hashlib
+import logging
+import platform
+import subprocess
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pandas as pd
+import yaml
+from rich.progress import track
+
+from brain_cae.audit import audit
+from brain_cae.cohort import Cohort, import_cohort
+from brain_cae.configuration import Config, EvaluateConfig
+from brain_cae.data.prepared import PreparedStore
+from brain_cae.data.preprocess import to_source_space
+from brain_cae.errors import DatasetError
+from brain_cae.examination import Examination, examine
+from brain_cae.fitted_model import SCORERS, FittedModel
+from brain_cae.measurement import Measurement
+from brain_cae.reporting import ReportContent, SubjectView, write_report
+from brain_cae.run_folder import RunFolder, newest_run, peak_memory_mb
+from brain_cae.transfer.features import select_arm
+from brain_cae.transferring import Transfer, transfer
+
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+
+PREDICTIONS = [
+    "subject", "session", "source", "protocol", "reshape_group", "label", "role", "fold", "score", "p_value",
+    "threshold", "flagged", "out_of_calibration", "classifier_probability",
+]  # fmt: skip
+
+
+def run(config: EvaluateConfig, output: Path) -> float | None:
+    """Score with a stored model: the run's own subjects again, or new ones.
+
+    Returns:
+        ``detection.auroc``, or None where it is not defined.
+    """
+    source = Path(config.run) if config.run else newest_run(Path("outputs"))
+    folder = RunFolder(output)
+    with folder.status():
+        log.info("model: %s", source / "model")
+        model = FittedModel.load(source)
+        with folder.stage("import"):
+            cohort, splits = _bring_in(config, model, source)
+        with folder.stage("prepare"):
+            own = model.config
+            store = PreparedStore(
+                Path(config.cache) / "prepared",
+                modalities=own.modality.names,
+                reference=own.modality.reference,
+                scaling=own.preprocess.scaling,
+            )
+            cohort.prepare(store, progress=own.trainer.progress)
+        for name, table in (("import_report.csv", cohort.report), ("index.csv", cohort.index), ("splits.csv", splits)):
+            folder.write_csv(name, table)
+        metrics = evaluate(model, cohort, splits, folder, warnings_=cohort.notes, model_run=source)
+        log.info("report: %s", output / "report.html")
+    return metrics["detection"]["auroc"]["value"]
+
+
+def _bring_in(config: EvaluateConfig, model: FittedModel, source: Path) -> tuple[Cohort, pd.DataFrame]:
+    """The run's own subjects with their roles, or the subjects of another dataset, all in the role ``test``."""
+    own = model.config
+    cohort = import_cohort(
+        config.dataset if config.dataset is not None else own.dataset,
+        modalities=own.modality.names,
+        reference=own.modality.reference,
+        store=Path(config.cache) / "imported",
+        workers=config.workers,
+        limit=own.limit if config.dataset is None else None,
+        progress=own.trainer.progress,
+    )
+    if config.dataset is not None:
+        return cohort, pd.DataFrame({"subject": sorted(set(cohort.index["subject"])), "role": "test"})
+    path = source / "splits.csv"
+    if not path.is_file():
+        raise DatasetError("The run's roles are missing.", expected=str(path), advice="Name a dataset=… to score.")
+    return cohort, pd.read_csv(path, dtype=str)
+
+
+def evaluate(
+    model: FittedModel,
+    cohort: Cohort,
+    splits: pd.DataFrame,
+    folder: RunFolder,
+    *,
+    warnings_: list[str],
+    model_run: Path | None = None,
+) -> dict[str, Any]:
+    """Score every subject outside ``train`` and ``validation`` and write everything that a run leaves.
+
+    Args:
+        model: Fitted; its classifier is fitted here, unless it comes from another run.
+        cohort: Prepared subjects.
+        splits: Columns subject, role.
+        folder: Where the files go.
+        warnings_: What a reader must see before any figure.
+        model_run: The run that the model comes from; None when it was fitted just now.
+
+    Returns:
+        The content of ``metrics.json``.
+    """
+    config = model.config
+    roles = splits.set_index("subject")["role"]
+    evaluated = [name for name in sorted(cohort.prepared) if roles.get(name) in ("classifier", "test")]
+    if not evaluated:
+        raise DatasetError("No subject is left to evaluate.", expected="subjects in the roles classifier or test")
+    with folder.stage("score"):
+        examinations = _score(model, cohort, evaluated, folder)
+        table = _table(model, cohort, roles, examinations)
+        features = pd.DataFrame({name: e.features for name, e in examinations.items()}).T
+        folder.write_csv("features.csv", features.rename_axis("subject").reset_index())
+    with folder.stage("transfer"):
+        chosen = transfer(model, table, features, new_subjects=model_run is not None)
+        table["fold"], table["classifier_probability"] = chosen.folds, chosen.probabilities
+        if model_run is None and chosen.fitted is not None:
+            model.classifier = chosen.fitted
+            model.save(folder / "model")
+    with folder.stage("audit"):
+        arm = select_arm(features, config.features.name)
+        acquisition = cohort.acquisition.loc[table.index]
+        verdict = audit(table, acquisition=acquisition, margin=config.audit.margin, seed=config.seed, features=arm)
+    with folder.stage("report"):
+        metrics = _metrics(model, table, examinations, chosen, splits, cohort)
+        metrics["audit"] = verdict.to_dict()
+        predictions = table.rename_axis("subject").reset_index()[PREDICTIONS]
+        folder.write_csv("predictions.csv", predictions)
+        content = ReportContent(
+            title=_title(config, model_run),
+            metrics=metrics,
+            predictions=predictions,
+            import_report=cohort.report,
+            index=cohort.index,
+            views=_views(model, cohort, table, folder),
+            configuration=yaml.safe_dump(asdict(config), sort_keys=False),
+            warnings=warnings_,
+            curves=_curves(table),
+        )
+        write_report(folder / "report.html", content)
+    metrics["seconds"] = folder.seconds
+    metrics["peak_memory_mb"] = peak_memory_mb()
+    folder.write_json("metrics.json", metrics)
+    return metrics
+
+
+def _score(model: FittedModel, cohort: Cohort, names: list[str], folder: RunFolder) -> dict[str, Examination]:
+    examinations = {}
+    for name in track(names, "score", disable=not model.config.trainer.progress):
+        subject = cohort.prepared[name]
+        examinations[name], maps, joint_map = examine(model, subject)
+        if model.config.evaluation.maps:
+            named = {**dict(zip(model.config.modality.names, maps, strict=True)), "all": joint_map}
+            for modality, values in named.items():
+                # Two decimals are finer than any reader needs and compress to a third.
+                image = to_source_space(np.round(values, 2), subject)
+                folder.write(f"anomaly_maps/{name}_{modality}.nii.gz", lambda path, image=image: nibabel.save(image, path))
+    return examinations
+
+
+def _table(
+    model: FittedModel, cohort: Cohort, roles: pd.Series, examinations: dict[str, Examination]
+) -> pd.DataFrame:
+    """One row per evaluated subject (index: subject)."""
+    alpha = model.config.scoring.alpha
+    first = cohort.index.groupby("subject")[["session", "source", "label"]].first().loc[list(examinations)]
+    protocols = model.protocols.assign(cohort.acquisition.loc[list(examinations)])
+    threshold = model.scorers["residual"].calibration.threshold(alpha)
+    rows = []
+    for name, examination in examinations.items():
+        row: dict[str, Any] = {
+            "subject": name,
+            **first.loc[name].to_dict(),
+            "protocol": protocols[name],
+            "reshape_group": examination.group.name,
+            "role": roles[name],
+            "score": examination.scores["residual"],
+            "p_value": examination.p_values["residual"],
+            "threshold": threshold if np.isfinite(threshold) else None,
+            "out_of_calibration": bool(protocols[name] not in model.known_protocols or not examination.group.known),
+        }
+        for scorer in SCORERS:
+            calibration = model.scorers[scorer].calibration
+            able = np.isfinite(calibration.threshold(alpha))
+            row[f"score.{scorer}"] = examination.scores[scorer]
+            row[f"flagged.{scorer}"] = bool(examination.p_values[scorer] <= alpha + 1e-12) if able else None
+        row["flagged"] = row["flagged.residual"]
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("subject")
+
+
+def _metrics(
+    model: FittedModel,
+    table: pd.DataFrame,
+    examinations: dict[str, Examination],
+    chosen: Transfer,
+    splits: pd.DataFrame,
+    cohort: Cohort,
+) -> dict[str, Any]:
+    config = model.config
+    measure = Measurement(table, examinations, seed=config.seed, resamples=config.evaluation.resamples)
+    counts = splits["role"].value_counts()
+    calibration = model.scorers["residual"].calibration
+    threshold = calibration.threshold(config.scoring.alpha)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "subjects": {role: int(counts.get(role, 0)) for role in ("train", "validation", "classifier", "test")},
+        "reconstruction": measure.reconstruction(),
+        "scoring": {
+            "alpha": config.scoring.alpha,
+            "sign": {name: config.scoring.sign[name] for name in config.modality.names},
+            "n_calibration": len(calibration.scores),
+            "threshold": threshold if np.isfinite(threshold) else None,
+            "voxel_threshold": calibration.voxel_threshold,
+        },
+        "detection": measure.detection(),
+        "localisation": measure.localisation("residual"),
+        "baseline": {name: measure.baseline(name) for name in ("intensity", "healthy_mean")},
+        "transfer": chosen.metrics,
+        "reshape": measure.reshape(model),
+        "environment": _environment(config, splits, cohort),
+    }
+
+
+def _environment(config: Config, splits: pd.DataFrame, cohort: Cohort) -> dict[str, Any]:
+    packages = ("brain-cae", "torch", "monai", "pytorch-lightning", "numpy", "scikit-learn", "pydicom", "nibabel")
+    hashes = cohort.index.sort_values(["subject", "modality"])["series_hash"].tolist()
+    return {
+        "git": _git(),
+        "seed": config.seed,
+        "split_hash": hashlib.sha256(splits.to_csv(index=False).encode()).hexdigest()[:16],
+        "data_hash": hashlib.sha256("".join(map(str, hashes)).encode()).hexdigest()[:16],
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
+    }
+
+
+def _git() -> str | None:
+    """Commit of the code, with ``+`` when files differ from it; None outside a repository."""
+    where = Path(__file__).parent
+    try:
+        commit, changes = (
+            subprocess.run(command, cwd=where, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+            for command in (["git", "rev-parse", "--short", "HEAD"], ["git", "status", "--porcelain", "-uno"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changes else "")
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except Exception:
+        return "unknown"
+
+
+def _title(config: Config, model_run: Path | None) -> str:
+    chosen = f"{config.dataset.name}, {config.modality.name}, {config.reshape.name}"
+    return chosen if model_run is None else f"{chosen}: scored with the model of {model_run.name}"
+
+
+def _curves(table: pd.DataFrame) -> dict[str, tuple[Any, Any]]:
+    rows = table[table["label"] != "unknown"]
+    if rows["label"].nunique() < 2:
+        return {}
+    curves = {name: (rows["label"], rows[f"score.{name}"]) for name in ("residual", "intensity", "healthy_mean")}
+    known = rows[rows["classifier_probability"].notna()]
+    if known["label"].nunique() == 2:
+        curves["transfer classifier"] = (known["label"], known["classifier_probability"])
+    return curves
+
+
+def _views(model: FittedModel, cohort: Cohort, table: pd.DataFrame, folder: RunFolder) -> list[SubjectView]:
+    """The highest scores, and the worst false alarms among the healthy."""
+    count = model.config.evaluation.views
+    highest = table.sort_values("score", ascending=False)
+    healthy = highest[highest["label"] == "healthy"].head(max(1, count // 4) if count else 0)
+    others = highest[~highest.index.isin(healthy.index)].head(count - len(healthy))
+    chosen = [*others.index, *healthy.index]
+    reference = model.config.modality.reference
+    views = []
+    for name in chosen:
+        subject, row = cohort.prepared[name], table.loc[name]
+        _, _, joint_map = examine(model, subject)
+        images = dict(zip(model.config.modality.names, subject.volume, strict=True))
+        views.append(
+            SubjectView(
+                subject=name,
+                label=row["label"],
+                score=float(row["score"]),
+                p_value=float(row["p_value"]),
+                flagged=row["flagged"],
+                image=images.pop(reference),
+                others=images,
+                anomaly_map=joint_map,
+                lesion=subject.lesion,
+                spacing=subject.spacing,
+                caption="protocol or dimensions never calibrated" if row["out_of_calibration"] else "",
+                modality=reference,
+            )
+        )
+    return views

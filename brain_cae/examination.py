@@ -1,0 +1,99 @@
+"""One brain, everything that a fitted model says about it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from monai.metrics import SSIMMetric
+
+from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.fitted_model import FittedModel, Reconstruction, network_stride
+from brain_cae.reshape import Group
+from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_trip_l1, scale_ratio
+from brain_cae.scoring.localisation import Localisation, localise
+from brain_cae.transfer.features import encoder_features, residual_features
+
+SSIM_WINDOW = 7
+"""Side in voxels of the window of structural similarity; thinner volumes have none."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What is kept of one brain when its maps are gone.
+
+    Attributes:
+        subject: Name.
+        group: Where the reshape strategy sent it.
+        scores: Volume score by scorer.
+        p_values: Conformal p-value by scorer.
+        localisation: By scorer; empty where no lesion is known.
+        features: For the transfer classifier.
+        reconstruction: ``l1`` and ``ssim`` inside the mask, in the scan's own space.
+        distortion: The measures of the reshape strategy; ``network_spacing`` is (3,) mm.
+    """
+
+    subject: str
+    group: Group
+    scores: dict[str, float]
+    p_values: dict[str, float]
+    localisation: dict[str, Localisation]
+    features: dict[str, float]
+    reconstruction: dict[str, float]
+    distortion: dict[str, Any]
+
+
+def examine(model: FittedModel, subject: PreparedSubject) -> tuple[Examination, np.ndarray, np.ndarray]:
+    """Reconstruct and score one brain.
+
+    Returns:
+        The examination, the directed maps (C, X, Y, Z) and the joint map (X, Y, Z) of the residual score.
+    """
+    reconstruction = model.reconstruct(subject)
+    signals = model.signals(subject, reconstruction)
+    lesion = subject.lesion is not None and bool((subject.lesion & subject.mask).any())
+    scores, p_values, found = {}, {}, {}
+    joints = {}
+    for name, scorer in model.scorers.items():
+        joints[name] = scorer.joint(signals[name])
+        scores[name] = scorer.score(joints[name], subject.mask)
+        p_values[name] = scorer.calibration.p_value(scores[name])
+        if lesion and subject.lesion is not None:
+            threshold = scorer.calibration.voxel_threshold
+            found[name] = localise(joints[name], subject.lesion, subject.mask, threshold=threshold)
+    maps = model.scorers["residual"].maps(signals["residual"])
+    features = encoder_features(reconstruction.bottleneck, reconstruction.bottleneck_mask)
+    features |= residual_features(maps, subject.mask, model.config.modality.names)
+    examination = Examination(
+        subject=subject.subject,
+        group=reconstruction.group,
+        scores=scores,
+        p_values=p_values,
+        localisation=found,
+        features=features,
+        reconstruction=_fidelity(subject, reconstruction),
+        distortion=_distortion(model, subject, reconstruction.group),
+    )
+    return examination, maps, joints["residual"]
+
+
+def _fidelity(subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, float]:
+    difference = np.abs(subject.volume - reconstruction.volume)[:, subject.mask]
+    similarity = float("nan")
+    if min(subject.native_shape) >= SSIM_WINDOW:
+        inside = subject.mask[None, None]
+        pair = [torch.from_numpy(v[None] * inside) for v in (subject.volume, reconstruction.volume)]
+        metric = SSIMMetric(3, data_range=float(subject.volume.max()), kernel_type="uniform", win_size=SSIM_WINDOW)
+        similarity = float(metric(pair[1], pair[0]).mean())
+    return {"l1": float(difference.mean()), "ssim": similarity}
+
+
+def _distortion(model: FittedModel, subject: PreparedSubject, group: Group) -> dict[str, Any]:
+    native, spacing = subject.native_shape, subject.spacing
+    volume, mask = torch.from_numpy(np.asarray(subject.volume)), torch.from_numpy(subject.mask)
+    return {
+        "scale_ratio": scale_ratio(native, group.target),
+        "anisotropy_mm": anisotropy_mm(native, group.target, spacing),
+        "network_spacing": network_spacing(native, group.target, spacing),
+        "round_trip_l1": round_trip_l1(volume, mask, group.target, network_stride(model.network)),
+    }

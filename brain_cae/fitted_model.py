@@ -1,0 +1,203 @@
+"""A fitted model: everything that scoring a new brain needs, and how it is stored without pickling anything."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from hydra.utils import instantiate
+from imblearn.pipeline import Pipeline
+from omegaconf import OmegaConf
+from torch import nn
+from torch.nn import functional
+
+from brain_cae.configuration import Config, check_target, validate
+from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.errors import RunError
+from brain_cae.reshape import Group, Reshape, from_network, to_network
+from brain_cae.scans.protocol import ProtocolGroups
+from brain_cae.scoring.scorer import Scorer, Signal
+from brain_cae.scoring.smoothing import smooth_inside
+from brain_cae.transfer.pipeline import load_pipeline, save_pipeline
+
+SCORERS = ("residual", "absolute", "intensity", "healthy_mean")
+"""Ways of scoring: ours with the signs of the configuration and without them, and the two baselines."""
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What the network makes of one brain.
+
+    Attributes:
+        volume: (C, X, Y, Z), reconstruction on the brain's own grid.
+        bottleneck: (L, x, y, z), the encoder's output.
+        bottleneck_mask: (x, y, z) boolean, the foreground on the bottleneck's grid.
+        group: Reshape group.
+    """
+
+    volume: np.ndarray
+    bottleneck: np.ndarray
+    bottleneck_mask: np.ndarray
+    group: Group
+
+
+@dataclass
+class FittedModel:
+    """Network, reshape, healthy references with their calibration, protocols, and the transfer classifier.
+
+    Attributes:
+        config: Configuration of the run.
+        network: The autoencoder in evaluation mode.
+        reshape: Fitted strategy.
+        scorers: By name, see ``SCORERS``; fitted on the healthy validation brains.
+        protocols: Groups of protocols of the run's cohort.
+        known_protocols: Protocols of the brains that the model has learnt from or was calibrated with.
+        classifier: Fitted on all labelled subjects that the autoencoder never saw; None without both classes.
+    """
+
+    config: Config
+    network: nn.Module
+    reshape: Reshape
+    scorers: dict[str, Scorer]
+    protocols: ProtocolGroups
+    known_protocols: list[str]
+    classifier: Pipeline | None = None
+
+    def reconstruct(self, subject: PreparedSubject) -> Reconstruction:
+        """Run the network on one brain, on the device where it lies."""
+        group = self.reshape.group(subject.native_shape)
+        device = next(self.network.parameters()).device
+        stride = network_stride(self.network)
+        volume = to_network(torch.from_numpy(np.asarray(subject.volume)), group.target, stride).to(device)
+        mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), group.target, stride)
+        with torch.inference_mode():
+            latent = self.network.encode(volume[None])  # type: ignore[operator]
+            output = self.network.decode(latent)[0].float().cpu()  # type: ignore[operator]
+        latent = latent[0].float().cpu()
+        size = (latent.shape[1], latent.shape[2], latent.shape[3])
+        bottleneck_mask = functional.adaptive_avg_pool3d(mask[None], size)[0, 0] > 0.5
+        return Reconstruction(
+            volume=from_network(output, group.target, subject.native_shape).numpy(),
+            bottleneck=latent.numpy(),
+            bottleneck_mask=bottleneck_mask.numpy(),
+            group=group,
+        )
+
+    def signals(self, subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, Signal]:
+        """What each scorer looks at: smoothed residual x - x̂, or smoothed intensity."""
+        sigma = self.config.scoring.smoothing_mm
+        name = reconstruction.group.name
+        residual, intensity = (
+            Signal(smooth_inside(maps, subject.mask, subject.spacing, sigma), subject.mask, name)
+            for maps in (subject.volume - reconstruction.volume, subject.volume)
+        )
+        return {"residual": residual, "absolute": residual, "intensity": intensity, "healthy_mean": intensity}
+
+    def calibrate(self, healthy: list[PreparedSubject]) -> None:
+        """Fit references, calibration scores and thresholds of every scorer on healthy brains."""
+        signals = [self.signals(subject, self.reconstruct(subject)) for subject in healthy]
+        for name in SCORERS:
+            self.scorers[name] = make_scorer(name, self.config).fit([s[name] for s in signals], seed=self.config.seed)
+
+    def save(self, folder: Path) -> None:
+        """Write ``network.ckpt`` (weights only), ``calibration.npz``, ``config.yaml`` and ``classifier.skops``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save(self.network.state_dict(), folder / "network.ckpt")
+        arrays: dict[str, np.ndarray] = {}
+        facts: dict[str, Any] = {
+            "reshape": self.reshape.state(),
+            "protocols": self.protocols.to_dict(),
+            "known_protocols": self.known_protocols,
+        }
+        for name, scorer in self.scorers.items():
+            state, facts[name] = scorer.state()
+            arrays |= {f"{name}.{key}": value for key, value in state.items()}
+        with (folder / "calibration.npz").open("wb") as file:
+            np.savez(file, facts=np.asarray(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
+        if self.classifier is not None:
+            save_pipeline(self.classifier, folder / "classifier.skops")
+        # Written last: a folder with a config.yaml holds a whole model.
+        (folder / "config.yaml").write_text(yaml.safe_dump(asdict(self.config), sort_keys=False))
+
+    @classmethod
+    def load(cls, run: Path) -> "FittedModel":
+        """Read the model of a run; nothing in it is executed, and only our own and MONAI's networks are made.
+
+        Raises:
+            RunError: The folder holds no model, or one that is damaged or not ours.
+        """
+        folder = run / "model"
+        if not (folder / "config.yaml").is_file():
+            raise RunError(
+                "This run has no model.",
+                expected=f"{folder}/config.yaml",
+                found="a run that is still training, failed, or no run" if run.is_dir() else "no such folder",
+                where=str(run),
+                advice="Name a finished run: run=outputs/<date>/<time>.",
+            )
+        try:
+            config = validate(OmegaConf.create(yaml.safe_load((folder / "config.yaml").read_text())))
+            check_target(config.model.network, "model.network", allowed=("brain_cae.", "monai.networks."))
+            network = make_network(config)
+            network.load_state_dict(torch.load(folder / "network.ckpt", weights_only=True, map_location="cpu"))
+            with np.load(folder / "calibration.npz", allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            facts = json.loads(str(arrays.pop("facts")))
+            model = cls(
+                config=config,
+                network=network.eval(),
+                reshape=make_reshape(config).restore(facts["reshape"]),
+                scorers={},
+                protocols=ProtocolGroups.from_dict(facts["protocols"]),
+                known_protocols=list(facts["known_protocols"]),
+            )
+            for name in SCORERS:
+                own = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{name}.")}
+                model.scorers[name] = make_scorer(name, config).restore(own, facts[name])
+            if (folder / "classifier.skops").is_file():
+                model.classifier = load_pipeline(folder / "classifier.skops")
+        except RunError:
+            raise
+        except Exception as error:
+            raise RunError(
+                "The stored model cannot be read.",
+                expected="network.ckpt, calibration.npz and config.yaml as `train.py` writes them",
+                found=str(error).splitlines()[0] if str(error) else type(error).__name__,
+                where=str(folder),
+                advice="Train again, or copy the whole folder model/ once more.",
+            ) from error
+        return model
+
+
+def make_network(config: Config) -> nn.Module:
+    """The network of a configuration, with as many input channels as there are modalities."""
+    return instantiate(config.model.network, in_channels=len(config.modality.names), _convert_="all")
+
+
+def network_stride(network: nn.Module) -> int:
+    """By how much the network divides each axis."""
+    return int(network.stride)  # type: ignore[arg-type]
+
+
+def make_reshape(config: Config) -> Reshape:
+    """The reshape strategy of a configuration, not fitted yet."""
+    arguments = {name: value for name, value in asdict(config.reshape).items() if name != "name"}
+    return instantiate(arguments, _convert_="all")
+
+
+def make_scorer(name: str, config: Config) -> Scorer:
+    """One of ``SCORERS``, not fitted yet."""
+    scoring = config.scoring
+    sign = dict.fromkeys(scoring.sign, "both") if name == "absolute" else scoring.sign
+    return Scorer(
+        modalities=config.modality.names,
+        sign=sign,
+        percentile=scoring.percentile,
+        frame=(scoring.frame[0], scoring.frame[1], scoring.frame[2]),
+        shrinkage=scoring.shrinkage,
+        voxel_rate=scoring.voxel_false_positive_rate,
+        compare=name != "intensity",
+    )

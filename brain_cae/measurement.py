@@ -1,0 +1,138 @@
+"""From what is known of each subject to ``metrics.json``: every figure with its interval and its n."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from brain_cae import estimates
+from brain_cae.estimates import Estimate
+from brain_cae.examination import Examination
+from brain_cae.fitted_model import FittedModel
+from brain_cae.reshape.measures import size_spread_mm
+from brain_cae.scoring.localisation import dice_of
+
+Section = dict[str, Any]
+
+
+class Measurement:
+    """Computes the sections of ``metrics.json``.
+
+    Args:
+        predictions: The table of ``predictions.csv``, indexed by subject, with one column of scores per scorer.
+        examinations: By subject.
+        seed: Of the bootstrap.
+        resamples: Of the bootstrap.
+    """
+
+    def __init__(
+        self, predictions: pd.DataFrame, examinations: dict[str, Examination], *, seed: int, resamples: int
+    ) -> None:
+        self.predictions = predictions
+        self.examinations = examinations
+        self.seed = seed
+        self.resamples = resamples
+        self.labelled = predictions[predictions["label"] != "unknown"]
+
+    def detection(self) -> Section:
+        """Residual score: AUROC, average precision, rates at the label-free threshold, differences, protocols."""
+        section = self._detection("residual")
+        section["absolute"] = self._detection("absolute")
+        section["difference"] = {
+            name: self._difference("residual", name) for name in ("healthy_mean", "intensity", "absolute")
+        }
+        section["false_alarms"] = self._false_alarms(self.labelled)
+        section["by_protocol"] = [
+            {
+                "protocol": str(name),
+                "n": len(rows),
+                "n_positive": int((rows["label"] == "abnormal").sum()),
+                "auroc": self._auroc(rows, "residual").to_dict(),
+                "false_alarms": self._false_alarms(rows),
+            }
+            for name, rows in self.labelled.groupby("protocol")
+        ]
+        return section
+
+    def baseline(self, name: str) -> Section:
+        """One of the baselines, through the same code."""
+        section = self._detection(name)
+        section["localisation"] = self.localisation(name)
+        if section["localisation"] is not None:
+            for key in ("dice", "dice_oracle_pooled", "dice_oracle_per_subject"):
+                section[key] = section["localisation"][key]
+        return section
+
+    def localisation(self, name: str) -> Section | None:
+        """Voxel average precision and Dice, mean over subjects with a known lesion; None where there is none."""
+        found = [e.localisation[name] for e in self.examinations.values() if name in e.localisation]
+        if not found:
+            return None
+        overlaps = np.stack([item.overlaps for item in found])
+        return {
+            "average_precision": self._mean([item.average_precision for item in found]).to_dict(),
+            "dice": self._mean([item.dice for item in found]).to_dict(),
+            "dice_oracle_pooled": self._pooled_dice(overlaps).to_dict(),
+            "dice_oracle_per_subject": self._mean(dice_of(overlaps).max(axis=1).tolist()).to_dict(),
+        }
+
+    def reconstruction(self) -> Section:
+        """Error on healthy brains that the network never saw, inside the mask, in the scan's own space."""
+        healthy = self.predictions.index[self.predictions["label"] == "healthy"]
+        kept = [self.examinations[subject].reconstruction for subject in healthy]
+        return {key: self._mean([item[key] for item in kept]).to_dict() for key in ("l1", "ssim")}
+
+    def reshape(self, model: FittedModel) -> Section:
+        """How much the strategy distorts; ``size_spread_mm`` is relative to the mean size."""
+        distortions = [e.distortion for e in self.examinations.values()]
+        spread = size_spread_mm(np.stack([item["network_spacing"] for item in distortions]))
+        section: Section = {"strategy": model.config.reshape.name, "groups": model.reshape.groups()}
+        for key in ("scale_ratio", "anisotropy_mm", "round_trip_l1"):
+            section[key] = self._mean([item[key] for item in distortions]).to_dict()
+        section["size_spread_mm"] = self._mean(spread.tolist()).to_dict()
+        return section
+
+    def _detection(self, name: str) -> Section:
+        rows = self.labelled
+        section = {
+            "auroc": self._auroc(rows, name).to_dict(),
+            "average_precision": self._scored(estimates.average_precision, rows, name).to_dict(),
+        }
+        flagged = rows[f"flagged.{name}"]
+        if flagged.notna().all():
+            rates = estimates.threshold_metrics(rows["label"], flagged.astype(bool))
+            return section | {key: value.to_dict() for key, value in rates.items()}
+        reason = estimates.undefined("too few calibration brains to flag anything", n=len(rows)).to_dict()
+        return section | {"sensitivity": reason, "specificity": reason}
+
+    def _auroc(self, rows: pd.DataFrame, name: str) -> Estimate:
+        return self._scored(estimates.auroc, rows, name)
+
+    def _scored(self, metric: Any, rows: pd.DataFrame, name: str) -> Estimate:
+        return metric(rows["label"], rows[f"score.{name}"], seed=self.seed, resamples=self.resamples)
+
+    def _difference(self, ours: str, other: str) -> dict[str, Any]:
+        rows = self.labelled
+        return estimates.paired_difference(
+            rows["label"], rows[f"score.{ours}"], rows[f"score.{other}"], seed=self.seed, resamples=self.resamples
+        ).to_dict()
+
+    def _false_alarms(self, rows: pd.DataFrame) -> dict[str, Any]:
+        healthy = rows[rows["label"] == "healthy"]
+        if healthy.empty or healthy["flagged.residual"].isna().any():
+            reason = "no healthy brain" if healthy.empty else "too few calibration brains to flag anything"
+            return estimates.undefined(reason).to_dict()
+        return estimates.proportion(int(healthy["flagged.residual"].astype(bool).sum()), len(healthy)).to_dict()
+
+    def _mean(self, values: list[float]) -> Estimate:
+        return estimates.mean(values, seed=self.seed, resamples=self.resamples)
+
+    def _pooled_dice(self, overlaps: np.ndarray) -> Estimate:
+        """Best Dice of one threshold for all subjects, all voxels pooled; the threshold is chosen in each resample."""
+        value = float(dice_of(overlaps.sum(axis=0)).max())
+        generator = np.random.default_rng(self.seed)
+        counts = estimates.bootstrap_counts(generator, len(overlaps), min(self.resamples, 500))
+        pooled = np.einsum("rs,sgk->rgk", counts, overlaps.astype(float), optimize=True)
+        low, high = np.quantile(dice_of(pooled).max(axis=1), [0.025, 0.975])
+        method = "oracle: best threshold chosen with the lesions known; bootstrap over subjects"
+        return Estimate(value, float(low), float(high), len(overlaps), len(overlaps), method)

@@ -1,0 +1,1 @@
+"""Networks (plain ``nn.Module``) and how they learn (Lightning)."""

@@ -1,0 +1,69 @@
+"""The network: a fully convolutional 3D autoencoder that serves volumes of any shape with one set of weights."""
+
+from collections.abc import Sequence
+
+import torch
+from monai.networks.blocks import Convolution
+from torch import nn
+
+
+class ConvolutionalAutoencoder(nn.Module):
+    """Strided convolutions down to a narrow bottleneck, transposed convolutions back; no skip connections.
+
+    Without skips everything must pass the bottleneck, so a lesion that healthy brains never showed is hard to
+    copy. Instance norm removes a scan's overall contrast, and ``latent_channels`` limits what can be said about
+    each place.
+
+    Args:
+        in_channels: Number of modalities C.
+        channels: Feature channels after each level.
+        strides: Stride of each level; their product divides the input's dimensions.
+        latent_channels: Channels of the bottleneck.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: Sequence[int] = (16, 32, 64, 128),
+        strides: Sequence[int] = (2, 2, 2, 1),
+        latent_channels: int = 32,
+    ) -> None:
+        super().__init__()
+        if len(channels) != len(strides):
+            raise ValueError(f"channels and strides must have the same length, got {len(channels)} and {len(strides)}")
+        widths = [in_channels, *channels]
+        down = [_convolution(a, b, stride) for a, b, stride in zip(widths, widths[1:], strides, strict=False)]
+        self.encoder = nn.Sequential(*down, nn.Conv3d(widths[-1], latent_channels, kernel_size=1))
+        up: list[nn.Module] = [nn.Conv3d(latent_channels, widths[-1], kernel_size=1)]
+        for level in range(len(channels) - 1, 0, -1):
+            up.append(_convolution(widths[level + 1], widths[level], strides[level], transposed=True))
+        up.append(_convolution(widths[1], widths[1], strides[0], transposed=True))
+        self.decoder = nn.Sequential(*up, nn.Conv3d(widths[1], in_channels, kernel_size=3, padding=1))
+        self.stride = 1
+        for stride in strides:
+            self.stride *= int(stride)
+
+    def encode(self, volumes: torch.Tensor) -> torch.Tensor:
+        """(N, C, X, Y, Z) to (N, latent_channels, X/stride, Y/stride, Z/stride)."""
+        return self.encoder(volumes)
+
+    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+        """The bottleneck back to (N, C, X, Y, Z)."""
+        return self.decoder(latent)
+
+    def forward(self, volumes: torch.Tensor) -> torch.Tensor:
+        """Reconstruct (N, C, X, Y, Z)."""
+        return self.decode(self.encode(volumes))
+
+
+def _convolution(width_in: int, width_out: int, stride: int, *, transposed: bool = False) -> nn.Module:
+    return Convolution(
+        spatial_dims=3,
+        in_channels=width_in,
+        out_channels=width_out,
+        strides=stride,
+        kernel_size=3,
+        act="PRELU",
+        norm="INSTANCE",
+        is_transposed=transposed and stride > 1,
+    )

@@ -1,0 +1,101 @@
+"""Learning: loss inside the mask, optimiser, schedule, logging. The network itself knows nothing of Lightning."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+from torch.nn import functional
+
+from brain_cae.errors import BrainCaeError, ScanError
+
+Batch = dict[str, Any]
+
+
+class HealthyAutoencoder(pl.LightningModule):
+    """Trains an autoencoder to reproduce healthy brains.
+
+    A batch is a dictionary of plain tensors and lists: ``volume`` (N, C, X, Y, Z), ``mask`` (N, 1, X, Y, Z) of
+    0 and 1, ``subject`` (N names).
+
+    Args:
+        network: The plain network.
+        loss: ``l1`` or ``l2``, averaged over the voxels inside the mask.
+        learning_rate: Peak rate of AdamW, reached after a short warm-up and lowered along a cosine.
+        weight_decay: Of AdamW.
+        corruption: Standard deviation of coarse Gaussian noise added to the input while training (0: none);
+            the target stays clean (denoising autoencoder, Kascenas et al. 2022).
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        loss: str = "l1",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        corruption: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.corruption = corruption
+        self.reconstruct: Callable[[torch.Tensor], torch.Tensor] = network
+
+    def training_step(self, batch: Batch, batch_index: int) -> torch.Tensor:
+        """One step on healthy brains.
+
+        Raises:
+            ScanError: The input holds values that are not finite; the subjects are named.
+            BrainCaeError: The loss is no number.
+        """
+        volume, mask = batch["volume"], batch["mask"]
+        loss = self._error(self.reconstruct(self._corrupt(volume, mask)), volume, mask)
+        if not torch.isfinite(loss):
+            raise self._explain(batch)
+        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(volume), sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Reconstruction error on healthy brains that the network does not learn from."""
+        error = self._error(self.reconstruct(batch["volume"]), batch["volume"], batch["mask"])
+        self.log("validation/loss", error, on_epoch=True, prog_bar=True, batch_size=len(batch["volume"]), sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with one warm-up and one cosine over all steps."""
+        optimiser = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+        steps = max(2, int(self.trainer.estimated_stepping_batches))
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, total_steps=steps, pct_start=0.1)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _error(self, output: torch.Tensor, volume: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        difference = (output.float() - volume) * mask
+        total = difference.abs() if self.loss == "l1" else difference.square()
+        return total.sum() / (mask.sum() * volume.shape[1]).clamp(min=1)
+
+    def _corrupt(self, volume: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        if self.corruption == 0:
+            return volume
+        coarse = [max(2, size // 8) for size in volume.shape[2:]]
+        noise = torch.randn(*volume.shape[:2], *coarse, device=volume.device, dtype=volume.dtype)
+        smooth = functional.interpolate(noise, size=volume.shape[2:], mode="trilinear", align_corners=False)
+        return volume + self.corruption * smooth * mask
+
+    def _explain(self, batch: Batch) -> BrainCaeError:
+        broken = [
+            name
+            for name, volume in zip(batch["subject"], batch["volume"], strict=True)
+            if not torch.isfinite(volume).all()
+        ]
+        if broken:
+            return ScanError(
+                "non-finite values", where=f"subject {', '.join(broken)}", advice="Look at this scan; leave it out."
+            )
+        return BrainCaeError(
+            "The loss is no number any more, though the scans are finite.",
+            where=f"epoch {self.current_epoch}, subjects {', '.join(batch['subject'])}",
+            advice="Lower model.learning_rate, or trainer.precision=32-true.",
+        )

@@ -1,0 +1,105 @@
+"""Write a whole cohort once, subject by subject, so that an interrupted one is taken up where it was."""
+
+import gzip
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import nibabel
+from joblib import Parallel, delayed, parallel_config
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from brain_cae.errors import ConfigurationError
+from brain_cae.phantom.dicom import FOLDERS, write_series
+from brain_cae.phantom.settings import VERSION, PhantomSettings
+from brain_cae.phantom.subject import Subject, simulate_subject
+
+
+def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, progress: bool = True) -> Path:
+    """Write the cohort into ``<folder>/<key>`` in the RSNA-MICCAI layout, unless it is there already.
+
+    Leaves ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/Image-<n>.dcm``, ``train_labels.csv`` (BraTS21ID, MGMT_value: here
+    0 = healthy, 1 = tumour), ``masks/<id>.nii.gz`` (whole tumour on the FLAIR's grid) and last a file ``complete``.
+
+    Args:
+        settings: What to simulate.
+        folder: Where cohorts are kept.
+        workers: Processes to use, each with one thread.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The cohort's folder.
+
+    Raises:
+        ConfigurationError: If ``workers`` is below 1.
+    """
+    if workers < 1:
+        raise ConfigurationError("A cohort needs at least one worker.", expected="1 or more", found=str(workers))
+    target = Path(folder) / settings.key()
+    marker = target / "complete"
+    if marker.exists():
+        return target
+    for name in ("train", "masks"):
+        (target / name).mkdir(parents=True, exist_ok=True)
+    missing = [n for n in range(settings.subjects) if not (target / "train" / f"{n:05d}").exists()]
+    with _counter("Simulating subjects", settings.subjects, shown=progress) as advance:
+        advance(settings.subjects - len(missing))
+        for _ in _run(settings, target, missing, workers):
+            advance(1)
+    rows = "".join(f"{number:05d},{label}\n" for number, label in enumerate(settings.labels()))
+    _write_whole(target / "train_labels.csv", ("BraTS21ID,MGMT_value\n" + rows).encode())
+    shutil.rmtree(target / ".partial", ignore_errors=True)
+    _write_whole(marker, json.dumps({"version": VERSION, **asdict(settings)}, indent=2).encode())
+    return target
+
+
+def _run(settings: PhantomSettings, target: Path, missing: list[int], workers: int) -> Iterable[int]:
+    if workers == 1 or len(missing) < 2:
+        return (_write_subject(settings, target, number) for number in missing)
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        pool = Parallel(n_jobs=workers, return_as="generator_unordered")
+        return pool(delayed(_write_subject)(settings, target, number) for number in missing)
+
+
+def _write_subject(settings: PhantomSettings, target: Path, number: int) -> int:
+    subject = simulate_subject(settings, number)
+    aside = target / ".partial" / f"{subject.identifier}-{os.getpid()}"
+    shutil.rmtree(aside, ignore_errors=True)
+    for modality, series in subject.series.items():
+        folder = aside / FOLDERS[modality]
+        folder.mkdir(parents=True)
+        write_series(subject, series, folder, f"{settings.key()}/{number}")
+    _write_whole(target / "masks" / f"{subject.identifier}.nii.gz", _mask_file(subject))
+    final = target / "train" / subject.identifier
+    try:
+        aside.rename(final)  # last: a subject's folder stands for all its files
+    except OSError:
+        if not final.exists():  # otherwise another process has just written the same bytes
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+    return number
+
+
+def _mask_file(subject: Subject) -> bytes:
+    mask, affine = subject.mask_volume()
+    image = nibabel.Nifti1Image(mask, affine)
+    image.header.set_xyzt_units("mm")
+    return gzip.compress(image.to_bytes(), 6, mtime=0)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    aside = path.with_name(f".{path.name}-{os.getpid()}")
+    aside.write_bytes(content)
+    aside.replace(path)
+
+
+@contextmanager
+def _counter(text: str, total: int, *, shown: bool) -> Iterator:  # type: ignore[type-arg]
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=not shown) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda count: bar.advance(task, count)

@@ -1,0 +1,129 @@
+"""Write a simulated subject as DICOM: MR Image Storage, explicit VR little endian, one file per slice."""
+
+from pathlib import Path
+
+import numpy as np
+from pydicom import dcmwrite
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+from brain_cae.phantom.subject import Series, Subject
+
+FOLDERS = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1wCE", "t2": "T2w"}
+_ROOT = "1.2.826.0.1.3680043.8.498."
+_SEQUENCES = {"SE": "SE", "GRE": "GR", "IR": ["SE", "IR"]}
+
+
+def write_series(subject: Subject, series: Series, folder: Path, entropy: str) -> None:
+    """Write ``Image-<n>.dcm`` for every slice of a series.
+
+    Args:
+        subject: Whose series it is.
+        series: The pixels and their settings.
+        folder: Where to write; it must exist.
+        entropy: Text that decides the UIDs, the same for every series of the subject.
+    """
+    dataset = _series_dataset(subject, series, entropy)
+    slices = series.pixels.shape[0]
+    numbers = _numbers(slices, subject.protocol.numbering)
+    step = series.grid.affine[:3, 2]
+    first = series.grid.affine[:3, 3]
+    for position in range(slices):
+        number = int(numbers[position])
+        uid = _uid(entropy, series.modality, str(position))
+        dataset.file_meta.MediaStorageSOPInstanceUID = uid
+        dataset.SOPInstanceUID = uid
+        dataset.InstanceNumber = number
+        dataset.ImagePositionPatient = _decimal(_lps(first + position * step))
+        dataset.SliceLocation = _decimal([float(np.dot(first + position * step, step / np.linalg.norm(step)))])[0]
+        dataset.PixelData = series.pixels[position].astype("<u2").tobytes()
+        dcmwrite(folder / f"Image-{number}.dcm", dataset, enforce_file_format=True)
+
+
+def _numbers(slices: int, numbering: str) -> np.ndarray:
+    numbers = np.arange(1, slices + 1)
+    if numbering == "descending":
+        return numbers[::-1]
+    if numbering == "shuffled":  # interleaved export: odd positions first
+        return np.argsort(np.concatenate([numbers[::2], numbers[1::2]])) + 1
+    return numbers
+
+
+def _uid(*entropy: str) -> str:
+    return generate_uid(prefix=_ROOT, entropy_srcs=list(entropy))
+
+
+def _lps(vector: np.ndarray) -> list[float]:
+    return [-float(vector[0]), -float(vector[1]), float(vector[2])]
+
+
+def _decimal(values: list[float]) -> list[str]:
+    # DICOM's decimal strings hold 16 characters; adding 0.0 turns -0.0 into 0.0.
+    return [f"{round(v, 6) + 0.0:.6f}"[:16] for v in values]
+
+
+def _series_dataset(subject: Subject, series: Series, entropy: str) -> Dataset:
+    protocol, settings = subject.protocol, series.settings
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = MRImageStorage
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.ImplementationClassUID = _ROOT + "1"
+    dataset.file_meta.ImplementationVersionName = "BRAIN_CAE"
+    dataset.SOPClassUID = MRImageStorage
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "M"]
+    dataset.StudyDate = f"{subject.year}{1 + subject.number % 12:02d}{1 + subject.number % 28:02d}"
+    dataset.StudyTime = "120000"
+    dataset.AccessionNumber = ""
+    dataset.Modality = "MR"
+    dataset.Manufacturer = protocol.manufacturer
+    dataset.ManufacturerModelName = protocol.model
+    dataset.SeriesDescription = f"{FOLDERS[series.modality]} {settings.plane}"
+    dataset.PatientName = f"Phantom^{subject.identifier}"
+    dataset.PatientID = subject.identifier
+    dataset.PatientBirthDate = ""
+    dataset.PatientSex = subject.sex
+    dataset.PatientAge = f"{subject.age:03d}Y"
+    dataset.PatientPosition = "HFS"
+    dataset.StudyInstanceUID = _uid(entropy, "study")
+    dataset.SeriesInstanceUID = _uid(entropy, series.modality)
+    dataset.FrameOfReferenceUID = _uid(entropy, "frame")
+    dataset.PositionReferenceIndicator = ""
+    dataset.StudyID = "1"
+    dataset.SeriesNumber = list(FOLDERS).index(series.modality) + 1
+    _add_acquisition(dataset, subject, series)
+    _add_geometry(dataset, series)
+    return dataset
+
+
+def _add_acquisition(dataset: Dataset, subject: Subject, series: Series) -> None:
+    settings = series.settings
+    dataset.ScanningSequence = _SEQUENCES[settings.sequence]
+    dataset.SequenceVariant = "SP" if settings.sequence == "GRE" else "SK"
+    dataset.ScanOptions = ""
+    dataset.MRAcquisitionType = settings.dimensionality
+    dataset.RepetitionTime = settings.tr_ms
+    dataset.EchoTime = settings.te_ms
+    dataset.FlipAngle = settings.flip_angle_deg
+    dataset.EchoTrainLength = 1 if settings.sequence == "GRE" else 16
+    dataset.MagneticFieldStrength = subject.protocol.field_t
+    if settings.ti_ms is not None:
+        dataset.InversionTime = settings.ti_ms
+    if series.modality == "t1ce":
+        dataset.ContrastBolusAgent = "gadolinium chelate"
+
+
+def _add_geometry(dataset: Dataset, series: Series) -> None:
+    settings, affine = series.settings, series.grid.affine
+    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    dataset.SliceThickness = settings.thickness_mm
+    dataset.SpacingBetweenSlices = settings.slice_step_mm
+    dataset.PixelSpacing = [settings.pixel_mm, settings.pixel_mm]
+    dataset.ImageOrientationPatient = _decimal(_lps(directions[:, 0]) + _lps(directions[:, 1]))
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.Rows, dataset.Columns = series.pixels.shape[1:]
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 12, 11
+    dataset.PixelRepresentation = 0
+    dataset.RescaleSlope, dataset.RescaleIntercept = series.rescale
+    dataset.RescaleType = "US"

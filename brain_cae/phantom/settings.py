@@ -1,0 +1,83 @@
+"""What decides every byte of a simulated cohort."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from brain_cae.errors import ConfigurationError
+
+VERSION = 1
+"""Version of the simulator: raise it with every change that alters pixels, headers or labels."""
+
+
+class Stream(IntEnum):
+    """Independent random streams of one subject, so that leaving one part out moves no other."""
+
+    PERSON = 0
+    ANATOMY = 1
+    HYPERINTENSITY = 2
+    LESION = 3
+    PROTOCOL = 4
+    TISSUE = 5
+    ACQUISITION = 6
+
+
+@dataclass(frozen=True)
+class PhantomSettings:
+    """Settings of a simulated cohort; the same settings give the same bytes.
+
+    Args:
+        subjects: Number of subjects.
+        seed: Non-negative seed of everything random.
+        confounding: From 0 (protocol independent of label) to 1 (protocol always from the label's own half).
+        abnormal_fraction: Part of the subjects with label 1; exactly ``round(subjects * abnormal_fraction)``.
+        lesions: False keeps labels, anatomy, protocols and noise as they are, but leaves every lesion out.
+        head_shell: True adds skull and scalp and keeps the noise of the background.
+
+    Raises:
+        ConfigurationError: If a value is out of its range.
+    """
+
+    subjects: int = 160
+    seed: int = 0
+    confounding: float = 0.0
+    abnormal_fraction: float = 1 / 3
+    lesions: bool = True
+    head_shell: bool = False
+
+    def __post_init__(self) -> None:
+        limits = {
+            "subjects": (1, 99_999),
+            "seed": (0, 2**63 - 1),
+            "confounding": (0, 1),
+            "abnormal_fraction": (0, 1),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ConfigurationError(
+                    f"The phantom's {name} is out of range.",
+                    expected=f"{low} to {high}",
+                    found=str(value),
+                    where=f"dataset.{name}",
+                    advice=f"Set dataset.{name} to a value in that range.",
+                )
+
+    def key(self) -> str:
+        """Return 16 hexadecimal digits that stand for these settings and this version of the simulator."""
+        content = json.dumps({"version": VERSION, **asdict(self)}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def labels(self) -> np.ndarray:
+        """Return the label of every subject, shape (subjects,): 0 = healthy, 1 = tumour."""
+        labels = np.zeros(self.subjects, dtype=int)
+        order = np.random.default_rng(np.random.SeedSequence((self.seed,))).permutation(self.subjects)
+        labels[order[: round(self.subjects * self.abnormal_fraction)]] = 1
+        return labels
+
+    def generator(self, number: int, stream: Stream) -> np.random.Generator:
+        """Return the random generator of one part of one subject; it does not depend on the cohort's size."""
+        return np.random.default_rng(np.random.SeedSequence((self.seed, number, int(stream))))

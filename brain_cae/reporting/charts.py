@@ -1,0 +1,225 @@
+"""Charts of the report: ROC curves, scores by label and by protocol, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import betabinom
+from sklearn.metrics import roc_curve
+
+from brain_cae.estimates import wilson_interval
+from brain_cae.reporting.content import ReportContent
+from brain_cae.reporting.evidence import at, column, flags, numbers, scored
+from brain_cae.reporting.figures import DARK, LIGHT, Chart, Theme, blank, data_uri, readable, style
+from brain_cae.reporting.formatting import finite
+
+MOST_PROTOCOLS = 18
+Draw = Callable[[ReportContent, Theme], Figure | None]
+
+
+def all_charts(content: ReportContent) -> dict[str, Chart]:
+    """Every chart that the content can give, by name: ``roc``, ``scores``, ``calibration``, ``protocols``."""
+    drawn = {
+        "roc": _chart(roc, content, "ROC curves of the residual score, the baselines and the transfer classifier"),
+        "scores": _chart(scores, content, "Scores of the subjects by label, with the threshold"),
+        "reliability": _chart(reliability, content, "Reliability of the transfer classifier"),
+        "alarms": _chart(alarms, content, "Observed false-alarm rate on healthy brains against alpha"),
+        "protocols": _chart(protocols, content, "Scores of healthy brains by protocol"),
+    }
+    return {name: chart for name, chart in drawn.items() if chart is not None}
+
+
+def _chart(draw: Draw, content: ReportContent, alternative: str) -> Chart | None:
+    uris = []
+    for theme in (LIGHT, DARK):
+        # Encoded inside the context as well: texts made while drawing read the style too.
+        with style(theme):
+            figure = draw(content, theme)
+            if figure is None:
+                return None
+            width = int(figure.get_figwidth() * 100)
+            uris.append(data_uri(figure))
+    return Chart(uris[0], uris[1], alternative, width=width)
+
+
+def roc(content: ReportContent, theme: Theme) -> Figure | None:
+    """ROC curves of every entry of ``content.curves`` that holds both classes."""
+    curves = {}
+    for name, (labels, values) in content.curves.items():
+        truth, score = _binary(labels), np.asarray(values, dtype=float)
+        known = np.isfinite(truth) & np.isfinite(score)
+        if len(set(truth[known])) == 2:
+            curves[name] = roc_curve(truth[known], score[known], drop_intermediate=False)[:2]
+    if not curves:
+        return None
+    figure, (axis,) = blank(5.0, 4.6)
+    axis.plot([0, 1], [0, 1], color=theme.muted, linewidth=0.8, linestyle=(0, (3, 3)))
+    for place, (name, (false, true)) in enumerate(curves.items()):
+        colour, dash = _curve_look(name, place, theme)
+        width = 2.2 if place == 0 else 1.5
+        axis.plot(false, true, color=colour, linewidth=width, linestyle=dash, label=readable(name), clip_on=False,
+                  zorder=10 - place)  # fmt: skip
+    axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axis.set_xlabel("false-positive rate (1 \N{MINUS SIGN} specificity)")
+    axis.set_ylabel("true-positive rate (sensitivity)")
+    axis.legend(loc="lower right")
+    return figure
+
+
+def _curve_look(name: str, place: int, theme: Theme) -> tuple[str, object]:
+    plain = name.lower().replace(" ", "_")
+    for word, colour, dash in (
+        ("intensity", theme.intensity, (0, (5, 1.5))),
+        ("healthy_mean", theme.healthy_mean, (0, (3, 1, 1, 1))),
+        ("absolute", theme.muted, (0, (2, 1))),
+    ):
+        if word in plain:
+            return colour, dash
+    if any(word in plain for word in ("classifier", "transfer", "logistic", "svm")):
+        return theme.classifier, "-"
+    return (theme.residual, theme.abnormal, theme.healthy, theme.unknown)[place % 4], "-"
+
+
+def _binary(labels: object) -> np.ndarray:
+    """Labels as 1 (abnormal), 0 (healthy) or NaN."""
+    names = {"abnormal": 1.0, "healthy": 0.0, "True": 1.0, "False": 0.0}
+    return np.array([names[str(item)] if str(item) in names else _zero_or_one(item) for item in np.asarray(labels)])
+
+
+def _zero_or_one(item: object) -> float:
+    value = finite(item)
+    return value if value in (0.0, 1.0) else np.nan
+
+
+def threshold(content: ReportContent) -> float | None:
+    """The one threshold of the scores; None where there is none, or where folds have different ones."""
+    stated = finite(at(content.metrics, "scoring", "threshold"))
+    if stated is not None:
+        return stated
+    used = set(numbers(scored(content), "threshold").dropna())
+    return used.pop() if len(used) == 1 else None
+
+
+def scores(content: ReportContent, theme: Theme) -> Figure | None:
+    """Scores by label; validation brains, which calibrate, in a row of their own."""
+    rows = content.predictions
+    fitted = column(rows, "role") == "validation"
+    labels, values = column(rows, "label"), numbers(rows, "score")
+    evaluated = rows.index.isin(scored(content).index)
+    groups = {
+        "abnormal": (values[evaluated & (labels == "abnormal")], theme.abnormal),
+        "healthy": (values[evaluated & (labels == "healthy")], theme.healthy),
+        "unlabelled": (values[evaluated & ~labels.isin(["healthy", "abnormal"])], theme.unknown),
+        "healthy,\ncalibration": (values[fitted], theme.unknown),
+    }
+    groups = {name: (part.dropna(), colour) for name, (part, colour) in groups.items() if part.notna().any()}
+    if not groups:
+        return None
+    figure, (axis,) = blank(5.0, 4.6)
+    for place, (part, colour) in enumerate(groups.values()):
+        _strip(axis, part.to_numpy(), place, colour, theme)
+    names = [f"{name}\n(n={len(part)})" for name, (part, _) in groups.items()]
+    _finish_strips(axis, names, content, theme)
+    axis.set_xlabel("volume score")
+    return figure
+
+
+def _strip(axis: Axes, values: np.ndarray, place: int, colour: str, theme: Theme) -> None:
+    spread = np.random.default_rng(place).uniform(-0.27, 0.27, len(values))
+    axis.scatter(values, place + spread, s=17, color=colour, alpha=0.65, linewidths=0)
+    axis.plot([np.median(values)] * 2, [place - 0.36, place + 0.36], color=theme.ink, linewidth=1.6, zorder=5)
+
+
+def _finish_strips(axis: Axes, names: list[str], content: ReportContent, theme: Theme) -> None:
+    axis.set_yticks(range(len(names)), names, color=theme.ink)
+    axis.set_ylim(len(names) - 0.4, -0.6)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(False, axis="y")
+    axis.spines["left"].set_visible(False)
+    line = threshold(content)
+    if line is not None:
+        axis.axvline(line, color=theme.muted, linewidth=1.1, linestyle=(0, (4, 2)))
+        axis.annotate("threshold ", (line, 1), xycoords=("data", "axes fraction"), xytext=(3, 3),
+                      textcoords="offset points", fontsize=8, color=theme.muted, annotation_clip=False)  # fmt: skip
+
+
+def reliability(content: ReportContent, theme: Theme) -> Figure | None:
+    """Fraction of abnormal subjects against the classifier's mean probability, in bins of equal count, Wilson 95 %."""
+    rows = scored(content)
+    truth = pd.Series(_binary(column(rows, "label")), index=rows.index, dtype=float)
+    table = pd.DataFrame({"probability": numbers(rows, "classifier_probability"), "truth": truth}).dropna()
+    if len(table) < 10 or table["truth"].nunique() < 2:
+        return None
+    figure, (axis,) = blank(5.0, 4.4)
+    axis.plot([0, 1], [0, 1], color=theme.muted, linewidth=0.8, linestyle=(0, (3, 3)))
+    bins = pd.qcut(table["probability"].rank(method="first"), min(8, len(table) // 5), labels=False)
+    for _, part in table.groupby(bins):
+        middle, positive, count = part["probability"].mean(), int(part["truth"].sum()), len(part)
+        low, high = wilson_interval(positive, count)
+        axis.plot([middle, middle], [low, high], color=theme.classifier, linewidth=1.2, alpha=0.6)
+        axis.plot(middle, positive / count, "o", color=theme.classifier, markersize=5.5, clip_on=False)
+    axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="mean predicted probability")
+    axis.set_ylabel("fraction abnormal (Wilson 95 %)")
+    axis.set_title("Transfer classifier")
+    return figure
+
+
+def alarms(content: ReportContent, theme: Theme) -> Figure | None:
+    """Share of healthy brains with p at most alpha, against alpha, with the beta-binomial 95 % band of chance.
+
+    With n calibration brains and m tested ones, the number with p <= k / (n + 1) follows a beta-binomial
+    distribution with parameters m, k, n + 1 - k (Vovk 2012, Conditional validity of inductive conformal predictors).
+    """
+    rows = scored(content)
+    values = np.sort(numbers(rows[column(rows, "label") == "healthy"], "p_value").dropna().to_numpy())
+    if len(values) < 5:
+        return None
+    alpha = finite(at(content.metrics, "scoring", "alpha"))
+    right = max(0.5, min(1.0, 2 * (alpha or 0.0)))
+    figure, (axis,) = blank(5.0, 4.4)
+    axis.plot([0, right], [0, right], color=theme.muted, linewidth=0.8, linestyle=(0, (3, 3)))
+    calibration = finite(at(content.metrics, "scoring", "n_calibration"))
+    if calibration:
+        steps = np.arange(1, int(calibration) + 1)
+        steps = steps[steps / (calibration + 1) <= right + 1e-9]
+        if len(steps):
+            low, high = betabinom.interval(0.95, len(values), steps, calibration + 1 - steps)
+            axis.fill_between(steps / (calibration + 1), low / len(values), high / len(values), step="post",
+                              color=theme.healthy, alpha=0.15, linewidth=0, label="95 % of chance")  # fmt: skip
+    grid = np.linspace(0, right, 401)
+    observed = np.searchsorted(values, grid, side="right") / len(values)
+    axis.step(grid, observed, where="post", color=theme.healthy, linewidth=1.8, label="observed")
+    if alpha is not None:
+        axis.axvline(alpha, color=theme.muted, linewidth=1.1, linestyle=(0, (4, 2)), label=f"alpha = {alpha:g}")
+    axis.set(xlim=(0, right), ylim=(0, min(1.0, max(right, observed[-1] * 1.05))), xlabel="alpha asked for")
+    axis.set_ylabel("false-alarm rate observed")
+    axis.set_title(f"Healthy brains (n={len(values)})")
+    axis.legend(loc="lower right")
+    return figure
+
+
+def protocols(content: ReportContent, theme: Theme) -> Figure | None:
+    """Scores of healthy brains by protocol, the most frequent protocols first, with their false alarms."""
+    rows = scored(content)
+    rows = rows[(column(rows, "label") == "healthy") & numbers(rows, "score").notna()]
+    if rows.empty or not (column(rows, "protocol").fillna("").astype(str) != "").any():
+        return None
+    names = column(rows, "protocol").fillna("").astype(str)
+    kept = names.value_counts().index[:MOST_PROTOCOLS]
+    names = names.where(names.isin(kept), "all others")
+    order = [*kept, "all others"] if (names == "all others").any() and "all others" not in kept else list(kept)
+    figure, (axis,) = blank(10.2, 1.1 + 0.42 * len(order))
+    for place, name in enumerate(order):
+        part = rows[names == name]
+        _strip(axis, numbers(part, "score").to_numpy(), place, theme.healthy, theme)
+        raised = flags(part).dropna()
+        note = f"{int(raised.sum())} of {len(raised)} flagged" if len(raised) else "nothing flagged"
+        axis.annotate(note, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5,
+                      color=theme.muted, annotation_clip=False)  # fmt: skip
+    _finish_strips(axis, [readable(name) for name in order], content, theme)
+    axis.set_xlabel("volume score of healthy brains")
+    return figure

@@ -1,0 +1,117 @@
+"""Tables of the subjects and scans: roles, protocols, import losses, acquisition parameters by label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from brain_cae.reporting.content import ReportContent
+from brain_cae.reporting.evidence import at, column, numbers, scored
+from brain_cae.reporting.formatting import finite, number
+from brain_cae.reporting.tables import Cell, Table, label, of_counts
+
+ROLES = ("train", "validation", "classifier", "test")
+PARAMETERS = {
+    "field_strength_t": "field strength, T", "repetition_time_ms": "TR, ms", "echo_time_ms": "TE, ms",
+    "inversion_time_ms": "TI, ms", "flip_angle_deg": "flip angle, \N{DEGREE SIGN}", "rows": "rows",
+    "columns": "columns", "slices": "slices", "spacing_row_mm": "spacing of rows, mm",
+    "spacing_column_mm": "spacing of columns, mm", "spacing_slice_mm": "spacing of slices, mm",
+    "manufacturer": "manufacturer", "model": "model", "orientation": "plane", "sequence": "sequence",
+    "dimensionality": "dimensionality",
+}  # fmt: skip
+TEXT = ("manufacturer", "model", "orientation", "sequence", "dimensionality")
+
+
+def cohort_tables(content: ReportContent) -> list[Table | None]:
+    """Roles by label, and protocols by label of the scored subjects."""
+    rows = scored(content)
+    protocols, labels = column(rows, "protocol"), column(rows, "label")
+    return [_roles(content), of_counts(protocols, labels, corner="protocol", caption="Scored subjects by protocol")]
+
+
+def _roles(content: ReportContent) -> Table | None:
+    """Counts of ``metrics.json`` where it has them, of the predictions else."""
+    stated = at(content.metrics, "subjects")
+    stated = stated if isinstance(stated, Mapping) else {}
+    roles, labels = column(content.predictions, "role").astype(str), column(content.predictions, "label")
+    names = ["healthy", "abnormal", "unknown"]
+    rows = []
+    for role in (*ROLES, *(role for role in stated if role not in ROLES)):
+        part = stated.get(role)
+        if isinstance(part, Mapping):
+            counts = [int(finite(part.get(name)) or 0) for name in names]
+            total = int(finite(part.get("total")) or sum(counts))
+        else:
+            counts = [int(((roles == role) & (labels == name)).sum()) for name in names]
+            total = sum(counts) if finite(part) is None else int(finite(part) or 0)
+        if total:
+            # A role whose labels the predictions do not hold (the training brains) shows its total alone.
+            shown = [str(count) for count in counts] if sum(counts) == total else ["\N{EN DASH}"] * len(names)
+            rows.append([label(role), *(Cell(text, True) for text in shown), Cell(str(total), True)])
+    return Table(["role", *names, "total"], rows, caption="Subjects by role") if rows else None
+
+
+def import_sentence(content: ReportContent) -> str:
+    """How many series were imported, in one sentence."""
+    report = content.import_report
+    if report.empty:
+        return ""
+    kept = int((_status(report) == "imported").sum())
+    return f"{kept} of {len(report)} series of {column(report, 'subject').nunique()} subjects were imported."
+
+
+def _status(report: pd.DataFrame) -> pd.Series:
+    return column(report, "status").astype(str).str.strip().str.lower()
+
+
+def loss_table(content: ReportContent) -> Table | None:
+    """Series that were not imported, by reason."""
+    report = content.import_report
+    lost = report[_status(report) != "imported"] if len(report) else report
+    if lost.empty:
+        return None
+    reasons = column(lost, "reason").fillna("").astype(str).replace("", "no reason given")
+    rows = []
+    for reason, part in sorted(lost.groupby(reasons), key=lambda item: -len(item[1])):
+        modalities = ", ".join(sorted(set(column(part, "modality").dropna().astype(str))))
+        people = column(part, "subject").nunique()
+        rows.append([label(str(reason)), Cell(str(len(part)), True), Cell(str(people), True), label(modalities)])
+    return Table(["reason", "series lost", "subjects", "modalities"], rows)
+
+
+def header_table(content: ReportContent) -> Table | None:
+    """Acquisition parameters of healthy and abnormal subjects side by side, from the index; None without two labels."""
+    index = content.index
+    labels = column(index, "label")
+    sides = [name for name in ("healthy", "abnormal") if (labels == name).any()]
+    if len(sides) < 2:
+        return None
+    rows = []
+    for modality, scans in index.groupby(column(index, "modality").astype(str), sort=True):
+        for name, title in PARAMETERS.items():
+            parts = [scans[column(scans, "label") == side] for side in sides]
+            cells = [_text(part, name) if name in TEXT else _range(part, name) for part in parts]
+            if any(cell.text for cell in cells) and len(set(column(scans, name).astype(str))) > 1:
+                rows.append([label(str(modality)), label(title), *cells])
+    note = "Median and range of numbers; the three most frequent names. Parameters that never vary are left out."
+    return Table(["modality", "parameter", *sides], rows, note, "Acquisition parameters by label") if rows else None
+
+
+def _range(part: pd.DataFrame, name: str) -> Cell:
+    values = numbers(part, name).dropna()
+    if values.empty:
+        return Cell("", True)
+    found = (values.min(), values.median(), values.max())
+    low, middle, high = (number(value, digits=_digits(values)) for value in found)
+    return Cell(f"{middle} ({low}\N{EN DASH}{high})", True)
+
+
+def _digits(values: pd.Series) -> int:
+    return 0 if (values.round() == values).all() else 1 if values.max() >= 10 else 2
+
+
+def _text(part: pd.DataFrame, name: str) -> Cell:
+    values = column(part, name).dropna().astype(str)
+    counts = values[values != ""].value_counts()
+    return Cell(", ".join(f"{value} ({count})" for value, count in counts.head(3).items()))

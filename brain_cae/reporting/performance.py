@@ -1,0 +1,125 @@
+"""Tables of how well the run detects, localises and classifies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from brain_cae.reporting import evidence, formatting
+from brain_cae.reporting.content import ReportContent
+from brain_cae.reporting.evidence import at
+from brain_cae.reporting.formatting import finite, is_estimate
+from brain_cae.reporting.tables import MEASURES, Cell, Table, figure, heading, label
+
+BASELINES = {
+    "intensity": "Baseline intensity",
+    "healthy_mean": "Baseline healthy_mean",
+}
+BASELINE_NOTE = (
+    "Baselines learn nothing: intensity is the masked intensity itself, healthy_mean compares it with healthy brains at "
+    "the same place; smoothing, signs and calibration are the same."
+)
+
+
+def _as_part(value: Any) -> Mapping[str, Any]:
+    """A part of the metrics; an estimate that stands alone is its AUROC."""
+    if is_estimate(value) or finite(value) is not None:
+        return {"auroc": value}
+    return value if isinstance(value, Mapping) else {}
+
+
+def _table(
+    rows: list[tuple[str, Mapping[str, Any]]], keys: list[str], *, why: str, first: str, note: str = ""
+) -> Table | None:
+    """One row for each part; keys that no row has are left out; the note says why figures are not defined."""
+    present = [(name, part) for name, part in rows if any(key in part for key in keys)]
+    used = [key for key in keys if any(key in part for _, part in present)]
+    defined = any(finite(part[key]["value"] if is_estimate(part[key]) else part[key]) is not None
+                  for _, part in present for key in used if key in part)  # fmt: skip
+    if not defined:
+        return None
+    cells = [[label(name), *(figure(part[key]) if key in part else Cell("\N{EN DASH}", True) for key in used)]
+             for name, part in present]  # fmt: skip
+    values = [part[key] for _, part in present for key in used if key in part]
+    note = " ".join(filter(None, (note, _missing(values, why))))
+    return Table([first, *(heading(key) for key in used)], cells, note)
+
+
+def _missing(values: list[Any], why: str) -> str:
+    """The sentence that gives the reasons of the figures that are not defined; empty if all are."""
+    empty = [value for value in values if formatting.estimate(value) == formatting.NOT_DEFINED]
+    reasons = dict.fromkeys(formatting.reason(value) or why for value in empty)
+    return f"Not defined: {'; '.join(reasons)}." if reasons else ""
+
+
+def detection_table(content: ReportContent) -> Table | None:
+    """Residual score, signed and absolute, and both baselines: AUROC, average precision, rates at the threshold."""
+    metrics = content.metrics
+    rows = [
+        ("Residual score, signed", _as_part(at(metrics, "detection"))),
+        ("Residual score, absolute", _as_part(at(metrics, "detection", "absolute"))),
+        *((name, _as_part(at(metrics, "baseline", key))) for key, name in BASELINES.items()),
+    ]
+    alpha = finite(at(metrics, "scoring", "alpha"))
+    count = finite(at(metrics, "scoring", "n_calibration"))
+    note = BASELINE_NOTE
+    if alpha is not None:
+        note += f" Sensitivity and specificity at alpha = {alpha:g}"
+        note += f", calibrated on {count:.0f} healthy brains without labels." if count is not None else "."
+    keys = ["auroc", "average_precision", "sensitivity", "specificity"]
+    return _table(rows, keys, why=evidence.why_undefined(content), first="score", note=note)
+
+
+def difference_table(content: ReportContent) -> Table | None:
+    """Paired differences of AUROC, residual score minus baseline, with what they say."""
+    differences = at(content.metrics, "detection", "difference")
+    if not isinstance(differences, Mapping):
+        return None
+    rows = []
+    for name, value in differences.items():
+        auroc = value["auroc"] if isinstance(value, Mapping) and "auroc" in value else value
+        cell = figure(auroc, signed=True)
+        rows.append([label(f"Residual score \N{MINUS SIGN} {name}"), cell, label(_reading(auroc))])
+    return Table(["paired difference", "AUROC", "reading"], rows)
+
+
+def _reading(value: Any) -> str:
+    low, high = (finite(value.get(key)) if isinstance(value, Mapping) else None for key in ("low", "high"))
+    if low is None or high is None:
+        return ""
+    if low > 0:
+        return "the residual score is better"
+    return "the baseline is better" if high < 0 else "not distinguished"
+
+
+def localisation_table(content: ReportContent) -> Table | None:
+    """Voxel average precision, Dice at the label-free threshold, and oracle Dice labelled so."""
+    metrics = content.metrics
+    rows = [("Anomaly map", _as_part(at(metrics, "localisation")))]
+    for key, name in BASELINES.items():
+        # A baseline's own `average_precision` is of subjects; that of voxels stands in its `localisation`.
+        part = _as_part(at(metrics, "baseline", key))
+        flat = {measure: part[measure] for measure in part if str(measure).startswith("dice")}
+        rows.append((name, {**flat, **_as_part(at(part, "localisation"))}))
+    keys = ["average_precision", "dice", "dice_oracle_pooled", "dice_oracle_per_subject"]
+    return _table(rows, keys, why=evidence.why_no_localisation(content), first="map")
+
+
+def transfer_table(content: ReportContent) -> Table | None:
+    """All measures of the one classifier of the run."""
+    part = at(content.metrics, "transfer")
+    if not isinstance(part, Mapping):
+        return None
+    why = evidence.why_no_transfer(content)
+    keys = [key for key in MEASURES if key in part]
+    rows = []
+    for key in keys:
+        cell = figure(part[key])
+        if key == "permutation_p":
+            cell = Cell(formatting.p_value(part[key]["value"] if is_estimate(part[key]) else part[key]), True)
+        rows.append([label(MEASURES[key]), cell])
+    if all(row[1].text == formatting.NOT_DEFINED for row in rows):
+        return None
+    names = [str(part[key]) for key in ("classifier", "features") if part.get(key)]
+    caption = ", ".join(names[:1] + [f"{name} features" for name in names[1:]])
+    return Table(["measure", "value"], rows, _missing([part[key] for key in keys], why), caption)

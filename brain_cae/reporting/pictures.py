@@ -1,0 +1,193 @@
+"""Brains in three planes: input, further modalities, anomaly map on one colour scale, contour of the lesion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+from matplotlib.figure import Figure
+
+from brain_cae.reporting.content import ReportContent, SubjectView
+from brain_cae.reporting.evidence import at
+from brain_cae.reporting.figures import LIGHT, Chart, data_uri, readable, style
+from brain_cae.reporting.formatting import finite, number, p_value
+from brain_cae.reporting.planes import Convention, Plane, cut, peak
+
+BUDGET = 4_000_000  # characters of data URIs for all brains together, so that a report stays below 6 MB
+CONVENTION: Convention = "radiological"
+CONTOUR = "#3fe0e8"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One brain with what is said about it."""
+
+    subject: str
+    label: str
+    score: str
+    p_value: str
+    flagged: str
+    remark: str
+    chart: Chart
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Brains of the report: abnormal or unlabelled ones, healthy ones, and the scale that all share."""
+
+    suspects: list[Picture] = field(default_factory=list)
+    healthy: list[Picture] = field(default_factory=list)
+    scale: Chart | None = None
+    convention: str = CONVENTION
+
+
+def gallery(content: ReportContent) -> Gallery:
+    """Draw all views of the content, at a resolution that keeps them within the size of a report."""
+    if not content.views:
+        return Gallery()
+    mark = finite(at(content.metrics, "scoring", "voxel_threshold"))
+    top = upper_limit(content.views, mark)
+    resolution = 170
+    uris = [_view_uri(view, top, mark, resolution) for view in content.views]
+    while sum(map(len, uris)) > BUDGET and resolution > 40:
+        resolution = max(40, int(resolution * min(0.9, (BUDGET / sum(map(len, uris))) ** 0.5)))
+        uris = [_view_uri(view, top, mark, resolution) for view in content.views]
+    pictures = [(view, _picture(view, uri)) for view, uri in zip(content.views, uris, strict=True)]
+    return Gallery(
+        [picture for view, picture in pictures if view.label != "healthy"],
+        [picture for view, picture in pictures if view.label == "healthy"],
+        _scale(top, mark),
+    )
+
+
+def upper_limit(views: list[SubjectView], mark: float | None) -> float:
+    """Upper end of the colour scale of all maps: their pooled 99.9th percentile, at least twice the voxel threshold."""
+    pooled = [np.ravel(view.anomaly_map) for view in views]
+    pooled = [values[np.isfinite(values) & (values > 0)][::7] for values in pooled]
+    values = np.concatenate(pooled) if pooled else np.empty(0)
+    top = float(np.percentile(values, 99.9)) if values.size else 1.0
+    return max(top, 2 * mark) if mark is not None and mark > 0 else top
+
+
+def _picture(view: SubjectView, uri: str) -> Picture:
+    inside = ""
+    if view.lesion is not None and np.any(view.lesion):
+        hit = bool(np.asarray(view.lesion)[peak(view.anomaly_map)])
+        inside = "the maximum lies inside the lesion" if hit else "the maximum lies outside the lesion"
+    remark = "; ".join(text for text in (view.caption, inside) if text)
+    flagged = "" if view.flagged is None else "flagged" if view.flagged else "not flagged"
+    chart = Chart(uri, uri, f"{view.label} brain {view.subject} in three planes with its anomaly map")
+    score = number(view.score, digits=2)
+    return Picture(str(view.subject), view.label, score, p_value(view.p_value), flagged, remark, chart)
+
+
+def _view_uri(view: SubjectView, top: float, mark: float | None, resolution: int) -> str:
+    """One brain as a picture: a row for each modality and one for the map; all rows on the same scale in mm."""
+    voxel = peak(view.anomaly_map)
+    box = _foreground(view.image)
+    origin = tuple(part.start for part in box)
+    centre = tuple(min(max(v - o, 0), part.stop - o - 1) for v, o, part in zip(voxel, origin, box, strict=True))
+
+    def planes(volume: np.ndarray) -> list[Plane]:
+        return cut(np.asarray(volume)[box], centre, view.spacing, convention=CONVENTION)
+
+    outline = planes(np.asarray(view.lesion, dtype=float)) if view.lesion is not None else None
+    rows = [(view.modality, view.image), *view.others.items(), ("anomaly map", view.image)]
+    first = planes(view.image)
+    gap, name_width = 6.0, 16.0
+    width = name_width + sum(plane.width_mm + gap for plane in first)
+    height = max(plane.height_mm for plane in first) + gap
+    inches = 5.2 / width
+    with style(LIGHT):
+        figure = Figure(figsize=(5.2, inches * height * len(rows)), dpi=resolution, facecolor="black")
+        for place, (name, volume) in enumerate(rows):
+            left = name_width
+            is_map = place == len(rows) - 1
+            grey = _window(np.asarray(volume)[box])
+            maps = planes(view.anomaly_map) if is_map else [None] * 3
+            for number_, (plane, values) in enumerate(zip(planes(volume), maps, strict=True)):
+                slack = (height - gap - plane.height_mm) / 2
+                bottom = (len(rows) - 1 - place) * height + gap / 2 + slack
+                total = height * len(rows)
+                axis = figure.add_axes((left / width, bottom / total, plane.width_mm / width, plane.height_mm / total))
+                _draw(axis, plane, grey, values, top, mark, outline[number_] if outline else None)
+                if place == 0:
+                    _sides(axis, plane)
+                left += plane.width_mm + gap
+            figure.text(0.006, 1 - (place + 0.5) / len(rows), readable(name), color="#c9d1dc", fontsize=8,
+                        rotation=90, va="center", ha="left")  # fmt: skip
+        return data_uri(figure, picture=True)
+
+
+def _draw(
+    axis: Axes, plane: Plane, grey: tuple[float, float], values: Plane | None, top: float, mark: float | None,
+    outline: Plane | None,
+) -> None:  # fmt: skip
+    axis.set_axis_off()
+    axis.imshow(plane.pixels, extent=plane.extent, cmap="gray", vmin=grey[0], vmax=grey[1], interpolation="bilinear",
+                aspect="auto")  # fmt: skip
+    if values is not None:
+        known = np.nan_to_num(values.pixels, nan=0.0, posinf=top, neginf=0.0)
+        axis.imshow(known, extent=plane.extent, cmap=map_colours(top, mark), vmin=0, vmax=top,
+                    interpolation="bilinear", aspect="auto")  # fmt: skip
+    if outline is not None and outline.pixels.min() < 0.5 < outline.pixels.max():
+        rows, columns = outline.pixels.shape
+        x = (np.arange(columns) + 0.5) * plane.width_mm / columns
+        y = (np.arange(rows) + 0.5) * plane.height_mm / rows
+        axis.contour(x, y, outline.pixels, levels=[0.5], colors=CONTOUR, linewidths=0.7)
+    axis.set(xlim=(0, plane.width_mm), ylim=(plane.height_mm, 0))
+
+
+def _sides(axis: Axes, plane: Plane) -> None:
+    for letter, place, align in ((plane.left, 0.01, "left"), (plane.right, 0.99, "right")):
+        axis.text(place, 0.97, letter, transform=axis.transAxes, color="#aab6c6", fontsize=7, ha=align, va="top")
+
+
+def map_colours(top: float, mark: float | None) -> ListedColormap:
+    """Red to yellow; transparent at 0, opaque from the voxel threshold (a third of the scale without one) upwards."""
+    steps = 256
+    colours = LinearSegmentedColormap.from_list("anomaly", ["#b01818", "#f0701c", "#ffe45c"])(np.linspace(0, 1, steps))
+    solid = (mark / top) if mark is not None and mark > 0 else 1 / 3
+    values = np.linspace(0, 1, steps)
+    colours[:, 3] = np.clip((values - 0.4 * solid) / (0.6 * solid), 0, 1) * 0.85
+    return ListedColormap(colours)
+
+
+def _scale(top: float, mark: float | None) -> Chart:
+    with style(LIGHT):
+        figure = Figure(figsize=(4.6, 0.62), dpi=150, facecolor="black", layout="constrained")
+        axis = figure.subplots()
+        axis.set_facecolor("#555555")
+        axis.imshow(np.linspace(0, top, 256)[None], extent=(0, top, 0, 1), cmap=map_colours(top, mark), vmin=0,
+                    vmax=top, aspect="auto")  # fmt: skip
+        axis.grid(False)
+        axis.set_yticks([])
+        axis.tick_params(colors="#e6e9ee", labelsize=7.5, length=2)
+        for spine in axis.spines.values():
+            spine.set_visible(False)
+        if mark is not None and 0 < mark < top:
+            axis.axvline(mark, color="white", linewidth=1)
+            axis.annotate(" voxel threshold", (mark, 0.5), color="white", fontsize=7.5, va="center")
+        uri = data_uri(figure)
+    return Chart(uri, uri, "Colour scale of the anomaly maps (joint z)", width=440)
+
+
+def _window(image: np.ndarray) -> tuple[float, float]:
+    inside = image[np.isfinite(image) & (image != 0)]
+    if not inside.size:
+        return 0.0, 1.0
+    low, high = np.percentile(inside, (1, 99.7))
+    return min(0.0, float(low)), max(float(high), float(low) + 1e-6)
+
+
+def _foreground(image: np.ndarray) -> tuple[slice, slice, slice]:
+    """Box around what is not 0, with a margin of two voxels; the whole volume where nothing is."""
+    filled = np.isfinite(image) & (image != 0)
+    box = []
+    for axis, size in enumerate(image.shape):
+        others = tuple(other for other in range(3) if other != axis)
+        places = np.flatnonzero(filled.any(axis=others))
+        box.append(slice(max(places[0] - 2, 0), min(places[-1] + 3, size)) if places.size else slice(0, size))
+    return box[0], box[1], box[2]

@@ -1,0 +1,34 @@
+"""``report.html``: one self-contained file, from the verdict down to the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from brain_cae.reporting import charts, headline, pictures, sections
+from brain_cae.reporting.content import ReportContent, SubjectView
+from brain_cae.reporting.page import render, write_whole
+
+__all__ = ["ReportContent", "SubjectView", "write_report"]
+
+
+def write_report(path: Path, content: ReportContent) -> Path:
+    """Write the report of one run; the file appears whole or not at all.
+
+    Args:
+        path: Where to write, for example ``<run>/report.html``.
+        content: What to show. Missing parts are left out with the reason why.
+
+    Returns:
+        The path.
+    """
+    return write_whole(
+        Path(path),
+        render(
+            "report.html.j2",
+            content=content,
+            banner=headline.banner(content),
+            summary=headline.summary(content),
+            cards=headline.cards(content),
+            parts=sections.parts(content, charts.all_charts(content), pictures.gallery(content)),
+        ),
+    )

@@ -1,0 +1,88 @@
+"""Clustered reshape: group volumes by their dimensions, resize each to its group's most common dimensions."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.cluster import AgglomerativeClustering
+
+from brain_cae.errors import ConfigurationError
+from brain_cae.reshape.base import Group, Reshape, Shape, most_common
+
+
+class Clustered(Reshape):
+    """Groups of native dimensions by complete linkage on the logarithm of the three sizes.
+
+    The distance of two volumes is the largest absolute difference of log size over the axes, so a distance of
+    log(1.25) means that no axis is stretched by more than a quarter between them.
+
+    Args:
+        groups: Number of groups; ``None`` takes as few as ``tolerance`` allows.
+        tolerance: Largest relative difference of any axis within a group. A new volume farther than this from
+            every target still goes to the nearest group, and is reported as not known.
+    """
+
+    def __init__(self, groups: int | None = None, tolerance: float = 0.25) -> None:
+        self.count = groups
+        self.tolerance = float(tolerance)
+        self.targets: list[Shape] = []
+        self.members: list[int] = []
+
+    def fit(self, shapes: list[Shape]) -> "Clustered":
+        """Find the groups among the training volumes' native dimensions.
+
+        Raises:
+            ConfigurationError: More groups are asked for than there are different dimensions.
+        """
+        distinct = sorted({tuple(int(size) for size in shape) for shape in shapes})
+        if self.count is not None and self.count > len(distinct):
+            raise ConfigurationError(
+                "There are fewer different dimensions than groups.",
+                expected=f"at most {len(distinct)} groups",
+                found=str(self.count),
+                where="reshape.groups",
+            )
+        labels = self._cluster(np.log(np.asarray(distinct, float)))
+        group_of = dict(zip(distinct, labels, strict=True))
+        found = []
+        for label in np.unique(labels):
+            members = [shape for shape in shapes if group_of[tuple(int(size) for size in shape)] == label]
+            found.append((most_common(members), len(members)))
+        found.sort(key=lambda item: (-item[1], item[0]))
+        self.targets, self.members = [target for target, _ in found], [members for _, members in found]
+        return self
+
+    def _cluster(self, points: np.ndarray) -> np.ndarray:
+        if len(points) == 1 or self.count == 1:
+            return np.zeros(len(points), int)
+        threshold = None if self.count else float(np.log1p(self.tolerance))
+        clustering = AgglomerativeClustering(
+            n_clusters=self.count, distance_threshold=threshold, metric="chebyshev", linkage="complete"
+        )
+        return clustering.fit_predict(points)
+
+    def group(self, shape: Shape) -> Group:
+        """The group with the nearest target; ``known`` is False beyond the tolerance."""
+        distances = np.abs(np.log(np.asarray(self.targets, float)) - np.log(np.asarray(shape, float))).max(axis=1)
+        nearest = int(distances.argmin())
+        known = bool(distances[nearest] <= np.log1p(self.tolerance) + 1e-9)
+        return Group(name=self._name(nearest), target=self.targets[nearest], known=known)
+
+    def _name(self, number: int) -> str:
+        return "x".join(str(size) for size in self.targets[number])
+
+    def state(self) -> dict[str, Any]:
+        """Targets and members."""
+        return {"targets": [list(target) for target in self.targets], "members": self.members}
+
+    def restore(self, state: dict[str, Any]) -> "Clustered":
+        """Take up a stored state."""
+        self.targets = [(int(x), int(y), int(z)) for x, y, z in state["targets"]]
+        self.members = [int(count) for count in state["members"]]
+        return self
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The groups, the largest first."""
+        return [
+            {"name": self._name(number), "target": list(target), "members": self.members[number]}
+            for number, target in enumerate(self.targets)
+        ]

@@ -1,0 +1,52 @@
+"""How much a strategy distorts: four measures, because the first alone flatters clustered reshape."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from brain_cae.reshape.base import Shape, from_network, to_network
+
+
+def scale_ratio(native: Shape, target: Shape) -> float:
+    """Largest over smallest per-axis scale factor in voxels; 1 keeps proportions."""
+    factors = np.asarray(target, float) / np.asarray(native, float)
+    return float(factors.max() / factors.min())
+
+
+def network_spacing(native: Shape, target: Shape, spacing: Sequence[float]) -> np.ndarray:
+    """Size in mm of a voxel that the network sees, (R, A, S)."""
+    return np.asarray(spacing, float) * np.asarray(native, float) / np.asarray(target, float)
+
+
+def anisotropy_mm(native: Shape, target: Shape, spacing: Sequence[float]) -> float:
+    """Longest over shortest side in mm of the voxel that the network sees; 1 is isotropic."""
+    sides = network_spacing(native, target, spacing)
+    return float(sides.max() / sides.min())
+
+
+def size_spread_mm(spacings: np.ndarray) -> np.ndarray:
+    """How far each subject's network voxel differs from the others': |log(side / mean side)|, largest axis.
+
+    Args:
+        spacings: (N, 3), network voxel sizes in mm of N subjects.
+
+    Returns:
+        (N,): 0 when all subjects share one size; 0.1 is about 10 %.
+    """
+    logs = np.log(np.asarray(spacings, float))
+    return np.abs(logs - logs.mean(axis=0)).max(axis=1)
+
+
+def round_trip_l1(volume: torch.Tensor, mask: torch.Tensor, target: Shape, stride: int) -> float:
+    """Mean absolute error inside the mask, in the scan's own space, of going there and back without a network.
+
+    Args:
+        volume: (C, X, Y, Z) scaled intensities.
+        mask: (X, Y, Z) boolean.
+        target: Dimensions that the strategy resizes to.
+        stride: Total stride of the network.
+    """
+    native = (int(volume.shape[1]), int(volume.shape[2]), int(volume.shape[3]))
+    back = from_network(to_network(volume, target, stride), target, native)
+    return float((back - volume).abs()[:, mask].mean())

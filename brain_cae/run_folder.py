@@ -1,0 +1,108 @@
+"""One run's folder: names of its files, its status, how long each stage took."""
+
+import json
+import logging
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from brain_cae.errors import RunError
+
+log = logging.getLogger(__name__)
+
+
+class RunFolder:
+    """Writes a run's files, each whole or not at all.
+
+    Args:
+        path: The folder; created when it does not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seconds: dict[str, float] = {}
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    @contextmanager
+    def status(self) -> Iterator[None]:
+        """Keep ``status.json`` true while the body runs: running, then finished or failed with the first line.
+
+        Raises:
+            RunError: Another run has written here already.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            # Exclusive creation: of two runs that were given the same folder the second one stops here.
+            with (self / "status.json").open("x") as file:
+                json.dump({"status": "running"}, file)
+        except FileExistsError as error:
+            raise RunError(
+                "This folder holds another run.",
+                expected="a folder of its own for each run",
+                where=str(self.path),
+                advice="Leave hydra.run.dir out, or name an empty folder.",
+            ) from error
+        try:
+            yield
+        except BaseException as error:
+            first = str(error).splitlines()[0] if str(error) else type(error).__name__
+            if isinstance(error, KeyboardInterrupt):
+                first = "interrupted"
+            self.write_json("status.json", {"status": "failed", "error": first, "seconds": self.seconds})
+            raise
+        self.write_json("status.json", {"status": "finished", "seconds": self.seconds})
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Say that a stage begins, and keep how long it took (s)."""
+        log.info("%s …", name)
+        start = time.monotonic()
+        yield
+        self.seconds[name] = round(time.monotonic() - start, 1)
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file; not-a-number is refused, since JSON has no such value."""
+        self.write(name, lambda path: path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n"))
+
+    def write_csv(self, name: str, table: Any) -> None:
+        """Write a table (pandas DataFrame) without its index."""
+        self.write(name, lambda path: table.to_csv(path, index=False))
+
+    def write(self, name: str, writer: Callable[[Path], Any]) -> None:
+        """Let ``writer`` write to a file aside, then move it into place."""
+        target = self / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        suffix = "".join(target.suffixes[-2:])
+        aside = target.with_name(f".{target.name[: len(target.name) - len(suffix)]}.part{os.getpid()}{suffix}")
+        try:
+            writer(aside)
+            aside.replace(target)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def peak_memory_mb() -> float:
+    """Largest memory of this process so far, in MiB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 0)
+
+
+def newest_run(folder: Path) -> Path:
+    """The newest run with a model below a folder of runs.
+
+    Raises:
+        RunError: There is none.
+    """
+    models = sorted(folder.glob("*/*/model/config.yaml"), key=lambda path: path.stat().st_mtime)
+    if not models:
+        raise RunError(
+            "There is no run with a model.",
+            expected=f"{folder}/<date>/<time>/model/",
+            advice="Train one with `python train.py`, or name it: run=<folder>.",
+        )
+    return models[-1].parent.parent

@@ -1,0 +1,116 @@
+"""Values of a DICOM header, straight from the bytes that pydicom read.
+
+pydicom turns an element into text, number and warnings when it is looked at, for every slice of a series; for the few
+values that place a slice that took longer than reading the file. Malformed values are absent values here.
+"""
+
+from typing import Any
+
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
+
+# Tag, and how its bytes are to be read: text, decimal (text of numbers), short (uint16), double (float64).
+TAGS = {
+    "ImageType": (0x00080008, "text"),
+    "SOPClassUID": (0x00080016, "text"),
+    "Modality": (0x00080060, "text"),
+    "EchoTime": (0x00180081, "decimal"),
+    "EffectiveEchoTime": (0x00189082, "double"),
+    "SeriesInstanceUID": (0x0020000E, "text"),
+    "ImagePositionPatient": (0x00200032, "decimal"),
+    "ImageOrientationPatient": (0x00200037, "decimal"),
+    "SamplesPerPixel": (0x00280002, "short"),
+    "NumberOfFrames": (0x00280008, "decimal"),
+    "Rows": (0x00280010, "short"),
+    "Columns": (0x00280011, "short"),
+    "PixelSpacing": (0x00280030, "decimal"),
+    "BitsAllocated": (0x00280100, "short"),
+    "PixelRepresentation": (0x00280103, "short"),
+    "RescaleIntercept": (0x00281052, "decimal"),
+    "RescaleSlope": (0x00281053, "decimal"),
+}
+SEQUENCES = {
+    "MREchoSequence": 0x00189114,
+    "PlanePositionSequence": 0x00209113,
+    "PlaneOrientationSequence": 0x00209116,
+    "PixelMeasuresSequence": 0x00289110,
+    "PixelValueTransformationSequence": 0x00289145,
+    "SharedFunctionalGroupsSequence": 0x52009229,
+    "PerFrameFunctionalGroupsSequence": 0x52009230,
+}
+DATA = {"PixelData": 0x7FE00010, "FloatPixelData": 0x7FE00008, "DoubleFloatPixelData": 0x7FE00009}
+
+
+class Elements:
+    """Read-only view of one data set (a file, or an item of a sequence)."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self._raw: dict[BaseTag, Any] = dict(dataset.items())
+
+    def texts(self, name: str) -> list[str]:
+        """Give the parts of a text element; empty when it is absent."""
+        value = self._value(name)
+        if isinstance(value, bytes):
+            return [part.strip(" \0") for part in value.decode("latin-1").split("\\")] if value else []
+        if value is None:
+            return []
+        return [str(value)] if isinstance(value, str) else [str(part) for part in value]
+
+    def text(self, name: str) -> str:
+        """Give the first part of a text element, ``""`` when it is absent."""
+        return "".join(self.texts(name)[:1])
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """Give the numbers of an element; empty when it is absent or holds anything else."""
+        value = self._value(name)
+        if value is None:
+            return ()
+        try:
+            if not isinstance(value, bytes):
+                return tuple(map(float, value)) if hasattr(value, "__iter__") else (float(value),)
+            kind = TAGS[name][1]
+            if kind == "decimal":
+                return tuple(map(float, value.rstrip(b" \0").split(b"\\")))
+            if kind == "short":
+                return (float(int.from_bytes(value[:2], "little" if self._is_little(name) else "big")),)
+            number = self.dataset[TAGS[name][0]].value
+            return (float(number),) if isinstance(number, float | int) else tuple(map(float, number))
+        except (TypeError, ValueError, KeyError, NotImplementedError):
+            return ()
+
+    def number(self, name: str) -> float | None:
+        """Give the first number of an element, None when there is none."""
+        return next(iter(self.numbers(name)), None)
+
+    def whole(self, name: str, otherwise: int) -> int:
+        """Give the first number of an element as a whole number, or ``otherwise``."""
+        number = self.number(name)
+        return int(number) if number is not None and abs(number) < 2**31 else otherwise
+
+    def data(self) -> tuple[str, bytes] | None:
+        """Give the name and the bytes of the pixel element; None when there is none."""
+        for name, tag in DATA.items():
+            element = self._raw.get(BaseTag(tag))
+            if element is not None and isinstance(element.value, bytes):
+                return name, element.value
+        return None
+
+    def items(self, sequence: str) -> list["Elements"]:
+        """Give the items of a sequence; empty when it is absent."""
+        tag = BaseTag(SEQUENCES[sequence])
+        if tag not in self._raw:
+            return []
+        try:
+            return [Elements(item) for item in self.dataset[tag].value or ()]
+        except (TypeError, ValueError, AttributeError):
+            return []
+
+    def _value(self, name: str) -> Any:
+        element = self._raw.get(BaseTag(TAGS[name][0]))
+        return None if element is None else element.value
+
+    def _is_little(self, name: str) -> bool:
+        element = self._raw[BaseTag(TAGS[name][0])]
+        return not isinstance(element, RawDataElement) or element.is_little_endian

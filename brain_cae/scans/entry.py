@@ -1,0 +1,198 @@
+"""One entry of the import store: a volume, the JSON beside it, and how a series becomes both.
+
+``<key>.nii`` holds the voxels, ``<key>.json`` (written last) what is known about them, or why they were refused;
+the key is a hash of the source files' content, the settings and this code's version. ``seen/<hash>`` remembers
+the key of files whose path, size and time have not changed, so that they need not be read again.
+"""
+
+import hashlib
+import json
+import math
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+
+from brain_cae.errors import ScanError
+from brain_cae.scans.dicom import FolderReading, Refused, read_folder
+from brain_cae.scans.nifti import is_nifti, read_nifti
+from brain_cae.scans.sources.base import SeriesLocation
+from brain_cae.scans.volume import Volume, content_hash
+
+# Raise this whenever the same files would give another volume, another column or another reason.
+VERSION = "1"
+REPORT_COLUMNS = ("subject", "modality", "series_hash", "status", "reason", "path")
+# These depend on the machine, not on the files: try again next time.
+PASSING_REASONS = ("missing decoder", "unreadable file")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one location: the row for the index, if imported, and the lines for the report."""
+
+    row: dict[str, Any] | None
+    lines: tuple[dict[str, str], ...]
+
+
+def known_outcome(location: SeriesLocation, store: Path) -> Outcome | None:
+    """Look a location up in the store without reading its files; None when they have to be read."""
+    if not location.files:
+        return Outcome(None, (_line("missing", "no files"),))
+    try:
+        key = (store / "seen" / _stamp(location.files)).read_text(encoding="ascii")
+        entry = _read_entry(store, key)
+    except OSError:
+        return None
+    return _outcome(location, entry, store, key) if entry else None
+
+
+def import_location(location: SeriesLocation, store: Path) -> Outcome:
+    """Import one location; whatever is wrong with its files ends in the report, not in an exception.
+
+    Only a store that cannot be written to (OSError) stops the import.
+    """
+    files = location.files
+    try:
+        stamp = _stamp(files)
+        key = _key(files)
+    except OSError as error:
+        return Outcome(None, (_line("refused", "unreadable file", error.filename or files[0]),))
+    entry = _read_entry(store, key)
+    if entry is None:
+        entry = _make_entry(files, store, key)
+    if entry["reason"] not in PASSING_REASONS:
+        _write_aside(store / "seen" / stamp, key.encode())
+    return _outcome(location, entry, store, key)
+
+
+def _make_entry(files: Sequence[Path], store: Path, key: str) -> dict[str, Any]:
+    reading = _read(files)
+    volume, refused, path = reading.volume, reading.refused, reading.path
+    left_out = [{"reason": one.reason, "file": one.path.name} for one in refused]
+    entry: dict[str, Any] = {"version": VERSION, "reason": "", "file": path.name if path else "", "left_out": left_out}
+    if volume is None:
+        # Of several refusals the series with most files is the one that was meant.
+        main = max(refused, key=lambda one: one.files)
+        left_out.remove({"reason": main.reason, "file": main.path.name})
+        entry |= {"reason": main.reason, "file": main.path.name}
+    else:
+        target = store / f"{key}.nii"
+        entry |= {"series_hash": content_hash(volume.array, volume.affine), "acquisition": _plain(volume.acquisition)}
+        entry["bytes"] = _write_volume(volume, target)
+    if entry["reason"] not in PASSING_REASONS:
+        _write_aside(store / f"{key}.json", json.dumps(entry, indent=1, allow_nan=False).encode())
+    return entry
+
+
+def _read(files: Sequence[Path]) -> FolderReading:
+    try:
+        if len(files) == 1 and is_nifti(files[0]):
+            return FolderReading(read_nifti(files[0]), (), files[0])
+        with warnings.catch_warnings():
+            # pydicom remarks on odd values, and quotes them; what matters of that is in the report.
+            warnings.simplefilter("ignore")
+            return read_folder(files)
+    except ScanError as error:
+        return FolderReading(None, (Refused(error.reason, files[0], len(files)),))
+    except Exception as error:
+        # A defect of ours or of a library's in one series must not cost the other thousand; the report names both.
+        return FolderReading(None, (Refused(f"cannot be read ({type(error).__name__})", files[0], len(files)),))
+
+
+def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: str) -> Outcome:
+    folder = location.files[0].parent
+    others = tuple(_line("refused", one["reason"], folder / one["file"]) for one in entry["left_out"])
+    if entry["reason"]:
+        return Outcome(None, (_line("refused", entry["reason"], folder / entry["file"]), *others))
+    acquisition = {name: math.nan if value is None else value for name, value in entry["acquisition"].items()}
+    row = acquisition | {
+        "subject": location.subject,
+        "session": location.session,
+        "source": location.source,
+        "site": location.site,
+        "label": location.label,
+        "age": acquisition.get("age", math.nan) if location.age is None else location.age,
+        "sex": location.sex or acquisition.get("sex", ""),
+        "modality": location.modality,
+        "path": str((store / f"{key}.nii").absolute()),
+        "brain_mask_path": _mask(location.brain_mask),
+        "lesion_mask_path": _mask(location.lesion_mask),
+        "skull": location.skull,
+        "sequence": acquisition.get("sequence", "unknown"),
+        "dimensionality": acquisition.get("dimensionality", "unknown"),
+        "series_hash": entry["series_hash"],
+    }
+    return Outcome(row, (_line("imported", "", folder / entry["file"], entry["series_hash"]), *others))
+
+
+def _read_entry(store: Path, key: str) -> dict[str, Any] | None:
+    """Read an entry if it is whole: a volume shorter than it was written does not count."""
+    try:
+        entry = json.loads((store / f"{key}.json").read_text(encoding="utf-8"))
+        if not entry["reason"] and (store / f"{key}.nii").stat().st_size != entry["bytes"]:
+            return None
+    except (OSError, ValueError, KeyError):
+        return None
+    return entry
+
+
+def _write_volume(volume: Volume, target: Path) -> int:
+    image = nibabel.Nifti1Image(volume.array, volume.affine)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(volume.affine, code="scanner")
+    image.set_qform(volume.affine, code="scanner")
+    data = image.header.copy()
+    data["vox_offset"], data["scl_slope"], data["scl_inter"] = 352, 1, 0
+    aside = _aside(target)
+    with aside.open("wb") as stream:
+        stream.write(data.binaryblock + b"\0\0\0\0")
+        # NIfTI's first axis runs fastest; for volumes from DICOM the transpose is contiguous and nothing is copied.
+        stream.write(np.ascontiguousarray(volume.array.T).data)
+        size = stream.tell()
+    os.replace(aside, target)
+    return size
+
+
+def _write_aside(target: Path, content: bytes) -> None:
+    target.parent.mkdir(exist_ok=True)
+    aside = _aside(target)
+    aside.write_bytes(content)
+    os.replace(aside, target)
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{os.getpid()}.partial")
+
+
+def _key(files: Sequence[Path]) -> str:
+    # Sorted by content, so that renamed or reordered files are the same series.
+    contents = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
+    kind = "nifti" if len(files) == 1 and is_nifti(files[0]) else "dicom"
+    return hashlib.sha256("\n".join((VERSION, kind, *contents)).encode()).hexdigest()[:32]
+
+
+def _stamp(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256(VERSION.encode())
+    for path in files:
+        status = path.stat()
+        digest.update(f"\n{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}".encode())
+    return digest.hexdigest()[:32]
+
+
+def _plain(acquisition: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value for name, value in acquisition.items()
+    }
+
+
+def _mask(path: Path | None) -> str:
+    return str(path.absolute()) if path is not None and path.is_file() else ""
+
+
+def _line(status: str, reason: str, path: Path | str = "", series_hash: str = "") -> dict[str, str]:
+    return {"series_hash": series_hash, "status": status, "reason": reason, "path": str(path)}

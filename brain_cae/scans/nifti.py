@@ -1,0 +1,78 @@
+"""A NIfTI file as a checked volume."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+
+from brain_cae.errors import ScanError
+from brain_cae.scans.geometry import plane_of_affine
+from brain_cae.scans.volume import Volume, check_values, smallest_type
+
+SUFFIXES = (".nii", ".nii.gz")
+
+
+def is_nifti(path: Path) -> bool:
+    """Say whether the file's name is that of a NIfTI file."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def read_nifti(path: Path) -> Volume:
+    """Read one NIfTI file in its own axis order; a single last axis of a fourth dimension is dropped.
+
+    Returns:
+        Volume with array (X, Y, Z), affine to RAS+ mm. Acquisition holds the grid alone: NIfTI knows no TR or TE.
+
+    Raises:
+        ScanError: not NIfTI, truncated file, not three-dimensional, single slice, no orientation, unusable affine,
+            non-finite, constant volume.
+    """
+    where = str(path)
+    try:
+        image = nibabel.Nifti1Image.from_filename(path)
+        array = np.asanyarray(image.dataobj)
+    except (EOFError, zlib.error, gzip.BadGzipFile, OSError, ValueError) as error:
+        if isinstance(error, FileNotFoundError | PermissionError):
+            raise ScanError("unreadable file", found=type(error).__name__, where=where) from error
+        raise ScanError("truncated file", expected="a complete file", found="its end is missing", where=where) from error
+    except ImageFileError as error:
+        raise ScanError("not NIfTI", expected="a NIfTI-1 file", found="another kind of file", where=where) from error
+    while array.ndim > 3 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim != 3 or array.dtype.kind not in "iuf":
+        found = f"shape {array.shape}, type {array.dtype}"
+        raise ScanError("not three-dimensional", expected="one volume of real numbers", found=found, where=where)
+    if min(array.shape) < 2:
+        raise ScanError("single slice", expected="at least 2 slices", found=f"shape {array.shape}", where=where)
+    affine = _affine(image, where)
+    check_values(array, where=where)
+    spacing = [round(float(length), 4) for length in np.linalg.norm(affine[:3, :3], axis=0)]
+    acquisition = {
+        "rows": array.shape[1],
+        "columns": array.shape[0],
+        "slices": array.shape[2],
+        "spacing_row_mm": spacing[1],
+        "spacing_column_mm": spacing[0],
+        "spacing_slice_mm": spacing[2],
+        "orientation": plane_of_affine(affine),
+    }
+    return Volume(array=smallest_type(array), affine=affine, acquisition=acquisition)
+
+
+def _affine(image: nibabel.Nifti1Image, where: str) -> np.ndarray:
+    if not int(image.header["sform_code"]) and not int(image.header["qform_code"]):
+        raise ScanError(
+            "no orientation",
+            expected="sform or qform in the header",
+            found="neither, so left and right are unknown",
+            where=where,
+            advice="Convert the scan again with a tool that keeps the orientation.",
+        )
+    affine = np.asarray(image.affine, dtype=np.float64)
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or lengths.min() < 1e-3 or abs(np.linalg.det(affine[:3, :3] / lengths)) < 0.1:
+        raise ScanError("unusable affine", expected="three axes of some length in mm", found=str(affine), where=where)
+    return affine

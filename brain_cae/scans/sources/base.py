@@ -1,0 +1,88 @@
+"""What every source hands over: where one series lies and what is known about its subject."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from brain_cae.errors import ConfigurationError, DatasetError
+
+MODALITIES = ("t1", "t2", "flair", "t1ce")
+
+
+@dataclass(frozen=True)
+class SeriesLocation:
+    """One scan of one subject on disk.
+
+    ``files`` is empty when the source expected this modality and found nothing: the import reports it as missing.
+    ``age`` (years) and ``sex`` (``M``, ``F`` or ``""``) win over what DICOM headers say. Masks may lie on any grid.
+    """
+
+    subject: str
+    modality: str
+    files: tuple[Path, ...]
+    label: str = "unknown"
+    session: str = ""
+    source: str = ""
+    site: str = ""
+    age: float | None = None
+    sex: str = ""
+    brain_mask: Path | None = None
+    lesion_mask: Path | None = None
+    skull: str = "unknown"
+
+
+class Source(Protocol):
+    """A layout on disk. ``locate`` raises DatasetError when the layout is not there."""
+
+    name: str
+
+    def locate(self) -> list[SeriesLocation]:
+        """List every series of the data set, ordered by subject and modality."""
+        ...
+
+    def notes(self) -> list[str]:
+        """Say what a reader of the results must know, in whole sentences; empty when there is nothing to say."""
+        ...
+
+
+def check_modalities(modalities: Sequence[str], *, key: str = "dataset.modalities") -> tuple[str, ...]:
+    """Return the modalities as a tuple; raises ConfigurationError for unknown names and repeats."""
+    chosen = tuple(modalities)
+    unknown = [name for name in chosen if name not in MODALITIES]
+    if unknown or not chosen or len(set(chosen)) != len(chosen):
+        raise ConfigurationError(
+            "The list of modalities cannot be used.",
+            expected=f"one or more of {', '.join(MODALITIES)}, each once",
+            found=", ".join(map(str, chosen)) or "an empty list",
+            where=key,
+        )
+    return chosen
+
+
+def check_folder(folder: Path, *, problem: str, expected: str, advice: str) -> Path:
+    """Return the folder; raises DatasetError that says what is there instead when it is absent."""
+    if not folder.is_dir():
+        raise DatasetError(
+            problem, expected=expected, found=describe(folder), where=str(folder), advice=advice
+        )
+    return folder
+
+
+def describe(path: Path) -> str:
+    """Say in a few words what stands at a path, for the "found" line of an error."""
+    if path.is_file():
+        return "a file, not a folder"
+    if path.is_dir():
+        names = sorted(child.name for child in path.iterdir())
+        shown = ", ".join(names[:5])
+        return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown or "an empty folder"
+    parent = path.parent
+    return f"nothing; the folder above holds: {describe(parent)}" if parent.is_dir() else "nothing; nor the folder above"
+
+
+def visible_files(folder: Path) -> tuple[Path, ...]:
+    """List the plain files of a folder that are not hidden, in the order of their names; empty if there is none."""
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")))

@@ -1,0 +1,165 @@
+"""The layout of RSNA-MICCAI: ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/*.dcm``, ``train_labels.csv``, ``masks/<id>.nii.gz``."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.scans.sources.base import MODALITIES, SeriesLocation, check_folder, check_modalities, describe
+
+FOLDERS = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1wCE", "t2": "T2w"}
+LABEL_COLUMNS = ("BraTS21ID", "MGMT_value")
+
+MGMT_WARNING = (
+    "WARNING: MGMT_value is read as a diagnosis because dataset.healthy_value={value} asks for it. MGMT_value is the "
+    "methylation status of a promoter: every patient of RSNA-MICCAI has a glioblastoma, and value {value} is NOT "
+    "healthy. No figure of this run says anything about healthy brains."
+)
+
+
+@dataclass
+class RsnaMiccai:
+    """RSNA-MICCAI as it is published (DICOM).
+
+    Every patient there has a glioblastoma, so every label is ``abnormal``. Only an explicit ``healthy_value`` (0 or 1)
+    reads ``MGMT_value`` as a diagnosis, and then ``notes`` warns. ``locate`` raises DatasetError for a wrong folder.
+    """
+
+    root: Path | str
+    healthy_value: int | None = None
+    modalities: Sequence[str] = MODALITIES
+    name: str = field(default="rsna_miccai", init=False)
+    _notes: list[str] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.root = Path(self.root)
+        self.modalities = check_modalities(self.modalities)
+        if self.healthy_value is not None and (isinstance(self.healthy_value, bool) or self.healthy_value not in (0, 1)):
+            raise ConfigurationError(
+                "No patient of RSNA-MICCAI can have this value.",
+                expected="0, 1, or nothing (every patient is abnormal)",
+                found=str(self.healthy_value),
+                where="dataset.healthy_value",
+                advice="Leave it out: every patient there has a glioblastoma, whatever MGMT_value says.",
+            )
+
+    def locate(self) -> list[SeriesLocation]:
+        """List every series; labels are ``abnormal`` unless ``healthy_value`` was chosen."""
+        root = Path(self.root)
+        subjects = find_subjects(root)
+        self._notes = []
+        if self.healthy_value is None:
+            labels = dict.fromkeys(subjects, "abnormal")
+        else:
+            values = read_values(root / "train_labels.csv")
+            labels = {
+                subject: "healthy" if value == self.healthy_value else "abnormal" for subject, value in values.items()
+            }
+            self._notes = compare_subjects(subjects, labels)
+        return locate_series(root, subjects, labels, self.modalities, source=self.name, skull="on")
+
+    def notes(self) -> list[str]:
+        """Warn when MGMT_value is read as a diagnosis, and list labels without scans and scans without labels."""
+        warning = [] if self.healthy_value is None else [MGMT_WARNING.format(value=self.healthy_value)]
+        return warning + self._notes
+
+
+def find_subjects(root: Path) -> list[str]:
+    """List the subjects (folder names of ``train``); raises DatasetError when the layout is another one."""
+    layout = "train/<id>/<FLAIR|T1w|T1wCE|T2w>/*.dcm below dataset.root"
+    advice = "Set dataset.root to the folder that holds train/ and train_labels.csv."
+    check_folder(root, problem="The data set's folder does not exist.", expected=layout, advice=advice)
+    train = check_folder(root / "train", problem="The data set has no train folder.", expected=layout, advice=advice)
+    subjects = sorted(path.name for path in train.iterdir() if path.is_dir() and not path.name.startswith("."))
+    series = (train / subject / folder for subject in subjects for folder in FOLDERS.values())
+    if not any(folder.is_dir() for folder in series):
+        found = describe(train / subjects[0]) if subjects else describe(train)
+        raise DatasetError(
+            "The train folder holds no scan.", expected=layout, found=found, where=str(train), advice=advice
+        )
+    return subjects
+
+
+def read_values(path: Path) -> dict[str, int]:
+    """Read ``train_labels.csv`` as subject (five digits) -> MGMT_value; raises DatasetError that names the line."""
+    expected = f"a table with the columns {','.join(LABEL_COLUMNS)} and the values 0 or 1"
+    if not path.is_file():
+        raise DatasetError("The labels are missing.", expected=expected, found="no such file", where=str(path))
+    values: dict[str, int] = {}
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        table = csv.DictReader(stream)
+        if not set(LABEL_COLUMNS) <= set(table.fieldnames or ()):
+            found = f"columns {','.join(table.fieldnames or ())}"
+            raise DatasetError("The labels cannot be read.", expected=expected, found=found, where=str(path))
+        for row in table:
+            subject, value = _parse(row)
+            if subject is None or subject in values:
+                what = "a repeated BraTS21ID" if subject else "a line that is no such pair"
+                where = f"{path}, line {table.line_num}"
+                raise DatasetError("The labels cannot be read.", expected=expected, found=what, where=where)
+            values[subject] = value
+    return values
+
+
+def _parse(row: Mapping[str, str]) -> tuple[str | None, int]:
+    try:
+        number, value = int(row["BraTS21ID"]), int(row["MGMT_value"])
+    except (TypeError, ValueError):
+        return None, -1
+    # The public file holds integers, the folders five digits: 12 and 00012 are one patient.
+    return (f"{number:05d}", value) if value in (0, 1) and number >= 0 else (None, -1)
+
+
+def compare_subjects(subjects: Sequence[str], labels: Mapping[str, str]) -> list[str]:
+    """Say which labels have no scan and which scans have no label; raises DatasetError when nothing matches."""
+    without_scan = sorted(set(labels) - set(subjects))
+    without_label = sorted(set(subjects) - set(labels))
+    if len(without_label) == len(subjects):
+        raise DatasetError(
+            "No scan has a label.",
+            expected="the folder names of train/ as BraTS21ID in train_labels.csv (00012 or 12)",
+            found=f"folders {_some(subjects)}; labels {_some(sorted(labels))}",
+            advice="Check that train/ and train_labels.csv belong together.",
+        )
+    notes = []
+    if without_scan:
+        notes.append(f"{len(without_scan)} labelled subjects have no scans and are left out: {_some(without_scan)}.")
+    if without_label:
+        notes.append(f"{len(without_label)} subjects have no label and count as unknown: {_some(without_label)}.")
+    return notes
+
+
+def locate_series(
+    root: Path,
+    subjects: Sequence[str],
+    labels: Mapping[str, str],
+    modalities: Sequence[str],
+    *,
+    source: str,
+    skull: str = "unknown",
+) -> list[SeriesLocation]:
+    """List the series of this layout; a modality without files gets an empty tuple, so that it is reported."""
+    locations = []
+    for subject in subjects:
+        mask = root / "masks" / f"{subject}.nii.gz"
+        lesion_mask = mask if mask.is_file() else None
+        for modality in modalities:
+            files = tuple(sorted((root / "train" / subject / FOLDERS[modality]).glob("*.dcm")))
+            locations.append(
+                SeriesLocation(
+                    subject=subject,
+                    modality=modality,
+                    files=files,
+                    label=labels.get(subject, "unknown"),
+                    source=source,
+                    lesion_mask=lesion_mask,
+                    skull=skull,
+                )
+            )
+    return locations
+
+
+def _some(names: Sequence[str], count: int = 5) -> str:
+    shown = ", ".join(names[:count])
+    return f"{shown} and {len(names) - count} more" if len(names) > count else shown or "none"

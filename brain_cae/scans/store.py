@@ -1,0 +1,173 @@
+"""The import: every series read once, checked, and kept as an uncompressed volume under the hash of what made it."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.entry import REPORT_COLUMNS, Outcome, import_location, known_outcome
+from brain_cae.scans.index import make_index
+from brain_cae.scans.sources.base import SeriesLocation
+
+# A process of its own costs about a second to start; below this many series it costs more than it brings.
+FEWEST_FOR_PROCESSES = 8
+PARTIAL_AGE_S = 3600.0
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """The index of what was imported, and the report that says of each series: imported, or why not."""
+
+    index: pd.DataFrame
+    report: pd.DataFrame
+
+
+def import_series(
+    locations: Sequence[SeriesLocation],
+    store: Path,
+    *,
+    workers: int = 1,
+    progress: bool = True,
+    root: Path | None = None,
+) -> ImportResult:
+    """Import every series into the store; what is there already is only looked up.
+
+    Args:
+        locations: What a source found. A location without files is reported as missing.
+        store: Folder of volumes; may be shared by several data sets and processes.
+        workers: Processes; 1 imports in this one.
+        progress: Draw a progress bar.
+        root: Folder that the report's paths start from; by default the deepest one that holds all files.
+
+    Returns:
+        Index and report, ordered by subject, session and modality whatever order the processes finished in.
+
+    Raises:
+        DatasetError: the same scan given twice, no location at all, or a process that died, with the files it had.
+    """
+    ordered = _ordered(locations)
+    store.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(store)
+    root = root or _common_folder(ordered)
+    outcomes: dict[int, Outcome] = {}
+    for number, location in enumerate(ordered):
+        known = known_outcome(location, store)
+        if known is not None:
+            outcomes[number] = known
+    rest = [number for number in range(len(ordered)) if number not in outcomes]
+    with _bar(progress and bool(rest)) as bar:
+        task = bar.add_task("import", total=len(ordered), completed=len(outcomes))
+        if workers > 1 and len(rest) >= FEWEST_FOR_PROCESSES:
+            _import_in_processes(ordered, rest, store, workers, outcomes, lambda: bar.advance(task))
+        else:
+            for number in rest:
+                outcomes[number] = import_location(ordered[number], store)
+                bar.advance(task)
+    return _result(ordered, [outcomes[number] for number in range(len(ordered))], root)
+
+
+def write_report(report: pd.DataFrame, path: Path) -> None:
+    """Write the import report as CSV, whole or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    report.to_csv(aside, index=False, lineterminator="\n")
+    os.replace(aside, path)
+
+
+def _import_in_processes(
+    locations: list[SeriesLocation], rest: list[int], store: Path, workers: int, outcomes: dict[int, Outcome], tick: Any
+) -> None:
+    # "spawn": a fork of a process that runs threads (torch, BLAS) may hang. A short queue keeps memory flat and says
+    # which series were under way when a process died.
+    executor = ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn"))
+    waiting = iter(rest)
+    running: dict[Future[Outcome], int] = {}
+    try:
+        while True:
+            while len(running) < 2 * workers and (number := next(waiting, None)) is not None:
+                running[executor.submit(import_location, locations[number], store)] = number
+            if not running:
+                break
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                outcomes[running[future]] = future.result()
+                del running[future]
+                tick()
+    except BrokenProcessPool as error:
+        names = [f"{locations[number].subject} {locations[number].modality}" for number in sorted(running.values())]
+        folders = [str(locations[number].files[0].parent) for number in sorted(running.values())]
+        raise DatasetError(
+            "A process of the import died.",
+            expected="every process to finish",
+            found=f"under way: {', '.join(names)}",
+            where=folders[0],
+            advice="Most often memory ran out: use fewer workers. The import continues where it was.",
+        ) from error
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _ordered(locations: Sequence[SeriesLocation]) -> list[SeriesLocation]:
+    if not locations:
+        raise DatasetError("There is nothing to import.", expected="at least one series", found="none")
+    ordered = sorted(locations, key=lambda one: (one.subject, one.session, one.modality))
+    for before, after in zip(ordered, ordered[1:], strict=False):
+        if (before.subject, before.session, before.modality) == (after.subject, after.session, after.modality):
+            folders = [str(one.files[0].parent) if one.files else "(no files)" for one in (before, after)]
+            raise DatasetError(
+                "A scan is given twice.",
+                expected="one series per subject, session and modality",
+                found=f"{after.subject} {after.modality} in {folders[0]} and {folders[1]}",
+                advice="Rename one subject, or give the two visits different sessions.",
+            )
+    return ordered
+
+
+def _result(locations: list[SeriesLocation], outcomes: list[Outcome], root: Path | None) -> ImportResult:
+    rows, lines = [], []
+    for location, outcome in zip(locations, outcomes, strict=True):
+        if outcome.row is not None:
+            rows.append(outcome.row)
+        for line in outcome.lines:
+            path = Path(line["path"]) if line["path"] else None
+            shown = path.relative_to(root) if path and root and path.is_relative_to(root) else path
+            text = "" if shown is None else shown.as_posix()
+            lines.append({"subject": location.subject, "modality": location.modality} | line | {"path": text})
+    return ImportResult(index=make_index(rows), report=pd.DataFrame(lines, columns=list(REPORT_COLUMNS), dtype=object))
+
+
+def _common_folder(locations: list[SeriesLocation]) -> Path | None:
+    folders = [str(path.parent) for location in locations for path in location.files[:1]]
+    try:
+        return Path(os.path.commonpath(folders)) if folders else None
+    except ValueError:
+        return None
+
+
+def _remove_leftovers(store: Path) -> None:
+    # Only old ones: another run may be writing into the same store now.
+    now = time.time()
+    for path in store.glob(".*.partial"):
+        try:
+            if now - path.stat().st_mtime > PARTIAL_AGE_S:
+                path.unlink()
+        except FileNotFoundError:
+            pass
+
+
+def _bar(visible: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, disable=not visible)
+
+
+def load_sidecar(path: Path) -> dict[str, Any]:
+    """Read the acquisition of a stored volume (``<volume>.nii``) from the JSON beside it."""
+    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))

@@ -1,0 +1,65 @@
+"""One scan in memory: voxels, where they lie in the patient, how they were acquired."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from nibabel.orientations import apply_orientation, io_orientation
+
+from brain_cae.errors import ScanError
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A regular volume in its scanner's own axis order.
+
+    Attributes:
+        array: (X, Y, Z), int16 where that is exact, else float32. From DICOM: columns, rows, slices.
+        affine: (4, 4), voxel index -> RAS+ mm.
+        acquisition: Columns of the index that the headers give (see ``acquisition.py``).
+    """
+
+    array: np.ndarray
+    affine: np.ndarray
+    acquisition: dict[str, Any] = field(default_factory=dict)
+
+
+def smallest_type(array: np.ndarray) -> np.ndarray:
+    """Return whole numbers that fit as int16, everything else as float32; the values stay the same."""
+    if array.dtype == np.int16:
+        return array
+    if array.dtype.kind in "iu":
+        limits = np.iinfo(np.int16)
+        if array.dtype.itemsize == 1 or (array.min() >= limits.min and array.max() <= limits.max):
+            return array.astype(np.int16)
+    return array.astype(np.float32)
+
+
+def check_values(array: np.ndarray, *, where: str) -> None:
+    """Raise ScanError ("non-finite" or "constant volume") for voxels that no network may see."""
+    low, high = array.min(), array.max()
+    # NaN and infinity both reach the minimum or the maximum, so two passes see everything.
+    if not (np.isfinite(low) and np.isfinite(high)):
+        bad = int(np.size(array) - np.isfinite(array).sum())
+        raise ScanError(
+            "non-finite",
+            expected="a finite number in every voxel",
+            found="nothing else" if bad == array.size else f"{bad} of {array.size} voxels without one",
+            where=where,
+            advice="Export the scan again; a volume with holes cannot be repaired here.",
+        )
+    if low == high:
+        raise ScanError(
+            "constant volume", expected="an image", found=f"the value {low} in every voxel", where=where
+        )
+
+
+def content_hash(array: np.ndarray, affine: np.ndarray) -> str:
+    """Hash the voxels and the shape in RAS order, so that a copy with flipped axes or another header is found out."""
+    # The type goes in as float32: the same voxels as int16 in DICOM and as float in NIfTI are one scan.
+    canonical = apply_orientation(array, io_orientation(affine))
+    digest = hashlib.sha256(repr(canonical.shape).encode())
+    for plane in np.moveaxis(canonical, 2, 0):
+        digest.update(np.asfortranarray(plane, dtype=np.float32).tobytes(order="F"))
+    return digest.hexdigest()[:32]

@@ -1,0 +1,27 @@
+"""A glioma prior: in which direction does a tumour change each contrast?"""
+
+import numpy as np
+
+
+def directed(maps: np.ndarray, modalities: list[str], sign: dict[str, str], *, centre: float = 0.0) -> np.ndarray:
+    """Turn maps so that large values speak for a tumour.
+
+    Args:
+        maps: (C, X, Y, Z), for example z-scores.
+        modalities: Name of each channel.
+        sign: ``darker``, ``brighter`` or ``both`` for each modality.
+        centre: The value that counts as unremarkable for ``both``.
+
+    Returns:
+        (C, X, Y, Z).
+    """
+    turned = [
+        -channel if sign[name] == "darker" else channel if sign[name] == "brighter" else np.abs(channel - centre)
+        for name, channel in zip(modalities, maps, strict=True)
+    ]
+    return np.stack(turned)
+
+
+def joint(maps: np.ndarray) -> np.ndarray:
+    """The joint map (X, Y, Z): the mean over modalities."""
+    return maps.mean(axis=0)

@@ -1,0 +1,55 @@
+"""The shared frame: each brain's foreground box, stretched to one size, so that places can be compared.
+
+It serves every reshape group, and costs no registration. A place is known to about a sulcus' width, which is
+why maps are smoothed before they enter it.
+"""
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch.nn import functional
+
+
+def box_of(mask: np.ndarray) -> tuple[slice, slice, slice]:
+    """The smallest box around a mask (X, Y, Z), as slices."""
+    x, y, z = ndimage.find_objects(mask.astype(np.uint8))[0]
+    return x, y, z
+
+
+def to_frame(maps: np.ndarray, mask: np.ndarray, frame: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Take maps into the frame.
+
+    Args:
+        maps: (C, X, Y, Z).
+        mask: (X, Y, Z) boolean, not empty.
+        frame: Dimensions of the frame.
+
+    Returns:
+        Maps (C, *frame) float32 and the mask (*frame) boolean.
+    """
+    box = box_of(mask)
+    inside = mask[box].astype(np.float32)
+    stacked = np.concatenate([maps[(slice(None), *box)] * inside, inside[None]])
+    resized = functional.interpolate(
+        torch.from_numpy(np.ascontiguousarray(stacked, dtype=np.float32))[None],
+        size=frame,
+        mode="trilinear",
+        align_corners=False,
+    )[0].numpy()
+    weight = resized[-1]
+    return (resized[:-1] / np.maximum(weight, 1e-6)).astype(np.float32), weight > 0.5
+
+
+def from_frame(maps: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Bring maps (C, *frame) back onto a brain's own grid (C, X, Y, Z); 0 outside its box."""
+    box = box_of(mask)
+    size = tuple(part.stop - part.start for part in box)
+    resized = functional.interpolate(
+        torch.from_numpy(np.ascontiguousarray(maps, dtype=np.float32))[None],
+        size=size,
+        mode="trilinear",
+        align_corners=False,
+    )[0].numpy()
+    result = np.zeros((len(maps), *mask.shape), np.float32)
+    result[(slice(None), *box)] = resized
+    return result

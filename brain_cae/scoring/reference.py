@@ -1,0 +1,61 @@
+"""What healthy brains leave at each place: mean and spread in the shared frame."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+SMALLEST_GROUP = 5
+"""Below this many healthy brains of a reshape group its spread is not estimated."""
+
+
+@dataclass(frozen=True)
+class HealthyReference:
+    """Voxelwise statistics of healthy brains.
+
+    Attributes:
+        mean: (C, *frame).
+        spread: (C, *frame), standard deviation, shrunk to the global one.
+        factors: Factor on the spread for each reshape group; groups not named have 1.
+    """
+
+    mean: np.ndarray
+    spread: np.ndarray
+    factors: dict[str, float]
+
+    @classmethod
+    def fit(cls, maps: np.ndarray, masks: np.ndarray, groups: list[str], *, shrinkage: float) -> "HealthyReference":
+        """Estimate from N healthy brains.
+
+        The variance at a place is (n s² + k S²) / (n + k): s² of the n brains that cover it, S² the mean of s²
+        over all places, k = ``shrinkage``. A group's factor is the root mean square of its brains' z-scores,
+        shrunk to 1 with the same weight.
+
+        Args:
+            maps: (N, C, *frame).
+            masks: (N, *frame) boolean.
+            groups: Reshape group of each brain.
+            shrinkage: Weight k of the global spread, in brains.
+        """
+        weight = masks[:, None].astype(np.float32)
+        count = weight.sum(axis=0)
+        mean = (maps * weight).sum(axis=0) / np.maximum(count, 1)
+        squares = (weight * (maps - mean) ** 2).sum(axis=0)
+        covered = count > 1
+        variance = np.where(covered, squares / np.maximum(count - 1, 1), 0)
+        everywhere = np.stack([channel[covered[0]].mean() if covered.any() else 1.0 for channel in variance])
+        everywhere = np.maximum(everywhere, 1e-8)[:, None, None, None]
+        spread = np.sqrt((count * variance + shrinkage * everywhere) / np.maximum(count + shrinkage, 1e-6))
+        factors = {}
+        for name, members in Counter(groups).items():
+            if members < SMALLEST_GROUP:
+                continue
+            chosen = np.asarray([group == name for group in groups])
+            z = (maps[chosen] - mean) / spread
+            rms = float(np.sqrt((z**2 * weight[chosen]).sum() / max(1.0, weight[chosen].sum() * len(mean))))
+            factors[name] = (members * rms + shrinkage) / (members + shrinkage)
+        return cls(mean.astype(np.float32), spread.astype(np.float32), factors)
+
+    def factor(self, group: str) -> float:
+        """Factor on the spread for one reshape group."""
+        return self.factors.get(group, 1.0)

@@ -1,0 +1,246 @@
+"""Out-of-fold probabilities: every subject is judged by a pipeline that never saw it."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from imblearn.pipeline import Pipeline
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from brain_cae.errors import ConfigurationError, DatasetError, LeakageError
+from brain_cae.estimates import Estimate, binary, pair_wins, wilson_interval
+from brain_cae.estimates import undefined as undefined_estimate
+from brain_cae.transfer.pipeline import is_fitted
+
+
+class Crossfit(NamedTuple):
+    """Out-of-fold predictions.
+
+    Args:
+        probabilities: Shape (subjects,), probability of abnormal; NaN throughout when undefined.
+        folds: Shape (subjects,), fold in which the subject was held out; -1 when undefined.
+        notes: What was changed or not possible, in plain words.
+    """
+
+    probabilities: NDArray
+    folds: NDArray
+    notes: list[str]
+
+    @property
+    def defined(self) -> bool:
+        """Whether there are predictions."""
+        return bool(np.isfinite(self.probabilities).any())
+
+
+def make_folds(labels: ArrayLike, *, folds: int, seed: int, groups: ArrayLike | None = None) -> tuple[NDArray, list[str]]:
+    """Assign every subject to one fold, stratified by label; rows of one group stay together.
+
+    Args:
+        labels: Shape (subjects,), two kinds.
+        folds: Number of folds asked for; fewer are made where a class (or its groups) has fewer members.
+        seed: Seed of the shuffling.
+        groups: Shape (subjects,), for example one person's several sessions.
+
+    Returns:
+        Fold numbers, shape (subjects,), all -1 where no split into two folds is possible; and notes.
+    """
+    truth = binary(labels)
+    if folds < 2:
+        raise ConfigurationError("Cross-fitting needs at least two folds.", expected="2 or more", found=str(folds), where="folds")
+    nothing = np.full(len(truth), -1)
+    if truth.all() or not truth.any():
+        return nothing, ["All subjects carry one label, so no classifier can be scored."]
+    members = [_units(groups, kind) if groups is not None else int(kind.sum()) for kind in (truth, ~truth)]
+    possible = min(folds, *members)
+    if possible < 2:
+        return nothing, ["One class has a single member, so no classifier can be scored out of fold."]
+    notes = []
+    if possible < folds:
+        notes.append(f"{possible} folds instead of {folds}: the smaller class has {possible} members.")
+    splitter: Any = StratifiedKFold if groups is None else StratifiedGroupKFold
+    split = splitter(n_splits=possible, shuffle=True, random_state=seed).split(np.zeros(len(truth)), truth, groups)
+    numbers = nothing.copy()
+    for number, (_, held_out) in enumerate(split):
+        numbers[held_out] = number
+    return numbers, notes
+
+
+def crossfit(
+    pipeline: Pipeline,
+    features: pd.DataFrame,
+    labels: ArrayLike,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    groups: ArrayLike | None = None,
+) -> Crossfit:
+    """Probability of abnormal for every subject, each from a fresh clone of the pipeline fitted on the other folds.
+
+    Imputer, scaler and balancing are steps of the pipeline and therefore fitted inside each fold: by construction
+    nothing of a held-out subject reaches them.
+
+    Args:
+        pipeline: Unfitted, from :func:`brain_cae.transfer.pipeline.build_pipeline`.
+        features: One row per subject.
+        labels: Shape (subjects,), 1/True/"abnormal" or 0/False/"healthy".
+        folds: Number of folds asked for; see ``notes`` of the answer when fewer were possible.
+        seed: Seeds folds, balancing and classifier alike.
+        groups: Shape (subjects,), rows that must not be separated.
+
+    Raises:
+        LeakageError: The pipeline was fitted before.
+        ConfigurationError: Not a pipeline with a scaler.
+        DatasetError: Features and labels differ in length.
+    """
+    _refuse_unsafe(pipeline)
+    truth = binary(labels)
+    if len(features) != len(truth):
+        raise DatasetError("Features and labels differ in length.", expected=str(len(truth)), found=str(len(features)))
+    numbers, notes = make_folds(truth, folds=folds, seed=seed, groups=groups)
+    probabilities = np.full(len(truth), np.nan)
+    for number in range(numbers.max() + 1):
+        held_out = numbers == number
+        inside = ~held_out
+        if truth[inside].all() or not truth[inside].any():
+            notes.append(f"Fold {number} leaves one class for training; its subjects have no prediction.")
+            continue
+        fitted, changes = fit(pipeline, features.loc[inside], truth[inside], seed=seed)
+        notes += [change for change in changes if change not in notes]
+        probabilities[held_out] = abnormal_probability(fitted, features.loc[held_out])
+    return Crossfit(probabilities, numbers, notes)
+
+
+def holdout(
+    pipeline: Pipeline,
+    features: pd.DataFrame,
+    labels: ArrayLike,
+    *,
+    test: ArrayLike,
+    seed: int = 0,
+) -> tuple[Crossfit, Pipeline | None]:
+    """Fit on the subjects outside ``test``, predict those inside it.
+
+    Returns:
+        Predictions (NaN and fold -1 outside ``test``; fold 0 inside) and the fitted pipeline, ``None`` when the training
+        part holds one class only. Errors as for :func:`crossfit`.
+    """
+    _refuse_unsafe(pipeline)
+    truth, held_out = binary(labels), np.asarray(test, dtype=bool)
+    if not len(features) == len(truth) == len(held_out):
+        raise DatasetError("Features, labels and test differ in length.", expected=str(len(truth)), found=str(len(features)))
+    inside = ~held_out
+    probabilities = np.full(len(truth), np.nan)
+    if not truth[inside].any() or truth[inside].all():
+        note = "The training part carries one label, so no classifier can be fitted."
+        return Crossfit(probabilities, np.full(len(truth), -1), [note]), None
+    fitted, notes = fit(pipeline, features.loc[inside], truth[inside], seed=seed)
+    if held_out.any():
+        probabilities[held_out] = abnormal_probability(fitted, features.loc[held_out])
+    return Crossfit(probabilities, np.where(held_out, 0, -1), notes), fitted
+
+
+def fit(pipeline: Pipeline, features: pd.DataFrame, labels: ArrayLike, *, seed: int = 0) -> tuple[Pipeline, list[str]]:
+    """Fit a seeded clone; neighbour and inner-fold counts shrink where a class is too small for them (said in notes)."""
+    truth = binary(labels)
+    fresh = clone(pipeline)
+    seeds = {name: seed for name in fresh.get_params() if name.endswith("random_state")}
+    fresh.set_params(**seeds)
+    notes = _shrink(fresh, int(min(truth.sum(), (~truth).sum())))
+    fresh.fit(features.to_numpy(dtype=float), truth.astype(int))
+    return fresh, notes
+
+
+def abnormal_probability(fitted: Pipeline, features: pd.DataFrame) -> NDArray:
+    """Probability of abnormal, shape (subjects,)."""
+    column = list(fitted.classes_).index(1)
+    return fitted.predict_proba(features.to_numpy(dtype=float))[:, column]
+
+
+def permutation_p(
+    pipeline: Pipeline,
+    features: pd.DataFrame,
+    labels: ArrayLike,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    groups: ArrayLike | None = None,
+    permutations: int = 200,
+) -> Estimate:
+    """How often shuffled labels reach the out-of-fold AUROC: p = (1 + #(null >= observed)) / (permutations + 1).
+
+    The labels are shuffled before the whole cross-fitting, so folds, scaler and balancing are repeated for each one
+    (Ojala and Garriga 2010, JMLR 11:1833, test 1). With groups whose rows share one label, whole groups are shuffled.
+    ``low`` and ``high`` give the Monte Carlo uncertainty of p.
+    """
+    truth = binary(labels)
+    n, positives = len(truth), int(truth.sum())
+    observed = _auroc(truth, crossfit(pipeline, features, truth, folds=folds, seed=seed, groups=groups).probabilities)
+    if observed is None:
+        return undefined_estimate("no out-of-fold prediction", n=n, n_positive=positives)
+    rng = np.random.default_rng(seed)
+    null = []
+    for _ in range(permutations):
+        shuffled = _shuffle(truth, groups, rng)
+        out = crossfit(pipeline, features, shuffled, folds=folds, seed=seed, groups=groups)
+        null.append(_auroc(shuffled, out.probabilities))
+    reached = sum(entry is not None and entry >= observed - 1e-12 for entry in null)
+    p = (1 + reached) / (permutations + 1)
+    low, high = wilson_interval(p * permutations, permutations)
+    method = f"permutation of labels through the whole cross-fitting ({permutations}); interval: Monte Carlo error"
+    return Estimate(p, low, high, n, positives, method)
+
+
+def _refuse_unsafe(pipeline: Any) -> None:
+    if not isinstance(pipeline, Pipeline) or "scaler" not in dict(pipeline.steps):
+        raise ConfigurationError(
+            "Cross-fitting needs a whole pipeline, so that scaling and balancing are fitted inside each fold.",
+            expected="the answer of build_pipeline(classifier, balancing)",
+            found=type(pipeline).__name__,
+        )
+    if is_fitted(pipeline):
+        raise LeakageError(
+            "The pipeline was fitted before cross-fitting, so it may have seen the held-out subjects.",
+            expected="an unfitted pipeline",
+            advice="Hand over build_pipeline(...) itself; it is cloned and fitted in each fold.",
+        )
+
+
+def _shrink(pipeline: Pipeline, smallest: int) -> list[str]:
+    notes = []
+    parameters = pipeline.get_params()
+    neighbours = parameters.get("balancing__k_neighbors")
+    if isinstance(neighbours, int) and neighbours >= smallest:
+        if smallest < 2:
+            pipeline.set_params(balancing="passthrough")
+            notes.append("No balancing in a fold whose smaller class has one member.")
+        else:
+            pipeline.set_params(balancing__k_neighbors=smallest - 1)
+            notes.append(f"Balancing used {smallest - 1} neighbours: the smaller class of a fold has {smallest} members.")
+    inner = parameters.get("classifier__cv")
+    if isinstance(inner, int) and inner > smallest >= 2:
+        pipeline.set_params(classifier__cv=smallest)
+        notes.append(f"Calibration used {smallest} inner folds: the smaller class of a fold has {smallest} members.")
+    return notes
+
+
+def _units(groups: ArrayLike, kind: NDArray) -> int:
+    return len(np.unique(np.asarray(groups)[kind]))
+
+
+def _shuffle(truth: NDArray, groups: ArrayLike | None, rng: np.random.Generator) -> NDArray:
+    if groups is None:
+        return rng.permutation(truth)
+    _, first, member = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
+    if (truth[first][member] != truth).any():
+        return rng.permutation(truth)
+    return rng.permutation(truth[first])[member]
+
+
+def _auroc(truth: NDArray, probabilities: NDArray) -> float | None:
+    known = np.isfinite(probabilities)
+    positive, negative = probabilities[known & truth], probabilities[known & ~truth]
+    if not len(positive) or not len(negative):
+        return None
+    return float(pair_wins(positive, negative).mean())

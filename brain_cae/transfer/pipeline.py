@@ -1,0 +1,138 @@
+"""The classifier's pipeline: imputer, scaler, balancing and classifier, always fitted together."""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import skops.io
+from imblearn.pipeline import Pipeline
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+from brain_cae.errors import ConfigurationError, RunError
+
+# What a stored classifier may hold beyond the types that skops itself trusts. A fixed list: whatever else a file asks
+# for could run code on loading, so it is refused.
+TRUSTED_TYPES: Final = (
+    "imblearn.combine._smote_enn.SMOTEENN",
+    "imblearn.combine._smote_tomek.SMOTETomek",
+    "imblearn.over_sampling._adasyn.ADASYN",
+    "imblearn.over_sampling._random_over_sampler.RandomOverSampler",
+    "imblearn.over_sampling._smote.base.SMOTE",
+    "imblearn.over_sampling._smote.filter.BorderlineSMOTE",
+    "imblearn.over_sampling._smote.filter.SVMSMOTE",
+    "imblearn.pipeline.Pipeline",
+    "imblearn.under_sampling._prototype_selection._edited_nearest_neighbours.EditedNearestNeighbours",
+    "imblearn.under_sampling._prototype_selection._nearmiss.NearMiss",
+    "imblearn.under_sampling._prototype_selection._random_under_sampler.RandomUnderSampler",
+    "imblearn.under_sampling._prototype_selection._tomek_links.TomekLinks",
+    "numpy.dtype",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
+)
+
+
+def build_pipeline(classifier: Any, balancing: Any | None = None, *, impute: bool = True) -> Pipeline:
+    """Return an unfitted pipeline of imputer, scaler, balancing (optional) and classifier.
+
+    Balancing (imbalanced-learn's resampling) acts on the training part alone, because it is a step of the pipeline.
+
+    Args:
+        classifier: An unfitted scikit-learn classifier with ``predict_proba``.
+        balancing: An unfitted imbalanced-learn sampler with ``fit_resample``.
+        impute: Whether missing features are replaced by the training median.
+
+    Raises:
+        ConfigurationError: Classifier or balancing is of another kind.
+    """
+    if not hasattr(classifier, "predict_proba"):
+        raise ConfigurationError(
+            "The classifier gives no probabilities.",
+            expected="a scikit-learn classifier with predict_proba",
+            found=type(classifier).__name__,
+            where="classifier",
+            advice="Wrap it in sklearn.calibration.CalibratedClassifierCV.",
+        )
+    if balancing is not None and not hasattr(balancing, "fit_resample"):
+        raise ConfigurationError(
+            "The balancing cannot resample.",
+            expected="an imbalanced-learn sampler with fit_resample",
+            found=type(balancing).__name__,
+            where="balancing",
+        )
+    steps: list[tuple[str, Any]] = []
+    if impute:
+        steps.append(("imputer", SimpleImputer(strategy="median", keep_empty_features=True)))
+    steps.append(("scaler", StandardScaler()))
+    if balancing is not None:
+        steps.append(("balancing", balancing))
+    return Pipeline([*steps, ("classifier", classifier)])
+
+
+def is_fitted(estimator: Any) -> bool:
+    """Whether the estimator, or any step of a pipeline, has already seen data."""
+    steps = [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
+    return any(_step_is_fitted(step) for step in steps if step not in (None, "passthrough"))
+
+
+def save_pipeline(pipeline: Pipeline, path: Path | str) -> Path:
+    """Write a fitted pipeline with skops, aside first and then renamed; nothing is pickled."""
+    target = Path(path)
+    aside = target.with_name(target.name + ".part")
+    # A fitted balancing step keeps the training subjects' features and serves no prediction: store it unfitted.
+    steps = [(name, clone(step) if name == "balancing" and step != "passthrough" else step) for name, step in pipeline.steps]
+    skops.io.dump(Pipeline(steps), aside)
+    os.replace(aside, target)
+    return target
+
+
+def load_pipeline(path: Path | str) -> Pipeline:
+    """Read a pipeline that :func:`save_pipeline` wrote.
+
+    Raises:
+        RunError: The file is missing, damaged, or holds a type outside the fixed list.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise RunError("The stored classifier is missing.", expected="a .skops file", where=str(file))
+    try:
+        untrusted = set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES)
+        if not untrusted:
+            loaded = skops.io.load(file, trusted=list(TRUSTED_TYPES))
+    except Exception as error:  # skops and zipfile raise many kinds for a damaged file
+        raise RunError(
+            "The stored classifier cannot be read.",
+            expected="a .skops file as written by this program",
+            found=f"{type(error).__name__}: {error}".splitlines()[0],
+            where=str(file),
+        ) from error
+    if untrusted:
+        raise RunError(
+            "The stored classifier holds types that this program does not load.",
+            expected="a pipeline of scikit-learn and imbalanced-learn",
+            found=", ".join(sorted(untrusted)),
+            where=str(file),
+            advice="Use a run folder that this program wrote.",
+        )
+    if not isinstance(loaded, Pipeline):
+        raise RunError(
+            "The stored classifier is not a pipeline.", expected="Pipeline", found=type(loaded).__name__, where=str(file)
+        )
+    return loaded
+
+
+def _step_is_fitted(step: Any) -> bool:
+    try:
+        check_is_fitted(step)
+    except (NotFittedError, TypeError):
+        return False
+    # Stateless estimators count as fitted in scikit-learn although they hold nothing.
+    return any(name.endswith("_") and not name.startswith("_") for name in vars(step))

@@ -1,0 +1,181 @@
+"""The report: figures equal the metrics, text from files is escaped, nothing missing breaks it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_cae.reporting import ReportContent, formatting, write_report
+
+EVIL = "<script>alert(1)</script>"
+
+
+def page_of(content: ReportContent, folder) -> str:
+    return write_report(folder / "report.html", content).read_text(encoding="utf-8")
+
+
+def visible(page: str) -> str:
+    """The page without its images, so that assertions are about its text."""
+    return re.sub(r'"data:image/png;base64,[^"]*"', '""', page)
+
+
+@pytest.fixture(scope="module")
+def whole(make_content, tmp_path_factory):
+    content = make_content()
+    return content, page_of(content, tmp_path_factory.mktemp("report"))
+
+
+def test_figures_equal_the_metrics(whole):
+    content, page = whole
+    metrics = content.metrics
+    found = [
+        metrics["detection"]["auroc"],
+        metrics["detection"]["specificity"],
+        metrics["detection"]["absolute"],
+        metrics["baseline"]["healthy_mean"]["auroc"],
+        metrics["localisation"]["dice"],
+        metrics["localisation"]["dice_oracle_pooled"],
+        metrics["transfer"]["balanced_accuracy"],
+        metrics["transfer"]["comparison"][3]["auroc"],
+    ]
+    for item in found:
+        printed = f">{formatting.estimate(item)}<"
+        assert printed in page
+        assert f"{item['value']:.2f}" in printed
+    gain = formatting.estimate(metrics["detection"]["difference"]["intensity"], signed=True)
+    assert gain.startswith("+")
+    assert gain in page
+
+
+def test_false_alarms_are_one_minus_specificity(whole):
+    content, page = whole
+    specificity = content.metrics["detection"]["specificity"]
+    card = page[page.index("False alarms on healthy") :][:600]
+    assert f"{1 - specificity['value']:.2f}</div>" in card
+    assert f"[{1 - specificity['high']:.2f}, {1 - specificity['low']:.2f}] (n=44)" in card
+    assert "alpha = 0.10" in card
+
+
+def test_order_of_the_page(whole):
+    _, page = whole
+    headings = re.findall(r"<h[12]>([^<]*)", page)
+    assert headings[0] == "T1 and FLAIR, clustered reshape"
+    assert headings[1] == "Verdict of the audit: clear"
+    assert headings[2:5] == ["Detection", "Calibration", "Localisation"]
+    assert page.rstrip().endswith("</html>")
+    assert "Research software, not a medical device" in page
+
+
+def test_self_contained_and_small(whole):
+    _, page = whole
+    assert "<script" not in page
+    assert not re.search(r'(?:src|href|srcset)="(?!data:|#)', page)
+    assert "http" not in visible(page)
+    assert len(page) < 6_000_000
+    assert page.count("data:image/png;base64,") >= 5 * 2 + 3
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tone"), [("confounded", "red"), ("at risk", "amber"), ("clear", "green"), ("cannot tell", "grey")]
+)
+def test_verdict_has_its_colour(verdict, tone, make_content, tmp_path):
+    page = page_of(make_content(verdict=verdict, views=0, curves={}), tmp_path)
+    assert f'<div class="banner {tone}"' in page
+    assert f"Verdict of the audit: {verdict}" in page
+    assert ("no evidence of detection" in page) == (verdict == "confounded")
+
+
+def test_text_from_files_is_escaped(make_content, make_view, tmp_path):
+    content = make_content()
+    predictions = content.predictions.assign(protocol=f"{EVIL} $\\frac{{ $x")
+    index = content.index.assign(manufacturer=[EVIL if row % 3 else "GE" for row in range(len(content.index))])
+    imported = content.import_report.assign(reason=EVIL, modality=EVIL)
+    metrics = {**content.metrics, "environment": {"git": EVIL}}
+    metrics["audit"] = {
+        "verdict": "clear",
+        "reasons": [EVIL],
+        "tests": [{"name": EVIL, "value": 0.5, "sentence": EVIL}],
+    }
+    metrics["detection"] = {**metrics["detection"], "by_protocol": [{"protocol": EVIL, EVIL: EVIL}]}
+    evil = dataclasses.replace(make_view(EVIL), caption=EVIL, modality=EVIL)
+    content = dataclasses.replace(
+        content, title=EVIL, metrics=metrics, predictions=predictions, index=index, import_report=imported,
+        views=[evil], configuration=f"name: {EVIL}", warnings=[EVIL], curves={EVIL: content.curves["intensity"]},
+    )  # fmt: skip
+    page = page_of(content, tmp_path)
+    assert "<script" not in page
+    escaped = "&lt;script&gt;alert(1)&lt;/script&gt;"
+    assert page.count(escaped) >= 12
+    for place in (f"<h1>{escaped}", f'who">{escaped}', f"<pre>name: {escaped}", f"<li>{escaped}"):
+        assert place in page
+
+
+def test_unlabelled_evaluation_says_why(make_content, tmp_path):
+    content = make_content(views=0)
+    predictions = content.predictions.query("role != 'validation'").assign(
+        label="unknown", classifier_probability=np.nan
+    )
+    metrics = {"schema_version": 1, "scoring": content.metrics["scoring"], "detection": None, "localisation": None,
+               "baseline": None, "transfer": None, "audit": None, "reshape": None}  # fmt: skip
+    page = page_of(dataclasses.replace(content, metrics=metrics, predictions=predictions, curves={}), tmp_path)
+    assert "78 subjects scored without labels" in page
+    assert "the scored subjects carry no labels" in page
+    assert "not defined" in page
+    assert "Whether acquisition explains the result was not examined." in page
+    flagged = int(predictions["flagged"].sum())
+    assert f"{flagged} of 78 flagged at alpha 0.1" in page
+
+
+@pytest.mark.parametrize("missing", ["audit", "detection", "localisation", "baseline", "transfer", "reshape", "scoring",
+                                     "environment", "subjects"])  # fmt: skip
+def test_any_part_may_be_missing(missing, make_content, tmp_path):
+    content = make_content(views=0, curves={})
+    metrics = {key: part for key, part in content.metrics.items() if key != missing}
+    assert "Research software" in page_of(dataclasses.replace(content, metrics=metrics), tmp_path)
+
+
+def test_nothing_but_a_title(tmp_path):
+    page = page_of(ReportContent(title="Empty", metrics={}), tmp_path)
+    assert "0 subjects scored" in page
+    assert page.count("Left out:") == 10
+
+
+def test_undefined_estimate_gives_its_own_reason(make_content, tmp_path):
+    content = make_content(views=0, curves={})
+    empty = {
+        "value": None,
+        "low": None,
+        "high": None,
+        "n": 0,
+        "n_positive": 0,
+        "method": "undefined: no lesion anywhere",
+    }
+    metrics = {**content.metrics, "localisation": {**content.metrics["localisation"], "dice": empty}}
+    page = page_of(dataclasses.replace(content, metrics=metrics), tmp_path)
+    assert "Not defined: no lesion anywhere." in page
+    assert "None" not in visible(page)
+    assert "nan" not in re.sub(r"[a-z]*nan[a-z]+", "", visible(page))
+
+
+def test_old_report_survives_a_failure(make_content, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    broken = dataclasses.replace(make_content(views=0), curves={"bad": ([1, 0], [1.0])})
+    with pytest.raises(ValueError):
+        write_report(path, broken)
+    assert path.read_text() == "old"
+    assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_import_losses_and_cohort_are_counted(whole):
+    _, page = whole
+    assert "7 of 10 series of 10 subjects were imported." in page
+    assert re.search(r'gap between slices</td><td class="figure">2</td><td class="figure">2</td>', page)
+    counts = pd.crosstab(whole[0].predictions.query("role != 'validation'")["protocol"], "all")["all"]
+    row = re.search(r"<td>GE 1.5T sagittal</td>((?:<td class=\"figure\">\d+</td>)+)", page)
+    assert row is not None
+    assert row.group(1).endswith(f">{counts['GE 1.5T sagittal']}</td>")

@@ -1,0 +1,99 @@
+"""The summary of a sweep."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from brain_cae.errors import RunError
+from brain_cae.reporting import write_summary
+from brain_cae.reporting.summary import flatten
+
+
+def job(folder: Path, number: int, overrides: list[str], status: dict | str, auroc: float | None = None) -> None:
+    path = folder / str(number)
+    (path / ".hydra").mkdir(parents=True)
+    (path / ".hydra" / "overrides.yaml").write_text("".join(f"- {item}\n" for item in overrides))
+    (path / "status.json").write_text(json.dumps(status))
+    if auroc is not None:
+        value = {"value": auroc, "low": auroc - 0.05, "high": auroc + 0.03, "n": 78, "n_positive": 30, "method": ""}
+        metrics = {"detection": {"auroc": value, "by_protocol": [1]}, "scoring": {"alpha": 0.1}, "audit": {"verdict": "clear"},
+                   "localisation": None, "reshape": {"scale_ratio": 1.2, "strategy": "fixed"}}  # fmt: skip
+        (path / "metrics.json").write_text(json.dumps(metrics))
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    folder = tmp_path / "12-00-00"
+    for number, (reshape, seed, auroc) in enumerate(
+        [("fixed", 0, 0.80), ("fixed", 1, 0.99), ("clustered", 0, 0.93), ("clustered", 1, 0.94)]
+    ):
+        overrides = [f"reshape={reshape}", f"seed={seed}", "++trainer.max_epochs=2"]
+        job(folder, number, overrides, {"status": "finished"}, auroc)
+    error = "DatasetError: <b>No healthy brain</b> was found\nTraceback of it"
+    job(folder, 10, ["reshape=modal", "seed=0", "++trainer.max_epochs=2"], {"status": "failed", "error": error})
+    return folder
+
+
+def test_one_row_for_each_job_failed_ones_too(sweep):
+    table = pd.read_csv(write_summary(sweep))
+    assert list(table.columns[:6]) == ["run", "reshape", "seed", "trainer.max_epochs", "status", "error"]
+    assert list(table["run"]) == [0, 1, 2, 3, 10]
+    assert list(table["reshape"]) == ["fixed", "fixed", "clustered", "clustered", "modal"]
+    assert list(table["status"]) == ["finished"] * 4 + ["failed"]
+    assert table["error"].iloc[4] == "DatasetError: <b>No healthy brain</b> was found"
+    assert table["detection.auroc"].iloc[2] == pytest.approx(0.93)
+    assert table["detection.auroc.low"].iloc[2] == pytest.approx(0.88)
+    assert table["detection.auroc.high"].iloc[2] == pytest.approx(0.96)
+    assert pd.isna(table["detection.auroc"].iloc[4])
+
+
+def test_page_names_the_failed_job_and_the_best_mean_over_seeds(sweep):
+    write_summary(sweep)
+    page = (sweep / "summary.html").read_text()
+    assert "<b>10</b> DatasetError: &lt;b&gt;No healthy brain&lt;/b&gt; was found" in page
+    assert "Traceback" not in page
+    # Run 1 is the highest single run, but the mean of its configuration (0.895) is below 0.935.
+    assert "reshape=clustered (run 2, 3), AUROC of the residual score 0.935, mean of 2 runs." in page
+    assert "1 other within its interval: not distinguished." in page
+    assert "trainer.max_epochs=2" in page
+
+
+def test_it_is_idempotent(sweep):
+    path = write_summary(sweep)
+    first = path.read_bytes(), (sweep / "summary.html").read_bytes()
+    write_summary(sweep)
+    assert (path.read_bytes(), (sweep / "summary.html").read_bytes()) == first
+    assert not [item for item in sweep.iterdir() if item.name.startswith(".summary")]
+
+
+def test_a_swept_key_wins_over_a_metric_of_its_name(tmp_path):
+    job(tmp_path, 0, ["scoring.alpha=1e-1"], {"status": "finished"}, 0.9)
+    table = pd.read_csv(write_summary(tmp_path), dtype=str)
+    assert list(table.columns).count("scoring.alpha") == 1
+    assert table["scoring.alpha"].iloc[0] == "1e-1"
+
+
+def test_half_written_and_missing_files(sweep):
+    (sweep / "0" / "metrics.json").write_text('{"detection": {"auroc"')
+    (sweep / "1" / "status.json").unlink()
+    (sweep / "notes").mkdir()
+    table = pd.read_csv(write_summary(sweep))
+    assert len(table) == 5
+    assert pd.isna(table["detection.auroc"].iloc[0])
+    assert table["status"].iloc[1] == "unknown"
+
+
+def test_an_empty_sweep_and_none_at_all(tmp_path):
+    assert write_summary(tmp_path).read_text().startswith("run,status,error")
+    with pytest.raises(RunError, match="no such sweep"):
+        write_summary(tmp_path / "nowhere")
+
+
+def test_flatten_leaves_out_what_is_no_number():
+    metrics = {"a": {"b": 1, "c": "x", "d": True, "e": None, "f": [1]},
+               "g": {"value": 0.5, "low": None, "high": 0.6, "n": 3}}  # fmt: skip
+    assert flatten(metrics) == {"a.b": 1, "g": 0.5, "g.high": 0.6}

@@ -1,0 +1,123 @@
+"""Small DICOM series made by hand, independent of the phantom: each argument is one way in which a series can differ."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage
+
+AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
+CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+PRIVATE = {"PatientName": "Secret^Person", "PatientBirthDate": "19450607", "PatientComments": "confidential remark"}
+
+
+def voxels(shape: tuple[int, int, int] = (6, 5, 4), seed: int = 0) -> np.ndarray:
+    """Whole numbers (slices, rows, columns), different everywhere with near certainty."""
+    return np.random.default_rng(seed).integers(0, 2000, size=shape).astype(np.int16)
+
+
+def normal_of(orientation: Sequence[float]) -> np.ndarray:
+    """Unit normal (3,) of an orientation (6,)."""
+    return np.cross(orientation[:3], orientation[3:])
+
+
+def write_series(
+    folder: Path,
+    stack: np.ndarray | None = None,
+    *,
+    orientation: Sequence[float] = AXIAL,
+    origin: Sequence[float] = (-10.0, -20.0, -30.0),
+    spacing: tuple[float, float] = (1.5, 1.0),
+    distance: float = 3.0,
+    series: str = "1.2.3.1",
+    names: Sequence[str] | None = None,
+    change: Callable[[FileDataset, int], None] | None = None,
+) -> list[Path]:
+    """Write a stack (slices, rows, columns) as one file per slice; ``change`` edits each header before it is written."""
+    stack = voxels() if stack is None else stack
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, pixels in enumerate(stack):
+        header = make_header(series, f"{series}.{number}")
+        header.ImagePositionPatient = list(np.asarray(origin) + number * distance * normal_of(orientation))
+        header.ImageOrientationPatient = list(orientation)
+        header.PixelSpacing = list(spacing)
+        header.InstanceNumber = number + 1
+        set_pixels(header, pixels)
+        if change:
+            change(header, number)
+        path = folder / (names[number] if names else f"Image-{number + 1}.dcm")
+        header.save_as(path, enforce_file_format=True)
+        paths.append(path)
+    return paths
+
+
+def write_enhanced(path: Path, stack: np.ndarray, *, distance: float = 2.0, order: Sequence[int] | None = None) -> Path:
+    """Write a stack (slices, rows, columns) as one enhanced multi-frame file, frames in the given order."""
+    order = range(len(stack)) if order is None else order
+    header = make_header("1.2.3.9", "1.2.3.9.1")
+    header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID = EnhancedMRImageStorage
+    for name in ("RepetitionTime", "EchoTime", "ScanningSequence", "FlipAngle", "InversionTime"):
+        if name in header:
+            delattr(header, name)
+    set_pixels(header, stack[list(order)])
+    header.NumberOfFrames = len(stack)
+    header.EchoPulseSequence = "GRADIENT"
+    timing, modifier, measures, plane = Dataset(), Dataset(), Dataset(), Dataset()
+    timing.RepetitionTime, timing.FlipAngle = 1800.0, 9.0
+    modifier.InversionRecovery, modifier.InversionTimes = "YES", [900.0]
+    measures.PixelSpacing, measures.SliceThickness = [1.5, 1.0], distance
+    plane.ImageOrientationPatient = list(AXIAL)
+    shared = Dataset()
+    shared.MRTimingAndRelatedParametersSequence = DicomSequence([timing])
+    shared.MRModifierSequence = DicomSequence([modifier])
+    shared.PixelMeasuresSequence = DicomSequence([measures])
+    shared.PlaneOrientationSequence = DicomSequence([plane])
+    header.SharedFunctionalGroupsSequence = DicomSequence([shared])
+    groups = []
+    for number in order:
+        position, echo, values, frame = Dataset(), Dataset(), Dataset(), Dataset()
+        position.ImagePositionPatient = [0.0, 0.0, number * distance]
+        echo.EffectiveEchoTime = 2.41
+        values.RescaleSlope, values.RescaleIntercept, values.RescaleType = 2, -7, "US"
+        frame.PlanePositionSequence = DicomSequence([position])
+        frame.MREchoSequence = DicomSequence([echo])
+        frame.PixelValueTransformationSequence = DicomSequence([values])
+        groups.append(frame)
+    header.PerFrameFunctionalGroupsSequence = DicomSequence(groups)
+    header.save_as(path, enforce_file_format=True)
+    return path
+
+
+def make_header(series: str, instance: str) -> FileDataset:
+    """Make a header with a full protocol and with private data that must never leave it."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = MRImageStorage, instance
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    header = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    header.SOPClassUID, header.SOPInstanceUID = MRImageStorage, instance
+    header.SeriesInstanceUID, header.StudyInstanceUID, header.Modality = series, "1.2.3", "MR"
+    header.ImageType = ["ORIGINAL", "PRIMARY", "M", "ND"]
+    header.StudyDate, header.SeriesDate = "20190304", "20210101"
+    header.PatientAge, header.PatientSex = "045Y", "F"
+    header.InstitutionName, header.SeriesDescription = "confidential hospital", "confidential series"
+    for name, value in PRIVATE.items():
+        setattr(header, name, value)
+    header.Manufacturer, header.ManufacturerModelName = "SIEMENS", "Skyra"
+    header.MagneticFieldStrength, header.MRAcquisitionType = 3.0, "2D"
+    header.ScanningSequence = "SE"
+    header.RepetitionTime, header.EchoTime, header.FlipAngle = 5000.0, 90.0, 150.0
+    return header
+
+
+def set_pixels(header: Dataset, pixels: np.ndarray) -> None:
+    """Put pixels (rows, columns) or (frames, rows, columns) into a header, signed or not as their type says."""
+    header.Rows, header.Columns = pixels.shape[-2:]
+    header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
+    header.BitsAllocated = header.BitsStored = pixels.dtype.itemsize * 8
+    header.HighBit = header.BitsStored - 1
+    header.PixelRepresentation = int(pixels.dtype.kind == "i")
+    header.PixelData = pixels.tobytes() + b"\0" * (pixels.nbytes % 2)

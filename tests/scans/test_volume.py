@@ -1,0 +1,46 @@
+"""The hash that finds copies, and the smallest exact type."""
+
+import itertools
+
+import numpy as np
+import pytest
+from nibabel.orientations import apply_orientation, inv_ornt_aff
+
+from brain_cae.scans.volume import content_hash, smallest_type
+
+
+def test_a_copy_with_other_axes_or_type_has_the_same_hash():
+    array = np.random.default_rng(0).integers(0, 500, (4, 5, 6)).astype(np.int16)
+    affine = np.diag([1.0, 2.0, 3.0, 1.0])
+    expected = content_hash(array, affine)
+    assert content_hash(array.astype(np.float32), affine) == expected
+    for axes, flips in itertools.product(itertools.permutations(range(3)), itertools.product([1, -1], repeat=3)):
+        turn = np.array(list(zip(axes, flips, strict=True)), dtype=float)
+        turned = apply_orientation(array, turn)
+        assert content_hash(turned, affine @ inv_ornt_aff(turn, array.shape)) == expected
+
+
+def test_one_changed_voxel_or_shape_changes_the_hash():
+    array, affine = np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.eye(4)
+    other = array.copy()
+    other[1, 2, 3] += 1
+    hashes = {content_hash(a, affine) for a in (array, other, array.reshape(3, 2, 4), array.transpose(1, 0, 2))}
+    assert len(hashes) == 4
+
+
+def test_the_hash_says_nothing_of_where_the_scan_lay():
+    array = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    moved = np.diag([2.0, 2.0, 2.0, 1.0])
+    moved[:3, 3] = 7
+    assert content_hash(array, np.eye(4)) == content_hash(array, moved)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [([0, 255], "uint8"), ([0, 32767], "uint16"), ([-32768, 32767], "int32"), ([0, 32768], "uint16"), ([0.5, 1], "float64")],
+)
+def test_the_smallest_type_keeps_the_values(values, kind):
+    array = np.array(values, dtype=kind)
+    small = smallest_type(array)
+    assert np.array_equal(small, array)
+    assert small.dtype == (np.float32 if max(values) > 32767 or kind == "float64" else np.int16)

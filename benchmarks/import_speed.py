@@ -30,13 +30,13 @@ Reader = Callable[[Path, list[Path], Path], object]
 def write_synthetic(folder: Path, *, slices: int, matrix: int) -> list[Path]:
     """Write an axial series of smooth noise, 1 mm, as uncompressed DICOM with the header size of a real scanner."""
     from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+    from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 
     rng = np.random.default_rng(0)
     paths = []
     for number in range(slices):
         meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = MRImageStorage, f"1.2.3.4.{number + 1}"
+        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = MRImageStorage, UID(f"1.2.3.4.{number + 1}")
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         header = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
         header.SOPClassUID, header.SOPInstanceUID = MRImageStorage, f"1.2.3.4.{number + 1}"
@@ -165,7 +165,9 @@ def main() -> None:
     for name, value in seconds.items():
         cells = f"{value:>10.4f}{value / ours:>12.2f}" if value is not None else f"{'absent':>10}{'':>12}"
         print(f"{name:<14}{cells}")
-    ratios = {f"vs_{name}": round(value / ours, 3) if value else None for name, value in seconds.items() if name != "ours"}
+    ratios = {
+        f"vs_{name}": round(value / ours, 3) if value else None for name, value in seconds.items() if name != "ours"
+    }
     sys.stdout.flush()
     print(json.dumps({"name": "import_speed", "ratios": ratios}))
 

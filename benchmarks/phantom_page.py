@@ -38,7 +38,7 @@ def choose(settings: PhantomSettings) -> list[tuple[Subject, Subject]]:
 
 
 def show(axes: Axes, subject: Subject, modality: str, plane: int, point: np.ndarray, *, contour: bool = False) -> None:
-    """Draw the plane (0 sagittal, 1 coronal, 2 axial) of a series through a point (RAS+ mm), at its true proportions."""
+    """Draw the plane (0 sagittal, 1 coronal, 2 axial) through a point (RAS+ mm) of a series, in true proportions."""
     volume, affine = subject.series[modality].volume()
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     index = np.linalg.solve(affine[:3, :3], point - affine[:3, 3]).round().astype(int)[plane]
@@ -65,7 +65,11 @@ def centre(subject: Subject) -> np.ndarray:
 def draw(pairs: list[tuple[Subject, Subject]]) -> bytes:
     """Return the page as PNG."""
     figure, grid = plt.subplots(
-        2 * len(pairs), 6, figsize=(9.0, 3.1 * len(pairs)), facecolor="black", gridspec_kw={"wspace": 0.02, "hspace": 0.12}
+        2 * len(pairs),
+        6,
+        figsize=(9.0, 3.1 * len(pairs)),
+        facecolor="black",
+        gridspec_kw={"wspace": 0.02, "hspace": 0.12},
     )
     for row, subject in enumerate(subject for pair in pairs for subject in pair):
         point = centre(subject)
@@ -77,9 +81,7 @@ def draw(pairs: list[tuple[Subject, Subject]]) -> bytes:
         text = f"{subject.protocol.name}, {kind}, {subject.age} years, {subject.sex}"
         grid[row, 0].set_title(text, color="white", fontsize=7, loc="left", pad=3)
         for column, name in enumerate([*NAMES.values(), "FLAIR coronal", "FLAIR sagittal"]):
-            grid[row, column].text(
-                0.02, 0.02, name, color="#9ad1ff", fontsize=6, transform=grid[row, column].transAxes
-            )
+            grid[row, column].text(0.02, 0.02, name, color="#9ad1ff", fontsize=6, transform=grid[row, column].transAxes)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=105, facecolor="black", bbox_inches="tight", pad_inches=0.08)
     plt.close(figure)

@@ -1,7 +1,7 @@
 """Figures with their uncertainty: the one shape in which every result of the program is reported."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -77,9 +77,11 @@ def auroc(
     drawn = _resampled(truth, values, "auroc", seed, resamples)
     low, high = _percentiles(drawn, level)
     method = f"{_percent(level)} percentile bootstrap over subjects, stratified by class ({resamples} resamples)"
-    if low <= 0 or high >= 1:
+    if low <= 0 or high >= 1 or high - low < 1e-12:
         low, high = newcombe_interval(value, positives, n - positives, level=level)
-        method = f"{_percent(level)} score interval of Newcombe (2006, method 5); bootstrap degenerate near 0 or 1"
+        method = (
+            f"{_percent(level)} score interval of Newcombe (2006, method 5); bootstrap degenerate (0, 1 or no spread)"
+        )
     return Estimate(value, min(low, value), max(high, value), n, positives, method)
 
 
@@ -88,8 +90,8 @@ def average_precision(
 ) -> Estimate:
     """Average precision (area under the precision-recall steps); tied scores form one step.
 
-    Percentile bootstrap over subjects, stratified by class. Where the resamples reach 1, a Wilson interval on the number
-    of positives takes its place (the binomial interval of Boyd, Eng and Page 2013, in its score form).
+    Percentile bootstrap over subjects, stratified by class. Where the resamples reach 1, a Wilson interval on the
+    number of positives takes its place (the binomial interval of Boyd, Eng and Page 2013, in its score form).
     Arguments and errors as for :func:`auroc`.
     """
     truth, values = _paired(labels, scores)
@@ -99,9 +101,11 @@ def average_precision(
     value = float(_weighted_average_precision(truth, values, np.ones((1, n)))[0])
     low, high = _percentiles(_resampled(truth, values, "average_precision", seed, resamples), level)
     method = f"{_percent(level)} percentile bootstrap over subjects, stratified by class ({resamples} resamples)"
-    if high >= 1:
+    if high >= 1 or high - low < 1e-12:
         low, high = wilson_interval(value * positives, positives, level=level)
-        method = f"{_percent(level)} Wilson interval on the positives (Boyd 2013); bootstrap degenerate near 1"
+        method = (
+            f"{_percent(level)} Wilson interval on the positives (Boyd 2013); bootstrap degenerate (1 or no spread)"
+        )
     return Estimate(value, min(low, value), max(high, value), n, positives, method)
 
 
@@ -114,7 +118,9 @@ def proportion(successes: int, total: int, *, level: float = 0.95) -> Estimate:
             "A proportion needs no more successes than trials.", found=f"{successes} of {total}", expected="0 to total"
         )
     low, high = wilson_interval(successes, total, level=level)
-    return Estimate(successes / total, low, high, int(total), int(successes), f"{_percent(level)} Wilson score interval")
+    return Estimate(
+        successes / total, low, high, int(total), int(successes), f"{_percent(level)} Wilson score interval"
+    )
 
 
 def threshold_metrics(labels: ArrayLike, flagged: ArrayLike) -> dict[str, Estimate]:
@@ -220,7 +226,8 @@ def newcombe_interval(value: float, positives: int, negatives: int, *, level: fl
 
 def bootstrap_counts(rng: np.random.Generator, n: int, resamples: int) -> NDArray:
     """How often each of ``n`` subjects is drawn, shape (resamples, n)."""
-    return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
+    drawn = rng.integers(0, n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(float)
 
 
 def _stratified_counts(rng: np.random.Generator, truth: NDArray, resamples: int) -> NDArray:
@@ -328,8 +335,3 @@ def _plain(entry: Any) -> Any:
         return int(entry)
     number = float(entry)
     return number if math.isfinite(number) else None
-
-
-def to_dicts(estimates: Sequence[Estimate]) -> list[dict[str, Any]]:
-    """Return the dictionaries of several estimates."""
-    return [estimate.to_dict() for estimate in estimates]

@@ -185,6 +185,7 @@ def _train_only(config: Config, folder: RunFolder) -> None:
 
 def _learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: RunFolder) -> None:
     """Train with Lightning and leave the best weights in the module."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     settings = config.trainer
     if settings.channels_last:
         module.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]

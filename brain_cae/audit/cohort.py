@@ -52,39 +52,54 @@ def make_cohort(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: st
     """Line up subjects and their acquisition.
 
     Raises:
-        DatasetError: A column is missing or a subject has several rows.
+        DatasetError: A column is missing or a subject has several rows, or the tables share no subject.
         ConfigurationError: ``strata`` is not a column of either table.
     """
-    for column in ("label", "score"):
-        if column not in subjects:
+    for needed in ("label", "score"):
+        if needed not in subjects:
             raise DatasetError(
-                f"The audit needs a column {column}.", expected="label, score, protocol", found=", ".join(map(str, subjects.columns))
+                f"The audit needs a column {needed}.",
+                expected="label, score, protocol",
+                found=", ".join(map(str, subjects.columns)),
             )
     for name, frame in {"subjects": subjects, "acquisition": acquisition}.items():
         if not frame.index.is_unique:
             twice = ", ".join(map(str, frame.index[frame.index.duplicated()].unique()[:5]))
             raise DatasetError(
-                f"The audit needs one row per subject in {name}.", found=f"several rows for {twice}", advice="Average each subject's sessions."
+                f"The audit needs one row per subject in {name}.",
+                found=f"several rows for {twice}",
+                advice="Average each subject's sessions.",
             )
     labels = subjects["label"].astype(str)
     keep = labels.isin(LABELS)
     if "role" in subjects:
         keep &= ~subjects["role"].astype(str).isin(FITTED_ROLES)
     table = subjects.loc[keep]
+    if len(table) and len(acquisition) and not table.index.isin(acquisition.index).any():
+        raise DatasetError(
+            "Subjects and acquisition have no subject in common.",
+            expected=f"an index like {table.index[0]!r}",
+            found=repr(acquisition.index[0]),
+            advice="Both tables are indexed by subject; subjects are text, for example '00012'.",
+        )
     rows = acquisition.reindex(table.index)
     if strata in table:
         column = table[strata]
     elif strata in rows:
         column = rows[strata]
     else:
-        raise ConfigurationError("The audit's strata are unknown.", expected="a column of the subjects", found=strata, where="audit.strata")
+        raise ConfigurationError(
+            "The audit's strata are unknown.", expected="a column of the subjects", found=strata, where="audit.strata"
+        )
     protocol = _text(column)
-    if "source" in table and _text(table["source"]).nunique() > 1:
+    if "source" in table and len(set(_text(table["source"]))) > 1:
         protocol = _text(table["source"]) + " / " + protocol
         rows = rows.assign(source=_text(table["source"]))
     names, codes = _codes(protocol)
     sizes = np.bincount(codes, minlength=len(names))
-    pooled = np.unique(np.where(sizes[codes] < RARE, len(names), codes), return_inverse=True)[1] if len(codes) else codes
+    pooled = (
+        np.unique(np.where(sizes[codes] < RARE, len(names), codes), return_inverse=True)[1] if len(codes) else codes
+    )
     known = bool((protocol != "").any())
     return Cohort(
         table=table,

@@ -16,10 +16,10 @@ def contribution(cohort: Cohort, *, margin: float, seed: int = 0, resamples: int
     """AUROC that the score would have if only the protocols differed between the classes.
 
     Ranks of the score within each label are regressed on label and protocol; the protocols' effects, weighted by the
-    difference of their shares in the two classes, give a shift d in standard deviations within a label, shown as an AUROC,
-    ``Phi(d / sqrt(2))``. It is the product of both paths (label-protocol and protocol-score; Baron and Kenny 1986), so one
-    path near nothing is enough for 0.50. Percentile bootstrap over subjects within each class; resamples in which the
-    protocols' effects cannot be told from the label count as unbounded.
+    difference of their shares in the two classes, give a shift d in standard deviations within a label, shown as an
+    AUROC, ``Phi(d / sqrt(2))``. It is the product of both paths (label-protocol and protocol-score; Baron and Kenny
+    1986), so one path near nothing is enough for 0.50. Percentile bootstrap over subjects within each class; resamples
+    in which the protocols' effects cannot be told from the label count as unbounded.
     """
     keep = cohort.scored
     truth, codes = cohort.truth[keep], cohort.pooled[keep]

@@ -9,7 +9,7 @@ from brain_cae.estimates import proportion
 
 
 def false_alarms(cohort: Cohort, *, seed: int = 0, permutations: int = 1999) -> AuditTest | None:
-    """Share of healthy subjects flagged, per protocol (Wilson), with an exact test for a difference; ``None`` without flags.
+    """Share of healthy subjects flagged, per protocol (Wilson), and a test for a difference; ``None`` without flags.
 
     The p value permutes the flags among the healthy and compares the chi-square over protocols (the Monte Carlo form of
     the test of Freeman and Halton 1951). The test explains; it does not move the verdict.
@@ -25,7 +25,9 @@ def false_alarms(cohort: Cohort, *, seed: int = 0, permutations: int = 1999) -> 
     details = []
     for number in np.unique(codes):
         member = codes == number
-        details.append({"protocol": cohort.names[number], **proportion(int(flags[member].sum()), int(member.sum())).to_dict()})
+        details.append(
+            {"protocol": cohort.names[number], **proportion(int(flags[member].sum()), int(member.sum())).to_dict()}
+        )
     rate = proportion(int(flags.sum()), n)
     text = f"{int(flags.sum())} of {n} healthy subjects were flagged ({100 * flags.mean():.0f} %)."
     groups = one_hot(codes)

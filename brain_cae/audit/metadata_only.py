@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 from numpy.typing import NDArray
 
 from brain_cae.audit.cohort import Cohort
+from brain_cae.audit.protocol_label import needed_for_margin
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import auroc_rows, crossfit_smoother, kernel, permutation_p, shuffled_rows
 from brain_cae.estimates import Estimate, auroc, paired_difference
@@ -19,6 +21,9 @@ def metadata_only(cohort: Cohort, *, margin: float, seed: int = 0, permutations:
     The second, ``image_minus_metadata``, is the paired bootstrap difference.
     """
     truth = cohort.truth
+    if cohort.metadata.shape[1] == 0 and truth.any() and not truth.all():
+        text = "All subjects were scanned with the same settings, so the settings cannot tell the label."
+        return [AuditTest("metadata_only", 0.5, 0.5, 0.5, None, NO_CONCERN, text, cohort.n, upper_bound=0.5)]
     smoother = crossfit_smoother(kernel(cohort.metadata), seed=seed)
     predicted = smoother @ truth.astype(float)
     own = auroc(truth, predicted.round(10), seed=seed)
@@ -35,27 +40,22 @@ def metadata_only(cohort: Cohort, *, margin: float, seed: int = 0, permutations:
     return [_association(own, p, bound, chance, margin, cohort), _lead(cohort, predicted, seed)]
 
 
-def needed_for_margin(positives: int, negatives: int, margin: float) -> int:
-    """Subjects (same share of classes) with which unrelated acquisition would be shown so in four of five cohorts."""
-    n = positives + negatives
-    spread = math.sqrt((n + 1) / (12 * positives * negatives))
-    return math.ceil(n * ((1.645 + 0.842) * spread / (margin - 0.5)) ** 2)
-
-
 def _association(own: Estimate, p: float, bound: float, chance: float, margin: float, cohort: Cohort) -> AuditTest:
     text = f"Scanner settings alone, without any image, tell abnormal from healthy with AUROC {own.value:.2f}"
-    text += f" (95 % interval {_number(own.low):.2f} to {_number(own.high):.2f}; shuffled labels give {chance:.2f}; p = {p:.3f})."
+    text += f" (95 % interval {_number(own.low):.2f} to {_number(own.high):.2f};"
+    text += f" shuffled labels give {chance:.2f}; p = {p:.3f})."
     needed = None
     if p <= ALPHA:
         verdict = CONCERN
         text += " The two classes were scanned differently."
     elif bound < margin:
         verdict = NO_CONCERN
-        text += f" They were scanned alike: with 95 % confidence it is below {margin:.2f}."
+        text += f" With 95 % confidence it is below {margin:.2f}."
     else:
         verdict = CANNOT_TELL
         positives = int(cohort.truth.sum())
-        needed = max(needed_for_margin(positives, cohort.n - positives, margin), math.ceil(1.25 * cohort.n))
+        groups = len(np.unique(cohort.pooled))
+        needed = needed_for_margin(positives, cohort.n - positives, groups - 1, margin)
         text += f" That is neither shown to be chance nor shown to be more; about {needed} subjects would decide."
     return AuditTest("metadata_only", own.value, own.low, own.high, p, verdict, text, cohort.n, needed, bound)
 
@@ -64,7 +64,9 @@ def _lead(cohort: Cohort, predicted: NDArray, seed: int) -> AuditTest:
     keep = cohort.scored
     lead = paired_difference(cohort.truth[keep], cohort.scores[keep], predicted[keep].round(10), seed=seed)
     if lead.value is None or lead.low is None or lead.high is None:
-        return unable("image_minus_metadata", "Too few scored subjects to compare image and scanner settings.", n=int(keep.sum()))
+        return unable(
+            "image_minus_metadata", "Too few scored subjects to compare image and scanner settings.", n=int(keep.sum())
+        )
     text = f"The image score's AUROC is {lead.value:+.2f} against that of the scanner settings"
     text += f" (95 % interval {lead.low:+.2f} to {lead.high:+.2f}), on the same subjects."
     verdict = NO_CONCERN if lead.low > 0 else CONCERN if lead.high < 0 else CANNOT_TELL

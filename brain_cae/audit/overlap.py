@@ -15,8 +15,8 @@ def overlap(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> AuditT
 
     0 means that no protocol holds both classes, 1 that the classes are spread alike. Below 0.10 no claim between the
     classes is possible, unless protocols are so small that chance alone does that (p, against shuffled labels, says).
-    ``details`` gives both counts per protocol. Where several sources exist and none holds both classes, the label is the
-    source, and the gate is closed whatever the number of subjects.
+    ``details`` gives both counts per protocol. Where several sources exist and none holds both classes, the label is
+    the source, and the gate is closed whatever the number of subjects.
     """
     if cohort.truth.all() or not cohort.truth.any():
         return unable("overlap", "Only one class is present, so the classes cannot be compared.", n=cohort.n)

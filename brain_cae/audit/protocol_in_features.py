@@ -14,8 +14,8 @@ def protocol_in_features(
 ) -> AuditTest | None:
     """Balanced accuracy of naming the protocol from the features out of fold, against permuted protocols.
 
-    Features show the protocol in every cohort with several, so this explains and never moves the verdict. ``None`` without
-    features.
+    Features show the protocol in every cohort with several, so this explains and never moves the verdict. ``None``
+    without features.
     """
     if features is None or features.empty:
         return None
@@ -24,7 +24,9 @@ def protocol_in_features(
     codes = np.unique(cohort.pooled[keep], return_inverse=True)[1]
     n = int(keep.sum())
     if n < 20 or codes.max() < 1:
-        return unable("protocol_in_features", "Fewer than twenty subjects with features, or a single protocol.", n=n, n_needed=40)
+        return unable(
+            "protocol_in_features", "Fewer than twenty subjects with features, or a single protocol.", n=n, n_needed=40
+        )
     spread = values[keep].std(axis=0)
     columns = (values[keep] - values[keep].mean(axis=0))[:, spread > 1e-12] / spread[spread > 1e-12]
     smoother = crossfit_smoother(kernel(columns), seed=seed)
@@ -32,13 +34,18 @@ def protocol_in_features(
     rows = shuffled_rows(codes, permutations=permutations, seed=seed)
     p = permutation_p(value, np.array([_balanced_accuracy(smoother, row) for row in rows]))
     chance = 1 / (codes.max() + 1)
-    text = f"The features name the protocol with a balanced accuracy of {value:.2f} (chance is {chance:.2f}; p = {p:.3f})."
+    text = (
+        f"The features name the protocol with a balanced accuracy of {value:.2f} (chance is {chance:.2f}; p = {p:.3f})."
+    )
     text += " They carry the scanner's mark." if p <= 0.05 else " The scanner's mark was not found in them."
     return AuditTest("protocol_in_features", value, None, None, p, CONCERN if p <= 0.05 else NO_CONCERN, text, n)
 
 
 def _balanced_accuracy(smoother: NDArray, codes: NDArray) -> float:
     indicators = one_hot(codes)
-    # Predictions are deviations from the training mean; dividing by the class size keeps large protocols from winning always.
+    # Predictions are deviations from the training mean; dividing by the class size keeps large protocols from winning
+    # always.
     named = (smoother @ (indicators / indicators.sum(axis=0))).argmax(axis=1)
-    return float(((named == codes)[:, None] * indicators).sum(axis=0) @ (1 / indicators.sum(axis=0)) / indicators.shape[1])
+    return float(
+        ((named == codes)[:, None] * indicators).sum(axis=0) @ (1 / indicators.sum(axis=0)) / indicators.shape[1]
+    )

@@ -4,22 +4,24 @@ import math
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import ncx2
+from scipy.stats import chi2, ncx2, norm
 
 from brain_cae.audit.cohort import Cohort, one_hot
-from brain_cae.audit.result import CONCERN, NO_CONCERN, AuditTest, unable
+from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import permutation_p, shuffled_rows
 
 
-def protocol_label(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> AuditTest:
+def protocol_label(cohort: Cohort, *, margin: float, seed: int = 0, permutations: int = 999) -> AuditTest:
     """Cramér's V of protocol and label (bias-corrected, Bergsma 2013), permutation p of its chi-square.
 
     Protocols of fewer than three subjects are taken together. The interval inverts the noncentral chi-square.
+    ``upper_bound`` is its one-sided 95 % bound, as the AUROC that a normal marker of that correlation with the label
+    has.
     """
     groups = one_hot(cohort.pooled)
     if groups.shape[1] < 2:
         text = "All subjects share one protocol, so protocol and label cannot go together."
-        return AuditTest("protocol_label", 0.0, 0.0, 0.0, None, NO_CONCERN, text, cohort.n)
+        return AuditTest("protocol_label", 0.0, 0.0, 0.0, None, NO_CONCERN, text, cohort.n, upper_bound=0.5)
     if cohort.truth.all() or not cohort.truth.any():
         return unable("protocol_label", "Only one class is present.", n=cohort.n)
     n, df = cohort.n, groups.shape[1] - 1
@@ -31,10 +33,38 @@ def protocol_label(cohort: Cohort, *, seed: int = 0, permutations: int = 999) ->
     # For two classes the corrected number of classes is 2 - 1/(n-1).
     value = math.sqrt(max(0.0, observed / n - df / (n - 1)) / (1 - 1 / (n - 1)))
     low, high = (math.sqrt(bound / n) for bound in noncentrality_interval(observed, df))
-    text = f"Protocol and label go together with Cramér's V {min(value, 1.0):.2f} (0 = not at all, 1 = completely; p = {p:.3f})."
+    text = f"Protocol and label go together with Cramér's V {min(value, 1.0):.2f}"
+    text += f" (0 = not at all, 1 = completely; p = {p:.3f})."
+    abnormal = int(cohort.truth.sum())
+    bound = _as_auroc(noncentrality_interval(observed, df, level=0.90)[1] / n, abnormal / n)
+    verdict, needed = CONCERN, None
+    if p > 0.05 and bound < margin:
+        verdict = NO_CONCERN
+        text += f" With 95 % confidence the protocol could not tell the label with an AUROC of {margin:.2f}."
+    elif p > 0.05:
+        verdict, needed = CANNOT_TELL, needed_for_margin(abnormal, n - abnormal, df, margin)
+        text += f" An AUROC of {margin:.2f} or more from the protocol is not excluded;"
+        text += f" about {needed} subjects would decide."
     return AuditTest(
-        "protocol_label", min(value, 1.0), min(low, 1.0), min(high, 1.0), p, CONCERN if p <= 0.05 else NO_CONCERN, text, n
+        "protocol_label", min(value, 1.0), min(low, 1.0), min(high, 1.0), p, verdict, text, n, needed, bound
     )
+
+
+def needed_for_margin(positives: int, negatives: int, df: int, margin: float) -> int:
+    """Subjects (same share of classes) with which unrelated protocols would be shown so in four of five cohorts."""
+    n = positives + negatives
+    share = positives / n
+    distance = math.sqrt(2) * norm.ppf(margin)
+    correlation = distance**2 / (distance**2 + 1 / (share * (1 - share)))
+    bound = noncentrality_interval(float(chi2.ppf(0.8, max(df, 1))), max(df, 1), level=0.90)[1]
+    return max(math.ceil(bound / correlation), math.ceil(1.25 * n))
+
+
+def _as_auroc(squared_correlation: float, share: float) -> float:
+    """AUROC of a normal marker whose squared point-biserial correlation with the label is given."""
+    squared = min(squared_correlation, 1 - 1e-9)
+    distance = math.sqrt(squared / (1 - squared) / (share * (1 - share)))
+    return float(norm.cdf(distance / math.sqrt(2)))
 
 
 def noncentrality_interval(statistic: float, df: int, *, level: float = 0.95) -> tuple[float, float]:

@@ -11,8 +11,8 @@ from brain_cae.estimates import auroc
 def reshape_group(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> AuditTest | None:
     """Cross-fitted AUROC of the reshape group as only predictor, with a permutation p; ``None`` without the column.
 
-    Clustered reshape writes the scan's dimensions into the shape of what the network sees, so a group that goes with the label
-    is a way for the acquisition to reach the score. It explains; it does not move the verdict.
+    Clustered reshape writes the scan's dimensions into the shape of what the network sees, so a group that goes with
+    the label is a way for the acquisition to reach the score. It explains; it does not move the verdict.
     """
     if "reshape_group" not in cohort.table or cohort.table["reshape_group"].isna().all():
         return None
@@ -28,4 +28,6 @@ def reshape_group(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> 
     rows = shuffled_rows(truth, permutations=permutations, seed=seed)
     p = permutation_p(float(own.value or 0.0), auroc_rows(rows, rows.astype(float) @ smoother.T))
     text = f"The reshape group's number alone tells the label with AUROC {own.value:.2f} (chance is 0.50; p = {p:.3f})."
-    return AuditTest("reshape_group", own.value, own.low, own.high, p, CONCERN if p <= 0.05 else NO_CONCERN, text, cohort.n)
+    return AuditTest(
+        "reshape_group", own.value, own.low, own.high, p, CONCERN if p <= 0.05 else NO_CONCERN, text, cohort.n
+    )

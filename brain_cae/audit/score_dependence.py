@@ -16,11 +16,11 @@ LARGE = 0.14
 def score_dependence(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> AuditTest:
     """Kruskal-Wallis statistic of score against protocol, combined over the labels, permuted within label.
 
-    Scores are ranked within each label; the protocols' rank sums over both labels, against their permutation covariance,
-    give a chi-square-like statistic (van Elteren 1960, for several groups). The estimate is a partial epsilon-squared,
-    the share of the score's spread within a label that goes with the protocol; its interval inverts the noncentral
-    F. A second statistic, the similarity of scores between subjects of similar metadata (HSIC, Gretton 2005), sees
-    what differs within a protocol; p is the smaller of both after Holm.
+    Scores are ranked within each label; the protocols' rank sums over both labels, against their permutation
+    covariance, give a chi-square-like statistic (van Elteren 1960, for several groups). The estimate is a partial
+    epsilon-squared, the share of the score's spread within a label that goes with the protocol; its interval inverts
+    the noncentral F. A second statistic, the similarity of scores between subjects of similar metadata (HSIC, Gretton
+    2005), sees what differs within a protocol; p is the smaller of both after Holm.
     """
     keep = cohort.scored
     truth, scores, protocols = cohort.truth[keep], cohort.scores[keep], cohort.pooled[keep]
@@ -28,7 +28,9 @@ def score_dependence(cohort: Cohort, *, seed: int = 0, permutations: int = 999) 
     if n < 10:
         return unable("score_dependence", "Fewer than ten scored subjects.", n=n, n_needed=40)
     aligned = aligned_ranks(truth, scores)
-    permuted = np.vstack([aligned, shuffled_rows(aligned, permutations=permutations, seed=seed, within=truth.astype(int))])
+    permuted = np.vstack(
+        [aligned, shuffled_rows(aligned, permutations=permutations, seed=seed, within=truth.astype(int))]
+    )
     groups = one_hot(protocols)
     covariance = _covariance(truth, aligned, groups)
     df = int(np.linalg.matrix_rank(covariance, tol=1e-9))
@@ -87,7 +89,9 @@ def _without_contrast(cohort: Cohort, p: float, n: int) -> AuditTest:
     if p <= ALPHA:
         text = f"Among subjects of the same label, the score follows the scanner's settings (p = {p:.3f})."
         return AuditTest("score_dependence", None, None, None, p, CONCERN, text, n)
-    return unable("score_dependence", "No label was scanned with two protocols, so the scanner's part cannot be seen.", n=n)
+    return unable(
+        "score_dependence", "No label was scanned with two protocols, so the scanner's part cannot be seen.", n=n
+    )
 
 
 def _needed(n: int, df: int) -> int:
@@ -125,6 +129,9 @@ def _by_protocol(cohort: Cohort) -> list[dict]:
         row: dict = {"protocol": name}
         for label, kind in (("healthy", ~cohort.truth), ("abnormal", cohort.truth)):
             scores = cohort.scores[member & kind]
-            row |= {f"{label}_n": len(scores), f"{label}_median_score": float(np.median(scores)) if len(scores) else None}
+            row |= {
+                f"{label}_n": len(scores),
+                f"{label}_median_score": float(np.median(scores)) if len(scores) else None,
+            }
         rows.append(row)
     return rows

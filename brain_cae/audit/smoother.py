@@ -21,9 +21,10 @@ def kernel(columns: NDArray) -> NDArray:
 def crossfit_smoother(similarity: NDArray, *, seed: int, folds: int = FOLDS, repeats: int = REPEATS) -> NDArray:
     """Matrix S, shape (n, n), with ``S @ y`` = out-of-fold kernel ridge predictions of any target ``y``.
 
-    Each subject's prediction comes from the other folds alone and is the deviation from their mean. The folds do not look
-    at the labels, so that observed and permuted labels are treated alike and the permutation test is exact. Averaged over
-    several partitions (Saunders 1998 for the ridge; scikit-learn's ``KernelRidge`` gives the same for one fold).
+    Each subject's prediction comes from the other folds alone and is the deviation from their mean. The folds do not
+    look at the labels, so that observed and permuted labels are treated alike and the permutation test is exact.
+    Averaged over several partitions (Saunders 1998 for the ridge; scikit-learn's ``KernelRidge`` gives the same for one
+    fold).
     """
     n = len(similarity)
     rng = np.random.default_rng(seed)

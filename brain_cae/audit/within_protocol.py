@@ -16,10 +16,10 @@ WORTH_SEEING = 0.70
 def within_protocol(cohort: Cohort, *, seed: int = 0, resamples: int = 2000, permutations: int = 999) -> AuditTest:
     """AUROC over pairs of one healthy and one abnormal subject of the same protocol.
 
-    The pairs of all protocols are pooled (each weighs its number of pairs). Interval: percentile bootstrap over subjects,
-    stratified by class; the score interval of Newcombe (2006) where that reaches 0 or 1. p: labels permuted within
-    protocols. The comparison counts as able to see an effect where the overall AUROC (or 0.70, if more) would be found
-    with 80 % power; otherwise an interval around 0.5 says nothing, and the test answers ``cannot tell``.
+    The pairs of all protocols are pooled (each weighs its number of pairs). Interval: percentile bootstrap over
+    subjects, stratified by class; the score interval of Newcombe (2006) where that reaches 0 or 1. p: labels permuted
+    within protocols. The comparison counts as able to see an effect where the overall AUROC (or 0.70, if more) would be
+    found with 80 % power; otherwise an interval around 0.5 says nothing, and the test answers ``cannot tell``.
     """
     keep = cohort.scored
     truth, scores, protocols = cohort.truth[keep], cohort.scores[keep], cohort.protocols[keep]
@@ -52,7 +52,16 @@ def within_protocol(cohort: Cohort, *, seed: int = 0, resamples: int = 2000, per
         text += f" Only {detectable:.2f} or more would have been seen; about {needed} subjects would decide."
     p = _permuted_p(truth, scores, protocols, permutations, seed)
     return AuditTest(
-        "within_protocol", value, min(low, value), max(high, value), p, verdict, text, n, needed, details=_by_protocol(cohort)
+        "within_protocol",
+        value,
+        min(low, value),
+        max(high, value),
+        p,
+        verdict,
+        text,
+        n,
+        needed,
+        details=_by_protocol(cohort),
     )
 
 
@@ -61,7 +70,9 @@ def _interval(truth: NDArray, wins: NDArray, same: NDArray, seed: int, resamples
     positive = bootstrap_counts(rng, int(truth.sum()), resamples)
     negative = bootstrap_counts(rng, int((~truth).sum()), resamples)
     pairs = ((positive @ same) * negative).sum(axis=1)
-    drawn = np.divide(((positive @ wins) * negative).sum(axis=1), pairs, out=np.full(resamples, np.nan), where=pairs > 0)
+    drawn = np.divide(
+        ((positive @ wins) * negative).sum(axis=1), pairs, out=np.full(resamples, np.nan), where=pairs > 0
+    )
     if np.isfinite(drawn).mean() < 0.95:
         return 0.0, 1.0
     low, high = np.nanquantile(drawn, [0.025, 0.975])
@@ -78,9 +89,12 @@ def _null_spread(truth: NDArray, protocols: NDArray, pairs: int) -> float:
 
 
 def _permuted_p(truth: NDArray, scores: NDArray, protocols: NDArray, permutations: int, seed: int) -> float:
-    rows = np.vstack([truth, shuffled_rows(truth, permutations=permutations, seed=seed, within=protocols)]).astype(float)
+    rows = np.vstack([truth, shuffled_rows(truth, permutations=permutations, seed=seed, within=protocols)]).astype(
+        float
+    )
     order = 0.5 * (np.sign(scores[:, None] - scores[None, :]) + 1) * (protocols[:, None] == protocols[None, :])
-    # Wins of abnormal over healthy, pair by pair of one protocol; the number of pairs stays the same in each permutation.
+    # Wins of abnormal over healthy, pair by pair of one protocol; the number of pairs stays the same in each
+    # permutation.
     won = ((rows @ order) * (1 - rows)).sum(axis=1)
     return permutation_p(float(won[0]), won[1:])
 

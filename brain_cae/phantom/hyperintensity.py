@@ -11,8 +11,8 @@ from brain_cae.phantom.anatomy import Anatomy
 
 def add_hyperintensities(anatomy: Anatomy, age: int, generator: np.random.Generator) -> None:
     """Turn part of the white matter into the tissue ``hyperintensity``, in place."""
-    load = float(np.exp(0.045 * (age - 62) + 0.85 * generator.standard_normal()))
-    strength = generator.uniform(0.45, 1.0)
+    load = float(np.exp(0.045 * (age - 54) + 0.9 * generator.standard_normal()))
+    strength = generator.uniform(0.6, 1.1)
     white = anatomy.fractions["white"]
     # Caps sit at the anterior and posterior horns (y of the template in mm), the band between them is thinner.
     y = anatomy.template_mm[1]

@@ -43,8 +43,10 @@ def draw_lesion(anatomy: Anatomy, generator: np.random.Generator) -> Lesion:
     deep = np.flatnonzero((anatomy.fractions["white"] > 0.6) & (template[2] > -22) & (np.abs(template[0]) > 10))
     centre = anatomy.points[:, generator.choice(deep)]
     enhances = generator.random() < 0.75
-    core = float(np.clip(np.exp(np.log(11.5) + 0.5 * generator.standard_normal()), 3.0, 26.0))
-    oedema = float(np.clip(np.exp(np.log(11.0) + 0.6 * generator.standard_normal()), 2.0, 28.0))
+    # One factor for both: small tumours have little oedema. BraTS holds 2 to 350 ml.
+    size = np.exp(0.45 * generator.standard_normal())
+    core = float(np.clip(11.0 * size * np.exp(0.35 * generator.standard_normal()), 2.5, 28.0))
+    oedema = float(np.clip(11.0 * size * np.exp(0.5 * generator.standard_normal()), 1.5, 30.0))
     rim_part = generator.uniform(0.25, 1.0)
     turn, _ = np.linalg.qr(generator.standard_normal((3, 3)))
     stretch = np.exp(0.18 * generator.standard_normal(3))
@@ -53,7 +55,7 @@ def draw_lesion(anatomy: Anatomy, generator: np.random.Generator) -> Lesion:
         core_mm=core,
         oedema_mm=oedema,
         rim_mm=max(core * rim_part, 2.0) if enhances else core,
-        oedema_strength=float(1 - 0.75 * generator.random() ** 2),
+        oedema_strength=float(1 - 0.8 * generator.random() ** 1.7),
         core_strength=float(generator.uniform(0.75, 1.0)),
         enhancement_mm=float(generator.uniform(0.15, 1.0)) * enhances,
         push_mm=float(core * generator.uniform(0.05, 0.45)),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -53,10 +53,8 @@ class SeriesProtocol:
         if self.sequence == "SE":
             return spin_echo(tissue, tr_ms=self.tr_ms, te_ms=self.te_ms)
         if self.sequence == "GRE":
-            return spoiled_gradient_echo(
-                tissue, tr_ms=self.tr_ms, te_ms=self.te_ms, flip_angle_deg=self.flip_angle_deg
-            )
-        assert self.ti_ms is not None
+            return spoiled_gradient_echo(tissue, tr_ms=self.tr_ms, te_ms=self.te_ms, flip_angle_deg=self.flip_angle_deg)
+        assert self.ti_ms is not None  # every IR series of the table has one
         return inversion_recovery(tissue, tr_ms=self.tr_ms, te_ms=self.te_ms, ti_ms=self.ti_ms)
 
 
@@ -89,7 +87,7 @@ class Protocol:
     series: MappingProxyType[str, SeriesProtocol]
 
 
-def _protocol(flair: dict, t1: dict, t1ce: dict, t2: dict, **scanner) -> Protocol:  # type: ignore[no-untyped-def]
+def _protocol(flair: dict, t1: dict, t1ce: dict, t2: dict, **scanner: Any) -> Protocol:
     chosen = {"flair": flair, "t1": t1, "t1ce": t1ce, "t2": t2}
     return Protocol(series=MappingProxyType({k: SeriesProtocol(**v) for k, v in chosen.items()}), **scanner)
 
@@ -132,7 +130,7 @@ PROTOCOLS = (
     _protocol(
         name="sagittal-3t", manufacturer="Philips Medical Systems", model="Solstice 3", field_t=3.0, years=(2014, 2021),
         bias=0.12, tilt_deg=0.0, numbering="shuffled", rescale=(1.37, 0.0),
-        flair=_geometry("sagittal", 64, 72, (52, 58), 2.7, 2.7, 2.7) | _inversion(5500, 110, 1920, 32, "3D"),
+        flair=_geometry("sagittal", 60, 74, (50, 56), 2.8, 2.8, 2.8) | _inversion(5500, 110, 1920, 32, "3D"),
         t1=_geometry("sagittal", 68, 78, (56, 62), 2.6, 2.6, 2.6) | _gradient_echo(25, 4.0, 30, 40),
         t1ce=_geometry("sagittal", 68, 78, (56, 62), 2.6, 2.6, 2.6) | _gradient_echo(25, 4.0, 30, 40),
         t2=_geometry("axial", 92, 76, (32, 36), 2.2, 4.0, 4.4) | _spin_echo(3500, 85, 36),

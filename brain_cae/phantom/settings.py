@@ -9,7 +9,7 @@ import numpy as np
 
 from brain_cae.errors import ConfigurationError
 
-VERSION = 1
+VERSION = 2
 """Version of the simulator: raise it with every change that alters pixels, headers or labels."""
 
 

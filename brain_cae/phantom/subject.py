@@ -79,9 +79,7 @@ def to_ras(pixels: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(volume), affine
 
 
-def simulate_subject(
-    settings: PhantomSettings, number: int, *, modalities: tuple[str, ...] = MODALITIES
-) -> Subject:
+def simulate_subject(settings: PhantomSettings, number: int, *, modalities: tuple[str, ...] = MODALITIES) -> Subject:
     """Simulate one subject in memory.
 
     Args:

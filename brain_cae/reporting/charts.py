@@ -51,6 +51,8 @@ def roc(content: ReportContent, theme: Theme) -> Figure | None:
     curves = {}
     for name, (labels, values) in content.curves.items():
         truth, score = _binary(labels), np.asarray(values, dtype=float)
+        if truth.shape != score.shape:
+            raise ValueError(f"curve {name!r}: {truth.size} labels, but {score.size} scores")
         known = np.isfinite(truth) & np.isfinite(score)
         if len(set(truth[known])) == 2:
             curves[name] = roc_curve(truth[known], score[known], drop_intermediate=False)[:2]

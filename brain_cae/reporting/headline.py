@@ -99,7 +99,7 @@ def cards(content: ReportContent) -> list[Card]:
     gain = gain.get("auroc", gain) if isinstance(gain, Mapping) else gain
     if _defined(gain):
         value, _, interval = formatting.estimate(gain, signed=True).partition(" ")
-        name = "paired difference to healthy_mean"
+        name = "gain over the latter, paired"
         baselines.append(Figure(name, value, interval, formatting.details(gain)))
     names = [at(metrics, "transfer", key) for key in ("classifier", "features")]
     kind = ", ".join(f"{name} features" if place else str(name) for place, name in enumerate(names) if name)

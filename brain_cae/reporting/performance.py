@@ -16,8 +16,8 @@ BASELINES = {
     "healthy_mean": "Baseline healthy_mean",
 }
 BASELINE_NOTE = (
-    "Baselines learn nothing: intensity is the masked intensity itself, healthy_mean compares it with healthy brains at "
-    "the same place; smoothing, signs and calibration are the same."
+    "Baselines learn nothing: intensity is the masked intensity itself, healthy_mean compares it with healthy brains "
+    "at the same place; smoothing, signs and calibration are the same."
 )
 
 

@@ -218,4 +218,4 @@ def provenance(content: ReportContent) -> Part:
     blocks = _blocks(Table(["", ""], rows) if rows else None)
     if content.configuration:
         blocks.append(Block("code", content.configuration))
-    return Part("environment", "Environment and configuration", "", blocks, "the run reported neither")
+    return Part("environment", "Environment", "", blocks, "the run reported neither")

@@ -92,7 +92,7 @@ def _value(places: list[Dataset], *names: str) -> Any:
 
 def _number(places: list[Dataset], *names: str) -> float:
     value = _value(places, *names)
-    if isinstance(value, (list, tuple)) or hasattr(value, "__iter__") and not isinstance(value, str):
+    if isinstance(value, (list, tuple)) or (hasattr(value, "__iter__") and not isinstance(value, str)):
         value = next(iter(value), None)
     try:
         number = float(value) if value is not None else math.nan

@@ -52,6 +52,9 @@ def read_series(files: Sequence[Path]) -> Volume:
     where = str(Path(files[0]).parent) if files else ""
     if not opened:
         raise ScanError("no files", expected="DICOM files of one series", found="none")
+    cut = next((file for file in opened if file.cut), None)
+    if cut is not None:
+        raise ScanError("truncated file", expected="a complete file", found="its end is missing", where=str(cut.path))
     if len(names) > 1:
         found = f"{len(names)} SeriesInstanceUIDs in {len(opened)} files"
         raise ScanError("several series", expected="one series", found=found, where=where)
@@ -64,46 +67,56 @@ def read_folder(files: Sequence[Path]) -> FolderReading:
     Files are split by SeriesInstanceUID; of the series that make a regular volume the one with most slices is taken
     (more voxels, then the smaller UID, break a tie); all others are listed with their reason. Never raises ScanError.
     """
+    groups, lost, refused = _split(files)
+    regular: list[tuple[Volume, Refused]] = []
+    for name in sorted(groups):
+        opened = groups.pop(name)
+        path = opened[0].path
+        try:
+            regular.append((_assemble(opened, str(path.parent)), Refused("several series", path, len(opened))))
+        except ScanError as error:
+            refused.append(Refused(error.reason, path, len(opened)))
+    # A file cut so short that its series is unknown may be any series' first or last slice, which no gap shows.
+    if lost or not regular:
+        return FolderReading(None, (*_name_lost(lost, [other for _, other in regular]), *refused))
+    volume, chosen = max(regular, key=lambda one: (one[0].array.shape[2], one[0].array.size))
+    others = [other for _, other in regular if other is not chosen]
+    return FolderReading(volume, (*refused, *others), chosen.path)
+
+
+def _split(files: Sequence[Path]) -> tuple[dict[str, list[DicomFile]], list[Path], list[Refused]]:
+    """Split files by SeriesInstanceUID; beside the groups: files too damaged to have one, and files of another kind."""
     groups: dict[str, list[DicomFile]] = {}
-    refused: list[Refused] = []
     lost: list[Path] = []
+    refused: list[Refused] = []
     for path in files:
         try:
             file = open_dicom(Path(path))
+            groups.setdefault(file.series, []).append(file)
         except ScanError as error:
             if error.reason in LOST:
                 lost.append(Path(path))
             else:
                 refused.append(Refused(error.reason, Path(path), 1))
-            continue
-        if not file.series and file.elements.data() is None:
-            lost.append(file.path)
-        else:
-            groups.setdefault(file.series, []).append(file)
-    best: tuple[tuple, Volume, Path, int] | None = None
-    for name in sorted(groups):
-        opened = groups.pop(name)
-        path = opened[0].path
-        try:
-            volume = _assemble(opened, str(path.parent))
-        except ScanError as error:
-            refused.append(Refused(error.reason, path, len(opened)))
-            continue
-        rank = (volume.array.shape[2], volume.array.size)
-        if best is not None and rank <= best[0]:
-            refused.append(Refused("several series", path, len(opened)))
-            continue
-        if best is not None:
-            refused.append(Refused("several series", best[2], best[3]))
-        best = (rank, volume, path, len(opened))
-    if best is None:
-        refused += [Refused("truncated file", path, 1) for path in lost]
-        return FolderReading(None, tuple(refused))
-    if lost:
-        # A file cut so short that its series is unknown may be any series' first or last slice, which no gap shows.
-        refused.append(Refused("truncated file", lost[0], best[3]))
-        return FolderReading(None, tuple(refused))
-    return FolderReading(best[1], tuple(refused), best[2])
+    for name in _beginnings(groups):
+        lost += [file.path for file in groups.pop(name)]
+    return groups, lost, refused
+
+
+def _name_lost(lost: list[Path], regular: list[Refused]) -> list[Refused]:
+    if not lost:
+        return []
+    return [Refused("truncated file", lost[0], len(lost) + sum(other.files for other in regular))]
+
+
+def _beginnings(groups: dict[str, list[DicomFile]]) -> list[str]:
+    """List the UIDs that are the mere beginning (or nothing) of another one, in files without an image: cut ones."""
+    return [
+        name
+        for name, files in groups.items()
+        if any(other != name and other.startswith(name) for other in groups)
+        and all(file.elements.data() is None for file in files)
+    ]
 
 
 def _assemble(files: list[DicomFile], where: str) -> Volume:

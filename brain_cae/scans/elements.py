@@ -97,6 +97,13 @@ class Elements:
                 return name, element.value
         return None
 
+    def is_cut(self) -> bool:
+        """Say whether the last element holds fewer bytes than it announces: pydicom reads such files in silence."""
+        last = next(reversed(self._raw.values()), None)
+        if not isinstance(last, RawDataElement) or last.value is None:
+            return False
+        return last.length != 0xFFFFFFFF and len(last.value) < last.length
+
     def items(self, sequence: str) -> list["Elements"]:
         """Give the items of a sequence; empty when it is absent."""
         tag = BaseTag(SEQUENCES[sequence])

@@ -7,10 +7,12 @@ the key of files whose path, size and time have not changed, so that they need n
 
 import hashlib
 import json
+import logging
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +73,8 @@ def import_location(location: SeriesLocation, store: Path) -> Outcome:
 
 
 def _make_entry(files: Sequence[Path], store: Path, key: str) -> dict[str, Any]:
-    reading = _read(files)
+    with _quiet():
+        reading = _read(files)
     volume, refused, path = reading.volume, reading.refused, reading.path
     left_out = [{"reason": one.reason, "file": one.path.name} for one in refused]
     entry: dict[str, Any] = {"version": VERSION, "reason": "", "file": path.name if path else "", "left_out": left_out}
@@ -89,14 +92,27 @@ def _make_entry(files: Sequence[Path], store: Path, key: str) -> dict[str, Any]:
     return entry
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the readers: they remark on odd values, and quote them; what matters of that is in the report."""
+    loggers = [logging.getLogger(name) for name in ("pydicom", "nibabel.global")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            for logger in loggers:
+                logger.setLevel(logging.CRITICAL + 1)
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
 def _read(files: Sequence[Path]) -> FolderReading:
     try:
         if len(files) == 1 and is_nifti(files[0]):
             return FolderReading(read_nifti(files[0]), (), files[0])
-        with warnings.catch_warnings():
-            # pydicom remarks on odd values, and quotes them; what matters of that is in the report.
-            warnings.simplefilter("ignore")
-            return read_folder(files)
+        return read_folder(files)
     except ScanError as error:
         return FolderReading(None, (Refused(error.reason, files[0], len(files)),))
     except Exception as error:
@@ -154,7 +170,7 @@ def _write_volume(volume: Volume, target: Path) -> int:
         # NIfTI's first axis runs fastest; for volumes from DICOM the transpose is contiguous and nothing is copied.
         stream.write(np.ascontiguousarray(volume.array.T).data)
         size = stream.tell()
-    os.replace(aside, target)
+    aside.replace(target)
     return size
 
 
@@ -162,7 +178,7 @@ def _write_aside(target: Path, content: bytes) -> None:
     target.parent.mkdir(exist_ok=True)
     aside = _aside(target)
     aside.write_bytes(content)
-    os.replace(aside, target)
+    aside.replace(target)
 
 
 def _aside(target: Path) -> Path:

@@ -56,17 +56,19 @@ def open_dicom(path: Path) -> DicomFile:
             raise ScanError("unreadable file", found=type(error).__name__, where=str(path)) from error
         except Exception as error:
             # A damaged header can fail anywhere in the parser; which way it fails tells nobody anything.
-            raise ScanError("damaged header", expected="a DICOM header", found="none that ends", where=str(path)) from error
-    cut = any("end of file" in str(warning.message).lower() for warning in caught)
+            raise ScanError(
+                "damaged header", expected="a DICOM header", found="none that ends", where=str(path)
+            ) from error
     elements = Elements(header)
+    cut = elements.is_cut() or any("end of file" in str(warning.message).lower() for warning in caught)
     return DicomFile(path=path, header=header, elements=elements, series=elements.text("SeriesInstanceUID"), cut=cut)
 
 
 def _open_bare(path: Path) -> FileDataset:
     with path.open("rb") as stream:
         start = stream.read(132)
-    if not start.strip(b"\0") and len(start) < 132:
-        raise _truncated(path, f"{len(start)} empty bytes")
+    if len(start) < 132 and not start[:128].strip(b"\0"):
+        raise _truncated(path, f"{len(start)} bytes")
     refusal = ScanError("not DICOM", expected="a DICOM file", found="another kind of file", where=str(path))
     # Exports of the nineties lack the preamble; a data set then starts with group 0008 (or 0002) itself.
     if start[:2] not in (b"\x08\x00", b"\x02\x00"):
@@ -87,6 +89,8 @@ def read_frames(file: DicomFile) -> list[Frame]:
         ScanError: not MR, mosaic, localiser, colour image, no pixel data, no slice position, no pixel spacing,
             truncated file, unreadable pixel data, missing decoder.
     """
+    if file.cut:
+        raise _truncated(file.path)
     check_kind(file)
     count = file.elements.whole("NumberOfFrames", 1)
     groups = file.elements.items("PerFrameFunctionalGroupsSequence")
@@ -98,9 +102,7 @@ def read_frames(file: DicomFile) -> list[Frame]:
     if not groups:
         return [_place(file, pixels[0], [file.elements])]
     shared = file.elements.items("SharedFunctionalGroupsSequence")[:1]
-    return [
-        _place(file, frame, [item, *shared, file.elements]) for frame, item in zip(pixels, groups, strict=True)
-    ]
+    return [_place(file, frame, [item, *shared, file.elements]) for frame, item in zip(pixels, groups, strict=True)]
 
 
 def check_kind(file: DicomFile) -> None:
@@ -123,13 +125,13 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     Raises:
         ScanError: no pixel data, truncated file, unreadable pixel data, missing decoder.
     """
+    if file.cut:
+        raise _truncated(file.path)
     elements = file.elements
     found = elements.data()
     rows, columns = elements.whole("Rows", 0), elements.whole("Columns", 0)
     shape = (max(elements.whole("NumberOfFrames", 1), 1), rows, columns)
     if found is None or not rows or not columns:
-        if file.cut:
-            raise _truncated(file.path)
         raise _refuse(file, "no pixel data", "an image", "a header only")
     syntax = _syntax(file.header)
     if syntax not in BYTE_ORDER:
@@ -146,8 +148,6 @@ def read_pixels(file: DicomFile) -> np.ndarray:
 
 
 def _decode(file: DicomFile, syntax: str, shape: tuple[int, int, int]) -> np.ndarray:
-    if file.cut:
-        raise _truncated(file.path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -178,7 +178,7 @@ def _place(file: DicomFile, pixels: np.ndarray, places: list[Elements]) -> Frame
     spacing = _numbers(places, "PixelSpacing", "PixelMeasuresSequence")
     if len(position) != 3 or len(orientation) != 6 or not np.isfinite(position + orientation).all():
         raise _refuse(file, "no slice position", "position and orientation of the slice", "none or part of them")
-    if len(spacing) != 2 or not min(spacing) > 0:
+    if len(spacing) != 2 or not all(0 < length < 1000 for length in spacing):
         raise _refuse(file, "no pixel spacing", "two lengths above 0 mm", str(list(spacing)))
     slope = _numbers(places, "RescaleSlope", "PixelValueTransformationSequence")
     intercept = _numbers(places, "RescaleIntercept", "PixelValueTransformationSequence")

@@ -49,30 +49,8 @@ def validate_index(index: pd.DataFrame, *, where: str | None = None) -> pd.DataF
     Numbers are float64 (NaN: unknown), text is str (``""``: unknown), one row per (subject, session, modality), one
     label per subject and source.
     """
-    if list(index.columns) != list(INDEX_COLUMNS):
-        missing = [name for name in INDEX_COLUMNS if name not in index.columns]
-        extra = [str(name) for name in index.columns if name not in INDEX_COLUMNS]
-        found = f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'}; or another order"
-        raise DatasetError("The index has other columns.", expected=", ".join(INDEX_COLUMNS), found=found, where=where)
-    for name in NUMBER_COLUMNS:
-        if index[name].dtype != np.float64:
-            _refuse(f"Column {name} must hold numbers.", "float64", str(index[name].dtype), where)
-        if np.isinf(index[name]).any():
-            _refuse(f"Column {name} must hold finite numbers.", "a number or nothing", "infinity", where)
-    for name in TEXT_COLUMNS:
-        wrong = [value for value in index[name] if not isinstance(value, str)]
-        if wrong:
-            _refuse(f"Column {name} must hold text.", "text", f"{type(wrong[0]).__name__} {wrong[0]!r}", where)
-    for name, allowed in ALLOWED.items():
-        wrong = sorted(set(index[name]) - set(allowed))
-        if wrong:
-            _refuse(f"Column {name} holds an unknown value.", ", ".join(map(repr, allowed)), repr(wrong[0]), where)
-    for name in REQUIRED:
-        if (index[name] == "").any():
-            _refuse(f"Column {name} must be filled.", "text in every row", "an empty field", where)
-    for name in POSITIVE:
-        if not (index[name] > 0).all():
-            _refuse(f"Column {name} must be above 0.", "a positive number", str(index[name].min()), where)
+    _check_columns(index, where)
+    _check_values(index, where)
     repeated = index[index.duplicated(["subject", "session", "modality"])]
     if len(repeated):
         first = repeated.iloc[0]
@@ -85,6 +63,37 @@ def validate_index(index: pd.DataFrame, *, where: str | None = None) -> pd.DataF
     return index
 
 
+def _check_columns(index: pd.DataFrame, where: str | None) -> None:
+    if list(index.columns) != list(INDEX_COLUMNS):
+        missing = [name for name in INDEX_COLUMNS if name not in index.columns]
+        extra = [str(name) for name in index.columns if name not in INDEX_COLUMNS]
+        found = f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'}; or another order"
+        raise DatasetError("The index has other columns.", expected=", ".join(INDEX_COLUMNS), found=found, where=where)
+    for name in NUMBER_COLUMNS:
+        if index[name].dtype != np.float64:
+            _refuse(f"Column {name} must hold numbers.", "float64", str(index[name].dtype), where)
+    for name in TEXT_COLUMNS:
+        wrong = [value for value in index[name] if not isinstance(value, str)]
+        if wrong:
+            _refuse(f"Column {name} must hold text.", "text", f"{type(wrong[0]).__name__} {wrong[0]!r}", where)
+
+
+def _check_values(index: pd.DataFrame, where: str | None) -> None:
+    for name in NUMBER_COLUMNS:
+        if np.isinf(index[name]).any():
+            _refuse(f"Column {name} must hold finite numbers.", "a number or nothing", "infinity", where)
+    for name, allowed in ALLOWED.items():
+        wrong = sorted(set(index[name]) - set(allowed))
+        if wrong:
+            _refuse(f"Column {name} holds an unknown value.", ", ".join(map(repr, allowed)), repr(wrong[0]), where)
+    for name in REQUIRED:
+        if (index[name] == "").any():
+            _refuse(f"Column {name} must be filled.", "text in every row", "an empty field", where)
+    for name in POSITIVE:
+        if not (index[name] > 0).all():
+            _refuse(f"Column {name} must be above 0.", "a positive number", str(index[name].min()), where)
+
+
 def _refuse(problem: str, expected: str, found: str, where: str | None) -> None:
     raise DatasetError(problem, expected=expected, found=found, where=where, advice="Run the import again.")
 
@@ -94,7 +103,7 @@ def write_index(index: pd.DataFrame, path: Path) -> None:
     validate_index(index)
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     index.to_csv(aside, index=False, lineterminator="\n")
-    os.replace(aside, path)
+    aside.replace(path)
 
 
 def read_index(path: Path) -> pd.DataFrame:

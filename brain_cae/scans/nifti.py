@@ -7,6 +7,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.geometry import plane_of_affine
@@ -37,9 +38,13 @@ def read_nifti(path: Path) -> Volume:
     except (EOFError, zlib.error, gzip.BadGzipFile, OSError, ValueError) as error:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise ScanError("unreadable file", found=type(error).__name__, where=where) from error
-        raise ScanError("truncated file", expected="a complete file", found="its end is missing", where=where) from error
-    except ImageFileError as error:
-        raise ScanError("not NIfTI", expected="a NIfTI-1 file", found="another kind of file", where=where) from error
+        if path.name.lower().endswith(".gz") and not _is_gzip(path):
+            raise _not_nifti(where) from error
+        raise ScanError(
+            "truncated file", expected="a complete file", found="its end is missing", where=where
+        ) from error
+    except (ImageFileError, HeaderDataError) as error:
+        raise _not_nifti(where) from error
     while array.ndim > 3 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.ndim != 3 or array.dtype.kind not in "iuf":
@@ -60,6 +65,16 @@ def read_nifti(path: Path) -> Volume:
         "orientation": plane_of_affine(affine),
     }
     return Volume(array=smallest_type(array), affine=affine, acquisition=acquisition)
+
+
+def _is_gzip(path: Path) -> bool:
+    # What is left of a file cut after a byte or none still counts as one.
+    with path.open("rb") as stream:
+        return stream.read(2) in (b"\x1f\x8b", b"\x1f", b"")
+
+
+def _not_nifti(where: str) -> ScanError:
+    return ScanError("not NIfTI", expected="a NIfTI-1 file", found="another kind of file", where=where)
 
 
 def _affine(image: nibabel.Nifti1Image, where: str) -> np.ndarray:

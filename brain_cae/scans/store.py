@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def write_report(report: pd.DataFrame, path: Path) -> None:
     """Write the import report as CSV, whole or not at all."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     report.to_csv(aside, index=False, lineterminator="\n")
-    os.replace(aside, path)
+    aside.replace(path)
 
 
 def _import_in_processes(
@@ -119,7 +120,7 @@ def _ordered(locations: Sequence[SeriesLocation]) -> list[SeriesLocation]:
     if not locations:
         raise DatasetError("There is nothing to import.", expected="at least one series", found="none")
     ordered = sorted(locations, key=lambda one: (one.subject, one.session, one.modality))
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if (before.subject, before.session, before.modality) == (after.subject, after.session, after.modality):
             folders = [str(one.files[0].parent) if one.files else "(no files)" for one in (before, after)]
             raise DatasetError(
@@ -155,7 +156,7 @@ def _common_folder(locations: list[SeriesLocation]) -> Path | None:
 def _remove_leftovers(store: Path) -> None:
     # Only old ones: another run may be writing into the same store now.
     now = time.time()
-    for path in store.glob(".*.partial"):
+    for path in [*store.glob(".*.partial"), *store.glob("seen/.*.partial")]:
         try:
             if now - path.stat().st_mtime > PARTIAL_AGE_S:
                 path.unlink()

@@ -50,9 +50,7 @@ def check_values(array: np.ndarray, *, where: str) -> None:
             advice="Export the scan again; a volume with holes cannot be repaired here.",
         )
     if low == high:
-        raise ScanError(
-            "constant volume", expected="an image", found=f"the value {low} in every voxel", where=where
-        )
+        raise ScanError("constant volume", expected="an image", found=f"the value {low} in every voxel", where=where)
 
 
 def content_hash(array: np.ndarray, affine: np.ndarray) -> str:

@@ -1,6 +1,14 @@
 """From features to a classifier: pipelines, out-of-fold predictions and their figures."""
 
-from brain_cae.transfer.crossfit import Crossfit, abnormal_probability, crossfit, fit, holdout, make_folds, permutation_p
+from brain_cae.transfer.crossfit import (
+    Crossfit,
+    abnormal_probability,
+    crossfit,
+    fit,
+    holdout,
+    make_folds,
+    permutation_p,
+)
 from brain_cae.transfer.features import encoder_features, residual_features, select_arm
 from brain_cae.transfer.metrics import transfer_metrics
 from brain_cae.transfer.pipeline import build_pipeline, load_pipeline, save_pipeline

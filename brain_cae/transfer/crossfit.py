@@ -34,7 +34,9 @@ class Crossfit(NamedTuple):
         return bool(np.isfinite(self.probabilities).any())
 
 
-def make_folds(labels: ArrayLike, *, folds: int, seed: int, groups: ArrayLike | None = None) -> tuple[NDArray, list[str]]:
+def make_folds(
+    labels: ArrayLike, *, folds: int, seed: int, groups: ArrayLike | None = None
+) -> tuple[NDArray, list[str]]:
     """Assign every subject to one fold, stratified by label; rows of one group stay together.
 
     Args:
@@ -48,7 +50,9 @@ def make_folds(labels: ArrayLike, *, folds: int, seed: int, groups: ArrayLike | 
     """
     truth = binary(labels)
     if folds < 2:
-        raise ConfigurationError("Cross-fitting needs at least two folds.", expected="2 or more", found=str(folds), where="folds")
+        raise ConfigurationError(
+            "Cross-fitting needs at least two folds.", expected="2 or more", found=str(folds), where="folds"
+        )
     nothing = np.full(len(truth), -1)
     if truth.all() or not truth.any():
         return nothing, ["All subjects carry one label, so no classifier can be scored."]
@@ -123,13 +127,15 @@ def holdout(
     """Fit on the subjects outside ``test``, predict those inside it.
 
     Returns:
-        Predictions (NaN and fold -1 outside ``test``; fold 0 inside) and the fitted pipeline, ``None`` when the training
-        part holds one class only. Errors as for :func:`crossfit`.
+        Predictions (NaN and fold -1 outside ``test``; fold 0 inside) and the fitted pipeline, ``None`` when the
+        training part holds one class only. Errors as for :func:`crossfit`.
     """
     _refuse_unsafe(pipeline)
     truth, held_out = binary(labels), np.asarray(test, dtype=bool)
     if not len(features) == len(truth) == len(held_out):
-        raise DatasetError("Features, labels and test differ in length.", expected=str(len(truth)), found=str(len(features)))
+        raise DatasetError(
+            "Features, labels and test differ in length.", expected=str(len(truth)), found=str(len(features))
+        )
     inside = ~held_out
     probabilities = np.full(len(truth), np.nan)
     if not truth[inside].any() or truth[inside].all():
@@ -142,7 +148,7 @@ def holdout(
 
 
 def fit(pipeline: Pipeline, features: pd.DataFrame, labels: ArrayLike, *, seed: int = 0) -> tuple[Pipeline, list[str]]:
-    """Fit a seeded clone; neighbour and inner-fold counts shrink where a class is too small for them (said in notes)."""
+    """Fit a seeded clone; neighbour and inner-fold counts shrink where a class is too small (notes say so)."""
     truth = binary(labels)
     fresh = clone(pipeline)
     seeds = {name: seed for name in fresh.get_params() if name.endswith("random_state")}
@@ -217,7 +223,9 @@ def _shrink(pipeline: Pipeline, smallest: int) -> list[str]:
             notes.append("No balancing in a fold whose smaller class has one member.")
         else:
             pipeline.set_params(balancing__k_neighbors=smallest - 1)
-            notes.append(f"Balancing used {smallest - 1} neighbours: the smaller class of a fold has {smallest} members.")
+            notes.append(
+                f"Balancing used {smallest - 1} neighbours: the smaller class of a fold has {smallest} members."
+            )
     inner = parameters.get("classifier__cv")
     if isinstance(inner, int) and inner > smallest >= 2:
         pipeline.set_params(classifier__cv=smallest)

@@ -93,7 +93,9 @@ def select_arm(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
     chosen = frame.loc[:, [str(column).startswith(ARMS[arm]) for column in frame.columns]]
     if chosen.shape[1] == 0:
         raise DatasetError(
-            f"The table holds no {arm} features.", expected=" or ".join(ARMS[arm]), found=", ".join(map(str, frame.columns))
+            f"The table holds no {arm} features.",
+            expected=" or ".join(ARMS[arm]),
+            found=", ".join(map(str, frame.columns)),
         )
     return chosen
 
@@ -101,7 +103,9 @@ def select_arm(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
 def _inside(maps: NDArray, mask: NDArray, name: str) -> NDArray:
     inside = np.asarray(mask) > 0
     if inside.shape != maps.shape[1:]:
-        raise DatasetError(f"Mask and {name} lie on different grids.", expected=str(maps.shape[1:]), found=str(inside.shape))
+        raise DatasetError(
+            f"Mask and {name} lie on different grids.", expected=str(maps.shape[1:]), found=str(inside.shape)
+        )
     return inside if inside.any() else np.ones_like(inside)
 
 

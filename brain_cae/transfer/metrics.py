@@ -29,7 +29,9 @@ def transfer_metrics(
     """
     truth, values = binary(labels), np.asarray(probabilities, dtype=float).ravel()
     if len(truth) != len(values):
-        raise DatasetError("Labels and probabilities differ in length.", expected=str(len(truth)), found=str(len(values)))
+        raise DatasetError(
+            "Labels and probabilities differ in length.", expected=str(len(truth)), found=str(len(values))
+        )
     known = np.isfinite(values)
     truth, values = truth[known], values[known]
     positives = int(truth.sum())
@@ -48,8 +50,9 @@ def transfer_metrics(
 def _decisions(truth: NDArray, called: NDArray, *, seed: int, resamples: int) -> dict[str, Estimate]:
     """Balanced accuracy, F1 and Matthews correlation of yes/no decisions.
 
-    Resampling subjects within each class draws the true positives and negatives from binomials, so that is what is drawn.
-    Sensitivity or specificity of exactly 0 or 1 would leave no spread; then draws from the Jeffreys posterior replace it.
+    Resampling subjects within each class draws the true positives and negatives from binomials, so that is what is
+    drawn. Sensitivity or specificity of exactly 0 or 1 would leave no spread; then draws from the Jeffreys posterior
+    replace it.
     """
     positives, negatives = int(truth.sum()), int((~truth).sum())
     hits, rejections = int((called & truth).sum()), int((~called & ~truth).sum())
@@ -68,7 +71,9 @@ def _decisions(truth: NDArray, called: NDArray, *, seed: int, resamples: int) ->
         counts = (np.array([hits / positives]), np.array([rejections / negatives]), positives, negatives)
         value = float(measure(*counts)[0])
         low, high = np.quantile(measure(sensitivity, specificity, positives, negatives), [0.025, 0.975])
-        estimates[name] = Estimate(value, min(float(low), value), max(float(high), value), len(truth), positives, method)
+        estimates[name] = Estimate(
+            value, min(float(low), value), max(float(high), value), len(truth), positives, method
+        )
     return estimates
 
 
@@ -100,7 +105,9 @@ _MEASURES: dict[str, Callable[[NDArray, NDArray, int, int], NDArray]] = {
 def _brier(truth: NDArray, values: NDArray, *, seed: int, resamples: int) -> Estimate:
     errors = (values - truth) ** 2
     rng = np.random.default_rng(seed)
-    drawn = sum(bootstrap_counts(rng, int(kind.sum()), resamples) @ errors[kind] for kind in (truth, ~truth)) / len(truth)
+    drawn = sum(bootstrap_counts(rng, int(kind.sum()), resamples) @ errors[kind] for kind in (truth, ~truth)) / len(
+        truth
+    )
     low, high = np.quantile(drawn, [0.025, 0.975])
     method = f"95 % percentile bootstrap over subjects, stratified by class ({resamples} resamples)"
     return Estimate(float(errors.mean()), float(low), float(high), len(truth), int(truth.sum()), method)
@@ -109,8 +116,9 @@ def _brier(truth: NDArray, values: NDArray, *, seed: int, resamples: int) -> Est
 def calibration_slope(labels: ArrayLike, probabilities: ArrayLike, *, seed: int = 0, resamples: int = 500) -> Estimate:
     """Slope of the logistic regression of the label on the logit of the probability (Cox 1958); 1 is ideal.
 
-    Below 1 the probabilities are too extreme, above 1 too timid. Probabilities are kept within [0.001, 0.999]. Undefined
-    where they separate the classes or are all equal; an end of the interval is ``None`` where resamples separate them.
+    Below 1 the probabilities are too extreme, above 1 too timid. Probabilities are kept within [0.001, 0.999].
+    Undefined where they separate the classes or are all equal; an end of the interval is ``None`` where resamples
+    separate them.
     """
     truth, values = binary(labels), np.clip(np.asarray(probabilities, dtype=float), 1e-3, 1 - 1e-3)
     logits, n, positives = np.log(values / (1 - values)), len(truth), int(truth.sum())
@@ -124,7 +132,9 @@ def calibration_slope(labels: ArrayLike, probabilities: ArrayLike, *, seed: int 
     for kind in (truth, ~truth):
         counts[:, kind] = bootstrap_counts(rng, int(kind.sum()), resamples)
     low, high = np.quantile(_slopes(truth, logits, counts), [0.025, 0.975], method="nearest")
-    method = f"logistic recalibration; 95 % percentile bootstrap over subjects, stratified by class ({resamples} resamples)"
+    method = (
+        f"logistic recalibration; 95 % percentile bootstrap over subjects, stratified by class ({resamples} resamples)"
+    )
     ends = [float(end) if np.isfinite(end) else None for end in (low, high)]
     if None in ends:
         method += "; an end without bound is null"
@@ -136,7 +146,7 @@ def _slopes(truth: NDArray, logits: NDArray, counts: NDArray) -> NDArray:
     scale = logits.std()
     x = (logits - logits.mean()) / scale
     intercept, slope = np.zeros(len(counts)), np.zeros(len(counts))
-    for _ in range(40):
+    for _ in range(25):
         fitted = 1 / (1 + np.exp(-np.clip(intercept[:, None] + slope[:, None] * x, -35, 35)))
         weight = counts * fitted * (1 - fitted)
         left = counts * (truth - fitted)
@@ -145,4 +155,9 @@ def _slopes(truth: NDArray, logits: NDArray, counts: NDArray) -> NDArray:
         determinant = np.maximum(a * c - b * b, 1e-12)
         intercept += np.clip((c * g - b * h) / determinant, -2, 2)
         slope += np.clip((a * h - b * g) / determinant, -2, 2)
-    return np.where(np.abs(slope) > 25, np.sign(slope) * np.inf, slope) / scale
+    # Classes that do not interleave have no finite slope; Newton's method would only creep towards it.
+    drawn = counts > 0
+    least = [np.where(drawn & kind, x, np.inf).min(axis=1) for kind in (truth, ~truth)]
+    most = [np.where(drawn & kind, x, -np.inf).max(axis=1) for kind in (truth, ~truth)]
+    slope = np.where(least[0] >= most[1], np.inf, slope)
+    return np.where(least[1] >= most[0], -np.inf, slope) / scale

@@ -1,6 +1,5 @@
 """The classifier's pipeline: imputer, scaler, balancing and classifier, always fitted together."""
 
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,9 +87,11 @@ def save_pipeline(pipeline: Pipeline, path: Path | str) -> Path:
     target = Path(path)
     aside = target.with_name(target.name + ".part")
     # A fitted balancing step keeps the training subjects' features and serves no prediction: store it unfitted.
-    steps = [(name, clone(step) if name == "balancing" and step != "passthrough" else step) for name, step in pipeline.steps]
+    steps = [
+        (name, clone(step) if name == "balancing" and step != "passthrough" else step) for name, step in pipeline.steps
+    ]
     skops.io.dump(Pipeline(steps), aside)
-    os.replace(aside, target)
+    aside.replace(target)
     return target
 
 
@@ -124,7 +125,10 @@ def load_pipeline(path: Path | str) -> Pipeline:
         )
     if not isinstance(loaded, Pipeline):
         raise RunError(
-            "The stored classifier is not a pipeline.", expected="Pipeline", found=type(loaded).__name__, where=str(file)
+            "The stored classifier is not a pipeline.",
+            expected="Pipeline",
+            found=type(loaded).__name__,
+            where=str(file),
         )
     return loaded
 

@@ -23,6 +23,12 @@ def visible(page: str) -> str:
     return re.sub(r'"data:image/png;base64,[^"]*"', '""', page)
 
 
+@pytest.fixture
+def without_charts(monkeypatch):
+    """No charts, where a test is about words: drawing takes most of the time."""
+    monkeypatch.setattr("brain_cae.reporting.charts.all_charts", lambda content: {})
+
+
 @pytest.fixture(scope="module")
 def whole(make_content, tmp_path_factory):
     content = make_content()
@@ -82,7 +88,7 @@ def test_self_contained_and_small(whole):
 @pytest.mark.parametrize(
     ("verdict", "tone"), [("confounded", "red"), ("at risk", "amber"), ("clear", "green"), ("cannot tell", "grey")]
 )
-def test_verdict_has_its_colour(verdict, tone, make_content, tmp_path):
+def test_verdict_has_its_colour(verdict, tone, make_content, tmp_path, without_charts):
     page = page_of(make_content(verdict=verdict, views=0, curves={}), tmp_path)
     assert f'<div class="banner {tone}"' in page
     assert f"Verdict of the audit: {verdict}" in page
@@ -132,7 +138,7 @@ def test_unlabelled_evaluation_says_why(make_content, tmp_path):
 
 @pytest.mark.parametrize("missing", ["audit", "detection", "localisation", "baseline", "transfer", "reshape", "scoring",
                                      "environment", "subjects"])  # fmt: skip
-def test_any_part_may_be_missing(missing, make_content, tmp_path):
+def test_any_part_may_be_missing(missing, make_content, tmp_path, without_charts):
     content = make_content(views=0, curves={})
     metrics = {key: part for key, part in content.metrics.items() if key != missing}
     assert "Research software" in page_of(dataclasses.replace(content, metrics=metrics), tmp_path)
@@ -144,7 +150,7 @@ def test_nothing_but_a_title(tmp_path):
     assert page.count("Left out:") == 10
 
 
-def test_undefined_estimate_gives_its_own_reason(make_content, tmp_path):
+def test_undefined_estimate_gives_its_own_reason(make_content, tmp_path, without_charts):
     content = make_content(views=0, curves={})
     empty = {
         "value": None,

@@ -20,8 +20,13 @@ def job(folder: Path, number: int, overrides: list[str], status: dict | str, aur
     (path / "status.json").write_text(json.dumps(status))
     if auroc is not None:
         value = {"value": auroc, "low": auroc - 0.05, "high": auroc + 0.03, "n": 78, "n_positive": 30, "method": ""}
-        metrics = {"detection": {"auroc": value, "by_protocol": [1]}, "scoring": {"alpha": 0.1}, "audit": {"verdict": "clear"},
-                   "localisation": None, "reshape": {"scale_ratio": 1.2, "strategy": "fixed"}}  # fmt: skip
+        metrics = {
+            "detection": {"auroc": value, "by_protocol": [1]},
+            "scoring": {"alpha": 0.1},
+            "audit": {"verdict": "clear"},
+            "localisation": None,
+            "reshape": {"scale_ratio": 1.2, "strategy": "fixed"},
+        }
         (path / "metrics.json").write_text(json.dumps(metrics))
 
 

@@ -1,4 +1,4 @@
-"""Small DICOM series made by hand, independent of the phantom: each argument is one way in which a series can differ."""
+"""Small DICOM series made by hand, independent of the phantom."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,7 +36,7 @@ def write_series(
     names: Sequence[str] | None = None,
     change: Callable[[FileDataset, int], None] | None = None,
 ) -> list[Path]:
-    """Write a stack (slices, rows, columns) as one file per slice; ``change`` edits each header before it is written."""
+    """Write a stack (slices, rows, columns) as one file per slice; ``change`` edits each header before."""
     stack = voxels() if stack is None else stack
     folder.mkdir(parents=True, exist_ok=True)
     paths = []

@@ -45,7 +45,8 @@ def test_sequence(kinds, sequence):
 
 
 @pytest.mark.parametrize(
-    ("text", "years"), [("045Y", 45.0), ("018M", 1.5), ("014D", 0.04), ("", math.nan), ("old", math.nan), ("45", math.nan)]
+    ("text", "years"),
+    [("045Y", 45.0), ("018M", 1.5), ("014D", 0.04), ("", math.nan), ("old", math.nan), ("45", math.nan)],
 )
 def test_age(text, years):
     assert age_in_years(text) == pytest.approx(years, nan_ok=True)

@@ -118,6 +118,7 @@ CHANGES = {
     "no pixel spacing": remove("PixelSpacing"),
     "several series": set_some(2, SeriesInstanceUID="1.2.3.2"),
     "constant volume": lambda header, number: set_pixels(header, np.full((5, 4), 7, np.int16)),
+    "no pixel spacing, not even a number": set_all(PixelSpacing=[1.0, 0.0]),
     "colour image": set_all(SamplesPerPixel=3),
     "unusable orientation": set_all(ImageOrientationPatient=[1, 0, 0, 1, 0, 0]),
     "unreadable pixel data": set_all(BitsAllocated=24),
@@ -126,7 +127,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("reason", CHANGES)
 def test_reasons(tmp_path, reason):
-    assert reason_of(write_series(tmp_path, change=CHANGES[reason])) == reason
+    assert reason_of(write_series(tmp_path, change=CHANGES[reason])) == reason.split(",")[0]
 
 
 def test_a_missing_slice_is_a_gap(tmp_path):

@@ -39,9 +39,7 @@ def test_affine_takes_every_pixel_where_dicom_puts_it(rotation, origin, spacing,
     found, measured = order_slices(slices[shuffled], np.tile(orientation, (count, 1)))
     assert np.array_equal(shuffled[found], np.arange(count))
     assert measured == pytest.approx(distance, rel=1e-6)
-    affine = affine_of(
-        slices[0], orientation, spacing_row=row, spacing_column=column, distance=measured
-    )
+    affine = affine_of(slices[0], orientation, spacing_row=row, spacing_column=column, distance=measured)
     # DICOM PS3.3 C.7.6.2.1.1: column index along the first direction, row index along the second; LPS to RAS.
     i, j, k = 3, 5, count - 1
     patient = slices[k] + i * column * orientation[:3] + j * row * orientation[3:]

@@ -91,5 +91,5 @@ def test_a_missing_or_damaged_file_is_named(tmp_path):
         read_index(path)
     write_index(make_index([ROW]), path)
     path.write_text(path.read_text().replace("3.0", "three"))
-    with pytest.raises(DatasetError, match="index.csv"):
+    with pytest.raises(DatasetError, match=r"index\.csv"):
         read_index(path)

@@ -72,7 +72,11 @@ def test_a_damaged_stream_is_truncated(tmp_path):
 
 
 def test_another_file_is_not_nifti(tmp_path):
-    for name, content in {"a.nii": b"text " * 100, "b.nii.gz": gzip.compress(b"text " * 100)}.items():
+    for name, content in {
+        "a.nii": b"text " * 100,
+        "b.nii.gz": gzip.compress(b"text " * 100),
+        "c.nii.gz": b"text",
+    }.items():
         (tmp_path / name).write_bytes(content)
         assert reason_of(tmp_path / name) == "not NIfTI"
 

@@ -37,7 +37,13 @@ def test_the_hash_says_nothing_of_where_the_scan_lay():
 
 @pytest.mark.parametrize(
     ("values", "kind"),
-    [([0, 255], "uint8"), ([0, 32767], "uint16"), ([-32768, 32767], "int32"), ([0, 32768], "uint16"), ([0.5, 1], "float64")],
+    [
+        ([0, 255], "uint8"),
+        ([0, 32767], "uint16"),
+        ([-32768, 32767], "int32"),
+        ([0, 32768], "uint16"),
+        ([0.5, 1], "float64"),
+    ],
 )
 def test_the_smallest_type_keeps_the_values(values, kind):
     array = np.array(values, dtype=kind)

@@ -63,9 +63,7 @@ def check_modalities(modalities: Sequence[str], *, key: str = "dataset.modalitie
 def check_folder(folder: Path, *, problem: str, expected: str, advice: str) -> Path:
     """Return the folder; raises DatasetError that says what is there instead when it is absent."""
     if not folder.is_dir():
-        raise DatasetError(
-            problem, expected=expected, found=describe(folder), where=str(folder), advice=advice
-        )
+        raise DatasetError(problem, expected=expected, found=describe(folder), where=str(folder), advice=advice)
     return folder
 
 
@@ -78,7 +76,9 @@ def describe(path: Path) -> str:
         shown = ", ".join(names[:5])
         return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown or "an empty folder"
     parent = path.parent
-    return f"nothing; the folder above holds: {describe(parent)}" if parent.is_dir() else "nothing; nor the folder above"
+    return (
+        f"nothing; the folder above holds: {describe(parent)}" if parent.is_dir() else "nothing; nor the folder above"
+    )
 
 
 def visible_files(folder: Path) -> tuple[Path, ...]:

@@ -71,10 +71,10 @@ class Folder:
         return list(self._notes)
 
     def _files(self, subject: Path) -> dict[str, tuple[Path, ...]]:
-        files = {}
+        files: dict[str, tuple[Path, ...]] = {}
         for modality in self.modalities:
             volumes = [subject / f"{modality}{suffix}" for suffix in (".nii.gz", ".nii")]
-            candidates = [(path,) for path in volumes if path.is_file()]
+            candidates: list[tuple[Path, ...]] = [(path,) for path in volumes if path.is_file()]
             candidates += [series] if (series := visible_files(subject / modality)) else []
             if len(candidates) > 1:
                 raise DatasetError(

@@ -1,4 +1,4 @@
-"""The layout of RSNA-MICCAI: ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/*.dcm``, ``train_labels.csv``, ``masks/<id>.nii.gz``."""
+"""RSNA-MICCAI: ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/*.dcm``, ``train_labels.csv``, optional ``masks/<id>.nii.gz``."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,9 @@ class RsnaMiccai:
     def __post_init__(self) -> None:
         self.root = Path(self.root)
         self.modalities = check_modalities(self.modalities)
-        if self.healthy_value is not None and (isinstance(self.healthy_value, bool) or self.healthy_value not in (0, 1)):
+        if self.healthy_value is not None and (
+            isinstance(self.healthy_value, bool) or self.healthy_value not in (0, 1)
+        ):
             raise ConfigurationError(
                 "No patient of RSNA-MICCAI can have this value.",
                 expected="0, 1, or nothing (every patient is abnormal)",
@@ -57,7 +59,7 @@ class RsnaMiccai:
                 subject: "healthy" if value == self.healthy_value else "abnormal" for subject, value in values.items()
             }
             self._notes = compare_subjects(subjects, labels)
-        return locate_series(root, subjects, labels, self.modalities, source=self.name, skull="on")
+        return locate_series(root, subjects, labels, self.modalities, source=self.name, skull="stripped")
 
     def notes(self) -> list[str]:
         """Warn when MGMT_value is read as a diagnosis, and list labels without scans and scans without labels."""

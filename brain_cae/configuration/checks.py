@@ -1,0 +1,183 @@
+"""The checks that need no data: ranges, words, and choices that must fit each other."""
+
+import importlib
+import inspect
+import math
+from typing import Any
+
+from brain_cae.configuration.conversion import refuse_unknown
+from brain_cae.configuration.schema import MODALITIES, Config, PhantomDataset, Split
+from brain_cae.errors import ConfigurationError
+
+# Inclusive and exclusive bounds: (low, high, what the value is).
+RANGES: dict[str, tuple[float, float, str]] = {
+    "dataset.subjects": (1, math.inf, "a number of subjects"),
+    "dataset.confounding": (0, 1, "a share from 0 to 1"),
+    "dataset.abnormal_fraction": (0, 1, "a share from 0 to 1"),
+    "reshape.tolerance": (0.01, 10, "a relative difference of dimensions above 0"),
+    "reshape.groups": (1, math.inf, "a number of groups"),
+    "split.train": (0.01, 0.99, "a share between 0 and 1"),
+    "split.validation": (0.01, 0.99, "a share between 0 and 1"),
+    "split.validation_minimum": (0, math.inf, "a number of brains"),
+    "split.classifier": (0.01, 0.99, "a share between 0 and 1"),
+    "model.learning_rate": (1e-12, math.inf, "a rate above 0"),
+    "model.weight_decay": (0, math.inf, "a weight, 0 or more"),
+    "model.corruption": (0, math.inf, "a standard deviation, 0 or more"),
+    "trainer.devices": (1, math.inf, "a number of devices"),
+    "trainer.nodes": (1, math.inf, "a number of machines"),
+    "trainer.max_epochs": (1, math.inf, "a number of epochs"),
+    "trainer.patience": (1, math.inf, "a number of epochs"),
+    "trainer.batch_size": (1, math.inf, "a number of volumes"),
+    "trainer.workers": (0, math.inf, "a number of processes, 0 or more"),
+    "trainer.panel_every": (1, math.inf, "a number of epochs"),
+    "scoring.alpha": (1e-6, 0.999999, "a rate between 0 and 1"),
+    "scoring.smoothing_mm": (0, math.inf, "a length in mm, 0 or more"),
+    "scoring.percentile": (1e-6, 99.999999, "a percentile between 0 and 100"),
+    "scoring.voxel_false_positive_rate": (1e-9, 0.999999, "a rate between 0 and 1"),
+    "scoring.shrinkage": (0, math.inf, "a number of brains, 0 or more"),
+    "evaluation.folds": (2, math.inf, "at least 2 folds"),
+    "evaluation.resamples": (10, math.inf, "at least 10 resamples"),
+    "evaluation.permutations": (1, math.inf, "at least 1 permutation"),
+    "evaluation.views": (0, math.inf, "a number of subjects, 0 or more"),
+    "audit.margin": (0.51, 0.99, "an AUROC above 0.5 and below 1"),
+    "workers": (1, math.inf, "a number of processes"),
+    "seed": (0, 2**32 - 1, "a whole number, 0 or more"),
+    "limit": (1, math.inf, "a number of subjects"),
+    "overfit_subjects": (1, math.inf, "a number of subjects"),
+}
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "preprocess.scaling": ("median", "white_matter"),
+    "model.loss": ("l1", "l2"),
+    "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
+    "stop_after": ("import",),
+}
+
+
+def check_values(config: Config) -> None:
+    """Ranges and words, each on its own."""
+    for key, (low, high, meaning) in RANGES.items():
+        value = _select(config, key)
+        if value is not None and not (low <= value <= high):
+            raise ConfigurationError(f"The value of `{key}` makes no sense.", expected=meaning, found=str(value), where=key)
+    for key, words in WORDS.items():
+        value = _select(config, key)
+        if value is not None and value not in words:
+            raise ConfigurationError(
+                f"`{key}` has no such choice.", expected=" | ".join(words), found=str(value), where=key
+            )
+
+
+def _select(config: Config, key: str) -> Any:
+    value: Any = config
+    for name in key.split("."):
+        value = getattr(value, name, None)
+    return value
+
+
+def check_choices(config: Config) -> None:
+    """What only shows when two choices are seen together."""
+    modality, scoring = config.modality, config.scoring
+    for name in modality.names:
+        if name not in MODALITIES:
+            raise ConfigurationError(
+                f"There is no modality `{name}`.", expected=", ".join(MODALITIES), where="modality.names"
+            )
+        if scoring.sign.get(name) not in ("darker", "brighter", "both"):
+            raise ConfigurationError(
+                f"`scoring.sign` says nothing usable about `{name}`.",
+                expected="darker | brighter | both",
+                found=str(scoring.sign.get(name)),
+                where=f"scoring.sign.{name}",
+            )
+    if modality.reference not in modality.names:
+        raise ConfigurationError(
+            "The reference is not among the modalities.",
+            expected=" | ".join(modality.names),
+            found=modality.reference,
+            where="modality.reference",
+        )
+    for key, size in (("reshape.dimensions", getattr(config.reshape, "dimensions", None)), ("scoring.frame", scoring.frame)):
+        if size is not None and (len(size) != 3 or min(size) < 8):
+            raise ConfigurationError(
+                f"`{key}` is no size of a volume.",
+                expected="three whole numbers (R, A, S), each at least 8",
+                found=str(list(size)),
+                where=key,
+            )
+    if config.split.train + config.split.validation >= 1:
+        raise ConfigurationError(
+            "Nothing is left for classifier and test.",
+            expected="split.train + split.validation below 1",
+            found=f"{config.split.train} + {config.split.validation}",
+            where="split",
+        )
+    check_target({"_target_": config.reshape._target_}, "reshape", allowed=("brain_cae.reshape.",), arguments=False)
+    check_target(config.model.network, "model.network", allowed=("brain_cae.", "monai.networks."))
+    check_target(config.classifier.estimator, "classifier.estimator", allowed=("sklearn.",))
+    if config.balancing.sampler is not None:
+        check_target(config.balancing.sampler, "balancing.sampler", allowed=("imblearn.",))
+    if isinstance(config.dataset, PhantomDataset) and config.split.file is None:
+        subjects = min(config.dataset.subjects, config.limit or config.dataset.subjects)
+        healthy = subjects - round(subjects * config.dataset.abnormal_fraction)
+        check_alpha(scoring.alpha, validation_size(healthy, config.split))
+
+
+def validation_size(healthy: int, split: Split) -> int:
+    """Number of healthy brains for validation: its share, raised to the minimum where there are enough.
+
+    "Enough" means that no more than half of the healthy brains calibrate.
+    """
+    return max(round(healthy * split.validation), min(split.validation_minimum, healthy // 2))
+
+
+def check_alpha(alpha: float, validation: int) -> None:
+    """A conformal p-value is at least 1 / (n + 1): with fewer brains nothing could ever be flagged.
+
+    Raises:
+        ConfigurationError: ``validation`` brains cannot give ``alpha``; the number that can is named.
+    """
+    needed = math.ceil(1 / alpha - 1e-9) - 1
+    if validation < needed:
+        raise ConfigurationError(
+            f"scoring.alpha={alpha:g} cannot be reached: the smallest p-value is 1/(n+1).",
+            expected=f"at least {needed} healthy validation brains",
+            found=f"{validation}",
+            where="scoring.alpha",
+            advice=f"Use more healthy subjects, or scoring.alpha={1 / (validation + 1):.2g} or more."
+            if validation
+            else "Use more healthy subjects.",
+        )
+
+
+def check_target(node: dict[str, Any], key: str, *, allowed: tuple[str, ...], arguments: bool = True) -> None:
+    """A ``_target_`` must come from a known package and take the arguments that it is given.
+
+    Args:
+        node: The table that names the class and its arguments; tables inside are checked as well.
+        key: Where it stands in the configuration.
+        allowed: Prefixes of allowed names.
+        arguments: Whether the arguments are checked too.
+
+    Raises:
+        ConfigurationError: The class is missing, comes from elsewhere, or does not know an argument.
+    """
+    target = str(node.get("_target_", ""))
+    if not target.startswith(allowed):
+        raise ConfigurationError(
+            f"`{key}` may not name `{target}`.",
+            expected=f"a class of {' or '.join(a.rstrip('.') for a in allowed)}",
+            where=f"{key}._target_",
+        )
+    for name, value in node.items():
+        if isinstance(value, dict) and "_target_" in value:
+            check_target(value, f"{key}.{name}", allowed=allowed)
+    module, _, name = target.rpartition(".")
+    try:
+        parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"There is no class `{target}`.", where=f"{key}._target_") from error
+    if not arguments or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return
+    names = [name for name in parameters if name not in ("self", "in_channels", "spatial_dims", "out_channels")]
+    refuse_unknown({k: v for k, v in node.items() if not k.startswith("_")}, names, prefix=f"{key}.")

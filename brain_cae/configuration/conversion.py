@@ -1,0 +1,100 @@
+"""From a composed configuration to the dataclasses: unknown keys and wrong types are named."""
+
+import difflib
+from dataclasses import fields
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from brain_cae.configuration.schema import OPTIONS
+from brain_cae.errors import ConfigurationError
+
+
+def to_dataclass(composed: DictConfig, schema: type) -> Any:
+    plain = OmegaConf.to_container(composed, resolve=True)
+    if not isinstance(plain, dict):
+        raise ConfigurationError("The configuration is not a table of keys.", found=type(plain).__name__)
+    plain.pop("debug", None)
+    plain.pop("experiment", None)
+    refuse_unknown(plain, [f.name for f in fields(schema)], prefix="")
+    values: dict[str, Any] = {}
+    for f in fields(schema):
+        if f.name not in plain:
+            continue
+        kind: Any = f.type
+        value = plain[f.name]
+        if f.name in OPTIONS and isinstance(value, dict):
+            kind = _option(f.name, value.get("name"))
+        values[f.name] = _fit(kind, value, f.name) if isinstance(value, dict) and isinstance(kind, type) else value
+    scalars = {name: v for name, v in values.items() if not hasattr(v, "__dataclass_fields__")}
+    checked = _merge(schema, scalars, prefix="")
+    return schema(**{**values, **{name: checked[name] for name in scalars}})
+
+
+def _option(group: str, name: Any) -> type:
+    if name not in OPTIONS[group]:
+        raise ConfigurationError(
+            f"`{group}` has no option `{name}`.", expected=" | ".join(OPTIONS[group]), where=f"{group}.name"
+        )
+    return OPTIONS[group][name]
+
+
+def _fit(kind: type, value: dict[str, Any], prefix: str) -> Any:
+    names = [f.name for f in fields(kind)]
+    refuse_unknown(value, names, prefix=f"{prefix}.")
+    missing = [name for name in names if name not in value or value[name] == "???"]
+    if missing:
+        raise ConfigurationError(
+            f"The key `{prefix}.{missing[0]}` has no value.",
+            where=f"{prefix}.{missing[0]}",
+            advice=f"Give it on the command line: {prefix}.{missing[0]}=…",
+        )
+    return kind(**_merge(kind, value, prefix=f"{prefix}."))
+
+
+def _merge(kind: type, value: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Let OmegaConf check the types against the dataclass; keys that are not given are left out."""
+    result: dict[str, Any] = {}
+    structure = OmegaConf.structured(kind)
+    for name, item in value.items():
+        try:
+            merged = OmegaConf.merge(structure, {name: item})
+            result[name] = OmegaConf.to_container(OmegaConf.masked_copy(merged, [name]))[name]  # type: ignore
+        except OmegaConfBaseException as error:
+            key = f"{prefix}{error.full_key if error.full_key else name}"
+            expected = next(str(getattr(f.type, "__name__", f.type)) for f in fields(kind) if f.name == name)
+            raise ConfigurationError(
+                f"The value of `{key}` does not fit.",
+                expected={"int": "a whole number", "float": "a number", "bool": "true or false"}.get(expected, expected),
+                found=repr(item),
+                where=key,
+            ) from error
+    return result
+
+
+def refuse_unknown(value: dict[str, Any], names: list[str], prefix: str) -> None:
+    for key in value:
+        if key not in names:
+            raise unknown_key(f"{prefix}{key}", names)
+
+
+def unknown_key(key: str, names: list[str]) -> ConfigurationError:
+    """The error for a key that does not exist, with the nearest of ``names`` and all of them."""
+    last = key.rsplit(".", 1)[-1]
+    near = difflib.get_close_matches(last, names, n=1)
+    prefix = key[: -len(last)]
+    return ConfigurationError(
+        f"There is no key `{key}`.",
+        expected=f"one of {', '.join(sorted(names))}",
+        where=key,
+        advice=f"Did you mean `{prefix}{near[0]}`?" if near else "See `python train.py --help`.",
+    )
+
+
+def keys_beside(config: DictConfig, key: str) -> list[str]:
+    """The keys that exist where ``key`` was looked for, for the message about a key that does not."""
+    node: Any = config
+    for name in key.split(".")[:-1]:
+        node = node[name] if isinstance(node, DictConfig) and name in node else node
+    return [str(name) for name in node] if isinstance(node, DictConfig) else []

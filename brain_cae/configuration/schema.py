@@ -1,0 +1,233 @@
+"""The types: one dataclass per group. The YAML files in ``conf/`` hold the values."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+MODALITIES = ("t1", "t2", "flair", "t1ce")
+
+
+@dataclass
+class PhantomDataset:
+    """The embedded simulated cohort."""
+
+    name: str
+    root: str
+    subjects: int
+    seed: int
+    confounding: float
+    abnormal_fraction: float
+    lesions: bool
+    head_shell: bool
+
+
+@dataclass
+class RsnaMiccaiDataset:
+    """RSNA-MICCAI DICOM folders."""
+
+    name: str
+    root: str
+    healthy_value: int | None
+
+
+@dataclass
+class FolderDataset:
+    """One folder per subject."""
+
+    name: str
+    root: str
+
+
+@dataclass
+class Modality:
+    """The contrasts that enter together, and the one whose grid the others are brought onto."""
+
+    name: str
+    names: list[str]
+    reference: str
+
+
+@dataclass
+class Preprocess:
+    """Grid, mask and intensity scale."""
+
+    name: str
+    scaling: str
+
+
+@dataclass
+class FixedReshape:
+    """One size for all."""
+
+    name: str
+    _target_: str
+    dimensions: list[int]
+
+
+@dataclass
+class ClusteredReshape:
+    """One size per group of volumes."""
+
+    name: str
+    _target_: str
+    groups: int | None
+    tolerance: float
+
+
+@dataclass
+class Harmonise:
+    """What is done about differences between scanners."""
+
+    name: str
+
+
+@dataclass
+class Split:
+    """Shares of the roles, or a file that holds them."""
+
+    name: str
+    train: float
+    validation: float
+    validation_minimum: int
+    classifier: float
+    file: str | None
+
+
+@dataclass
+class Model:
+    """The network (a ``_target_`` with its arguments) and how it learns."""
+
+    name: str
+    network: dict[str, Any]
+    loss: str
+    learning_rate: float
+    weight_decay: float
+    corruption: float
+
+
+@dataclass
+class Trainer:
+    """Hardware, epochs, batches."""
+
+    name: str
+    accelerator: str
+    devices: int
+    nodes: int
+    strategy: str
+    precision: str
+    max_epochs: int
+    patience: int
+    batch_size: int
+    workers: int
+    compile: bool
+    channels_last: bool
+    panel_every: int
+    progress: bool
+
+
+@dataclass
+class Logger:
+    """Where curves are written."""
+
+    name: str
+
+
+@dataclass
+class Scoring:
+    """From residuals to scores, p-values and thresholds."""
+
+    name: str
+    alpha: float
+    sign: dict[str, str]
+    smoothing_mm: float
+    percentile: float
+    voxel_false_positive_rate: float
+    frame: list[int]
+    shrinkage: float
+
+
+@dataclass
+class Features:
+    """What the transfer classifier sees."""
+
+    name: str
+
+
+@dataclass
+class Classifier:
+    """A scikit-learn estimator (a ``_target_`` with its arguments)."""
+
+    name: str
+    estimator: dict[str, Any]
+
+
+@dataclass
+class Balancing:
+    """An imbalanced-learn sampler, or none."""
+
+    name: str
+    sampler: dict[str, Any] | None
+
+
+@dataclass
+class Evaluation:
+    """How unseen subjects are predicted, and how uncertain the figures are."""
+
+    name: str
+    folds: int
+    resamples: int
+    permutations: int
+    views: int
+    maps: bool
+
+
+@dataclass
+class Audit:
+    """How hard acquisition is suspected."""
+
+    name: str
+    margin: float
+
+
+@dataclass
+class Config:
+    """One run of ``train.py``."""
+
+    dataset: Any
+    modality: Modality
+    preprocess: Preprocess
+    reshape: Any
+    harmonise: Harmonise
+    split: Split
+    model: Model
+    trainer: Trainer
+    logger: Logger
+    scoring: Scoring
+    features: Features
+    classifier: Classifier
+    balancing: Balancing
+    evaluation: Evaluation
+    audit: Audit
+    seed: int
+    cache: str
+    workers: int
+    resume: str | None = None
+    stop_after: str | None = None
+    limit: int | None = None
+    overfit_subjects: int | None = None
+
+
+@dataclass
+class EvaluateConfig:
+    """One run of ``evaluate.py``; everything else is fixed by the run."""
+
+    run: str | None
+    cache: str
+    workers: int
+    dataset: Any = field(default=None)
+
+
+# Groups whose options have keys of their own: the option's name decides on the schema.
+OPTIONS: dict[str, dict[str, type]] = {
+    "dataset": {"phantom": PhantomDataset, "rsna_miccai": RsnaMiccaiDataset, "folder": FolderDataset},
+    "reshape": {"fixed": FixedReshape, "clustered": ClusteredReshape},
+}

@@ -1,0 +1,43 @@
+"""The gate counts what can be compared."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_cae.audit.cohort import make_cohort
+from brain_cae.audit.overlap import label_is_source, overlap
+
+
+def cohort(healthy: list[str], abnormal: list[str]):
+    labels = ["healthy"] * len(healthy) + ["abnormal"] * len(abnormal)
+    table = pd.DataFrame({"label": labels, "score": 0.0, "protocol": healthy + abnormal})
+    return make_cohort(table, pd.DataFrame(index=table.index))
+
+
+def test_value_is_the_shared_part_of_both_distributions() -> None:
+    test = overlap(cohort(["a"] * 6 + ["b"] * 4, ["a"] * 5 + ["c"] * 15))
+    assert test.value == pytest.approx(0.25)
+    assert "11 of 30" in test.sentence
+    assert test.details[0] == {"protocol": "a", "healthy": 6, "abnormal": 5}
+
+
+def test_one_exception_does_not_open_the_gate() -> None:
+    assert overlap(cohort(["a"] * 39 + ["b"], ["b"] * 40)).verdict == "concern"
+    assert overlap(cohort(["a"] * 20 + ["b"] * 20, ["a"] * 20 + ["b"] * 20)).verdict == "no concern"
+
+
+def test_too_fine_protocols_are_no_proof() -> None:
+    names = [str(number) for number in range(40)]
+    assert overlap(cohort(names[:20], names[20:])).verdict == "cannot tell"
+    assert overlap(cohort(["a"] * 2, ["b"] * 2)).verdict == "cannot tell"
+
+
+def test_label_is_source_needs_several_sources() -> None:
+    table = pd.DataFrame({"label": ["healthy", "abnormal"] * 3, "score": 0.0, "protocol": "a"})
+    for source, expected in (
+        (np.tile(["x", "y"], 3), True),
+        (np.array(["x"] * 6), False),
+        (np.repeat(["x", "y"], 3), False),
+    ):
+        subjects = table.assign(source=source)
+        assert label_is_source(make_cohort(subjects, pd.DataFrame(index=table.index))) is expected

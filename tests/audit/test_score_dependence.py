@@ -1,0 +1,51 @@
+"""Condition B sees the scanner in the score, and not the disease."""
+
+import numpy as np
+import pytest
+
+from brain_cae.audit.cohort import make_cohort
+from brain_cae.audit.score_dependence import aligned_ranks, score_dependence, share_interval
+
+
+def test_the_label_is_taken_out() -> None:
+    truth = np.repeat([False, True], 5)
+    aligned = aligned_ranks(truth, np.arange(10) + 100.0 * truth)
+    np.testing.assert_allclose(aligned[:5], aligned[5:])
+    assert aligned[:5].std() == pytest.approx(1.0)
+
+
+def test_disease_alone_is_no_dependence_even_if_protocol_follows_label(simulate) -> None:
+    p_values = [
+        score_dependence(make_cohort(*simulate(seed, confounding=0.6, effect=3.0)), permutations=199).p
+        for seed in range(30)
+    ]
+    assert sum(p <= 0.05 for p in p_values) <= 5
+
+
+def test_dependence_is_found_with_its_size(simulate) -> None:
+    test = score_dependence(make_cohort(*simulate(2, dependence=1.0, healthy=100, abnormal=100)))
+    # The protocol adds a variance of 1 to a noise of 1, so half of the spread within a label.
+    assert test.verdict == "concern"
+    assert test.low < 0.5 < test.high
+    assert test.value == pytest.approx(0.5, abs=0.12)
+
+
+def test_settings_within_a_protocol_are_seen(simulate) -> None:
+    subjects, acquisition = simulate(3)
+    time = acquisition["flair_repetition_time_ms"]
+    # One protocol's name for all, so that only the settings themselves can tell.
+    subjects = subjects.assign(protocol="one", score=subjects["score"] + 3 * (time > 9500))
+    assert score_dependence(make_cohort(subjects, acquisition)).p <= 0.01
+
+
+def test_share_interval_covers() -> None:
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(4), 20)
+    covered = 0
+    for _ in range(60):
+        values = rng.normal(size=80) + np.array([1, 1, -1, -1])[group] * 0.5
+        means = np.array([values[group == g].mean() for g in range(4)])
+        statistic = 78 * 20 * ((means - values.mean()) ** 2).sum() / ((values - values.mean()) ** 2).sum()
+        low, high = share_interval(statistic, 3, 80)
+        covered += low <= 0.2 <= high
+    assert covered >= 52

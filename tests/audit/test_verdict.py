@@ -1,0 +1,152 @@
+"""The verdict lands where the truth is known."""
+
+import doctest
+import importlib
+import json
+import time
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_cae.audit import audit
+from brain_cae.errors import ConfigurationError, DatasetError
+
+
+def verdicts(simulate, number: int, **settings) -> Counter:
+    tables = (simulate(seed, **settings) for seed in range(number))
+    return Counter(audit(subjects, acquisition=acquisition).verdict for subjects, acquisition in tables)
+
+
+@pytest.mark.parametrize("dependence", [0.0, 1.0])
+def test_few_false_alarms_and_few_excuses_without_confounding(simulate, dependence: float) -> None:
+    found = verdicts(simulate, 60, dependence=dependence)
+    # 5 % of 60 is 3; more than 7 would happen once in a hundred times at a true rate of 5 %.
+    assert found["confounded"] + found["at risk"] <= 7
+    assert found["cannot tell"] <= 12
+
+
+@pytest.mark.parametrize("effect", [0.0, 1.5])
+def test_complete_confounding_is_detected(simulate, effect: float) -> None:
+    assert verdicts(simulate, 20, confounding=1.0, dependence=0.7, effect=effect)["confounded"] == 20
+
+
+def test_partial_confounding_tells_a_real_effect_from_none(simulate) -> None:
+    settings = {"confounding": 0.6, "dependence": 0.7, "healthy": 60, "abnormal": 140}
+    assert verdicts(simulate, 6, effect=0.0, **settings)["confounded"] >= 5
+    assert verdicts(simulate, 6, effect=1.5, **settings)["at risk"] >= 5
+
+
+def test_association_without_dependence_of_the_score_is_not_held_against_it(simulate) -> None:
+    found = verdicts(simulate, 20, confounding=0.4, dependence=0.0)
+    assert found["clear"] >= 17
+
+
+def test_partial_confounding_is_never_clear_at_a_usual_size(simulate) -> None:
+    assert verdicts(simulate, 20, confounding=0.7, dependence=1.0)["clear"] <= 1
+
+
+def test_small_cohorts_cannot_tell_and_say_how_many_would_do(simulate) -> None:
+    subjects, acquisition = simulate(1, healthy=4, abnormal=6)
+    result = audit(subjects, acquisition=acquisition)
+    assert result.verdict == "cannot tell"
+    assert any(character.isdigit() for character in result.reasons[0])
+    assert "would do" in result.reasons[0]
+
+
+@pytest.mark.parametrize("label", ["healthy", "abnormal", "unknown"])
+def test_one_label_only(simulate, label: str) -> None:
+    subjects, acquisition = simulate(1)
+    result = audit(subjects.assign(label=label), acquisition=acquisition)
+    assert result.verdict == "cannot tell"
+    assert ("label" if label == "unknown" else label) in result.reasons[0]
+
+
+@pytest.mark.parametrize("size", [3, 30])
+def test_label_that_equals_source_closes_the_gate(simulate, size: int) -> None:
+    subjects, acquisition = simulate(1, healthy=size, abnormal=size)
+    subjects["source"] = np.where(subjects["label"] == "healthy", "ixi", "brats")
+    result = audit(subjects, acquisition=acquisition)
+    text = " ".join(result.reasons)
+    assert result.verdict == "confounded"
+    assert "no source holds both classes" in text and "no evidence" in text and "still stands" in text
+    shared = subjects.assign(source=np.where(np.arange(2 * size) % 2, "ixi", "brats"))
+    assert "source" not in audit(shared, acquisition=acquisition).reasons[0]
+
+
+def test_one_scanner_for_all_is_clear(simulate) -> None:
+    subjects, acquisition = simulate(1)
+    same = acquisition.iloc[[0] * len(acquisition)].set_axis(acquisition.index)
+    result = audit(subjects.assign(protocol="only"), acquisition=same)
+    assert result.verdict == "clear"
+    assert "same settings" in result.reasons[0]
+
+
+def test_unknown_protocols_cannot_tell(simulate) -> None:
+    subjects, acquisition = simulate(1)
+    result = audit(subjects.assign(protocol=""), acquisition=acquisition)
+    assert (result.verdict, result.tests) == ("cannot tell", [])
+
+
+def test_protocol_of_each_subject_alone_cannot_tell(simulate) -> None:
+    subjects, acquisition = simulate(1)
+    result = audit(subjects.assign(protocol=subjects.index), acquisition=acquisition)
+    assert result.verdict == "cannot tell"
+    assert "few subjects" in result.reasons[0]
+
+
+def test_what_the_autoencoder_was_fitted_on_is_left_out(simulate) -> None:
+    subjects, acquisition = simulate(1)
+    role = pd.Series("test", index=subjects.index)
+    role.iloc[:8] = "validation"
+    result = audit(subjects.assign(role=role), acquisition=acquisition)
+    assert {test.n for test in result.tests if test.name == "overlap"} == {72}
+
+
+def test_deterministic_quick_and_json_safe(simulate) -> None:
+    subjects, acquisition = simulate(3, healthy=70, abnormal=130)
+    subjects.loc[subjects.index[:5], "score"] = np.nan
+    start = time.perf_counter()
+    first = audit(subjects, acquisition=acquisition, features=acquisition[["flair_rows"]]).to_dict()
+    assert time.perf_counter() - start < 10
+    again = audit(subjects, acquisition=acquisition, features=acquisition[["flair_rows"]]).to_dict()
+    assert json.dumps(first, allow_nan=False) == json.dumps(again, allow_nan=False)
+    assert set(first) == {"verdict", "reasons", "tests"}
+    assert {"name", "value", "low", "high", "p", "verdict"} <= set(first["tests"][0])
+    for test in first["tests"]:
+        assert test["low"] is None or test["low"] <= test["value"] <= test["high"], test["name"]
+
+
+def test_order_of_rows_does_not_matter_for_the_verdict(simulate) -> None:
+    subjects, acquisition = simulate(5, confounding=0.6, dependence=1.0)
+    mixed = acquisition.sample(frac=1, random_state=0)
+    assert audit(subjects, acquisition=acquisition).to_dict() == audit(subjects, acquisition=mixed).to_dict()
+
+
+def test_wrong_tables_are_named(simulate) -> None:
+    subjects, acquisition = simulate(1)
+    with pytest.raises(DatasetError, match="score"):
+        audit(subjects.drop(columns="score"), acquisition=acquisition)
+    with pytest.raises(ConfigurationError, match="strata"):
+        audit(subjects, acquisition=acquisition, strata="scanner")
+    with pytest.raises(DatasetError, match="one row per subject"):
+        audit(pd.concat([subjects, subjects.iloc[:1]]), acquisition=acquisition)
+    with pytest.raises(DatasetError, match="in common"):
+        audit(subjects, acquisition=acquisition.set_axis(range(80)))
+    with pytest.raises(ConfigurationError, match="margin"):
+        audit(subjects, acquisition=acquisition, margin=0.4)
+
+
+def test_example_of_the_documentation_runs() -> None:
+    module = importlib.import_module("brain_cae.audit.verdict")
+    result = doctest.testmod(module)
+    assert result.attempted > 3 and result.failed == 0
+
+
+def test_every_reason_is_a_sentence(simulate) -> None:
+    for confounding in (0.0, 0.6, 1.0):
+        subjects, acquisition = simulate(2, confounding=confounding, dependence=1.0)
+        for reason in audit(subjects, acquisition=acquisition).reasons:
+            assert reason[0].isupper() or reason[0].isdigit()
+            assert reason.endswith(".") and "nan" not in reason and "None" not in reason

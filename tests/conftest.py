@@ -1,0 +1,81 @@
+"""What several parts' tests share: a configuration, a prepared brain, and one whole run on a tiny phantom."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+
+from brain_cae.commands import conf_folder
+from brain_cae.configuration import Config, validate
+from brain_cae.data.preprocess import PreparedSubject
+
+
+def compose_config(*overrides: str) -> Config:
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return validate(compose("train", overrides=list(overrides)))
+
+
+@pytest.fixture(scope="session")
+def make_config() -> Callable[..., Config]:
+    """Compose and validate `train.yaml` with overrides."""
+    return compose_config
+
+
+@pytest.fixture(scope="session")
+def make_subject() -> Callable[..., PreparedSubject]:
+    """A prepared subject: an ellipsoid of smooth noise around 1, zero outside."""
+
+    def make(
+        name: str = "a", shape: tuple[int, int, int] = (24, 28, 20), channels: int = 2, seed: int = 0
+    ) -> PreparedSubject:
+        generator = np.random.default_rng(seed)
+        grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, size) for size in shape], indexing="ij"))
+        mask = (grid**2).sum(axis=0) < 0.8
+        volume = 1 + 0.2 * generator.standard_normal((channels, *shape))
+        affine = np.diag([2.0, 2.0, 3.0, 1.0])
+        return PreparedSubject(
+            subject=name,
+            volume=np.where(mask, volume, 0).astype(np.float32),
+            mask=mask,
+            affine=affine,
+            lesion=None,
+            source_affine=affine,
+            source_shape=shape,
+        )
+
+    return make
+
+
+TINY = (
+    "limit=36",
+    "split.validation_minimum=9",
+    "scoring.alpha=0.2",
+    "trainer=cpu",
+    "trainer.max_epochs=2",
+    "trainer.precision=32-true",
+    "trainer.progress=false",
+    "model.network.channels=[4,8,8]",
+    "model.network.strides=[2,2,2]",
+    "model.network.latent_channels=4",
+    "evaluation.resamples=100",
+    "evaluation.permutations=5",
+    "evaluation.views=2",
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_overrides(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Overrides that make every stage run in seconds on 36 simulated brains, with a cache of their own."""
+    return [*TINY, f"cache={tmp_path_factory.mktemp('cache')}"]
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one whole run: import, train, evaluate, report."""
+    from brain_cae import training
+
+    output = tmp_path_factory.mktemp("run") / "run"
+    training.run(compose_config(*tiny_overrides), output)
+    return output

@@ -1,0 +1,168 @@
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brain_cae.data import preprocess
+from brain_cae.data.prepared import PreparedStore
+from brain_cae.data.preprocess import prepare_subject, to_source_space
+from brain_cae.errors import ScanError
+
+
+def head(shape, affine, centre=(0.0, 0.0, 0.0), point=None):
+    """A ball of 40 mm around a world position, with a bright spot of 5 mm at another."""
+    voxels = np.stack(np.meshgrid(*[np.arange(size) for size in shape], indexing="ij"), axis=-1)
+    world = nibabel.affines.apply_affine(affine, voxels)
+    volume = np.where(np.linalg.norm(world - np.asarray(centre), axis=-1) < 40, 100.0, 0.0)
+    volume += np.where((volume > 0), 10 * np.sin(world[..., 0] / 7), 0)
+    if point is not None:
+        volume[np.linalg.norm(world - np.asarray(point), axis=-1) < 5] = 400
+    return volume.astype(np.float32)
+
+
+def centred(shape, matrix):
+    affine = np.eye(4)
+    affine[:3, :3] = matrix
+    affine[:3, 3] = -np.asarray(matrix) @ (np.asarray(shape) - 1) / 2
+    return affine
+
+
+def rotation(degrees):
+    angle = np.radians(degrees)
+    return np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+
+
+GRIDS = {
+    "RAS": ((48, 48, 24), np.diag([2.0, 2.0, 4.0])),
+    "LAS": ((48, 48, 24), np.diag([-2.0, 2.0, 4.0])),
+    "PIR": ((48, 24, 48), np.array([[0, 0, 2.0], [-2.0, 0, 0], [0, -4.0, 0]])),
+    "oblique": ((48, 48, 24), rotation(15) @ np.diag([2.0, 2.0, 4.0])),
+}
+
+
+def write(folder, name, shape, matrix, **changes):
+    affine = centred(shape, matrix)
+    path = folder / f"{name}.nii"
+    nibabel.save(nibabel.Nifti1Image(head(shape, affine, **changes), affine), path)
+    return path
+
+
+def rows(**paths):
+    return pd.DataFrame(
+        [
+            {"subject": "s", "modality": m, "path": str(p), "brain_mask_path": "", "lesion_mask_path": "", "series_hash": m}
+            for m, p in paths.items()
+        ]
+    )
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_point_of_the_world_lands_in_the_same_voxel_of_both_modalities(tmp_path, grid):
+    point = (12.0, -14.0, 8.0)
+    flair = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]), point=point)
+    t1 = write(tmp_path, "t1", *GRIDS[grid], point=point)
+    subject = prepare_subject(rows(t1=t1, flair=flair), modalities=["t1", "flair"], reference="flair", scaling="median")
+    expected = np.round(np.linalg.solve(subject.affine, [*point, 1])[:3]).astype(int)
+    for channel in subject.volume:
+        weights = np.clip(channel - 1.5, 0, None)
+        found = np.array([(weights * axis).sum() / weights.sum() for axis in np.indices(weights.shape)])
+        assert np.abs(found - expected).max() < 1
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_map_returns_to_the_scans_own_axes(tmp_path, grid):
+    point = (12.0, -14.0, 8.0)
+    path = write(tmp_path, "flair", *GRIDS[grid], point=point)
+    subject = prepare_subject(rows(flair=path), modalities=["flair"], reference="flair", scaling="median")
+    stored = nibabel.load(path)
+    back = to_source_space(subject.volume[0], subject)
+    assert back.shape == stored.shape
+    assert np.allclose(back.affine, stored.affine)
+    inside = np.asarray(back.dataobj) > 0
+    ratio = np.asarray(stored.dataobj)[inside] / np.asarray(back.dataobj)[inside]
+    assert np.ptp(ratio) / ratio.mean() < 1e-4
+    known = tuple(np.round(np.linalg.solve(stored.affine, [*point, 1])[:3]).astype(int))
+    assert np.asarray(back.dataobj)[known] == np.asarray(back.dataobj).max()
+
+
+@settings(max_examples=20, deadline=None)
+@given(flips=st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3), order=st.permutations(range(3)))
+def test_there_and_back_is_exact_for_every_orientation(tmp_path_factory, flips, order):
+    folder = tmp_path_factory.mktemp("scan")
+    matrix = np.zeros((3, 3))
+    for axis, (flip, to) in enumerate(zip(flips, order, strict=True)):
+        matrix[to, axis] = flip * 3
+    path = write(folder, "flair", (30, 32, 34), matrix, point=(9.0, 3.0, -6.0))
+    subject = prepare_subject(rows(flair=path), modalities=["flair"], reference="flair", scaling="median")
+    assert nibabel.aff2axcodes(subject.affine) == ("R", "A", "S")
+    back = to_source_space(subject.volume[0], subject)
+    assert np.allclose(back.affine, nibabel.load(path).affine)
+    assert np.argmax(np.asarray(back.dataobj)) == np.argmax(np.asarray(nibabel.load(path).dataobj))
+
+
+def test_intensities_are_scaled_by_the_median_inside_and_zero_outside(tmp_path):
+    path = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    subject = prepare_subject(rows(flair=path), modalities=["flair"], reference="flair", scaling="median")
+    assert np.median(subject.volume[0][subject.mask]) == pytest.approx(1, abs=0.01)
+    assert subject.volume[0][~subject.mask].max() == 0
+    assert subject.native_shape == (48, 48, 24)
+    assert subject.spacing == pytest.approx((2, 2, 4))
+
+
+def test_a_lesion_mask_on_another_grid_is_brought_over(tmp_path):
+    scan = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    shape, matrix = GRIDS["PIR"]
+    affine = centred(shape, matrix)
+    lesion = (head(shape, affine, point=(12.0, -14.0, 8.0)) > 300).astype(np.uint8)
+    nibabel.save(nibabel.Nifti1Image(lesion, affine), tmp_path / "mask.nii.gz")
+    table = rows(flair=scan)
+    table["lesion_mask_path"] = str(tmp_path / "mask.nii.gz")
+    subject = prepare_subject(table, modalities=["flair"], reference="flair", scaling="median")
+    centre = nibabel.affines.apply_affine(subject.affine, np.argwhere(subject.lesion).mean(axis=0))
+    assert np.abs(centre - [12, -14, 8]).max() < 2
+
+
+def test_scans_that_do_not_overlap_are_refused(tmp_path):
+    flair = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    affine = centred((48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    affine[:3, 3] += 500
+    nibabel.save(nibabel.Nifti1Image(head((48, 48, 24), affine, centre=(500, 500, 500)), affine), tmp_path / "t1.nii")
+    with pytest.raises(ScanError, match="constant inside the mask"):
+        prepare_subject(
+            rows(t1=tmp_path / "t1.nii", flair=flair), modalities=["t1", "flair"], reference="flair", scaling="median"
+        )
+
+
+def store(folder, **changes):
+    return PreparedStore(folder, **{"modalities": ["flair"], "reference": "flair", "scaling": "median", **changes})
+
+
+def test_the_key_follows_content_settings_and_code(tmp_path, monkeypatch):
+    table = rows(flair=write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0])))
+    keys = {store(tmp_path).key(table), store(tmp_path, scaling="white_matter").key(table)}
+    keys.add(store(tmp_path).key(table.assign(series_hash="other")))
+    monkeypatch.setattr(preprocess, "VERSION", preprocess.VERSION + 1)
+    keys.add(store(tmp_path).key(table))
+    assert len(keys) == 4
+
+
+def test_the_second_time_comes_from_the_store_and_is_the_same(tmp_path):
+    path = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    first = store(tmp_path / "store").load(rows(flair=path))
+    path.unlink()
+    second = store(tmp_path / "store").load(rows(flair=path))
+    assert np.array_equal(first.volume, second.volume)
+    assert first.source_shape == second.source_shape
+    assert not list((tmp_path / "store").glob("*.part"))
+
+
+def test_one_bad_subject_does_not_stop_the_others(tmp_path):
+    good = rows(flair=write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0])))
+    affine = np.eye(4)
+    nibabel.save(nibabel.Nifti1Image(np.zeros((8, 8, 8), np.float32), affine), tmp_path / "empty.nii")
+    bad = rows(flair=tmp_path / "empty.nii").assign(subject="empty", series_hash="empty")
+    prepared, refused = store(tmp_path / "store").load_all(pd.concat([good, bad]), progress=False)
+    assert list(prepared) == ["s"]
+    assert refused == {"empty": "empty mask"}

@@ -1,0 +1,93 @@
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brain_cae.data.splits import ROLES, check_leakage, read_splits, stratified
+from brain_cae.errors import DatasetError, LeakageError
+
+
+def labels(healthy: int, abnormal: int, unknown: int = 0) -> pd.Series:
+    names = [f"h{i}" for i in range(healthy)] + [f"a{i}" for i in range(abnormal)] + [f"u{i}" for i in range(unknown)]
+    values = ["healthy"] * healthy + ["abnormal"] * abnormal + ["unknown"] * unknown
+    return pd.Series(values, index=names)
+
+
+def index_of(splits: pd.DataFrame, kinds: pd.Series) -> pd.DataFrame:
+    rows = [(s, kinds[s], m, f"{s}-{m}") for s in splits["subject"] for m in ("t1", "flair")]
+    return pd.DataFrame(rows, columns=["subject", "label", "modality", "series_hash"])
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    healthy=st.integers(10, 200), abnormal=st.integers(0, 100), unknown=st.integers(0, 5), seed=st.integers(0, 1000)
+)
+def test_roles_are_disjoint_complete_and_healthy_where_they_must_be(healthy, abnormal, unknown, seed):
+    kinds = labels(healthy, abnormal, unknown)
+    splits = stratified(kinds, train=0.4, validation=healthy // 4, classifier=0.4, seed=seed)
+    assert sorted(splits["subject"]) == sorted(kinds.index)
+    assert set(splits["role"]) <= set(ROLES)
+    counts = splits["role"].value_counts()
+    assert counts["train"] == round(0.4 * healthy)
+    assert counts["validation"] == healthy // 4
+    check_leakage(splits, index_of(splits, kinds))
+
+
+def test_the_seed_decides():
+    kinds = labels(60, 30)
+    draw = {seed: stratified(kinds, train=0.4, validation=15, classifier=0.4, seed=seed) for seed in (0, 1)}
+    assert draw[0].equals(stratified(kinds, train=0.4, validation=15, classifier=0.4, seed=0))
+    assert not draw[0].equals(draw[1])
+
+
+def test_too_few_healthy_brains_say_so():
+    with pytest.raises(DatasetError, match="too few healthy"):
+        stratified(labels(3, 30), train=0.4, validation=1, classifier=0.4, seed=0)
+
+
+def test_a_subject_in_two_roles_is_leakage():
+    kinds = labels(10, 4)
+    splits = stratified(kinds, train=0.4, validation=3, classifier=0.4, seed=0)
+    twice = pd.concat([splits, pd.DataFrame({"subject": [splits["subject"][0]], "role": ["test"]})])
+    with pytest.raises(LeakageError, match=splits["subject"][0]):
+        check_leakage(twice, index_of(splits, kinds))
+
+
+def test_a_copied_scan_under_another_name_is_leakage():
+    kinds = labels(10, 4)
+    splits = stratified(kinds, train=0.4, validation=3, classifier=0.4, seed=0)
+    index = index_of(splits, kinds)
+    train, test = (splits.loc[splits["role"] == role, "subject"].iloc[0] for role in ("train", "test"))
+    index.loc[(index["subject"] == test) & (index["modality"] == "t1"), "series_hash"] = f"{train}-t1"
+    with pytest.raises(LeakageError, match="different names"):
+        check_leakage(splits, index)
+
+
+def test_an_abnormal_brain_to_learn_from_is_leakage():
+    kinds = labels(10, 4)
+    splits = stratified(kinds, train=0.4, validation=3, classifier=0.4, seed=0)
+    splits.loc[splits["subject"] == "a0", "role"] = "train"
+    with pytest.raises(LeakageError, match="a0"):
+        check_leakage(splits, index_of(splits, kinds))
+
+
+def test_a_file_of_splits_is_read_back(tmp_path):
+    kinds = labels(10, 4)
+    splits = stratified(kinds, train=0.4, validation=3, classifier=0.4, seed=0)
+    splits.to_csv(tmp_path / "splits.csv", index=False)
+    assert read_splits(tmp_path / "splits.csv", kinds).equals(splits)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("subject,role\nh0,learn\n", "learn"),
+        ("name,part\nh0,train\n", "name, part"),
+        ("subject,role\nnobody,train\n", "nobody"),
+        ("", "cannot be read"),
+    ],
+)
+def test_a_wrong_file_of_splits_is_explained(tmp_path, text, message):
+    (tmp_path / "splits.csv").write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        read_splits(tmp_path / "splits.csv", labels(3, 1))

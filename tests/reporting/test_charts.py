@@ -1,0 +1,69 @@
+"""Charts show what the tables hold."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from brain_cae.reporting import charts
+from brain_cae.reporting.figures import LIGHT, style
+
+
+def test_roc_steps_through_the_known_points(make_content):
+    content = make_content(
+        views=0, curves={"score": (["healthy", "healthy", "abnormal", "abnormal"], [0.1, 0.6, 0.4, 0.9])}
+    )
+    axis = charts.roc(content, LIGHT).axes[0]
+    curve = next(line for line in axis.lines if line.get_label() == "score")
+    assert list(zip(curve.get_xdata(), curve.get_ydata(), strict=True)) == [
+        (0, 0),
+        (0, 0.5),
+        (0.5, 0.5),
+        (0.5, 1),
+        (1, 1),
+    ]
+
+
+def test_a_curve_of_one_class_is_left_out(make_content):
+    assert charts.roc(make_content(views=0, curves={"score": ([1, 1], [0.1, 0.2])}), LIGHT) is None
+
+
+def test_scores_have_a_row_for_each_label_and_the_threshold(make_content):
+    content = make_content(views=0)
+    axis = charts.scores(content, LIGHT).axes[0]
+    names = [text.get_text() for text in axis.get_yticklabels()]
+    assert names == ["abnormal\n(n=34)", "healthy\n(n=44)", "healthy,\ncalibration\n(n=40)"]
+    assert [len(dots.get_offsets()) for dots in axis.collections] == [34, 44, 40]
+    expected = content.metrics["scoring"]["threshold"]
+    assert any(np.allclose(line.get_xdata(), expected) for line in axis.lines)
+
+
+def test_threshold_of_folds_that_differ_is_not_drawn(make_content):
+    content = make_content(views=0)
+    predictions = content.predictions.assign(threshold=np.arange(len(content.predictions)))
+    metrics = {**content.metrics, "scoring": {"threshold": None}}
+    assert charts.threshold(dataclasses.replace(content, predictions=predictions, metrics=metrics)) is None
+
+
+def test_alarms_at_alpha_are_the_share_of_flagged_healthy_brains(make_content):
+    content = make_content(views=0)
+    axis = charts.alarms(content, LIGHT).axes[0]
+    step = next(line for line in axis.lines if line.get_label() == "observed")
+    healthy = content.predictions.query("role != 'validation' and label == 'healthy'")["p_value"].to_numpy()
+    for alpha in (0.1, 0.2, 0.4):
+        drawn = step.get_ydata()[np.argmin(np.abs(step.get_xdata() - alpha))]
+        assert drawn == pytest.approx((healthy <= alpha + 1e-9).mean(), abs=1 / 44 + 1e-9)
+
+
+def test_names_from_headers_cannot_break_a_figure(make_content):
+    content = make_content(views=0)
+    content = dataclasses.replace(content, predictions=content.predictions.assign(protocol="$\\frac{ \n$" * 20))
+    with style(LIGHT):
+        figure = charts.protocols(content, LIGHT)
+        figure.canvas.draw()
+    label = figure.axes[0].get_yticklabels()[0].get_text()
+    assert label.startswith("$\\frac{")
+    assert "\n" not in label
+    assert len(label) == 32

@@ -1,0 +1,56 @@
+"""Pictures of brains: one colour scale, a bounded size, honest remarks."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from brain_cae.reporting import pictures
+
+
+def test_views_are_parted_by_label(make_content):
+    gallery = pictures.gallery(make_content(views=3))
+    assert [picture.subject for picture in gallery.suspects] == ["00096", "00098"]
+    assert [picture.subject for picture in gallery.healthy] == ["00097"]
+    assert gallery.suspects[0].score == "5.31"
+    assert gallery.suspects[0].remark == "the maximum lies inside the lesion"
+    assert gallery.healthy[0].remark == ""
+
+
+def test_a_maximum_outside_the_lesion_is_said(make_content, make_view):
+    view = make_view()
+    elsewhere = view.anomaly_map.copy()
+    elsewhere[2, 2, 2] = 99
+    content = dataclasses.replace(make_content(views=0), views=[dataclasses.replace(view, anomaly_map=elsewhere)])
+    gallery = pictures.gallery(content)
+    assert gallery.suspects[0].remark == "the maximum lies outside the lesion"
+
+
+def test_pictures_shrink_to_their_budget(make_content, monkeypatch):
+    content = make_content(views=1)
+    full = len(pictures.gallery(content).suspects[0].chart.light)
+    monkeypatch.setattr(pictures, "BUDGET", full // 2)
+    assert len(pictures.gallery(content).suspects[0].chart.light) <= full // 2
+
+
+def test_one_scale_for_all_maps(make_view):
+    low, high = make_view(), make_view()
+    high = dataclasses.replace(high, anomaly_map=high.anomaly_map * 3)
+    top = pictures.upper_limit([low, high], None)
+    assert pictures.upper_limit([low], None) < top < high.anomaly_map.max()
+    assert pictures.upper_limit([low], 50.0) == 100.0
+
+
+def test_colours_are_clear_at_zero_and_solid_from_the_threshold():
+    colours = pictures.map_colours(8.0, 2.0)
+    assert colours(0.0)[3] == 0
+    assert colours(0.26)[3] == pytest.approx(colours(1.0)[3])
+
+
+@pytest.mark.parametrize("fill", [0.0, np.nan])
+def test_an_empty_map_is_drawn(fill, make_content, make_view):
+    view = dataclasses.replace(make_view(), anomaly_map=np.full((36, 44, 30), fill), p_value=None, flagged=None)
+    picture = pictures.gallery(dataclasses.replace(make_content(views=0), views=[view])).suspects[0]
+    assert (picture.p_value, picture.flagged) == ("not defined", "")

@@ -1,0 +1,52 @@
+"""One's own folder."""
+
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.sources.folder import Folder
+
+
+@pytest.fixture
+def root(tmp_path):
+    for name in ("a/t1.nii.gz", "a/flair/IM0001", "a/flair/.DS_Store", "b/t1.nii", "c/notes.txt", "masks/a.nii.gz"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_files_and_folders_are_modalities(root):
+    source = Folder(root, modalities=["t1", "flair"])
+    found = {(one.subject, one.modality): [path.name for path in one.files] for one in source.locate()}
+    assert found == {
+        ("a", "t1"): ["t1.nii.gz"], ("a", "flair"): ["IM0001"], ("b", "t1"): ["t1.nii"], ("b", "flair"): []
+    }  # fmt: skip
+    assert {one.label for one in source.locate()} == {"unknown"}
+    assert source.notes() == ["1 folders hold no known modality and are left out: c."]
+    assert {one.subject for one in source.locate() if one.lesion_mask} == {"a"}
+
+
+def test_labels(root):
+    (root / "labels.csv").write_text("subject,label\na,Healthy\nz,abnormal\n")
+    source = Folder(root, modalities=["t1"])
+    assert {one.subject: one.label for one in source.locate()} == {"a": "healthy", "b": "unknown"}
+    assert len(source.notes()) == 3
+
+
+@pytest.mark.parametrize("content", ["subject,label\na,ill\n", "a,healthy\n", "subject,label\na,healthy\na,healthy\n"])
+def test_wrong_labels_are_an_error(root, content):
+    (root / "labels.csv").write_text(content)
+    with pytest.raises(DatasetError, match=r"labels\.csv"):
+        Folder(root).locate()
+
+
+def test_a_modality_given_twice_is_an_error(root):
+    (root / "a" / "t1.nii").touch()
+    with pytest.raises(DatasetError, match="there twice"):
+        Folder(root).locate()
+
+
+def test_a_folder_without_scans_is_an_error(root, tmp_path):
+    with pytest.raises(DatasetError, match="holds no scan"):
+        Folder(root / "c").locate()
+    with pytest.raises(DatasetError, match="does not exist"):
+        Folder(root / "nowhere").locate()

@@ -1,0 +1,47 @@
+"""The simulated cohort as a source; the simulator itself is replaced, it has tests of its own."""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from brain_cae.scans.sources.phantom import Phantom
+from brain_cae.scans.sources.rsna_miccai import FOLDERS
+
+
+@pytest.fixture
+def written(monkeypatch):
+    calls = []
+
+    def write_cohort(settings, folder, *, workers, progress):
+        calls.append((vars(settings), folder, workers, progress))
+        root = folder / "key"
+        for subject in ("00000", "00001"):
+            for name in FOLDERS.values():
+                (root / "train" / subject / name).mkdir(parents=True)
+                (root / "train" / subject / name / "Image-1.dcm").touch()
+        (root / "train_labels.csv").write_text("BraTS21ID,MGMT_value\n0,0\n1,1\n")
+        return root
+
+    module = ModuleType("brain_cae.phantom")
+    module.PhantomSettings = SimpleNamespace
+    module.write_cohort = write_cohort
+    monkeypatch.setitem(sys.modules, "brain_cae.phantom", module)
+    return calls
+
+
+def test_zero_is_healthy_and_nothing_warns(tmp_path, written):
+    source = Phantom(tmp_path, subjects=2, seed=3, confounding=0.5, workers=2, progress=False, modalities=["t1"])
+    found = source.locate()
+    assert {one.subject: one.label for one in found} == {"00000": "healthy", "00001": "abnormal"}
+    assert {(one.source, one.skull, one.modality) for one in found} == {("phantom", "stripped", "t1")}
+    assert source.notes() == []
+    settings, folder, workers, progress = written[0]
+    assert settings == {
+        "subjects": 2, "seed": 3, "confounding": 0.5, "abnormal_fraction": 1 / 3, "lesions": True, "head_shell": False
+    }  # fmt: skip
+    assert (folder, workers, progress) == (tmp_path, 2, False)
+
+
+def test_a_head_shell_is_a_skull(tmp_path, written):
+    assert {one.skull for one in Phantom(tmp_path, head_shell=True).locate()} == {"on"}

@@ -1,0 +1,239 @@
+"""The import: report, index, store, taken up again, private."""
+
+import json
+import os
+import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans import entry, store
+from brain_cae.scans.entry import REPORT_COLUMNS
+from brain_cae.scans.index import read_index, write_index
+from brain_cae.scans.sources.base import SeriesLocation
+from brain_cae.scans.store import import_series, load_sidecar, write_report
+
+from .synthesise import PRIVATE, voxels, write_series
+
+
+def locate(root, subject="00001", modality="t1", **options):
+    arguments = {name: options.pop(name) for name in list(options) if name not in SeriesLocation.__dataclass_fields__}
+    files = write_series(root / subject / modality, **arguments)
+    return SeriesLocation(subject, modality, tuple(files), **options)
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    root = tmp_path / "data"
+    good = locate(root, label="healthy", stack=voxels(seed=1), source="folder")
+    gap = locate(root, "00002", "t2")
+    gap = SeriesLocation("00002", "t2", gap.files[:2] + gap.files[3:])
+    image = root / "00003" / "flair.nii.gz"
+    image.parent.mkdir()
+    nibabel.Nifti1Image(voxels(seed=2).astype(np.float32) + 0.5, np.diag([1.0, 2, 3, 1])).to_filename(image)
+    return [gap, good, SeriesLocation("00003", "flair", (image,), age=7.5, sex="M"), SeriesLocation("00003", "t1", ())]
+
+
+def run(locations, folder, **options):
+    return import_series(locations, folder, progress=False, **options)
+
+
+def test_the_report_says_what_became_of_each_series(cohort, tmp_path):
+    result = run(cohort, tmp_path / "store")
+    assert list(result.report.columns) == list(REPORT_COLUMNS)
+    lines = result.report[["subject", "modality", "status", "reason", "path"]].to_numpy().tolist()
+    assert lines == [
+        ["00001", "t1", "imported", "", "00001/t1/Image-1.dcm"],
+        ["00002", "t2", "refused", "gap between slices", "00002/t2/Image-1.dcm"],
+        ["00003", "flair", "imported", "", "00003/flair.nii.gz"],
+        ["00003", "t1", "missing", "no files", ""],
+    ]
+    assert list(result.index["series_hash"]) == list(result.report.loc[[0, 2], "series_hash"])
+    write_report(result.report, tmp_path / "import_report.csv")
+    written = pd.read_csv(tmp_path / "import_report.csv", dtype=str, keep_default_na=False)
+    assert written.to_numpy().tolist() == result.report.to_numpy().tolist()
+
+
+def test_the_index_holds_headers_and_what_the_source_knows(cohort, tmp_path):
+    index = run(cohort, tmp_path / "store").index
+    assert list(index["subject"]) == ["00001", "00003"]
+    dicom, nifti = index.iloc[0], index.iloc[1]
+    assert (dicom["age"], dicom["sex"], dicom["label"], dicom["source"]) == (45.0, "F", "healthy", "folder")
+    assert (dicom["repetition_time_ms"], dicom["model"], dicom["slices"]) == (5000.0, "Skyra", 6)
+    assert (nifti["age"], nifti["sex"], nifti["sequence"], nifti["manufacturer"]) == (7.5, "M", "unknown", "")
+    write_index(index, tmp_path / "index.csv")
+    pd.testing.assert_frame_equal(read_index(tmp_path / "index.csv"), index)
+
+
+def test_stored_volumes_are_the_scans(cohort, tmp_path):
+    index = run(cohort, tmp_path / "store").index
+    dicom, nifti = (nibabel.load(path) for path in index["path"])
+    assert np.array_equal(np.asanyarray(dicom.dataobj), voxels(seed=1).transpose(2, 1, 0))
+    assert dicom.get_data_dtype() == np.int16
+    assert dicom.affine == pytest.approx(np.array([[-1.0, 0, 0, 10], [0, -1.5, 0, 20], [0, 0, 3, -30], [0, 0, 0, 1]]))
+    assert np.array_equal(nifti.get_fdata(), voxels(seed=2) + 0.5)
+    assert nifti.affine == pytest.approx(np.diag([1.0, 2, 3, 1]))
+    assert dicom.header.get_xyzt_units()[0] == "mm"
+    assert load_sidecar(Path(index["path"][0]))["acquisition"]["rows"] == 5
+
+
+def test_processes_give_the_same_as_one(cohort, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "FEWEST_FOR_PROCESSES", 1)
+    alone = run(cohort, tmp_path / "alone")
+    together = run(cohort[::-1], tmp_path / "together", workers=2)
+    pd.testing.assert_frame_equal(alone.report, together.report)
+    pd.testing.assert_frame_equal(alone.index.drop(columns="path"), together.index.drop(columns="path"))
+
+
+def test_a_second_import_reads_no_file(cohort, tmp_path, monkeypatch):
+    first = run(cohort, tmp_path / "store")
+    monkeypatch.setattr(store, "import_location", lambda *_: pytest.fail("read again"))
+    second = run(cohort, tmp_path / "store")
+    pd.testing.assert_frame_equal(first.index, second.index)
+    pd.testing.assert_frame_equal(first.report, second.report)
+
+
+def test_moved_and_renamed_files_are_found_again(tmp_path, monkeypatch):
+    first = run([locate(tmp_path / "a")], tmp_path / "store")
+    monkeypatch.setattr(entry, "_make_entry", lambda *_: pytest.fail("converted again"))
+    other = locate(tmp_path / "b", names=[f"x{9 - number}" for number in range(6)])
+    second = run([other], tmp_path / "store")
+    assert second.index["path"].tolist() == first.index["path"].tolist()
+
+
+def test_changed_files_are_read_again(tmp_path):
+    first = run([locate(tmp_path / "a", stack=voxels(seed=1))], tmp_path / "store")
+    second = run([locate(tmp_path / "a", stack=voxels(seed=2))], tmp_path / "store")
+    assert first.index.loc[0, "series_hash"] != second.index.loc[0, "series_hash"]
+
+
+def test_another_version_of_the_code_reads_again(tmp_path, monkeypatch):
+    location = locate(tmp_path / "a")
+    first = run([location], tmp_path / "store")
+    monkeypatch.setattr(entry, "VERSION", "another")
+    assert run([location], tmp_path / "store").index.loc[0, "path"] != first.index.loc[0, "path"]
+
+
+def test_a_killed_import_continues(cohort, tmp_path, monkeypatch):
+    folder = tmp_path / "store"
+    expected = run(cohort, tmp_path / "whole")
+    # Killed while writing: a part of a volume lies aside; and once the volume was there but not what belongs to it.
+    calls = []
+
+    def die(target, content):
+        calls.append(target)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(entry, "_write_aside", die)
+        with pytest.raises(KeyboardInterrupt):
+            run(cohort, folder)
+    assert len(calls) == 1 and len(list(folder.glob("*.nii"))) == 1 and not list(folder.glob("*.json"))
+    partial = folder / ".0123.nii.77.partial"
+    partial.write_bytes(b"half a volume")
+    os.utime(partial, (time.time() - 7200,) * 2)
+    result = run(cohort, folder)
+    pd.testing.assert_frame_equal(result.report, expected.report)
+    assert not list(folder.glob(".*.partial"))
+
+
+def test_a_volume_that_lost_its_end_is_made_again(tmp_path):
+    location = locate(tmp_path / "a")
+    path = tmp_path / "store" / run([location], tmp_path / "store").index.loc[0, "path"]
+    content = path.read_bytes()
+    path.write_bytes(content[:-5])
+    run([location], tmp_path / "store")
+    assert path.read_bytes() == content
+
+
+def test_a_defect_in_one_series_costs_only_that(cohort, tmp_path, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(entry, "read_nifti", fail)
+    report = run(cohort, tmp_path / "store").report
+    assert report.loc[2, "reason"] == "cannot be read (ZeroDivisionError)"
+    assert report.loc[2, "path"] == "00003/flair.nii.gz"
+    assert report.loc[0, "status"] == "imported"
+
+
+def test_a_file_that_vanished_is_reported(tmp_path):
+    location = locate(tmp_path / "a")
+    location.files[3].unlink()
+    report = run([location], tmp_path / "store").report
+    assert report.loc[0, ["status", "reason"]].tolist() == ["refused", "unreadable file"]
+    assert report.loc[0, "path"].endswith("Image-4.dcm")
+
+
+def test_series_left_out_are_in_the_report(tmp_path):
+    location = locate(tmp_path / "a")
+    other = write_series(tmp_path / "a" / "00001" / "t1", voxels((4, 5, 4)), series="1.2.3.7", names=list("wxyz"))
+    report = run([SeriesLocation("00001", "t1", (*location.files, *other))], tmp_path / "store").report
+    assert report[["status", "reason"]].to_numpy().tolist() == [["imported", ""], ["refused", "several series"]]
+
+
+def test_masks_are_passed_on_where_they_exist(tmp_path):
+    mask = tmp_path / "mask.nii.gz"
+    mask.write_bytes(b"")
+    location = locate(tmp_path / "a", lesion_mask=mask, brain_mask=tmp_path / "absent.nii.gz")
+    row = run([location], tmp_path / "store").index.iloc[0]
+    assert row["lesion_mask_path"] == str(mask)
+    assert row["brain_mask_path"] == ""
+
+
+def test_a_scan_given_twice_is_an_error(tmp_path):
+    location = locate(tmp_path / "a")
+    with pytest.raises(DatasetError, match="given twice"):
+        run([location, location], tmp_path / "store")
+
+
+def test_nothing_to_import_is_an_error(tmp_path):
+    with pytest.raises(DatasetError):
+        run([], tmp_path / "store")
+
+
+def test_nothing_private_is_left(cohort, tmp_path, capfd):
+    result = run(cohort, tmp_path / "store")
+    written = [path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file()]
+    text = result.index.to_csv() + result.report.to_csv() + "".join(capfd.readouterr())
+    for secret in (*PRIVATE.values(), "confidential", "Secret"):
+        assert secret not in text
+        assert not any(secret.encode() in content for content in written)
+    assert all(json.loads(path.read_text()) for path in (tmp_path / "store").glob("*.json"))
+
+
+def test_a_process_that_died_names_what_was_under_way(cohort, tmp_path, monkeypatch):
+    class Dying:
+        def __init__(self, **_):
+            pass
+
+        def submit(self, *_):
+            future = Future()
+            future.set_exception(BrokenProcessPool("gone"))
+            return future
+
+        def shutdown(self, **_):
+            pass
+
+    monkeypatch.setattr(store, "FEWEST_FOR_PROCESSES", 1)
+    monkeypatch.setattr(store, "ProcessPoolExecutor", Dying)
+    with pytest.raises(DatasetError, match=r"under way: .*00002 t2") as raised:
+        run(cohort, tmp_path / "store", workers=2)
+    assert str(cohort[0].files[0].parent.parent.parent) in str(raised.value)
+
+
+def test_damaged_files_make_no_noise(tmp_path, capfd, caplog):
+    location = locate(tmp_path / "a")
+    for path in location.files[:3]:
+        path.write_bytes(path.read_bytes()[:-20])
+    bad = tmp_path / "bad.nii.gz"
+    bad.write_bytes(b"rubbish" * 100)
+    report = run([location, SeriesLocation("00009", "t1", (bad,))], tmp_path / "store").report
+    assert report["reason"].tolist() == ["truncated file", "not NIfTI"]
+    assert "".join(capfd.readouterr()) == "" and not caplog.records

@@ -1,0 +1,69 @@
+"""The commands as a user types them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*arguments: str, cwd: Path, script: str = "train.py") -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, str(ROOT / script), *arguments], cwd=cwd, env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("script", ["train.py", "evaluate.py"])
+def test_help_is_a_page_about_the_program(tmp_path, script):
+    done = run("--help", cwd=tmp_path, script=script)
+    assert done.returncode == 0
+    assert "== Choices" in done.stdout
+    assert "dataset: folder, phantom, rsna_miccai" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("seeed=3", "Did you mean `seed`?"),
+        ("+seeed=3", "Did you mean `seed`?"),
+        ("trainer.max_epoch=3", "Did you mean `trainer.max_epochs`?"),
+        ("seed=abc", "a whole number"),
+        ("reshape=foo", "clustered"),
+    ],
+)
+def test_a_wrong_word_gets_advice_and_no_traceback(tmp_path, argument, expected):
+    done = run(argument, cwd=tmp_path)
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    done = run("dataset=folder", "dataset.root=/no/such/place", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "/no/such/place" in done.stderr
+    assert "Traceback" not in done.stderr
+    status = next(tmp_path.glob("outputs/*/*/status.json")).read_text()
+    assert '"failed"' in status
+
+
+def test_without_a_run_evaluate_says_what_to_do(tmp_path):
+    done = run(cwd=tmp_path, script="evaluate.py")
+    assert done.returncode == 1
+    assert "There is no run with a model." in done.stderr
+    assert "train.py" in done.stderr
+
+
+def test_two_runs_and_two_sweeps_in_one_second_have_folders_of_their_own(tmp_path):
+    names = set()
+    for _ in range(8):
+        done = run("--cfg", "hydra", "--resolve", cwd=tmp_path)
+        folders = yaml.safe_load(done.stdout)["hydra"]
+        names |= {folders["run"]["dir"], folders["sweep"]["dir"]}
+    assert len(names) == 16

@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from brain_cae.commands import conf_folder
+from brain_cae.configuration import check_alpha, check_target, validate, validate_evaluate, validation_size
+from brain_cae.errors import ConfigurationError
+from brain_cae.fitted_model import make_network, make_reshape
+
+GROUPS = sorted(path.name for path in conf_folder().iterdir() if path.is_dir() and path.name not in ("hydra", "__pycache__"))
+OPTIONS = [
+    (group, path.stem) for group in GROUPS for path in sorted((conf_folder() / group).glob("*.yaml"))
+]
+DESIGN = {
+    "dataset", "modality", "preprocess", "reshape", "model", "scoring", "features", "classifier", "balancing", "split",
+    "evaluation", "harmonise", "audit", "trainer", "logger", "debug",
+}  # fmt: skip
+
+
+def test_every_group_of_the_design_has_an_option():
+    assert {group for group, _ in OPTIONS} >= DESIGN
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_composes_and_instantiates(make_config, group, option):
+    extra = ["dataset.root=/scans"] if (group, option) in [("dataset", "folder"), ("dataset", "rsna_miccai")] else []
+    sign = "+" if group == "experiment" else ""
+    config = make_config(f"{sign}{group}={option}", *extra)
+    if group not in ("debug", "experiment"):
+        assert getattr(config, group).name == option
+    make_reshape(config)
+    if config.balancing.sampler:
+        instantiate(config.balancing.sampler)
+    instantiate(config.classifier.estimator)
+
+
+@pytest.mark.parametrize("modality", ["t1", "t2", "flair", "t1ce", "t1_t2", "t1_flair", "t2_flair", "t1_t2_flair"])
+def test_network_has_one_channel_per_modality(make_config, modality):
+    import torch
+
+    network = make_network(make_config(f"modality={modality}"))
+    volumes = torch.zeros(1, modality.count("_") + 1, 16, 16, 8)
+    assert network(volumes).shape == volumes.shape
+
+
+def test_yaml_and_python_build_the_same_network(make_config):
+    from brain_cae.models.autoencoder import ConvolutionalAutoencoder
+
+    from_yaml = make_network(make_config())
+    from_python = ConvolutionalAutoencoder(2, (16, 32, 64, 128), (2, 2, 2, 1), 32)
+    assert [p.shape for p in from_yaml.parameters()] == [p.shape for p in from_python.parameters()]
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "hint"),
+    [
+        ("+seeed=3", "seeed", "`seed`"),
+        ("+dataset.subject=3", "dataset.subject", "`dataset.subjects`"),
+        ("+model.network.chanels=[1]", "model.network.chanels", "`model.network.channels`"),
+        ("seed=abc", "seed", "whole number"),
+        ("trainer.max_epochs=many", "trainer.max_epochs", "whole number"),
+        ("model.learning_rate=fast", "model.learning_rate", "number"),
+        ("evaluation.maps=perhaps", "evaluation.maps", "true or false"),
+        ("scoring.alpha=1.5", "scoring.alpha", "between 0 and 1"),
+        ("scoring.smoothing_mm=-2", "scoring.smoothing_mm", "0 or more"),
+        ("scoring.alpha=0.001", "scoring.alpha", "999 healthy validation brains"),
+        ("scoring.sign.flair=sideways", "scoring.sign.flair", "darker | brighter | both"),
+        ("modality.names=[t1,pet]", "modality.names", "t1, t2, flair, t1ce"),
+        ("modality.reference=t2", "modality.reference", "t1 | flair"),
+        ("split.train=0.9", "split", "below 1"),
+        ("scoring.frame=[4,4,4]", "scoring.frame", "at least 8"),
+        ("model.loss=huber", "model.loss", "l1 | l2"),
+        ("model.network._target_=torch.load", "model.network._target_", "brain_cae"),
+        ("model.network._target_=brain_cae.nothing", "model.network._target_", "no class"),
+        ("dataset=folder", "dataset.root", "dataset.root="),
+    ],
+)
+def test_wrong_values_name_the_key_and_what_is_valid(make_config, override, key, hint):
+    with pytest.raises(ConfigurationError) as caught:
+        make_config(override)
+    assert key in str(caught.value)
+    assert hint in str(caught.value)
+
+
+def test_alpha_needs_enough_brains():
+    check_alpha(0.1, 9)
+    with pytest.raises(ConfigurationError, match="at least 9"):
+        check_alpha(0.1, 8)
+
+
+def test_validation_is_raised_to_the_minimum_but_never_takes_more_than_half(make_config):
+    split = make_config().split
+    assert validation_size(107, split) == 40
+    assert validation_size(400, split) == 100
+    assert validation_size(30, split) == 15
+
+
+def test_evaluation_refuses_what_the_run_has_fixed():
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        composed = compose("evaluate", overrides=["+model=cae"])
+    with pytest.raises(ConfigurationError, match="fixed by the run"):
+        validate_evaluate(composed)
+
+
+def test_evaluation_takes_another_dataset():
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        composed = compose("evaluate", overrides=["run=here", "dataset=folder", "dataset.root=/scans"])
+    config = validate_evaluate(composed)
+    assert (config.run, config.dataset.root) == ("here", "/scans")
+
+
+def test_a_target_from_elsewhere_is_refused():
+    with pytest.raises(ConfigurationError, match="may not name"):
+        check_target({"_target_": "os.system"}, "model.network", allowed=("brain_cae.", "monai.networks."))
+
+
+def test_validate_leaves_the_composed_configuration_alone():
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        composed = compose("train")
+    before = OmegaConf.to_yaml(composed)
+    validate(composed)
+    assert OmegaConf.to_yaml(composed) == before
+
+
+def test_the_help_page_speaks_of_every_group():
+    template = Path(conf_folder() / "hydra" / "help" / "brain_cae.yaml").read_text()
+    assert not [group for group in GROUPS if f"    {group} " not in template]

@@ -1,0 +1,62 @@
+import json
+import os
+
+import pytest
+
+from brain_cae.errors import RunError
+from brain_cae.run_folder import RunFolder, newest_run
+
+
+def test_status_follows_the_run(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with folder.status():
+        assert json.loads((folder / "status.json").read_text())["status"] == "running"
+        with folder.stage("work"):
+            pass
+    written = json.loads((folder / "status.json").read_text())
+    assert written["status"] == "finished"
+    assert list(written["seconds"]) == ["work"]
+
+
+def test_a_failure_leaves_its_first_line_and_goes_on(tmp_path):
+    folder = RunFolder(tmp_path)
+    with pytest.raises(ValueError), folder.status():
+        raise ValueError("first\nsecond")
+    assert json.loads((folder / "status.json").read_text())["error"] == "first"
+
+
+def test_a_second_run_does_not_write_into_the_same_folder(tmp_path):
+    with RunFolder(tmp_path).status():
+        pass
+    with pytest.raises(RunError, match="another run"), RunFolder(tmp_path).status():
+        pass
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path):
+    folder = RunFolder(tmp_path)
+    (tmp_path / "table.csv").write_text("old")
+
+    def fail(path):
+        path.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError):
+        folder.write("table.csv", fail)
+    assert (tmp_path / "table.csv").read_text() == "old"
+    assert os.listdir(tmp_path) == ["table.csv"]
+
+
+def test_not_a_number_never_reaches_json(tmp_path):
+    with pytest.raises(ValueError):
+        RunFolder(tmp_path).write_json("metrics.json", {"value": float("nan")})
+    assert not (tmp_path / "metrics.json").exists()
+
+
+def test_the_newest_run_with_a_model(tmp_path):
+    for number, name in enumerate(("a", "b")):
+        path = tmp_path / "day" / name / "model" / "config.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text("")
+        os.utime(path, (number, number))
+    (tmp_path / "day" / "c").mkdir()
+    assert newest_run(tmp_path).name == "b"

@@ -1,0 +1,123 @@
+"""Nothing of a held-out subject reaches the pipeline that judges it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from imblearn.over_sampling import SMOTE
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.naive_bayes import GaussianNB
+
+from brain_cae.errors import ConfigurationError, DatasetError, LeakageError
+from brain_cae.transfer import build_pipeline, crossfit, holdout, make_folds, permutation_p
+
+
+def cohort(effect: float = 0.0, n: int = 60, columns: int = 5, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3 > 0
+    return pd.DataFrame(rng.normal(size=(n, columns)) + effect * labels[:, None]), labels
+
+
+class Memory(ClassifierMixin, BaseEstimator):
+    """Remembers what it was fitted on: probability 1 for rows that it has seen."""
+
+    def fit(self, rows: np.ndarray, labels: np.ndarray) -> "Memory":
+        self.classes_ = np.unique(labels)
+        self.rows_ = {tuple(np.round(row, 6)) for row in rows}
+        return self
+
+    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+        seen = np.array([float(tuple(np.round(row, 6)) in self.rows_) for row in rows])
+        return np.column_stack([1 - seen, seen])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 12), st.integers(2, 12), st.integers(2, 6), st.integers(0, 99))
+def test_folds_hold_both_classes_and_each_subject_once(healthy: int, abnormal: int, folds: int, seed: int) -> None:
+    labels = np.repeat([0, 1], [healthy, abnormal])
+    numbers, notes = make_folds(labels, folds=folds, seed=seed)
+    made = min(folds, healthy, abnormal)
+    assert set(numbers) == set(range(made))
+    assert bool(notes) == (made < folds)
+    for number in range(made):
+        assert {0, 1} == set(labels[numbers == number])
+
+
+def test_held_out_rows_were_never_seen() -> None:
+    features, labels = cohort()
+    assert (crossfit(build_pipeline(Memory()), features, labels).probabilities == 0).all()
+
+
+def test_scaler_and_balancing_see_the_training_folds_alone() -> None:
+    features, labels = cohort()
+    far = features.copy()
+    far.iloc[0] = 1e6
+    pipeline = build_pipeline(LogisticRegression(), SMOTE())
+    plain, moved = (crossfit(pipeline, table, labels, seed=2) for table in (features, far))
+    fold = plain.folds == plain.folds[0]
+    fold[0] = False
+    # Subjects of the outlier's own fold are judged by a pipeline that never met it.
+    np.testing.assert_array_equal(plain.probabilities[fold], moved.probabilities[fold])
+
+
+def test_fitted_or_bare_estimators_are_refused() -> None:
+    features, labels = cohort()
+    pipeline = build_pipeline(LogisticRegression())
+    with pytest.raises(ConfigurationError, match="pipeline"):
+        crossfit(LogisticRegression(), features, labels)
+    pipeline.named_steps["scaler"].fit(features)
+    with pytest.raises(LeakageError, match="fitted before"):
+        crossfit(pipeline, features, labels)
+    with pytest.raises(DatasetError, match="length"):
+        crossfit(build_pipeline(LogisticRegression()), features, labels[:-1])
+
+
+def test_deterministic_and_better_than_chance_when_there_is_something() -> None:
+    features, labels = cohort(effect=1.0)
+    pipeline = build_pipeline(LogisticRegression(), SMOTE())
+    first, again = (crossfit(pipeline, features, labels, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(first.probabilities, again.probabilities)
+    assert roc_auc_score(labels, first.probabilities) > 0.85
+    assert first.notes == []
+
+
+def test_one_class_and_tiny_classes() -> None:
+    features, _ = cohort()
+    one = crossfit(build_pipeline(LogisticRegression()), features, np.ones(60))
+    assert not one.defined and (one.folds == -1).all() and "one label" in one.notes[0]
+    labels = np.zeros(60)
+    labels[:3] = 1
+    few = crossfit(build_pipeline(LogisticRegression(), SMOTE()), features, labels, folds=5)
+    assert few.defined and few.folds.max() == 2
+    assert any("3 folds instead of 5" in note for note in few.notes)
+    assert any("neighbours" in note for note in few.notes)
+
+
+def test_groups_stay_together() -> None:
+    features, _ = cohort()
+    person = np.repeat(np.arange(20), 3)
+    labels = person % 2
+    out = crossfit(build_pipeline(LogisticRegression()), features, labels, groups=person)
+    assert all(len(set(out.folds[person == one])) == 1 for one in range(20))
+
+
+def test_holdout() -> None:
+    features, labels = cohort(effect=1.0)
+    test = np.arange(60) >= 40
+    out, fitted = holdout(build_pipeline(LogisticRegression()), features, labels, test=test)
+    assert np.isnan(out.probabilities[:40]).all() and roc_auc_score(labels[40:], out.probabilities[40:]) > 0.7
+    assert fitted is not None and fitted.named_steps["scaler"].n_samples_seen_ == 40
+    assert holdout(build_pipeline(LogisticRegression()), features, np.ones(60), test=test)[1] is None
+
+
+def test_permutation_p_sees_an_effect_and_is_calibrated_without() -> None:
+    pipeline = build_pipeline(GaussianNB(), impute=False)
+    assert permutation_p(pipeline, *cohort(effect=1.0), folds=2, permutations=19).value == pytest.approx(1 / 20)
+    values = [permutation_p(pipeline, *cohort(seed=s, n=30), folds=2, permutations=4).value for s in range(20)]
+    # Uniform on 0.2 ... 1.0: how many of 20 reach the smallest value is binomial(20, 0.2), above 9 once in 400.
+    assert sum(value <= 0.2 for value in values) <= 9
+    assert 0.35 < np.mean(values) < 0.85
+    assert permutation_p(pipeline, cohort()[0], np.ones(60)).value is None

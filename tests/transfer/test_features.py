@@ -1,0 +1,58 @@
+"""Features have one length for every shape, and see what they should."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.transfer import encoder_features, residual_features, select_arm
+
+
+def test_encoder_features_are_mask_statistics_of_each_channel() -> None:
+    bottleneck = np.arange(2 * 3 * 4 * 5, dtype=float).reshape(2, 3, 4, 5)
+    mask = np.zeros((3, 4, 5))
+    mask[1, 1, 1:3] = 1
+    features = encoder_features(bottleneck, mask)
+    assert list(features) == ["encoder_mean_00", "encoder_mean_01", "encoder_std_00", "encoder_std_01"]
+    assert features["encoder_mean_00"] == bottleneck[0, 1, 1, 1:3].mean()
+    assert features["encoder_std_01"] == 0.5
+    whole = encoder_features(bottleneck, np.zeros((3, 4, 5)))
+    assert whole["encoder_mean_01"] == bottleneck[1].mean()
+    assert encoder_features(bottleneck[:, :2], mask[:2]).keys() == features.keys()
+
+
+def test_deviation_counts_healthy_spreads() -> None:
+    bottleneck = np.full((1, 2, 2, 2), 5.0)
+    healthy = np.full((1, 2, 2, 2), 1.0)
+    features = encoder_features(bottleneck, np.ones((2, 2, 2)), healthy_mean=healthy, healthy_spread=healthy * 2)
+    assert features["encoder_deviation_00"] == pytest.approx(2.0)
+
+
+def test_residual_features_are_signed_quantiles_with_a_joint_map() -> None:
+    maps = np.zeros((2, 10, 10, 10))
+    maps[0, 0, 0] = 9.0  # one percent of the voxels
+    features = residual_features(maps, np.ones((10, 10, 10)), ["t1", "flair"])
+    assert len(features) == 3 * 6
+    assert features["residual_t1_q995"] == 9.0
+    assert features["residual_t1_q950"] == 0.0
+    assert features["residual_flair_q999"] == 0.0
+    assert features["residual_joint_q995"] == 4.5
+    dark = residual_features(-maps, np.ones((10, 10, 10)), ["t1", "flair"])
+    assert dark["residual_t1_q999"] == 0.0
+
+
+def test_wrong_grids_and_names_are_refused() -> None:
+    with pytest.raises(DatasetError, match="grids"):
+        encoder_features(np.zeros((1, 2, 2, 2)), np.ones((3, 3, 3)))
+    with pytest.raises(DatasetError, match="number"):
+        residual_features(np.zeros((1, 2, 2, 2)), np.ones((2, 2, 2)), ["t1", "flair"])
+
+
+def test_select_arm() -> None:
+    frame = pd.DataFrame({"encoder_mean_00": [1.0], "residual_t1_q990": [2.0], "age": [3.0]})
+    assert list(select_arm(frame, "encoder")) == ["encoder_mean_00"]
+    assert list(select_arm(frame, "both")) == ["encoder_mean_00", "residual_t1_q990"]
+    with pytest.raises(ConfigurationError, match="encoder, residual, both"):
+        select_arm(frame, "pixels")
+    with pytest.raises(DatasetError, match="residual"):
+        select_arm(frame[["age"]], "residual")

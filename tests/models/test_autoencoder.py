@@ -1,0 +1,25 @@
+import pytest
+import torch
+
+from brain_cae.models.autoencoder import ConvolutionalAutoencoder
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 8), (24, 16, 32), (40, 8, 8)])
+def test_one_network_serves_every_shape(shape):
+    network = ConvolutionalAutoencoder(2, (4, 8, 8), (2, 2, 2), 3)
+    volumes = torch.rand(2, 2, *shape)
+    assert network(volumes).shape == volumes.shape
+    assert network.encode(volumes).shape == (2, 3, *(size // 8 for size in shape))
+    assert network.stride == 8
+
+
+def test_everything_passes_the_bottleneck():
+    network = ConvolutionalAutoencoder(1, (4, 8), (2, 2), 2).eval()
+    latent = network.encode(torch.rand(1, 1, 8, 8, 8))
+    assert torch.equal(network.decode(latent), network.decode(latent.clone()))
+    assert latent.numel() < 8**3 / 10
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ValueError, match="same length"):
+        ConvolutionalAutoencoder(1, (4, 8), (2,))

@@ -1,0 +1,92 @@
+import subprocess
+import sys
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from brain_cae.data.module import BrainData
+from brain_cae.errors import BrainCaeError, ScanError
+from brain_cae.models.autoencoder import ConvolutionalAutoencoder
+from brain_cae.models.lightning import HealthyAutoencoder
+from brain_cae.reshape import Clustered
+
+
+@pytest.fixture
+def data(make_subject):
+    subjects = [make_subject(f"s{i}", shape=(24, 28, 20) if i % 2 else (16, 16, 24), seed=i) for i in range(6)]
+    reshape = Clustered().fit([subject.native_shape for subject in subjects])
+    return BrainData(subjects[:4], subjects[4:], reshape, stride=4, batch_size=2, seed=0)
+
+
+def module(**changes):
+    torch.manual_seed(0)
+    return HealthyAutoencoder(ConvolutionalAutoencoder(2, (4, 8), (2, 2), 4), **{"learning_rate": 0.01, **changes})
+
+
+def trainer(folder, epochs=2):
+    best = pl.callbacks.ModelCheckpoint(folder, filename="best", monitor="validation/loss", save_last=True)
+    return pl.Trainer(
+        accelerator="cpu", max_epochs=epochs, callbacks=[best], logger=False, default_root_dir=folder,
+        enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False,
+    )  # fmt: skip
+
+
+def test_a_checkpoint_loads_with_weights_only_in_a_process_that_knows_nothing_of_us(tmp_path, data):
+    trainer(tmp_path).fit(module(), data)
+    code = f"import torch; print(len(torch.load({str(tmp_path / 'best.ckpt')!r}, weights_only=True)['state_dict']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 4
+
+
+def test_it_learns(tmp_path, data):
+    own, runs = module(), trainer(tmp_path, epochs=25)
+    before = trainer(tmp_path).validate(own, data, verbose=False)[0]["validation/loss"]
+    runs.fit(own, data)
+    assert float(runs.callback_metrics["validation/loss"]) < 0.5 * before
+
+
+def test_the_loss_sees_only_the_mask():
+    own = module()
+    volume, mask = torch.rand(1, 2, 8, 8, 8), torch.zeros(1, 1, 8, 8, 8)
+    mask[..., :4] = 1
+    output = volume.clone()
+    output[..., 4:] += 100
+    assert own._error(output, volume, mask) == 0
+    output[..., :4] += 0.5
+    assert float(own._error(output, volume, mask)) == pytest.approx(0.5, abs=1e-5)
+
+
+def test_corruption_is_new_each_time_and_repeats_by_seed():
+    own = module(corruption=0.3)
+    volume, mask = torch.ones(1, 2, 16, 16, 16), torch.ones(1, 1, 16, 16, 16)
+    torch.manual_seed(1)
+    drawn = [own._corrupt(volume, mask) for _ in range(6)]
+    assert len({float(item.sum()) for item in drawn}) == 6
+    torch.manual_seed(1)
+    assert torch.equal(own._corrupt(volume, mask), drawn[0])
+    assert torch.equal(module()._corrupt(volume, mask), volume)
+
+
+def test_input_that_is_not_finite_names_the_subject(tmp_path, data):
+    data.train[1]["volume"][0, 5, 5, 5] = float("nan")
+    with pytest.raises(ScanError, match=data.train[1]["subject"]):
+        trainer(tmp_path).fit(module(), data)
+
+
+def test_a_loss_that_is_no_number_stops(tmp_path, data):
+    own = module()
+    with torch.no_grad():
+        next(own.network.parameters()).fill_(float("inf"))
+    with pytest.raises(BrainCaeError, match="no number"):
+        trainer(tmp_path).fit(own, data)
+
+
+def test_two_runs_of_one_seed_end_in_the_same_weights(tmp_path, data):
+    ends = []
+    for name in "ab":
+        own = module()
+        trainer(tmp_path / name).fit(own, data)
+        ends.append(torch.cat([p.flatten() for p in own.parameters()]))
+    assert torch.equal(*ends)

@@ -1,0 +1,122 @@
+"""Calibration must hold on brains that nobody has seen; in-sample statistics would fail here."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from scipy.stats import betabinom
+
+from brain_cae.scoring.calibration import Calibration, voxel_threshold
+from brain_cae.scoring.direction import directed, joint
+from brain_cae.scoring.reference import HealthyReference
+from brain_cae.scoring.scorer import Scorer, Signal
+
+SHAPE = (14, 16, 12)
+MASK = np.zeros(SHAPE, bool)
+MASK[2:12, 2:14, 2:10] = True
+
+
+def brain(generator, lesion=0.0, group="a", offset=0.1):
+    maps = np.stack([gaussian_filter(generator.standard_normal(SHAPE), 1.2) for _ in range(2)])
+    maps += offset * generator.standard_normal((2, 1, 1, 1))
+    maps[1, 5:8, 5:8, 5:8] += lesion
+    maps[0, 5:8, 5:8, 5:8] -= lesion
+    return Signal(np.where(MASK, maps, 0).astype(np.float32), MASK, group)
+
+
+def scorer(**changes):
+    settings = {
+        "modalities": ["t1", "flair"],
+        "sign": {"t1": "darker", "flair": "brighter"},
+        "percentile": 99.0,
+        "frame": (12, 14, 10),
+        "shrinkage": 8.0,
+        "voxel_rate": 0.01,
+    }
+    return Scorer(**{**settings, **changes})
+
+
+def test_false_alarms_keep_to_alpha_where_in_sample_statistics_would_not():
+    generator = np.random.default_rng(0)
+    alpha, cohorts, tested, alarms, in_sample = 0.1, 12, 30, 0, 0
+    for cohort in range(cohorts):
+        healthy = [brain(generator) for _ in range(19)]
+        fitted = scorer(shrinkage=0.0).fit(healthy, seed=cohort)
+        naive = Calibration(np.array([fitted.score(fitted.joint(h), MASK) for h in healthy]), 0.0)
+        for _ in range(tested):
+            signal = brain(generator)
+            score = fitted.score(fitted.joint(signal), MASK)
+            alarms += fitted.calibration.p_value(score) <= alpha
+            in_sample += naive.p_value(score) <= alpha
+    one = betabinom(tested, 2, 18)  # floor(0.1 * 20) = 2 of 19 calibration scores and the new one
+    spread = np.sqrt(one.var() * cohorts)
+    assert abs(alarms - cohorts * one.mean()) < 3 * spread
+    assert in_sample > cohorts * one.mean() + 3 * spread
+
+
+def test_the_voxel_threshold_keeps_its_rate_on_new_brains():
+    generator = np.random.default_rng(1)
+    # Without an offset of whole brains, which would leave 25 independent values instead of thousands.
+    fitted = scorer(voxel_rate=0.05).fit([brain(generator, offset=0.0) for _ in range(25)])
+    new = [fitted.joint(brain(generator, offset=0.0))[MASK] for _ in range(25)]
+    assert 0.035 < np.mean(np.concatenate(new) > fitted.calibration.voxel_threshold) < 0.065
+
+
+def test_a_lesion_is_found_where_it_is():
+    generator = np.random.default_rng(2)
+    fitted = scorer().fit([brain(generator) for _ in range(20)])
+    signal = brain(generator, lesion=2.0)
+    found = fitted.joint(signal)
+    assert fitted.calibration.p_value(fitted.score(found, MASK)) == pytest.approx(1 / 21)
+    assert all(4 <= place <= 8 for place in np.unravel_index(found.argmax(), SHAPE))
+    opposite = scorer(sign={"t1": "brighter", "flair": "darker"}).fit([brain(generator) for _ in range(20)])
+    assert opposite.joint(signal)[6, 6, 6] < -1
+
+
+def test_state_survives():
+    generator = np.random.default_rng(3)
+    fitted = scorer().fit([brain(generator, group="ab"[i % 2]) for i in range(14)])
+    arrays, values = fitted.state()
+    again = scorer().restore(arrays, json.loads(json.dumps(values)))
+    signal = brain(generator, group="b")
+    assert np.array_equal(again.joint(signal), fitted.joint(signal))
+    assert again.calibration.threshold(0.1) == fitted.calibration.threshold(0.1)
+
+
+def test_without_a_reference_the_intensity_itself_is_scored():
+    generator = np.random.default_rng(4)
+    fitted = scorer(compare=False).fit([brain(generator) for _ in range(10)])
+    signal = brain(generator)
+    assert np.allclose(fitted.joint(signal)[MASK], (signal.maps[1] - signal.maps[0])[MASK] / 2, atol=1e-6)
+
+
+def test_p_values_and_threshold_say_the_same():
+    calibration = Calibration(np.arange(19.0), 0.0)
+    for alpha in (0.05, 0.1, 0.3):
+        threshold = calibration.threshold(alpha)
+        for score in np.arange(-1, 20, 0.5):
+            assert (calibration.p_value(score) <= alpha + 1e-12) == (score > threshold)
+    assert Calibration(np.arange(5.0), 0.0).threshold(0.1) == np.inf
+
+
+def test_directions():
+    maps = np.array([-2.0, 3.0, 0.5]).reshape(3, 1, 1, 1)
+    turned = directed(maps, ["t1", "flair", "t1ce"], {"t1": "darker", "flair": "brighter", "t1ce": "both"}, centre=1.0)
+    assert turned.ravel().tolist() == [2.0, 3.0, 0.5]
+    assert joint(turned).item() == pytest.approx(5.5 / 3)
+
+
+def test_the_voxel_threshold_is_a_quantile():
+    assert voxel_threshold([np.arange(0, 100.0), np.arange(0, 100.0)], 0.1) == pytest.approx(89.1, abs=0.5)
+
+
+def test_a_noisier_group_gets_a_wider_spread_and_a_small_one_does_not():
+    generator = np.random.default_rng(5)
+    maps = generator.standard_normal((23, 1, 6, 6, 6))
+    maps[10:20] *= 3
+    groups = ["a"] * 10 + ["b"] * 10 + ["c"] * 3
+    reference = HealthyReference.fit(maps, np.ones((23, 6, 6, 6), bool), groups, shrinkage=4.0)
+    assert reference.factor("b") > 1.2 > 0.8 > reference.factor("a")
+    assert reference.factor("c") == 1.0
+    assert reference.factor("never seen") == 1.0

@@ -37,8 +37,9 @@ class ConvolutionalAutoencoder(nn.Module):
         up: list[nn.Module] = [nn.Conv3d(latent_channels, widths[-1], kernel_size=1)]
         for level in range(len(channels) - 1, 0, -1):
             up.append(_convolution(widths[level + 1], widths[level], strides[level], transposed=True))
-        up.append(_convolution(widths[1], widths[1], strides[0], transposed=True))
-        self.decoder = nn.Sequential(*up, nn.Conv3d(widths[1], in_channels, kernel_size=3, padding=1))
+        # The last level goes straight to the modalities: features at full resolution would cost three quarters of a
+        # step, and the fine detail that they carry does not pass the bottleneck anyway.
+        self.decoder = nn.Sequential(*up, _to_modalities(widths[1], in_channels, strides[0]))
         self.stride = 1
         for stride in strides:
             self.stride *= int(stride)
@@ -54,6 +55,12 @@ class ConvolutionalAutoencoder(nn.Module):
     def forward(self, volumes: torch.Tensor) -> torch.Tensor:
         """Reconstruct (N, C, X, Y, Z)."""
         return self.decode(self.encode(volumes))
+
+
+def _to_modalities(width: int, modalities: int, stride: int) -> nn.Module:
+    if stride == 1:
+        return nn.Conv3d(width, modalities, kernel_size=3, padding=1)
+    return nn.ConvTranspose3d(width, modalities, kernel_size=stride + 2 * (stride // 2), stride=stride, padding=stride // 2)
 
 
 def _convolution(width_in: int, width_out: int, stride: int, *, transposed: bool = False) -> nn.Module:

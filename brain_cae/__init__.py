@@ -1,3 +1,3 @@
-"""Learn healthy brains with a 3D convolutional autoencoder, find gliomas, and audit whether the answer can be believed."""
+"""Learn healthy brains with a 3D autoencoder, find gliomas, and audit whether the answer can be believed."""
 
 __version__ = "0.1.0"

@@ -65,7 +65,9 @@ class Cohort:
         self.index = self.index[~self.index["subject"].isin(refused)].reset_index(drop=True)
         if self.index.empty:
             raise DatasetError(
-                "No subject could be prepared.", found="; ".join(sorted(set(refused.values()))), where="import_report.csv"
+                "No subject could be prepared.",
+                found="; ".join(sorted(set(refused.values()))),
+                where="import_report.csv",
             )
 
 
@@ -145,6 +147,5 @@ def _spread(labelled: list[tuple[str, str]], limit: int) -> set[str]:
 
 def _losses(report: pd.DataFrame) -> list[str]:
     lost = report[report["status"] != "imported"]
-    return [
-        f"{count} series {status}: {reason}." for (status, reason), count in lost.groupby(["status", "reason"]).size().items()
-    ]
+    counts = lost.groupby(["status", "reason"], as_index=False).size()
+    return [f"{row['size']} series {row['status']}: {row['reason']}." for row in counts.to_dict("records")]

@@ -12,6 +12,7 @@ import hydra
 from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
@@ -59,7 +60,7 @@ def command(job: Job, config_name: str) -> Callable[[], None]:
 def train(config: DictConfig) -> float | None:
     """One run of ``train.py``."""
     typed = configuration.validate(config)
-    from brain_cae import training  # noqa: PLC0415 - torch and Lightning take seconds, and --help needs neither
+    from brain_cae import training
 
     return training.run(typed, Path(HydraConfig.get().runtime.output_dir))
 
@@ -67,7 +68,7 @@ def train(config: DictConfig) -> float | None:
 def evaluate(config: DictConfig) -> float | None:
     """One run of ``evaluate.py``."""
     typed = configuration.validate_evaluate(config)
-    from brain_cae import evaluation  # noqa: PLC0415
+    from brain_cae import evaluation
 
     return evaluation.run(typed, Path(HydraConfig.get().runtime.output_dir))
 
@@ -79,10 +80,10 @@ evaluate_command = command(evaluate, "evaluate")
 class SweepSummary(Callback):
     """Writes a sweep's summary after every job: with a failed job Hydra never says that the sweep has ended."""
 
-    def on_job_end(self, config: DictConfig, **kwargs: Any) -> None:
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Summarise what is there so far."""
         if "num" in config.hydra.job and config.hydra.mode is not None and config.hydra.mode.name == "MULTIRUN":
-            from brain_cae.reporting import write_summary  # noqa: PLC0415
+            from brain_cae.reporting import write_summary
 
             write_summary(Path(config.hydra.sweep.dir))
 

@@ -5,6 +5,7 @@ import logging
 import platform
 import subprocess
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,15 @@ def run(config: EvaluateConfig, output: Path) -> float | None:
             cohort.prepare(store, progress=own.trainer.progress)
         for name, table in (("import_report.csv", cohort.report), ("index.csv", cohort.index), ("splits.csv", splits)):
             folder.write_csv(name, table)
-        metrics = evaluate(model, cohort, splits, folder, warnings_=cohort.notes, model_run=source)
+        metrics = evaluate(
+            model,
+            cohort,
+            splits,
+            folder,
+            warnings_=cohort.notes,
+            model_run=source,
+            new_subjects=config.dataset is not None,
+        )
         log.info("report: %s", output / "report.html")
     return metrics["detection"]["auroc"]["value"]
 
@@ -96,16 +105,19 @@ def evaluate(
     *,
     warnings_: list[str],
     model_run: Path | None = None,
+    new_subjects: bool = False,
 ) -> dict[str, Any]:
     """Score every subject outside ``train`` and ``validation`` and write everything that a run leaves.
 
     Args:
-        model: Fitted; its classifier is fitted here, unless it comes from another run.
+        model: Fitted; the classifier for new subjects is fitted here, unless the model comes from another run.
         cohort: Prepared subjects.
         splits: Columns subject, role.
         folder: Where the files go.
         warnings_: What a reader must see before any figure.
         model_run: The run that the model comes from; None when it was fitted just now.
+        new_subjects: True applies the stored classifier. It has learnt from the run's own subjects: those are
+            cross-fitted (or held out) again, whoever asks.
 
     Returns:
         The content of ``metrics.json``.
@@ -121,7 +133,7 @@ def evaluate(
         features = pd.DataFrame({name: e.features for name, e in examinations.items()}).T
         folder.write_csv("features.csv", features.rename_axis("subject").reset_index())
     with folder.stage("transfer"):
-        chosen = transfer(model, table, features, new_subjects=model_run is not None)
+        chosen = transfer(model, table, features, new_subjects=new_subjects)
         table["fold"], table["classifier_probability"] = chosen.folds, chosen.probabilities
         if model_run is None and chosen.fitted is not None:
             model.classifier = chosen.fitted
@@ -163,13 +175,11 @@ def _score(model: FittedModel, cohort: Cohort, names: list[str], folder: RunFold
             for modality, values in named.items():
                 # Two decimals are finer than any reader needs and compress to a third.
                 image = to_source_space(np.round(values, 2), subject)
-                folder.write(f"anomaly_maps/{name}_{modality}.nii.gz", lambda path, image=image: nibabel.save(image, path))
+                folder.write(f"anomaly_maps/{name}_{modality}.nii.gz", partial(nibabel.save, image))
     return examinations
 
 
-def _table(
-    model: FittedModel, cohort: Cohort, roles: pd.Series, examinations: dict[str, Examination]
-) -> pd.DataFrame:
+def _table(model: FittedModel, cohort: Cohort, roles: pd.Series, examinations: dict[str, Examination]) -> pd.DataFrame:
     """One row per evaluated subject (index: subject)."""
     alpha = model.config.scoring.alpha
     first = cohort.index.groupby("subject")[["session", "source", "label"]].first().loc[list(examinations)]
@@ -179,7 +189,7 @@ def _table(
     for name, examination in examinations.items():
         row: dict[str, Any] = {
             "subject": name,
-            **first.loc[name].to_dict(),
+            **{str(column): first.at[name, column] for column in first},
             "protocol": protocols[name],
             "reshape_group": examination.group.name,
             "role": roles[name],

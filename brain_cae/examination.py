@@ -84,7 +84,7 @@ def _fidelity(subject: PreparedSubject, reconstruction: Reconstruction) -> dict[
         inside = subject.mask[None, None]
         pair = [torch.from_numpy(v[None] * inside) for v in (subject.volume, reconstruction.volume)]
         metric = SSIMMetric(3, data_range=float(subject.volume.max()), kernel_type="uniform", win_size=SSIM_WINDOW)
-        similarity = float(metric(pair[1], pair[0]).mean())
+        similarity = float(torch.as_tensor(metric(pair[1], pair[0])).mean())
     return {"l1": float(difference.mean()), "ssim": similarity}
 
 

@@ -63,8 +63,7 @@ def run(config: Config, output: Path) -> float | None:
         model = fit(config, splits, cohort, folder)
         metrics = evaluation.evaluate(model, cohort, splits, folder, warnings_=_cautions(config, cohort, splits))
         log.info("report: %s", output / "report.html")
-        auroc = metrics["detection"]["auroc"]["value"]
-    return auroc
+    return metrics["detection"]["auroc"]["value"]
 
 
 def bring_in(config: Config) -> Cohort:
@@ -195,7 +194,10 @@ def _learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: 
         folder / "checkpoints", filename="best", monitor="validation/loss", save_last=True, enable_version_counter=False
     )
     best.CHECKPOINT_NAME_LAST = "last"
-    callbacks: list[pl.Callback] = [best, EarlyStopping("validation/loss", patience=settings.patience, check_finite=True)]
+    callbacks: list[pl.Callback] = [
+        best,
+        EarlyStopping("validation/loss", patience=settings.patience, check_finite=True),
+    ]
     callbacks.append(ValidationPanel(training_panel, modalities=config.modality.names, every=settings.panel_every))
     if settings.progress:
         callbacks.append(RichProgressBar(leave=False))
@@ -307,5 +309,3 @@ def _unshared_sources(cohort: Cohort) -> str | None:
         "No source holds both classes: label equals source, and no audit can separate disease from scanner. "
         "The between-class figures are no evidence; maps, localisation and false alarms on healthy brains are."
     )
-
-

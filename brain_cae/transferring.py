@@ -115,7 +115,7 @@ def _comparison(
     rows = []
     for name, (found, _) in outcome.items():
         values = pd.Series(found.probabilities, index=labels.index)
-        row = {"features": name, "classifier": config.classifier.name}
+        row: dict[str, Any] = {"features": name, "classifier": config.classifier.name}
         row["auroc"] = _scores(config, labels[scored], values[scored])["auroc"]
         if name != config.features.name:
             row["difference"] = estimates.paired_difference(

@@ -1,0 +1,1 @@
+"""The configuration, packaged as ``brain_cae.conf``."""

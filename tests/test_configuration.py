@@ -10,10 +10,10 @@ from brain_cae.configuration import check_alpha, check_target, validate, validat
 from brain_cae.errors import ConfigurationError
 from brain_cae.fitted_model import make_network, make_reshape
 
-GROUPS = sorted(path.name for path in conf_folder().iterdir() if path.is_dir() and path.name not in ("hydra", "__pycache__"))
-OPTIONS = [
-    (group, path.stem) for group in GROUPS for path in sorted((conf_folder() / group).glob("*.yaml"))
-]
+GROUPS = sorted(
+    path.name for path in conf_folder().iterdir() if path.is_dir() and path.name not in ("hydra", "__pycache__")
+)
+OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((conf_folder() / group).glob("*.yaml"))]
 DESIGN = {
     "dataset", "modality", "preprocess", "reshape", "model", "scoring", "features", "classifier", "balancing", "split",
     "evaluation", "harmonise", "audit", "trainer", "logger", "debug",

@@ -43,7 +43,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(OSError):
         folder.write("table.csv", fail)
     assert (tmp_path / "table.csv").read_text() == "old"
-    assert os.listdir(tmp_path) == ["table.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
 
 
 def test_not_a_number_never_reaches_json(tmp_path):

@@ -59,7 +59,9 @@ def check_values(config: Config) -> None:
     for key, (low, high, meaning) in RANGES.items():
         value = _select(config, key)
         if value is not None and not (low <= value <= high):
-            raise ConfigurationError(f"The value of `{key}` makes no sense.", expected=meaning, found=str(value), where=key)
+            raise ConfigurationError(
+                f"The value of `{key}` makes no sense.", expected=meaning, found=str(value), where=key
+            )
     for key, words in WORDS.items():
         value = _select(config, key)
         if value is not None and value not in words:
@@ -97,7 +99,10 @@ def check_choices(config: Config) -> None:
             found=modality.reference,
             where="modality.reference",
         )
-    for key, size in (("reshape.dimensions", getattr(config.reshape, "dimensions", None)), ("scoring.frame", scoring.frame)):
+    for key, size in (
+        ("reshape.dimensions", getattr(config.reshape, "dimensions", None)),
+        ("scoring.frame", scoring.frame),
+    ):
         if size is not None and (len(size) != 3 or min(size) < 8):
             raise ConfigurationError(
                 f"`{key}` is no size of a volume.",
@@ -169,15 +174,29 @@ def check_target(node: dict[str, Any], key: str, *, allowed: tuple[str, ...], ar
             expected=f"a class of {' or '.join(a.rstrip('.') for a in allowed)}",
             where=f"{key}._target_",
         )
-    for name, value in node.items():
-        if isinstance(value, dict) and "_target_" in value:
-            check_target(value, f"{key}.{name}", allowed=allowed)
+    for nested in _nested_targets(list(node.values())):
+        check_target(nested, key, allowed=allowed)
     module, _, name = target.rpartition(".")
     try:
-        parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
         raise ConfigurationError(f"There is no class `{target}`.", where=f"{key}._target_") from error
+    # A function, or a class that the module has only imported, could run anything.
+    if not isinstance(found, type) or not found.__module__.startswith(allowed):
+        raise ConfigurationError(f"`{target}` is no class of that package.", where=f"{key}._target_")
+    parameters = inspect.signature(found).parameters
     if not arguments or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         return
     names = [name for name in parameters if name not in ("self", "in_channels", "spatial_dims", "out_channels")]
     refuse_unknown({k: v for k, v in node.items() if not k.startswith("_")}, names, prefix=f"{key}.")
+
+
+def _nested_targets(values: list[Any]) -> list[dict[str, Any]]:
+    """Tables with a ``_target_`` of their own anywhere inside."""
+    found: list[dict[str, Any]] = []
+    for value in values:
+        if isinstance(value, dict):
+            found += [value] if "_target_" in value else _nested_targets(list(value.values()))
+        elif isinstance(value, (list, tuple)):
+            found += _nested_targets(list(value))
+    return found

@@ -12,7 +12,8 @@ from brain_cae.errors import ConfigurationError
 
 
 def to_dataclass(composed: DictConfig, schema: type) -> Any:
-    plain = OmegaConf.to_container(composed, resolve=True)
+    """An instance of ``schema`` from a composed configuration, with every key and type checked."""
+    plain: Any = OmegaConf.to_container(composed, resolve=True)
     if not isinstance(plain, dict):
         raise ConfigurationError("The configuration is not a table of keys.", found=type(plain).__name__)
     plain.pop("debug", None)
@@ -66,7 +67,9 @@ def _merge(kind: type, value: dict[str, Any], prefix: str) -> dict[str, Any]:
             expected = next(str(getattr(f.type, "__name__", f.type)) for f in fields(kind) if f.name == name)
             raise ConfigurationError(
                 f"The value of `{key}` does not fit.",
-                expected={"int": "a whole number", "float": "a number", "bool": "true or false"}.get(expected, expected),
+                expected={"int": "a whole number", "float": "a number", "bool": "true or false"}.get(
+                    expected, expected
+                ),
                 found=repr(item),
                 where=key,
             ) from error
@@ -74,6 +77,7 @@ def _merge(kind: type, value: dict[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def refuse_unknown(value: dict[str, Any], names: list[str], prefix: str) -> None:
+    """Raise ConfigurationError for the first key that is not among ``names``."""
     for key in value:
         if key not in names:
             raise unknown_key(f"{prefix}{key}", names)

@@ -9,8 +9,8 @@ from torch.utils.data import Sampler
 class GroupedBatchSampler(Sampler[list[int]]):
     """Batches whose members share one target shape.
 
-    With several processes every one gets the same number of batches: the last ones of an epoch are repeated
-    from its beginning, at most one per process, so that none waits for another.
+    With several processes every one gets the same number of batches: at the end of an epoch its first batches are
+    repeated, at most one per process, so that none waits for another.
 
     Args:
         groups: Group of each item.
@@ -57,7 +57,8 @@ class GroupedBatchSampler(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         batches = self._batches()
         missing = len(self) * self.world_size - len(batches)
-        batches += batches[:missing]
+        # Round and round: with more than twice as many processes as batches, one pass would leave some without any.
+        batches += [batches[number % len(batches)] for number in range(missing)]
         yield from batches[self.rank :: self.world_size]
 
     def _batches(self) -> list[list[int]]:

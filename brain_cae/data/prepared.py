@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,7 +35,7 @@ class PreparedStore:
         """Hash of everything that a prepared subject depends on."""
         rows = scans.sort_values("modality")
         masks = [
-            [str(path), os.stat(path).st_mtime_ns, os.stat(path).st_size] if isinstance(path, str) and path else None
+            _stamp(Path(path)) if isinstance(path, str) and path else None
             for column in ("brain_mask_path", "lesion_mask_path")
             for path in rows[column]
         ]
@@ -60,9 +59,7 @@ class PreparedStore:
         if not path.exists():
             self._write(
                 path,
-                prepare_subject(
-                    scans, modalities=self.modalities, reference=self.reference, scaling=self.scaling
-                ),
+                prepare_subject(scans, modalities=self.modalities, reference=self.reference, scaling=self.scaling),
             )
         with np.load(path, allow_pickle=False) as stored:
             return PreparedSubject(
@@ -102,7 +99,12 @@ class PreparedStore:
             try:
                 np.savez(aside, **arrays)  # type: ignore[arg-type]
                 aside.close()
-                os.replace(aside.name, path)
+                Path(aside.name).replace(path)
             except BaseException:
                 Path(aside.name).unlink(missing_ok=True)
                 raise
+
+
+def _stamp(path: Path) -> list[str | int]:
+    status = path.stat()
+    return [str(path), status.st_mtime_ns, status.st_size]

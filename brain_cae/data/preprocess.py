@@ -1,11 +1,13 @@
 """One subject's scans on one grid: RAS, brought together by affine, masked, scaled."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pandas as pd
+from nibabel.filebasedimages import ImageFileError
 from nibabel.processing import resample_from_to
 
 from brain_cae.data.foreground import foreground_mask, intensity_scale
@@ -63,7 +65,7 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
         scaling: See :func:`brain_cae.data.foreground.intensity_scale`.
 
     Raises:
-        ScanError: A scan is empty, constant, holds no finite numbers, or the scans do not overlap.
+        ScanError: A scan is empty, constant, holds no finite numbers, the scans do not overlap, or a mask is broken.
     """
     rows = scans.set_index("modality")
     subject = str(scans["subject"].iloc[0])
@@ -112,9 +114,18 @@ def _mask_on(grid: nibabel.Nifti1Image, path: object) -> np.ndarray | None:
     """A mask file on the grid, by affine and nearest neighbour; None where there is none."""
     if not isinstance(path, str) or not path:
         return None
-    image = nibabel.load(path)
-    mask = nibabel.Nifti1Image((np.asarray(image.dataobj) > 0).astype(np.uint8), image.affine)  # type: ignore[attr-defined]
-    return np.asarray(resample_from_to(mask, grid, order=0, cval=0).dataobj) > 0
+    try:
+        image = nibabel.load(path)
+        mask = nibabel.Nifti1Image((np.asarray(image.dataobj) > 0).astype(np.uint8), image.affine)  # type: ignore[attr-defined]
+        return np.asarray(resample_from_to(mask, grid, order=0, cval=0).dataobj) > 0
+    except (ImageFileError, OSError, EOFError, zlib.error, ValueError, np.linalg.LinAlgError) as error:
+        raise ScanError(
+            "unreadable mask",
+            expected="a complete NIfTI file with one volume",
+            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            where=path,
+            advice="Export the mask again, or take it away.",
+        ) from error
 
 
 def to_source_space(values: np.ndarray, subject: PreparedSubject) -> nibabel.Nifti1Image:

@@ -49,13 +49,13 @@ def stratified(
             found=f"{len(healthy)} healthy, {len(drawn['abnormal'])} abnormal subjects",
             advice="Add healthy brains, for example from another set; label them `healthy`.",
         )
-    roles = {subject: "train" for subject in healthy[:learn]}
-    roles |= {subject: "validation" for subject in healthy[learn : learn + validation]}
+    roles = dict.fromkeys(healthy[:learn], "train")
+    roles |= dict.fromkeys(healthy[learn : learn + validation], "validation")
     for rest in (healthy[learn + validation :], drawn["abnormal"]):
         count = round(len(rest) * classifier)
-        roles |= {subject: "classifier" for subject in rest[:count]}
-        roles |= {subject: "test" for subject in rest[count:]}
-    roles |= {subject: "test" for subject in labels.index[labels == "unknown"]}
+        roles |= dict.fromkeys(rest[:count], "classifier")
+        roles |= dict.fromkeys(rest[count:], "test")
+    roles |= dict.fromkeys(labels.index[labels == "unknown"], "test")
     return pd.DataFrame(sorted(roles.items()), columns=["subject", "role"])
 
 
@@ -105,7 +105,9 @@ def check_leakage(splits: pd.DataFrame, index: pd.DataFrame) -> None:
         raise LeakageError(
             "A subject stands in two roles.",
             expected="every subject once",
-            found="; ".join(f"{name}: {', '.join(sorted(set(rows['role'])))}" for name, rows in twice.groupby("subject")),
+            found="; ".join(
+                f"{name}: {', '.join(sorted(set(rows['role'])))}" for name, rows in twice.groupby("subject")
+            ),
             where="splits.csv",
         )
     scans = index.merge(splits, on="subject")

@@ -60,7 +60,9 @@ class ConvolutionalAutoencoder(nn.Module):
 def _to_modalities(width: int, modalities: int, stride: int) -> nn.Module:
     if stride == 1:
         return nn.Conv3d(width, modalities, kernel_size=3, padding=1)
-    return nn.ConvTranspose3d(width, modalities, kernel_size=stride + 2 * (stride // 2), stride=stride, padding=stride // 2)
+    return nn.ConvTranspose3d(
+        width, modalities, kernel_size=stride + 2 * (stride // 2), stride=stride, padding=stride // 2
+    )
 
 
 def _convolution(width_in: int, width_out: int, stride: int, *, transposed: bool = False) -> nn.Module:

@@ -62,7 +62,9 @@ class HealthyAutoencoder(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Reconstruction error on healthy brains that the network does not learn from."""
         error = self._error(self.reconstruct(batch["volume"]), batch["volume"], batch["mask"])
-        self.log("validation/loss", error, on_epoch=True, prog_bar=True, batch_size=len(batch["volume"]), sync_dist=True)
+        self.log(
+            "validation/loss", error, on_epoch=True, prog_bar=True, batch_size=len(batch["volume"]), sync_dist=True
+        )
 
     def configure_optimizers(self) -> Any:
         """AdamW with one warm-up and one cosine over all steps."""

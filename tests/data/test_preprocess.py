@@ -52,7 +52,14 @@ def write(folder, name, shape, matrix, **changes):
 def rows(**paths):
     return pd.DataFrame(
         [
-            {"subject": "s", "modality": m, "path": str(p), "brain_mask_path": "", "lesion_mask_path": "", "series_hash": m}
+            {
+                "subject": "s",
+                "modality": m,
+                "path": str(p),
+                "brain_mask_path": "",
+                "lesion_mask_path": "",
+                "series_hash": m,
+            }
             for m, p in paths.items()
         ]
     )

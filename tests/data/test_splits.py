@@ -19,9 +19,7 @@ def index_of(splits: pd.DataFrame, kinds: pd.Series) -> pd.DataFrame:
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    healthy=st.integers(10, 200), abnormal=st.integers(0, 100), unknown=st.integers(0, 5), seed=st.integers(0, 1000)
-)
+@given(healthy=st.integers(10, 200), abnormal=st.integers(0, 100), unknown=st.integers(0, 5), seed=st.integers(0, 1000))
 def test_roles_are_disjoint_complete_and_healthy_where_they_must_be(healthy, abnormal, unknown, seed):
     kinds = labels(healthy, abnormal, unknown)
     splits = stratified(kinds, train=0.4, validation=healthy // 4, classifier=0.4, seed=seed)

@@ -9,7 +9,10 @@ def ellipsoid(shape, centre, radii):
 
 
 def test_the_same_place_of_two_brains_meets_in_the_frame():
-    small, large = ellipsoid((40, 40, 30), (20, 18, 15), (9, 12, 8)), ellipsoid((60, 70, 24), (28, 36, 12), (22, 30, 10))
+    small, large = (
+        ellipsoid((40, 40, 30), (20, 18, 15), (9, 12, 8)),
+        ellipsoid((60, 70, 24), (28, 36, 12), (22, 30, 10)),
+    )
     places = []
     for mask in (small, large):
         inside = np.argwhere(mask)

@@ -1,0 +1,22 @@
+"""What the long tests share: a small simulated cohort on disk, and cases of which only the first run by default."""
+
+from pathlib import Path
+
+import pytest
+
+from brain_cae.phantom import PhantomSettings, write_cohort
+
+SETTINGS = PhantomSettings(subjects=4, abnormal_fraction=0.333333)
+
+
+@pytest.fixture(scope="session")
+def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ``dataset.root`` below which the whole cohort of four subjects lies."""
+    root = tmp_path_factory.mktemp("small")
+    write_cohort(SETTINGS, root, progress=False)
+    return root
+
+
+@pytest.fixture(scope="session")
+def small_cohort(small_root: Path) -> Path:
+    return small_root / SETTINGS.key()

@@ -1,0 +1,242 @@
+"""Stopped at any moment, by a kill or by Ctrl-C, nothing is left half done, and the second go ends as an undisturbed one."""
+
+import json
+import random
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+
+from brain_cae import training
+from brain_cae.configuration import Config
+from brain_cae.phantom import write_cohort
+from brain_cae.run_folder import RunFolder
+
+from .cases import cases
+from .conftest import SETTINGS
+from .program import Program, train
+
+WRITE = """
+import sys
+from pathlib import Path
+from brain_cae.phantom import PhantomSettings, write_cohort
+if __name__ == "__main__":
+    settings = PhantomSettings(subjects=int(sys.argv[2]), abnormal_fraction=float(sys.argv[3]))
+    write_cohort(settings, Path(sys.argv[1]), workers=int(sys.argv[4]), progress=False)
+"""
+
+
+def visible(folder: Path) -> dict[str, bytes]:
+    """Content of every file that bears its final name."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    inner = {path.relative_to(folder): path for path in files}
+    return {
+        str(name): path.read_bytes() for name, path in inner.items() if not any(p.startswith(".") for p in name.parts)
+    }
+
+
+def count(folder: Path, pattern: str) -> int:
+    return sum(1 for _ in folder.glob(pattern))
+
+
+@pytest.mark.parametrize("case", cases(10, always=1))
+def test_a_killed_cohort_is_continued(case: int, small_cohort: Path, tmp_path: Path) -> None:
+    moment = random.Random(f"cohort {case}")
+    workers = 1 + case % 2
+    target = tmp_path / "root" / SETTINGS.key()
+    script = tmp_path / "write.py"
+    script.write_text(WRITE)
+    series = moment.randrange(4 * SETTINGS.subjects)  # folders begun, whole subjects or not
+    arguments = [str(tmp_path / "root"), str(SETTINGS.subjects), str(SETTINGS.abnormal_fraction), str(workers)]
+    with Program(str(script), *arguments, cwd=tmp_path) as program:
+        program.stop(
+            lambda: count(target, "train/*/*") + count(target, ".partial/*/*") > series,
+            delay=moment.uniform(0, 0.3),
+            number=signal.SIGKILL,
+        )
+    whole, found = visible(small_cohort), visible(target)
+    assert {name: whole.get(name) for name in found} == found
+    for subject in (target / "train").iterdir():
+        own = {name for name in whole if name.startswith(f"train/{subject.name}/")}
+        assert own <= set(found), f"{subject.name} is there in part"
+    write_cohort(SETTINGS, tmp_path / "root", progress=False)
+    assert visible(target) == whole
+
+
+@dataclass
+class Stopped:
+    """A run that was stopped: its folder, its cache, what it left behind on the screen."""
+
+    run: Path
+    cache: Path
+    code: int
+    text: str
+    orphans: list[int]
+
+    def check_interrupted(self) -> None:
+        assert self.code == 130, self.text
+        assert "Traceback" not in self.text
+        last = [line for line in self.text.splitlines() if line.strip()][-1]
+        assert last.startswith("Interrupted.")
+        status = json.loads((self.run / "status.json").read_text())
+        assert (status["status"], status["error"]) == ("failed", "interrupted")
+
+
+IMPORT = (
+    f"dataset.subjects={SETTINGS.subjects}",
+    "split.validation_minimum=0",
+    "scoring.alpha=0.9",
+    "modality=t1_t2_flair",
+    "trainer.progress=false",
+    "stop_after=import",
+)
+
+
+@pytest.fixture(scope="session")
+def whole_import(
+    small_root: Path, make_config: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder with the run and the cache of an import that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    training.run(make_config(*IMPORT, f"dataset.root={small_root}", f"cache={folder / 'cache'}"), folder / "run")
+    return folder
+
+
+def tables(run: Path, cache: Path) -> list[str]:
+    return [(run / name).read_text().replace(str(cache), "<cache>") for name in ("index.csv", "import_report.csv")]
+
+
+@pytest.mark.parametrize("case", cases(14, always=1))
+def test_a_stopped_import_is_continued(
+    case: int, small_root: Path, whole_import: Path, make_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    moment = random.Random(f"import {case}")
+    number = signal.SIGINT if case % 3 == 1 else signal.SIGKILL
+    cache, run = tmp_path / "cache", tmp_path / "run"
+    overrides = [*IMPORT, f"dataset.root={small_root}", f"cache={cache}"]
+    entries = moment.randrange(
+        3 * SETTINGS.subjects - 2
+    )  # of the 12 series; the last ones may be done before the signal
+    with train(*overrides, f"workers={1 + case // 3 % 2}", f"hydra.run.dir={run}", cwd=tmp_path) as program:
+        code = program.stop(
+            lambda: count(cache / "imported", "*.json") >= entries and (run / "status.json").exists(),
+            delay=moment.uniform(0, 0.03),
+            number=number,
+        )
+        stopped = Stopped(run, cache, code, program.text, [])
+    whole, found = visible(whole_import / "cache"), visible(cache)
+    assert {name: whole.get(name) for name in found} == found
+    for path in (cache / "imported").glob("*.nii"):
+        np.asarray(nibabel.load(path).dataobj)
+    training.run(make_config(*overrides, "workers=1"), tmp_path / "again")
+    assert tables(tmp_path / "again", cache) == tables(whole_import / "run", whole_import / "cache")
+    assert {name for name in visible(cache) if "seen" not in name} == {name for name in whole if "seen" not in name}
+    if number == signal.SIGINT:
+        stopped.check_interrupted()
+
+
+LEARN = (
+    "trainer.batch_size=2",
+    "logger=csv",
+    "evaluation.maps=false",
+    "evaluation.permutations=1",
+    "evaluation.views=0",
+)
+VARIANTS = {
+    "few brains": ("overfit_subjects=4", "trainer.max_epochs=4"),
+    "all brains": ("trainer.max_epochs=6",),
+    "noise in the input": ("trainer.max_epochs=6", "model.corruption=0.3"),
+    "best epoch long ago": ("trainer.max_epochs=6", "model.learning_rate=0.5"),
+}
+
+
+@pytest.fixture(scope="session")
+def learn(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Config], dict[str, torch.Tensor]]:
+    """Train without evaluation: weights of the model (``model.…``) and of the last epoch (``last.…``)."""
+
+    def fit(config: Config) -> dict[str, torch.Tensor]:
+        cohort = training.bring_in(config)
+        cohort.prepare(training.prepared_store(config), progress=False)
+        folder = RunFolder(tmp_path_factory.mktemp("learn"))
+        training.pl.seed_everything(config.seed, workers=True, verbose=False)
+        training.fit(config, training.split(config, cohort), cohort, folder)
+        last = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        model = torch.load(folder / "model" / "network.ckpt", weights_only=True)
+        return {f"last.{name}": v for name, v in last.items()} | {f"model.{name}": v for name, v in model.items()}
+
+    return fit
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    learn: Callable[[Config], dict[str, torch.Tensor]], make_config: Callable[..., Config], tiny_overrides: list[str]
+) -> Callable[[str], dict[str, torch.Tensor]]:
+    """Weights of a variant that ran in one go."""
+    known: dict[str, dict[str, torch.Tensor]] = {}
+
+    def weights(variant: str) -> dict[str, torch.Tensor]:
+        if variant not in known:
+            known[variant] = learn(make_config(*tiny_overrides, *LEARN, *VARIANTS[variant]))
+        return known[variant]
+
+    return weights
+
+
+def stop_training(folder: Path, overrides: list[str], *, writes: int, delay: float, number: signal.Signals) -> Stopped:
+    """Start a training and stop it ``delay`` s after the last epoch's state was written ``writes`` times."""
+    run = folder / "run"
+    last = run / "checkpoints" / "last.ckpt"
+    seen: set[int] = set()
+
+    def ready() -> bool:
+        if last.exists():
+            seen.add(last.stat().st_mtime_ns)
+        return len(seen) >= writes
+
+    with train(*overrides, f"hydra.run.dir={run}", cwd=folder) as program:
+        code = program.stop(ready, delay=delay, number=number)
+        return Stopped(run, Path(), code, program.text, program.others())
+
+
+@pytest.mark.parametrize(
+    ("case", "variant"),
+    [
+        pytest.param(number, variant, marks=[] if number == 0 else [pytest.mark.soak], id=f"{number} {variant}")
+        for number, variant in enumerate(["few brains", *VARIANTS] + list(VARIANTS)[1:])
+    ],
+)
+def test_a_stopped_training_goes_on_to_the_same_weights(
+    case: int,
+    variant: str,
+    learn: Callable[[Config], dict[str, torch.Tensor]],
+    undisturbed: Callable[[str], dict[str, torch.Tensor]],
+    make_config: Callable[..., Config],
+    tiny_overrides: list[str],
+    tmp_path: Path,
+) -> None:
+    moment = random.Random(f"training {case}")
+    overrides = [*tiny_overrides, *LEARN, *VARIANTS[variant]]
+    epochs = make_config(*overrides).trainer.max_epochs
+    writes, delay = moment.randint(1, epochs - 2), moment.uniform(0, 0.2)
+    stop_training(tmp_path, overrides, writes=writes, delay=delay, number=signal.SIGKILL)
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        torch.load(path, weights_only=True)
+    resumed = learn(make_config(*overrides, f"resume={tmp_path / 'run'}"))
+    expected = undisturbed(variant)
+    assert resumed.keys() == expected.keys()
+    assert [name for name, weights in expected.items() if not torch.equal(weights, resumed[name])] == []
+
+
+@pytest.mark.parametrize("case", cases(3, always=1))
+def test_ctrl_c_stops_a_training_with_one_line(case: int, tiny_overrides: list[str], tmp_path: Path) -> None:
+    moment = random.Random(f"ctrl-c {case}")
+    overrides = [*tiny_overrides, *LEARN, "overfit_subjects=4", "trainer.max_epochs=300", "trainer.patience=300"]
+    number = signal.SIGINT
+    stop_training(
+        tmp_path, overrides, writes=moment.randint(1, 3), delay=moment.uniform(0, 0.2), number=number
+    ).check_interrupted()

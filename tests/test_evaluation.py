@@ -1,0 +1,142 @@
+"""Scoring with a stored model: the run's own subjects again, and new patients."""
+
+import json
+import shutil
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+
+from brain_cae import evaluation
+from brain_cae.commands import conf_folder
+from brain_cae.configuration import validate_evaluate
+from brain_cae.errors import RunError
+from brain_cae.fitted_model import FittedModel
+
+
+def evaluate_config(*overrides):
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return validate_evaluate(compose("evaluate", overrides=list(overrides)))
+
+
+@pytest.fixture(scope="module")
+def cache(tiny_overrides):
+    return next(item for item in tiny_overrides if item.startswith("cache="))
+
+
+def test_the_same_subjects_get_the_same_scores(tiny_run, cache, tmp_path):
+    evaluation.run(evaluate_config(f"run={tiny_run}", cache), tmp_path / "again")
+    first, second = (pd.read_csv(run / "predictions.csv") for run in (tiny_run, tmp_path / "again"))
+    for column in ("subject", "score", "p_value", "flagged", "protocol", "reshape_group"):
+        assert first[column].tolist() == second[column].tolist(), column
+    metrics = json.loads((tmp_path / "again" / "metrics.json").read_text())
+    assert metrics["detection"]["auroc"] == json.loads((tiny_run / "metrics.json").read_text())["detection"]["auroc"]
+    assert str(tiny_run.name) in (tmp_path / "again" / "report.html").read_text()
+
+
+@pytest.fixture
+def patients(tiny_run, tmp_path):
+    """A folder of three unlabelled subjects, one of them on a grid that was never seen."""
+    index = pd.read_csv(tiny_run / "index.csv", dtype={"subject": str})
+    splits = pd.read_csv(tiny_run / "splits.csv", dtype=str)
+    names = splits.loc[splits["role"] == "test", "subject"].iloc[:3]
+    for number, name in enumerate(names):
+        target = tmp_path / "patients" / f"patient{number}"
+        target.mkdir(parents=True)
+        for row in index[index["subject"] == name].itertuples():
+            image = nibabel.load(row.path)
+            if number == 2:
+                image = nibabel.processing.resample_to_output(image, 6.0)
+            nibabel.save(image, target / f"{row.modality}.nii.gz")
+    return tmp_path / "patients"
+
+
+def test_new_patients_without_labels_get_scores_and_maps_and_no_invented_metrics(tiny_run, cache, patients, tmp_path):
+    config = evaluate_config(f"run={tiny_run}", cache, "dataset=folder", f"dataset.root={patients}")
+    evaluation.run(config, tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    assert table["subject"].tolist() == ["patient0", "patient1", "patient2"]
+    assert table["p_value"].between(0, 1).all()
+    assert table["label"].eq("unknown").all()
+    assert table["classifier_probability"].between(0, 1).all()
+    assert table["out_of_calibration"].tolist()[2]
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["detection"]["auroc"]["value"] is None
+    assert metrics["transfer"]["auroc"]["value"] is None
+    assert metrics["localisation"] is None
+    assert metrics["audit"]["verdict"] == "cannot tell"
+    for name in table["subject"]:
+        anomaly = nibabel.load(tmp_path / "out" / "anomaly_maps" / f"{name}_all.nii.gz")
+        scan = nibabel.load(patients / name / "flair.nii.gz")
+        assert anomaly.shape == scan.shape and np.allclose(anomaly.affine, scan.affine, atol=1e-3)
+
+
+def test_a_new_patient_is_scored_as_in_the_run(tiny_run, cache, patients, tmp_path):
+    config = evaluate_config(f"run={tiny_run}", cache, "dataset=folder", f"dataset.root={patients}")
+    evaluation.run(config, tmp_path / "out")
+    splits = pd.read_csv(tiny_run / "splits.csv", dtype=str)
+    name = splits.loc[splits["role"] == "test", "subject"].iloc[0]
+    before = pd.read_csv(tiny_run / "predictions.csv", dtype={"subject": str}).set_index("subject").loc[name, "score"]
+    after = pd.read_csv(tmp_path / "out" / "predictions.csv").set_index("subject").loc["patient0", "score"]
+    assert after == pytest.approx(before, rel=1e-4)
+
+
+def test_a_model_that_is_missing_truncated_or_not_ours_is_refused(tiny_run, tmp_path):
+    with pytest.raises(RunError, match="no model"):
+        FittedModel.load(tmp_path)
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_run / "model", copy / "model")
+    whole = (copy / "model" / "network.ckpt").read_bytes()
+    (copy / "model" / "network.ckpt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RunError, match="cannot be read"):
+        FittedModel.load(copy)
+    (copy / "model" / "network.ckpt").write_bytes(whole)
+    FittedModel.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("group", "key", "target"),
+    [
+        ("model", "network", {"_target_": "os.system", "command": "touch owned"}),
+        ("model", "network", {"_target_": "torch.load", "f": "owned"}),
+        ("model", "network", {"_target_": "brain_cae.fitted_model.instantiate", "config": {"_target_": "os.getcwd"}}),
+        ("reshape", "_target_", "os.system"),
+        ("classifier", "estimator", {"_target_": "sklearn.svm.SVC", "C": [{"_target_": "os.getcwd"}]}),
+        ("classifier", "estimator", {"_target_": "sklearn.pipeline.Pipeline", "steps": {"_target_": "os.getcwd"}}),
+    ],
+)
+def test_a_model_from_elsewhere_cannot_name_what_to_run(tiny_run, tmp_path, group, key, target):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_run / "model", copy / "model")
+    content = yaml.safe_load((copy / "model" / "config.yaml").read_text())
+    content[group][key] = target
+    (copy / "model" / "config.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(RunError) as caught:
+        FittedModel.load(copy)
+    assert "may not name" in str(caught.value) or "no class" in str(caught.value)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_labels_shuffled_give_chance(tiny_run):
+    """Through the whole transfer: features, balancing, scaler, classifier, folds."""
+    from imblearn.over_sampling import SMOTE
+    from sklearn.linear_model import LogisticRegression
+
+    from brain_cae import estimates
+    from brain_cae.transfer.crossfit import crossfit
+    from brain_cae.transfer.pipeline import build_pipeline
+
+    features = pd.read_csv(tiny_run / "features.csv", dtype={"subject": str}).set_index("subject")
+    labels = pd.read_csv(tiny_run / "predictions.csv", dtype={"subject": str}).set_index("subject")["label"]
+    generator = np.random.default_rng(0)
+    pipeline = build_pipeline(LogisticRegression(C=0.1), SMOTE(k_neighbors=2))
+    reached = []
+    for _ in range(30):
+        shuffled = generator.permutation(labels)
+        found = crossfit(pipeline, features.loc[labels.index], shuffled, folds=3, seed=0)
+        reached.append(estimates.auroc(shuffled, found.probabilities, resamples=10).value)
+    # Cross-fitting under the null leans a little below one half, never above.
+    assert 0.3 < np.mean(reached) < 0.56

@@ -1,0 +1,252 @@
+"""The whole command on a tiny phantom, and what it leaves."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from brain_cae import training
+from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
+from brain_cae.run_folder import RunFolder
+
+ROOT = Path(__file__).parents[1]
+
+
+def estimates(node, path=""):
+    """Every estimate of metrics.json with its dotted name."""
+    if isinstance(node, dict):
+        if "method" in node and "low" in node:
+            yield path, node
+        else:
+            for key, value in node.items():
+                yield from estimates(value, f"{path}.{key}" if path else key)
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            yield from estimates(value, f"{path}[{number}]")
+
+
+def test_a_run_leaves_what_the_contract_names(tiny_run):
+    expected = [
+        "status.json", "index.csv", "splits.csv", "import_report.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt",
+        "model/network.ckpt", "model/calibration.npz", "model/classifier.skops", "model/config.yaml", "tensorboard",
+        "metrics.json", "predictions.csv", "report.html", "anomaly_maps",
+    ]  # fmt: skip
+    assert [name for name in expected if not (tiny_run / name).exists()] == []
+    assert json.loads((tiny_run / "status.json").read_text())["status"] == "finished"
+    assert not list(tiny_run.rglob("*.part*"))
+
+
+def test_tables_have_the_columns_of_the_contract(tiny_run):
+    columns = {
+        name: (tiny_run / name).read_text().splitlines()[0]
+        for name in ("splits.csv", "import_report.csv", "predictions.csv")
+    }
+    assert columns["splits.csv"] == "subject,role"
+    assert columns["import_report.csv"] == "subject,modality,series_hash,status,reason,path"
+    assert columns["predictions.csv"] == (
+        "subject,session,source,protocol,reshape_group,label,role,fold,score,p_value,threshold,flagged,"
+        "out_of_calibration,classifier_probability"
+    )
+
+
+def test_every_role_is_there_and_only_unseen_subjects_are_scored(tiny_run):
+    splits = pd.read_csv(tiny_run / "splits.csv", dtype=str).set_index("subject")["role"]
+    predictions = pd.read_csv(tiny_run / "predictions.csv", dtype={"subject": str})
+    assert set(splits) == {"train", "validation", "classifier", "test"}
+    assert set(predictions["subject"]) == set(splits.index[splits.isin(["classifier", "test"])])
+    assert predictions["fold"].notna().all()
+    assert predictions["p_value"].between(0, 1).all()
+    threshold = predictions["threshold"].iloc[0]
+    assert ((predictions["score"] > threshold) == predictions["flagged"]).all()
+
+
+def test_metrics_are_whole(tiny_run):
+    metrics = json.loads((tiny_run / "metrics.json").read_text())
+    found = dict(estimates(metrics))
+    for name in (
+        "reconstruction.l1", "reconstruction.ssim", "detection.auroc", "detection.average_precision",
+        "detection.sensitivity", "detection.specificity", "localisation.average_precision", "localisation.dice",
+        "localisation.dice_oracle_pooled", "localisation.dice_oracle_per_subject", "baseline.intensity.auroc",
+        "baseline.healthy_mean.auroc", "baseline.intensity.dice_oracle_pooled", "transfer.auroc", "transfer.brier",
+        "transfer.calibration_slope", "transfer.permutation_p", "reshape.scale_ratio", "reshape.anisotropy_mm",
+        "reshape.size_spread_mm", "reshape.round_trip_l1",
+    ):  # fmt: skip
+        assert set(found[name]) == {"value", "low", "high", "n", "n_positive", "method"}
+        assert found[name]["value"] is not None, name
+    assert metrics["schema_version"] == 1
+    assert metrics["scoring"]["n_calibration"] == metrics["subjects"]["validation"]
+    assert {row["features"] for row in metrics["transfer"]["comparison"]} == {"encoder", "residual", "both"}
+    assert metrics["audit"]["verdict"] in ("clear", "at risk", "confounded", "cannot tell")
+    assert {test["name"] for test in metrics["audit"]["tests"]} >= {"metadata_only", "overlap"}
+    for name, estimate in found.items():
+        if estimate["value"] is not None and estimate["low"] is not None:
+            assert estimate["low"] <= estimate["value"] <= estimate["high"], name
+    assert not [name for name, e in found.items() if name.endswith("auroc") and e["value"] == 1 and e["low"] == 1]
+
+
+def test_maps_lie_in_the_scans_own_space_and_point_at_the_lesion(tiny_run):
+    index = pd.read_csv(tiny_run / "index.csv", dtype={"subject": str})
+    flair = index[(index["modality"] == "flair")].set_index("subject")
+    predictions = pd.read_csv(tiny_run / "predictions.csv", dtype={"subject": str}).set_index("subject")
+    inside = []
+    for name in predictions.index:
+        scan = nibabel.load(flair.loc[name, "path"])
+        for suffix in ("t1", "flair", "all"):
+            anomaly = nibabel.load(tiny_run / "anomaly_maps" / f"{name}_{suffix}.nii.gz")
+            assert anomaly.shape == scan.shape
+            assert np.allclose(anomaly.affine, scan.affine, atol=1e-4)
+        values = np.asarray(anomaly.dataobj)
+        assert not values[np.asarray(scan.dataobj) == 0].any()
+        lesion = nibabel.load(flair.loc[name, "lesion_mask_path"])
+        truth = np.asarray(nibabel.processing.resample_from_to(lesion, scan, order=0).dataobj) > 0
+        if truth.sum() > 50:
+            inside.append(values[truth].mean() - values[np.asarray(scan.dataobj) > 0].mean())
+    # After two epochs the network knows little, but tumours already stand out in the place where they are.
+    assert len(inside) > 5
+    assert np.mean(inside) > 0.5
+
+
+def test_nothing_personal_and_no_pickle_is_left(tiny_run):
+    text = "".join(
+        path.read_text() for path in [*tiny_run.glob("*.csv"), *tiny_run.glob("*.json"), tiny_run / "report.html"]
+    )
+    for word in ("PatientName", "PatientBirthDate", "Phantom^"):
+        assert word not in text
+    state = torch.load(tiny_run / "model" / "network.ckpt", weights_only=True)
+    assert all(isinstance(value, torch.Tensor) for value in state.values())
+    with np.load(tiny_run / "model" / "calibration.npz", allow_pickle=False) as stored:
+        assert all(stored[name].dtype != object for name in stored.files)
+    torch.load(tiny_run / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def test_tensorboard_holds_curves_and_a_panel(tiny_run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tiny_run / "tensorboard"))
+    events.Reload()
+    assert {"train/loss", "validation/loss"} <= set(events.Tags()["scalars"])
+    assert "validation/brain_0" in events.Tags()["images"]
+
+
+def test_the_same_seed_gives_the_same_numbers(tiny_run, tiny_overrides, make_config, tmp_path):
+    training.run(make_config(*tiny_overrides, "evaluation.maps=false"), tmp_path / "again")
+    first, second = (pd.read_csv(run / "predictions.csv") for run in (tiny_run, tmp_path / "again"))
+    assert np.array_equal(first["score"], second["score"])
+    assert np.allclose(first["classifier_probability"], second["classifier_probability"])
+
+
+def test_stopping_after_the_import(make_config, tiny_overrides, tmp_path):
+    assert training.run(make_config(*tiny_overrides, "stop_after=import"), tmp_path / "run") is None
+    assert (tmp_path / "run" / "import_report.csv").exists()
+    assert not (tmp_path / "run" / "model").exists()
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["reshape=fixed", "reshape.dimensions=[40,48,32]", "modality=flair", "evaluation=holdout", "logger=csv"],
+        ["modality=t1_t2_flair", "balancing=smote", "classifier=svm", "scoring=absolute", "features=residual"],
+        ["overfit_subjects=2", "preprocess.scaling=white_matter", "features=encoder", "model.corruption=0.3"],
+    ],
+)
+def test_other_choices_reach_the_end(make_config, tiny_overrides, tmp_path, overrides):
+    quick = ["evaluation.maps=false", "evaluation.permutations=2", "trainer.max_epochs=1"]
+    config = make_config(*tiny_overrides, *quick, *overrides)
+    auroc = training.run(config, tmp_path / "run")
+    assert 0 <= auroc <= 1
+    assert (tmp_path / "run" / "report.html").stat().st_size > 10_000
+
+
+def test_no_healthy_brain_says_what_to_do(make_config, tiny_overrides, tmp_path):
+    config = make_config(*tiny_overrides, "stop_after=import")
+    training.run(config, tmp_path / "import")
+    cohort = next(Path(config.cache).glob("phantom/*/train")).parent
+    read_as_published = make_config(*tiny_overrides, "dataset=rsna_miccai", f"dataset.root={cohort}", "limit=12")
+    with pytest.raises(DatasetError, match="no healthy brain") as caught:
+        training.run(read_as_published, tmp_path / "run")
+    assert "glioblastoma" in str(caught.value)
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert status["status"] == "failed" and "no healthy brain" in status["error"]
+
+
+def test_reading_mgmt_as_healthy_marks_the_report(make_config, tiny_overrides, tiny_run, tmp_path):
+    config = make_config(*tiny_overrides)
+    cohort = next(Path(config.cache).glob("phantom/*/train")).parent
+    chosen = make_config(
+        *tiny_overrides, "dataset=rsna_miccai", f"dataset.root={cohort}", "dataset.healthy_value=0",
+        "evaluation.maps=false", "trainer.max_epochs=1", "evaluation.permutations=2",
+    )  # fmt: skip
+    training.run(chosen, tmp_path / "run")
+    assert "methylation" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_file_of_splits_with_a_leak_is_refused(make_config, tiny_overrides, tiny_run, tmp_path):
+    splits = pd.read_csv(tiny_run / "splits.csv", dtype=str)
+    moved = splits["subject"][splits["role"] == "train"].iloc[0]
+    leak = pd.concat([splits, pd.DataFrame({"subject": [moved], "role": ["test"]})])
+    leak.to_csv(tmp_path / "leak.csv", index=False)
+    with pytest.raises(LeakageError, match=moved):
+        training.run(make_config(*tiny_overrides, f"split.file={tmp_path / 'leak.csv'}"), tmp_path / "run")
+
+
+def test_resuming_needs_a_run_and_the_same_choices(make_config, tiny_overrides, tmp_path):
+    with pytest.raises(RunError, match="nothing to go on from"):
+        training.run(make_config(*tiny_overrides, f"resume={tmp_path}"), tmp_path / "run")
+    old = tmp_path / "old"
+    (old / "checkpoints").mkdir(parents=True)
+    (old / "checkpoints" / "last.ckpt").touch()
+    (old / ".hydra").mkdir()
+    (old / ".hydra" / "config.yaml").write_text("model: {learning_rate: 0.5}\n")
+    with pytest.raises(ConfigurationError, match="differs from the run"):
+        training._resumed(make_config(*tiny_overrides, f"resume={old}"))
+
+
+def test_precision_follows_the_request():
+    assert training.precision("32-true", "cpu") == "32-true"
+    assert training.precision("auto", "cpu") in ("32-true", "bf16-mixed")
+
+
+def test_two_processes_train_together(tiny_overrides, tiny_run, tmp_path):
+    """DDP on two CPU processes: both train, one evaluates, and the run is whole."""
+    settings = ["trainer=ddp", "trainer.accelerator=cpu", "evaluation.maps=false", "evaluation.permutations=2"]
+    kept = [item for item in tiny_overrides if item != "trainer=cpu"]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *kept, *settings, f"hydra.run.dir={tmp_path / 'run'}"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["status"] == "finished"
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["detection"]["auroc"]["value"] is not None
+
+
+def test_a_sweep_is_summarised_also_when_a_job_fails(tiny_overrides, tiny_run, tmp_path):
+    arguments = [*tiny_overrides, "split.file=null,/no/such/file", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    arguments += ["trainer.max_epochs=1", "evaluation.maps=false", "evaluation.permutations=2"]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), "-m", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    table = pd.read_csv(tmp_path / "sweep" / "summary.csv")
+    assert table["status"].tolist() == ["finished", "failed"]
+    assert table["split.file"].fillna("null").tolist() == ["null", "/no/such/file"]
+    assert "cannot be read" in table["error"][1]
+    assert table["detection.auroc"].notna().tolist() == [True, False]
+
+
+def test_run_folder_is_refused_when_it_is_taken(tiny_run, make_config, tiny_overrides):
+    with pytest.raises(RunError, match="another run"):
+        training.run(make_config(*tiny_overrides), RunFolder(tiny_run).path)

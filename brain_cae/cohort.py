@@ -61,13 +61,25 @@ class Cohort:
         for subject, reason in refused.items():
             own = (self.report["subject"] == subject) & self.report["modality"].isin(self.modalities)
             self.report.loc[own, ["status", "reason"]] = ["refused", reason]
-            log.warning("%s is left out: %s", subject, reason)
+        if refused:
+            some = "; ".join(f"{subject}: {reason}" for subject, reason in list(refused.items())[:5])
+            self.notes.append(f"{len(refused)} subjects could not be prepared and are left out: {some}.")
         self.index = self.index[~self.index["subject"].isin(refused)].reset_index(drop=True)
+
+    def require_subjects(self) -> None:
+        """To be called when the report is written, so that a person can look the reasons up.
+
+        Raises:
+            DatasetError: No subject is left.
+        """
         if self.index.empty:
+            reasons = sorted({str(reason) for reason in self.report["reason"] if reason})
             raise DatasetError(
-                "No subject could be prepared.",
-                found="; ".join(sorted(set(refused.values()))),
+                "No subject has every modality in use.",
+                expected=", ".join(self.modalities),
+                found="; ".join(reasons) or "no scans",
                 where="import_report.csv",
+                advice="import_report.csv in the run's folder names the reason for each series.",
             )
 
 
@@ -105,7 +117,7 @@ def import_cohort(
     """Find the scans, import them, and keep the subjects that have every modality in use.
 
     Raises:
-        DatasetError: Nothing is there, the dataset lacks a modality, or no subject is complete.
+        DatasetError: Nothing is there, or the dataset lacks a modality.
     """
     source = make_source(dataset, modalities=modalities, workers=workers, limit=limit, progress=progress)
     locations = source.locate()
@@ -127,15 +139,6 @@ def import_cohort(
     notes = [*source.notes(), *_losses(result.report)]
     for note in notes:
         log.warning(note)
-    if index.empty:
-        reasons = sorted({reason for reason in result.report["reason"] if reason})
-        raise DatasetError(
-            "No subject has every modality in use.",
-            expected=", ".join(modalities),
-            found="; ".join(reasons) or "no scans",
-            where=str(getattr(dataset, "root", "")),
-            advice="import_report.csv names the reason for each series.",
-        )
     return Cohort(index=index, report=result.report, notes=notes, modalities=modalities, reference=reference)
 
 

@@ -53,6 +53,8 @@ def run(config: EvaluateConfig, output: Path) -> float | None:
         model = FittedModel.load(source)
         with folder.stage("import"):
             cohort, splits = _bring_in(config, model, source)
+            folder.write_csv("import_report.csv", cohort.report)
+            cohort.require_subjects()
         with folder.stage("prepare"):
             own = model.config
             store = PreparedStore(
@@ -62,8 +64,13 @@ def run(config: EvaluateConfig, output: Path) -> float | None:
                 scaling=own.preprocess.scaling,
             )
             cohort.prepare(store, progress=own.trainer.progress)
-        for name, table in (("import_report.csv", cohort.report), ("index.csv", cohort.index), ("splits.csv", splits)):
-            folder.write_csv(name, table)
+            for name, table in (
+                ("import_report.csv", cohort.report),
+                ("index.csv", cohort.index),
+                ("splits.csv", splits),
+            ):
+                folder.write_csv(name, table)
+            cohort.require_subjects()
         metrics = evaluate(
             model,
             cohort,

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from monai.utils import set_determinism
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.loggers import Logger as LightningLogger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from brain_cae import evaluation
 from brain_cae.cohort import Cohort, import_cohort
@@ -23,7 +25,7 @@ from brain_cae.configuration import Config, check_alpha, validation_size
 from brain_cae.data.module import BrainData
 from brain_cae.data.prepared import PreparedStore
 from brain_cae.data.splits import check_leakage, read_splits, stratified
-from brain_cae.errors import ConfigurationError, DatasetError, RunError
+from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError, LeakageError, RunError
 from brain_cae.fitted_model import FittedModel, make_network, make_reshape, network_stride
 from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.models.panel import ValidationPanel
@@ -39,7 +41,11 @@ def run(config: Config, output: Path) -> float | None:
 
     Returns:
         ``detection.auroc``, which a sweep may optimise, or None where it is not defined.
+
+    Raises:
+        BrainCaeError: See the stages; the message says what to do.
     """
+    check_hardware(config)
     folder = RunFolder(output)
     if not is_main_process():
         # A further process of DDP: it helps to train, and leaves everything else to the first.
@@ -51,6 +57,7 @@ def run(config: Config, output: Path) -> float | None:
             cohort = bring_in(config)
             folder.write_csv("import_report.csv", cohort.report)
             folder.write_csv("index.csv", cohort.index)
+            cohort.require_subjects()
         if config.stop_after == "import":
             log.info("import_report.csv is in %s", output)
             return None
@@ -58,6 +65,7 @@ def run(config: Config, output: Path) -> float | None:
             cohort.prepare(prepared_store(config), progress=config.trainer.progress)
             folder.write_csv("import_report.csv", cohort.report)
             folder.write_csv("index.csv", cohort.index)
+            cohort.require_subjects()
         splits = split(config, cohort)
         folder.write_csv("splits.csv", splits)
         model = fit(config, splits, cohort, folder)
@@ -118,7 +126,31 @@ def split(config: Config, cohort: Cohort) -> pd.DataFrame:
             seed=config.seed,
         )
     check_leakage(splits, cohort.index)
+    if config.resume is not None:
+        _check_same_roles(splits, Path(config.resume) / "splits.csv")
     return splits
+
+
+def _check_same_roles(splits: pd.DataFrame, path: Path) -> None:
+    """A network that goes on learning must not be tested on brains that it has learnt from before.
+
+    Raises:
+        RunError: The run that is to go on left no roles.
+        LeakageError: Its roles were others.
+    """
+    if not path.is_file():
+        raise RunError("There is nothing to go on from.", expected=str(path), where="resume")
+    before = pd.read_csv(path, dtype=str, keep_default_na=False)
+    now = set(splits.itertuples(index=False, name=None))
+    differ = {subject for subject, _ in now ^ set(before.itertuples(index=False, name=None))}
+    if differ:
+        raise LeakageError(
+            "The roles differ from those of the run that is to go on.",
+            expected="the same subjects in the same roles",
+            found=f"{len(differ)} subjects differ, among them {', '.join(sorted(differ)[:5])}",
+            where=str(path),
+            advice="Give the same data set and limit, or start a new run.",
+        )
 
 
 def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder) -> FittedModel:
@@ -190,7 +222,10 @@ def _learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: 
         module.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     if settings.compile:
         module.reconstruct = torch.compile(module.network, dynamic=False)
-    best = ModelCheckpoint(
+    checkpoint = _resumed(config)
+    if checkpoint is not None and is_main_process():
+        shutil.copytree(checkpoint.parent, folder / "checkpoints", dirs_exist_ok=True)
+    best = BestCheckpoint(
         folder / "checkpoints", filename="best", monitor="validation/loss", save_last=True, enable_version_counter=False
     )
     best.CHECKPOINT_NAME_LAST = "last"
@@ -221,17 +256,57 @@ def _learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists.*")
-        trainer.fit(module, data, ckpt_path=_resumed(config), weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    stored = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
+        try:
+            trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit:
+            # Lightning turns Ctrl-C into an exit of its own, which would hide what happened.
+            if trainer.interrupted:
+                raise KeyboardInterrupt from None
+            raise
+    if not torch.isfinite(trainer.callback_metrics.get("validation/loss", torch.zeros(()))):
+        raise BrainCaeError(
+            "The loss on the validation brains is no number any more.",
+            where=f"epoch {trainer.current_epoch}",
+            advice="Lower model.learning_rate, or trainer.precision=32-true.",
+        )
+    stored = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
     prefix = "network."
     module.network.load_state_dict({k[len(prefix) :]: v for k, v in stored.items() if k.startswith(prefix)})
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the best and the last state; the best so far still counts when a run goes on in a folder of its own."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the state of another folder, whose files have been copied to this one."""
+
+        def here(path: str) -> str:
+            return str(Path(str(self.dirpath)) / Path(path).name) if path else path
+
+        moved = {name: here(state_dict[name]) for name in ("best_model_path", "kth_best_model_path", "last_model_path")}
+        ranked = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict(state_dict | moved | {"best_k_models": ranked, "dirpath": self.dirpath})
 
 
 def _logger(config: Config, folder: RunFolder) -> LightningLogger:
     kind: Callable = TensorBoardLogger if config.logger.name == "tensorboard" else CSVLogger
     return kind(save_dir=folder.path, name="", version="tensorboard")
+
+
+def check_hardware(config: Config) -> None:
+    """Say before the import that a GPU is asked for and there is none.
+
+    Raises:
+        ConfigurationError: Fewer GPUs than ``trainer.devices``.
+    """
+    if config.trainer.accelerator == "gpu" and torch.cuda.device_count() < config.trainer.devices:
+        raise ConfigurationError(
+            "There are not enough GPUs on this machine.",
+            expected=f"{config.trainer.devices}",
+            found=f"{torch.cuda.device_count()} that PyTorch {torch.__version__} can use",
+            where="trainer",
+            advice="Use trainer=auto or trainer=cpu, or install a build of PyTorch for your GPU.",
+        )
 
 
 def precision(asked: str, accelerator: str) -> str:
@@ -244,7 +319,7 @@ def precision(asked: str, accelerator: str) -> str:
     return "bf16-mixed" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "32-true"
 
 
-def _resumed(config: Config) -> str | None:
+def _resumed(config: Config) -> Path | None:
     """The checkpoint to go on from; the configuration must be the one that it was written with.
 
     Raises:
@@ -271,12 +346,12 @@ def _resumed(config: Config) -> str | None:
                 where="resume",
                 advice="Give the same choices, or start a new run.",
             )
-    return str(checkpoint)
+    return checkpoint
 
 
 def is_main_process() -> bool:
-    """False in the further processes that Lightning starts for DDP."""
-    return int(os.environ.get("LOCAL_RANK", 0)) == 0 and int(os.environ.get("NODE_RANK", 0)) == 0
+    """False in the further processes that Lightning or the cluster starts for DDP."""
+    return rank_zero_only.rank in (0, None) and os.environ.get("NODE_RANK", "0") == "0"
 
 
 def _cautions(config: Config, cohort: Cohort, splits: pd.DataFrame) -> list[str]:
@@ -293,6 +368,9 @@ def _cautions(config: Config, cohort: Cohort, splits: pd.DataFrame) -> list[str]
         check_alpha(config.scoring.alpha, validation)
     except ConfigurationError as error:
         cautions.append(f"Nothing can be flagged. {error.problem}")
+    without = sorted(set(cohort.labels.index) - set(splits["subject"]))
+    if without:
+        cautions.append(f"{len(without)} subjects have no role and are left out: {', '.join(without[:5])}.")
     if (sources := _unshared_sources(cohort)) is not None:
         cautions.append(sources)
     for caution in cautions[len(cohort.notes) :]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from hydra.utils import instantiate
 from imblearn.pipeline import Pipeline
@@ -92,6 +93,9 @@ def _pipeline(config: Config) -> Pipeline:
 
 def _predict(config: Config, arm: pd.DataFrame, labels: pd.Series, roles: pd.Series) -> tuple[Crossfit, pd.Series]:
     """Out-of-fold or held-out probabilities, and which subjects they may be scored on."""
+    if labels.empty:
+        nothing = Crossfit(np.empty(0), np.empty(0, int), ["No subject outside train and validation has a label."])
+        return nothing, pd.Series(dtype=bool)
     if config.evaluation.name == "holdout":
         test = (roles == "test").to_numpy()
         return holdout(_pipeline(config), arm, labels, test=test, seed=config.seed)[0], roles == "test"

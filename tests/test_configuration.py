@@ -16,7 +16,7 @@ GROUPS = sorted(
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((conf_folder() / group).glob("*.yaml"))]
 DESIGN = {
     "dataset", "modality", "preprocess", "reshape", "model", "scoring", "features", "classifier", "balancing", "split",
-    "evaluation", "harmonise", "audit", "trainer", "logger", "debug",
+    "evaluation", "harmonise", "audit", "trainer", "logger", "debug", "experiment",
 }  # fmt: skip
 
 
@@ -27,8 +27,7 @@ def test_every_group_of_the_design_has_an_option():
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_instantiates(make_config, group, option):
     extra = ["dataset.root=/scans"] if (group, option) in [("dataset", "folder"), ("dataset", "rsna_miccai")] else []
-    sign = "+" if group == "experiment" else ""
-    config = make_config(f"{sign}{group}={option}", *extra)
+    config = make_config(f"{group}={option}", *extra)
     if group not in ("debug", "experiment"):
         assert getattr(config, group).name == option
     make_reshape(config)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,8 @@ from rich.progress import track
 from brain_cae.data import preprocess
 from brain_cae.data.preprocess import PreparedSubject, prepare_subject
 from brain_cae.errors import ScanError
+
+log = logging.getLogger(__name__)
 
 
 class PreparedStore:
@@ -82,6 +85,7 @@ class PreparedStore:
                 prepared[str(subject)] = self.load(scans)
             except ScanError as error:
                 refused[str(subject)] = error.reason
+                log.warning("%s is left out: %s", subject, error)
         return prepared, refused
 
     def _write(self, path: Path, subject: PreparedSubject) -> None:

@@ -63,7 +63,8 @@ def read_splits(path: Path, labels: pd.Series) -> pd.DataFrame:
     """Read ``subject,role`` and check it against the subjects at hand.
 
     Raises:
-        DatasetError: The file is missing, has other columns or roles, or names subjects that are not there.
+        DatasetError: The file is missing, has other columns or roles, names subjects that are not there, or leaves
+            too few to learn from and to calibrate with.
         LeakageError: A subject stands in two roles, or an abnormal one among the healthy roles.
     """
     try:
@@ -85,6 +86,14 @@ def read_splits(path: Path, labels: pd.Series) -> pd.DataFrame:
             found=", ".join(unknown[:5]) + (" …" if len(unknown) > 5 else ""),
             where=str(path),
             advice="See import_report.csv for the reason, or take them out of the file.",
+        )
+    counts = {role: int((splits["role"] == role).sum()) for role in HEALTHY_ROLES}
+    if min(counts.values()) < 2:
+        raise DatasetError(
+            "The split file leaves too few brains to learn from and to calibrate with.",
+            expected="at least 2 subjects each in train and validation (40 for validation are advised)",
+            found=", ".join(f"{count} in {role}" for role, count in counts.items()),
+            where=str(path),
         )
     return splits
 

@@ -111,7 +111,7 @@ def check_import(location: SeriesLocation, store: Path, story: str) -> str:
     return "imported"
 
 
-@pytest.mark.parametrize("case", cases(60, always=2))
+@pytest.mark.parametrize("case", cases(40, always=1))
 def test_damaged_dicom_is_imported_whole_or_refused_with_a_reason(
     case: int, smallest_series: list[bytes], tmp_path: Path
 ) -> None:
@@ -124,7 +124,7 @@ def test_damaged_dicom_is_imported_whole_or_refused_with_a_reason(
         check_import(SeriesLocation("00001", "t1", left), tmp_path / "store", f"series {number}: {', '.join(done)}")
 
 
-@pytest.mark.parametrize("case", cases(60, always=2))
+@pytest.mark.parametrize("case", cases(40, always=1))
 def test_damaged_nifti_is_imported_whole_or_refused_with_a_reason(case: int, tmp_path: Path) -> None:
     chance = random.Random(f"nifti {case}")
     for number in range(SERIES_PER_CASE):
@@ -149,9 +149,9 @@ def test_an_unharmed_series_is_imported(smallest_series: list[bytes], tmp_path: 
 
 
 SENSELESS = (
-    "-1", "0", "1", "2", "0.5", "-0.5", "1e9", "1e-9", "1e400", "-inf", "nan", "true", "no", "null", "abc", "''", "'3'", "[]",
-    "[1]", "[1,2,3]", "[8,8,8]", "[0,0,0]", "[-1,2]", "[a,b]", "[null]", "{}", "{a:1}", "{a:{b:[1]}}", "99999999999999999999",
-    "1_0", "???", "/no/such/file", "${seed}", "${nothing}", "ä", "0x10", "1+1",
+    "-1", "0", "1", "2", "0.5", "-0.5", "1e9", "1e-9", "1e400", "-inf", "nan", "true", "no", "null", "abc", "''", "'3'",
+    "[]", "[1]", "[1,2,3]", "[8,8,8]", "[0,0,0]", "[-1,2]", "[a,b]", "[null]", "{}", "{a:1}", "{a:{b:[1]}}",
+    "99999999999999999999", "1_0", "???", "/no/such/file", "${seed}", "${nothing}", "ä", "0x10", "1+1",
 )  # fmt: skip
 
 
@@ -217,20 +217,28 @@ def values(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix.rstrip("."), node
 
 
-@pytest.mark.parametrize("case", cases(60, always=2))
-def test_senseless_overrides_are_refused_or_give_a_usable_configuration(case: int, known_keys: list[str]) -> None:
-    chance = random.Random(f"configuration {case}")
-    for _ in range(15):
-        overrides = [override(chance, known_keys) for _ in range(chance.choice([1, 1, 2, 3]))]
+def complaint(overrides: list[str]) -> str | None:
+    """What is wrong with how these overrides are taken; None where they are refused or give something usable."""
+    try:
         config = compose_or_refuse(overrides)
         if config is None:
-            continue
-        plain = dataclasses.asdict(config)
-        assert not [key for key, v in values(plain) if isinstance(v, float) and not math.isfinite(v)], overrides
-        try:
-            make_network(config)
-            make_reshape(config)
-        except ConfigurationError:
-            pass
-        except Exception as error:
-            pytest.fail(f"{overrides} was accepted, and fails later: {type(error).__name__}: {error}")
+            return None
+        endless = [
+            key for key, v in values(dataclasses.asdict(config)) if isinstance(v, float) and not math.isfinite(v)
+        ]
+        if endless:
+            return f"{overrides} was accepted with an endless number"
+        make_network(config)
+        make_reshape(config)
+    except ConfigurationError:
+        return None
+    except Exception as error:
+        return f"{overrides}: {type(error).__name__}: {str(error).splitlines()[0]}"
+    return None
+
+
+@pytest.mark.parametrize("case", cases(40, always=1))
+def test_senseless_overrides_are_refused_or_give_a_usable_configuration(case: int, known_keys: list[str]) -> None:
+    chance = random.Random(f"configuration {case}")
+    drawn = [[override(chance, known_keys) for _ in range(chance.choice([1, 1, 2, 3]))] for _ in range(15)]
+    assert [text for overrides in drawn if (text := complaint(overrides))] == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from brain_cae.configuration import FolderDataset, PhantomDataset, RsnaMiccaiDataset
+from brain_cae.configuration import Config, FolderDataset, PhantomDataset, RsnaMiccaiDataset
 from brain_cae.data.prepared import PreparedStore
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.errors import DatasetError
@@ -81,6 +81,16 @@ class Cohort:
                 where="import_report.csv",
                 advice="import_report.csv in the run's folder names the reason for each series.",
             )
+
+
+def prepared_store(config: Config, cache: str) -> PreparedStore:
+    """Where the prepared subjects of this configuration lie."""
+    return PreparedStore(
+        Path(cache) / "prepared",
+        modalities=config.modality.names,
+        reference=config.modality.reference,
+        scaling=config.preprocess.scaling,
+    )
 
 
 def make_source(dataset: Any, *, modalities: list[str], workers: int, limit: int | None, progress: bool) -> Source:

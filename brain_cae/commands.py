@@ -51,6 +51,10 @@ def command(job: Job, config_name: str) -> Callable[[], None]:
             _stop(str(error))
         except (HydraException, OmegaConfBaseException) as error:
             _stop(_explain(error, config_name))
+        except ValueError as error:
+            if "Config group override" not in str(error):
+                raise
+            _stop(f"{error}\n  What to do: Give one option of the group, see `python {config_name}.py --help`.")
         except KeyboardInterrupt:
             _stop("Interrupted. What was imported and prepared is kept; go on with resume=<run folder>.", code=130)
 

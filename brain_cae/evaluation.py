@@ -17,11 +17,11 @@ import yaml
 from rich.progress import track
 
 from brain_cae.audit import audit
-from brain_cae.cohort import Cohort, import_cohort
+from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import Config, EvaluateConfig
-from brain_cae.data.prepared import PreparedStore
 from brain_cae.data.preprocess import to_source_space
-from brain_cae.errors import DatasetError
+from brain_cae.data.splits import HEALTHY_ROLES
+from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.examination import Examination, examine
 from brain_cae.fitted_model import SCORERS, FittedModel
 from brain_cae.measurement import Measurement
@@ -56,14 +56,7 @@ def run(config: EvaluateConfig, output: Path) -> float | None:
             folder.write_csv("import_report.csv", cohort.report)
             cohort.require_subjects()
         with folder.stage("prepare"):
-            own = model.config
-            store = PreparedStore(
-                Path(config.cache) / "prepared",
-                modalities=own.modality.names,
-                reference=own.modality.reference,
-                scaling=own.preprocess.scaling,
-            )
-            cohort.prepare(store, progress=own.trainer.progress)
+            cohort.prepare(prepared_store(model.config, config.cache), progress=model.config.trainer.progress)
             for name, table in (
                 ("import_report.csv", cohort.report),
                 ("index.csv", cohort.index),
@@ -76,7 +69,6 @@ def run(config: EvaluateConfig, output: Path) -> float | None:
             cohort,
             splits,
             folder,
-            warnings_=cohort.notes,
             model_run=source,
             new_subjects=config.dataset is not None,
         )
@@ -97,11 +89,31 @@ def _bring_in(config: EvaluateConfig, model: FittedModel, source: Path) -> tuple
         progress=own.trainer.progress,
     )
     if config.dataset is not None:
+        _refuse_seen(model, cohort)
         return cohort, pd.DataFrame({"subject": sorted(set(cohort.index["subject"])), "role": "test"})
     path = source / "splits.csv"
     if not path.is_file():
         raise DatasetError("The run's roles are missing.", expected=str(path), advice="Name a dataset=… to score.")
-    return cohort, pd.read_csv(path, dtype=str)
+    return cohort, pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def _refuse_seen(model: FittedModel, cohort: Cohort) -> None:
+    """New subjects must be new to the network and to its calibration, whatever they are called now.
+
+    Raises:
+        LeakageError: The model was trained or calibrated with some of the scans.
+    """
+    roles = cohort.index["series_hash"].map(model.seen)
+    known = cohort.index[roles.isin(HEALTHY_ROLES)]
+    if len(known):
+        names = sorted(set(known["subject"]))
+        raise LeakageError(
+            "The model has learnt from some of these brains, or was calibrated with them.",
+            expected="subjects that the model has never seen",
+            found=f"{len(names)} that it has, among them {', '.join(names[:5])}",
+            where="dataset",
+            advice="Take them out; or leave dataset= out to score the run's own unseen subjects again.",
+        )
 
 
 def evaluate(
@@ -110,7 +122,6 @@ def evaluate(
     splits: pd.DataFrame,
     folder: RunFolder,
     *,
-    warnings_: list[str],
     model_run: Path | None = None,
     new_subjects: bool = False,
 ) -> dict[str, Any]:
@@ -121,7 +132,6 @@ def evaluate(
         cohort: Prepared subjects.
         splits: Columns subject, role.
         folder: Where the files go.
-        warnings_: What a reader must see before any figure.
         model_run: The run that the model comes from; None when it was fitted just now.
         new_subjects: True applies the stored classifier. It has learnt from the run's own subjects: those are
             cross-fitted (or held out) again, whoever asks.
@@ -142,8 +152,12 @@ def evaluate(
     with folder.stage("transfer"):
         chosen = transfer(model, table, features, new_subjects=new_subjects)
         table["fold"], table["classifier_probability"] = chosen.folds, chosen.probabilities
+        if new_subjects:
+            _forget_seen(model, cohort, table)
         if model_run is None and chosen.fitted is not None:
             model.classifier = chosen.fitted
+            learnt = cohort.index[cohort.index["subject"].isin(table.index[table["label"] != "unknown"])]
+            model.seen |= dict.fromkeys(learnt["series_hash"], "classifier")
             model.save(folder / "model")
     with folder.stage("audit"):
         arm = select_arm(features, config.features.name)
@@ -151,6 +165,7 @@ def evaluate(
         verdict = audit(table, acquisition=acquisition, margin=config.audit.margin, seed=config.seed, features=arm)
     with folder.stage("report"):
         metrics = _metrics(model, table, examinations, chosen, splits, cohort)
+        metrics["environment"]["model_run"] = str(model_run) if model_run else None
         metrics["audit"] = verdict.to_dict()
         predictions = table.rename_axis("subject").reset_index()[PREDICTIONS]
         folder.write_csv("predictions.csv", predictions)
@@ -162,7 +177,7 @@ def evaluate(
             index=cohort.index,
             views=_views(model, cohort, table, folder),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
-            warnings=warnings_,
+            warnings=list(dict.fromkeys([*model.cautions, *cohort.notes])),
             curves=_curves(table),
         )
         write_report(folder / "report.html", content)
@@ -170,6 +185,16 @@ def evaluate(
     metrics["peak_memory_mb"] = peak_memory_mb()
     folder.write_json("metrics.json", metrics)
     return metrics
+
+
+def _forget_seen(model: FittedModel, cohort: Cohort, table: pd.DataFrame) -> None:
+    """Leave the probability empty where the classifier has learnt from that very brain."""
+    seen = cohort.index[cohort.index["series_hash"].map(model.seen) == "classifier"]["subject"].unique()
+    if len(seen):
+        table.loc[table.index.isin(seen), "classifier_probability"] = float("nan")
+        cohort.notes.append(
+            f"The classifier has learnt from {len(seen)} of these subjects; their probabilities are left out."
+        )
 
 
 def _score(model: FittedModel, cohort: Cohort, names: list[str], folder: RunFolder) -> dict[str, Examination]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.metrics import SSIMMetric
+from monai.metrics.regression import compute_ssim_and_cs
 
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.fitted_model import FittedModel, Reconstruction, network_stride
@@ -78,13 +78,24 @@ def examine(model: FittedModel, subject: PreparedSubject) -> tuple[Examination, 
 
 
 def _fidelity(subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, float]:
-    difference = np.abs(subject.volume - reconstruction.volume)[:, subject.mask]
+    volume = reconstruction.volume
+    difference = np.abs(subject.volume - volume)[:, subject.mask]
     similarity = float("nan")
     if min(subject.native_shape) >= SSIM_WINDOW:
-        inside = subject.mask[None, None]
-        pair = [torch.from_numpy(v[None] * inside) for v in (subject.volume, reconstruction.volume)]
-        metric = SSIMMetric(3, data_range=float(subject.volume.max()), kernel_type="uniform", win_size=SSIM_WINDOW)
-        similarity = float(torch.as_tensor(metric(pair[1], pair[0])).mean())
+        ours, truth = (torch.from_numpy(np.where(subject.mask, v, 0)[None]) for v in (volume, subject.volume))
+        local, _ = compute_ssim_and_cs(
+            ours,
+            truth,
+            spatial_dims=3,
+            kernel_size=(SSIM_WINDOW,) * 3,
+            kernel_sigma=(1.5,) * 3,
+            data_range=float(subject.volume.max()),
+            kernel_type="uniform",
+        )
+        # The map has no values within half a window of the border.
+        half = SSIM_WINDOW // 2
+        inside = subject.mask[half:-half, half:-half, half:-half]
+        similarity = float(local[0].numpy()[:, inside].mean()) if inside.any() else similarity
     return {"l1": float(difference.mean()), "ssim": similarity}
 
 

@@ -1,7 +1,7 @@
 """A fitted model: everything that scoring a new brain needs, and how it is stored without pickling anything."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from omegaconf import OmegaConf
 from torch import nn
 from torch.nn import functional
 
-from brain_cae.configuration import Config, check_target, validate
+from brain_cae.configuration import Config, validate
 from brain_cae.data.preprocess import PreparedSubject
-from brain_cae.errors import RunError
+from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.reshape import Group, Reshape, from_network, to_network
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.scoring.scorer import Scorer, Signal
@@ -55,6 +55,9 @@ class FittedModel:
         scorers: By name, see ``SCORERS``; fitted on the healthy validation brains.
         protocols: Groups of protocols of the run's cohort.
         known_protocols: Protocols of the brains that the model has learnt from or was calibrated with.
+        seen: Role of each scan, by hash of its content, that the network or the classifier has learnt from or that
+            calibrates: ``train``, ``validation`` or ``classifier``.
+        cautions: What a reader of any result of this model must know.
         classifier: Fitted on all labelled subjects that the autoencoder never saw; None without both classes.
     """
 
@@ -64,6 +67,8 @@ class FittedModel:
     scorers: dict[str, Scorer]
     protocols: ProtocolGroups
     known_protocols: list[str]
+    seen: dict[str, str] = field(default_factory=dict)
+    cautions: list[str] = field(default_factory=list)
     classifier: Pipeline | None = None
 
     def reconstruct(self, subject: PreparedSubject) -> Reconstruction:
@@ -111,6 +116,8 @@ class FittedModel:
             "reshape": self.reshape.state(),
             "protocols": self.protocols.to_dict(),
             "known_protocols": self.known_protocols,
+            "seen": self.seen,
+            "cautions": self.cautions,
         }
         for name, scorer in self.scorers.items():
             state, facts[name] = scorer.state()
@@ -139,8 +146,10 @@ class FittedModel:
                 advice="Name a finished run: run=outputs/<date>/<time>.",
             )
         try:
-            config = validate(OmegaConf.create(yaml.safe_load((folder / "config.yaml").read_text())))
-            check_target(config.model.network, "model.network", allowed=("brain_cae.", "monai.networks."))
+            text = (folder / "config.yaml").read_text()
+            if "${" in text:
+                raise ConfigurationError("A stored configuration holds plain values, no references.", found="${")
+            config = validate(OmegaConf.create(yaml.safe_load(text)))
             network = make_network(config)
             network.load_state_dict(torch.load(folder / "network.ckpt", weights_only=True, map_location="cpu"))
             with np.load(folder / "calibration.npz", allow_pickle=False) as stored:
@@ -153,6 +162,8 @@ class FittedModel:
                 scorers={},
                 protocols=ProtocolGroups.from_dict(facts["protocols"]),
                 known_protocols=list(facts["known_protocols"]),
+                seen=dict(facts["seen"]),
+                cautions=list(facts["cautions"]),
             )
             for name in SCORERS:
                 own = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{name}.")}
@@ -173,8 +184,21 @@ class FittedModel:
 
 
 def make_network(config: Config) -> nn.Module:
-    """The network of a configuration, with as many input channels as there are modalities."""
-    return instantiate(config.model.network, in_channels=len(config.modality.names), _convert_="all")
+    """The network of a configuration, with as many input channels as there are modalities.
+
+    Raises:
+        ConfigurationError: It is no autoencoder: it lacks ``encode``, ``decode`` or ``stride``.
+    """
+    network = instantiate(config.model.network, in_channels=len(config.modality.names), _convert_="all")
+    missing = [name for name in ("encode", "decode", "stride") if not hasattr(network, name)]
+    if missing:
+        raise ConfigurationError(
+            "This network is no autoencoder that the program can use.",
+            expected="an nn.Module with encode, decode and stride, such as ConvolutionalAutoencoder",
+            found=f"{type(network).__name__} without {', '.join(missing)}",
+            where="model.network",
+        )
+    return network
 
 
 def network_stride(network: nn.Module) -> int:

@@ -75,6 +75,11 @@ def test_yaml_and_python_build_the_same_network(make_config):
         ("model.network._target_=torch.load", "model.network._target_", "brain_cae"),
         ("model.network._target_=brain_cae.nothing", "model.network._target_", "no class"),
         ("dataset=folder", "dataset.root", "dataset.root="),
+        ("model.network.strides=[2,2]", "model.network", "same length"),
+        ("model.network.latent_channels=0", "model.network", "at least 1"),
+        ("model.weight_decay=inf", "model.weight_decay", "0 or more"),
+        ("trainer.accelerator=abacus", "trainer.accelerator", "auto | cpu | gpu"),
+        ("features.name=${nothing}", "features.name", "leads nowhere"),
     ],
 )
 def test_wrong_values_name_the_key_and_what_is_valid(make_config, override, key, hint):

@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from brain_cae import evaluation
 from brain_cae.commands import conf_folder
 from brain_cae.configuration import validate_evaluate
-from brain_cae.errors import RunError
+from brain_cae.errors import LeakageError, RunError
 from brain_cae.fitted_model import FittedModel
 
 
@@ -33,6 +33,8 @@ def test_the_same_subjects_get_the_same_scores(tiny_run, cache, tmp_path):
     for column in ("subject", "score", "p_value", "flagged", "protocol", "reshape_group"):
         assert first[column].tolist() == second[column].tolist(), column
     metrics = json.loads((tmp_path / "again" / "metrics.json").read_text())
+    assert metrics["environment"]["model_run"] == str(tiny_run)
+    assert first["classifier_probability"].tolist() == second["classifier_probability"].tolist()
     assert metrics["detection"]["auroc"] == json.loads((tiny_run / "metrics.json").read_text())["detection"]["auroc"]
     assert str(tiny_run.name) in (tmp_path / "again" / "report.html").read_text()
 
@@ -61,7 +63,8 @@ def test_new_patients_without_labels_get_scores_and_maps_and_no_invented_metrics
     assert table["subject"].tolist() == ["patient0", "patient1", "patient2"]
     assert table["p_value"].between(0, 1).all()
     assert table["label"].eq("unknown").all()
-    assert table["classifier_probability"].between(0, 1).all()
+    # The classifier of the run has learnt from the first two; only the resampled one is new to it.
+    assert table["classifier_probability"].notna().tolist() == [False, False, True]
     assert table["out_of_calibration"].tolist()[2]
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["detection"]["auroc"]["value"] is None
@@ -72,6 +75,18 @@ def test_new_patients_without_labels_get_scores_and_maps_and_no_invented_metrics
         anomaly = nibabel.load(tmp_path / "out" / "anomaly_maps" / f"{name}_all.nii.gz")
         scan = nibabel.load(patients / name / "flair.nii.gz")
         assert anomaly.shape == scan.shape and np.allclose(anomaly.affine, scan.affine, atol=1e-3)
+
+
+def test_brains_that_the_model_has_learnt_from_are_no_new_patients(tiny_run, cache, tmp_path):
+    index = pd.read_csv(tiny_run / "index.csv", dtype={"subject": str})
+    splits = pd.read_csv(tiny_run / "splits.csv", dtype=str)
+    name = splits.loc[splits["role"] == "validation", "subject"].iloc[0]
+    (tmp_path / "scans" / "renamed").mkdir(parents=True)
+    for row in index[index["subject"] == name].itertuples():
+        shutil.copy(row.path, tmp_path / "scans" / "renamed" / f"{row.modality}.nii")
+    config = evaluate_config(f"run={tiny_run}", cache, "dataset=folder", f"dataset.root={tmp_path / 'scans'}")
+    with pytest.raises(LeakageError, match="renamed"):
+        evaluation.run(config, tmp_path / "out")
 
 
 def test_a_new_patient_is_scored_as_in_the_run(tiny_run, cache, patients, tmp_path):

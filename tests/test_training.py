@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from brain_cae import training
+from brain_cae import learning, training
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
 from brain_cae.run_folder import RunFolder
 
@@ -205,12 +205,19 @@ def test_resuming_needs_a_run_and_the_same_choices(make_config, tiny_overrides, 
     (old / ".hydra").mkdir()
     (old / ".hydra" / "config.yaml").write_text("model: {learning_rate: 0.5}\n")
     with pytest.raises(ConfigurationError, match="differs from the run"):
-        training._resumed(make_config(*tiny_overrides, f"resume={old}"))
+        learning._resumed(make_config(*tiny_overrides, f"resume={old}"))
+
+
+def test_a_gpu_that_is_not_there_is_named_before_any_work(make_config, tiny_overrides, tmp_path):
+    devices = ["trainer.devices=99"] if torch.cuda.is_available() else []
+    with pytest.raises(ConfigurationError, match="not enough GPUs"):
+        training.run(make_config(*tiny_overrides, "trainer=gpu", *devices), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_precision_follows_the_request():
-    assert training.precision("32-true", "cpu") == "32-true"
-    assert training.precision("auto", "cpu") in ("32-true", "bf16-mixed")
+    assert learning.precision("32-true", "cpu") == "32-true"
+    assert learning.precision("auto", "cpu") in ("32-true", "bf16-mixed")
 
 
 def test_two_processes_train_together(tiny_overrides, tiny_run, tmp_path):

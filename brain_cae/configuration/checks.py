@@ -5,6 +5,8 @@ import inspect
 import math
 from typing import Any
 
+from hydra.utils import instantiate
+
 from brain_cae.configuration.conversion import refuse_unknown
 from brain_cae.configuration.schema import MODALITIES, Config, PhantomDataset, Split
 from brain_cae.errors import ConfigurationError
@@ -47,6 +49,8 @@ RANGES: dict[str, tuple[float, float, str]] = {
 }
 
 WORDS: dict[str, tuple[str, ...]] = {
+    "trainer.accelerator": ("auto", "cpu", "gpu"),
+    "trainer.strategy": ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp"),
     "preprocess.scaling": ("median", "white_matter"),
     "model.loss": ("l1", "l2"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
@@ -58,7 +62,7 @@ def check_values(config: Config) -> None:
     """Ranges and words, each on its own."""
     for key, (low, high, meaning) in RANGES.items():
         value = _select(config, key)
-        if value is not None and not (low <= value <= high):
+        if value is not None and not (low <= value <= high and math.isfinite(value)):
             raise ConfigurationError(
                 f"The value of `{key}` makes no sense.", expected=meaning, found=str(value), where=key
             )
@@ -119,6 +123,7 @@ def check_choices(config: Config) -> None:
         )
     check_target({"_target_": config.reshape._target_}, "reshape", allowed=("brain_cae.reshape.",), arguments=False)
     check_target(config.model.network, "model.network", allowed=("brain_cae.", "monai.networks."))
+    _build_network(config)
     check_target(config.classifier.estimator, "classifier.estimator", allowed=("sklearn.",))
     if config.balancing.sampler is not None:
         check_target(config.balancing.sampler, "balancing.sampler", allowed=("imblearn.",))
@@ -126,6 +131,23 @@ def check_choices(config: Config) -> None:
         subjects = min(config.dataset.subjects, config.limit or config.dataset.subjects)
         healthy = subjects - round(subjects * config.dataset.abnormal_fraction)
         check_alpha(scoring.alpha, validation_size(healthy, config.split))
+
+
+def _build_network(config: Config) -> None:
+    """Its arguments may have the right names and still make no network; tried without taking memory."""
+    import torch
+
+    try:
+        with torch.device("meta"):
+            instantiate(config.model.network, in_channels=len(config.modality.names), _convert_="all")
+    except Exception as error:
+        cause = error.__cause__ or error
+        raise ConfigurationError(
+            "No network can be made of this.",
+            found=str(cause).splitlines()[0] if str(cause) else type(cause).__name__,
+            where="model.network",
+            advice="Compare with conf/model/cae.yaml.",
+        ) from error
 
 
 def validation_size(healthy: int, split: Split) -> int:

@@ -1,7 +1,7 @@
 """From a composed configuration to the dataclasses: unknown keys and wrong types are named."""
 
 import difflib
-from dataclasses import fields
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -13,7 +13,11 @@ from brain_cae.errors import ConfigurationError
 
 def to_dataclass(composed: DictConfig, schema: type) -> Any:
     """An instance of ``schema`` from a composed configuration, with every key and type checked."""
-    plain: Any = OmegaConf.to_container(composed, resolve=True)
+    try:
+        plain: Any = OmegaConf.to_container(composed, resolve=True)
+    except OmegaConfBaseException as error:
+        key = str(error.full_key or "")
+        raise ConfigurationError("A reference leads nowhere.", found=str(error).splitlines()[0], where=key) from error
     if not isinstance(plain, dict):
         raise ConfigurationError("The configuration is not a table of keys.", found=type(plain).__name__)
     plain.pop("debug", None)
@@ -25,16 +29,19 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
             continue
         kind: Any = f.type
         value = plain[f.name]
-        if f.name in OPTIONS and isinstance(value, dict):
-            kind = _option(f.name, value.get("name"))
-        values[f.name] = _fit(kind, value, f.name) if isinstance(value, dict) and isinstance(kind, type) else value
+        if f.name in OPTIONS and (value is not None or f.default is MISSING):
+            kind = _option(f.name, value.get("name") if isinstance(value, dict) else value)
+        is_group = is_dataclass(kind)
+        if is_group and not isinstance(value, dict):
+            raise ConfigurationError(f"`{f.name}` is a group of keys.", found=repr(value), where=f.name)
+        values[f.name] = _fit(kind, value, f.name) if is_group else value
     scalars = {name: v for name, v in values.items() if not hasattr(v, "__dataclass_fields__")}
     checked = _merge(schema, scalars, prefix="")
     return schema(**{**values, **{name: checked[name] for name in scalars}})
 
 
 def _option(group: str, name: Any) -> type:
-    if name not in OPTIONS[group]:
+    if not isinstance(name, str) or name not in OPTIONS[group]:
         raise ConfigurationError(
             f"`{group}` has no option `{name}`.", expected=" | ".join(OPTIONS[group]), where=f"{group}.name"
         )

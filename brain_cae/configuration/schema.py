@@ -61,6 +61,7 @@ class FixedReshape:
     name: str
     _target_: str
     dimensions: list[int]
+    tolerance: float
 
 
 @dataclass

@@ -1,6 +1,4 @@
-"""Where the brain is: a foreground mask for scans with and without a skull, and the box around it."""
-
-from dataclasses import dataclass
+"""Where the brain is: a foreground mask for scans with and without a skull."""
 
 import nibabel
 import numpy as np
@@ -8,14 +6,6 @@ from nilearn.masking import compute_epi_mask
 from scipy import ndimage
 
 from brain_cae.errors import ScanError
-
-
-@dataclass(frozen=True)
-class Box:
-    """Bounds in voxels, (R, A, S): ``low`` is the first voxel inside, ``high`` the first one behind."""
-
-    low: tuple[int, int, int]
-    high: tuple[int, int, int]
 
 
 def foreground_mask(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -49,19 +39,6 @@ def foreground_mask(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     largest = 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
     filled = ndimage.binary_fill_holes(labels == largest)
     return np.asarray(filled, bool)
-
-
-def foreground_box(mask: np.ndarray) -> Box:
-    """The smallest box around a mask (X, Y, Z).
-
-    Raises:
-        ScanError: The mask is empty.
-    """
-    found = ndimage.find_objects(mask.astype(np.uint8))
-    if not found:
-        raise ScanError("empty mask", expected="at least one voxel inside the mask")
-    x, y, z = found[0]
-    return Box((x.start, y.start, z.start), (x.stop, y.stop, z.stop))
 
 
 def intensity_scale(values: np.ndarray, method: str) -> float:

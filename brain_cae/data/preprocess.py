@@ -13,7 +13,7 @@ from nibabel.processing import resample_from_to
 from brain_cae.data.foreground import foreground_mask, intensity_scale
 from brain_cae.errors import ScanError
 
-VERSION = 1
+VERSION = 2
 """Raised whenever this module computes something else, so that no cached volume outlives the code."""
 
 CEILING = 6.0
@@ -69,6 +69,8 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
     """
     rows = scans.set_index("modality")
     subject = str(scans["subject"].iloc[0])
+    if rows.index.has_duplicates:
+        raise ScanError("several sessions", expected="one scan of each modality", where=f"subject {subject}")
     stored = _load(Path(str(rows.loc[reference, "path"])))
     grid = nibabel.as_closest_canonical(stored)
     brain = _mask_on(grid, rows.loc[reference, "brain_mask_path"])
@@ -87,7 +89,8 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
                 expected=f"a brain on the grid of {reference}",
                 where=f"subject {subject}, {modality}, {path}",
             )
-        scaled = (values - _background(values)) / intensity_scale(inside - _background(values), scaling)
+        background = _background(values, mask)
+        scaled = (values - background) / intensity_scale(inside - background, scaling)
         channels.append(np.where(mask, np.clip(scaled, 0, CEILING), 0).astype(np.float32))
     return PreparedSubject(
         subject=subject,
@@ -105,9 +108,10 @@ def _load(path: Path) -> nibabel.Nifti1Image:
     return nibabel.Nifti1Image(np.asarray(image.dataobj, np.float32), image.affine)  # type: ignore[attr-defined]
 
 
-def _background(values: np.ndarray) -> float:
-    """0 for ordinary scans; the lowest value where a set stores its scans shifted below zero."""
-    return float(min(values.min(), 0.0))
+def _background(values: np.ndarray, mask: np.ndarray) -> float:
+    """0 for ordinary scans; the usual value outside the mask where a set stores its scans shifted below zero."""
+    outside = values[~mask]
+    return float(min(np.median(outside), 0.0)) if outside.size else 0.0
 
 
 def _mask_on(grid: nibabel.Nifti1Image, path: object) -> np.ndarray | None:

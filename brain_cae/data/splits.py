@@ -99,7 +99,7 @@ def read_splits(path: Path, labels: pd.Series) -> pd.DataFrame:
 
 
 def check_leakage(splits: pd.DataFrame, index: pd.DataFrame) -> None:
-    """No subject, and no series or pixel content, may stand in two roles.
+    """No subject may stand in two roles, and no series or pixel content belong to two subjects.
 
     Args:
         splits: Columns subject, role.
@@ -129,9 +129,10 @@ def check_leakage(splits: pd.DataFrame, index: pd.DataFrame) -> None:
             where="splits.csv",
         )
     for content, rows in scans[scans["series_hash"] != ""].groupby("series_hash"):
-        if rows["role"].nunique() > 1:
+        # Also within one role: copies would fall into two folds, or vouch for each other in the calibration.
+        if rows["subject"].nunique() > 1:
             raise LeakageError(
-                "The same scan stands in two roles under different names.",
+                "The same scan stands there twice under different names.",
                 expected="every scan once",
                 found=", ".join(f"{r.subject}/{r.modality} ({r.role})" for r in rows.itertuples()),
                 where=f"series_hash {content}",

@@ -31,6 +31,8 @@ class ConvolutionalAutoencoder(nn.Module):
         super().__init__()
         if len(channels) != len(strides):
             raise ValueError(f"channels and strides must have the same length, got {len(channels)} and {len(strides)}")
+        if min([*channels, *strides, latent_channels]) < 1:
+            raise ValueError(f"channels, strides and latent_channels must be at least 1, got {channels}, {strides}")
         widths = [in_channels, *channels]
         down = [_convolution(a, b, stride) for a, b, stride in zip(widths, widths[1:], strides, strict=False)]
         self.encoder = nn.Sequential(*down, nn.Conv3d(widths[-1], latent_channels, kernel_size=1))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import nn
@@ -26,6 +27,8 @@ class HealthyAutoencoder(pl.LightningModule):
         weight_decay: Of AdamW.
         corruption: Standard deviation of coarse Gaussian noise added to the input while training (0: none);
             the target stays clean (denoising autoencoder, Kascenas et al. 2022).
+        seed: Of the corruption. Each step has a stream of its own, so that a run that was interrupted goes on with
+            the noise that it would have had.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class HealthyAutoencoder(pl.LightningModule):
         learning_rate: float = 1e-3,
         weight_decay: float = 0.0,
         corruption: float = 0.0,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.network = network
@@ -43,7 +47,13 @@ class HealthyAutoencoder(pl.LightningModule):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.corruption = corruption
-        self.reconstruct: Callable[[torch.Tensor], torch.Tensor] = network
+        self.seed = seed
+        # In a list, so that its parameters are not registered, and stored, a second time.
+        self.compiled: list[Callable[[torch.Tensor], torch.Tensor]] = []
+
+    def reconstruct(self, volumes: torch.Tensor) -> torch.Tensor:
+        """The network's answer (N, C, X, Y, Z), by its compiled form where there is one."""
+        return self.compiled[0](volumes) if self.compiled else self.network(volumes)
 
     def training_step(self, batch: Batch, batch_index: int) -> torch.Tensor:
         """One step on healthy brains.
@@ -53,7 +63,7 @@ class HealthyAutoencoder(pl.LightningModule):
             BrainCaeError: The loss is no number.
         """
         volume, mask = batch["volume"], batch["mask"]
-        loss = self._error(self.reconstruct(self._corrupt(volume, mask)), volume, mask)
+        loss = self._error(self.reconstruct(self._corrupt(volume, mask, self.global_step)), volume, mask)
         if not torch.isfinite(loss):
             raise self._explain(batch)
         self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(volume), sync_dist=True)
@@ -78,11 +88,12 @@ class HealthyAutoencoder(pl.LightningModule):
         total = difference.abs() if self.loss == "l1" else difference.square()
         return total.sum() / (mask.sum() * volume.shape[1]).clamp(min=1)
 
-    def _corrupt(self, volume: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _corrupt(self, volume: torch.Tensor, mask: torch.Tensor, step: int) -> torch.Tensor:
         if self.corruption == 0:
             return volume
         coarse = [max(2, size // 8) for size in volume.shape[2:]]
-        noise = torch.randn(*volume.shape[:2], *coarse, device=volume.device, dtype=volume.dtype)
+        generator = np.random.default_rng([self.seed, self.global_rank, step])
+        noise = torch.from_numpy(generator.standard_normal((*volume.shape[:2], *coarse), np.float32)).to(volume)
         smooth = functional.interpolate(noise, size=volume.shape[2:], mode="trilinear", align_corners=False)
         return volume + self.corruption * smooth * mask
 

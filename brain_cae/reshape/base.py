@@ -84,6 +84,17 @@ def _resize(volume: torch.Tensor, shape: Shape) -> torch.Tensor:
     return resized[0]
 
 
+def distinct(shapes: list[Any]) -> list[Shape]:
+    """Different dimensions, sorted, as tuples of int."""
+    return sorted({(int(x), int(y), int(z)) for x, y, z in shapes})
+
+
+def is_near(shape: Shape, shapes: list[Shape], tolerance: float) -> bool:
+    """Whether no axis differs by more than ``tolerance`` (relative) from some volume of the training set."""
+    logs = np.log(np.asarray(shapes, float)) - np.log(np.asarray(shape, float))
+    return bool(np.abs(logs).max(axis=1).min() <= np.log1p(tolerance) + 1e-9)
+
+
 def most_common(shapes: list[Shape]) -> Shape:
     """The modal dimensions; of several equally common ones the largest, so that nothing is thrown away."""
     counts = Counter(tuple(int(size) for size in shape) for shape in shapes)

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.cluster import AgglomerativeClustering
 
 from brain_cae.errors import ConfigurationError
-from brain_cae.reshape.base import Group, Reshape, Shape, most_common
+from brain_cae.reshape.base import Group, Reshape, Shape, distinct, is_near, most_common
 
 
 class Clustered(Reshape):
@@ -18,7 +18,7 @@ class Clustered(Reshape):
     Args:
         groups: Number of groups; ``None`` takes as few as ``tolerance`` allows.
         tolerance: Largest relative difference of any axis within a group. A new volume farther than this from
-            every target still goes to the nearest group, and is reported as not known.
+            every training volume still goes to the nearest group, and is reported as not known.
     """
 
     def __init__(self, groups: int | None = None, tolerance: float = 0.25) -> None:
@@ -26,6 +26,7 @@ class Clustered(Reshape):
         self.tolerance = float(tolerance)
         self.targets: list[Shape] = []
         self.members: list[int] = []
+        self.shapes: list[Shape] = []
 
     def fit(self, shapes: list[Shape]) -> "Clustered":
         """Find the groups among the training volumes' native dimensions.
@@ -33,19 +34,19 @@ class Clustered(Reshape):
         Raises:
             ConfigurationError: More groups are asked for than there are different dimensions.
         """
-        distinct = sorted({tuple(int(size) for size in shape) for shape in shapes})
-        if self.count is not None and self.count > len(distinct):
+        self.shapes = distinct(shapes)
+        if self.count is not None and self.count > len(self.shapes):
             raise ConfigurationError(
                 "There are fewer different dimensions than groups.",
-                expected=f"at most {len(distinct)} groups",
+                expected=f"at most {len(self.shapes)} groups",
                 found=str(self.count),
                 where="reshape.groups",
             )
-        labels = self._cluster(np.log(np.asarray(distinct, float)))
-        group_of = dict(zip(distinct, labels, strict=True))
+        labels = self._cluster(np.log(np.asarray(self.shapes, float)))
+        group_of = dict(zip(self.shapes, labels, strict=True))
         found = []
         for label in np.unique(labels):
-            members = [shape for shape in shapes if group_of[tuple(int(size) for size in shape)] == label]
+            members = [shape for shape in shapes if group_of[distinct([shape])[0]] == label]
             found.append((most_common(members), len(members)))
         found.sort(key=lambda item: (-item[1], item[0]))
         self.targets, self.members = [target for target, _ in found], [members for _, members in found]
@@ -61,23 +62,28 @@ class Clustered(Reshape):
         return clustering.fit_predict(points)
 
     def group(self, shape: Shape) -> Group:
-        """The group with the nearest target; ``known`` is False beyond the tolerance."""
+        """The group with the nearest target; ``known`` is False beyond the tolerance from every training volume."""
         distances = np.abs(np.log(np.asarray(self.targets, float)) - np.log(np.asarray(shape, float))).max(axis=1)
         nearest = int(distances.argmin())
-        known = bool(distances[nearest] <= np.log1p(self.tolerance) + 1e-9)
+        known = is_near(shape, self.shapes, self.tolerance)
         return Group(name=self._name(nearest), target=self.targets[nearest], known=known)
 
     def _name(self, number: int) -> str:
         return "x".join(str(size) for size in self.targets[number])
 
     def state(self) -> dict[str, Any]:
-        """Targets and members."""
-        return {"targets": [list(target) for target in self.targets], "members": self.members}
+        """Targets, members, and the dimensions of the training volumes."""
+        return {
+            "targets": [list(target) for target in self.targets],
+            "members": self.members,
+            "shapes": [list(shape) for shape in self.shapes],
+        }
 
     def restore(self, state: dict[str, Any]) -> "Clustered":
         """Take up a stored state."""
         self.targets = [(int(x), int(y), int(z)) for x, y, z in state["targets"]]
         self.members = [int(count) for count in state["members"]]
+        self.shapes = distinct(state["shapes"])
         return self
 
     def groups(self) -> list[dict[str, Any]]:

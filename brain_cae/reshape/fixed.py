@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from brain_cae.reshape.base import Group, Reshape, Shape
+from brain_cae.reshape.base import Group, Reshape, Shape, distinct, is_near
 
 
 class Fixed(Reshape):
@@ -10,29 +10,33 @@ class Fixed(Reshape):
 
     Args:
         dimensions: Target (R, A, S) in voxels.
+        tolerance: A volume that differs by more than this (relative, any axis) from every training volume is
+            reported as not known.
     """
 
-    def __init__(self, dimensions: list[int]) -> None:
+    def __init__(self, dimensions: list[int], tolerance: float = 0.25) -> None:
         self.dimensions: Shape = (int(dimensions[0]), int(dimensions[1]), int(dimensions[2]))
+        self.tolerance = float(tolerance)
         self.members = 0
+        self.shapes: list[Shape] = []
 
     def fit(self, shapes: list[Shape]) -> "Fixed":
-        """Nothing is learnt; the number of training volumes is kept for the report."""
-        self.members = len(shapes)
+        """Nothing is learnt; the training volumes' dimensions are kept to know what is unlike them."""
+        self.members, self.shapes = len(shapes), distinct(shapes)
         return self
 
     def group(self, shape: Shape) -> Group:
         """One group for all."""
-        return Group(name="fixed", target=self.dimensions)
+        return Group(name="fixed", target=self.dimensions, known=is_near(shape, self.shapes, self.tolerance))
 
     def state(self) -> dict[str, Any]:
-        """The target and how many volumes it was used for."""
-        return {"dimensions": list(self.dimensions), "members": self.members}
+        """The target, how many volumes it was used for, and their dimensions."""
+        return {"dimensions": list(self.dimensions), "members": self.members, "shapes": self.shapes}
 
     def restore(self, state: dict[str, Any]) -> "Fixed":
         """Take up a stored state."""
-        sizes = state["dimensions"]
-        self.dimensions, self.members = (int(sizes[0]), int(sizes[1]), int(sizes[2])), int(state["members"])
+        self.dimensions = distinct([state["dimensions"]])[0]
+        self.members, self.shapes = int(state["members"]), distinct(state["shapes"])
         return self
 
     def groups(self) -> list[dict[str, Any]]:

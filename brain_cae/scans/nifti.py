@@ -8,12 +8,15 @@ import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.geometry import plane_of_affine
 from brain_cae.scans.volume import Volume, check_values, smallest_type
 
 SUFFIXES = (".nii", ".nii.gz")
+GZIP_LIMIT = 1100
+"""No byte of gzip becomes more than about 1030 bytes."""
 
 
 def is_nifti(path: Path) -> bool:
@@ -34,6 +37,7 @@ def read_nifti(path: Path) -> Volume:
     where = str(path)
     try:
         image = nibabel.Nifti1Image.from_filename(path)
+        _check_size(image, path)
         array = np.asanyarray(image.dataobj)
     except (EOFError, zlib.error, gzip.BadGzipFile, OSError, ValueError) as error:
         if isinstance(error, FileNotFoundError | PermissionError):
@@ -43,7 +47,9 @@ def read_nifti(path: Path) -> Volume:
         raise ScanError(
             "truncated file", expected="a complete file", found="its end is missing", where=where
         ) from error
-    except (ImageFileError, HeaderDataError) as error:
+    except (ImageFileError, HeaderDataError, WrapStructError, OverflowError) as error:
+        if path.stat().st_size == 0:
+            raise ScanError("truncated file", expected="a complete file", found="an empty file", where=where) from error
         raise _not_nifti(where) from error
     while array.ndim > 3 and array.shape[-1] == 1:
         array = array[..., 0]
@@ -53,6 +59,7 @@ def read_nifti(path: Path) -> Volume:
     if min(array.shape) < 2:
         raise ScanError("single slice", expected="at least 2 slices", found=f"shape {array.shape}", where=where)
     affine = _affine(image, where)
+    array = smallest_type(array)
     check_values(array, where=where)
     spacing = [round(float(length), 4) for length in np.linalg.norm(affine[:3, :3], axis=0)]
     acquisition = {
@@ -64,7 +71,20 @@ def read_nifti(path: Path) -> Volume:
         "spacing_slice_mm": spacing[2],
         "orientation": plane_of_affine(affine),
     }
-    return Volume(array=smallest_type(array), affine=affine, acquisition=acquisition)
+    return Volume(array=array, affine=affine, acquisition=acquisition)
+
+
+def _check_size(image: nibabel.Nifti1Image, path: Path) -> None:
+    """A damaged header can claim any size: refuse it before the memory is asked for."""
+    claimed = int(np.prod([float(size) for size in image.shape])) * image.get_data_dtype().itemsize
+    possible = path.stat().st_size * (GZIP_LIMIT if path.name.lower().endswith(".gz") else 1)
+    if claimed > possible:
+        raise ScanError(
+            "truncated file",
+            expected=f"{claimed} bytes of voxels, as the header says",
+            found=f"at most {possible} in a file of {path.stat().st_size} bytes",
+            where=str(path),
+        )
 
 
 def _is_gzip(path: Path) -> bool:

@@ -2,13 +2,14 @@
 
 import json
 import os
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import pairwise
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def _import_in_processes(
 ) -> None:
     # "spawn": a fork of a process that runs threads (torch, BLAS) may hang. A short queue keeps memory flat and says
     # which series were under way when a process died.
-    executor = ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn"))
+    executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
     waiting = iter(rest)
     running: dict[Future[Outcome], int] = {}
     try:
@@ -114,6 +115,17 @@ def _import_in_processes(
         ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Let a worker end when the process that started it is killed; it would wait for work for ever."""
+    if (parent := parent_process()) is not None:
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _ordered(locations: Sequence[SeriesLocation]) -> list[SeriesLocation]:

@@ -24,7 +24,15 @@ class HealthyReference:
     factors: dict[str, float]
 
     @classmethod
-    def fit(cls, maps: np.ndarray, masks: np.ndarray, groups: list[str], *, shrinkage: float) -> "HealthyReference":
+    def fit(
+        cls,
+        maps: np.ndarray,
+        masks: np.ndarray,
+        groups: list[str],
+        *,
+        shrinkage: float,
+        smallest: int = SMALLEST_GROUP,
+    ) -> "HealthyReference":
         """Estimate from N healthy brains.
 
         The variance at a place is (n s² + k S²) / (n + k): s² of the n brains that cover it, S² the mean of s²
@@ -36,6 +44,7 @@ class HealthyReference:
             masks: (N, *frame) boolean.
             groups: Reshape group of each brain.
             shrinkage: Weight k of the global spread, in brains.
+            smallest: Number of brains from which a group has a factor of its own.
         """
         weight = masks[:, None].astype(np.float32)
         count = weight.sum(axis=0)
@@ -48,7 +57,7 @@ class HealthyReference:
         spread = np.sqrt((count * variance + shrinkage * everywhere) / np.maximum(count + shrinkage, 1e-6))
         factors = {}
         for name, members in Counter(groups).items():
-            if members < SMALLEST_GROUP:
+            if members < smallest:
                 continue
             chosen = np.asarray([group == name for group in groups])
             z = (maps[chosen] - mean) / spread

@@ -13,7 +13,7 @@ import numpy as np
 from brain_cae.scoring.calibration import Calibration, voxel_threshold
 from brain_cae.scoring.direction import directed, joint
 from brain_cae.scoring.frame import from_frame, to_frame
-from brain_cae.scoring.reference import HealthyReference
+from brain_cae.scoring.reference import SMALLEST_GROUP, HealthyReference
 
 VOXELS_PER_BRAIN = 20_000
 """Drawn from each calibration brain for the voxel threshold, so that large matrices do not count more."""
@@ -83,7 +83,8 @@ class Scorer:
             samples.append(generator.choice(inside, VOXELS_PER_BRAIN, replace=len(inside) < VOXELS_PER_BRAIN))
         self.calibration = Calibration(np.asarray(scores), voxel_threshold(samples, self.voxel_rate))
         if self.compare:
-            self.reference = self._reference(*self._framed(healthy), [signal.group for signal in healthy])
+            groups = [signal.group for signal in healthy]
+            self.reference = HealthyReference.fit(*self._framed(healthy), groups, shrinkage=self.shrinkage)
         return self
 
     def maps(self, signal: Signal) -> np.ndarray:
@@ -130,15 +131,21 @@ class Scorer:
         references: list[HealthyReference | None] = []
         for left_out in range(len(healthy)):
             others = [i for i in range(len(healthy)) if i != left_out]
-            references.append(self._reference(maps[others], masks[others], [groups[i] for i in others]))
+            # One fewer, so that a group has a factor of its own here exactly when it has one in the end.
+            references.append(
+                HealthyReference.fit(
+                    maps[others],
+                    masks[others],
+                    [groups[i] for i in others],
+                    shrinkage=self.shrinkage,
+                    smallest=SMALLEST_GROUP - 1,
+                )
+            )
         return references
 
     def _framed(self, healthy: list[Signal]) -> tuple[np.ndarray, np.ndarray]:
         framed = [to_frame(signal.maps, signal.mask, self.frame) for signal in healthy]
         return np.stack([maps for maps, _ in framed]), np.stack([mask for _, mask in framed])
-
-    def _reference(self, maps: np.ndarray, masks: np.ndarray, groups: list[str]) -> HealthyReference:
-        return HealthyReference.fit(maps, masks, groups, shrinkage=self.shrinkage)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """What was fitted: arrays for an ``.npz`` and plain values for JSON."""

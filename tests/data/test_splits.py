@@ -57,7 +57,17 @@ def test_a_copied_scan_under_another_name_is_leakage():
     index = index_of(splits, kinds)
     train, test = (splits.loc[splits["role"] == role, "subject"].iloc[0] for role in ("train", "test"))
     index.loc[(index["subject"] == test) & (index["modality"] == "t1"), "series_hash"] = f"{train}-t1"
-    with pytest.raises(LeakageError, match="different names"):
+    with pytest.raises(LeakageError, match="twice under different names"):
+        check_leakage(splits, index)
+
+
+def test_a_copy_within_one_role_is_found_too():
+    kinds = labels(20, 8)
+    splits = stratified(kinds, train=0.4, validation=6, classifier=0.4, seed=0)
+    index = index_of(splits, kinds)
+    first, second = splits.loc[splits["role"] == "validation", "subject"].iloc[:2]
+    index.loc[(index["subject"] == second) & (index["modality"] == "t1"), "series_hash"] = f"{first}-t1"
+    with pytest.raises(LeakageError, match="twice"):
         check_leakage(splits, index)
 
 
@@ -82,6 +92,7 @@ def test_a_file_of_splits_is_read_back(tmp_path):
         ("subject,role\nh0,learn\n", "learn"),
         ("name,part\nh0,train\n", "name, part"),
         ("subject,role\nnobody,train\n", "nobody"),
+        ("subject,role\nh0,train\nh1,train\nh2,validation\n", "1 in validation"),
         ("", "cannot be read"),
     ],
 )

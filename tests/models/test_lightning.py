@@ -61,12 +61,11 @@ def test_the_loss_sees_only_the_mask():
 def test_corruption_is_new_each_time_and_repeats_by_seed():
     own = module(corruption=0.3)
     volume, mask = torch.ones(1, 2, 16, 16, 16), torch.ones(1, 1, 16, 16, 16)
-    torch.manual_seed(1)
-    drawn = [own._corrupt(volume, mask) for _ in range(6)]
+    drawn = [own._corrupt(volume, mask, step) for step in range(6)]
     assert len({float(item.sum()) for item in drawn}) == 6
-    torch.manual_seed(1)
-    assert torch.equal(own._corrupt(volume, mask), drawn[0])
-    assert torch.equal(module()._corrupt(volume, mask), volume)
+    assert torch.equal(module(corruption=0.3)._corrupt(volume, mask, 4), drawn[4])
+    assert not torch.equal(module(corruption=0.3, seed=1)._corrupt(volume, mask, 4), drawn[4])
+    assert torch.equal(module()._corrupt(volume, mask, 0), volume)
 
 
 def test_input_that_is_not_finite_names_the_subject(tmp_path, data):

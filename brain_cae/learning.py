@@ -1,0 +1,171 @@
+"""Learning a network with Lightning: callbacks, checkpoints, resuming, hardware."""
+
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import yaml
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers import Logger as LightningLogger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from brain_cae.configuration import Config
+from brain_cae.data.module import BrainData
+from brain_cae.errors import BrainCaeError, ConfigurationError, RunError
+from brain_cae.models.lightning import HealthyAutoencoder
+from brain_cae.models.panel import ValidationPanel
+from brain_cae.reporting import training_panel
+from brain_cae.run_folder import RunFolder
+
+
+def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: RunFolder) -> None:
+    """Train with Lightning and leave the best weights in the module."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    settings = config.trainer
+    if settings.channels_last:
+        module.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    if settings.compile:
+        module.compiled.append(torch.compile(module.network, dynamic=False))
+    checkpoint = _resumed(config)
+    if checkpoint is not None and is_main_process():
+        shutil.copytree(checkpoint.parent, folder / "checkpoints", dirs_exist_ok=True)
+    best = BestCheckpoint(
+        folder / "checkpoints", filename="best", monitor="validation/loss", save_last=True, enable_version_counter=False
+    )
+    best.CHECKPOINT_NAME_LAST = "last"
+    callbacks: list[pl.Callback] = [
+        best,
+        EarlyStopping("validation/loss", patience=settings.patience, check_finite=True),
+    ]
+    callbacks.append(ValidationPanel(training_panel, modalities=config.modality.names, every=settings.panel_every))
+    if settings.progress:
+        callbacks.append(RichProgressBar(leave=False))
+    trainer = pl.Trainer(
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.nodes,
+        strategy=settings.strategy,
+        precision=precision(settings.precision, settings.accelerator),  # type: ignore[arg-type]
+        max_epochs=settings.max_epochs,
+        callbacks=callbacks,
+        logger=_logger(config, folder),
+        default_root_dir=folder.path,
+        enable_progress_bar=settings.progress,
+        enable_model_summary=False,
+        use_distributed_sampler=False,  # our batch sampler shares the batches out itself
+        gradient_clip_val=1.0,
+        log_every_n_steps=1,
+        num_sanity_val_steps=0,
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists.*")
+        try:
+            trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit:
+            # Lightning turns Ctrl-C into an exit of its own, which would hide what happened.
+            if trainer.interrupted:
+                raise KeyboardInterrupt from None
+            raise
+    if not torch.isfinite(trainer.callback_metrics.get("validation/loss", torch.zeros(()))):
+        raise BrainCaeError(
+            "The loss on the validation brains is no number any more.",
+            where=f"epoch {trainer.current_epoch}",
+            advice="Lower model.learning_rate, or trainer.precision=32-true.",
+        )
+    stored = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
+    prefix = "network."
+    module.network.load_state_dict({k[len(prefix) :]: v for k, v in stored.items() if k.startswith(prefix)})
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the best and the last state; the best so far still counts when a run goes on in a folder of its own."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the state of another folder, whose files have been copied to this one."""
+
+        def here(path: str) -> str:
+            return str(Path(str(self.dirpath)) / Path(path).name) if path else path
+
+        moved = {name: here(state_dict[name]) for name in ("best_model_path", "kth_best_model_path", "last_model_path")}
+        ranked = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict(state_dict | moved | {"best_k_models": ranked, "dirpath": self.dirpath})
+
+
+def _logger(config: Config, folder: RunFolder) -> LightningLogger:
+    kind: Callable = TensorBoardLogger if config.logger.name == "tensorboard" else CSVLogger
+    return kind(save_dir=folder.path, name="", version="tensorboard")
+
+
+def check_hardware(config: Config) -> None:
+    """Say before the import that a GPU is asked for and there is none.
+
+    Raises:
+        ConfigurationError: Fewer GPUs than ``trainer.devices``.
+    """
+    if config.trainer.accelerator == "gpu" and torch.cuda.device_count() < config.trainer.devices:
+        raise ConfigurationError(
+            "There are not enough GPUs on this machine.",
+            expected=f"{config.trainer.devices}",
+            found=f"{torch.cuda.device_count()} that PyTorch {torch.__version__} can use",
+            where="trainer",
+            advice="Use trainer=auto or trainer=cpu, or install a build of PyTorch for your GPU.",
+        )
+
+
+def precision(asked: str, accelerator: str) -> str:
+    """``auto`` means bfloat16 where the hardware multiplies it, else single precision."""
+    if asked != "auto":
+        return asked
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return "bf16-mixed" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "32-true"
+
+
+def _resumed(config: Config) -> Path | None:
+    """The checkpoint to go on from; the configuration must be the one that it was written with.
+
+    Raises:
+        RunError: The run has no checkpoint.
+        ConfigurationError: A value differs: going on would apply it in part, or not at all.
+    """
+    if config.resume is None:
+        return None
+    checkpoint = Path(config.resume) / "checkpoints" / "last.ckpt"
+    stored = Path(config.resume) / ".hydra" / "config.yaml"
+    if not checkpoint.is_file() or not stored.is_file():
+        raise RunError("There is nothing to go on from.", expected=str(checkpoint), where="resume")
+    before, now = yaml.safe_load(stored.read_text()), asdict(config)
+    for group in ("dataset", "modality", "preprocess", "reshape", "split", "model", "trainer", "seed"):
+        old, new = before.get(group), now[group]
+        if isinstance(old, dict):
+            old = {k: v for k, v in old.items() if k not in ("root", "progress", "workers", "panel_every")}
+            new = {k: v for k, v in new.items() if k in old}
+        if old != new:
+            raise ConfigurationError(
+                f"`{group}` differs from the run that is to go on.",
+                expected=str(old),
+                found=str(new),
+                where="resume",
+                advice="Give the same choices, or start a new run.",
+            )
+    return checkpoint
+
+
+def scoring_device(accelerator: str) -> torch.device:
+    """Where brains are scored after training: the GPU unless the CPU is asked for."""
+    return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def is_main_process() -> bool:
+    """False in the further processes that Lightning or the cluster starts for DDP."""
+    return getattr(rank_zero_only, "rank", 0) == 0 and os.environ.get("NODE_RANK", "0") == "0"

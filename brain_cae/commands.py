@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from brain_cae import configuration
-from brain_cae.errors import BrainCaeError
+from brain_cae.errors import BrainCaeError, ConfigurationError
 
 Job = TypeVar("Job", bound=Callable[[DictConfig], Any])
 
@@ -40,7 +40,14 @@ def command(job: Job, config_name: str) -> Callable[[], None]:
         job: What to do.
         config_name: The file in ``conf/`` that composes the configuration, without ``.yaml``.
     """
-    entry = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(job)
+    started = False
+
+    def run(config: DictConfig) -> Any:
+        nonlocal started
+        started = True
+        return job(config)
+
+    entry = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(run)
 
     def call() -> None:
         # Hydra would print its own shortened traceback; with this it hands the exception to us.
@@ -51,10 +58,11 @@ def command(job: Job, config_name: str) -> Callable[[], None]:
             _stop(str(error))
         except (HydraException, OmegaConfBaseException) as error:
             _stop(_explain(error, config_name))
-        except ValueError as error:
-            if "Config group override" not in str(error):
+        except (TypeError, ValueError) as error:
+            if started:
                 raise
-            _stop(f"{error}\n  What to do: Give one option of the group, see `python {config_name}.py --help`.")
+            # Hydra's own words for a choice of the wrong kind, such as classifier=1.
+            _stop(f"{error}\n  What to do: Give one option of each group, see `python {config_name}.py --help`.")
         except KeyboardInterrupt:
             _stop("Interrupted. What was imported and prepared is kept; go on with resume=<run folder>.", code=130)
 
@@ -63,6 +71,7 @@ def command(job: Job, config_name: str) -> Callable[[], None]:
 
 def train(config: DictConfig) -> float | None:
     """One run of ``train.py``."""
+    _refuse_lists()
     typed = configuration.validate(config)
     from brain_cae import training
 
@@ -71,6 +80,7 @@ def train(config: DictConfig) -> float | None:
 
 def evaluate(config: DictConfig) -> float | None:
     """One run of ``evaluate.py``."""
+    _refuse_lists()
     typed = configuration.validate_evaluate(config)
     from brain_cae import evaluation
 
@@ -90,6 +100,16 @@ class SweepSummary(Callback):
             from brain_cae.reporting import write_summary
 
             write_summary(Path(config.hydra.sweep.dir))
+
+
+def _refuse_lists() -> None:
+    """Hydra merges ``classifier=[a,b]`` into one table that is neither, and then names no choice for the group."""
+    groups = {path.name for path in conf_folder().iterdir() if any(path.glob("*.yaml"))}
+    given = {override.split("=", 1)[0].lstrip("+") for override in HydraConfig.get().overrides.task}
+    for group in sorted(groups & given - set(HydraConfig.get().runtime.choices)):
+        raise ConfigurationError(
+            f"`{group}` takes one option.", where=group, advice=f"For several runs, one after the other: -m {group}=a,b"
+        )
 
 
 def _explain(error: Exception, config_name: str) -> str:

@@ -35,6 +35,10 @@ def test_help_is_a_page_about_the_program(tmp_path, script):
         ("trainer.max_epoch=3", "Did you mean `trainer.max_epochs`?"),
         ("seed=abc", "a whole number"),
         ("reshape=foo", "clustered"),
+        ("classifier=1", "Give one option of each group"),
+        ("classifier=[logistic,svm]", "-m classifier=a,b"),
+        ("seed={a:1}", "a whole number"),
+        ("~logger", "`logger` is missing"),
     ],
 )
 def test_a_wrong_word_gets_advice_and_no_traceback(tmp_path, argument, expected):

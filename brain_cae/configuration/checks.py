@@ -62,7 +62,7 @@ def check_values(config: Config) -> None:
     """Ranges and words, each on its own."""
     for key, (low, high, meaning) in RANGES.items():
         value = _select(config, key)
-        if value is not None and not (low <= value <= high and math.isfinite(value)):
+        if value is not None and not (low <= value <= high):
             raise ConfigurationError(
                 f"The value of `{key}` makes no sense.", expected=meaning, found=str(value), where=key
             )

@@ -1,6 +1,7 @@
 """From a composed configuration to the dataclasses: unknown keys and wrong types are named."""
 
 import difflib
+import math
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
@@ -23,6 +24,12 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
     plain.pop("debug", None)
     plain.pop("experiment", None)
     refuse_unknown(plain, [f.name for f in fields(schema)], prefix="")
+    _refuse_endless(plain)
+    for f in fields(schema):
+        if f.name not in plain and f.default is MISSING:
+            raise ConfigurationError(
+                f"The key `{f.name}` is missing.", where=f.name, advice="Leave its default in place."
+            )
     values: dict[str, Any] = {}
     for f in fields(schema):
         if f.name not in plain:
@@ -38,6 +45,18 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
     scalars = {name: v for name, v in values.items() if not hasattr(v, "__dataclass_fields__")}
     checked = _merge(schema, scalars, prefix="")
     return schema(**{**values, **{name: checked[name] for name in scalars}})
+
+
+def _refuse_endless(value: Any, key: str = "") -> None:
+    """No setting of this program is infinite or no number."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _refuse_endless(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for item in value:
+            _refuse_endless(item, key)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ConfigurationError(f"The value of `{key}` is no finite number.", found=str(value), where=key)
 
 
 def _option(group: str, name: Any) -> type:

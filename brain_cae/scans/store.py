@@ -90,7 +90,8 @@ def _import_in_processes(
 ) -> None:
     # "spawn": a fork of a process that runs threads (torch, BLAS) may hang. A short queue keeps memory flat and says
     # which series were under way when a process died.
-    executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    context = get_context("spawn")
+    executor = ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_end_with_parent)
     waiting = iter(rest)
     running: dict[Future[Outcome], int] = {}
     try:

@@ -77,7 +77,7 @@ def test_yaml_and_python_build_the_same_network(make_config):
         ("dataset=folder", "dataset.root", "dataset.root="),
         ("model.network.strides=[2,2]", "model.network", "same length"),
         ("model.network.latent_channels=0", "model.network", "at least 1"),
-        ("model.weight_decay=inf", "model.weight_decay", "0 or more"),
+        ("model.weight_decay=inf", "model.weight_decay", "no finite number"),
         ("trainer.accelerator=abacus", "trainer.accelerator", "auto | cpu | gpu"),
         ("features.name=${nothing}", "features.name", "leads nowhere"),
     ],

@@ -101,7 +101,7 @@ make setup                                  # once
 make train ARGS="modality=flair seed=1"
 $ python train.py modality=t1_flair \\
     reshape=clustered     # both
-python train.py -m seed=0,1,2 model.network.channels=[4,8]
+python train.py -m seed=0,1,2 model.network.channels=[4,8,16,32]
 python evaluate.py run=outputs/<date>/<time> dataset=folder dataset.root=/scans
 tensorboard --logdir outputs
 ```
@@ -117,7 +117,7 @@ def test_commands_are_found_in_a_document() -> None:
     assert [script(command) for command in found] == [None, "train", "train", "train", "evaluate"]
     assert overrides(found[1]) == ["modality=flair", "seed=1"]
     assert overrides(found[2]) == ["modality=t1_flair", "reshape=clustered"]
-    assert overrides(found[3]) == ["seed=0", "model.network.channels=[4,8]"]
+    assert overrides(found[3]) == ["seed=0", "model.network.channels=[4,8,16,32]"]
     assert overrides(found[4]) == ["run=outputs/place/place", "dataset=folder", "dataset.root=/scans"]
     for command in found:
         check(command)

@@ -173,7 +173,7 @@ def learn(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Config], dict[s
 
     def fit(config: Config) -> dict[str, torch.Tensor]:
         cohort = training.bring_in(config)
-        cohort.prepare(training.prepared_store(config), progress=False)
+        cohort.prepare(training.prepared_store(config, config.cache), progress=False)
         folder = RunFolder(tmp_path_factory.mktemp("learn"))
         training.pl.seed_everything(config.seed, workers=True, verbose=False)
         training.fit(config, training.split(config, cohort), cohort, folder)

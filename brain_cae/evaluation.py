@@ -170,7 +170,7 @@ def evaluate(
         predictions = table.rename_axis("subject").reset_index()[PREDICTIONS]
         folder.write_csv("predictions.csv", predictions)
         content = ReportContent(
-            title=_title(config, model_run),
+            title=_title(config, cohort, model_run),
             metrics=metrics,
             predictions=predictions,
             import_report=cohort.report,
@@ -305,8 +305,9 @@ def _version(name: str) -> str:
         return "unknown"
 
 
-def _title(config: Config, model_run: Path | None) -> str:
-    chosen = f"{config.dataset.name}, {config.modality.name}, {config.reshape.name}"
+def _title(config: Config, cohort: Cohort, model_run: Path | None) -> str:
+    sources = " and ".join(sorted(set(cohort.index["source"])))
+    chosen = f"{sources}, {config.modality.name}, {config.reshape.name}"
     return chosen if model_run is None else f"{chosen}: scored with the model of {model_run.name}"
 
 

@@ -67,6 +67,7 @@ def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: R
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists.*")
         try:
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)

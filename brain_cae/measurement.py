@@ -130,9 +130,11 @@ class Measurement:
     def _pooled_dice(self, overlaps: np.ndarray) -> Estimate:
         """Best Dice of one threshold for all subjects, all voxels pooled; the threshold is chosen in each resample."""
         value = float(dice_of(overlaps.sum(axis=0)).max())
+        method = "oracle: best threshold chosen with the lesions known; bootstrap over subjects"
+        if len(overlaps) < 2:
+            return Estimate(value, None, None, len(overlaps), len(overlaps), f"{method}; one subject, no interval")
         generator = np.random.default_rng(self.seed)
         counts = estimates.bootstrap_counts(generator, len(overlaps), min(self.resamples, 500))
         pooled = np.einsum("rs,sgk->rgk", counts, overlaps.astype(float), optimize=True)
         low, high = np.quantile(dice_of(pooled).max(axis=1), [0.025, 0.975])
-        method = "oracle: best threshold chosen with the lesions known; bootstrap over subjects"
         return Estimate(value, float(low), float(high), len(overlaps), len(overlaps), method)

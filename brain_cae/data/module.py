@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from brain_cae.data.batches import GroupedBatchSampler
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.reshape import Reshape, to_network
+from brain_cae.reshape.measures import network_spacing
 
 
 class NetworkVolumes(Dataset):
@@ -32,12 +33,18 @@ class NetworkVolumes(Dataset):
         return len(self.subjects)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        """``volume`` (C, X, Y, Z), ``mask`` (1, X, Y, Z) of 0 and 1, ``subject``."""
+        """``volume`` (C, X, Y, Z), ``mask`` (1, X, Y, Z) of 0 and 1, ``subject``, ``spacing`` (3,) in mm."""
         if number not in self._ready:
             subject, target = self.subjects[number], self.targets[number].target
             volume = to_network(torch.from_numpy(np.asarray(subject.volume)), target, self.stride)
             mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), target, self.stride)
-            self._ready[number] = {"volume": volume, "mask": (mask > 0.5).float(), "subject": subject.subject}
+            spacing = network_spacing(subject.native_shape, target, subject.spacing)
+            self._ready[number] = {
+                "volume": volume,
+                "mask": (mask > 0.5).float(),
+                "subject": subject.subject,
+                "spacing": torch.from_numpy(spacing.astype(np.float32)),
+            }
         return self._ready[number]
 
 

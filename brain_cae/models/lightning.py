@@ -18,7 +18,7 @@ class HealthyAutoencoder(pl.LightningModule):
     """Trains an autoencoder to reproduce healthy brains.
 
     A batch is a dictionary of plain tensors and lists: ``volume`` (N, C, X, Y, Z), ``mask`` (N, 1, X, Y, Z) of
-    0 and 1, ``subject`` (N names).
+    0 and 1, ``subject`` (N names); other entries are not used.
 
     Args:
         network: The plain network.

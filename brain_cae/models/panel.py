@@ -14,7 +14,8 @@ class ValidationPanel(pl.Callback):
     """Draws input, reconstruction and residual of the same brains each time.
 
     Args:
-        draw: Makes a matplotlib figure of inputs, reconstructions and residuals, each (N, C, X, Y, Z).
+        draw: Makes a matplotlib figure of inputs, reconstructions and residuals, each (N, C, X, Y, Z), and the size
+            of a voxel in mm.
         modalities: Name of each channel.
         every: Epochs between two panels; the last epoch is always drawn.
     """
@@ -41,5 +42,6 @@ class ValidationPanel(pl.Callback):
                 output[None].numpy(),
                 (item["volume"] - output)[None].numpy(),
                 modalities=self.modalities,
+                spacing=item["spacing"].tolist(),
             )
             trainer.logger.experiment.add_figure(f"validation/brain_{number}", figure, epoch)

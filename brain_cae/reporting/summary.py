@@ -150,12 +150,17 @@ def _estimate(row: Mapping[Any, Any], name: str) -> Cell:
 
 
 def _best(table: pd.DataFrame, keys: list[str]) -> str:
-    """The configuration with the highest mean AUROC over its seeds, in words; empty if none finished."""
+    """The configuration with the highest mean AUROC over its seeds, in words; empty if none finished.
+
+    A confounded run's AUROC is no evidence, so it stands back where another run is not confounded.
+    """
     if AIM not in table.columns:
         return ""
     done = table[(table["status"] == "finished") & table[AIM].notna()]
     if done.empty:
         return ""
+    sound = done[done["audit.verdict"] != "confounded"]
+    done, refused = (done, 0) if sound.empty else (sound, len(done) - len(sound))
     groups = done.groupby([done[key].astype(str) for key in keys] or [pd.Series("", index=done.index)], sort=False)
     names, part = max(groups, key=lambda item: item[1][AIM].mean())
     chosen = ", ".join(f"{key}={name}" for key, name in zip(keys, names, strict=False)) or "the only configuration"
@@ -164,6 +169,9 @@ def _best(table: pd.DataFrame, keys: list[str]) -> str:
     text += f", mean of {len(part)} runs." if len(part) > 1 else "."
     low = finite(part[f"{AIM}.low"].mean()) if f"{AIM}.low" in part else None
     rivals = sum(1 for name, other in groups if low is not None and name != names and other[AIM].mean() >= low)
+    verdicts = " and ".join(sorted({str(verdict) for verdict in part["audit.verdict"] if verdict}))
+    text += f" Verdict of the audit: {verdicts}." if verdicts else ""
+    text += f" {refused} confounded run{'' if refused == 1 else 's'} left out of this comparison." if refused else ""
     if rivals:
         text += f" {rivals} other{'' if rivals == 1 else 's'} within its interval: not distinguished."
     return text

@@ -13,7 +13,14 @@ from brain_cae.reporting import write_summary
 from brain_cae.reporting.summary import flatten
 
 
-def job(folder: Path, number: int, overrides: list[str], status: dict | str, auroc: float | None = None) -> None:
+def job(
+    folder: Path,
+    number: int,
+    overrides: list[str],
+    status: dict | str,
+    auroc: float | None = None,
+    verdict: str = "clear",
+) -> None:
     path = folder / str(number)
     (path / ".hydra").mkdir(parents=True)
     (path / ".hydra" / "overrides.yaml").write_text("".join(f"- {item}\n" for item in overrides))
@@ -23,7 +30,7 @@ def job(folder: Path, number: int, overrides: list[str], status: dict | str, aur
         metrics = {
             "detection": {"auroc": value, "by_protocol": [1]},
             "scoring": {"alpha": 0.1},
-            "audit": {"verdict": "clear"},
+            "audit": {"verdict": verdict},
             "localisation": None,
             "reshape": {"scale_ratio": 1.2, "strategy": "fixed"},
         }
@@ -65,6 +72,15 @@ def test_page_names_the_failed_job_and_the_best_mean_over_seeds(sweep):
     assert "reshape=clustered (run 2, 3), AUROC of the residual score 0.935, mean of 2 runs." in page
     assert "1 other within its interval: not distinguished." in page
     assert "trainer.max_epochs=2" in page
+
+
+def test_a_confounded_run_is_not_the_best(tmp_path):
+    job(tmp_path, 0, ["dataset.confounding=1.0"], {"status": "finished"}, 0.99, verdict="confounded")
+    job(tmp_path, 1, ["dataset.confounding=0.0"], {"status": "finished"}, 0.80)
+    write_summary(tmp_path)
+    page = (tmp_path / "summary.html").read_text()
+    assert "dataset.confounding=0.0 (run 1), AUROC of the residual score 0.800. Verdict of the audit: clear." in page
+    assert "1 confounded run left out of this comparison." in page
 
 
 def test_it_is_idempotent(sweep):

@@ -150,14 +150,13 @@ def evaluate(
         features = pd.DataFrame({name: e.features for name, e in examinations.items()}).T
         folder.write_csv("features.csv", features.rename_axis("subject").reset_index())
     with folder.stage("transfer"):
-        chosen = transfer(model, table, features, new_subjects=new_subjects)
+        learnt = _learnt_by_classifier(model, cohort) if new_subjects else set()
+        chosen = transfer(model, table, features, new_subjects=new_subjects, learnt=learnt)
         table["fold"], table["classifier_probability"] = chosen.folds, chosen.probabilities
-        if new_subjects:
-            _forget_seen(model, cohort, table)
         if model_run is None and chosen.fitted is not None:
             model.classifier = chosen.fitted
-            learnt = cohort.index[cohort.index["subject"].isin(table.index[table["label"] != "unknown"])]
-            model.seen |= dict.fromkeys(learnt["series_hash"], "classifier")
+            labelled = cohort.index[cohort.index["subject"].isin(table.index[table["label"] != "unknown"])]
+            model.seen |= dict.fromkeys(labelled["series_hash"], "classifier")
             model.save(folder / "model")
     with folder.stage("audit"):
         arm = select_arm(features, config.features.name)
@@ -175,7 +174,7 @@ def evaluate(
             predictions=predictions,
             import_report=cohort.report,
             index=cohort.index,
-            views=_views(model, cohort, table, folder),
+            views=_views(model, cohort, table),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
             warnings=list(dict.fromkeys([*model.cautions, *cohort.notes])),
             curves=_curves(table),
@@ -187,14 +186,14 @@ def evaluate(
     return metrics
 
 
-def _forget_seen(model: FittedModel, cohort: Cohort, table: pd.DataFrame) -> None:
-    """Leave the probability empty where the classifier has learnt from that very brain."""
-    seen = cohort.index[cohort.index["series_hash"].map(model.seen) == "classifier"]["subject"].unique()
-    if len(seen):
-        table.loc[table.index.isin(seen), "classifier_probability"] = float("nan")
+def _learnt_by_classifier(model: FittedModel, cohort: Cohort) -> set[str]:
+    """Subjects that the stored classifier has learnt from, whatever they are called now; a note says so."""
+    seen = set(cohort.index[cohort.index["series_hash"].map(model.seen) == "classifier"]["subject"])
+    if seen:
         cohort.notes.append(
             f"The classifier has learnt from {len(seen)} of these subjects; their probabilities are left out."
         )
+    return seen
 
 
 def _score(model: FittedModel, cohort: Cohort, names: list[str], folder: RunFolder) -> dict[str, Examination]:
@@ -322,7 +321,7 @@ def _curves(table: pd.DataFrame) -> dict[str, tuple[Any, Any]]:
     return curves
 
 
-def _views(model: FittedModel, cohort: Cohort, table: pd.DataFrame, folder: RunFolder) -> list[SubjectView]:
+def _views(model: FittedModel, cohort: Cohort, table: pd.DataFrame) -> list[SubjectView]:
     """The highest scores, and the worst false alarms among the healthy."""
     count = model.config.evaluation.views
     highest = table.sort_values("score", ascending=False)

@@ -34,7 +34,9 @@ class Transfer:
     fitted: Pipeline | None
 
 
-def transfer(model: FittedModel, table: pd.DataFrame, features: pd.DataFrame, *, new_subjects: bool) -> Transfer:
+def transfer(
+    model: FittedModel, table: pd.DataFrame, features: pd.DataFrame, *, new_subjects: bool, learnt: set[str]
+) -> Transfer:
     """Predict every subject from features of a network that never saw it.
 
     Args:
@@ -42,6 +44,8 @@ def transfer(model: FittedModel, table: pd.DataFrame, features: pd.DataFrame, *,
         table: Columns label and role, indexed by subject.
         features: One row per subject, same index.
         new_subjects: True applies the stored classifier and fits nothing.
+        learnt: New subjects that the stored classifier has learnt from: they get no probability, and no figure
+            counts them.
     """
     config = model.config
     arm = select_arm(features, config.features.name)
@@ -52,6 +56,7 @@ def transfer(model: FittedModel, table: pd.DataFrame, features: pd.DataFrame, *,
         probabilities = nothing
         if model.classifier is not None:
             probabilities = pd.Series(abnormal_probability(model.classifier, arm), index=table.index)
+            probabilities[table.index.isin(learnt)] = float("nan")
         return Transfer(
             probabilities,
             pd.Series(pd.NA, index=table.index, dtype="Int64"),

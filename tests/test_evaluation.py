@@ -77,6 +77,18 @@ def test_new_patients_without_labels_get_scores_and_maps_and_no_invented_metrics
         assert anomaly.shape == scan.shape and np.allclose(anomaly.affine, scan.affine, atol=1e-3)
 
 
+def test_no_figure_counts_subjects_that_the_classifier_has_learnt_from(tiny_run, cache, patients, tmp_path):
+    rows = "subject,label\npatient0,healthy\npatient1,abnormal\npatient2,abnormal\n"
+    (patients / "labels.csv").write_text(rows)
+    config = evaluate_config(f"run={tiny_run}", cache, "dataset=folder", f"dataset.root={patients}")
+    evaluation.run(config, tmp_path / "out")
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["detection"]["auroc"]["n"] == 3
+    assert metrics["transfer"]["auroc"]["n"] == 1
+    assert metrics["transfer"]["auroc"]["value"] is None
+    assert "has learnt from 2 of these subjects" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_brains_that_the_model_has_learnt_from_are_no_new_patients(tiny_run, cache, tmp_path):
     index = pd.read_csv(tiny_run / "index.csv", dtype={"subject": str})
     splits = pd.read_csv(tiny_run / "splits.csv", dtype=str)

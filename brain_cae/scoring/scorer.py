@@ -91,10 +91,6 @@ class Scorer:
         """Directed maps (C, X, Y, Z) of one brain: z-scores, or plain values without a reference."""
         return self._directed(signal, self.reference)
 
-    def z_maps(self, signal: Signal) -> np.ndarray:
-        """Maps (C, X, Y, Z) before direction is applied: negative is less than healthy brains have here."""
-        return self._compared(signal, self.reference)
-
     def joint(self, signal: Signal) -> np.ndarray:
         """The joint map (X, Y, Z): mean of the directed maps, 0 outside the mask."""
         return self._joint(signal, self.reference)

@@ -146,7 +146,7 @@ def import_cohort(
     result = import_series(locations, store, workers=workers, progress=progress)
     complete = result.index.groupby("subject")["modality"].apply(lambda found: set(modalities) <= set(found))
     index = result.index[result.index["subject"].isin(complete.index[complete])].reset_index(drop=True)
-    notes = [*source.notes(), *_losses(result.report)]
+    notes = [*source.notes(), *_losses(result.report), *_incomplete(result.report, index, modalities)]
     for note in notes:
         log.warning(note)
     return Cohort(index=index, report=result.report, notes=notes, modalities=modalities, reference=reference)
@@ -156,6 +156,18 @@ def _spread(labelled: list[tuple[str, str]], limit: int) -> set[str]:
     """At most ``limit`` subjects, evenly over the list sorted by label, so that every label keeps its share."""
     step = max(1.0, len(labelled) / limit)
     return {labelled[int(i * step)][1] for i in range(min(limit, len(labelled)))}
+
+
+def _incomplete(report: pd.DataFrame, index: pd.DataFrame, modalities: list[str]) -> list[str]:
+    """Who is left out for want of a modality, and which."""
+    there = report[report["status"] == "imported"].groupby("subject")["modality"].apply(set)
+    names = sorted(set(report["subject"]) - set(index["subject"]))
+    lacking = {name: [m for m in modalities if m not in there.get(name, set())] for name in names}
+    if not lacking:
+        return []
+    some = "; ".join(f"{name} without {', '.join(missing)}" for name, missing in list(lacking.items())[:5])
+    more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+    return [f"Subjects that lack a modality in use are left out ({len(lacking)}): {some}{more}."]
 
 
 def _losses(report: pd.DataFrame) -> list[str]:

@@ -7,7 +7,6 @@ from pathlib import Path
 import dcm2niix
 import nibabel
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from brain_cae.configuration import Config, FolderDataset, PhantomDataset, RsnaMiccaiDataset
+from brain_cae.data.brain_masks import BrainMasks
 from brain_cae.data.prepared import PreparedStore
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.errors import DatasetError
@@ -56,8 +57,10 @@ class Cohort:
         return [self.prepared[name] for name in names]
 
     def prepare(self, store: PreparedStore, *, progress: bool) -> None:
-        """Prepare every subject; those that cannot be are named in the report and leave the index."""
-        self.prepared, refused = store.load_all(self.index, progress=progress)
+        """Strip skulls if asked to and prepare every subject; failures are named in the report and leave the index."""
+        self.index, bare = store.masks.complete(self.index, progress=progress)
+        self.prepared, refused = store.load_all(self.index[~self.index["subject"].isin(bare)], progress=progress)
+        refused = {**bare, **refused}
         for subject, reason in refused.items():
             own = (self.report["subject"] == subject) & self.report["modality"].isin(self.modalities)
             self.report.loc[own, ["status", "reason"]] = ["refused", reason]
@@ -90,6 +93,7 @@ def prepared_store(config: Config, cache: str) -> PreparedStore:
         modalities=config.modality.names,
         reference=config.modality.reference,
         scaling=config.preprocess.scaling,
+        masks=BrainMasks(Path(cache) / "brain_masks", config.preprocess.skull_strip, config.modality.reference),
     )
 
 

@@ -22,7 +22,7 @@ from brain_cae.environment import environment
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.examination import Examination, examine
 from brain_cae.fitted_model import SCORERS, FittedModel
-from brain_cae.measurement import Measurement
+from brain_cae.measurement import Measurement, by_subject
 from brain_cae.reporting import ReportContent, SubjectView, write_report
 from brain_cae.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.transfer.features import select_arm
@@ -189,6 +189,7 @@ def evaluate(
         metrics["audit"] = verdict.to_dict()
         predictions = table.rename_axis("subject").reset_index()[PREDICTIONS]
         folder.write_csv("predictions.csv", predictions)
+        folder.write_csv("subjects.csv", by_subject(table, examinations, chosen.arms))
         cautions = [*model.cautions, *cohort.notes, *skull_cautions(model, cohort.skull[evaluated])]
         content = ReportContent(
             title=_title(config, cohort, model_run),

@@ -38,7 +38,7 @@ def configurations(jobs: list[dict[str, Any]], keys: list[str]) -> pd.DataFrame:
     Returns:
         Columns: the keys, ``runs`` (their names), ``seeds`` (how many), ``verdicts``, ``score.shift`` (largest
         difference between two runs in the mean score of the subjects that both evaluated, in standard deviations of
-        the healthy subjects), and for each figure ``<name>``, ``.low``, ``.high`` (over subjects), ``.n``,
+        the healthy ones), and for each figure ``<name>``, ``.low``, ``.high`` (over subjects), ``.n``,
         ``.lowest`` and ``.highest`` (of the single runs).
     """
     grouped: dict[tuple[str, ...], list[tuple[dict[str, Any], pd.DataFrame]]] = {}
@@ -81,8 +81,7 @@ def score_shift(tables: list[pd.DataFrame]) -> float | None:
     """How far apart the runs' scores lie on the same subjects, in standard deviations of the healthy; None for one."""
     if len(tables) < 2 or any("score.residual" not in table for table in tables):
         return None
-    healthy = average(tables).query("label == 'healthy'")["score.residual"]
-    spread = float(healthy.std()) if len(healthy) > 1 else float("nan")
+    spread = float(np.mean([table.loc[table["label"] == "healthy", "score.residual"].std() for table in tables]))
     columns = [table.set_index("subject")["score.residual"] for table in tables]
     shifts = [abs(float((one - two).mean())) for number, one in enumerate(columns) for two in columns[:number]]
     largest = float(np.max(shifts)) / spread if spread > 0 else float("nan")
@@ -133,7 +132,7 @@ def _named(columns: pd.Index) -> dict[str, Figure]:
 def _scored(metric: Callable[..., Estimate], column: str) -> Figure:
     def figure(table: pd.DataFrame, resamples: int) -> Estimate:
         rows = _known(table, column)
-        return metric(rows["label"], rows.get(column, []), resamples=resamples)
+        return metric(rows["label"], rows[column], resamples=resamples)
 
     return figure
 
@@ -141,8 +140,7 @@ def _scored(metric: Callable[..., Estimate], column: str) -> Figure:
 def _difference(ours: str, other: str, metric: str) -> Figure:
     def figure(table: pd.DataFrame, resamples: int) -> Estimate:
         rows = _known(table, ours, other)
-        first, second = rows.get(ours, []), rows.get(other, [])
-        return estimates.paired_difference(rows["label"], first, second, metric=metric, resamples=resamples)
+        return estimates.paired_difference(rows["label"], rows[ours], rows[other], metric=metric, resamples=resamples)
 
     return figure
 
@@ -150,13 +148,12 @@ def _difference(ours: str, other: str, metric: str) -> Figure:
 def _mean(column: str, label: str) -> Figure:
     def figure(table: pd.DataFrame, resamples: int) -> Estimate:
         rows = _known(table, column)
-        return estimates.mean(rows.get(column, pd.Series(dtype=float))[rows["label"] == label], resamples=resamples)
+        return estimates.mean(rows.loc[rows["label"] == label, column], resamples=resamples)
 
     return figure
 
 
 def _known(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """Labelled subjects that have these numbers; none where a column is missing."""
-    if not set(columns) <= set(table.columns):
-        return table.iloc[:0]
-    return table[table["label"].isin(("healthy", "abnormal")) & table[list(columns)].notna().all(axis=1)]
+    rows = table[table["label"] != "unknown"].reindex(columns=["label", *columns])
+    return rows.dropna()

@@ -9,6 +9,7 @@ import pandas as pd
 
 from brain_cae.configuration import Config, FolderDataset, PhantomDataset, RsnaMiccaiDataset
 from brain_cae.data.brain_masks import BrainMasks
+from brain_cae.data.foreground import skull_state
 from brain_cae.data.prepared import PreparedStore
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.errors import DatasetError
@@ -73,6 +74,19 @@ class Cohort:
             some = "; ".join(f"{subject}: {reason}" for subject, reason in list(refused.items())[:5])
             self.notes.append(f"{len(refused)} subjects could not be prepared and are left out: {some}.")
         self.index = self.index[~self.index["subject"].isin(refused)].reset_index(drop=True)
+        self._tell_skulls()
+
+    def _tell_skulls(self) -> None:
+        """Where nobody says whether the skull is on, the size of the foreground does."""
+        unsaid = self.index["skull"] == "unknown"
+        told = self.index.loc[unsaid, "subject"].map(lambda name: skull_state(self.prepared[name].foreground_ml))
+        self.index.loc[unsaid, "skull"] = told.astype(object)
+        if (states := sorted(set(self.skull) - {"unknown"})) == ["on", "stripped"]:
+            names = "; ".join(f"{state}: {', '.join(self.skull.index[self.skull == state][:5])}" for state in states)
+            self.notes.append(
+                f"Skulls are on in some scans and stripped in others ({names}): what differs between these is the "
+                "state, not the disease. Bring all into one state (preprocess.skull_strip, or brain masks)."
+            )
 
     def require_subjects(self) -> None:
         """To be called when the report is written, so that a person can look the reasons up.

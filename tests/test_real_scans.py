@@ -80,6 +80,7 @@ def test_eight_heads_are_learnt_from(run):
     assert roles["train"] >= 2 and roles["validation"] >= 2 and roles["test"] >= 1
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["detection"]["auroc"]["value"] is None
+    assert set(pd.read_csv(run / "index.csv")["skull"]) == {"on"}  # told from the heads' size
     assert metrics["scoring"]["threshold"] is None  # four brains cannot give a p-value of 0.10
     assert "Nothing can be flagged" in (run / "report.html").read_text()
 
@@ -89,7 +90,8 @@ def test_the_stroke_is_scored_as_an_unlabelled_patient(scored, real_data):
     assert list(table.index) == ["stroke"]
     row = table.loc["stroke"]
     assert row["label"] == "unknown" and np.isfinite(row["score"]) and 0 < row["p_value"] <= 1
-    assert row["out_of_calibration"]  # dimensions that were never seen
+    assert row["out_of_calibration"]
+    assert "the skull is stripped, in the brains that calibrate it is on" in (scored / "report.html").read_text()
     scan = nibabel.load(real_data / "nifti" / "stroke-triplet" / "FLAIR.nii.gz")
     for name in ("t1", "flair", "all"):
         anomaly = nibabel.load(scored / "anomaly_maps" / f"stroke_{name}.nii.gz")

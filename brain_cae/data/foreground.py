@@ -18,6 +18,9 @@ AIR_SHARE = 0.3
 SAMPLES = 200_000
 """So many voxels, evenly taken, give a median as well as all of them."""
 
+LARGEST_BRAIN_ML, SMALLEST_HEAD_ML = 1900.0, 2300.0
+"""Brain and fluid of an adult fill 1.0 to 1.9 litres, the head above the neck more than 2.3."""
+
 
 def foreground_mask(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Voxels of the brain where the skull is stripped, else of the whole head, with all that it encloses.
@@ -49,6 +52,17 @@ def foreground_mask(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     smooth = ndimage.gaussian_filter(lifted, sigma, truncate=2.0)
     # Filled first: dark bone may part the scalp from the brain, and the brain alone is not the head.
     return _largest(_filled(smooth > HEAD_SHARE * tissue_level(lifted.ravel())))
+
+
+def skull_state(foreground_ml: float) -> str:
+    """``stripped``, ``on``, or ``unknown`` in between: how large a foreground is tells a brain from a head.
+
+    Args:
+        foreground_ml: Volume of the foreground mask in mL. Of adults: an infant's head is as small as a brain.
+    """
+    if foreground_ml <= LARGEST_BRAIN_ML:
+        return "stripped"
+    return "on" if foreground_ml >= SMALLEST_HEAD_ML else "unknown"
 
 
 def tissue_level(values: np.ndarray) -> float:

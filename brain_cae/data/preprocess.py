@@ -54,6 +54,11 @@ class PreparedSubject:
         x, y, z = nibabel.affines.voxel_sizes(self.affine)
         return float(x), float(y), float(z)
 
+    @property
+    def foreground_ml(self) -> float:
+        """Volume of the foreground in mL."""
+        return float(self.mask.sum() * np.prod(self.spacing) / 1000)
+
 
 def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: str, scaling: str) -> PreparedSubject:
     """Read one subject's scans and put them on the grid of the reference.

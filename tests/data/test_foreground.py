@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from brain_cae.data.foreground import foreground_mask, intensity_scale
+from brain_cae.data.foreground import foreground_mask, intensity_scale, skull_state
 from brain_cae.errors import ScanError
 from brain_cae.scans.dicom import read_series
 from brain_cae.scans.nifti import read_nifti
@@ -116,3 +116,10 @@ def test_a_tumour_does_not_move_the_scale(method):
 def test_a_scale_that_is_not_positive_is_refused():
     with pytest.raises(ScanError, match="no positive intensity scale"):
         intensity_scale(np.zeros(10), "median")
+
+
+@pytest.mark.parametrize(
+    ("millilitres", "state"), [(1050, "stripped"), (1750, "stripped"), (2100, "unknown"), (2750, "on"), (4800, "on")]
+)
+def test_the_size_of_the_foreground_tells_a_brain_from_a_head(millilitres, state):
+    assert skull_state(millilitres) == state

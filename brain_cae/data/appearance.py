@@ -24,7 +24,7 @@ def noise_and_smoothness(volume: np.ndarray, spacing: np.ndarray) -> dict[str, f
 
     Args:
         volume: (X, Y, Z), intensities as stored.
-        spacing: (3,) voxel size in mm.
+        spacing: (3,) voxel size in mm; so everywhere here.
 
     Returns:
         ``noise``: standard deviation of the noise over the median of tissue, from second differences along the two
@@ -57,7 +57,7 @@ def noise_and_smoothness(volume: np.ndarray, spacing: np.ndarray) -> dict[str, f
     }
 
 
-def outline(mask: np.ndarray, spacing: tuple[float, float, float]) -> dict[str, float]:
+def outline(mask: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
     """Shape of a mask (X, Y, Z) without anything inside it: volume (ml), extents (mm), fill, centre, moments."""
     box = _box(mask)
     inner = mask[box]
@@ -75,7 +75,7 @@ def outline(mask: np.ndarray, spacing: tuple[float, float, float]) -> dict[str, 
     return found
 
 
-def background(volume: np.ndarray, mask: np.ndarray, spacing: tuple[float, float, float]) -> dict[str, float]:
+def background(volume: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
     """What lies away from the mask: quantiles over the median inside, share of the most frequent value, share of air.
 
     All zero where nothing lies there, as in stripped scans.

@@ -17,20 +17,30 @@ TAGS = {
     "Modality": (0x00080060, "text"),
     "EchoTime": (0x00180081, "decimal"),
     "EffectiveEchoTime": (0x00189082, "double"),
+    "FrameType": (0x00089007, "text"),
+    "ComplexImageComponent": (0x00089208, "text"),
+    "DiffusionBValue": (0x00189087, "double"),
     "SeriesInstanceUID": (0x0020000E, "text"),
+    "SeriesNumber": (0x00200011, "decimal"),
     "ImagePositionPatient": (0x00200032, "decimal"),
     "ImageOrientationPatient": (0x00200037, "decimal"),
     "SamplesPerPixel": (0x00280002, "short"),
+    "PhotometricInterpretation": (0x00280004, "text"),
     "NumberOfFrames": (0x00280008, "decimal"),
     "Rows": (0x00280010, "short"),
     "Columns": (0x00280011, "short"),
     "PixelSpacing": (0x00280030, "decimal"),
     "BitsAllocated": (0x00280100, "short"),
+    "BitsStored": (0x00280101, "short"),
     "PixelRepresentation": (0x00280103, "short"),
     "RescaleIntercept": (0x00281052, "decimal"),
     "RescaleSlope": (0x00281053, "decimal"),
+    "GeParameterCreator": (0x00430010, "text"),
+    "GeImageKind": (0x0043102F, "short"),
 }
 SEQUENCES = {
+    "MRDiffusionSequence": 0x00189117,
+    "MRImageFrameTypeSequence": 0x00189226,
     "MREchoSequence": 0x00189114,
     "PlanePositionSequence": 0x00209113,
     "PlaneOrientationSequence": 0x00209116,
@@ -96,6 +106,15 @@ class Elements:
             if element is not None and isinstance(element.value, bytes):
                 return name, element.value
         return None
+
+    def has_overlay_in_pixels(self) -> bool:
+        """Say whether unused bits of the pixels carry an overlay (retired, but older scanners wrote it)."""
+        for group in range(0x6000, 0x6020, 2):
+            element = self._raw.get(BaseTag((group << 16) | 0x0102))
+            value = None if element is None else element.value
+            if any(value) if isinstance(value, bytes) else value:
+                return True
+        return False
 
     def is_cut(self) -> bool:
         """Say whether the last element holds fewer bytes than it announces: pydicom reads such files in silence."""

@@ -21,13 +21,13 @@ import nibabel
 import numpy as np
 
 from brain_cae.errors import ScanError
-from brain_cae.scans.dicom import FolderReading, Refused, read_folder
+from brain_cae.scans.dicom import STRANGER, FolderReading, Refused, read_folder
 from brain_cae.scans.nifti import is_nifti, read_nifti
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
 
 # Raise this whenever the same files would give another volume, another column or another reason.
-VERSION = "1"
+VERSION = "2"
 REPORT_COLUMNS = ("subject", "modality", "series_hash", "status", "reason", "path")
 # These depend on the machine, not on the files: try again next time.
 PASSING_REASONS = ("missing decoder", "unreadable file")
@@ -46,7 +46,7 @@ def known_outcome(location: SeriesLocation, store: Path) -> Outcome | None:
     if not location.files:
         return Outcome(None, (_line("missing", "no files"),))
     try:
-        key = (store / "seen" / _stamp(location.files)).read_text(encoding="ascii")
+        key = (store / "seen" / _stamp(location)).read_text(encoding="ascii")
         entry = _read_entry(store, key)
     except OSError:
         return None
@@ -60,30 +60,32 @@ def import_location(location: SeriesLocation, store: Path) -> Outcome:
     """
     files = location.files
     try:
-        stamp = _stamp(files)
-        key = _key(files)
+        stamp = _stamp(location)
+        key = _key(location)
     except OSError as error:
         return Outcome(None, (_line("refused", "unreadable file", error.filename or files[0]),))
     entry = _read_entry(store, key)
     if entry is None:
-        entry = _make_entry(files, store, key)
+        entry = _make_entry(location, store, key)
     if entry["reason"] not in PASSING_REASONS:
         _write_aside(store / "seen" / stamp, key.encode())
     return _outcome(location, entry, store, key)
 
 
-def _make_entry(files: Sequence[Path], store: Path, key: str) -> dict[str, Any]:
+def _make_entry(location: SeriesLocation, store: Path, key: str) -> dict[str, Any]:
     with _quiet():
-        reading = _read(files)
-    volume, refused, path = reading.volume, reading.refused, reading.path
-    left_out = [{"reason": one.reason, "file": one.path.name} for one in refused]
-    entry: dict[str, Any] = {"version": VERSION, "reason": "", "file": path.name if path else "", "left_out": left_out}
+        reading = _read(location.files, location.chosen)
+    volume, refused, path = reading.volume, list(reading.refused), reading.path
+    reason = ""
     if volume is None:
-        # Of several refusals the series with most files is the one that was meant.
-        main = max(refused, key=lambda one: one.files)
-        left_out.remove({"reason": main.reason, "file": main.path.name})
-        entry |= {"reason": main.reason, "file": main.path.name}
-    else:
+        main = max(refused, key=lambda one: one.weight, default=Refused("no image", location.files[0], 0))
+        refused = [one for one in refused if one is not main]
+        reason, path = main.reason, main.path
+    folder = _folder(location.files)
+    left_out = [{"reason": one.reason, "file": _below(one.path, folder)} for one in refused]
+    file = _below(path, folder) if path else ""
+    entry: dict[str, Any] = {"version": VERSION, "reason": reason, "file": file, "left_out": left_out}
+    if volume is not None:
         target = store / f"{key}.nii"
         entry |= {"series_hash": content_hash(volume.array, volume.affine), "acquisition": _plain(volume.acquisition)}
         entry["bytes"] = _write_volume(volume, target)
@@ -108,11 +110,16 @@ def _quiet() -> Iterator[None]:
                 logger.setLevel(level)
 
 
-def _read(files: Sequence[Path]) -> FolderReading:
+def _read(files: Sequence[Path], chosen: Path | None) -> FolderReading:
     try:
         if len(files) == 1 and is_nifti(files[0]):
             return FolderReading(read_nifti(files[0]), (), files[0])
-        return read_folder(files)
+        reading = read_folder(files, chosen)
+        volumes = [path for path in files if is_nifti(path)]
+        # A converter leaves its result beside the DICOM, which then speaks; alone, or beside a sidecar, it is the scan.
+        if volumes and all(one.reason == STRANGER for one in reading.refused) and reading.volume is None:
+            return _only_nifti(volumes)
+        return reading
     except ScanError as error:
         return FolderReading(None, (Refused(error.reason, files[0], len(files)),))
     except Exception as error:
@@ -120,11 +127,22 @@ def _read(files: Sequence[Path]) -> FolderReading:
         return FolderReading(None, (Refused(f"cannot be read ({type(error).__name__})", files[0], len(files)),))
 
 
+def _only_nifti(volumes: list[Path]) -> FolderReading:
+    if len(volumes) > 1:
+        return FolderReading(None, (Refused("several NIfTI files", volumes[0], len(volumes)),))
+    return FolderReading(read_nifti(volumes[0]), (), volumes[0])
+
+
 def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: str) -> Outcome:
-    folder = location.files[0].parent
-    others = tuple(_line("refused", one["reason"], folder / one["file"]) for one in entry["left_out"])
+    folder, known = _folder(location.files), set(location.files)
+
+    def place(file: str) -> Path:
+        # The same content may lie elsewhere, or under other names, than when the entry was made.
+        return path if (path := folder / file) in known else folder
+
+    others = tuple(_line("refused", one["reason"], place(one["file"])) for one in entry["left_out"])
     if entry["reason"]:
-        return Outcome(None, (_line("refused", entry["reason"], folder / entry["file"]), *others))
+        return Outcome(None, (_line("refused", entry["reason"], place(entry["file"])), *others))
     acquisition = {name: math.nan if value is None else value for name, value in entry["acquisition"].items()}
     row = acquisition | {
         "subject": location.subject,
@@ -143,7 +161,7 @@ def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: 
         "dimensionality": acquisition.get("dimensionality", "unknown"),
         "series_hash": entry["series_hash"],
     }
-    return Outcome(row, (_line("imported", "", folder / entry["file"], entry["series_hash"]), *others))
+    return Outcome(row, (_line("imported", "", place(entry["file"]), entry["series_hash"]), *others))
 
 
 def _read_entry(store: Path, key: str) -> dict[str, Any] | None:
@@ -185,19 +203,32 @@ def _aside(target: Path) -> Path:
     return target.with_name(f".{target.name}.{os.getpid()}.partial")
 
 
-def _key(files: Sequence[Path]) -> str:
+def _key(location: SeriesLocation) -> str:
+    files = location.files
+    hashes = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     # Sorted by content, so that renamed or reordered files are the same series.
-    contents = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
+    contents = sorted(hashes.values())
     kind = "nifti" if len(files) == 1 and is_nifti(files[0]) else "dicom"
+    if location.chosen is not None:
+        contents += ["chosen", *sorted(hashes[path] for path in files if path.is_relative_to(location.chosen))]
     return hashlib.sha256("\n".join((VERSION, kind, *contents)).encode()).hexdigest()[:32]
 
 
-def _stamp(files: Sequence[Path]) -> str:
-    digest = hashlib.sha256(VERSION.encode())
-    for path in files:
+def _stamp(location: SeriesLocation) -> str:
+    digest = hashlib.sha256(f"{VERSION}\0{location.chosen or ''}".encode())
+    for path in location.files:
         status = path.stat()
         digest.update(f"\n{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}".encode())
     return digest.hexdigest()[:32]
+
+
+def _folder(files: Sequence[Path]) -> Path:
+    """Give the deepest folder that holds all files of a scan."""
+    return Path(os.path.commonpath([path.parent for path in files]))
+
+
+def _below(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else ""
 
 
 def _plain(acquisition: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,9 @@ import pytest
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.dicom import read_folder, read_series
-from brain_cae.scans.frames import open_dicom, read_pixels
+from brain_cae.scans.file import open_dicom
 from brain_cae.scans.nifti import read_nifti
+from brain_cae.scans.pixels import read_pixels
 from brain_cae.scans.volume import content_hash
 
 

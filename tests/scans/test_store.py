@@ -175,7 +175,10 @@ def test_series_left_out_are_in_the_report(tmp_path):
     location = locate(tmp_path / "a")
     other = write_series(tmp_path / "a" / "00001" / "t1", voxels((4, 5, 4)), series="1.2.3.7", names=list("wxyz"))
     report = run([SeriesLocation("00001", "t1", (*location.files, *other))], tmp_path / "store").report
-    assert report[["status", "reason"]].to_numpy().tolist() == [["imported", ""], ["refused", "several series"]]
+    assert report[["status", "reason"]].to_numpy().tolist() == [
+        ["imported", ""],
+        ["refused", "another series was taken: it has more slices"],
+    ]
 
 
 def test_masks_are_passed_on_where_they_exist(tmp_path):

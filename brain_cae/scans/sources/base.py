@@ -1,5 +1,6 @@
 """What every source hands over: where one series lies and what is known about its subject."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Protocol
 from brain_cae.errors import ConfigurationError, DatasetError
 
 MODALITIES = ("t1", "t2", "flair", "t1ce")
+LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information")
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,7 @@ class SeriesLocation:
     """One scan of one subject on disk.
 
     ``files`` is empty when the source expected this modality and found nothing: the import reports it as missing.
+    Where the files hold several series, ``chosen``, a file or a folder, says which one is meant.
     ``age`` (years) and ``sex`` (``M``, ``F`` or ``""``) win over what DICOM headers say. Masks may lie on any grid.
     """
 
@@ -30,6 +33,7 @@ class SeriesLocation:
     brain_mask: Path | None = None
     lesion_mask: Path | None = None
     skull: str = "unknown"
+    chosen: Path | None = None
 
 
 class Source(Protocol):
@@ -82,7 +86,21 @@ def describe(path: Path) -> str:
 
 
 def visible_files(folder: Path) -> tuple[Path, ...]:
-    """List the plain files of a folder that are not hidden, in the order of their names; empty if there is none."""
-    if not folder.is_dir():
-        return ()
-    return tuple(sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")))
+    """List the files in a folder and all folders below it, in the order of their paths; empty if there is none.
+
+    Hidden files and what operating systems leave behind (``Thumbs.db``, ``__MACOSX``) do not count. Links to folders
+    are followed, each folder once.
+    """
+    found: list[Path] = []
+    visited: set[str] = set()
+    for top, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(top)
+        folders[:] = [] if real in visited else sorted(name for name in folders if _is_visible(name))
+        if real not in visited:
+            found += [path for name in files if _is_visible(name) and (path := Path(top, name)).is_file()]
+        visited.add(real)
+    return tuple(sorted(found))
+
+
+def _is_visible(name: str) -> bool:
+    return not name.startswith(".") and name.lower() not in LITTER

@@ -1,4 +1,4 @@
-"""One's own data: ``<subject>/<modality>.nii[.gz]`` or ``<subject>/<modality>/<DICOM files>``, labels optional."""
+"""One's own data: ``<subject>/<modality>.nii[.gz]`` or DICOM anywhere below ``<subject>/<modality>/``, labels optional."""
 
 import csv
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from brain_cae.scans.sources.base import (
     describe,
     visible_files,
 )
+from brain_cae.scans.sources.choice import apply_choices
 
 LABELS = ("healthy", "abnormal", "unknown")
 LAYOUT = "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<modality>/<DICOM files>"
@@ -22,6 +23,8 @@ LAYOUT = "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<mo
 @dataclass
 class Folder:
     """A folder of subjects; ``labels.csv`` (subject,label) and ``masks/<subject>.nii.gz`` (lesions) are optional.
+
+    So is ``series.csv`` (see ``choice.py``), for folders that hold several series.
 
     The modality is the file's or folder's name: t1, t2, flair or t1ce. ``locate`` raises DatasetError when there is
     no such thing, when a modality is there twice, or when a label is none of healthy, abnormal, unknown.
@@ -64,7 +67,7 @@ class Folder:
                         lesion_mask=mask if mask.is_file() else None,
                     )
                 )
-        return locations
+        return apply_choices(locations, root)
 
     def notes(self) -> list[str]:
         """Say which folders and labels were left out."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.sources.base import MODALITIES, SeriesLocation, check_folder, check_modalities, describe
+from brain_cae.scans.sources.choice import apply_choices
 
 FOLDERS = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1wCE", "t2": "T2w"}
 LABEL_COLUMNS = ("BraTS21ID", "MGMT_value")
@@ -59,7 +60,8 @@ class RsnaMiccai:
                 subject: "healthy" if value == self.healthy_value else "abnormal" for subject, value in values.items()
             }
             self._notes = compare_subjects(subjects, labels)
-        return locate_series(root, subjects, labels, self.modalities, source=self.name, skull="stripped")
+        locations = locate_series(root, subjects, labels, self.modalities, source=self.name, skull="stripped")
+        return apply_choices(locations, root)
 
     def notes(self) -> list[str]:
         """Warn when MGMT_value is read as a diagnosis, and list labels without scans and scans without labels."""

@@ -1,0 +1,122 @@
+"""The files of one DICOM series to one volume in patient space, or the named reason why they are none."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from brain_cae.errors import ScanError
+from brain_cae.scans.acquisition import read_acquisition
+from brain_cae.scans.file import DicomFile
+from brain_cae.scans.frames import Frame, read_frames
+from brain_cae.scans.geometry import affine_of, order_slices, plane_of, slice_normal
+from brain_cae.scans.volume import Volume, check_values, smallest_type
+
+SPACING_TOLERANCE = 1e-3
+# Two echoes of one sequence differ by milliseconds; the same echo written twice by rounding.
+ECHO_TOLERANCE_MS = 0.1
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A series as a volume, and the files that hold a slice a second time."""
+
+    volume: Volume
+    copies: tuple[Path, ...]
+
+
+def assemble(files: list[DicomFile], where: str) -> Assembly:
+    """Make one volume of the files of one series, in whatever order they come.
+
+    Raises:
+        ScanError: varying matrix, varying spacing, mixed echo times, and the reasons of ``frames.py``, ``geometry.py``
+            and ``volume.py``.
+    """
+    pairs, copies = _drop_copies([(frame, file) for file in files for frame in read_frames(file)])
+    frames = [frame for frame, _ in pairs]
+    first = frames[0]
+    _check_alike(frames, where)
+    positions = np.array([frame.position for frame in frames])
+    orientations = np.array([frame.orientation for frame in frames])
+    order, distance = order_slices(positions, orientations, where=where)
+    array = _stack([frames[number] for number in order])
+    check_values(array, where=where)
+    spacing_row, spacing_column = first.spacing
+    affine = affine_of(
+        positions[order[0]],
+        orientations[order[0]],
+        spacing_row=spacing_row,
+        spacing_column=spacing_column,
+        distance=distance,
+    )
+    acquisition = read_acquisition(pairs[order[0]][1].header) | {
+        "rows": array.shape[1],
+        "columns": array.shape[0],
+        "slices": array.shape[2],
+        "spacing_row_mm": spacing_row,
+        "spacing_column_mm": spacing_column,
+        # Rounded to the micrometre: positions are written with so many digits, and equal protocols must compare equal.
+        "spacing_slice_mm": round(distance, 3),
+        "orientation": plane_of(slice_normal(orientations[order[0]])),
+    }
+    return Assembly(Volume(array=array, affine=affine, acquisition=acquisition), copies)
+
+
+def _drop_copies(pairs: list[tuple[Frame, DicomFile]]) -> tuple[list[tuple[Frame, DicomFile]], tuple[Path, ...]]:
+    """Keep one of several slices that agree in place, scaling, echo and every pixel: an export that ran twice.
+
+    Slices of one place that differ in anything stay, and the geometry refuses them.
+    """
+    if len({frame.position for frame, _ in pairs}) == len(pairs):
+        return pairs, ()
+    seen: set[tuple] = set()
+    kept: list[tuple[Frame, DicomFile]] = []
+    copies: list[Path] = []
+    for frame, file in pairs:
+        pixels = hashlib.sha256(np.ascontiguousarray(frame.pixels).data).digest()
+        facts = (frame.position, frame.orientation, frame.spacing, frame.slope, frame.intercept, frame.echo_time)
+        content = (facts, frame.pixels.shape, frame.pixels.dtype.str, pixels)
+        if content in seen:
+            copies.append(file.path)
+        else:
+            seen.add(content)
+            kept.append((frame, file))
+    return kept, tuple(copies)
+
+
+def _check_alike(frames: list[Frame], where: str) -> None:
+    shapes = {frame.pixels.shape for frame in frames}
+    if len(shapes) > 1:
+        found = ", ".join(f"{rows}x{columns}" for rows, columns in sorted(shapes))
+        raise ScanError("varying matrix", expected="one matrix size", found=found, where=where)
+    orientations = np.array([frame.orientation for frame in frames])
+    spacings = np.array([frame.spacing for frame in frames])
+    # Stacks in several orientations often differ in more than that; orientation is what explains the rest.
+    if np.abs(orientations - orientations[0]).max() < 0.01 and np.ptp(spacings, axis=0).max() > SPACING_TOLERANCE:
+        found = f"{spacings.min():.4f} to {spacings.max():.4f} mm"
+        raise ScanError("varying spacing", expected="one pixel spacing", found=found, where=where)
+    echoes = sorted({frame.echo_time for frame in frames if frame.echo_time is not None})
+    if echoes and echoes[-1] - echoes[0] > ECHO_TOLERANCE_MS:
+        raise ScanError(
+            "mixed echo times",
+            expected="one contrast, so one echo time",
+            found=f"{echoes[0]:g} to {echoes[-1]:g} ms",
+            where=where,
+            advice="Export each echo as a series of its own.",
+        )
+
+
+def _stack(frames: list[Frame]) -> np.ndarray:
+    """Stack slices as (columns, rows, slices), rescaled; stored slice by slice, which is NIfTI's own order."""
+    plain = all(frame.slope == 1 and frame.intercept == 0 for frame in frames)
+    stored = np.result_type(*{frame.pixels.dtype.newbyteorder("=") for frame in frames})
+    if plain:
+        stack = np.empty((len(frames), *frames[0].pixels.shape), dtype=stored)
+        for number, frame in enumerate(frames):
+            stack[number] = frame.pixels
+    else:
+        stack = np.stack([frame.pixels * np.float64(frame.slope) + frame.intercept for frame in frames])
+        whole = all(float(value).is_integer() for frame in frames for value in (frame.slope, frame.intercept))
+        stack = stack.astype(np.int64) if whole and stored.kind in "iu" else stack
+    return smallest_type(stack).transpose(2, 1, 0)

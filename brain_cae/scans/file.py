@@ -1,0 +1,81 @@
+"""One DICOM file, opened: its header, the series that it belongs to, and whether its end is there."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.dataset import FileDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import MediaStorageDirectoryStorage
+
+from brain_cae.errors import ScanError
+from brain_cae.scans.elements import Elements
+
+
+@dataclass(frozen=True)
+class DicomFile:
+    """One file as pydicom opened it; ``cut`` when it ended before its last element did."""
+
+    path: Path
+    header: FileDataset
+    elements: Elements
+    series: str
+    cut: bool
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether this is a DICOMDIR: a table of contents, no image."""
+        meta = getattr(self.header, "file_meta", {})
+        return str(meta.get("MediaStorageSOPClassUID", "")) == MediaStorageDirectoryStorage
+
+
+def open_dicom(path: Path) -> DicomFile:
+    """Read one file; raises ScanError (not DICOM, truncated file, damaged header, unreadable file)."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            header = dcmread(path)
+        except InvalidDicomError:
+            header = _open_bare(path)
+        except EOFError as error:
+            raise truncated(path) from error
+        except OSError as error:
+            raise ScanError("unreadable file", found=type(error).__name__, where=str(path)) from error
+        except Exception as error:
+            # A damaged header can fail anywhere in the parser; which way it fails tells nobody anything.
+            raise ScanError(
+                "damaged header", expected="a DICOM header", found="none that ends", where=str(path)
+            ) from error
+    elements = Elements(header)
+    cut = elements.is_cut() or any("end of file" in str(warning.message).lower() for warning in caught)
+    return DicomFile(path=path, header=header, elements=elements, series=elements.text("SeriesInstanceUID"), cut=cut)
+
+
+def _open_bare(path: Path) -> FileDataset:
+    with path.open("rb") as stream:
+        start = stream.read(132)
+    if len(start) < 132 and not start[:128].strip(b"\0"):
+        raise truncated(path, f"{len(start)} bytes")
+    refusal = ScanError("not DICOM", expected="a DICOM file", found="another kind of file", where=str(path))
+    # Exports of the nineties lack the preamble; a data set then starts with group 0008 (or 0002) itself.
+    if start[:2] not in (b"\x08\x00", b"\x02\x00"):
+        raise refusal
+    try:
+        header = dcmread(path, force=True)
+    except Exception as error:
+        raise refusal from error
+    if not Elements(header).text("SOPClassUID"):
+        raise refusal
+    return header
+
+
+def refuse(file: DicomFile, reason: str, expected: str, found: str, advice: str | None = None) -> ScanError:
+    """Make the error that names one file and the reason why it cannot be used."""
+    return ScanError(reason, expected=expected, found=found, where=str(file.path), advice=advice)
+
+
+def truncated(path: Path, found: str = "its end is missing") -> ScanError:
+    """Make the error for a file that ends too early."""
+    advice = "Copy or export the file again."
+    return ScanError("truncated file", expected="a complete file", found=found, where=str(path), advice=advice)

@@ -1,0 +1,68 @@
+"""Which of several series is meant: ``series.csv`` beside the scans says so where the rule would take another."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.sources.base import MODALITIES, SeriesLocation
+
+COLUMNS = ("subject", "modality", "path")
+EXPECTED = f"the columns {','.join(COLUMNS)}, each subject and modality once; a path as in import_report.csv"
+
+
+def apply_choices(locations: Sequence[SeriesLocation], root: Path) -> list[SeriesLocation]:
+    """Mark in each location the series that ``<root>/series.csv`` (subject,modality,path) names, if there is such a file.
+
+    A path is a file of the series, or the folder that holds it: below the root, or any end of such a path, as the
+    import report shows it. Lines for a modality that is not in use are passed over.
+
+    Raises:
+        DatasetError: a damaged table, an unknown subject or modality, a path that fits nothing or several places.
+    """
+    table = root / "series.csv"
+    if not table.is_file():
+        return list(locations)
+    chosen = _read(table, locations, root)
+    return [replace(one, chosen=chosen.get((one.subject, one.modality))) for one in locations]
+
+
+def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[tuple[str, str], Path]:
+    known = {(one.subject, one.modality): one for one in locations}
+    subjects = {one.subject for one in locations}
+    chosen: dict[tuple[str, str], Path] = {}
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        rows = csv.DictReader(stream)
+        if not set(COLUMNS) <= set(rows.fieldnames or ()):
+            raise _refuse(f"columns {','.join(rows.fieldnames or ())}", str(table))
+        for row in rows:
+            where = f"{table}, line {rows.line_num}"
+            subject, modality, path = _fields(row)
+            if subject not in subjects or modality not in MODALITIES or not path:
+                raise _refuse(f"subject {subject!r}, modality {modality!r}, path {path!r}", where)
+            if (subject, modality) in chosen:
+                raise _refuse(f"{subject} {modality} again", where)
+            if (location := known.get((subject, modality))) is not None:
+                chosen[subject, modality] = _find(path, location.files, root, where)
+    return chosen
+
+
+def _fields(row: Mapping[str, str | None]) -> tuple[str, str, str]:
+    subject, modality, path = ((row[name] or "").strip() for name in COLUMNS)
+    return subject, modality.lower(), path.replace("\\", "/")
+
+
+def _find(path: str, files: Sequence[Path], root: Path, where: str) -> Path:
+    places = {place for file in files for place in (file, *file.parents) if place.is_relative_to(root)}
+    parts = PurePosixPath(path).parts
+    exact = [place for place in places if place == root / path]
+    found = exact or [place for place in places if place.parts[-len(parts) :] == parts]
+    if len(found) == 1:
+        return found[0]
+    what = f"{path!r} fits {len(found)} places" if found else f"no file of this scan at {path!r}"
+    raise _refuse(what, where)
+
+
+def _refuse(found: str, where: str) -> DatasetError:
+    return DatasetError("The choice of series cannot be read.", expected=EXPECTED, found=found, where=where)

@@ -16,7 +16,7 @@ import pandas as pd
 import yaml
 from rich.progress import track
 
-from brain_cae.audit import audit
+from brain_cae.auditing import audit_scores
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import Config, EvaluateConfig
 from brain_cae.data.preprocess import to_source_space
@@ -160,8 +160,7 @@ def evaluate(
             model.save(folder / "model")
     with folder.stage("audit"):
         arm = select_arm(features, config.features.name)
-        acquisition = cohort.acquisition.loc[table.index]
-        verdict = audit(table, acquisition=acquisition, margin=config.audit.margin, seed=config.seed, features=arm)
+        verdict = audit_scores(config.audit, cohort, table, roles, arm, seed=config.seed)
     with folder.stage("report"):
         metrics = _metrics(model, table, examinations, chosen, splits, cohort)
         metrics["environment"]["model_run"] = str(model_run) if model_run else None
@@ -176,7 +175,7 @@ def evaluate(
             index=cohort.index,
             views=_views(model, cohort, table),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
-            warnings=list(dict.fromkeys([*model.cautions, *cohort.notes])),
+            warnings=list(dict.fromkeys([*model.cautions, *cohort.notes, *verdict.warnings])),
             curves=_curves(table),
         )
         write_report(folder / "report.html", content)

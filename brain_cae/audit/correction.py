@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from brain_cae.audit.result import CONCERN, NO_CONCERN, AuditTest
+from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest
 from brain_cae.audit.smoother import holm
 
 ALPHA = 0.05
@@ -20,7 +20,8 @@ def correct(tests: Sequence[AuditTest]) -> list[AuditTest]:
     """Give every test its p value corrected by Holm (1979) within its family, in the same order.
 
     Families: the two looks at condition A; condition B (whose two looks are corrected inside); the tests that explain.
-    An explaining test that is a concern only before correction is none afterwards, and says so. Tests for which a small
+    A test that is a concern only before correction is none afterwards, and says so (a look at condition A then cannot
+    tell: its bound decides). Tests for which a small
     p speaks *for* the result (within_protocol, full_confounder) and the gate need no correction: it would only make
     them more suspicious.
     """
@@ -35,7 +36,8 @@ def correct(tests: Sequence[AuditTest]) -> list[AuditTest]:
 def _with(test: AuditTest, p: float | None) -> AuditTest:
     if p is None:
         return test
-    if test.name in EXPLAINING and test.verdict == CONCERN and p > ALPHA:
-        sentence = f"{test.sentence} Corrected for the tests beside it (p = {p:.2f}) that is no more than chance."
-        return replace(test, p_corrected=p, verdict=NO_CONCERN, sentence=sentence)
+    if test.verdict == CONCERN and p > ALPHA:
+        sentence = f"{test.sentence} Corrected for the tests beside it (p = {p:.2f}), that is no more than chance."
+        verdict = NO_CONCERN if test.name in EXPLAINING else CANNOT_TELL
+        return replace(test, p_corrected=p, verdict=verdict, sentence=sentence)
     return replace(test, p_corrected=p)

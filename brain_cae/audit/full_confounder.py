@@ -32,8 +32,10 @@ def full_confounder(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -
         return unable("full_confounder", "Fewer than five scored subjects in a class.", n=n, n_needed=40)
     odds = np.log(positives / (n - positives)) * np.ones(n)
     if cohort.metadata.shape[1]:
-        odds = LogisticRegression(C=PENALTY, max_iter=1000).fit(cohort.metadata[keep], truth).decision_function(
-            cohort.metadata[keep]
+        odds = (
+            LogisticRegression(C=PENALTY, max_iter=1000)
+            .fit(cohort.metadata[keep], truth)
+            .decision_function(cohort.metadata[keep])
         )
     drawn = draw_labels(odds, positives, draws=permutations, seed=seed)
     null = auroc_rows(drawn, np.tile(scores, (permutations, 1)))

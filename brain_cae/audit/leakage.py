@@ -90,7 +90,7 @@ def _in_two_roles(roles: pd.Series) -> list[dict]:
 
 def _same_scan(scans: pd.DataFrame, roles: pd.Series) -> list[dict]:
     known = scans[scans["series_hash"].astype(str) != ""].drop_duplicates(["series_hash", "subject"])
-    pairs = {}
+    pairs: dict[tuple[str, str], dict] = {}
     for _, rows in known[known["series_hash"].duplicated(keep=False)].groupby("series_hash"):
         first, *others = sorted(map(str, rows["subject"]))
         pairs |= {(first, other): _row(first, other, roles, "scan") for other in others}

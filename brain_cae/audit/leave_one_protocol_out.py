@@ -79,8 +79,7 @@ def _resampled(truth: NDArray, wins: list[NDArray], same: NDArray, seed: int, re
     pairs = ((positive @ same) * negative).sum(axis=1)
     nothing = np.full(resamples, np.nan)
     return [
-        np.divide(((positive @ one) * negative).sum(axis=1), pairs, out=nothing.copy(), where=pairs > 0)
-        for one in wins
+        np.divide(((positive @ one) * negative).sum(axis=1), pairs, out=nothing.copy(), where=pairs > 0) for one in wins
     ]
 
 

@@ -48,9 +48,7 @@ def nuisance_images(
     return tests
 
 
-def _test(
-    kind: str, cohort: Cohort, table: pd.DataFrame, margin: float, seed: int, permutations: int
-) -> AuditTest:
+def _test(kind: str, cohort: Cohort, table: pd.DataFrame, margin: float, seed: int, permutations: int) -> AuditTest:
     name = f"nuisance_{kind}"
     values = table.reindex(cohort.table.index).to_numpy(dtype=float)
     keep = np.isfinite(values).all(axis=1)

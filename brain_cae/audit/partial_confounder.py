@@ -28,8 +28,8 @@ def partial_confounder(cohort: Cohort, *, seed: int = 0, permutations: int = 999
     aligned = aligned_ranks(truth, cohort.scores[keep])
     rows = np.vstack([aligned, shuffled_rows(aligned, permutations=permutations, seed=seed, within=truth.astype(int))])
     found = {}
-    for name in cohort.acquisition:
-        directions = _directions(cohort.acquisition.loc[keep, name], truth)
+    for name, column in cohort.acquisition.loc[keep].items():
+        directions = _directions(column, truth)
         if directions.shape[1]:
             found[str(name)] = directions
     if not found:

@@ -122,10 +122,7 @@ def _before_training(a_holds: bool, association: str, tests: dict[str, AuditTest
     if a_holds:
         later = "Whether a score follows the scanner shows only after training: read figures within protocols then."
         return AT_RISK, [association, tests["overlap"].sentence, later]
-    looks = (tests["metadata_only"], tests["protocol_label"])
-    needed = max((test.n_needed for test in looks if test.n_needed), default=0)
-    more = [f"About {needed} subjects would do."] if needed else []
-    return CANNOT_TELL, [association, tests["protocol_label"].sentence, *more]
+    return CANNOT_TELL, [association, tests["protocol_label"].sentence]
 
 
 def _bound(test: AuditTest) -> float:

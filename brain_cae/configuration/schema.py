@@ -187,6 +187,8 @@ class Audit:
 
     name: str
     margin: float
+    strata: str
+    healthy_means: str | None
 
 
 @dataclass
@@ -224,11 +226,14 @@ class EvaluateConfig:
     run: str | None
     cache: str
     workers: int
+    audit_only: bool = False
+    audit: Any = field(default=None)
     dataset: Any = field(default=None)
 
 
 # Groups whose options have keys of their own: the option's name decides on the schema.
 OPTIONS: dict[str, dict[str, type]] = {
+    "audit": {"standard": Audit},
     "dataset": {"phantom": PhantomDataset, "rsna_miccai": RsnaMiccaiDataset, "folder": FolderDataset},
     "reshape": {"fixed": FixedReshape, "clustered": ClusteredReshape},
 }

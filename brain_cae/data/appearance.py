@@ -38,7 +38,8 @@ def noise_and_smoothness(volume: np.ndarray, spacing: np.ndarray) -> dict[str, f
     if largest <= 0 or tissue.sum() < 1000:
         return {"noise": float("nan"), "smoothness_mm": float("nan")}
     middle, spread = float(np.median(values[tissue])), float(values[tissue].var())
-    noise, widths = [], []
+    noise: list[float] = []
+    widths: list[float] = []
     for axis in np.argsort(spacing, kind="stable"):
         moved = np.moveaxis(values, axis, 0)
         inside = np.moveaxis(tissue, axis, 0)

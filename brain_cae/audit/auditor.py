@@ -37,6 +37,7 @@ def audit(
     scans: pd.DataFrame | None = None,
     fingerprints: pd.DataFrame | None = None,
     meaning: LabelMeaning | None = None,
+    explain: bool = True,
 ) -> AuditResult:
     """Say whether the way the subjects were scanned explains the result.
 
@@ -53,6 +54,7 @@ def audit(
         scans: One row per scan of every subject, trained on or not, see :func:`brain_cae.audit.leakage.leakage`.
         fingerprints: Block means of every subject's brain, see there.
         meaning: What the classes stand for, as their source declares it.
+        explain: False leaves out the tests that cannot move the verdict.
 
     Raises:
         DatasetError: A column is missing or a subject has several rows.
@@ -72,11 +74,20 @@ def audit(
     if (early := _impossible(cohort)) is not None:
         alarms = [false_alarms(cohort, seed=seed) if cohort.n else None]
         return conclude(early, _made(*alarms, leakage(scans, fingerprints), label_semantics(cohort, meaning)))
-    tests = _made(
-        *_of_headers(cohort, margin, seed),
+    rule = (
+        overlap(cohort, seed=seed),
+        *metadata_only(cohort, margin=margin, seed=seed),
+        protocol_label(cohort, margin=margin, seed=seed),
         score_dependence(cohort, seed=seed),
         contribution(cohort, margin=margin, seed=seed),
         within_protocol(cohort, seed=seed),
+    )
+    about = (leakage(scans, fingerprints), label_semantics(cohort, meaning))
+    if not explain:
+        return _result(cohort, _made(*rule, *about), margin)
+    tests = _made(
+        *rule,
+        header_comparison(cohort, seed=seed),
         partial_confounder(cohort, seed=seed),
         full_confounder(cohort, seed=seed),
         leave_one_protocol_out(cohort, features, seed=seed),
@@ -84,8 +95,7 @@ def audit(
         reshape_group(cohort, seed=seed),
         false_alarms(cohort, seed=seed),
         protocol_in_features(cohort, features, seed=seed),
-        leakage(scans, fingerprints),
-        label_semantics(cohort, meaning),
+        *about,
     )
     return _result(cohort, tests, margin)
 
@@ -108,7 +118,14 @@ def audit_headers(
     about = (leakage(scans), label_semantics(cohort, meaning))
     if (early := _impossible(cohort)) is not None:
         return conclude(early, _made(*about))
-    return _result(cohort, _made(*_of_headers(cohort, margin, seed), *about), margin)
+    tests = _made(
+        overlap(cohort, seed=seed),
+        *metadata_only(cohort, margin=margin, seed=seed),
+        protocol_label(cohort, margin=margin, seed=seed),
+        header_comparison(cohort, seed=seed),
+        *about,
+    )
+    return _result(cohort, tests, margin)
 
 
 def _cohort(subjects: pd.DataFrame, acquisition: pd.DataFrame, margin: float, strata: str) -> Cohort:
@@ -117,15 +134,6 @@ def _cohort(subjects: pd.DataFrame, acquisition: pd.DataFrame, margin: float, st
             "The audit's margin is an AUROC.", expected="between 0.5 and 1", found=str(margin), where="audit.margin"
         )
     return make_cohort(subjects, acquisition, strata=strata)
-
-
-def _of_headers(cohort: Cohort, margin: float, seed: int) -> list[AuditTest]:
-    return [
-        overlap(cohort, seed=seed),
-        *metadata_only(cohort, margin=margin, seed=seed),
-        protocol_label(cohort, margin=margin, seed=seed),
-        header_comparison(cohort, seed=seed),
-    ]
 
 
 def _made(*tests: AuditTest | None) -> list[AuditTest]:

@@ -33,7 +33,7 @@ def header_comparison(cohort: Cohort, *, seed: int = 0, permutations: int = 999)
     if truth.all() or not truth.any():
         return unable("header_comparison", "Only one class is present, so there is nothing to compare.", n=cohort.n)
     rows = np.vstack([truth, shuffled_rows(truth, permutations=permutations, seed=seed)]).astype(float)
-    compared = [one for name in cohort.acquisition for one in _compare(str(name), cohort, rows)]
+    compared = [one for name, column in cohort.acquisition.items() for one in _compare(str(name), column, truth, rows)]
     if not compared:
         text = "No acquisition parameter varies between the subjects."
         return AuditTest("header_comparison", 0.0, None, None, None, NO_CONCERN, text, cohort.n)
@@ -76,22 +76,21 @@ def smallest_p_correction(p_values: NDArray) -> NDArray:
     return (smallest[None, :] <= p_values[:, :1] + 1e-12).mean(axis=1)
 
 
-def _compare(name: str, cohort: Cohort, rows: NDArray) -> list[tuple[dict[str, Any], NDArray]]:
+def _compare(name: str, column: pd.Series, truth: NDArray, rows: NDArray) -> list[tuple[dict[str, Any], NDArray]]:
     """The row of the table and the statistic under each permutation; one more where some subjects lack the value."""
-    column = cohort.acquisition[name]
     values = as_numbers(column)
     if values is None:
         names, codes = as_codes(column)
         known = np.array([bool(word) for word in names])[codes]
         found = _categories(name, codes[known], rows[:, known])
-        described = _frequent(column.astype(str), cohort.truth, known)
+        described = _frequent(column.astype(str), truth, known)
     else:
         known = np.isfinite(values)
         found = _numbers(name, values[known], rows[:, known])
-        described = _median(values, cohort.truth, known)
+        described = _median(values, truth, known)
     missing = _categories(name, known.astype(int), rows)
     if missing is not None:
-        counts = {label: f"{int(known[kind].sum())} of {int(kind.sum())} known" for label, kind in _kinds(cohort.truth)}
+        counts = {label: f"{int(known[kind].sum())} of {int(kind.sum())} known" for label, kind in _kinds(truth)}
         missing = missing[0] | {"what": "known or missing"} | counts, missing[1]
     if found is not None:
         found = found[0] | described, found[1]

@@ -1,4 +1,4 @@
-"""Do pictures that cannot show the disease tell the label: the mask alone, the background alone, the histogram alone?"""
+"""Do pictures that cannot show the disease tell the label: mask alone, background alone, histogram alone?"""
 
 import numpy as np
 import pandas as pd

@@ -22,8 +22,8 @@ MEANINGS = {
     "cannot tell": "The data cannot separate disease from acquisition.",
 }
 BEFORE_TRAINING = {
-    "confounded": "The protocol decides the label. Whatever is trained on this cohort, figures that compare healthy and "
-    "abnormal brains will be no evidence that disease is detected.",
+    "confounded": "The protocol decides the label. Whatever is trained on this cohort, figures that compare healthy "
+    "and abnormal brains will be no evidence that disease is detected.",
     "at risk": "The two classes were scanned differently. Whatever is trained on this cohort can learn the scanner.",
     "clear": "The two classes were scanned alike, as far as the headers say.",
     "cannot tell": "The cohort cannot show whether the classes were scanned alike.",

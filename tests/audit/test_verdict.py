@@ -16,7 +16,7 @@ from brain_cae.errors import ConfigurationError, DatasetError
 
 def verdicts(simulate, number: int, **settings) -> Counter:
     tables = (simulate(seed, **settings) for seed in range(number))
-    return Counter(audit(subjects, acquisition=acquisition).verdict for subjects, acquisition in tables)
+    return Counter(audit(subjects, acquisition=acquisition, explain=False).verdict for subjects, acquisition in tables)
 
 
 @pytest.mark.parametrize("dependence", [0.0, 1.0])

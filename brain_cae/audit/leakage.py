@@ -8,7 +8,7 @@ from brain_cae.audit.cohort import FITTED_ROLES
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.estimates import proportion
 
-HASH_NEAR, LIKENESS_NEAR = 0.06, 0.90
+HASH_NEAR, LIKENESS_NEAR = 0.06, 0.80
 FEW = 10
 CERTAIN = ("subject", "scan")
 
@@ -20,7 +20,7 @@ def leakage(scans: pd.DataFrame | None, fingerprints: pd.DataFrame | None = None
     nearly the same. The last takes block means of each brain: the share of neighbouring blocks whose order differs
     (a difference hash; two brains of different people differ in 12 % and more, the same brain resampled, masked or
     scaled otherwise in less than 5 %), and the correlation of what sets each brain apart from the cohort's mean. Both
-    must be near (at most 6 %, at least 0.90). The value is the share of tested subjects that are touched (Wilson).
+    must be near (at most 6 %, at least 0.80). The value is the share of tested subjects that are touched (Wilson).
 
     Args:
         scans: One row per scan of every subject: ``subject``, ``role``, ``series_hash`` (``""``: not known).

@@ -9,9 +9,9 @@ from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, 
 from brain_cae.audit.smoother import read_label, standardised
 
 KINDS = {
-    "mask": "The outline of the brain or head alone, without anything inside it,",
-    "background": "What lies outside the brain or head alone",
-    "histogram": "The intensities alone, without their places,",
+    "mask": "The outline of the brain or head, without anything inside it,",
+    "background": "What lies outside the brain or head",
+    "histogram": "The histogram of the intensities, without their places,",
 }
 READINGS = {
     "mask": "Shape and size go with the label: skull stripping, field of view, matrix, or a tumour that swells.",
@@ -62,7 +62,7 @@ def _test(kind: str, cohort: Cohort, table: pd.DataFrame, margin: float, seed: i
         return AuditTest(name, 0.5, 0.5, 0.5, None, NO_CONCERN, text, n, upper_bound=0.5)
     reading = read_label(truth, columns, seed=seed, permutations=permutations)
     own = reading.own
-    text = f"{KINDS[kind]} tells abnormal from healthy with AUROC {own.value:.2f}"
+    text = f"{KINDS[kind]} alone tells abnormal from healthy with AUROC {own.value:.2f}"
     text += f" (95 % interval {own.low:.2f} to {own.high:.2f}; shuffled labels give {reading.chance:.2f};"
     text += f" p = {reading.p:.3f})."
     verdict, needed = NO_CONCERN, None

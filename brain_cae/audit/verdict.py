@@ -80,8 +80,8 @@ def decide(tests: dict[str, AuditTest], *, margin: float, healthy: int, abnormal
     score, reach, within = (tests.get(name) for name in ("score_dependence", "contribution", "within_protocol"))
     a_holds, association = _association(tests)
     if gate.verdict == CONCERN:
-        dependence = [score.sentence] if score is not None and score.verdict == CONCERN else []
-        return CONFOUNDED, [gate.sentence, association, *dependence]
+        beside = [test for test in (score, tests.get("header_comparison")) if test is not None]
+        return CONFOUNDED, [gate.sentence, association, *(t.sentence for t in beside if t.verdict == CONCERN)]
     if min(healthy, abnormal) < SMALLEST_CLASS:
         needed = needed_for_margin(abnormal, healthy, len(gate.details) - 1, margin)
         return CANNOT_TELL, [

@@ -99,7 +99,8 @@ def _of_nifti(path: Path) -> dict[str, Any]:
 def _of_dicom(files: Sequence[Path]) -> dict[str, Any]:
     """The series with most files of those that lie there; of one series a few files, spread over it, are read."""
     step = max(1, len(files) // SAMPLE)
-    read = _open(files[::step])
+    # Neighbours by name as well: of slices in order, every second alone would look like twice the distance.
+    read = _open([path for number, path in enumerate(files) if number < 3 or number % step == 0])
     if step > 1 and len({one.text("SeriesInstanceUID") for one in read}) > 1:
         read, step = _open(files), 1
     series: dict[str, list[Elements]] = {}

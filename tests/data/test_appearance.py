@@ -57,8 +57,13 @@ def test_background_of_a_stripped_scan_is_the_same_for_all(ball) -> None:
 
 def test_a_fingerprint_outlives_scale_noise_and_matrix_and_tells_brains_apart(ball) -> None:
     rng = np.random.default_rng(0)
-    common = ndimage.gaussian_filter(rng.normal(size=ball.shape), 4)
-    brains = [1 + 3 * common + 3 * ndimage.gaussian_filter(rng.normal(size=ball.shape), 4) for _ in range(14)]
+
+    def field() -> np.ndarray:
+        smooth = ndimage.gaussian_filter(rng.normal(size=ball.shape), 4)
+        return smooth / smooth.std()
+
+    common = field()
+    brains = [4 + common + field() for _ in range(14)]
     prints = [appearance.fingerprint(brain, ball) for brain in brains]
     first = brains[0]
     changed = {

@@ -77,7 +77,7 @@ def seconds(run) -> tuple[float, float]:
 
 
 def peer(table: dict) -> tuple[float, float]:
-    """Return processor seconds of our p value of headers alone, and of scikit-learn's, with as many folds and permutations."""
+    """Return processor seconds of the p value of headers alone: ours, and scikit-learn's with the same folds."""
     cohort = make_cohort(table["subjects"], table["acquisition"])
     ours = seconds(lambda: read_label(cohort.truth, cohort.metadata, seed=0, permutations=PERMUTATIONS))[1]
     # Five partitions of five folds, as ours.

@@ -17,6 +17,8 @@ AWAY_MM = 6.0
 BLOCKS = 8
 """Blocks along each axis of a fingerprint."""
 TISSUE = 0.25
+CENTRE = 0.2
+"""This share of each end of each axis is left out where noise is measured: the middle says as much, and faster."""
 
 
 def noise_and_smoothness(volume: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
@@ -32,7 +34,8 @@ def noise_and_smoothness(volume: np.ndarray, spacing: np.ndarray) -> dict[str, f
         half maximum in mm of a Gaussian field whose neighbours are as alike as those of the scan, geometric mean of the
         axes (Forman et al. 1995, Magn Reson Med 33:636). NaN where it cannot be measured.
     """
-    values = np.asarray(volume, dtype=np.float32)
+    middle_of = tuple(slice(int(CENTRE * size), size - int(CENTRE * size)) for size in volume.shape)
+    values = np.asarray(volume[middle_of], dtype=np.float32)
     largest = float(np.percentile(values, 99))
     tissue = values > TISSUE * largest
     if largest <= 0 or tissue.sum() < 1000:
@@ -77,12 +80,14 @@ def outline(mask: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
 
 
 def background(volume: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
-    """What lies away from the mask: quantiles over the median inside, share of the most frequent value, share of air.
+    """What lies away from the mask: quantiles over the median inside, share of one value, share of air.
 
     All zero where nothing lies there, as in stripped scans.
     """
-    steps = np.ceil(AWAY_MM / np.asarray(spacing)).astype(int)
-    outside = ~ndimage.binary_dilation(mask, _cross(), iterations=int(steps.min()))
+    near = mask.astype(np.uint8)
+    for axis, length in enumerate(spacing):
+        near = ndimage.maximum_filter1d(near, 2 * int(np.ceil(AWAY_MM / length)) + 1, axis=axis)
+    outside = near == 0
     values = volume[outside].astype(float)
     scale = float(np.median(volume[mask]))
     found = {f"background_q{level:02d}": 0.0 for level in BACKGROUND}
@@ -90,7 +95,7 @@ def background(volume: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> dic
     if values.size and scale > 0:
         quantiles = np.percentile(values, BACKGROUND) / scale
         found |= {f"background_q{level:02d}": float(q) for level, q in zip(BACKGROUND, quantiles, strict=True)}
-        found["background_same"] = float(np.unique(values, return_counts=True)[1].max() / values.size)
+        found["background_same"] = float((values == np.median(values)).mean())
     return found
 
 
@@ -130,7 +135,3 @@ def _box(mask: np.ndarray) -> tuple[slice, slice, slice]:
         raise ScanError("empty mask", expected="a head that stands out from the background")
     x, y, z = found[0]
     return x, y, z
-
-
-def _cross() -> np.ndarray:
-    return ndimage.generate_binary_structure(3, 1)

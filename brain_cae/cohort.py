@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from brain_cae.configuration import Config, FolderDataset, PhantomDataset, RsnaMiccaiDataset
+from brain_cae.data.brain_masks import BrainMasks
 from brain_cae.data.prepared import PreparedStore
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.errors import DatasetError
@@ -58,8 +59,10 @@ class Cohort:
         return [self.prepared[name] for name in names]
 
     def prepare(self, store: PreparedStore, *, progress: bool) -> None:
-        """Prepare every subject; those that cannot be are named in the report and leave the index."""
-        self.prepared, refused = store.load_all(self.index, progress=progress)
+        """Strip skulls if asked to and prepare every subject; failures are named in the report and leave the index."""
+        self.index, bare = store.masks.complete(self.index, progress=progress)
+        self.prepared, refused = store.load_all(self.index[~self.index["subject"].isin(bare)], progress=progress)
+        refused = {**bare, **refused}
         for subject, reason in refused.items():
             own = (self.report["subject"] == subject) & self.report["modality"].isin(self.modalities)
             self.report.loc[own, ["status", "reason"]] = ["refused", reason]
@@ -92,6 +95,7 @@ def prepared_store(config: Config, cache: str) -> PreparedStore:
         modalities=config.modality.names,
         reference=config.modality.reference,
         scaling=config.preprocess.scaling,
+        masks=BrainMasks(Path(cache) / "brain_masks", config.preprocess.skull_strip, config.modality.reference),
     )
 
 
@@ -148,7 +152,7 @@ def import_cohort(
     result = import_series(locations, store, workers=workers, progress=progress)
     complete = result.index.groupby("subject")["modality"].apply(lambda found: set(modalities) <= set(found))
     index = result.index[result.index["subject"].isin(complete.index[complete])].reset_index(drop=True)
-    notes = [*source.notes(), *_losses(result.report)]
+    notes = [*source.notes(), *_losses(result.report), *_incomplete(result.report, index, modalities)]
     for note in notes:
         log.warning(note)
     return Cohort(
@@ -165,6 +169,18 @@ def _spread(labelled: list[tuple[str, str]], limit: int) -> set[str]:
     """At most ``limit`` subjects, evenly over the list sorted by label, so that every label keeps its share."""
     step = max(1.0, len(labelled) / limit)
     return {labelled[int(i * step)][1] for i in range(min(limit, len(labelled)))}
+
+
+def _incomplete(report: pd.DataFrame, index: pd.DataFrame, modalities: list[str]) -> list[str]:
+    """Who is left out for want of a modality, and which."""
+    there = report[report["status"] == "imported"].groupby("subject")["modality"].apply(set)
+    names = sorted(set(report["subject"]) - set(index["subject"]))
+    lacking = {name: [m for m in modalities if m not in there.get(name, set())] for name in names}
+    if not lacking:
+        return []
+    some = "; ".join(f"{name} without {', '.join(missing)}" for name, missing in list(lacking.items())[:5])
+    more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+    return [f"Subjects that lack a modality in use are left out ({len(lacking)}): {some}{more}."]
 
 
 def _losses(report: pd.DataFrame) -> list[str]:

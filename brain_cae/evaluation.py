@@ -19,6 +19,7 @@ from rich.progress import track
 from brain_cae.auditing import audit_scores
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import Config, EvaluateConfig
+from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.preprocess import to_source_space
 from brain_cae.data.splits import HEALTHY_ROLES
 from brain_cae.errors import DatasetError, LeakageError
@@ -51,6 +52,7 @@ def run(config: EvaluateConfig, output: Path) -> float | None:
     with folder.status():
         log.info("model: %s", source / "model")
         model = FittedModel.load(source)
+        require_stripper(model.config.preprocess.skull_strip)
         with folder.stage("import"):
             cohort, splits = _bring_in(config, model, source)
             folder.write_csv("import_report.csv", cohort.report)

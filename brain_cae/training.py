@@ -11,6 +11,7 @@ from monai.utils import set_determinism
 from brain_cae import evaluation
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import Config, check_alpha, validation_size
+from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.module import BrainData
 from brain_cae.data.splits import HEALTHY_ROLES, check_leakage, read_splits, stratified
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
@@ -33,6 +34,7 @@ def run(config: Config, output: Path) -> float | None:
         BrainCaeError: See the stages; the message says what to do.
     """
     check_hardware(config)
+    require_stripper(config.preprocess.skull_strip)
     folder = RunFolder(output)
     if not is_main_process():
         # A further process of DDP: it helps to train, and leaves everything else to the first.

@@ -11,6 +11,16 @@ from brain_cae.commands import conf_folder
 from brain_cae.configuration import Config, validate
 from brain_cae.data.preprocess import PreparedSubject
 
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """Folder of real scans, where somebody has put them beside the project; skips the test where it is absent."""
+    if not (DATA / "MANIFEST.csv").is_file():
+        pytest.skip(f"the real scans are not here: {DATA} does not exist")
+    return DATA
+
 
 def compose_config(*overrides: str) -> Config:
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
@@ -46,6 +56,17 @@ def make_subject() -> Callable[..., PreparedSubject]:
         )
 
     return make
+
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real scans, where somebody has put it beside the project; a checkout alone tests without."""
+    if not (DATA / "MANIFEST.csv").is_file():
+        pytest.skip(f"the real scans are not here: {DATA} does not exist")
+    return DATA
 
 
 TINY = (

@@ -52,6 +52,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.strategy": ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp"),
     "preprocess.scaling": ("median", "white_matter"),
+    "preprocess.skull_strip": ("none", "hd_bet", "synthstrip"),
     "model.loss": ("l1", "l2"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "stop_after": ("import",),

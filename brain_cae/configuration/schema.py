@@ -52,6 +52,7 @@ class Preprocess:
 
     name: str
     scaling: str
+    skull_strip: str
 
 
 @dataclass

@@ -12,6 +12,7 @@ import pandas as pd
 from rich.progress import track
 
 from brain_cae.data import preprocess
+from brain_cae.data.brain_masks import BrainMasks
 from brain_cae.data.preprocess import PreparedSubject, prepare_subject
 from brain_cae.errors import ScanError
 
@@ -26,13 +27,15 @@ class PreparedStore:
         modalities: Contrasts in channel order.
         reference: The contrast whose grid is kept.
         scaling: Statistic that intensities are divided by.
+        masks: Where brain masks come from that the data set lacks.
     """
 
-    def __init__(self, folder: Path, *, modalities: list[str], reference: str, scaling: str) -> None:
+    def __init__(self, folder: Path, *, modalities: list[str], reference: str, scaling: str, masks: BrainMasks) -> None:
         self.folder = folder
         self.modalities = list(modalities)
         self.reference = reference
         self.scaling = scaling
+        self.masks = masks
 
     def key(self, scans: pd.DataFrame) -> str:
         """Hash of everything that a prepared subject depends on."""

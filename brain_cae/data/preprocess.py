@@ -70,7 +70,8 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
         scaling: See :func:`brain_cae.data.foreground.intensity_scale`.
 
     Raises:
-        ScanError: A scan is empty, constant, holds no finite numbers, the scans do not overlap, or a mask is broken.
+        ScanError: A scan is empty, constant, holds no finite numbers, the scans do not overlap, or a mask is broken
+            or lies elsewhere.
     """
     rows = scans.set_index("modality")
     subject = str(scans["subject"].iloc[0])
@@ -80,6 +81,14 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
     grid = nibabel.as_closest_canonical(stored)
     brain = _mask_on(grid, rows.loc[reference, "brain_mask_path"])
     mask = brain if brain is not None else foreground_mask(np.asarray(grid.dataobj, np.float32), grid.affine)
+    if not mask.any():
+        raise ScanError(
+            "empty mask",
+            expected=f"a brain mask that covers part of {reference}",
+            found="no voxel of it on the scan's grid",
+            where=str(rows.loc[reference, "brain_mask_path"]),
+            advice="Check that the mask belongs to this scan, or take it away.",
+        )
     channels = []
     spacing = nibabel.affines.voxel_sizes(grid.affine)
     looks: dict[str, float] = {}

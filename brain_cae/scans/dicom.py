@@ -87,8 +87,9 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None) -> FolderRead
     else is listed with its reason; a table of contents (DICOMDIR) is passed over.
     """
     groups, lost, refused = _split(files)
-    others = _leave(groups, chosen)
-    refused += others
+    refused += _leave(groups, chosen)
+    if chosen is not None and not groups:
+        refused.append(Refused("the chosen file is no image", chosen, len(files)))
     best: _Candidate | None = None
     regular = 0
     for name in sorted(groups):
@@ -107,8 +108,6 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None) -> FolderRead
     if lost:
         return FolderReading(None, (Refused("truncated file", lost[0], len(lost) + regular), *refused))
     if best is None:
-        if chosen is not None and len(others) == len(refused):
-            refused.append(Refused("the chosen file is no image", chosen, len(files)))
         return FolderReading(None, tuple(refused))
     return FolderReading(best.volume, tuple(refused), best.path)
 

@@ -96,8 +96,6 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
         path = Path(str(rows.loc[modality, "path"]))
         own = stored if modality == reference else _load(path)
         image = grid if modality == reference else resample_from_to(own, grid, order=1, cval=0.0)
-        found = appearance.noise_and_smoothness(np.asarray(own.dataobj), nibabel.affines.voxel_sizes(own.affine))
-        looks |= {f"{modality}_{name}": value for name, value in found.items()}
         values = np.asarray(image.dataobj, np.float32)
         if not np.isfinite(values[mask]).all():
             raise ScanError("non-finite values", where=f"subject {subject}, {modality}, {path}")
@@ -108,6 +106,8 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
                 expected=f"a brain on the grid of {reference}",
                 where=f"subject {subject}, {modality}, {path}",
             )
+        found = appearance.noise_and_smoothness(np.asarray(own.dataobj), nibabel.affines.voxel_sizes(own.affine))
+        looks |= {f"{modality}_{name}": value for name, value in found.items()}
         background = _background(values, mask)
         scaled = (values - background) / intensity_scale(inside - background, scaling)
         if modality == reference:

@@ -33,6 +33,7 @@ class Cohort:
         notes: What a reader of the results must know about the data.
         modalities: In channel order.
         reference: The modality whose grid is kept.
+        dataset: Configuration of the dataset that it came from.
         prepared: Prepared subjects by name, after :meth:`prepare`.
     """
 
@@ -41,6 +42,7 @@ class Cohort:
     notes: list[str]
     modalities: list[str]
     reference: str
+    dataset: Any = None
     prepared: dict[str, PreparedSubject] = field(default_factory=dict)
 
     @property
@@ -172,7 +174,14 @@ def import_cohort(
     notes = [*source.notes(), *_losses(result.report), *_incomplete(result.report, index, modalities)]
     for note in notes:
         log.warning(note)
-    return Cohort(index=index, report=result.report, notes=notes, modalities=modalities, reference=reference)
+    return Cohort(
+        index=index,
+        report=result.report,
+        notes=notes,
+        modalities=modalities,
+        reference=reference,
+        dataset=dataset,
+    )
 
 
 def _spread(labelled: list[tuple[str, str]], limit: int) -> set[str]:

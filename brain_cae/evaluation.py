@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 from rich.progress import track
 
-from brain_cae.audit import audit
+from brain_cae.auditing import audit_scores
 from brain_cae.calibrating import recalibrate, skull_cautions
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import Config, EvaluateConfig
@@ -183,8 +183,7 @@ def evaluate(
             model.save(folder / "model")
     with folder.stage("audit"):
         arm = select_arm(features, config.features.name)
-        acquisition = cohort.acquisition.loc[table.index]
-        verdict = audit(table, acquisition=acquisition, margin=config.audit.margin, seed=config.seed, features=arm)
+        verdict = audit_scores(config.audit, cohort, table, roles, arm, seed=config.seed)
     with folder.stage("report"):
         metrics = _metrics(model, table, examinations, chosen, splits, cohort)
         metrics["environment"]["model_run"] = str(model_run) if model_run else None
@@ -201,7 +200,7 @@ def evaluate(
             index=cohort.index,
             views=_views(model, cohort, table),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
-            warnings=list(dict.fromkeys(cautions)),
+            warnings=list(dict.fromkeys([*cautions, *verdict.warnings])),
             curves=_curves(table),
         )
         write_report(folder / "report.html", content)

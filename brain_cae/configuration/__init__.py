@@ -39,11 +39,12 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
     """The same for ``evaluate.py``; keys of a training run are refused as fixed by the run."""
     extra = [str(key) for key in composed if key not in {f.name for f in fields(EvaluateConfig)}]
     trained = {f.name for f in fields(Config)}
+    extra += ["audit"] if composed.get("audit") is not None and composed.get("audit_only") is not True else []
     for key in extra:
         if key in trained:
             raise ConfigurationError(
                 f"The key `{key}` is fixed by the run.",
-                expected="only run, dataset, calibrate, cache, workers",
+                expected="only run, dataset, calibrate, cache, workers, audit_only (and, with it, audit)",
                 where=key,
                 advice="Train again with another value, or leave it out.",
             )

@@ -188,6 +188,8 @@ class Audit:
 
     name: str
     margin: float
+    strata: str
+    healthy_means: str | None
 
 
 @dataclass
@@ -226,11 +228,14 @@ class EvaluateConfig:
     cache: str
     workers: int
     calibrate: str | None = None
+    audit_only: bool = False
+    audit: Any = field(default=None)
     dataset: Any = field(default=None)
 
 
 # Groups whose options have keys of their own: the option's name decides on the schema.
 OPTIONS: dict[str, dict[str, type]] = {
+    "audit": {"standard": Audit},
     "dataset": {"phantom": PhantomDataset, "rsna_miccai": RsnaMiccaiDataset, "folder": FolderDataset},
     "reshape": {"fixed": FixedReshape, "clustered": ClusteredReshape},
 }

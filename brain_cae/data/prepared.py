@@ -76,6 +76,10 @@ class PreparedStore:
                 lesion=stored["lesion"] if "lesion" in stored else None,
                 source_affine=stored["source_affine"],
                 source_shape=tuple(int(size) for size in stored["source_shape"]),  # type: ignore[arg-type]
+                appearance=dict(
+                    zip(stored["appearance_names"].tolist(), stored["appearance"].tolist(), strict=True),
+                ),
+                fingerprint=stored["fingerprint"],
             )
 
     def load_all(self, index: pd.DataFrame, *, progress: bool) -> tuple[dict[str, PreparedSubject], dict[str, str]]:
@@ -98,6 +102,9 @@ class PreparedStore:
             "affine": subject.affine,
             "source_affine": subject.source_affine,
             "source_shape": np.asarray(subject.source_shape),
+            "appearance_names": np.asarray(list(subject.appearance), dtype=str),
+            "appearance": np.asarray(list(subject.appearance.values()), dtype=float),
+            "fingerprint": subject.fingerprint,
         }
         if subject.lesion is not None:
             arrays["lesion"] = subject.lesion

@@ -89,6 +89,7 @@ def _bring_in(config: EvaluateConfig, model: FittedModel, source: Path) -> tuple
         workers=config.workers,
         limit=own.limit if config.dataset is None else None,
         progress=own.trainer.progress,
+        skull_strip=own.preprocess.skull_strip,
     )
     if config.dataset is not None:
         _refuse_seen(model, cohort)

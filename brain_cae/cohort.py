@@ -1,21 +1,28 @@
 """From a source on disk to prepared subjects: the first half of both journeys."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from brain_cae.configuration import Config, FolderDataset, PhantomDataset, RsnaMiccaiDataset
+from brain_cae.configuration import CombinedDataset, Config, PhantomDataset
 from brain_cae.data.brain_masks import BrainMasks
 from brain_cae.data.foreground import skull_state
 from brain_cae.data.prepared import PreparedStore
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.errors import DatasetError
 from brain_cae.scans.protocol import subject_acquisition
-from brain_cae.scans.sources.base import Source
+from brain_cae.scans.sessions import one_session
+from brain_cae.scans.skulls import check_skulls
+from brain_cae.scans.sources.base import SeriesLocation, Source
+from brain_cae.scans.sources.bids import Bids
+from brain_cae.scans.sources.brats import Brats
+from brain_cae.scans.sources.combined import Combined
 from brain_cae.scans.sources.folder import Folder
+from brain_cae.scans.sources.ixi import Ixi
 from brain_cae.scans.sources.phantom import Phantom
 from brain_cae.scans.sources.rsna_miccai import RsnaMiccai
 from brain_cae.scans.store import import_series
@@ -118,25 +125,29 @@ def prepared_store(config: Config, cache: str) -> PreparedStore:
     )
 
 
+SOURCES: dict[str, Callable[..., Source]] = {
+    "rsna_miccai": RsnaMiccai,
+    "folder": Folder,
+    "brats": Brats,
+    "ixi": Ixi,
+    "bids": Bids,
+}
+"""By the name of the option; its keys are the arguments of the source."""
+
+
 def make_source(dataset: Any, *, modalities: list[str], workers: int, limit: int | None, progress: bool) -> Source:
     """The source that a dataset's configuration names."""
+    if isinstance(dataset, CombinedDataset):
+        parts = {
+            name: make_source(part, modalities=modalities, workers=workers, limit=limit, progress=progress)
+            for name, part in dataset.parts.items()
+        }
+        return Combined(parts)
+    options = {name: value for name, value in vars(dataset).items() if name != "name"}
     if isinstance(dataset, PhantomDataset):
-        return Phantom(
-            folder=dataset.root,
-            subjects=min(dataset.subjects, limit or dataset.subjects),
-            seed=dataset.seed,
-            confounding=dataset.confounding,
-            abnormal_fraction=dataset.abnormal_fraction,
-            lesions=dataset.lesions,
-            head_shell=dataset.head_shell,
-            workers=workers,
-            modalities=modalities,
-            progress=progress,
-        )
-    if isinstance(dataset, RsnaMiccaiDataset):
-        return RsnaMiccai(root=dataset.root, healthy_value=dataset.healthy_value, modalities=modalities)
-    assert isinstance(dataset, FolderDataset)
-    return Folder(root=dataset.root, modalities=modalities)
+        options |= {"folder": options.pop("root"), "subjects": min(dataset.subjects, limit or dataset.subjects)}
+        return Phantom(**options, workers=workers, modalities=modalities, progress=progress)
+    return SOURCES[dataset.name](**options, modalities=modalities)
 
 
 def import_cohort(
@@ -148,30 +159,24 @@ def import_cohort(
     workers: int,
     limit: int | None = None,
     progress: bool = True,
+    skull_strip: str = "none",
 ) -> Cohort:
     """Find the scans, import them, and keep the subjects that have every modality in use.
 
     Raises:
-        DatasetError: Nothing is there, or the dataset lacks a modality.
+        DatasetError: Nothing is there, a source lacks a modality, or some skulls are on and others stripped.
     """
     source = make_source(dataset, modalities=modalities, workers=workers, limit=limit, progress=progress)
-    locations = source.locate()
-    for modality in modalities:
-        if not any(location.files for location in locations if location.modality == modality):
-            raise DatasetError(
-                f"The dataset has no scan of the modality `{modality}`.",
-                expected=", ".join(modalities),
-                found=", ".join(sorted({loc.modality for loc in locations if loc.files})) or "no scans",
-                where="modality",
-                advice="Choose another modality=…",
-            )
+    locations = one_session(source.locate(), modalities)
+    _check_modalities(locations, modalities)
+    notes = [*source.notes(), *check_skulls(locations, reference=reference, skull_strip=skull_strip)]
     if limit is not None:
         kept = _spread(sorted({(loc.label, loc.subject) for loc in locations}), limit)
         locations = [location for location in locations if location.subject in kept]
     result = import_series(locations, store, workers=workers, progress=progress)
     complete = result.index.groupby("subject")["modality"].apply(lambda found: set(modalities) <= set(found))
     index = result.index[result.index["subject"].isin(complete.index[complete])].reset_index(drop=True)
-    notes = [*source.notes(), *_losses(result.report), *_incomplete(result.report, index, modalities)]
+    notes += [*_losses(result.report), *_incomplete(result.report, index, modalities)]
     for note in notes:
         log.warning(note)
     return Cohort(
@@ -182,6 +187,20 @@ def import_cohort(
         reference=reference,
         dataset=dataset,
     )
+
+
+def _check_modalities(locations: list[SeriesLocation], modalities: list[str]) -> None:
+    for source in dict.fromkeys(location.source for location in locations):
+        there = {location.modality for location in locations if location.files and location.source == source}
+        for modality in modalities:
+            if modality not in there:
+                raise DatasetError(
+                    f"The dataset has no scan of the modality `{modality}`.",
+                    expected=", ".join(modalities),
+                    found=f"{', '.join(sorted(there)) or 'no scans'} in {source}",
+                    where="modality",
+                    advice="Choose another modality=…",
+                )
 
 
 def _spread(labelled: list[tuple[str, str]], limit: int) -> set[str]:

@@ -94,6 +94,7 @@ def _bring_in(config: EvaluateConfig, model: FittedModel, source: Path) -> tuple
         workers=config.workers,
         limit=own.limit if config.dataset is None else None,
         progress=own.trainer.progress,
+        skull_strip=own.preprocess.skull_strip,
     )
     if roles is not None:
         return cohort, roles

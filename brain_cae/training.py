@@ -76,6 +76,7 @@ def bring_in(config: Config) -> Cohort:
         workers=config.workers,
         limit=config.limit,
         progress=config.trainer.progress,
+        skull_strip=config.preprocess.skull_strip,
     )
 
 

@@ -13,12 +13,20 @@ from brain_cae.configuration.checks import (
     calibration_needed,
     check_alpha,
     check_choices,
+    check_dataset,
     check_target,
     check_values,
     validation_size,
 )
 from brain_cae.configuration.conversion import keys_beside, to_dataclass, unknown_key
-from brain_cae.configuration.schema import Config, EvaluateConfig, FolderDataset, PhantomDataset, RsnaMiccaiDataset
+from brain_cae.configuration.schema import (
+    CombinedDataset,
+    Config,
+    EvaluateConfig,
+    FolderDataset,
+    PhantomDataset,
+    RsnaMiccaiDataset,
+)
 from brain_cae.errors import ConfigurationError
 
 
@@ -48,10 +56,13 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
                 where=key,
                 advice="Train again with another value, or leave it out.",
             )
-    return to_dataclass(composed, EvaluateConfig)
+    config: EvaluateConfig = to_dataclass(composed, EvaluateConfig)
+    check_dataset(config.dataset)
+    return config
 
 
 __all__ = [
+    "CombinedDataset",
     "Config",
     "EvaluateConfig",
     "FolderDataset",

@@ -17,6 +17,7 @@ from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, Run
 from brain_cae.fitted_model import FittedModel, make_network, make_reshape, network_stride
 from brain_cae.learning import check_hardware, is_main_process, learn, scoring_device
 from brain_cae.models.lightning import HealthyAutoencoder
+from brain_cae.resuming import last_checkpoint
 from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
 
@@ -33,6 +34,7 @@ def run(config: Config, output: Path) -> float | None:
         BrainCaeError: See the stages; the message says what to do.
     """
     check_hardware(config)
+    last_checkpoint(config)  # said now, not after the import
     folder = RunFolder(output)
     if not is_main_process():
         # A further process of DDP: it helps to train, and leaves everything else to the first.
@@ -112,11 +114,13 @@ def _check_same_roles(splits: pd.DataFrame, path: Path) -> None:
     """A network that goes on learning must not be tested on brains that it has learnt from before.
 
     Raises:
-        RunError: The run that is to go on left no roles.
+        RunError: The run that is to go on has learnt, and left no roles.
         LeakageError: Its roles were others.
     """
     if not path.is_file():
-        raise RunError("There is nothing to go on from.", expected=str(path), where="resume")
+        if not (path.parent / "checkpoints").is_dir():
+            return  # stopped before the roles were drawn: nothing has been learnt
+        raise RunError("The roles of the run that is to go on are missing.", expected=str(path), where="resume")
     before = pd.read_csv(path, dtype=str, keep_default_na=False)
     now = set(splits.itertuples(index=False, name=None))
     differ = {subject for subject, _ in now ^ set(before.itertuples(index=False, name=None))}

@@ -3,20 +3,23 @@
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from brain_cae.configuration import Config, FolderDataset, PhantomDataset, RsnaMiccaiDataset
-from brain_cae.data.prepared import PreparedStore
-from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.errors import DatasetError
 from brain_cae.scans.protocol import subject_acquisition
-from brain_cae.scans.sources.base import Source
+from brain_cae.scans.sources.base import SeriesLocation, Source
 from brain_cae.scans.sources.folder import Folder
 from brain_cae.scans.sources.phantom import Phantom
 from brain_cae.scans.sources.rsna_miccai import RsnaMiccai
 from brain_cae.scans.store import import_series
+
+if TYPE_CHECKING:
+    # Preparing takes nilearn and scikit-learn, seconds to import; looking at a cohort needs neither.
+    from brain_cae.data.prepared import PreparedStore
+    from brain_cae.data.preprocess import PreparedSubject
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ class Cohort:
     notes: list[str]
     modalities: list[str]
     reference: str
-    prepared: dict[str, PreparedSubject] = field(default_factory=dict)
+    prepared: "dict[str, PreparedSubject]" = field(default_factory=dict)
 
     @property
     def labels(self) -> pd.Series:
@@ -51,11 +54,11 @@ class Cohort:
         """Acquisition parameters, one row per subject."""
         return subject_acquisition(self.index, modalities=self.modalities, reference=self.reference)
 
-    def subjects(self, names: list[str]) -> list[PreparedSubject]:
+    def subjects(self, names: list[str]) -> "list[PreparedSubject]":
         """Prepared subjects in the order of ``names``."""
         return [self.prepared[name] for name in names]
 
-    def prepare(self, store: PreparedStore, *, progress: bool) -> None:
+    def prepare(self, store: "PreparedStore", *, progress: bool) -> None:
         """Prepare every subject; those that cannot be are named in the report and leave the index."""
         self.prepared, refused = store.load_all(self.index, progress=progress)
         for subject, reason in refused.items():
@@ -83,8 +86,10 @@ class Cohort:
             )
 
 
-def prepared_store(config: Config, cache: str) -> PreparedStore:
+def prepared_store(config: Config, cache: str) -> "PreparedStore":
     """Where the prepared subjects of this configuration lie."""
+    from brain_cae.data.prepared import PreparedStore
+
     return PreparedStore(
         Path(cache) / "prepared",
         modalities=config.modality.names,
@@ -93,8 +98,10 @@ def prepared_store(config: Config, cache: str) -> PreparedStore:
     )
 
 
-def make_source(dataset: Any, *, modalities: list[str], workers: int, limit: int | None, progress: bool) -> Source:
-    """The source that a dataset's configuration names."""
+def make_source(
+    dataset: Any, *, modalities: list[str], workers: int, limit: int | None, progress: bool, write: bool = True
+) -> Source:
+    """The source that a dataset's configuration names; without ``write`` nothing is simulated on the way."""
     if isinstance(dataset, PhantomDataset):
         return Phantom(
             folder=dataset.root,
@@ -107,6 +114,7 @@ def make_source(dataset: Any, *, modalities: list[str], workers: int, limit: int
             workers=workers,
             modalities=modalities,
             progress=progress,
+            write=write,
         )
     if isinstance(dataset, RsnaMiccaiDataset):
         return RsnaMiccai(root=dataset.root, healthy_value=dataset.healthy_value, modalities=modalities)
@@ -131,6 +139,21 @@ def import_cohort(
     """
     source = make_source(dataset, modalities=modalities, workers=workers, limit=limit, progress=progress)
     locations = source.locate()
+    require_modalities(locations, modalities)
+    result = import_series(limited(locations, limit), store, workers=workers, progress=progress)
+    index = complete_subjects(result.index, modalities)
+    notes = [*source.notes(), *_losses(result.report)]
+    for note in notes:
+        log.warning(note)
+    return Cohort(index=index, report=result.report, notes=notes, modalities=modalities, reference=reference)
+
+
+def require_modalities(locations: list[SeriesLocation], modalities: list[str]) -> None:
+    """Each modality in use must be there for one subject at least.
+
+    Raises:
+        DatasetError: One is not.
+    """
     for modality in modalities:
         if not any(location.files for location in locations if location.modality == modality):
             raise DatasetError(
@@ -138,18 +161,22 @@ def import_cohort(
                 expected=", ".join(modalities),
                 found=", ".join(sorted({loc.modality for loc in locations if loc.files})) or "no scans",
                 where="modality",
-                advice="Choose another modality=…",
+                advice="Choose another modality=…; inspect=true shows what is there.",
             )
-    if limit is not None:
-        kept = _spread(sorted({(loc.label, loc.subject) for loc in locations}), limit)
-        locations = [location for location in locations if location.subject in kept]
-    result = import_series(locations, store, workers=workers, progress=progress)
-    complete = result.index.groupby("subject")["modality"].apply(lambda found: set(modalities) <= set(found))
-    index = result.index[result.index["subject"].isin(complete.index[complete])].reset_index(drop=True)
-    notes = [*source.notes(), *_losses(result.report)]
-    for note in notes:
-        log.warning(note)
-    return Cohort(index=index, report=result.report, notes=notes, modalities=modalities, reference=reference)
+
+
+def limited(locations: list[SeriesLocation], limit: int | None) -> list[SeriesLocation]:
+    """The locations of at most ``limit`` subjects; every label keeps its share."""
+    if limit is None:
+        return locations
+    kept = _spread(sorted({(loc.label, loc.subject) for loc in locations}), limit)
+    return [location for location in locations if location.subject in kept]
+
+
+def complete_subjects(index: pd.DataFrame, modalities: list[str]) -> pd.DataFrame:
+    """The rows of the subjects that have every modality."""
+    complete = index.groupby("subject")["modality"].apply(lambda found: set(modalities) <= set(found))
+    return index[index["subject"].isin(complete.index[complete])].reset_index(drop=True)
 
 
 def _spread(labelled: list[tuple[str, str]], limit: int) -> set[str]:

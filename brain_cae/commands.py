@@ -34,11 +34,12 @@ def conf_folder() -> Path:
     return installed if installed.is_dir() else installed.parent.parent / "conf"
 
 
-def command(job: Job, config_name: str) -> Callable[[], None]:
+def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -> Callable[[], None]:
     """Make a command of a job that takes the composed configuration.
 
     Args:
         job: What to do.
+        inspect: What to do instead with ``inspect=true``. No folder is made for it.
         config_name: The file in ``conf/`` that composes the configuration, without ``.yaml``.
     """
     started = False
@@ -56,7 +57,8 @@ def command(job: Job, config_name: str) -> Callable[[], None]:
         if config_name == "train":
             sys.argv[1:] = with_stored_choices(sys.argv[1:])
         try:
-            entry()
+            looked_at = _to_inspect(sys.argv[1:], config_name)
+            inspect(looked_at) if looked_at is not None else entry()
         except BrainCaeError as error:
             _stop(str(error))
         except (HydraException, OmegaConfBaseException) as error:
@@ -90,8 +92,26 @@ def evaluate(config: DictConfig) -> float | None:
     return evaluation.run(typed, Path(HydraConfig.get().runtime.output_dir))
 
 
-train_command = command(train, "train")
-evaluate_command = command(evaluate, "evaluate")
+def inspect_training(config: DictConfig) -> None:
+    """``train.py inspect=true``."""
+    _refuse_lists()
+    typed = configuration.validate(config)
+    from brain_cae import inspection
+
+    inspection.show(inspection.inspect_training(typed))
+
+
+def inspect_evaluation(config: DictConfig) -> None:
+    """``evaluate.py inspect=true``."""
+    _refuse_lists()
+    typed = configuration.validate_evaluate(config)
+    from brain_cae import inspection
+
+    inspection.show(inspection.inspect_evaluation(typed))
+
+
+train_command = command(train, inspect_training, "train")
+evaluate_command = command(evaluate, inspect_evaluation, "evaluate")
 
 
 class SweepSummary(Callback):
@@ -103,6 +123,28 @@ class SweepSummary(Callback):
             from brain_cae.reporting import write_summary
 
             write_summary(Path(config.hydra.sweep.dir))
+
+
+def _to_inspect(arguments: list[str], config_name: str) -> DictConfig | None:
+    """The configuration of a command that only inspects; None for every other.
+
+    Hydra's own way would leave a folder for each look.
+    """
+    if not any(argument.lstrip("+").startswith("inspect=") for argument in arguments):
+        return None
+    if any(argument.startswith("--") and argument != "--multirun" for argument in arguments):
+        return None
+    given = [argument for argument in arguments if not argument.startswith("-")]
+    with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        config = compose(config_name, overrides=given, return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    OmegaConf.set_struct(config, False)
+    del config["hydra"]
+    if not config.inspect:
+        return None
+    if given != arguments:
+        raise ConfigurationError("`inspect=true` looks at one run.", where="inspect", advice="Leave -m out.")
+    return config
 
 
 def _refuse_lists() -> None:

@@ -9,9 +9,17 @@ from dataclasses import fields
 
 from omegaconf import DictConfig
 
-from brain_cae.configuration.checks import check_alpha, check_choices, check_target, check_values, validation_size
+from brain_cae.configuration.checks import (
+    check_alpha,
+    check_choices,
+    check_classes,
+    check_target,
+    check_values,
+    validation_size,
+)
 from brain_cae.configuration.conversion import keys_beside, to_dataclass, unknown_key
 from brain_cae.configuration.schema import Config, EvaluateConfig, FolderDataset, PhantomDataset, RsnaMiccaiDataset
+from brain_cae.configuration.stored import read_stored
 from brain_cae.errors import ConfigurationError
 
 
@@ -20,11 +28,14 @@ def validate(composed: DictConfig) -> Config:
 
     Raises:
         ConfigurationError: A key is unknown, a value has the wrong type or lies outside its range, or two
-            choices exclude each other.
+            choices exclude each other. Of a run that only inspects, the classes that are named are not looked up:
+            loading them takes longer than reading a hundred headers.
     """
     config: Config = to_dataclass(composed, Config)
     check_values(config)
     check_choices(config)
+    if not config.inspect:
+        check_classes(config)
     return config
 
 
@@ -36,7 +47,7 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
         if key in trained:
             raise ConfigurationError(
                 f"The key `{key}` is fixed by the run.",
-                expected="only run, dataset, cache, workers",
+                expected=f"only {', '.join(f.name for f in fields(EvaluateConfig))}",
                 where=key,
                 advice="Train again with another value, or leave it out.",
             )
@@ -52,6 +63,7 @@ __all__ = [
     "check_alpha",
     "check_target",
     "keys_beside",
+    "read_stored",
     "unknown_key",
     "validate",
     "validate_evaluate",

@@ -213,6 +213,7 @@ class Config:
     workers: int
     resume: str | None = None
     stop_after: str | None = None
+    inspect: bool = False
     limit: int | None = None
     overfit_subjects: int | None = None
 
@@ -225,6 +226,7 @@ class EvaluateConfig:
     cache: str
     workers: int
     dataset: Any = field(default=None)
+    inspect: bool = False
 
 
 # Groups whose options have keys of their own: the option's name decides on the schema.

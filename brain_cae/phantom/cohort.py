@@ -19,6 +19,11 @@ from brain_cae.phantom.settings import VERSION, PhantomSettings
 from brain_cae.phantom.subject import Subject, simulate_subject
 
 
+def is_written(settings: PhantomSettings, folder: Path) -> bool:
+    """Say whether the whole cohort lies in ``<folder>/<key>``."""
+    return (Path(folder) / settings.key() / "complete").exists()
+
+
 def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, progress: bool = True) -> Path:
     """Write the cohort into ``<folder>/<key>`` in the RSNA-MICCAI layout, unless it is there already.
 
@@ -40,8 +45,7 @@ def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, p
     if workers < 1:
         raise ConfigurationError("A cohort needs at least one worker.", expected="1 or more", found=str(workers))
     target = Path(folder) / settings.key()
-    marker = target / "complete"
-    if marker.exists():
+    if is_written(settings, folder):
         return target
     for name in ("train", "masks"):
         (target / name).mkdir(parents=True, exist_ok=True)
@@ -53,7 +57,7 @@ def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, p
     rows = "".join(f"{number:05d},{label}\n" for number, label in enumerate(settings.labels()))
     _write_whole(target / "train_labels.csv", ("BraTS21ID,MGMT_value\n" + rows).encode())
     shutil.rmtree(target / ".partial", ignore_errors=True)
-    _write_whole(marker, json.dumps({"version": VERSION, **asdict(settings)}, indent=2).encode())
+    _write_whole(target / "complete", json.dumps({"version": VERSION, **asdict(settings)}, indent=2).encode())
     return target
 
 

@@ -31,6 +31,7 @@ VERSION = "2"
 REPORT_COLUMNS = ("subject", "modality", "series_hash", "status", "reason", "path")
 # These depend on the machine, not on the files: try again next time.
 PASSING_REASONS = ("missing decoder", "unreadable file")
+NOT_READ = "not read"
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,14 @@ def import_location(location: SeriesLocation, store: Path) -> Outcome:
 def inspect_location(location: SeriesLocation) -> Outcome:
     """Say what the headers alone tell of one location; nothing is written.
 
-    The row has neither path nor hash. What only the voxels show (damaged values, copies) is not found.
+    The row's path is that of the first file and its hash says nothing. What only the voxels show (damaged values,
+    copies) is not found.
     """
     if not location.files:
         return Outcome(None, (_line("missing", "no files"),))
     _, entry = _describe(location, pixels=False)
-    outcome = _outcome(location, entry | {"series_hash": ""}, Path(), "")
-    return Outcome(outcome.row and outcome.row | {"path": ""}, outcome.lines)
+    outcome = _outcome(location, entry | {"series_hash": NOT_READ}, Path(), "")
+    return Outcome(outcome.row and outcome.row | {"path": str(location.files[0])}, outcome.lines)
 
 
 def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None, dict[str, Any]]:

@@ -18,7 +18,7 @@ LARGE = 4096
 
 @dataclass(frozen=True)
 class DicomFile:
-    """One file as pydicom opened it; ``cut`` when it ended before its last element did, ``pixels`` if they were read."""
+    """One file as pydicom opened it; ``cut`` when it ends before its last element, ``pixels`` when they were read."""
 
     path: Path
     header: FileDataset

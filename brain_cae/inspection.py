@@ -74,7 +74,7 @@ def inspect_training(config: Config) -> Inspection:
     if not found.usable.empty:
         try:
             found.roles = draw_roles(config, found.labels)
-            found.notes += calibration_cautions(config, found.roles)
+            found.notes += calibration_cautions(int((found.roles["role"] == "validation").sum()), config.scoring.alpha)
         except BrainCaeError as error:
             found.problems.append(str(error))
     return found

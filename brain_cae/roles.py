@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_cae.configuration import Config, check_alpha, validation_size
+from brain_cae.configuration import Config, calibration_needed, validation_size
 from brain_cae.data.splits import read_splits, stratified
-from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.errors import DatasetError
+
+ADVISED = 40
+FEW = 20
 
 
 def draw_roles(config: Config, labels: pd.Series) -> pd.DataFrame:
@@ -43,17 +46,17 @@ def draw_roles(config: Config, labels: pd.Series) -> pd.DataFrame:
     )
 
 
-def calibration_cautions(config: Config, splits: pd.DataFrame) -> list[str]:
-    """What a reader must know of a threshold that so many validation brains calibrate."""
+def calibration_cautions(brains: int, alpha: float) -> list[str]:
+    """What must be said of p-values and thresholds that rest on so many healthy brains."""
     cautions = []
-    validation = int((splits["role"] == "validation").sum())
-    if validation < 20:
+    if brains < FEW:
         cautions.append(
-            f"Only {validation} healthy brains calibrate the threshold (20 are the least, 40 advised): "
+            f"Only {brains} healthy brains calibrate the threshold ({FEW} are the least, {ADVISED} advised): "
             "p-values are coarse and the voxel statistics uncertain."
         )
-    try:
-        check_alpha(config.scoring.alpha, validation)
-    except ConfigurationError as error:
-        cautions.append(f"Nothing can be flagged. {error.problem}")
+    if brains < (needed := calibration_needed(alpha)):
+        cautions.append(
+            f"Nothing can be flagged: the smallest p-value of {brains} healthy brains is 1/{brains + 1}; "
+            f"scoring.alpha={alpha:g} needs at least {needed} of them."
+        )
     return cautions

@@ -133,6 +133,7 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
         scorers={},
         protocols=protocols,
         known_protocols=sorted(set(known)),
+        skull=sorted(set(cohort.skull[names["validation"]])),
         seen=_content_of(cohort, splits),
         cautions=_cautions(config, cohort, splits),
     )
@@ -189,7 +190,8 @@ def _train_only(config: Config, folder: RunFolder) -> None:
 def _cautions(config: Config, cohort: Cohort, splits: pd.DataFrame) -> list[str]:
     """What a reader must see before any figure."""
     cautions = list(cohort.notes)
-    cautions += calibration_cautions(config, splits)
+    counts = splits["role"].value_counts()
+    cautions += calibration_cautions(int(counts.get("validation", 0)), config.scoring.alpha)
     without = sorted(set(cohort.labels.index) - set(splits["subject"]))
     if without:
         cautions.append(f"{len(without)} subjects have no role and are left out: {', '.join(without[:5])}.")

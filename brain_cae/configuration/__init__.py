@@ -10,6 +10,7 @@ from dataclasses import fields
 from omegaconf import DictConfig
 
 from brain_cae.configuration.checks import (
+    calibration_needed,
     check_alpha,
     check_choices,
     check_classes,
@@ -60,6 +61,7 @@ __all__ = [
     "FolderDataset",
     "PhantomDataset",
     "RsnaMiccaiDataset",
+    "calibration_needed",
     "check_alpha",
     "check_target",
     "keys_beside",

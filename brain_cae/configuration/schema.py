@@ -225,6 +225,7 @@ class EvaluateConfig:
     run: str | None
     cache: str
     workers: int
+    calibrate: str | None = None
     dataset: Any = field(default=None)
     inspect: bool = False
 

@@ -33,6 +33,13 @@ class Reshape(ABC):
     Dimensions are (R, A, S) in voxels of the reference scan after reorientation to RAS, before any cropping.
     """
 
+    shapes: list[Shape]
+    """Native dimensions that are known: what lies near none of them is reported."""
+
+    def know(self, shapes: list[Shape]) -> None:
+        """Count these native dimensions as known, and no others; the targets stay."""
+        self.shapes = distinct(shapes)
+
     @abstractmethod
     def fit(self, shapes: list[Shape]) -> "Reshape":
         """Learn targets from the native dimensions of the training volumes, and return self."""

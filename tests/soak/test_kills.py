@@ -223,16 +223,15 @@ def undisturbed(
     return outcome
 
 
-def stop_training(folder: Path, overrides: list[str], *, writes: int, delay: float, number: signal.Signals) -> Stopped:
-    """Start a training and stop it ``delay`` s after the last epoch's state was written ``writes`` times."""
+def stop_training(folder: Path, overrides: list[str], *, epochs: int, delay: float, number: signal.Signals) -> Stopped:
+    """Start a training and stop it ``delay`` s after the state of so many epochs was written."""
     run = folder / "run"
     last = run / "checkpoints" / "last.ckpt"
-    seen: set[int] = set()
 
     def ready() -> bool:
-        if last.exists():
-            seen.add(last.stat().st_mtime_ns)
-        return len(seen) >= writes and (run / "status.json").exists()
+        if not epochs or not last.exists():
+            return not epochs and (run / "status.json").exists()
+        return int(torch.load(last, weights_only=True)["epoch"]) + 1 >= epochs
 
     with train(*overrides, f"hydra.run.dir={run}", cwd=folder) as program:
         code = program.stop(ready, delay=delay, number=number)
@@ -256,10 +255,10 @@ def test_a_stopped_training_goes_on_to_the_same_weights_and_metrics(
     _, variant, share = MOMENTS[case]
     expected = undisturbed(variant)
     moment = random.Random(f"training {case}")
-    writes = round(share * expected.epochs)
+    epochs = round(share * expected.epochs)
     overrides = [*tiny_overrides, *LEARN, *variant]
     delay = moment.uniform(0, 0.2)
-    stopped = stop_training(tmp_path, overrides, writes=writes, delay=delay, number=signal.SIGKILL)
+    stopped = stop_training(tmp_path, overrides, epochs=epochs, delay=delay, number=signal.SIGKILL)
     assert json.loads((stopped.run / "status.json").read_text())["status"] == "running"
     for path in (tmp_path / "run").glob("checkpoints/*.ckpt"):
         torch.load(path, weights_only=True)
@@ -281,5 +280,5 @@ def test_ctrl_c_stops_a_training_with_one_line(case: int, tiny_overrides: list[s
     overrides = [*tiny_overrides, *LEARN, "overfit_subjects=4", "trainer.max_epochs=300", "trainer.patience=300"]
     number = signal.SIGINT
     stop_training(
-        tmp_path, overrides, writes=moment.randint(1, 3), delay=moment.uniform(0, 0.2), number=number
+        tmp_path, overrides, epochs=moment.randint(1, 3), delay=moment.uniform(0, 0.2), number=number
     ).check_interrupted()

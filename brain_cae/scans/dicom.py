@@ -88,8 +88,9 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     read: the volume has its shape and zeros, and nothing is refused for its values.
     """
     groups, lost, refused = _split(files, pixels)
-    others = _leave(groups, chosen)
-    refused += others
+    refused += _leave(groups, chosen)
+    if chosen is not None and not groups:
+        refused.append(Refused("the chosen file is no image", chosen, len(files)))
     best: _Candidate | None = None
     regular = 0
     for name in sorted(groups):
@@ -108,8 +109,6 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     if lost:
         return FolderReading(None, (Refused("truncated file", lost[0], len(lost) + regular), *refused))
     if best is None:
-        if chosen is not None and len(others) == len(refused):
-            refused.append(Refused("the chosen file is no image", chosen, len(files)))
         return FolderReading(None, tuple(refused))
     return FolderReading(best.volume, tuple(refused), best.path)
 

@@ -3,10 +3,18 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import gdcm
 import numpy as np
+from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
-from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    EnhancedMRImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+)
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
@@ -121,3 +129,32 @@ def set_pixels(header: Dataset, pixels: np.ndarray) -> None:
     header.HighBit = header.BitsStored - 1
     header.PixelRepresentation = int(pixels.dtype.kind == "i")
     header.PixelData = pixels.tobytes() + b"\0" * (pixels.nbytes % 2)
+
+
+def transcode(path: Path, syntax: str) -> Path:
+    """Write a file again in another transfer syntax, by an encoder that is not the reader under test."""
+    header = dcmread(path)
+    if syntax == ExplicitVRBigEndian:
+        header.PixelData = header.pixel_array.byteswap().tobytes()
+        header["PixelData"].VR = "OW"
+        header.file_meta.TransferSyntaxUID = syntax
+        header.walk(lambda item, element: None)  # every element becomes a value, which is then written anew
+        dcmwrite(path, header, implicit_vr=False, little_endian=False, force_encoding=True)
+        return path
+    if syntax != DeflatedExplicitVRLittleEndian:
+        reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
+        reader.SetFileName(str(path))
+        assert reader.Read()
+        change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str(syntax))))
+        change.SetInput(reader.GetImage())
+        assert change.Change(), syntax
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        writer.SetFileName(str(path))
+        assert writer.Write()
+        # Only the pixels are taken: the encoder writes the rest of the header anew.
+        header.PixelData = dcmread(path).PixelData
+        header["PixelData"].is_undefined_length = True
+    header.file_meta.TransferSyntaxUID = syntax
+    header.save_as(path, enforce_file_format=True)
+    return path

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import uid
+from pydicom.fileset import FileSet
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.dicom import read_folder, read_series
+from brain_cae.scans.sources.base import visible_files
 
 from .synthesise import AXIAL, CORONAL, SAGITTAL, set_pixels, voxels, write_enhanced, write_series
 
@@ -110,16 +112,12 @@ CHANGES = {
     "mixed echo times": set_some(0, EchoTime=30.0),
     "duplicate slice position": set_some(3, ImagePositionPatient=[-10.0, -20.0, -30.0]),
     "slices shifted sideways": set_some(3, ImagePositionPatient=[-5.0, -20.0, -21.0]),
-    "mosaic": set_all(ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"]),
-    "localiser": set_all(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]),
-    "not MR": set_all(Modality="CT"),
     "no pixel data": remove("PixelData"),
     "no slice position": remove("ImagePositionPatient"),
     "no pixel spacing": remove("PixelSpacing"),
     "several series": set_some(2, SeriesInstanceUID="1.2.3.2"),
     "constant volume": lambda header, number: set_pixels(header, np.full((5, 4), 7, np.int16)),
     "no pixel spacing, not even a number": set_all(PixelSpacing=[1.0, 0.0]),
-    "colour image": set_all(SamplesPerPixel=3),
     "unusable orientation": set_all(ImageOrientationPatient=[1, 0, 0, 1, 0, 0]),
     "unreadable pixel data": set_all(BitsAllocated=24),
 }
@@ -194,19 +192,6 @@ def test_of_several_series_the_largest_regular_one_is_taken(tmp_path):
     assert found == [("another series was taken: it has more slices", 4), ("gap between slices", 8), ("not DICOM", 1)]
 
 
-@pytest.mark.parametrize("syntax", [uid.RLELossless, uid.JPEG2000Lossless])
-def test_compressed_pixels_are_the_same_pixels(tmp_path, syntax):
-    stack = voxels((3, 64, 64)).astype(np.uint16)
-    plain = read_series(write_series(tmp_path / "plain", stack))
-
-    def compress(header, number):
-        header.compress(syntax, generate_instance_uid=False)
-
-    files = write_series(tmp_path / "packed", stack, change=compress)
-    assert files[0].stat().st_size != (tmp_path / "plain" / "Image-1.dcm").stat().st_size
-    assert np.array_equal(read_series(files).array, plain.array)
-
-
 def test_cut_compressed_pixels_are_refused(tmp_path):
     def compress(header, number):
         header.compress(uid.RLELossless, generate_instance_uid=False)
@@ -215,3 +200,98 @@ def test_cut_compressed_pixels_are_refused(tmp_path):
     content = files[1].read_bytes()
     files[1].write_bytes(content[:-3000])
     assert reason_of(files) in ("truncated file", "unreadable pixel data")
+
+
+def test_nothing_but_geometry_orders_and_places_slices(tmp_path):
+    expected = read_series(write_series(tmp_path / "plain"))
+    files = write_series(tmp_path / "bare", change=remove("InstanceNumber"))
+    volume = read_series(files[::-1])
+    assert np.array_equal(volume.array, expected.array)
+    assert np.array_equal(volume.affine, expected.affine)
+
+
+def test_an_export_that_ran_twice_is_taken_once(tmp_path):
+    first = write_series(tmp_path / "first")
+    again = write_series(tmp_path / "second", names=[f"copy{number}" for number in range(6)])
+    reading = read_folder([*first, *again[:4]])
+    assert np.array_equal(reading.volume.array, read_series(first).array)
+    assert [(one.reason, one.files) for one in reading.refused] == [("identical copy", 4)]
+
+
+def test_a_second_image_of_one_place_is_no_copy(tmp_path):
+    files = write_series(tmp_path / "first")
+    changed = voxels()
+    changed[2, 0, 0] += 1
+    again = write_series(tmp_path / "second", changed)
+    assert reason_of([*files, again[2]]) == "duplicate slice position"
+
+
+def test_one_series_over_several_folders_is_one_volume(tmp_path):
+    files = write_series(tmp_path)
+    for number, path in enumerate(files):
+        folder = tmp_path / f"disc{number % 2}" / "IMAGES"
+        folder.mkdir(parents=True, exist_ok=True)
+        path.replace(folder / f"IM{number:04d}")
+    found = visible_files(tmp_path)
+    assert len(found) == 6
+    assert np.array_equal(read_folder(found).volume.array, voxels().transpose(2, 1, 0))
+
+
+def test_a_table_of_contents_is_passed_over(tmp_path):
+    facts = {"PatientID": "1", "StudyID": "1", "StudyTime": "120000", "SeriesNumber": 1}
+    directory = FileSet()
+    for path in write_series(tmp_path, change=set_all(**facts)):
+        directory.add(path)
+    directory.write(tmp_path / "disc")
+    found = visible_files(tmp_path / "disc")
+    assert "DICOMDIR" in {path.name for path in found}
+    reading = read_folder(found)
+    assert reading.volume is not None and reading.refused == ()
+    assert np.array_equal(read_series(found).array, reading.volume.array)
+    assert read_folder([tmp_path / "disc" / "DICOMDIR"]).refused == ()
+
+
+DERIVED = ["DERIVED", "SECONDARY", "MPR"]
+CHOICES = {
+    # what distinguishes the better series from the other one, and how the report says it
+    "is original": ({}, {"change": set_all(ImageType=DERIVED), "stack": voxels((9, 5, 4))}),
+    "has more slices": ({"stack": voxels((7, 5, 4))}, {"stack": voxels((6, 9, 9))}),
+    "has more voxels": ({"stack": voxels((6, 6, 4))}, {}),
+    "has the higher number": ({"change": set_all(SeriesNumber=12)}, {"change": set_all(SeriesNumber=9)}),
+    "has the later UID": ({}, {}),
+}
+
+
+@pytest.mark.parametrize("advantage", CHOICES)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_one_of_several_series_is_taken_by_rule(tmp_path, advantage, swapped):
+    better, worse = CHOICES[advantage]
+    names = ("1.2.3.5", "1.2.3.4") if advantage == "has the later UID" or not swapped else ("1.2.3.4", "1.2.3.5")
+    taken = write_series(tmp_path / "a", series=names[0], **better)
+    other = write_series(tmp_path / "b", series=names[1], **worse)
+    files = [*other, *taken] if swapped else [*taken, *other]
+    reading = read_folder(files)
+    assert reading.path in taken
+    assert [(one.reason, one.path in other) for one in reading.refused] == [
+        (f"another series was taken: it {advantage}", True)
+    ]
+
+
+def test_a_choice_wins_over_the_rule(tmp_path):
+    large = write_series(tmp_path / "large", voxels((9, 5, 4)), series="1.2.3.2")
+    small = write_series(tmp_path / "small", voxels((4, 5, 4)), series="1.2.3.1")
+    for chosen in (small[2], tmp_path / "small"):
+        reading = read_folder([*large, *small], chosen)
+        assert reading.volume.array.shape == (4, 5, 4)
+        assert [one.reason for one in reading.refused] == ["another series was taken: it was chosen"]
+
+
+def test_a_choice_that_cannot_be_read_is_not_replaced(tmp_path):
+    large = write_series(tmp_path / "large", voxels((9, 5, 4)), series="1.2.3.2")
+    holes = write_series(tmp_path / "holes", series="1.2.3.1")
+    reading = read_folder([*large, *holes[:3], *holes[4:]], holes[0])
+    assert reading.volume is None
+    assert max(reading.refused, key=lambda one: one.weight).reason == "gap between slices"
+    (tmp_path / "notes.txt").write_text("no image")
+    reading = read_folder([*large, tmp_path / "notes.txt"], tmp_path / "notes.txt")
+    assert max(reading.refused, key=lambda one: one.weight).reason == "the chosen file is no image"

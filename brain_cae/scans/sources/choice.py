@@ -13,7 +13,7 @@ EXPECTED = f"the columns {','.join(COLUMNS)}, each subject and modality once; a 
 
 
 def apply_choices(locations: Sequence[SeriesLocation], root: Path) -> list[SeriesLocation]:
-    """Mark in each location the series that ``<root>/series.csv`` (subject,modality,path) names, if there is such a file.
+    """Mark in each location the series that ``<root>/series.csv`` names (subject,modality,path), where there is one.
 
     A path is a file of the series, or the folder that holds it: below the root, or any end of such a path, as the
     import report shows it. Lines for a modality that is not in use are passed over.

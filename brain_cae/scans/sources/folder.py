@@ -1,4 +1,4 @@
-"""One's own data: ``<subject>/<modality>.nii[.gz]`` or DICOM anywhere below ``<subject>/<modality>/``, labels optional."""
+"""One's own data: ``<subject>/<modality>.nii[.gz]`` or DICOM anywhere below ``<subject>/<modality>/``."""
 
 import csv
 from collections.abc import Sequence

@@ -1,0 +1,90 @@
+"""``series.csv``: a line of the import report, copied, decides."""
+
+import pandas as pd
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.sources.base import visible_files
+from brain_cae.scans.sources.folder import Folder
+from brain_cae.scans.store import import_series
+
+from ..synthesise import voxels, write_series
+
+
+@pytest.fixture
+def root(tmp_path):
+    scans = tmp_path / "scans"
+    write_series(scans / "a" / "t1" / "S1", voxels((9, 5, 4)), series="1.2.3.1")
+    write_series(scans / "a" / "t1" / "S2", voxels((4, 5, 4)), series="1.2.3.2")
+    write_series(scans / "b" / "t1" / "S1", series="1.2.3.3")
+    return scans
+
+
+def bring_in(root):
+    return import_series(Folder(root, modalities=["t1"]).locate(), root.parent / "store", progress=False)
+
+
+def choose(root, text):
+    (root / "series.csv").write_text(f"subject,modality,path\n{text}\n")
+
+
+def test_a_line_of_the_report_is_a_choice(root):
+    by_rule = bring_in(root)
+    assert by_rule.index["slices"].tolist() == [9, 6]
+    left = by_rule.report[by_rule.report["status"] == "refused"]
+    assert left["reason"].tolist() == ["another series was taken: it has more slices"]
+    left[["subject", "modality", "path"]].to_csv(root / "series.csv", index=False)
+    chosen = bring_in(root)
+    assert chosen.index["slices"].tolist() == [4, 6]
+    assert chosen.report["reason"].tolist() == ["", "another series was taken: it was chosen", ""]
+    assert chosen.report.loc[0, "path"] == left["path"].iloc[0]
+    # Without the file the rule holds again: the store keeps both.
+    (root / "series.csv").unlink()
+    pd.testing.assert_frame_equal(bring_in(root).report, by_rule.report)
+
+
+@pytest.mark.parametrize("path", ["a/t1/S2", "S2/Image-1.dcm", "t1\\S2\\Image-3.dcm"])
+def test_a_folder_or_the_end_of_a_path_is_enough(root, path):
+    choose(root, f"a,T1,{path}")
+    assert bring_in(root).index["slices"].tolist() == [4, 6]
+
+
+def test_a_modality_that_is_not_in_use_is_passed_over(root):
+    choose(root, "a,flair,a/flair/S7")
+    assert bring_in(root).index["slices"].tolist() == [9, 6]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("z,t1,z/t1/S1", "subject 'z'"),
+        ("a,pd,a/t1/S1", "modality 'pd'"),
+        ("a,t1,", "path ''"),
+        ("a,t1,a/t1/S9", "no file of this scan at 'a/t1/S9'"),
+        ("a,t1,b/t1/S1", "no file of this scan"),
+        ("a,t1,Image-1.dcm", "fits 2 places"),
+        ("a,t1,S1\na,t1,S2", "a t1 again"),
+    ],
+)
+def test_a_choice_that_fits_nothing_is_an_error_with_its_line(root, text, found):
+    choose(root, text)
+    with pytest.raises(DatasetError, match=r"series\.csv, line \d") as raised:
+        bring_in(root)
+    assert found in str(raised.value)
+
+
+def test_other_columns_are_an_error(root):
+    (root / "series.csv").write_text("subject,series\na,2\n")
+    with pytest.raises(DatasetError, match="columns subject,series"):
+        bring_in(root)
+
+
+def test_files_are_found_at_any_depth_and_litter_is_not(tmp_path):
+    wanted = ["IM1", "disc/IM2", "disc/deep/er/IM3", "DICOMDIR"]
+    litter = ["Thumbs.db", "disc/desktop.ini", ".DS_Store", "disc/.hidden/IM4", "__MACOSX/IM1", "disc/._IM2"]
+    for name in (*wanted, *litter):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "disc" / "round").symlink_to(tmp_path, target_is_directory=True)
+    assert [path.relative_to(tmp_path).as_posix() for path in visible_files(tmp_path)] == sorted(wanted)
+    assert visible_files(tmp_path / "absent") == ()

@@ -1,0 +1,97 @@
+"""Every encoding gives the same pixels, and bits that belong to nobody are no values."""
+
+import numpy as np
+import pytest
+from pydicom import dcmread, uid
+
+from brain_cae.errors import ScanError
+from brain_cae.scans.dicom import read_series
+
+from .synthesise import set_pixels, transcode, voxels, write_enhanced, write_series
+
+SYNTAXES = {
+    "big endian": uid.ExplicitVRBigEndian,
+    "deflated": uid.DeflatedExplicitVRLittleEndian,
+    "RLE": uid.RLELossless,
+    "JPEG lossless": uid.JPEGLosslessSV1,
+    "JPEG lossless, any predictor": uid.JPEGLossless,
+    "JPEG-LS": uid.JPEGLSLossless,
+    "JPEG 2000": uid.JPEG2000Lossless,
+}
+
+
+# The encoder of these tests writes no signed pixels in JPEG lossless.
+UNSIGNED = ("JPEG lossless", "JPEG lossless, any predictor")
+CASES = [(name, kind) for name in SYNTAXES for kind in ("uint16", "int16") if kind == "uint16" or name not in UNSIGNED]
+
+
+@pytest.mark.parametrize(("syntax", "kind"), CASES)
+def test_every_encoding_is_the_same_volume(tmp_path, syntax, kind):
+    stack = voxels((3, 64, 48)).astype(kind)
+    files = [transcode(path, SYNTAXES[syntax]) for path in write_series(tmp_path, stack)]
+    assert {dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID for path in files} == {SYNTAXES[syntax]}
+    assert np.array_equal(read_series(files).array, stack.transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize("syntax", [name for name in SYNTAXES if name != "JPEG lossless, any predictor"])
+def test_every_encoding_of_many_frames_is_the_same_volume(tmp_path, syntax):
+    stack = voxels((4, 32, 48)).astype(np.uint16)
+    path = transcode(write_enhanced(tmp_path / "one", stack, order=[2, 0, 3, 1]), SYNTAXES[syntax])
+    assert np.array_equal(read_series([path]).array, (2 * stack.astype(int) - 7).transpose(2, 1, 0))
+
+
+def stored_as(bits):
+    def change(header, number):
+        header.BitsStored, header.HighBit = bits, bits - 1
+
+    return change
+
+
+def test_twelve_signed_bits_without_their_sign_are_read(tmp_path):
+    stack = np.random.default_rng(0).integers(-2048, 2047, (3, 6, 5), endpoint=True).astype(np.int16)
+    stack[0, 0, :2] = -2048, 2047
+    bare = (stack & 0x0FFF).astype(np.int16)
+    volume = read_series(write_series(tmp_path, bare, change=stored_as(12)))
+    assert np.array_equal(volume.array, stack.transpose(2, 1, 0))
+
+
+def test_an_overlay_in_the_upper_bits_is_no_value(tmp_path):
+    stack = voxels().astype(np.uint16)
+
+    def change(header, number):
+        stored_as(12)(header, number)
+        header.add_new(0x60000100, "US", 16)
+        header.add_new(0x60000102, "US", 12)
+
+    drawn = stack | np.where(np.arange(4) == 2, 0x1000, 0).astype(np.uint16)
+    volume = read_series(write_series(tmp_path, drawn, change=change))
+    assert np.array_equal(volume.array, stack.transpose(2, 1, 0))
+
+
+def test_values_beyond_the_stored_bits_are_refused(tmp_path):
+    stack = voxels().astype(np.uint16)
+    stack[2, 1, 1] = 5000
+    with pytest.raises(ScanError) as raised:
+        read_series(write_series(tmp_path, stack, change=stored_as(12)))
+    assert raised.value.reason == "values beyond the stored bits"
+
+
+def test_slices_of_signed_and_unsigned_pixels_keep_their_values(tmp_path):
+    stack = voxels().astype(np.int32) - 1000
+    stack[3] += 61000
+
+    def change(header, number):
+        set_pixels(header, stack[number].astype(np.uint16 if number == 3 else np.int16))
+
+    volume = read_series(write_series(tmp_path, change=change))
+    assert np.array_equal(volume.array, stack.transpose(2, 1, 0))
+
+
+def test_an_unknown_compression_is_named(tmp_path):
+    def change(header, number):
+        header.compress(uid.RLELossless, generate_instance_uid=False)
+        header.file_meta.TransferSyntaxUID = uid.MPEG2MPML
+
+    with pytest.raises(ScanError) as raised:
+        read_series(write_series(tmp_path, voxels((3, 64, 64)).astype(np.uint16), change=change))
+    assert raised.value.reason in ("missing decoder", "unreadable pixel data")

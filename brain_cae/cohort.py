@@ -9,6 +9,7 @@ import pandas as pd
 
 from brain_cae.configuration import Config, FolderDataset, PhantomDataset, RsnaMiccaiDataset
 from brain_cae.errors import DatasetError
+from brain_cae.reasons import advice_for
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sources.base import SeriesLocation, Source
 from brain_cae.scans.sources.folder import Folder
@@ -193,4 +194,7 @@ def _spread(labelled: list[tuple[str, str]], limit: int) -> set[str]:
 def _losses(report: pd.DataFrame) -> list[str]:
     lost = report[report["status"] != "imported"]
     counts = lost.groupby(["status", "reason"], as_index=False).size()
-    return [f"{row['size']} series {row['status']}: {row['reason']}." for row in counts.to_dict("records")]
+    return [
+        f"{row['size']} series {row['status']}: {row['reason']}. {advice_for(row['reason']) or ''}".rstrip()
+        for row in counts.to_dict("records")
+    ]

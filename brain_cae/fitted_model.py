@@ -1,5 +1,6 @@
 """A fitted model: everything that scoring a new brain needs, and how it is stored without pickling anything."""
 
+import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from brain_cae.configuration import Config, read_stored, validate
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.reshape import Group, Reshape, from_network, to_network
+from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.scoring.scorer import Scorer, Signal
 from brain_cae.scoring.smoothing import smooth_inside
@@ -118,10 +120,13 @@ class FittedModel:
 
     def save(self, folder: Path) -> None:
         """Write ``network.ckpt`` (weights only), ``calibration.npz``, ``config.yaml`` and ``classifier.skops``."""
-        folder.mkdir(parents=True, exist_ok=True)
+        files = RunFolder(folder)
         # Written last: a folder with a config.yaml holds a whole model.
         (folder / "config.yaml").unlink(missing_ok=True)
-        torch.save(self.network.state_dict(), folder / "network.ckpt")
+        # PyTorch's own writer does not say that a disk is full.
+        weights = io.BytesIO()
+        torch.save(self.network.state_dict(), weights)
+        files.write("network.ckpt", lambda path: path.write_bytes(weights.getvalue()))
         arrays: dict[str, np.ndarray] = {}
         facts: dict[str, Any] = {
             "reshape": self.reshape.state(),
@@ -134,11 +139,12 @@ class FittedModel:
         for name, scorer in self.scorers.items():
             state, facts[name] = scorer.state()
             arrays |= {f"{name}.{key}": value for key, value in state.items()}
-        with (folder / "calibration.npz").open("wb") as file:
-            np.savez(file, facts=np.asarray(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
+        arrays["facts"] = np.asarray(json.dumps(facts))
+        files.write("calibration.npz", lambda path: np.savez(path, **arrays))  # type: ignore[arg-type]
         if self.classifier is not None:
             save_pipeline(self.classifier, folder / "classifier.skops")
-        (folder / "config.yaml").write_text(yaml.safe_dump(asdict(self.config), sort_keys=False))
+        text = yaml.safe_dump(asdict(self.config), sort_keys=False)
+        files.write("config.yaml", lambda path: path.write_text(text))
 
     @classmethod
     def load(cls, run: Path) -> "FittedModel":

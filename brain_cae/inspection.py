@@ -17,6 +17,7 @@ from brain_cae.cohort import complete_subjects, limited, make_source, require_mo
 from brain_cae.configuration import Config, EvaluateConfig, read_stored, validate
 from brain_cae.data.splits import ROLES
 from brain_cae.errors import BrainCaeError, DatasetError
+from brain_cae.reasons import advice_for
 from brain_cae.roles import calibration_cautions, draw_roles
 from brain_cae.run_folder import newest_run
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
@@ -238,15 +239,16 @@ def _times(scans: pd.DataFrame) -> str:
 
 
 def _dropped(inspection: Inspection) -> Table:
-    table = _table("What would be left out", ["status", "reason", "series", "subjects"], ["series"])
+    table = _table("What would be left out", ["status", "reason", "series", "subjects", "what to do"], ["series"])
     lost = inspection.report[inspection.report["status"] != "imported"]
     for (status, reason), rows in lost.groupby(["status", "reason"]):
         named = [f"{row.subject} {row.modality}" for row in rows.itertuples()]
-        table.add_row(str(status), escape(str(reason)), str(len(rows)), escape(_some(dict.fromkeys(named))))
+        advice = advice_for(str(reason)) or ""
+        table.add_row(str(status), escape(str(reason)), str(len(rows)), escape(_some(dict.fromkeys(named))), advice)
     complete = set(inspection.usable["subject"])
     dropped = sorted(set(inspection.report["subject"]) - complete)
     if dropped:
-        table.add_row("dropped", "not every modality in use", "", f"{len(dropped)}: {escape(_some(dropped))}")
+        table.add_row("dropped", "not every modality in use", "", f"{len(dropped)}: {escape(_some(dropped))}", "")
     return table
 
 

@@ -17,11 +17,7 @@ from brain_cae.errors import ConfigurationError
 from brain_cae.phantom.dicom import FOLDERS, write_series
 from brain_cae.phantom.settings import VERSION, PhantomSettings
 from brain_cae.phantom.subject import Subject, simulate_subject
-
-
-def is_written(settings: PhantomSettings, folder: Path) -> bool:
-    """Say whether the whole cohort lies in ``<folder>/<key>``."""
-    return (Path(folder) / settings.key() / "complete").exists()
+from brain_cae.storage import writing
 
 
 def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, progress: bool = True) -> Path:
@@ -45,7 +41,8 @@ def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, p
     if workers < 1:
         raise ConfigurationError("A cohort needs at least one worker.", expected="1 or more", found=str(workers))
     target = Path(folder) / settings.key()
-    if is_written(settings, folder):
+    marker = target / "complete"
+    if marker.exists():
         return target
     for name in ("train", "masks"):
         (target / name).mkdir(parents=True, exist_ok=True)
@@ -57,7 +54,7 @@ def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, p
     rows = "".join(f"{number:05d},{label}\n" for number, label in enumerate(settings.labels()))
     _write_whole(target / "train_labels.csv", ("BraTS21ID,MGMT_value\n" + rows).encode())
     shutil.rmtree(target / ".partial", ignore_errors=True)
-    _write_whole(target / "complete", json.dumps({"version": VERSION, **asdict(settings)}, indent=2).encode())
+    _write_whole(marker, json.dumps({"version": VERSION, **asdict(settings)}, indent=2).encode())
     return target
 
 
@@ -71,6 +68,12 @@ def _run(settings: PhantomSettings, target: Path, missing: list[int], workers: i
 
 def _write_subject(settings: PhantomSettings, target: Path, number: int) -> int:
     subject = simulate_subject(settings, number)
+    with writing(target / "train" / subject.identifier):
+        _write_files(settings, target, subject, number)
+    return number
+
+
+def _write_files(settings: PhantomSettings, target: Path, subject: Subject, number: int) -> None:
     aside = target / ".partial" / f"{subject.identifier}-{os.getpid()}"
     shutil.rmtree(aside, ignore_errors=True)
     for modality, series in subject.series.items():
@@ -85,7 +88,6 @@ def _write_subject(settings: PhantomSettings, target: Path, number: int) -> int:
         if not final.exists():  # otherwise another process has just written the same bytes
             raise
         shutil.rmtree(aside, ignore_errors=True)
-    return number
 
 
 def _mask_file(subject: Subject) -> bytes:

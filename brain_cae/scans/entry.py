@@ -25,6 +25,7 @@ from brain_cae.scans.dicom import STRANGER, FolderReading, Refused, read_folder
 from brain_cae.scans.nifti import is_nifti, read_nifti
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
+from brain_cae.storage import writing
 
 # Raise this whenever the same files would give another volume, another column or another reason.
 VERSION = "2"
@@ -57,7 +58,7 @@ def known_outcome(location: SeriesLocation, store: Path) -> Outcome | None:
 def import_location(location: SeriesLocation, store: Path) -> Outcome:
     """Import one location; whatever is wrong with its files ends in the report, not in an exception.
 
-    Only a store that cannot be written to (OSError) stops the import.
+    Only a store that cannot be written to (StorageError) stops the import.
     """
     files = location.files
     try:
@@ -204,25 +205,30 @@ def _write_volume(volume: Volume, target: Path) -> int:
     image.set_qform(volume.affine, code="scanner")
     data = image.header.copy()
     data["vox_offset"], data["scl_slope"], data["scl_inter"] = 352, 1, 0
-    aside = _aside(target)
-    with aside.open("wb") as stream:
+    with _whole(target) as aside, aside.open("wb") as stream:
         stream.write(data.binaryblock + b"\0\0\0\0")
         # NIfTI's first axis runs fastest; for volumes from DICOM the transpose is contiguous and nothing is copied.
         stream.write(np.ascontiguousarray(volume.array.T).data)
-        size = stream.tell()
-    aside.replace(target)
-    return size
+        return stream.tell()
 
 
 def _write_aside(target: Path, content: bytes) -> None:
-    target.parent.mkdir(exist_ok=True)
-    aside = _aside(target)
-    aside.write_bytes(content)
-    aside.replace(target)
+    with _whole(target) as aside:
+        aside.write_bytes(content)
 
 
-def _aside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{os.getpid()}.partial")
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """Give a path aside, which becomes the target when the body ends well, and is removed when it does not."""
+    aside = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    with writing(target):
+        try:
+            target.parent.mkdir(exist_ok=True)
+            yield aside
+            aside.replace(target)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
 
 
 def _key(location: SeriesLocation) -> str:

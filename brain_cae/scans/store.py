@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,16 +12,18 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context, parent_process
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from brain_cae.errors import DatasetError
+from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.entry import REPORT_COLUMNS, Outcome, import_location, inspect_location, known_outcome
 from brain_cae.scans.index import make_index
 from brain_cae.scans.sources.base import SeriesLocation
+from brain_cae.storage import writing
 
 # A process of its own costs about a second to start; below this many series it costs more than it brings.
 FEWEST_FOR_PROCESSES = 8
@@ -57,9 +60,12 @@ def import_series(
 
     Raises:
         DatasetError: the same scan given twice, no location at all, or a process that died, with the files it had.
+        ConfigurationError: no process could start, as in a script without a guard.
+        StorageError: the store cannot be written to.
     """
     ordered = _ordered(locations)
-    store.mkdir(parents=True, exist_ok=True)
+    with writing(store):
+        store.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(store)
     root = root or _common_folder(ordered)
     outcomes: dict[int, Outcome] = {}
@@ -126,7 +132,8 @@ def _read_in_processes(
     # "spawn": a fork of a process that runs threads (torch, BLAS) may hang. A short queue keeps memory flat and says
     # which series were under way when a process died.
     context = get_context("spawn")
-    executor = ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_end_with_parent)
+    started = context.Event()
+    executor = ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_begin, initargs=(started,))
     waiting = iter(rest)
     running: dict[Future[Outcome], int] = {}
     try:
@@ -140,6 +147,8 @@ def _read_in_processes(
                 del running[future]
                 tick()
     except BrokenProcessPool as error:
+        if not started.is_set():
+            raise _not_started() from error
         names = [f"{locations[number].subject} {locations[number].modality}" for number in sorted(running.values())]
         folders = [str(locations[number].files[0].parent) for number in sorted(running.values())]
         raise DatasetError(
@@ -151,6 +160,23 @@ def _read_in_processes(
         ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _not_started() -> ConfigurationError:
+    # A new process runs the caller's script again up to its guard; without one it would start processes itself.
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    return ConfigurationError(
+        "The processes of the import could not start.",
+        expected='a script that does its work under `if __name__ == "__main__":`',
+        found="processes that ended before their first series; their own message stands above",
+        where=script,
+        advice="Put the call under that line, or use workers=1, which starts none.",
+    )
+
+
+def _begin(started: Event) -> None:
+    started.set()
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

@@ -39,7 +39,7 @@ class Phantom:
     def locate(self) -> list[SeriesLocation]:
         """Write the cohort where it is not complete yet, then list its series."""
         # Imported here because the simulator's anatomy pulls in packages that looking at a cohort does not need.
-        from brain_cae.phantom import PhantomSettings, is_written, write_cohort
+        from brain_cae.phantom import PhantomSettings, write_cohort
 
         settings = PhantomSettings(
             subjects=self.subjects,
@@ -49,7 +49,7 @@ class Phantom:
             lesions=self.lesions,
             head_shell=self.head_shell,
         )
-        if not self.write and not is_written(settings, Path(self.folder)):
+        if not self.write and not (Path(self.folder) / settings.key() / "complete").exists():
             raise DatasetError(
                 "The simulated cohort has not been written yet.",
                 expected=f"{self.subjects} simulated subjects",

@@ -57,6 +57,7 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")
         # What cannot be logged, on a full disk for instance, would be a traceback of its own.
         logging.raiseExceptions = False
+        started.clear()
         try:
             if config_name == "train":
                 sys.argv[1:] = with_stored_choices(sys.argv[1:])
@@ -182,11 +183,19 @@ def _message(error: Exception, config_name: str, *, started: bool) -> str | None
 
 
 def _explain(error: Exception, config_name: str) -> str:
-    """Hydra's message; for a key that does not exist also the ones that do."""
+    """Hydra's message; for a key or an option that does not exist also the ones that do."""
+    option = re.search(r"Could not find '([^'/]+)/([^']+)'", str(error))
+    if option is not None:
+        group, name = option.groups()
+        return str(
+            configuration.unknown_option(group, name, (path.stem for path in conf_folder().glob(f"{group}/*.yaml")))
+        )
     match = re.search(r"Could not override '([^']+)'", str(error))
     if match is None:
         return str(error)
     key = match.group(1)
+    if config_name == "evaluate" and configuration.is_fixed(key):
+        return str(configuration.fixed_by_run(key))
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
         names = configuration.keys_beside(compose(config_name), key)

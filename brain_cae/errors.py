@@ -48,6 +48,9 @@ def _rebuild(kind: type[BrainCaeError], message: str, state: dict) -> BrainCaeEr
 class ConfigurationError(BrainCaeError):
     """A key, value or combination of choices that cannot work."""
 
+    def __init__(self, problem: str, **details: str | None) -> None:
+        super().__init__(problem, **{"advice": "`python train.py --help` shows every key with its value."} | details)
+
 
 class DatasetError(BrainCaeError):
     """The data as a whole cannot serve: nothing found, labels missing, too few healthy brains."""

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from brain_cae.configuration import Config, read_stored, validate
 from brain_cae.data.preprocess import PreparedSubject
-from brain_cae.errors import ConfigurationError, RunError
+from brain_cae.errors import BrainCaeError, ConfigurationError, RunError
 from brain_cae.reshape import Group, Reshape, from_network, to_network
 from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
@@ -193,7 +193,9 @@ def _readable(path: Path) -> Iterator[None]:
         raise RunError(
             "The stored model cannot be read.",
             expected=f"{path.name} as `train.py` writes it",
-            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            found=error.problem
+            if isinstance(error, BrainCaeError)
+            else f"a damaged file, or one of another program ({type(error).__name__})",
             where=str(path),
             advice="Copy the whole folder model/ once more, or train again.",
         ) from error

@@ -18,7 +18,7 @@ from brain_cae.configuration.checks import (
     check_values,
     validation_size,
 )
-from brain_cae.configuration.conversion import keys_beside, to_dataclass, unknown_key
+from brain_cae.configuration.conversion import keys_beside, to_dataclass, unknown_key, unknown_option
 from brain_cae.configuration.schema import Config, EvaluateConfig, FolderDataset, PhantomDataset, RsnaMiccaiDataset
 from brain_cae.configuration.stored import read_stored
 from brain_cae.errors import ConfigurationError
@@ -43,16 +43,26 @@ def validate(composed: DictConfig) -> Config:
 def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
     """The same for ``evaluate.py``; keys of a training run are refused as fixed by the run."""
     extra = [str(key) for key in composed if key not in {f.name for f in fields(EvaluateConfig)}]
-    trained = {f.name for f in fields(Config)}
     for key in extra:
-        if key in trained:
-            raise ConfigurationError(
-                f"The key `{key}` is fixed by the run.",
-                expected=f"only {', '.join(f.name for f in fields(EvaluateConfig))}",
-                where=key,
-                advice="Train again with another value, or leave it out.",
-            )
+        if is_fixed(key):
+            raise fixed_by_run(key)
     return to_dataclass(composed, EvaluateConfig)
+
+
+def is_fixed(key: str) -> bool:
+    """Whether a key belongs to a training run alone, so that ``evaluate.py`` takes its value from there."""
+    own, trained = ({f.name for f in fields(kind)} for kind in (EvaluateConfig, Config))
+    return key.split(".")[0] in trained - own
+
+
+def fixed_by_run(key: str) -> ConfigurationError:
+    """The error for a key of a training run that is given to ``evaluate.py``."""
+    return ConfigurationError(
+        f"The key `{key}` is fixed by the run.",
+        expected=f"only {', '.join(f.name for f in fields(EvaluateConfig))}",
+        where=key,
+        advice="Train again with another value, or leave it out.",
+    )
 
 
 __all__ = [
@@ -64,9 +74,12 @@ __all__ = [
     "calibration_needed",
     "check_alpha",
     "check_target",
+    "fixed_by_run",
+    "is_fixed",
     "keys_beside",
     "read_stored",
     "unknown_key",
+    "unknown_option",
     "validate",
     "validate_evaluate",
     "validation_size",

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 ARGS ?=
 
-.PHONY: help setup train test soak check tensorboard bench clean
+.PHONY: help setup train test soak errors check tensorboard bench clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ test: $(READY)  ## Run the tests (minutes)
 
 soak: $(READY)  ## Run the long tests: kills, fuzz, the documents' commands
 	$(BIN)/python -m pytest -m soak $(ARGS)
+
+errors: $(READY)  ## Write docs/errors.md anew: what the program says to each wrong input
+	BRAIN_CAE_WRITE_ERRORS=1 $(BIN)/python -m pytest tests/errors $(ARGS)
 
 check: $(READY)  ## Lint, check types and layers
 	$(BIN)/ruff check .

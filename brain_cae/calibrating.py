@@ -6,17 +6,16 @@ from pathlib import Path
 import pandas as pd
 
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
-from brain_cae.configuration import EvaluateConfig, FolderDataset, calibration_needed
+from brain_cae.configuration import EvaluateConfig, FolderDataset
 from brain_cae.data.splits import check_leakage
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.fitted_model import FittedModel
+from brain_cae.roles import ADVISED, FEW, calibration_cautions
 from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
 
 log = logging.getLogger(__name__)
 
-ADVISED = 40
-FEW = 20
 FEWEST = 2
 
 
@@ -81,22 +80,6 @@ def recalibrate(model: FittedModel, config: EvaluateConfig, scored: pd.DataFrame
     ]
     model.classifier = None
     model.save(folder / "model")
-
-
-def calibration_cautions(brains: int, alpha: float) -> list[str]:
-    """What must be said of p-values and thresholds that rest on so many healthy brains."""
-    cautions = []
-    if brains < FEW:
-        cautions.append(
-            f"Only {brains} healthy brains calibrate the threshold ({FEW} are the least, {ADVISED} advised): "
-            "p-values are coarse and the voxel statistics uncertain."
-        )
-    if brains < (needed := calibration_needed(alpha)):
-        cautions.append(
-            f"Nothing can be flagged: the smallest p-value of {brains} healthy brains is 1/{brains + 1}; "
-            f"scoring.alpha={alpha:g} needs at least {needed} of them."
-        )
-    return cautions
 
 
 def skull_cautions(model: FittedModel, skull: pd.Series) -> list[str]:

@@ -4,16 +4,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from brain_cae.configuration import CombinedDataset, Config, PhantomDataset
-from brain_cae.data.brain_masks import BrainMasks
 from brain_cae.data.foreground import skull_state
-from brain_cae.data.prepared import PreparedStore
-from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.errors import DatasetError
+from brain_cae.reasons import advice_for
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
@@ -26,6 +24,11 @@ from brain_cae.scans.sources.ixi import Ixi
 from brain_cae.scans.sources.phantom import Phantom
 from brain_cae.scans.sources.rsna_miccai import RsnaMiccai
 from brain_cae.scans.store import import_series
+
+if TYPE_CHECKING:
+    # Preparing takes nilearn and scikit-learn, seconds to import; looking at a cohort needs neither.
+    from brain_cae.data.prepared import PreparedStore
+    from brain_cae.data.preprocess import PreparedSubject
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +53,7 @@ class Cohort:
     modalities: list[str]
     reference: str
     dataset: Any = None
-    prepared: dict[str, PreparedSubject] = field(default_factory=dict)
+    prepared: "dict[str, PreparedSubject]" = field(default_factory=dict)
 
     @property
     def labels(self) -> pd.Series:
@@ -67,11 +70,11 @@ class Cohort:
         """Acquisition parameters, one row per subject."""
         return subject_acquisition(self.index, modalities=self.modalities, reference=self.reference)
 
-    def subjects(self, names: list[str]) -> list[PreparedSubject]:
+    def subjects(self, names: list[str]) -> "list[PreparedSubject]":
         """Prepared subjects in the order of ``names``."""
         return [self.prepared[name] for name in names]
 
-    def prepare(self, store: PreparedStore, *, progress: bool) -> None:
+    def prepare(self, store: "PreparedStore", *, progress: bool) -> None:
         """Strip skulls if asked to and prepare every subject; failures are named in the report and leave the index."""
         self.index, bare = store.masks.complete(self.index, progress=progress)
         self.prepared, refused = store.load_all(self.index[~self.index["subject"].isin(bare)], progress=progress)
@@ -114,8 +117,11 @@ class Cohort:
             )
 
 
-def prepared_store(config: Config, cache: str) -> PreparedStore:
+def prepared_store(config: Config, cache: str) -> "PreparedStore":
     """Where the prepared subjects of this configuration lie."""
+    from brain_cae.data.brain_masks import BrainMasks
+    from brain_cae.data.prepared import PreparedStore
+
     return PreparedStore(
         Path(cache) / "prepared",
         modalities=config.modality.names,
@@ -135,18 +141,20 @@ SOURCES: dict[str, Callable[..., Source]] = {
 """By the name of the option; its keys are the arguments of the source."""
 
 
-def make_source(dataset: Any, *, modalities: list[str], workers: int, limit: int | None, progress: bool) -> Source:
-    """The source that a dataset's configuration names."""
+def make_source(
+    dataset: Any, *, modalities: list[str], workers: int, limit: int | None, progress: bool, write: bool = True
+) -> Source:
+    """The source that a dataset's configuration names; without ``write`` nothing is simulated on the way."""
     if isinstance(dataset, CombinedDataset):
         parts = {
-            name: make_source(part, modalities=modalities, workers=workers, limit=limit, progress=progress)
+            name: make_source(part, modalities=modalities, workers=workers, limit=limit, progress=progress, write=write)
             for name, part in dataset.parts.items()
         }
         return Combined(parts)
     options = {name: value for name, value in vars(dataset).items() if name != "name"}
     if isinstance(dataset, PhantomDataset):
         options |= {"folder": options.pop("root"), "subjects": min(dataset.subjects, limit or dataset.subjects)}
-        return Phantom(**options, workers=workers, modalities=modalities, progress=progress)
+        return Phantom(**options, workers=workers, modalities=modalities, progress=progress, write=write)
     return SOURCES[dataset.name](**options, modalities=modalities)
 
 
@@ -168,14 +176,10 @@ def import_cohort(
     """
     source = make_source(dataset, modalities=modalities, workers=workers, limit=limit, progress=progress)
     locations = one_session(source.locate(), modalities)
-    _check_modalities(locations, modalities)
+    require_modalities(locations, modalities)
     notes = [*source.notes(), *check_skulls(locations, reference=reference, skull_strip=skull_strip)]
-    if limit is not None:
-        kept = _spread(sorted({(loc.label, loc.subject) for loc in locations}), limit)
-        locations = [location for location in locations if location.subject in kept]
-    result = import_series(locations, store, workers=workers, progress=progress)
-    complete = result.index.groupby("subject")["modality"].apply(lambda found: set(modalities) <= set(found))
-    index = result.index[result.index["subject"].isin(complete.index[complete])].reset_index(drop=True)
+    result = import_series(limited(locations, limit), store, workers=workers, progress=progress)
+    index = complete_subjects(result.index, modalities)
     notes += [*_losses(result.report), *_incomplete(result.report, index, modalities)]
     for note in notes:
         log.warning(note)
@@ -189,7 +193,12 @@ def import_cohort(
     )
 
 
-def _check_modalities(locations: list[SeriesLocation], modalities: list[str]) -> None:
+def require_modalities(locations: list[SeriesLocation], modalities: list[str]) -> None:
+    """Each modality in use must be there for one subject of each source at least.
+
+    Raises:
+        DatasetError: One is not.
+    """
     for source in dict.fromkeys(location.source for location in locations):
         there = {location.modality for location in locations if location.files and location.source == source}
         for modality in modalities:
@@ -199,8 +208,22 @@ def _check_modalities(locations: list[SeriesLocation], modalities: list[str]) ->
                     expected=", ".join(modalities),
                     found=f"{', '.join(sorted(there)) or 'no scans'} in {source}",
                     where="modality",
-                    advice="Choose another modality=…",
+                    advice="Choose another modality=…; inspect=true shows what is there.",
                 )
+
+
+def limited(locations: list[SeriesLocation], limit: int | None) -> list[SeriesLocation]:
+    """The locations of at most ``limit`` subjects; every label keeps its share."""
+    if limit is None:
+        return locations
+    kept = _spread(sorted({(loc.label, loc.subject) for loc in locations}), limit)
+    return [location for location in locations if location.subject in kept]
+
+
+def complete_subjects(index: pd.DataFrame, modalities: list[str]) -> pd.DataFrame:
+    """The rows of the subjects that have every modality."""
+    complete = index.groupby("subject")["modality"].apply(lambda found: set(modalities) <= set(found))
+    return index[index["subject"].isin(complete.index[complete])].reset_index(drop=True)
 
 
 def _spread(labelled: list[tuple[str, str]], limit: int) -> set[str]:
@@ -224,4 +247,7 @@ def _incomplete(report: pd.DataFrame, index: pd.DataFrame, modalities: list[str]
 def _losses(report: pd.DataFrame) -> list[str]:
     lost = report[report["status"] != "imported"]
     counts = lost.groupby(["status", "reason"], as_index=False).size()
-    return [f"{row['size']} series {row['status']}: {row['reason']}." for row in counts.to_dict("records")]
+    return [
+        f"{row['size']} series {row['status']}: {row['reason']}. {advice_for(row['reason']) or ''}".rstrip()
+        for row in counts.to_dict("records")
+    ]

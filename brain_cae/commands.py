@@ -1,5 +1,6 @@
 """The two commands: compose, validate, call; and say in plain words what went wrong."""
 
+import logging
 import os
 import re
 import secrets
@@ -19,8 +20,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from brain_cae import configuration
-from brain_cae.errors import BrainCaeError, ConfigurationError
+from brain_cae.errors import BrainCaeError, ConfigurationError, StorageError
 from brain_cae.resuming import with_stored_choices
+from brain_cae.storage import explain
 
 Job = TypeVar("Job", bound=Callable[[DictConfig], Any])
 
@@ -34,18 +36,18 @@ def conf_folder() -> Path:
     return installed if installed.is_dir() else installed.parent.parent / "conf"
 
 
-def command(job: Job, config_name: str) -> Callable[[], None]:
+def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -> Callable[[], None]:
     """Make a command of a job that takes the composed configuration.
 
     Args:
         job: What to do.
+        inspect: What to do instead with ``inspect=true``. No folder is made for it.
         config_name: The file in ``conf/`` that composes the configuration, without ``.yaml``.
     """
-    started = False
+    started: list[Path] = []
 
     def run(config: DictConfig) -> Any:
-        nonlocal started
-        started = True
+        started.append(Path(HydraConfig.get().runtime.output_dir))
         return job(config)
 
     entry = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(run)
@@ -53,21 +55,21 @@ def command(job: Job, config_name: str) -> Callable[[], None]:
     def call() -> None:
         # Hydra would print its own shortened traceback; with this it hands the exception to us.
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-        if config_name == "train":
-            sys.argv[1:] = with_stored_choices(sys.argv[1:])
+        # What cannot be logged, on a full disk for instance, would be a traceback of its own.
+        logging.raiseExceptions = False
+        started.clear()
         try:
-            entry()
-        except BrainCaeError as error:
-            _stop(str(error))
-        except (HydraException, OmegaConfBaseException) as error:
-            _stop(_explain(error, config_name))
-        except (TypeError, ValueError) as error:
-            if started:
-                raise
-            # Hydra's own words for a choice of the wrong kind, such as classifier=1.
-            _stop(f"{error}\n  What to do: Give one option of each group, see `python {config_name}.py --help`.")
+            if config_name == "train":
+                sys.argv[1:] = with_stored_choices(sys.argv[1:])
+            looked_at = _to_inspect(sys.argv[1:], config_name)
+            inspect(looked_at) if looked_at is not None else entry()
         except KeyboardInterrupt:
-            _stop("Interrupted. What was imported and prepared is kept; go on with resume=<run folder>.", code=130)
+            _stop(_interrupted(config_name, started), code=130)
+        except Exception as error:
+            message = _message(error, config_name, started=bool(started))
+            if message is None:
+                raise
+            _stop(message)
 
     return call
 
@@ -95,8 +97,26 @@ def evaluate(config: DictConfig) -> float | None:
     return evaluation.run(typed, Path(HydraConfig.get().runtime.output_dir))
 
 
-train_command = command(train, "train")
-evaluate_command = command(evaluate, "evaluate")
+def inspect_training(config: DictConfig) -> None:
+    """``train.py inspect=true``."""
+    _refuse_lists()
+    typed = configuration.validate(config)
+    from brain_cae import inspection
+
+    inspection.show(inspection.inspect_training(typed))
+
+
+def inspect_evaluation(config: DictConfig) -> None:
+    """``evaluate.py inspect=true``."""
+    _refuse_lists()
+    typed = configuration.validate_evaluate(config)
+    from brain_cae import inspection
+
+    inspection.show(inspection.inspect_evaluation(typed))
+
+
+train_command = command(train, inspect_training, "train")
+evaluate_command = command(evaluate, inspect_evaluation, "evaluate")
 
 
 class SweepSummary(Callback):
@@ -110,6 +130,28 @@ class SweepSummary(Callback):
             write_summary(Path(config.hydra.sweep.dir))
 
 
+def _to_inspect(arguments: list[str], config_name: str) -> DictConfig | None:
+    """The configuration of a command that only inspects; None for every other.
+
+    Hydra's own way would leave a folder for each look.
+    """
+    if not any(argument.lstrip("+").startswith("inspect=") for argument in arguments):
+        return None
+    if any(argument.startswith("--") and argument != "--multirun" for argument in arguments):
+        return None
+    given = [argument for argument in arguments if not argument.startswith("-")]
+    with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        config = compose(config_name, overrides=given, return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    OmegaConf.set_struct(config, False)
+    del config["hydra"]
+    if not config.inspect:
+        return None
+    if given != arguments:
+        raise ConfigurationError("`inspect=true` looks at one run.", where="inspect", advice="Leave -m out.")
+    return config
+
+
 def _refuse_lists() -> None:
     """Hydra merges ``classifier=[a,b]`` into one table that is neither, and then names no choice for the group."""
     groups = {path.name for path in conf_folder().iterdir() if any(path.glob("*.yaml"))}
@@ -120,16 +162,57 @@ def _refuse_lists() -> None:
         )
 
 
+def _message(error: Exception, config_name: str, *, started: bool) -> str | None:
+    """What to show instead of a traceback; None for an error that no user can put right."""
+    if isinstance(error, BrainCaeError):
+        return str(error)
+    if isinstance(error, (HydraException, OmegaConfBaseException)):
+        return _explain(error, config_name)
+    if isinstance(error, OSError) and (refusal := explain(error)) is not None:
+        return str(refusal)
+    if started:
+        return None
+    if isinstance(error, OSError):
+        return str(
+            StorageError(
+                "The run's folder cannot be made.",
+                found=error.strerror,
+                where=str(error.filename),
+                advice="Name another one: hydra.run.dir=<folder>.",
+            )
+        )
+    if isinstance(error, (TypeError, ValueError)):
+        # Hydra's own words for a choice of the wrong kind, such as classifier=1.
+        return f"{error}\n  What to do: Give one option of each group, see `python {config_name}.py --help`."
+    return None
+
+
 def _explain(error: Exception, config_name: str) -> str:
-    """Hydra's message; for a key that does not exist also the ones that do."""
+    """Hydra's message; for a key or an option that does not exist also the ones that do."""
+    option = re.search(r"Could not find '([^'/]+)/([^']+)'", str(error))
+    if option is not None:
+        group, name = option.groups()
+        return str(
+            configuration.unknown_option(group, name, (path.stem for path in conf_folder().glob(f"{group}/*.yaml")))
+        )
     match = re.search(r"Could not override '([^']+)'", str(error))
     if match is None:
         return str(error)
     key = match.group(1)
+    if config_name == "evaluate" and configuration.is_fixed(key):
+        return str(configuration.fixed_by_run(key))
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
         names = configuration.keys_beside(compose(config_name), key)
     return str(configuration.unknown_key(key, names))
+
+
+def _interrupted(config_name: str, started: list[Path]) -> str:
+    if config_name == "train" and started:
+        again = f"Go on with `python train.py resume={started[-1]}`"
+    else:
+        again = "Give the same command again"
+    return f"Interrupted. {again}: what was imported and prepared is kept."
 
 
 def _stop(message: str, code: int = 1) -> None:

@@ -4,6 +4,8 @@ Every message says what is wrong and, where they apply, what was expected, what 
 key, and what to do next.
 """
 
+from brain_cae.reasons import advice_for
+
 
 class BrainCaeError(Exception):
     """Something that the user can put right; it is shown as a message, without a traceback.
@@ -26,6 +28,7 @@ class BrainCaeError(Exception):
         advice: str | None = None,
     ) -> None:
         self.problem = problem
+        self.expected, self.found, self.where, self.advice = expected, found, where, advice
         details = {"Expected": expected, "Found": found, "In": where, "What to do": advice}
         lines = [problem, *(f"  {name}: {text}" for name, text in details.items() if text)]
         super().__init__("\n".join(lines))
@@ -45,6 +48,9 @@ def _rebuild(kind: type[BrainCaeError], message: str, state: dict) -> BrainCaeEr
 class ConfigurationError(BrainCaeError):
     """A key, value or combination of choices that cannot work."""
 
+    def __init__(self, problem: str, **details: str | None) -> None:
+        super().__init__(problem, **{"advice": "`python train.py --help` shows every key with its value."} | details)
+
 
 class DatasetError(BrainCaeError):
     """The data as a whole cannot serve: nothing found, labels missing, too few healthy brains."""
@@ -60,11 +66,15 @@ class ScanError(BrainCaeError):
 
     def __init__(self, reason: str, **details: str | None) -> None:
         self.reason = reason
-        super().__init__(reason, **details)
+        super().__init__(reason, **{"advice": advice_for(reason)} | details)
 
 
 class LeakageError(BrainCaeError):
     """The same subject, series or pixel content stands in two roles."""
+
+
+class StorageError(BrainCaeError):
+    """A file cannot be written or read: no room, no permission, a broken disk."""
 
 
 class RunError(BrainCaeError):

@@ -1,6 +1,9 @@
 """A fitted model: everything that scoring a new brain needs, and how it is stored without pickling anything."""
 
+import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +17,11 @@ from omegaconf import OmegaConf
 from torch import nn
 from torch.nn import functional
 
-from brain_cae.configuration import Config, validate
+from brain_cae.configuration import Config, read_stored, validate
 from brain_cae.data.preprocess import PreparedSubject
-from brain_cae.errors import ConfigurationError, RunError
+from brain_cae.errors import BrainCaeError, ConfigurationError, RunError
 from brain_cae.reshape import Group, Reshape, from_network, to_network
+from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.scoring.scorer import Scorer, Signal
 from brain_cae.scoring.smoothing import smooth_inside
@@ -116,10 +120,13 @@ class FittedModel:
 
     def save(self, folder: Path) -> None:
         """Write ``network.ckpt`` (weights only), ``calibration.npz``, ``config.yaml`` and ``classifier.skops``."""
-        folder.mkdir(parents=True, exist_ok=True)
+        files = RunFolder(folder)
         # Written last: a folder with a config.yaml holds a whole model.
         (folder / "config.yaml").unlink(missing_ok=True)
-        torch.save(self.network.state_dict(), folder / "network.ckpt")
+        # PyTorch's own writer does not say that a disk is full.
+        weights = io.BytesIO()
+        torch.save(self.network.state_dict(), weights)
+        files.write("network.ckpt", lambda path: path.write_bytes(weights.getvalue()))
         arrays: dict[str, np.ndarray] = {}
         facts: dict[str, Any] = {
             "reshape": self.reshape.state(),
@@ -132,11 +139,12 @@ class FittedModel:
         for name, scorer in self.scorers.items():
             state, facts[name] = scorer.state()
             arrays |= {f"{name}.{key}": value for key, value in state.items()}
-        with (folder / "calibration.npz").open("wb") as file:
-            np.savez(file, facts=np.asarray(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
+        arrays["facts"] = np.asarray(json.dumps(facts))
+        files.write("calibration.npz", lambda path: np.savez(path, **arrays))  # type: ignore[arg-type]
         if self.classifier is not None:
             save_pipeline(self.classifier, folder / "classifier.skops")
-        (folder / "config.yaml").write_text(yaml.safe_dump(asdict(self.config), sort_keys=False))
+        text = yaml.safe_dump(asdict(self.config), sort_keys=False)
+        files.write("config.yaml", lambda path: path.write_text(text))
 
     @classmethod
     def load(cls, run: Path) -> "FittedModel":
@@ -146,21 +154,13 @@ class FittedModel:
             RunError: The folder holds no model, or one that is damaged or not ours.
         """
         folder = run / "model"
-        if not (folder / "config.yaml").is_file():
-            raise RunError(
-                "This run has no model.",
-                expected=f"{folder}/config.yaml",
-                found="a run that is still training, failed, or no run" if run.is_dir() else "no such folder",
-                where=str(run),
-                advice="Name a finished run: run=outputs/<date>/<time>.",
-            )
-        try:
-            text = (folder / "config.yaml").read_text()
-            if "${" in text:
-                raise ConfigurationError("A stored configuration holds plain values, no references.", found="${")
-            config = validate(OmegaConf.create(yaml.safe_load(text)))
+        read_stored(run)  # says so where there is none
+        with _readable(folder / "config.yaml"):
+            config = validate(OmegaConf.create(read_stored(run)))
             network = make_network(config)
+        with _readable(folder / "network.ckpt"):
             network.load_state_dict(torch.load(folder / "network.ckpt", weights_only=True, map_location="cpu"))
+        with _readable(folder / "calibration.npz"):
             with np.load(folder / "calibration.npz", allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             facts = json.loads(str(arrays.pop("facts")))
@@ -178,19 +178,27 @@ class FittedModel:
             for name in SCORERS:
                 own = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{name}.")}
                 model.scorers[name] = make_scorer(name, config).restore(own, facts[name])
-            if (folder / "classifier.skops").is_file():
+        if (folder / "classifier.skops").is_file():
+            with _readable(folder / "classifier.skops"):
                 model.classifier = load_pipeline(folder / "classifier.skops")
-        except RunError:
-            raise
-        except Exception as error:
-            raise RunError(
-                "The stored model cannot be read.",
-                expected="network.ckpt, calibration.npz and config.yaml as `train.py` writes them",
-                found=str(error).splitlines()[0] if str(error) else type(error).__name__,
-                where=str(folder),
-                advice="Train again, or copy the whole folder model/ once more.",
-            ) from error
         return model
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Name the file of a stored model that is damaged, or that somebody else has written."""
+    try:
+        yield
+    except Exception as error:
+        raise RunError(
+            "The stored model cannot be read.",
+            expected=f"{path.name} as `train.py` writes it",
+            found=error.problem
+            if isinstance(error, BrainCaeError)
+            else f"a damaged file, or one of another program ({type(error).__name__})",
+            where=str(path),
+            advice="Copy the whole folder model/ once more, or train again.",
+        ) from error
 
 
 def make_network(config: Config) -> nn.Module:

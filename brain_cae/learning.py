@@ -24,6 +24,7 @@ from brain_cae.models.panel import ValidationPanel
 from brain_cae.reporting import training_panel
 from brain_cae.resuming import last_checkpoint
 from brain_cae.run_folder import RunFolder
+from brain_cae.storage import writing
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,8 @@ def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: R
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists.*")
         try:
-            trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+            with writing(folder / "checkpoints"):
+                trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
         except SystemExit:
             # Lightning turns Ctrl-C into an exit of its own, which would hide what happened.
             if trainer.interrupted:

@@ -6,11 +6,12 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from brain_cae.errors import RunError
+from brain_cae.errors import RunError, StorageError
+from brain_cae.storage import explain, writing
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,10 @@ class RunFolder:
 
         Raises:
             RunError: Another run has written here already.
+            StorageError: The folder cannot be made, or the body met a full disk or a lack of permission.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
         try:
             # Exclusive creation: of two runs that were given the same folder the second one stops here.
             with (self / "status.json").open("x") as file:
@@ -51,12 +54,24 @@ class RunFolder:
         try:
             yield
         except BaseException as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
+            shown = (explain(error) if isinstance(error, OSError) else None) or error
+            first = str(shown).splitlines()[0] if str(shown) else type(shown).__name__
             if isinstance(error, KeyboardInterrupt):
                 first = "interrupted"
-            self.write_json("status.json", {"status": "failed", "error": first, "seconds": self.seconds})
+            self._end({"status": "failed", "error": first, "seconds": self.seconds})
+            if shown is not error:
+                raise shown from error
             raise
-        self.write_json("status.json", {"status": "finished", "seconds": self.seconds})
+        self._end({"status": "finished", "seconds": self.seconds})
+
+    def _end(self, status: dict[str, Any]) -> None:
+        """Write the last word on a run; where the disk is full into the file that is there, which takes no room."""
+        try:
+            self.write_json("status.json", status)
+        except StorageError:
+            with suppress(OSError), (self / "status.json").open("r+") as file:
+                file.write(json.dumps(status) + "\n")
+                file.truncate()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -75,16 +90,17 @@ class RunFolder:
         self.write(name, lambda path: table.to_csv(path, index=False))
 
     def write(self, name: str, writer: Callable[[Path], Any]) -> None:
-        """Let ``writer`` write to a file aside, then move it into place."""
+        """Let ``writer`` write to a file aside, then move it into place; raises StorageError that names the file."""
         target = self / name
-        target.parent.mkdir(parents=True, exist_ok=True)
         suffix = "".join(target.suffixes[-2:])
         aside = target.with_name(f".{target.name[: len(target.name) - len(suffix)]}.part{os.getpid()}{suffix}")
-        try:
-            writer(aside)
-            aside.replace(target)
-        finally:
-            aside.unlink(missing_ok=True)
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                writer(aside)
+                aside.replace(target)
+            finally:
+                aside.unlink(missing_ok=True)
 
 
 def peak_memory_mb() -> float:

@@ -9,17 +9,17 @@ import pytorch_lightning as pl
 from monai.utils import set_determinism
 
 from brain_cae import evaluation
-from brain_cae.calibrating import calibration_cautions
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
-from brain_cae.configuration import Config, validation_size
+from brain_cae.configuration import Config
 from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.module import BrainData
-from brain_cae.data.splits import HEALTHY_ROLES, check_leakage, read_splits, stratified
-from brain_cae.errors import DatasetError, LeakageError, RunError
+from brain_cae.data.splits import HEALTHY_ROLES, check_leakage
+from brain_cae.errors import LeakageError, RunError
 from brain_cae.fitted_model import FittedModel, make_network, make_reshape, network_stride
 from brain_cae.learning import check_hardware, is_main_process, learn, scoring_device
 from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.resuming import last_checkpoint
+from brain_cae.roles import calibration_cautions, draw_roles
 from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
 
@@ -87,27 +87,7 @@ def split(config: Config, cohort: Cohort) -> pd.DataFrame:
         DatasetError: No or too few healthy brains.
         LeakageError: A subject, series or pixel content stands in two roles.
     """
-    labels = cohort.labels
-    healthy = int((labels == "healthy").sum())
-    if healthy == 0:
-        raise DatasetError(
-            "There is no healthy brain to learn from.",
-            expected="subjects labelled healthy",
-            found=", ".join(f"{count} {label}" for label, count in labels.value_counts().items()),
-            where=f"dataset={config.dataset.name}",
-            advice="Add healthy brains from another set (dataset=folder with labels.csv). In RSNA-MICCAI every patient "
-            "has a glioblastoma; dataset.healthy_value=0 reads MGMT_value 0 as healthy, which it is not.",
-        )
-    if config.split.file is not None:
-        splits = read_splits(Path(config.split.file), labels)
-    else:
-        splits = stratified(
-            labels,
-            train=config.split.train,
-            validation=validation_size(healthy, config.split),
-            classifier=config.split.classifier,
-            seed=config.seed,
-        )
+    splits = draw_roles(config, cohort.labels)
     check_leakage(splits, cohort.index)
     if config.resume is not None:
         _check_same_roles(splits, Path(config.resume) / "splits.csv")

@@ -27,20 +27,7 @@ def test_help_is_a_page_about_the_program(tmp_path, script):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("argument", "expected"),
-    [
-        ("seeed=3", "Did you mean `seed`?"),
-        ("+seeed=3", "Did you mean `seed`?"),
-        ("trainer.max_epoch=3", "Did you mean `trainer.max_epochs`?"),
-        ("seed=abc", "a whole number"),
-        ("reshape=foo", "clustered"),
-        ("classifier=1", "Give one option of each group"),
-        ("classifier=[logistic,svm]", "-m classifier=a,b"),
-        ("seed={a:1}", "a whole number"),
-        ("~logger", "`logger` is missing"),
-    ],
-)
+@pytest.mark.parametrize(("argument", "expected"), [("+seeed=3", "Did you mean `seed`?"), ("reshape=foo", "clustered")])
 def test_a_wrong_word_gets_advice_and_no_traceback(tmp_path, argument, expected):
     done = run(argument, cwd=tmp_path)
     assert done.returncode == 1

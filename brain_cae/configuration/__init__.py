@@ -13,12 +13,13 @@ from brain_cae.configuration.checks import (
     calibration_needed,
     check_alpha,
     check_choices,
+    check_classes,
     check_dataset,
     check_target,
     check_values,
     validation_size,
 )
-from brain_cae.configuration.conversion import keys_beside, to_dataclass, unknown_key
+from brain_cae.configuration.conversion import keys_beside, to_dataclass, unknown_key, unknown_option
 from brain_cae.configuration.schema import (
     CombinedDataset,
     Config,
@@ -27,6 +28,7 @@ from brain_cae.configuration.schema import (
     PhantomDataset,
     RsnaMiccaiDataset,
 )
+from brain_cae.configuration.stored import read_stored
 from brain_cae.errors import ConfigurationError
 
 
@@ -35,30 +37,43 @@ def validate(composed: DictConfig) -> Config:
 
     Raises:
         ConfigurationError: A key is unknown, a value has the wrong type or lies outside its range, or two
-            choices exclude each other.
+            choices exclude each other. Of a run that only inspects, the classes that are named are not looked up:
+            loading them takes longer than reading a hundred headers.
     """
     config: Config = to_dataclass(composed, Config)
     check_values(config)
     check_choices(config)
+    if not config.inspect:
+        check_classes(config)
     return config
 
 
 def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
     """The same for ``evaluate.py``; keys of a training run are refused as fixed by the run."""
-    extra = [str(key) for key in composed if key not in {f.name for f in fields(EvaluateConfig)}]
-    trained = {f.name for f in fields(Config)}
-    extra += ["audit"] if composed.get("audit") is not None and composed.get("audit_only") is not True else []
-    for key in extra:
-        if key in trained:
-            raise ConfigurationError(
-                f"The key `{key}` is fixed by the run.",
-                expected="only run, dataset, calibrate, cache, workers, audit_only (and, with it, audit)",
-                where=key,
-                advice="Train again with another value, or leave it out.",
-            )
+    for key in map(str, composed):
+        if is_fixed(key):
+            raise fixed_by_run(key)
+    if composed.get("audit") is not None and composed.get("audit_only") is not True:
+        raise fixed_by_run("audit")
     config: EvaluateConfig = to_dataclass(composed, EvaluateConfig)
     check_dataset(config.dataset)
     return config
+
+
+def is_fixed(key: str) -> bool:
+    """Whether a key belongs to a training run alone, so that ``evaluate.py`` takes its value from there."""
+    own, trained = ({f.name for f in fields(kind)} for kind in (EvaluateConfig, Config))
+    return key.split(".")[0] in trained - own
+
+
+def fixed_by_run(key: str) -> ConfigurationError:
+    """The error for a key of a training run that is given to ``evaluate.py``."""
+    return ConfigurationError(
+        f"The key `{key}` is fixed by the run.",
+        expected=f"only {', '.join(f.name for f in fields(EvaluateConfig))}",
+        where=key,
+        advice="Train again with another value, or leave it out.",
+    )
 
 
 __all__ = [
@@ -71,8 +86,12 @@ __all__ = [
     "calibration_needed",
     "check_alpha",
     "check_target",
+    "fixed_by_run",
+    "is_fixed",
     "keys_beside",
+    "read_stored",
     "unknown_key",
+    "unknown_option",
     "validate",
     "validate_evaluate",
     "validation_size",

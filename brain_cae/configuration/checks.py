@@ -149,16 +149,20 @@ def check_choices(config: Config) -> None:
             found=f"{config.split.train} + {config.split.validation}",
             where="split",
         )
+    if isinstance(config.dataset, PhantomDataset) and config.split.file is None:
+        subjects = min(config.dataset.subjects, config.limit or config.dataset.subjects)
+        healthy = subjects - round(subjects * config.dataset.abnormal_fraction)
+        check_alpha(scoring.alpha, validation_size(healthy, config.split))
+
+
+def check_classes(config: Config) -> None:
+    """Every class that is named must be there, allowed, and take its arguments; loads torch, MONAI and scikit-learn."""
     check_target({"_target_": config.reshape._target_}, "reshape", allowed=("brain_cae.reshape.",), arguments=False)
     check_target(config.model.network, "model.network", allowed=("brain_cae.", "monai.networks."))
     _build_network(config)
     check_target(config.classifier.estimator, "classifier.estimator", allowed=("sklearn.",))
     if config.balancing.sampler is not None:
         check_target(config.balancing.sampler, "balancing.sampler", allowed=("imblearn.",))
-    if isinstance(config.dataset, PhantomDataset) and config.split.file is None:
-        subjects = min(config.dataset.subjects, config.limit or config.dataset.subjects)
-        healthy = subjects - round(subjects * config.dataset.abnormal_fraction)
-        check_alpha(scoring.alpha, validation_size(healthy, config.split))
 
 
 def _build_network(config: Config) -> None:

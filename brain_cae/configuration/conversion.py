@@ -3,6 +3,7 @@
 import difflib
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
@@ -150,7 +151,19 @@ def unknown_key(key: str, names: list[str]) -> ConfigurationError:
         f"There is no key `{key}`.",
         expected=f"one of {', '.join(sorted(names))}",
         where=key,
-        advice=f"Did you mean `{prefix}{near[0]}`?" if near else "See `python train.py --help`.",
+        **({"advice": f"Did you mean `{prefix}{near[0]}`?"} if near else {}),
+    )
+
+
+def unknown_option(group: str, name: str, options: Iterable[str]) -> ConfigurationError:
+    """The error for an option that a group does not have, with the nearest of ``options`` and all of them."""
+    known = sorted(options)
+    near = difflib.get_close_matches(name, known, n=1)
+    return ConfigurationError(
+        f"`{group}` has no option `{name}`." if known else f"There is no group `{group}`.",
+        expected=" | ".join(known) or None,
+        where=group,
+        **({"advice": f"Did you mean `{group}={near[0]}`?"} if near else {}),
     )
 
 

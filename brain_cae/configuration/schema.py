@@ -258,6 +258,7 @@ class Config:
     workers: int
     resume: str | None = None
     stop_after: str | None = None
+    inspect: bool = False
     limit: int | None = None
     overfit_subjects: int | None = None
 
@@ -273,6 +274,7 @@ class EvaluateConfig:
     audit_only: bool = False
     audit: Any = field(default=None)
     dataset: Any = field(default=None)
+    inspect: bool = False
 
 
 # Groups whose options have keys of their own: the option's name decides on the schema.

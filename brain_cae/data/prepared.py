@@ -15,6 +15,7 @@ from brain_cae.data import preprocess
 from brain_cae.data.brain_masks import BrainMasks
 from brain_cae.data.preprocess import PreparedSubject, prepare_subject
 from brain_cae.errors import ScanError
+from brain_cae.storage import writing
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,10 @@ class PreparedStore:
         }
         if subject.lesion is not None:
             arrays["lesion"] = subject.lesion
+        with writing(path):
+            self._write_arrays(path, arrays)
+
+    def _write_arrays(self, path: Path, arrays: dict[str, np.ndarray]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as aside:
             try:

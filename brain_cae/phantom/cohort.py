@@ -17,6 +17,7 @@ from brain_cae.errors import ConfigurationError
 from brain_cae.phantom.dicom import FOLDERS, write_series
 from brain_cae.phantom.settings import VERSION, PhantomSettings
 from brain_cae.phantom.subject import Subject, simulate_subject
+from brain_cae.storage import writing
 
 
 def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, progress: bool = True) -> Path:
@@ -67,6 +68,12 @@ def _run(settings: PhantomSettings, target: Path, missing: list[int], workers: i
 
 def _write_subject(settings: PhantomSettings, target: Path, number: int) -> int:
     subject = simulate_subject(settings, number)
+    with writing(target / "train" / subject.identifier):
+        _write_files(settings, target, subject, number)
+    return number
+
+
+def _write_files(settings: PhantomSettings, target: Path, subject: Subject, number: int) -> None:
     aside = target / ".partial" / f"{subject.identifier}-{os.getpid()}"
     shutil.rmtree(aside, ignore_errors=True)
     for modality, series in subject.series.items():
@@ -81,7 +88,6 @@ def _write_subject(settings: PhantomSettings, target: Path, number: int) -> int:
         if not final.exists():  # otherwise another process has just written the same bytes
             raise
         shutil.rmtree(aside, ignore_errors=True)
-    return number
 
 
 def _mask_file(subject: Subject) -> bytes:

@@ -27,7 +27,7 @@ class Assembly:
 
 
 def assemble(files: list[DicomFile], where: str) -> Assembly:
-    """Make one volume of the files of one series, in whatever order they come.
+    """Make one volume of the files of one series, in whatever order they come; of headers alone one of zeros.
 
     Raises:
         ScanError: varying matrix, varying spacing, mixed echo times, and the reasons of ``frames.py``, ``geometry.py``
@@ -40,8 +40,11 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
     positions = np.array([frame.position for frame in frames])
     orientations = np.array([frame.orientation for frame in frames])
     order, distance = order_slices(positions, orientations, where=where)
-    array = _stack([frames[number] for number in order])
-    check_values(array, where=where)
+    if files[0].pixels:
+        array = _stack([frames[number] for number in order])
+        check_values(array, where=where)
+    else:
+        array = np.broadcast_to(first.pixels.T[..., None], (*first.pixels.T.shape, len(frames)))
     spacing_row, spacing_column = first.spacing
     affine = affine_of(
         positions[order[0]],
@@ -70,6 +73,10 @@ def _drop_copies(pairs: list[tuple[Frame, DicomFile]]) -> tuple[list[tuple[Frame
     """
     if len({frame.position for frame, _ in pairs}) == len(pairs):
         return pairs, ()
+    if not pairs[0][1].pixels:
+        # Only pixels can tell a copy from another slice at the same place: give it the benefit of the doubt.
+        first = {(frame.position, frame.orientation): (frame, file) for frame, file in reversed(pairs)}
+        return list(first.values())[::-1], ()
     seen: set[tuple] = set()
     kept: list[tuple[Frame, DicomFile]] = []
     copies: list[Path] = []

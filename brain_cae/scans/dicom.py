@@ -78,15 +78,16 @@ def read_series(files: Sequence[Path]) -> Volume:
     return assemble(opened, where).volume
 
 
-def read_folder(files: Sequence[Path], chosen: Path | None = None) -> FolderReading:
+def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bool = True) -> FolderReading:
     """Read files that ought to hold one series but may hold more, or strangers. Never raises ScanError.
 
     Files are split by SeriesInstanceUID, wherever they lie. Of the series that make a regular volume one is taken: an
     original one before one computed from others, then the one with most slices, most voxels, the highest
     SeriesNumber, the last UID. ``chosen``, a file or a folder, leaves only the series with a file there. Everything
-    else is listed with its reason; a table of contents (DICOMDIR) is passed over.
+    else is listed with its reason; a table of contents (DICOMDIR) is passed over. Without ``pixels`` headers alone are
+    read: the volume has its shape and zeros, and nothing is refused for its values.
     """
-    groups, lost, refused = _split(files)
+    groups, lost, refused = _split(files, pixels)
     refused += _leave(groups, chosen)
     if chosen is not None and not groups:
         refused.append(Refused("the chosen file is no image", chosen, len(files)))
@@ -136,14 +137,14 @@ def _better(best: _Candidate | None, new: _Candidate) -> tuple[_Candidate, list[
     return winner, [Refused(f"{NOT_CHOSEN}: it {why}", other.path, other.files)]
 
 
-def _split(files: Sequence[Path]) -> tuple[dict[str, list[DicomFile]], list[Path], list[Refused]]:
+def _split(files: Sequence[Path], pixels: bool) -> tuple[dict[str, list[DicomFile]], list[Path], list[Refused]]:
     """Split files by SeriesInstanceUID; beside the groups: files too damaged to have one, and files of another kind."""
     groups: dict[str, list[DicomFile]] = {}
     lost: list[Path] = []
     strangers: dict[str, list[Path]] = {}
     for path in files:
         try:
-            file = open_dicom(Path(path))
+            file = open_dicom(Path(path), pixels=pixels)
             if not file.is_directory:
                 groups.setdefault(file.series, []).append(file)
         except ScanError as error:

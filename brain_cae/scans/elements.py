@@ -50,6 +50,7 @@ SEQUENCES = {
     "PerFrameFunctionalGroupsSequence": 0x52009230,
 }
 DATA = {"PixelData": 0x7FE00010, "FloatPixelData": 0x7FE00008, "DoubleFloatPixelData": 0x7FE00009}
+UNDEFINED = 0xFFFFFFFF
 
 
 class Elements:
@@ -100,12 +101,24 @@ class Elements:
         return int(number) if number is not None and abs(number) < 2**31 else otherwise
 
     def data(self) -> tuple[str, bytes] | None:
-        """Give the name and the bytes of the pixel element; None when there is none."""
+        """Give the name and the bytes of the pixel element (no bytes where they were left on disk); None without it."""
         for name, tag in DATA.items():
             element = self._raw.get(BaseTag(tag))
-            if element is not None and isinstance(element.value, bytes):
-                return name, element.value
+            if element is not None and (isinstance(element.value, bytes) or self._is_left(element)):
+                return name, element.value or b""
         return None
+
+    def data_size(self) -> int:
+        """Give how many bytes of pixels the header announces, read or left on disk."""
+        element = next((self._raw[BaseTag(tag)] for tag in DATA.values() if BaseTag(tag) in self._raw), None)
+        return int(element.length) if isinstance(element, RawDataElement) else 0
+
+    def end(self) -> int:
+        """Give where the last element ought to end, in bytes from the file's start; 0 where that is not announced."""
+        last = next(reversed(self._raw.values()), None)
+        if not isinstance(last, RawDataElement) or not self._is_left(last) or last.length == UNDEFINED:
+            return 0
+        return int(last.value_tell + last.length)
 
     def has_overlay_in_pixels(self) -> bool:
         """Say whether unused bits of the pixels carry an overlay (retired, but older scanners wrote it)."""
@@ -121,7 +134,7 @@ class Elements:
         last = next(reversed(self._raw.values()), None)
         if not isinstance(last, RawDataElement) or last.value is None:
             return False
-        return last.length != 0xFFFFFFFF and len(last.value) < last.length
+        return last.length != UNDEFINED and len(last.value) < last.length
 
     def items(self, sequence: str) -> list["Elements"]:
         """Give the items of a sequence; empty when it is absent."""
@@ -132,6 +145,11 @@ class Elements:
             return [Elements(item) for item in self.dataset[tag].value or ()]
         except (TypeError, ValueError, AttributeError):
             return []
+
+    @staticmethod
+    def _is_left(element: Any) -> bool:
+        """Whether pydicom has left the element's value on disk."""
+        return isinstance(element, RawDataElement) and element.value is None and element.length > 0
 
     def _value(self, name: str) -> Any:
         element = self._raw.get(BaseTag(TAGS[name][0]))

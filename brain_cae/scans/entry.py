@@ -25,12 +25,14 @@ from brain_cae.scans.dicom import STRANGER, FolderReading, Refused, read_folder
 from brain_cae.scans.nifti import is_nifti, read_nifti
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
+from brain_cae.storage import writing
 
 # Raise this whenever the same files would give another volume, another column or another reason.
 VERSION = "2"
 REPORT_COLUMNS = ("subject", "modality", "series_hash", "status", "reason", "path")
 # These depend on the machine, not on the files: try again next time.
 PASSING_REASONS = ("missing decoder", "unreadable file")
+NOT_READ = "not read"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def known_outcome(location: SeriesLocation, store: Path) -> Outcome | None:
 def import_location(location: SeriesLocation, store: Path) -> Outcome:
     """Import one location; whatever is wrong with its files ends in the report, not in an exception.
 
-    Only a store that cannot be written to (OSError) stops the import.
+    Only a store that cannot be written to (StorageError) stops the import.
     """
     files = location.files
     try:
@@ -72,9 +74,23 @@ def import_location(location: SeriesLocation, store: Path) -> Outcome:
     return _outcome(location, entry, store, key)
 
 
-def _make_entry(location: SeriesLocation, store: Path, key: str) -> dict[str, Any]:
+def inspect_location(location: SeriesLocation) -> Outcome:
+    """Say what the headers alone tell of one location; nothing is written.
+
+    The row's path is that of the first file and its hash says nothing. What only the voxels show (damaged values,
+    copies) is not found.
+    """
+    if not location.files:
+        return Outcome(None, (_line("missing", "no files"),))
+    _, entry = _describe(location, pixels=False)
+    outcome = _outcome(location, entry | {"series_hash": NOT_READ}, Path(), "")
+    return Outcome(outcome.row and outcome.row | {"path": str(location.files[0])}, outcome.lines)
+
+
+def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None, dict[str, Any]]:
+    """Read a location: its volume, if it gives one, and what an entry says of it before anything is written."""
     with _quiet():
-        reading = _read(location.files, location.chosen)
+        reading = _read(location.files, location.chosen, pixels=pixels)
     volume, refused, path = reading.volume, list(reading.refused), reading.path
     reason = ""
     if volume is None:
@@ -86,8 +102,15 @@ def _make_entry(location: SeriesLocation, store: Path, key: str) -> dict[str, An
     file = _below(path, folder) if path else ""
     entry: dict[str, Any] = {"version": VERSION, "reason": reason, "file": file, "left_out": left_out}
     if volume is not None:
+        entry["acquisition"] = _plain(volume.acquisition)
+    return volume, entry
+
+
+def _make_entry(location: SeriesLocation, store: Path, key: str) -> dict[str, Any]:
+    volume, entry = _describe(location, pixels=True)
+    if volume is not None:
         target = store / f"{key}.nii"
-        entry |= {"series_hash": content_hash(volume.array, volume.affine), "acquisition": _plain(volume.acquisition)}
+        entry["series_hash"] = content_hash(volume.array, volume.affine)
         entry["bytes"] = _write_volume(volume, target)
     if entry["reason"] not in PASSING_REASONS:
         _write_aside(store / f"{key}.json", json.dumps(entry, indent=1, allow_nan=False).encode())
@@ -110,15 +133,15 @@ def _quiet() -> Iterator[None]:
                 logger.setLevel(level)
 
 
-def _read(files: Sequence[Path], chosen: Path | None) -> FolderReading:
+def _read(files: Sequence[Path], chosen: Path | None, *, pixels: bool) -> FolderReading:
     try:
         if len(files) == 1 and is_nifti(files[0]):
-            return FolderReading(read_nifti(files[0]), (), files[0])
-        reading = read_folder(files, chosen)
+            return FolderReading(read_nifti(files[0], pixels=pixels), (), files[0])
+        reading = read_folder(files, chosen, pixels=pixels)
         volumes = [path for path in files if is_nifti(path)]
         # A converter leaves its result beside the DICOM, which then speaks; alone, or beside a sidecar, it is the scan.
         if volumes and all(one.reason == STRANGER for one in reading.refused) and reading.volume is None:
-            return _only_nifti(volumes)
+            return _only_nifti(volumes, pixels=pixels)
         return reading
     except ScanError as error:
         return FolderReading(None, (Refused(error.reason, files[0], len(files)),))
@@ -127,10 +150,10 @@ def _read(files: Sequence[Path], chosen: Path | None) -> FolderReading:
         return FolderReading(None, (Refused(f"cannot be read ({type(error).__name__})", files[0], len(files)),))
 
 
-def _only_nifti(volumes: list[Path]) -> FolderReading:
+def _only_nifti(volumes: list[Path], *, pixels: bool) -> FolderReading:
     if len(volumes) > 1:
         return FolderReading(None, (Refused("several NIfTI files", volumes[0], len(volumes)),))
-    return FolderReading(read_nifti(volumes[0]), (), volumes[0])
+    return FolderReading(read_nifti(volumes[0], pixels=pixels), (), volumes[0])
 
 
 def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: str) -> Outcome:
@@ -138,7 +161,7 @@ def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: 
 
     def place(file: str) -> Path:
         # The same content may lie elsewhere, or under other names, than when the entry was made.
-        return path if (path := folder / file) in known else folder
+        return location.files[0] if len(known) == 1 else path if (path := folder / file) in known else folder
 
     others = tuple(_line("refused", one["reason"], place(one["file"])) for one in entry["left_out"])
     if entry["reason"]:
@@ -188,25 +211,30 @@ def _write_volume(volume: Volume, target: Path) -> int:
     image.set_qform(volume.affine, code="scanner")
     data = image.header.copy()
     data["vox_offset"], data["scl_slope"], data["scl_inter"] = 352, 1, 0
-    aside = _aside(target)
-    with aside.open("wb") as stream:
+    with _whole(target) as aside, aside.open("wb") as stream:
         stream.write(data.binaryblock + b"\0\0\0\0")
         # NIfTI's first axis runs fastest; for volumes from DICOM the transpose is contiguous and nothing is copied.
         stream.write(np.ascontiguousarray(volume.array.T).data)
-        size = stream.tell()
-    aside.replace(target)
-    return size
+        return stream.tell()
 
 
 def _write_aside(target: Path, content: bytes) -> None:
-    target.parent.mkdir(exist_ok=True)
-    aside = _aside(target)
-    aside.write_bytes(content)
-    aside.replace(target)
+    with _whole(target) as aside:
+        aside.write_bytes(content)
 
 
-def _aside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{os.getpid()}.partial")
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """Give a path aside, which becomes the target when the body ends well, and is removed when it does not."""
+    aside = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    with writing(target):
+        try:
+            target.parent.mkdir(exist_ok=True)
+            yield aside
+            aside.replace(target)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
 
 
 def _key(location: SeriesLocation) -> str:

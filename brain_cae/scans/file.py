@@ -12,16 +12,20 @@ from pydicom.uid import MediaStorageDirectoryStorage
 from brain_cae.errors import ScanError
 from brain_cae.scans.elements import Elements
 
+# No value that places or describes a slice has as many bytes.
+LARGE = 4096
+
 
 @dataclass(frozen=True)
 class DicomFile:
-    """One file as pydicom opened it; ``cut`` when it ended before its last element did."""
+    """One file as pydicom opened it; ``cut`` when it ends before its last element, ``pixels`` when they were read."""
 
     path: Path
     header: FileDataset
     elements: Elements
     series: str
     cut: bool
+    pixels: bool = True
 
     @property
     def is_directory(self) -> bool:
@@ -30,12 +34,15 @@ class DicomFile:
         return str(meta.get("MediaStorageSOPClassUID", "")) == MediaStorageDirectoryStorage
 
 
-def open_dicom(path: Path) -> DicomFile:
-    """Read one file; raises ScanError (not DICOM, truncated file, damaged header, unreadable file)."""
+def open_dicom(path: Path, *, pixels: bool = True) -> DicomFile:
+    """Read one file; raises ScanError (not DICOM, truncated file, damaged header, unreadable file).
+
+    Without ``pixels`` large values stay on disk.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            header = dcmread(path)
+            header = dcmread(path, defer_size=None if pixels else LARGE)
         except InvalidDicomError:
             header = _open_bare(path)
         except EOFError as error:
@@ -49,7 +56,9 @@ def open_dicom(path: Path) -> DicomFile:
             ) from error
     elements = Elements(header)
     cut = elements.is_cut() or any("end of file" in str(warning.message).lower() for warning in caught)
-    return DicomFile(path=path, header=header, elements=elements, series=elements.text("SeriesInstanceUID"), cut=cut)
+    cut = cut or elements.end() > path.stat().st_size
+    series = elements.text("SeriesInstanceUID")
+    return DicomFile(path=path, header=header, elements=elements, series=series, cut=cut, pixels=pixels)
 
 
 def _open_bare(path: Path) -> FileDataset:

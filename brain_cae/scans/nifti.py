@@ -1,6 +1,7 @@
 """A NIfTI file as a checked volume."""
 
 import gzip
+import os
 import zlib
 from pathlib import Path
 
@@ -24,8 +25,10 @@ def is_nifti(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read_nifti(path: Path) -> Volume:
+def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
     """Read one NIfTI file in its own axis order; a single last axis of a fourth dimension is dropped.
+
+    Without ``pixels`` the header alone is read: the volume has its shape and zeros, and no value is checked.
 
     Returns:
         Volume with array (X, Y, Z), affine to RAS+ mm. Acquisition holds the grid alone: NIfTI knows no TR or TE.
@@ -38,7 +41,7 @@ def read_nifti(path: Path) -> Volume:
     try:
         image = nibabel.Nifti1Image.from_filename(path)
         _check_size(image, path)
-        array = np.asanyarray(image.dataobj)
+        array = np.asanyarray(image.dataobj) if pixels else _outline(image, path)
     except (EOFError, zlib.error, gzip.BadGzipFile, OSError, ValueError) as error:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise ScanError("unreadable file", found=type(error).__name__, where=where) from error
@@ -59,8 +62,9 @@ def read_nifti(path: Path) -> Volume:
     if min(array.shape) < 2:
         raise ScanError("single slice", expected="at least 2 slices", found=f"shape {array.shape}", where=where)
     affine = _affine(image, where)
-    array = smallest_type(array)
-    check_values(array, where=where)
+    if pixels:
+        array = smallest_type(array)
+        check_values(array, where=where)
     spacing = [round(float(length), 4) for length in np.linalg.norm(affine[:3, :3], axis=0)]
     acquisition = {
         "rows": array.shape[1],
@@ -85,6 +89,25 @@ def _check_size(image: nibabel.Nifti1Image, path: Path) -> None:
             found=f"at most {possible} in a file of {path.stat().st_size} bytes",
             where=str(path),
         )
+
+
+def _outline(image: nibabel.Nifti1Image, path: Path) -> np.ndarray:
+    """Zeros of the image's shape, which take no memory; raises EOFError or what gzip raises where the file is cut."""
+    kind = image.get_data_dtype()
+    end = int(image.header.get_data_offset() + np.prod(image.shape) * kind.itemsize)
+    if path.name.lower().endswith(".gz"):
+        with path.open("rb") as stream:
+            stream.seek(-4, os.SEEK_END)
+            length = int.from_bytes(stream.read(4), "little")
+        # A whole file ends with its length before compression. One that does not may be several in one, so read it.
+        if length != end % 2**32:
+            with gzip.open(path) as stream:
+                length = sum(len(part) for part in iter(lambda: stream.read(1 << 20), b""))
+    else:
+        length = path.stat().st_size
+    if length < end % 2**32:
+        raise EOFError
+    return np.broadcast_to(np.zeros((), dtype=kind), image.shape)
 
 
 def _is_gzip(path: Path) -> bool:

@@ -16,6 +16,8 @@ BYTE_ORDER = {IMPLICIT_LITTLE: "<", EXPLICIT_LITTLE: "<", DEFLATED: "<", EXPLICI
 def read_pixels(file: DicomFile) -> np.ndarray:
     """Read stored pixels (frames, rows, columns) without rescaling; uncompressed ones are a view of the file's bytes.
 
+    A file that was opened without its pixels gives zeros, which take no memory.
+
     Raises:
         ScanError: no pixel data, truncated file, unreadable pixel data, missing decoder, values beyond the stored
             bits.
@@ -29,6 +31,8 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     if found is None or not rows or not columns:
         raise refuse(file, "no pixel data", "an image", "a header only")
     syntax = _syntax(file.header)
+    if syntax not in BYTE_ORDER and not file.pixels:
+        return _outline(shape)
     if syntax not in BYTE_ORDER:
         return _stored_bits(file, _decode(file, syntax, shape))
     name, data = found
@@ -37,10 +41,17 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     if kind != "f" and size not in (1, 2, 4):
         raise refuse(file, "unreadable pixel data", "8, 16 or 32 bits per pixel", f"{size * 8} bits")
     count = shape[0] * rows * columns
-    if len(data) < count * size:
-        raise truncated(file.path, f"{len(data)} of {count * size} bytes of pixels")
+    length = len(data) if file.pixels else elements.data_size()
+    if length < count * size:
+        raise truncated(file.path, f"{length} of {count * size} bytes of pixels")
+    if not file.pixels:
+        return _outline(shape)
     pixels = np.frombuffer(data, dtype=f"{BYTE_ORDER[syntax]}{kind}{size}", count=count).reshape(shape)
     return pixels if kind == "f" else _stored_bits(file, pixels)
+
+
+def _outline(shape: tuple[int, int, int]) -> np.ndarray:
+    return np.broadcast_to(np.zeros((), dtype=np.int16), shape)
 
 
 def _stored_bits(file: DicomFile, pixels: np.ndarray) -> np.ndarray:

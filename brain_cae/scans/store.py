@@ -2,24 +2,35 @@
 
 import json
 import os
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context, parent_process
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from brain_cae.errors import DatasetError
-from brain_cae.scans.entry import REPORT_COLUMNS, Outcome, import_location, known_outcome, refusal
+from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.scans.entry import (
+    REPORT_COLUMNS,
+    Outcome,
+    import_location,
+    inspect_location,
+    known_outcome,
+    refusal,
+)
 from brain_cae.scans.index import make_index
 from brain_cae.scans.sources.base import SeriesLocation
+from brain_cae.storage import writing
 
 # A process of its own costs about a second to start; below this many series it costs more than it brings.
 FEWEST_FOR_PROCESSES = 8
@@ -56,9 +67,12 @@ def import_series(
 
     Raises:
         DatasetError: the same scan given twice, no location at all, or a process that died, with the files it had.
+        ConfigurationError: no process could start, as in a script without a guard.
+        StorageError: the store cannot be written to.
     """
     ordered = _ordered(locations)
-    store.mkdir(parents=True, exist_ok=True)
+    with writing(store):
+        store.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(store)
     root = root or _common_folder(ordered)
     outcomes: dict[int, Outcome] = {}
@@ -67,15 +81,24 @@ def import_series(
         if known is not None:
             outcomes[number] = known
     rest = [number for number in range(len(ordered)) if number not in outcomes]
-    with _bar(progress and bool(rest)) as bar:
-        task = bar.add_task("import", total=len(ordered), completed=len(outcomes))
-        if workers > 1 and len(rest) >= FEWEST_FOR_PROCESSES:
-            _import_in_processes(ordered, rest, store, workers, outcomes, lambda: bar.advance(task))
-        else:
-            for number in rest:
-                outcomes[number] = import_location(ordered[number], store)
-                bar.advance(task)
+    _read_all(ordered, rest, partial(import_location, store=store), "import", outcomes, workers, progress)
     return _result(ordered, [outcomes[number] for number in range(len(ordered))], root)
+
+
+def inspect_series(locations: Sequence[SeriesLocation], *, workers: int = 1, progress: bool = True) -> ImportResult:
+    """Give what :func:`import_series` would give, as far as headers alone tell; nothing is written.
+
+    Returns:
+        Index (without content: ``path`` is the first file, ``series_hash`` the same for all) and report; the status
+        ``imported`` means that nothing in the headers stands against it.
+
+    Raises:
+        DatasetError: the same scan given twice, or no location at all.
+    """
+    ordered = _ordered(locations)
+    outcomes: dict[int, Outcome] = {}
+    _read_all(ordered, list(range(len(ordered))), inspect_location, "headers", outcomes, workers, progress)
+    return _result(ordered, [outcomes[number] for number in range(len(ordered))], _common_folder(ordered))
 
 
 def write_report(report: pd.DataFrame, path: Path) -> None:
@@ -85,19 +108,45 @@ def write_report(report: pd.DataFrame, path: Path) -> None:
     aside.replace(path)
 
 
-def _import_in_processes(
-    locations: list[SeriesLocation], rest: list[int], store: Path, workers: int, outcomes: dict[int, Outcome], tick: Any
+def _read_all(
+    locations: list[SeriesLocation],
+    rest: list[int],
+    read: Callable[[SeriesLocation], Outcome],
+    name: str,
+    outcomes: dict[int, Outcome],
+    workers: int,
+    progress: bool,
+) -> None:
+    """Read the locations that ``rest`` numbers, and put what became of them into ``outcomes``."""
+    with _bar(progress and bool(rest)) as bar:
+        task = bar.add_task(name, total=len(locations), completed=len(outcomes))
+        if workers > 1 and len(rest) >= FEWEST_FOR_PROCESSES:
+            _read_in_processes(locations, rest, read, workers, outcomes, lambda: bar.advance(task))
+            return
+        for number in rest:
+            outcomes[number] = read(locations[number])
+            bar.advance(task)
+
+
+def _read_in_processes(
+    locations: list[SeriesLocation],
+    rest: list[int],
+    read: Callable[[SeriesLocation], Outcome],
+    workers: int,
+    outcomes: dict[int, Outcome],
+    tick: Callable[[], None],
 ) -> None:
     # "spawn": a fork of a process that runs threads (torch, BLAS) may hang. A short queue keeps memory flat and says
     # which series were under way when a process died.
     context = get_context("spawn")
-    executor = ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_end_with_parent)
+    started = context.Event()
+    executor = ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_begin, initargs=(started,))
     waiting = iter(rest)
     running: dict[Future[Outcome], int] = {}
     try:
         while True:
             while len(running) < 2 * workers and (number := next(waiting, None)) is not None:
-                running[executor.submit(import_location, locations[number], store)] = number
+                running[executor.submit(read, locations[number])] = number
             if not running:
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -105,6 +154,8 @@ def _import_in_processes(
                 del running[future]
                 tick()
     except BrokenProcessPool as error:
+        if not started.is_set():
+            raise _not_started() from error
         names = [f"{locations[number].subject} {locations[number].modality}" for number in sorted(running.values())]
         folders = [str(locations[number].files[0].parent) for number in sorted(running.values())]
         raise DatasetError(
@@ -116,6 +167,23 @@ def _import_in_processes(
         ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _not_started() -> ConfigurationError:
+    # A new process runs the caller's script again up to its guard; without one it would start processes itself.
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    return ConfigurationError(
+        "The processes of the import could not start.",
+        expected='a script that does its work under `if __name__ == "__main__":`',
+        found="processes that ended before their first series; their own message stands above",
+        where=script,
+        advice="Put the call under that line, or use workers=1, which starts none.",
+    )
+
+
+def _begin(started: Event) -> None:
+    started.set()
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from brain_cae.errors import ConfigurationError, RunError
+from brain_cae.storage import writing
 
 # What a stored classifier may hold beyond the types that skops itself trusts. A fixed list: whatever else a file asks
 # for could run code on loading, so it is refused.
@@ -90,8 +91,9 @@ def save_pipeline(pipeline: Pipeline, path: Path | str) -> Path:
     steps = [
         (name, clone(step) if name == "balancing" and step != "passthrough" else step) for name, step in pipeline.steps
     ]
-    skops.io.dump(Pipeline(steps), aside)
-    aside.replace(target)
+    with writing(target):
+        skops.io.dump(Pipeline(steps), aside)
+        aside.replace(target)
     return target
 
 

@@ -153,7 +153,7 @@ def test_a_volume_that_lost_its_end_is_made_again(tmp_path):
 
 
 def test_a_defect_in_one_series_costs_only_that(cohort, tmp_path, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise ZeroDivisionError
 
     monkeypatch.setattr(entry, "read_nifti", fail)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.base import MODALITIES, SeriesLocation, check_modalities
 from brain_cae.scans.sources.rsna_miccai import compare_subjects, find_subjects, locate_series, read_values
 
@@ -13,7 +14,8 @@ class Phantom:
     """Brains simulated from tissue maps and the MR signal equations, with and without a glioma.
 
     ``folder`` keeps the written cohorts, one per settings; ``confounding`` (0 to 1) is how strongly protocol follows
-    label. ``locate`` writes the cohort unless it is complete. The skull is on where ``head_shell`` draws one.
+    label. ``locate`` writes the cohort unless it is complete; without ``write`` it raises DatasetError instead. The
+    skull is on where ``head_shell`` draws one.
     """
 
     folder: Path | str
@@ -26,6 +28,7 @@ class Phantom:
     workers: int = 1
     modalities: Sequence[str] = MODALITIES
     progress: bool = True
+    write: bool = True
     name: str = field(default="phantom", init=False)
     _notes: list[str] = field(default_factory=list, init=False, repr=False)
 
@@ -46,6 +49,14 @@ class Phantom:
             lesions=self.lesions,
             head_shell=self.head_shell,
         )
+        if not self.write and not (Path(self.folder) / settings.key() / "complete").exists():
+            raise DatasetError(
+                "The simulated cohort has not been written yet.",
+                expected=f"{self.subjects} simulated subjects",
+                found="none",
+                where=str(Path(self.folder) / settings.key()),
+                advice="`python train.py stop_after=import` writes and imports it.",
+            )
         root = write_cohort(settings, Path(self.folder), workers=self.workers, progress=self.progress)
         subjects = find_subjects(root)
         values = read_values(root / "train_labels.csv")

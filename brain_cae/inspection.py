@@ -1,0 +1,271 @@
+"""What a run would find and do, from headers alone: nothing is imported, trained or written."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from brain_cae.cohort import complete_subjects, limited, make_source, require_modalities
+from brain_cae.configuration import Config, EvaluateConfig, read_stored, validate
+from brain_cae.data.splits import ROLES
+from brain_cae.errors import BrainCaeError, DatasetError
+from brain_cae.reasons import advice_for
+from brain_cae.roles import calibration_cautions, draw_roles
+from brain_cae.run_folder import newest_run
+from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
+from brain_cae.scans.sessions import one_session
+from brain_cae.scans.skulls import check_skulls
+from brain_cae.scans.sources.base import MODALITIES, SeriesLocation
+from brain_cae.scans.store import inspect_series
+
+LABELS = ("healthy", "abnormal", "unknown")
+TIMES = {"TR": "repetition_time_ms", "TE": "echo_time_ms", "TI": "inversion_time_ms"}
+EXAMPLES = 5
+
+
+@dataclass
+class Inspection:
+    """What the headers of a data set say.
+
+    Attributes:
+        title: What was looked at.
+        modalities: In use, in channel order.
+        located: One row per scan that there is, of every modality: subject, label, source, modality.
+        index: The index of the scans that nothing in the headers stands against.
+        report: As the import's.
+        usable: Rows of ``index`` of the subjects that have every modality in use.
+        protocols: Protocol of each usable subject.
+        roles: Columns subject, role; None where they cannot be drawn, or everybody is new.
+        notes: What a reader of the results would be told.
+        problems: What would stop the run.
+    """
+
+    title: str
+    modalities: list[str]
+    located: pd.DataFrame
+    index: pd.DataFrame
+    report: pd.DataFrame
+    usable: pd.DataFrame
+    protocols: pd.Series
+    roles: pd.DataFrame | None = None
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def labels(self) -> pd.Series:
+        """Label of each usable subject (index: subject)."""
+        return self.usable.groupby("subject")["label"].first()
+
+
+def inspect_training(config: Config) -> Inspection:
+    """Look at what ``train.py`` would be given, and draw the roles as it would.
+
+    Raises:
+        BrainCaeError: The data set is not where the configuration says, or its layout is another one.
+    """
+    found = _look(config.dataset, config, limit=config.limit, workers=config.workers)
+    if not found.usable.empty:
+        try:
+            found.roles = draw_roles(config, found.labels)
+            found.notes += calibration_cautions(int((found.roles["role"] == "validation").sum()), config.scoring.alpha)
+        except BrainCaeError as error:
+            found.problems.append(str(error))
+    return found
+
+
+def inspect_evaluation(config: EvaluateConfig) -> Inspection:
+    """Look at what ``evaluate.py`` would score, and whether its protocols were calibrated.
+
+    Raises:
+        BrainCaeError: There is no run with a model, or the data set is not where the configuration says.
+    """
+    run = Path(config.run) if config.run else newest_run(Path("outputs"))
+    own = validate(OmegaConf.create(read_stored(run) | {"inspect": True}))
+    new = config.dataset is not None
+    dataset = config.dataset if new else own.dataset
+    limit = None if new else own.limit
+    found = _look(dataset, own, limit=limit, workers=config.workers)
+    found.title += f", scored with {run}"
+    if new and not found.usable.empty:
+        known = _calibrated(run, _acquisition(found, own.modality.reference))
+        if not known.all():
+            found.notes.append(
+                f"{int((~known).sum())} of {len(known)} subjects have a protocol that the model was not calibrated "
+                f"with; they will be marked out_of_calibration: {_some(known.index[~known])}."
+            )
+    return found
+
+
+def _look(dataset: Any, config: Config, *, limit: int | None, workers: int) -> Inspection:
+    modalities, reference = config.modality.names, config.modality.reference
+    options: dict[str, Any] = {"workers": workers, "limit": limit, "progress": False, "write": False}
+    source = make_source(dataset, modalities=modalities, **options)
+    locations = one_session(source.locate(), modalities)
+    notes, problems = source.notes(), []
+    try:
+        require_modalities(locations, modalities)
+        notes += check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip)
+    except DatasetError as error:
+        problems.append(str(error))
+    others = [location for name in MODALITIES if name not in modalities for location in _others(dataset, name, options)]
+    located = [
+        {"subject": one.subject, "label": one.label, "source": one.source, "modality": one.modality}
+        for one in limited([*locations, *others], limit)
+        if one.files
+    ]
+    found = inspect_series(limited(locations, limit), workers=workers)
+    inspection = Inspection(
+        title=f"{dataset.name}, {dataset.root}" if hasattr(dataset, "root") else dataset.name,
+        modalities=modalities,
+        located=pd.DataFrame(located, columns=["subject", "label", "source", "modality"]),
+        index=found.index,
+        report=found.report,
+        usable=complete_subjects(found.index, modalities),
+        protocols=pd.Series(dtype=object),
+        notes=notes,
+        problems=problems,
+    )
+    if inspection.usable.empty:
+        inspection.problems.append(f"No subject has every modality in use: {', '.join(modalities)}.")
+    else:
+        acquisition = _acquisition(inspection, reference)
+        inspection.protocols = ProtocolGroups.fit(acquisition, minimum=1).assign(acquisition)
+    return inspection
+
+
+def _others(dataset: Any, modality: str, options: dict[str, Any]) -> list[SeriesLocation]:
+    """Scans of a modality that is not in use, to say that they are there; what is wrong with them does not matter."""
+    try:
+        return make_source(dataset, modalities=[modality], **options).locate()
+    except DatasetError:
+        return []
+
+
+def _acquisition(found: Inspection, reference: str) -> pd.DataFrame:
+    return subject_acquisition(found.usable, modalities=found.modalities, reference=reference)
+
+
+def _calibrated(run: Path, acquisition: pd.DataFrame) -> pd.Series:
+    """Whether each subject's protocol is among those that the model of a run has seen."""
+    with np.load(run / "model" / "calibration.npz", allow_pickle=False) as stored:
+        facts = json.loads(str(stored["facts"]))
+    return ProtocolGroups.from_dict(facts["protocols"]).assign(acquisition).isin(facts["known_protocols"])
+
+
+def show(inspection: Inspection, console: Console | None = None) -> None:
+    """Print tables: subjects, dimensions, protocols, what would be dropped, roles; then notes and problems."""
+    console = console or Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 120)  # a file has no width to wrap at
+    console.print(f"\n[bold]{escape(inspection.title)}[/bold]: {', '.join(inspection.modalities)}")
+    for table in (_subjects(inspection), _dimensions(inspection), _protocols(inspection), _dropped(inspection)):
+        if table.row_count:
+            console.print(table)
+    if inspection.roles is not None:
+        console.print(_roles(inspection))
+    for note in dict.fromkeys(inspection.notes):
+        console.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
+    for problem in inspection.problems:
+        console.print(f"[red]Would stop:[/red] {escape(problem)}", soft_wrap=True)
+    console.print("From headers alone; nothing was imported or written. Voxels are checked by stop_after=import.")
+
+
+def _table(title: str, columns: Iterable[str], numbers: Iterable[str] = ()) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in columns:
+        table.add_column(name, justify="right" if name in set(numbers) else "left", overflow="fold")
+    return table
+
+
+def _subjects(inspection: Inspection) -> Table:
+    located = inspection.located
+    modalities = [name for name in MODALITIES if name in set(located["modality"]) or name in inspection.modalities]
+    counted = ["subjects", *modalities, "complete"]
+    table = _table("Subjects", ["source", "label", *counted], counted)
+    complete = set(inspection.usable["subject"])
+    for (source, label), rows in located.groupby(["source", "label"]):
+        subjects = set(rows["subject"])
+        scans = [rows.loc[rows["modality"] == name, "subject"].nunique() for name in modalities]
+        table.add_row(
+            escape(str(source)), str(label), *(str(n) for n in (len(subjects), *scans, len(subjects & complete)))
+        )
+    return table
+
+
+def _dimensions(inspection: Inspection) -> Table:
+    columns = ["modality", "columns x rows x slices", "spacing (mm)", "plane", "skull", "scans"]
+    table = _table("Dimensions", columns, ["scans"])
+    size, spacing = ["columns", "rows", "slices"], ["spacing_column_mm", "spacing_row_mm", "spacing_slice_mm"]
+    for modality in inspection.modalities:
+        scans = inspection.index[inspection.index["modality"] == modality]
+        described = pd.DataFrame(
+            {
+                "size": [" x ".join(f"{value:.0f}" for value in row) for row in scans[size].to_numpy()],
+                "spacing": [" x ".join(f"{value:.3g}" for value in row) for row in scans[spacing].to_numpy()],
+                "plane": list(scans["orientation"]),
+                "skull": list(scans["skull"]),
+            }
+        )
+        counts = described.value_counts()
+        for described_as, count in list(counts.items())[:EXAMPLES]:
+            table.add_row(modality, *map(str, described_as), str(count))  # type: ignore[call-overload]
+        if len(counts) > EXAMPLES:
+            rest = counts.iloc[EXAMPLES:]
+            table.add_row(modality, f"and {len(rest)} others", "", "", "", str(rest.sum()))
+    return table
+
+
+def _protocols(inspection: Inspection) -> Table:
+    labels = [label for label in LABELS if label in set(inspection.usable["label"])]
+    table = _table("Protocols", ["protocol", *labels, *(f"{name} (ms)" for name in inspection.modalities)], labels)
+    for protocol, members in inspection.protocols.groupby(inspection.protocols):
+        scans = inspection.usable[inspection.usable["subject"].isin(members.index)]
+        subjects = scans.drop_duplicates("subject")["label"]
+        times = [_times(scans[scans["modality"] == name]) for name in inspection.modalities]
+        table.add_row(escape(str(protocol)), *(str(int((subjects == label).sum())) for label in labels), *times)
+    return table
+
+
+def _times(scans: pd.DataFrame) -> str:
+    """Middle repetition, echo and inversion time of scans, as far as headers say them."""
+    middle = {name: scans[column].median() for name, column in TIMES.items()}
+    return ", ".join(f"{name} {value:.4g}" for name, value in middle.items() if not np.isnan(value)) or "not said"
+
+
+def _dropped(inspection: Inspection) -> Table:
+    table = _table("What would be left out", ["status", "reason", "series", "subjects", "what to do"], ["series"])
+    lost = inspection.report[inspection.report["status"] != "imported"]
+    for (status, reason), rows in lost.groupby(["status", "reason"]):
+        named = [f"{row.subject} {row.modality}" for row in rows.itertuples()]
+        advice = advice_for(str(reason)) or ""
+        table.add_row(str(status), escape(str(reason)), str(len(rows)), escape(_some(dict.fromkeys(named))), advice)
+    complete = set(inspection.usable["subject"])
+    dropped = sorted(set(inspection.report["subject"]) - complete)
+    if dropped:
+        table.add_row("dropped", "not every modality in use", "", f"{len(dropped)}: {escape(_some(dropped))}", "")
+    return table
+
+
+def _roles(inspection: Inspection) -> Table:
+    assert inspection.roles is not None
+    roles = inspection.roles.set_index("subject")["role"]
+    labels = inspection.labels
+    table = _table("Roles", ["role", *LABELS], LABELS)
+    for role in ROLES:
+        members = labels[labels.index.isin(roles.index[roles == role])]
+        table.add_row(role, *(str(int((members == label).sum())) for label in LABELS))
+    return table
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = [str(name) for name in names]
+    shown = ", ".join(listed[:EXAMPLES])
+    return f"{shown} and {len(listed) - EXAMPLES} more" if len(listed) > EXAMPLES else shown

@@ -1,0 +1,78 @@
+"""Something that happens in the middle of a run's stage: Ctrl-C, or a disk that takes no more."""
+
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from brain_cae.run_folder import RunFolder
+
+ROOM = 4096  # bytes; enough for status.json, too little for a volume, a checkpoint or a report
+
+
+def ctrl_c() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def fill_the_disk() -> None:
+    """No file may grow beyond a page from now on: to the program a disk without room, on any machine."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+@contextmanager
+def at(stage: str, action: Callable[[], None]) -> Iterator[None]:
+    """Let something happen when a stage has begun; afterwards the disk has room again."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    usual = RunFolder.stage
+
+    @contextmanager
+    def disturbed(self: RunFolder, name: str) -> Iterator[None]:
+        with usual(self, name):
+            if name == stage:
+                action()
+            yield
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunFolder, "stage", disturbed)
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def after(owner: object, name: str, *, calls: int) -> Iterator[None]:
+    """Ctrl-C when a function has been called so many times."""
+    usual = getattr(owner, name)
+    count = 0
+
+    def counted(*arguments: object, **named: object) -> object:
+        nonlocal count
+        count += 1
+        if count == calls:
+            ctrl_c()
+        return usual(*arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, counted)
+        yield
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """A folder that may not be written to; for root, whom permissions do not bind, as another user."""
+    folder.mkdir()
+    folder.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o755)

@@ -1,0 +1,37 @@
+"""A wrong key, value or option: said before any work, with what is valid."""
+
+import pytest
+
+CASES = [
+    ("train", "seeed=3", "Did you mean `seed`?"),
+    ("train", "+seeed=3", "Did you mean `seed`?"),
+    ("train", "trainer.max_epoch=3", "Did you mean `trainer.max_epochs`?"),
+    ("train", "+dataset.subject=3", "Did you mean `dataset.subjects`?"),
+    ("train", "seed=abc", "a whole number"),
+    ("train", "seed={a:1}", "a whole number"),
+    ("train", "scoring.alpha=1.5", "between 0 and 1"),
+    ("train", "scoring.alpha=0.001", "999"),
+    ("train", "model.loss=huber", "l1"),
+    ("train", "stop_after=training", "import"),
+    ("train", "reshape=clusterd", "Did you mean `reshape=clustered`?"),
+    ("train", "modality=pet", "t1_flair"),
+    ("train", "classifier=1", "Give one option of each group"),
+    ("train", "classifier=[logistic,svm]", "-m classifier=a,b"),
+    ("train", "~logger", "`logger` is missing"),
+    ("train", "dataset=folder", "dataset.root"),
+    ("train", "model.network.strides=[2,2]", "conf/model/cae.yaml"),
+    ("train", "model.network._target_=torch.load", "brain_cae"),
+    ("train", "inspect=perhaps", "true or false"),
+    ("evaluate", "seed=1", "fixed by the run"),
+    ("evaluate", "model=cae", "fixed by the run"),
+    ("evaluate", "runn=outputs", "Did you mean `run`?"),
+]
+
+
+@pytest.mark.parametrize(("script", "argument", "expected"), CASES)
+def test_a_wrong_word_is_named_with_what_is_valid(run, says, tmp_path, script, argument, expected):
+    done = run(script, argument)
+    assert done.code == 1
+    says("configuration", f"`python {script}.py {argument}`", done.error)
+    assert expected in done.error
+    assert not list(tmp_path.rglob("index.csv"))

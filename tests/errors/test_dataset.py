@@ -1,0 +1,116 @@
+"""A data set that cannot serve, and what is only worth a note."""
+
+import shutil
+
+import pytest
+
+
+def missing_folder(root, brain):
+    pass
+
+
+def empty_folder(root, brain):
+    root.mkdir()
+
+
+def a_file(root, brain):
+    root.write_text("no folder")
+
+
+def a_modality_that_nobody_has(root, brain):
+    brain(root / "a" / "t1.nii.gz")
+
+
+def undeclared_label(root, brain):
+    brain(root / "a" / "t1.nii.gz")
+    brain(root / "a" / "flair.nii.gz", seed=1)
+    (root / "labels.csv").write_text("subject,label\na,benign\n")
+
+
+def subject_twice(root, brain):
+    brain(root / "a" / "t1.nii.gz")
+    (root / "labels.csv").write_text("subject,label\na,healthy\na,abnormal\n")
+
+
+def other_columns(root, brain):
+    brain(root / "a" / "t1.nii.gz")
+    (root / "labels.csv").write_text("id,diagnosis\na,healthy\n")
+
+
+def modality_twice(root, brain):
+    brain(root / "a" / "t1.nii.gz")
+    brain(root / "a" / "t1.nii", seed=1)
+
+
+LAYOUTS = {
+    "`dataset.root` does not exist": (missing_folder, "dataset.root"),
+    "`dataset.root` is empty": (empty_folder, "an empty folder"),
+    "`dataset.root` is a file": (a_file, "a file, not a folder"),
+    "no subject has a modality in use": (a_modality_that_nobody_has, "no scan of the modality `flair`"),
+    "a label that nobody declared": (undeclared_label, "healthy, abnormal, unknown"),
+    "a subject twice in `labels.csv`": (subject_twice, "again"),
+    "`labels.csv` with other columns": (other_columns, "columns id,diagnosis"),
+    "a modality twice": (modality_twice, "t1.nii.gz, t1.nii"),
+}
+
+
+@pytest.mark.parametrize("case", LAYOUTS)
+def test_a_layout_that_cannot_serve(run, says, tmp_path, brain, folder_dataset, case):
+    make, expected = LAYOUTS[case]
+    make(tmp_path / "scans", brain)
+    done = run("train", "stop_after=import", *folder_dataset)
+    assert done.code == 1
+    says("dataset", case, done.error)
+    assert expected in done.error
+
+
+def test_no_and_too_few_healthy_brains(run, says, tmp_path, cohort, folder_dataset):
+    cohort(healthy=3, abnormal=2)
+    done = run("train", *folder_dataset)
+    assert done.code == 1
+    says("dataset", "too few healthy brains", done.error)
+    assert "3 healthy, 2 abnormal" in done.error
+    shutil.rmtree(tmp_path / "scans")
+    cohort(abnormal=2)
+    done = run("train", *folder_dataset)
+    says("dataset", "no healthy brain", done.error)
+    assert "2 abnormal" in done.error
+
+
+def test_one_subject_under_two_names(run, says, tmp_path, cohort, folder_dataset):
+    root = cohort(healthy=8)
+    for name in ("t1.nii.gz", "flair.nii.gz"):
+        shutil.copy(root / "healthy_0" / name, root / "healthy_7" / name)
+    done = run("train", *folder_dataset)
+    assert done.code == 1
+    # Which of the two modalities comes first depends on their hashes.
+    stable = done.error.replace("/t1 ", "/flair ").splitlines()
+    says("dataset", "one subject under two names", "\n".join("  In: series_hash" if "In:" in s else s for s in stable))
+    assert "healthy_0/" in done.error and "healthy_7/" in done.error
+
+
+def test_splits_that_cannot_be_used(run, says, tmp_path, cohort, folder_dataset):
+    cohort(healthy=8)
+    splits = tmp_path / "splits.csv"
+    cases = {
+        "`split.file` does not exist": None,
+        "`split.file` with a role that nobody declared": "subject,role\nhealthy_0,training\n",
+        "`split.file` names a subject that is not there": "subject,role\nnobody,train\n",
+    }
+    for case, text in cases.items():
+        if text:
+            splits.write_text(text)
+        done = run("train", *folder_dataset, f"split.file={splits}")
+        assert done.code == 1
+        says("dataset", case, done.error)
+        assert str(splits) in done.error
+
+
+def test_labels_without_scans_and_scans_without_labels(run, says, cohort, folder_dataset):
+    root = cohort(healthy=6)
+    (root / "labels.csv").write_text("subject,label\nhealthy_0,healthy\nnobody,healthy\n")
+    done = run("train", "inspect=true", *folder_dataset)
+    assert done.code == 0
+    notes = [line.removeprefix("Note: ") for line in done.text.splitlines() if line.startswith("Note: ")]
+    says("note", "a label without scans", next(note for note in notes if "nobody" in note))
+    says("note", "scans without a label", next(note for note in notes if "unknown" in note))

@@ -1,0 +1,79 @@
+"""A run, model or checkpoint that cannot be used."""
+
+import pickle
+import shutil
+
+import pytest
+
+
+class Foreign:
+    """What an unpickler could be made to build."""
+
+
+@pytest.fixture
+def model(tiny_run, tmp_path):
+    """A copy of a finished run's model, to be damaged."""
+    shutil.copytree(tiny_run / "model", tmp_path / "old" / "model")
+    return tmp_path / "old" / "model"
+
+
+def test_no_run(run, says):
+    done = run("evaluate")
+    assert done.code == 1
+    says("run", "no run with a model below `outputs`", done.error)
+    assert "There is no run with a model." in done.error
+
+
+def test_a_run_folder_without_a_model(run, says, tmp_path):
+    (tmp_path / "old").mkdir()
+    says("run", "`run=` names a run without a model", run("evaluate", f"run={tmp_path / 'old'}").error)
+    done = run("evaluate", f"run={tmp_path / 'nowhere'}")
+    says("run", "`run=` names no folder", done.error)
+    assert done.code == 1 and "no such folder" in done.error
+
+
+def damage_end(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def replace_by_pickle(path):
+    path.write_bytes(pickle.dumps(Foreign()))
+
+
+def name_another_class(path):
+    text = path.read_text()
+    path.write_text(text.replace("brain_cae.models.autoencoder.ConvolutionalAutoencoder", "os.system"))
+
+
+@pytest.mark.parametrize(
+    ("case", "name", "harm"),
+    [
+        ("a model's `network.ckpt` is cut", "network.ckpt", damage_end),
+        ("a model's `network.ckpt` is not ours", "network.ckpt", replace_by_pickle),
+        ("a model's `calibration.npz` is cut", "calibration.npz", damage_end),
+        ("a model's `classifier.skops` is cut", "classifier.skops", damage_end),
+        ("a model's `config.yaml` is cut", "config.yaml", damage_end),
+        ("a model's `config.yaml` names a class from elsewhere", "config.yaml", name_another_class),
+    ],
+)
+def test_a_damaged_model_is_named(run, says, tmp_path, model, case, name, harm):
+    harm(model / name)
+    done = run("evaluate", f"run={model.parent}", f"cache={tmp_path}")
+    assert done.code == 1
+    says("run", case, done.error)
+    assert str(model / name) in done.error
+
+
+def test_a_checkpoint_that_cannot_be_gone_on_from(run, says, tmp_path, tiny_run):
+    says("run", "`resume=` names no run", run("train", f"resume={tmp_path}").error)
+    old = tmp_path / "old"
+    shutil.copytree(tiny_run / "checkpoints", old / "checkpoints")
+    (old / ".hydra").mkdir()
+    done = run("train", "--cfg", "job", "--resolve")
+    (old / ".hydra" / "config.yaml").write_text(done.text)
+    for case, harm in (("is cut", damage_end), ("is not ours", replace_by_pickle)):
+        harm(old / "checkpoints" / "last.ckpt")
+        done = run("train", f"resume={old}")
+        assert done.code == 1
+        says("run", f"`resume=` names a run whose `last.ckpt` {case}", done.error)
+        assert "last.ckpt" in done.error

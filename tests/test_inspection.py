@@ -1,0 +1,141 @@
+"""What a run would find, from headers alone."""
+
+import io
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from brain_cae import inspection
+from brain_cae.configuration import EvaluateConfig, FolderDataset
+from brain_cae.errors import DatasetError, RunError
+
+ROOT = Path(__file__).parents[1]
+
+
+def text_of(found):
+    console = Console(width=200, file=io.StringIO())
+    inspection.show(found, console)
+    return console.file.getvalue()
+
+
+def write(path, shape=(12, 14, 10)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = nibabel.Nifti1Image(np.random.default_rng(0).integers(1, 99, shape).astype(np.int16), np.diag([1, 2, 3, 1]))
+    nibabel.save(image, path)
+    return path
+
+
+@pytest.fixture
+def scans(tmp_path):
+    """Ten healthy subjects and four tumours, one without FLAIR, one with a cut T1, one without label."""
+    root = tmp_path / "scans"
+    for number in range(14):
+        for modality in ("t1", "flair"):
+            write(root / f"{number:02d}" / f"{modality}.nii.gz")
+    (root / "03" / "flair.nii.gz").unlink()
+    cut = root / "04" / "t1.nii.gz"
+    cut.write_bytes(cut.read_bytes()[:400])
+    write(root / "05" / "t2.nii.gz")
+    labels = [f"{number:02d},{'healthy' if number < 10 else 'abnormal'}\n" for number in range(13)]
+    (root / "labels.csv").write_text("subject,label\n" + "".join(labels))
+    return root
+
+
+@pytest.fixture
+def look(make_config, scans):
+    return lambda *overrides: inspection.inspect_training(
+        make_config("inspect=true", "dataset=folder", f"dataset.root={scans}", "workers=1", *overrides)
+    )
+
+
+def test_subjects_dimensions_and_losses_are_counted(look):
+    found = look()
+    assert found.located.groupby("modality")["subject"].nunique().to_dict() == {"t1": 14, "flair": 13, "t2": 1}
+    assert sorted(set(found.usable["subject"])) == [f"{n:02d}" for n in range(14) if n not in (3, 4)]
+    lost = found.report[found.report["status"] != "imported"].set_index("subject")["reason"].to_dict()
+    assert lost == {"03": "no files", "04": "truncated file"}
+    text = text_of(found)
+    assert "12 x 14 x 10" in text and "1 x 2 x 3" in text
+    assert "2: 03, 04" in text
+
+
+def test_roles_are_those_that_the_run_would_draw(look, make_config):
+    found = look()
+    healthy = found.labels == "healthy"
+    roles = found.roles.set_index("subject")["role"]
+    assert healthy.sum() == 8
+    assert roles[healthy.index[healthy]].value_counts().to_dict() == {
+        "train": 3, "validation": 4, "test": 1,
+    }  # fmt: skip
+    assert "Nothing can be flagged" in text_of(found)
+    assert "Nothing can be flagged" not in text_of(look("scoring.alpha=0.2"))
+
+
+def test_too_few_healthy_brains_are_a_problem_not_an_end(look, scans):
+    (scans / "labels.csv").write_text("subject,label\n00,abnormal\n")
+    found = look()
+    assert found.roles is None
+    assert "There is no healthy brain to learn from." in text_of(found)
+
+
+def test_a_modality_that_nobody_has_is_a_problem_and_the_others_are_shown(look):
+    found = look("modality=t1_t2_flair")
+    assert "t2" in set(found.located["modality"])
+    assert any("No subject has every modality" in problem for problem in found.problems)
+
+
+def test_a_wrong_place_is_the_runs_own_error(look, scans):
+    shutil.rmtree(scans)
+    with pytest.raises(DatasetError, match="does not exist"):
+        look()
+
+
+def test_a_phantom_is_not_simulated_for_a_look(make_config, tmp_path):
+    with pytest.raises(DatasetError, match="not been written yet"):
+        inspection.inspect_training(make_config("inspect=true", f"cache={tmp_path / 'cache'}"))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_headers_agree_with_the_import(make_config, tiny_overrides, tiny_run):
+    found = inspection.inspect_training(make_config(*tiny_overrides, "inspect=true", "workers=1"))
+    index = pd.read_csv(tiny_run / "index.csv", dtype={"subject": str})
+    columns = ["subject", "modality", "rows", "columns", "slices", "spacing_slice_mm", "repetition_time_ms", "model"]
+    pd.testing.assert_frame_equal(found.usable[columns], index[columns], check_dtype=False)
+    splits = pd.read_csv(tiny_run / "splits.csv", dtype=str)
+    pd.testing.assert_frame_equal(found.roles, splits, check_dtype=False)
+    assert "TR" in text_of(found)
+
+
+def test_new_subjects_of_another_scanner_are_announced(tiny_run, scans, tmp_path):
+    config = EvaluateConfig(
+        run=str(tiny_run), cache=str(tmp_path), workers=1, dataset=FolderDataset("folder", str(scans)), inspect=True
+    )
+    found = inspection.inspect_evaluation(config)
+    assert found.roles is None
+    assert "12 of 12 subjects have a protocol that the model was not calibrated" in text_of(found)
+    with pytest.raises(RunError, match="no model"):
+        inspection.inspect_evaluation(EvaluateConfig(run=str(tmp_path), cache="", workers=1, inspect=True))
+
+
+def test_a_look_leaves_nothing_and_loads_no_torch(scans, tmp_path):
+    code = (
+        "import sys; sys.argv[1:] = {arguments!r}\n"
+        "from brain_cae.commands import train_command; train_command()\n"
+        "print('loaded', sorted({{'torch', 'monai', 'sklearn', 'nilearn'}} & set(sys.modules)))"
+    ).format(arguments=["inspect=true", "dataset=folder", f"dataset.root={scans}", "workers=1"])
+    place = tmp_path / "place"
+    place.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=place, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "loaded []" in done.stdout
+    assert "Roles" in done.stdout
+    assert not list(place.iterdir())

@@ -13,7 +13,6 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pandas as pd
-import torch
 from rich.progress import track
 
 from brain_cae.errors import ConfigurationError, ScanError
@@ -128,6 +127,9 @@ def _strip(tool: Stripper, scan: Path, work: Path) -> nibabel.Nifti1Image:
     nibabel.save(image, work / "scan.nii.gz")
     arguments = list(tool.arguments)
     if arguments[-1] == "-device":
+        # Looking at a cohort's headers comes this way as well, and takes a second without it.
+        import torch
+
         arguments += ["cuda"] if torch.cuda.is_available() else ["cpu", "--disable_tta"]
     done = subprocess.run([tool.command, *arguments], cwd=work, capture_output=True, text=True, errors="replace")
     if done.returncode or not (work / tool.mask).is_file():

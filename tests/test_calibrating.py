@@ -7,6 +7,7 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from brain_cae import evaluation
 from brain_cae.calibrating import calibration_cautions, skull_cautions
@@ -25,10 +26,23 @@ def cache(tiny_overrides):
 
 
 @pytest.fixture(scope="module")
-def scanned(tiny_run):
+def trained(tiny_run, tmp_path_factory):
+    """The run as far as it is needed here, asking for no maps and pictures."""
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copytree(tiny_run / "model", folder / "model")
+    for name in ("index.csv", "splits.csv", "predictions.csv"):
+        shutil.copy(tiny_run / name, folder)
+    config = yaml.safe_load((folder / "model" / "config.yaml").read_text())
+    config["evaluation"] |= {"maps": False, "views": 0, "permutations": 1, "resamples": 10}
+    (folder / "model" / "config.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scanned(trained):
     """Write brains of the run, by role and label, as another scanner would show them."""
-    index = pd.read_csv(tiny_run / "index.csv", dtype={"subject": str})
-    roles = pd.read_csv(tiny_run / "splits.csv", dtype=str).set_index("subject")["role"]
+    index = pd.read_csv(trained / "index.csv", dtype={"subject": str})
+    roles = pd.read_csv(trained / "splits.csv", dtype=str).set_index("subject")["role"]
 
     def scan(folder, roles_wanted, label, part=slice(None), contrast=CONTRAST, mirrored=(False, True)):
         rows = index[index["subject"].map(roles).isin(roles_wanted) & (index["label"] == label)]
@@ -67,11 +81,11 @@ def false_alarms(folder):
     return table[table["label"] == "healthy"]["flagged"].mean()
 
 
-def test_a_new_scanner_is_calibrated_with_its_own_healthy_brains(tiny_run, cache, local, tmp_path):
+def test_a_new_scanner_is_calibrated_with_its_own_healthy_brains(trained, cache, local, tmp_path):
     healthy, patients = local
     new = [cache, "dataset=folder", f"dataset.root={patients}"]
-    evaluation.run(evaluate_config(f"run={tiny_run}", *new), tmp_path / "before")
-    evaluation.run(evaluate_config(f"run={tiny_run}", *new, f"calibrate={healthy}"), tmp_path / "after")
+    evaluation.run(evaluate_config(f"run={trained}", *new), tmp_path / "before")
+    evaluation.run(evaluate_config(f"run={trained}", *new, f"calibrate={healthy}"), tmp_path / "after")
     before, after = (pd.read_csv(tmp_path / name / "predictions.csv") for name in ("before", "after"))
     # The run's scanners say that nearly every healthy brain of this one is ill; asked for are 20 %.
     assert false_alarms(tmp_path / "before") > 0.7
@@ -99,7 +113,7 @@ def test_a_new_scanner_is_calibrated_with_its_own_healthy_brains(tiny_run, cache
         evaluation.run(evaluate_config(f"run={tmp_path / 'after'}", cache), tmp_path / "own")
 
 
-def test_too_few_flag_nothing_and_say_how_many_would_do(tiny_run, cache, local, tmp_path):
+def test_too_few_flag_nothing_and_say_how_many_would_do(trained, cache, local, tmp_path):
     healthy, patients = (sorted(path for path in folder.iterdir() if path.is_dir()) for folder in local)
     few, two = tmp_path / "few", tmp_path / "two"
     for path in healthy[:3]:
@@ -109,7 +123,7 @@ def test_too_few_flag_nothing_and_say_how_many_would_do(tiny_run, cache, local, 
         shutil.copytree(path, two / path.name)
     rows = [f"{path.name},{'abnormal' if path.name == 'sick' else 'healthy'}" for path in few.iterdir()]
     (few / "labels.csv").write_text("\n".join(["subject,label", *rows]) + "\n")
-    new = [f"run={tiny_run}", cache, "dataset=folder", f"dataset.root={two}"]
+    new = [f"run={trained}", cache, "dataset=folder", f"dataset.root={two}"]
     config = evaluate_config(*new, f"calibrate={few}")
     evaluation.run(config, tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "predictions.csv")
@@ -120,14 +134,14 @@ def test_too_few_flag_nothing_and_say_how_many_would_do(tiny_run, cache, local, 
     assert "1 subjects are not labelled healthy and are left out: sick." in report
 
 
-def test_brains_that_calibrate_are_neither_known_nor_scored(tiny_run, cache, local, tmp_path):
+def test_brains_that_calibrate_are_neither_known_nor_scored(trained, cache, local, tmp_path):
     healthy, patients = local
-    new = [f"run={tiny_run}", cache, "dataset=folder", f"dataset.root={patients}"]
+    new = [f"run={trained}", cache, "dataset=folder", f"dataset.root={patients}"]
     with pytest.raises(LeakageError, match=r"calibrate/.*validation.*test") as caught:
         evaluation.run(evaluate_config(*new, f"calibrate={patients}"), tmp_path / "out1")
     assert "same scan" in str(caught.value)
-    index = pd.read_csv(tiny_run / "index.csv", dtype={"subject": str})
-    roles = pd.read_csv(tiny_run / "splits.csv", dtype=str).set_index("subject")["role"]
+    index = pd.read_csv(trained / "index.csv", dtype={"subject": str})
+    roles = pd.read_csv(trained / "splits.csv", dtype=str).set_index("subject")["role"]
     learnt = tmp_path / "learnt" / "renamed"
     learnt.mkdir(parents=True)
     for row in index[index["subject"] == roles.index[roles == "train"][0]].itertuples():
@@ -147,8 +161,8 @@ def test_cautions_about_few_brains():
     assert "needs at least 19 of them" in calibration_cautions(12, 0.05)[1]
 
 
-def test_a_skull_in_another_state_is_out_of_calibration(tiny_run, cache, tmp_path, monkeypatch):
-    model = FittedModel.load(tiny_run)
+def test_a_skull_in_another_state_is_out_of_calibration(trained, cache, tmp_path, monkeypatch):
+    model = FittedModel.load(trained)
     assert model.skull == ["stripped"]
     states = pd.Series({"a": "on", "b": "stripped", "c": "unknown"})
     assert [model.unlike_skull(state) for state in states] == [True, False, False]
@@ -166,10 +180,10 @@ def test_a_skull_in_another_state_is_out_of_calibration(tiny_run, cache, tmp_pat
         cohort.index.loc[cohort.index["subject"] == name, "skull"] = "on"
         return cohort
 
-    before = pd.read_csv(tiny_run / "predictions.csv", dtype={"subject": str})
+    before = pd.read_csv(trained / "predictions.csv", dtype={"subject": str})
     name = before.loc[~before["out_of_calibration"], "subject"].iloc[0]
     monkeypatch.setattr(evaluation, "import_cohort", with_a_skull)
-    evaluation.run(evaluate_config(f"run={tiny_run}", cache), tmp_path / "out")
+    evaluation.run(evaluate_config(f"run={trained}", cache), tmp_path / "out")
     after = pd.read_csv(tmp_path / "out" / "predictions.csv", dtype={"subject": str})
     changed = before["out_of_calibration"] != after["out_of_calibration"]
     assert after.loc[changed, "subject"].tolist() == [name]

@@ -55,6 +55,9 @@ class ConfigurationError(BrainCaeError):
 class DatasetError(BrainCaeError):
     """The data as a whole cannot serve: nothing found, labels missing, too few healthy brains."""
 
+    def __init__(self, problem: str, **details: str | None) -> None:
+        super().__init__(problem, **{"advice": "Put it right there, then give the same command again."} | details)
+
 
 class ScanError(BrainCaeError):
     """One series cannot become one regular volume, or one volume cannot be used.

@@ -78,6 +78,7 @@ def read_splits(path: Path, labels: pd.Series) -> pd.DataFrame:
             found=f"columns {', '.join(splits.columns)}"
             + (f"; roles {', '.join(sorted(set(splits['role'])))}" if "role" in splits else ""),
             where=str(path),
+            advice="The splits.csv of any run is of that form.",
         )
     unknown = sorted(set(splits["subject"]) - set(labels.index))
     if unknown:

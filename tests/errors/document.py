@@ -71,6 +71,7 @@ def cells_of(message: str, folder: Path) -> list[str]:
 def general(text: str, folder: Path) -> str:
     for path in sorted({str(folder), str(folder.resolve())}, key=len, reverse=True):
         text = text.replace(path, "<folder>")
+    text = re.sub(r"\b[0-9a-f]{24,32}\b", "<hash>", text)
     return re.sub(r"outputs/\d{4}-\d\d-\d\d/[\w-]+", "outputs/<date>/<time>", text)
 
 

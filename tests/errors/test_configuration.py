@@ -32,6 +32,7 @@ CASES = [
 def test_a_wrong_word_is_named_with_what_is_valid(run, says, tmp_path, script, argument, expected):
     done = run(script, argument)
     assert done.code == 1
-    says("configuration", f"`python {script}.py {argument}`", done.error)
+    cells = says("configuration", f"`python {script}.py {argument}`", done.error)
+    assert cells[-1], "it does not say what to do"
     assert expected in done.error
     assert not list(tmp_path.rglob("index.csv"))

@@ -60,7 +60,7 @@ def test_a_layout_that_cannot_serve(run, says, tmp_path, brain, folder_dataset, 
     make(tmp_path / "scans", brain)
     done = run("train", "stop_after=import", *folder_dataset)
     assert done.code == 1
-    says("dataset", case, done.error)
+    assert says("dataset", case, done.error)[-1], "it does not say what to do"
     assert expected in done.error
 
 

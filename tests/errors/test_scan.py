@@ -98,8 +98,8 @@ def test_each_is_a_line_of_the_report_and_the_others_go_on(run, says, tmp_path, 
     assert report.loc[report["subject"] == "whole", "status"].tolist() == ["imported"]
     for case, (_, expected) in CASES.items():
         lost = report[(report["subject"] == names[case]) & (report["status"] != "imported")]
-        assert lost["reason"].tolist() == [expected], case
-        line = lost.iloc[0]
+        assert expected in set(lost["reason"]), case
+        line = lost[lost["reason"] == expected].iloc[0]
         assert line["status"] == "missing" or (tmp_path / "scans" / line["path"]).exists()
         says("scan", case, [cell(f"{line['status']}: {expected}"), *details(tmp_path, line, names[case])])
         assert expected in done.text.replace("\n", " ")

@@ -1,6 +1,7 @@
 """What the audit is given: tables of a scored cohort, or, before anything is trained, of headers and labels alone."""
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,28 @@ import pandas as pd
 from brain_cae.audit import AuditResult, LabelMeaning, audit, audit_headers
 from brain_cae.audit.nuisance_images import KINDS
 from brain_cae.cohort import Cohort, make_source
-from brain_cae.configuration import EvaluateConfig, PhantomDataset, RsnaMiccaiDataset
+from brain_cae.configuration import CombinedDataset, EvaluateConfig, PhantomDataset, RsnaMiccaiDataset
 from brain_cae.configuration.schema import Audit
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.reporting import ReportContent, write_audit_report
 from brain_cae.run_folder import RunFolder
 from brain_cae.scans.headerless import group_without_headers
-from brain_cae.scans.headers import read_headers
 from brain_cae.scans.protocol import UNKNOWN, ProtocolGroups, subject_acquisition
+from brain_cae.scans.sessions import one_session
 from brain_cae.scans.sources.base import MODALITIES
+from brain_cae.scans.store import inspect_series
 
 log = logging.getLogger(__name__)
 
 DEFAULTS = Audit(name="standard", margin=0.65, strata="protocol", healthy_means=None)
+
+NOBODY = "nobody"
+PUBLISHED = {
+    "rsna_miccai": LabelMeaning(NOBODY, "patients with a glioblastoma", None),
+    "brats": LabelMeaning(NOBODY, "patients with a glioma", None),
+    "ixi": LabelMeaning("healthy volunteers", NOBODY, True),
+}
+"""What the classes of published data sets hold."""
 
 
 def run(config: EvaluateConfig, output: Path) -> AuditResult:
@@ -114,27 +124,51 @@ def audit_scores(
 
 def label_meaning(dataset: Any, settings: Audit) -> LabelMeaning:
     """What the classes of a dataset stand for; own data says so by ``audit.healthy_means``."""
+    if isinstance(dataset, CombinedDataset):
+        return _together([label_meaning(part, settings) for part in dataset.parts.values()])
     if isinstance(dataset, PhantomDataset):
         lesions = "simulated brains with a glioma" if dataset.lesions else "simulated brains, their gliomas left out"
         return LabelMeaning("simulated brains without a tumour", lesions, True)
-    if isinstance(dataset, RsnaMiccaiDataset):
-        if dataset.healthy_value is None:
-            return LabelMeaning("nobody", "patients with a glioblastoma", None)
+    if isinstance(dataset, RsnaMiccaiDataset) and dataset.healthy_value is not None:
         status = "methylation status of a promoter, in patients who all have a glioblastoma"
         own, other = dataset.healthy_value, 1 - dataset.healthy_value
         return LabelMeaning(f"MGMT_value {own} ({status})", f"MGMT_value {other} (the same)", False)
+    if dataset.name in PUBLISHED:
+        return PUBLISHED[dataset.name]
     return LabelMeaning(settings.healthy_means or "", "", True if settings.healthy_means else None)
 
 
+def _together(parts: list[LabelMeaning]) -> LabelMeaning:
+    """Of several sources: a part without any healthy subject says nothing of those that have some."""
+    healthy = [part for part in parts if part.healthy != NOBODY]
+    known = [part.controls for part in healthy]
+    controls = False if False in known else True if known and all(known) else None
+    return LabelMeaning(_joined(part.healthy for part in parts), _joined(part.abnormal for part in parts), controls)
+
+
+def _joined(words: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(word for word in words if word not in ("", NOBODY))) or NOBODY
+
+
 def _headers(config: EvaluateConfig) -> tuple[pd.DataFrame, list[str]]:
+    """The index of what headers alone tell, and what a reader must know of it."""
     modalities = list(MODALITIES)
     source = make_source(config.dataset, modalities=modalities, workers=config.workers, limit=None, progress=True)
-    index, notes = read_headers(source.locate(), Path(config.cache) / "imported")
-    for note in [*source.notes(), *notes]:
+    found = inspect_series(one_session(source.locate(), modalities), workers=config.workers)
+    lost = found.report[found.report["status"] == "refused"].groupby("reason").size()
+    notes = [*source.notes(), *(f"{count} series left out: {reason}." for reason, count in lost.items())]
+    for note in notes:
         log.warning(note)
-    if index.empty:
-        raise DatasetError("No scan has a readable header.", expected="DICOM or NIfTI", found="none", where="dataset")
-    return index, [*source.notes(), *notes]
+    if found.index.empty:
+        raise DatasetError(
+            "No scan has a usable header.",
+            expected="DICOM or NIfTI of a whole head",
+            found="; ".join(map(str, lost.index)) or "no scans",
+            where=f"dataset={config.dataset.name}",
+            advice="inspect=true lists every reason with what to do.",
+        )
+    # Content was not read, so copies under other names cannot be seen.
+    return found.index.assign(series_hash=""), notes
 
 
 def _subjects(index: pd.DataFrame, strata: str) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -14,7 +14,8 @@ from hydra import compose, initialize_config_dir
 
 from brain_cae import auditing
 from brain_cae.commands import conf_folder
-from brain_cae.configuration import RsnaMiccaiDataset, validate_evaluate
+from brain_cae.configuration import CombinedDataset, FolderDataset, RsnaMiccaiDataset, validate_evaluate
+from brain_cae.configuration.schema import BratsDataset, IxiDataset
 from brain_cae.errors import ConfigurationError
 from brain_cae.scans.protocol import UNKNOWN
 
@@ -99,6 +100,19 @@ def test_mgmt_is_no_diagnosis():
     read = auditing.label_meaning(RsnaMiccaiDataset("rsna_miccai", "", 0), auditing.DEFAULTS)
     assert read.controls is False and "MGMT_value 0" in read.healthy and "glioblastoma" in read.healthy
     assert auditing.label_meaning(RsnaMiccaiDataset("rsna_miccai", "", None), auditing.DEFAULTS).controls is None
+
+
+def test_several_sources_mean_what_those_with_healthy_subjects_mean():
+    ixi, brats = IxiDataset("ixi", "", None), BratsDataset("brats", "")
+    both = auditing.label_meaning(CombinedDataset("combined", {"a": ixi, "b": brats}), auditing.DEFAULTS)
+    assert (both.healthy, both.abnormal, both.controls) == ("healthy volunteers", "patients with a glioma", True)
+    read = RsnaMiccaiDataset("rsna_miccai", "", 0)
+    mixed = auditing.label_meaning(CombinedDataset("combined", {"a": ixi, "b": read}), auditing.DEFAULTS)
+    assert mixed.controls is False
+    own = auditing.label_meaning(
+        CombinedDataset("combined", {"a": ixi, "b": FolderDataset("folder", "", None, None, "on")}), auditing.DEFAULTS
+    )
+    assert own.controls is None
 
 
 def test_one_grid_for_all_and_no_header_cannot_tell(scans):

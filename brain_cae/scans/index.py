@@ -35,17 +35,12 @@ POSITIVE = ("rows", "columns", "slices", "spacing_row_mm", "spacing_column_mm", 
 
 def make_index(rows: list[dict]) -> pd.DataFrame:
     """Make a validated index of rows; a name that a row lacks becomes NaN (numbers) or ``""`` (text)."""
-    return validate_index(make_table(rows))
-
-
-def make_table(rows: list[dict]) -> pd.DataFrame:
-    """The same without looking at the values: for rows of headers alone, which have no volume yet."""
     table = pd.DataFrame(rows, columns=list(INDEX_COLUMNS))
     for name in NUMBER_COLUMNS:
         table[name] = pd.to_numeric(table[name]).astype("float64")
     for name in TEXT_COLUMNS:
         table[name] = table[name].astype(object).where(table[name].notna(), "").astype(object)
-    return table
+    return validate_index(table)
 
 
 def validate_index(index: pd.DataFrame, *, where: str | None = None) -> pd.DataFrame:

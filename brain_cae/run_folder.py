@@ -38,19 +38,7 @@ class RunFolder:
             RunError: Another run has written here already.
             StorageError: The folder cannot be made, or the body met a full disk or a lack of permission.
         """
-        with writing(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-        try:
-            # Exclusive creation: of two runs that were given the same folder the second one stops here.
-            with (self / "status.json").open("x") as file:
-                json.dump({"status": "running"}, file)
-        except FileExistsError as error:
-            raise RunError(
-                "This folder holds another run.",
-                expected="a folder of its own for each run",
-                where=str(self.path),
-                advice="Leave hydra.run.dir out, or name an empty folder.",
-            ) from error
+        self._begin()
         try:
             yield
         except BaseException as error:
@@ -63,6 +51,21 @@ class RunFolder:
                 raise shown from error
             raise
         self._end({"status": "finished", "seconds": self.seconds})
+
+    def _begin(self) -> None:
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                # Exclusive creation: of two runs that were given the same folder the second one stops here.
+                with (self / "status.json").open("x") as file:
+                    json.dump({"status": "running"}, file)
+            except FileExistsError as error:
+                raise RunError(
+                    "This folder holds another run.",
+                    expected="a folder of its own for each run",
+                    where=str(self.path),
+                    advice="Leave hydra.run.dir out, or name an empty folder.",
+                ) from error
 
     def _end(self, status: dict[str, Any]) -> None:
         """Write the last word on a run; where the disk is full into the file that is there, which takes no room."""

@@ -86,9 +86,12 @@ def test_too_few_healthy_brains_are_a_problem_not_an_end(look, scans):
 
 
 def test_a_modality_that_nobody_has_is_a_problem_and_the_others_are_shown(look):
-    found = look("modality=t1_t2_flair")
-    assert "t2" in set(found.located["modality"])
-    assert any("No subject has every modality" in problem for problem in found.problems)
+    found = look("modality.names=[t1,t1ce]", "modality.reference=t1")
+    assert set(found.located["modality"]) == {"t1", "flair", "t2"}
+    assert found.usable.empty
+    text = text_of(found)
+    assert "no scan of the modality `t1ce`" in text
+    assert "No subject has every modality in use: t1, t1ce." in text
 
 
 def test_a_wrong_place_is_the_runs_own_error(look, scans):

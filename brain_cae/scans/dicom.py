@@ -99,7 +99,8 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
         try:
             assembly = assemble(opened, str(path.parent))
         except ScanError as error:
-            refused.append(Refused(error.reason, path, len(opened)))
+            named = next((file.path for file in opened if str(file.path) == error.where), path)
+            refused.append(Refused(error.reason, named, len(opened)))
             continue
         regular += len(opened)
         refused += [Refused(COPY, copy, len(assembly.copies)) for copy in assembly.copies[:1]]

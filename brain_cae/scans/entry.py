@@ -138,6 +138,8 @@ def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: 
 
     def place(file: str) -> Path:
         # The same content may lie elsewhere, or under other names, than when the entry was made.
+        if len(location.files) == 1:
+            return location.files[0]
         return path if (path := folder / file) in known else folder
 
     others = tuple(_line("refused", one["reason"], place(one["file"])) for one in entry["left_out"])

@@ -55,7 +55,9 @@ def test_a_subject_enters_once_and_the_report_lists_the_other_time_point(tmp_pat
     for number, name in enumerate(("BraTS-GLI-00005-000", "BraTS-GLI-00005-001", "BraTS-GLI-00007-000")):
         for ending in ("t1n", "t2f"):
             if (name, ending) != ("BraTS-GLI-00005-000", "t1n"):
-                write_volume(tmp_path / "data" / name / f"{name}-{ending}.nii.gz", seed=10 * number + len(ending + name))
+                write_volume(
+                    tmp_path / "data" / name / f"{name}-{ending}.nii.gz", seed=10 * number + len(ending + name)
+                )
     modalities = ["t1", "flair"]
     locations = one_session(Brats(tmp_path / "data", modalities).locate(), modalities)
     result = import_series(locations, tmp_path / "store", progress=False)

@@ -32,7 +32,7 @@ def draw_roles(config: Config, labels: pd.Series) -> pd.DataFrame:
             expected="subjects labelled healthy",
             found=", ".join(f"{count} {label}" for label, count in labels.value_counts().items()),
             where=f"dataset={config.dataset.name}",
-            advice="Add healthy brains from another set (dataset=folder with labels.csv). In RSNA-MICCAI every patient "
+            advice="Add healthy brains from another set (dataset=combined). In RSNA-MICCAI every patient "
             "has a glioblastoma; dataset.healthy_value=0 reads MGMT_value 0 as healthy, which it is not.",
         )
     if config.split.file is not None:

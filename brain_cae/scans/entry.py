@@ -161,7 +161,9 @@ def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: 
 
     def place(file: str) -> Path:
         # The same content may lie elsewhere, or under other names, than when the entry was made.
-        return location.files[0] if len(known) == 1 else path if (path := folder / file) in known else folder
+        if len(location.files) == 1:
+            return location.files[0]
+        return path if (path := folder / file) in known else folder
 
     others = tuple(_line("refused", one["reason"], place(one["file"])) for one in entry["left_out"])
     if entry["reason"]:

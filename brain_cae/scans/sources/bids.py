@@ -153,13 +153,21 @@ def _rank(path: Path) -> tuple[int, int, str]:
     return len(set(entities) - {"sub", "ses", "run", "ce"}), int(run) if run.isdecimal() else 0, path.name
 
 
+def _reason(taken: Path, other: Path) -> str:
+    reasons = ("its name has fewer entities", "it has the lower run", "its name comes first")
+    return next(reason for reason, a, b in zip(reasons, _rank(taken), _rank(other), strict=True) if a != b)
+
+
 def _choose(one: SeriesLocation, sidecars: Sidecars) -> SeriesLocation:
     """Take one of the candidates, which stand in the order of their rank; the others go to the report."""
     if not one.files:
         return one
     taken = next(path for path in one.files if one.chosen is None or path.is_relative_to(one.chosen))
-    reason = "it was chosen" if one.chosen else "it has fewer entities, or a lower run, or the first name"
-    others = tuple((path, f"another scan was taken: {reason}") for path in one.files if path != taken)
+    others = tuple(
+        (path, f"another scan was taken: {'it was chosen' if one.chosen else _reason(taken, path)}")
+        for path in one.files
+        if path != taken
+    )
     return replace(one, files=(taken,), left_out=others, acquisition=sidecars.acquisition(taken))
 
 

@@ -32,6 +32,32 @@ def test_labels(root):
     assert len(source.notes()) == 3
 
 
+def test_labels_may_be_separated_by_tabs_but_not_be_there_twice(root):
+    (root / "labels.tsv").write_text("subject\tlabel\na\thealthy\nb\tabnormal\n")
+    assert {one.subject: one.label for one in Folder(root).locate()} == {"a": "healthy", "b": "abnormal"}
+    (root / "labels.csv").write_text("subject,label\n")
+    with pytest.raises(DatasetError, match=r"labels\.csv or labels\.tsv"):
+        Folder(root).locate()
+
+
+def test_one_label_and_one_state_for_whom_nothing_else_is_said(root):
+    (root / "labels.csv").write_text("subject,label\na,abnormal\n")
+    source = Folder(root, modalities=["t1"], label="healthy", skull="on")
+    assert {one.subject: (one.label, one.skull) for one in source.locate()} == {
+        "a": ("abnormal", "on"), "b": ("healthy", "on")
+    }  # fmt: skip
+    assert any("no label and count as healthy: b" in note for note in source.notes())
+
+
+def test_brain_masks_and_masks_of_nobody(root):
+    for name in ("brain_masks/a.nii", "brain_masks/z.nii.gz", "brain_masks/notes.txt"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).touch()
+    source = Folder(root, modalities=["t1"])
+    assert {one.subject: one.brain_mask for one in source.locate()} == {"a": root / "brain_masks" / "a.nii", "b": None}
+    assert "1 files in brain_masks bear the name of no subject: z." in source.notes()
+
+
 @pytest.mark.parametrize("content", ["subject,label\na,ill\n", "a,healthy\n", "subject,label\na,healthy\na,healthy\n"])
 def test_wrong_labels_are_an_error(root, content):
     (root / "labels.csv").write_text(content)

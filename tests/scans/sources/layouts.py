@@ -1,0 +1,29 @@
+"""Layouts on disk for the tests of the sources: names alone, or small volumes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+
+
+def touch(root: Path, *names: str) -> Path:
+    """Make empty files below a folder."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def write_volume(path: Path, seed: int = 0, shape: tuple[int, int, int] = (5, 6, 4)) -> Path:
+    """Write a NIfTI file of noise, spacing 1, 2, 3 mm."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(seed).integers(1, 2000, shape).astype(np.int16)
+    nibabel.Nifti1Image(values, np.diag([1.0, 2.0, 3.0, 1.0])).to_filename(path)
+    return path
+
+
+def write_json(path: Path, **content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))

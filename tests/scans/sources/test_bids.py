@@ -1,0 +1,135 @@
+"""BIDS: names, sessions, several runs, sidecars, participants, derivatives."""
+
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.sessions import one_session
+from brain_cae.scans.sources.bids import Bids
+from brain_cae.scans.store import import_series
+
+from .layouts import touch, write_json, write_volume
+
+
+@pytest.fixture
+def root(tmp_path):
+    root = tmp_path / "bids"
+    write_volume(root / "sub-01" / "anat" / "sub-01_T1w.nii.gz", 1)
+    write_volume(root / "sub-01" / "anat" / "sub-01_ce-gadolinium_T1w.nii.gz", 2)
+    write_volume(root / "sub-01" / "anat" / "sub-01_FLAIR.nii", 3)
+    for number, name in enumerate(("acq-se_run-1_T1w", "run-2_T1w", "run-1_T1w", "FLAIR"), 4):
+        write_volume(root / "sub-02" / "ses-a" / "anat" / f"sub-02_ses-a_{name}.nii.gz", number)
+    touch(root, "sub-01/func/sub-01_task-rest_bold.nii.gz", "sub-03/func/sub-03_task-rest_bold.nii.gz")
+    touch(root, "sub-01/anat/sub-01_part-phase_T2w.nii.gz", "sub-01/anat/sub-01_ce-x_FLAIR.nii.gz")
+    write_json(root / "T1w.json", RepetitionTime=2.3, EchoTime=0.003, MagneticFieldStrength=3, Manufacturer="Siemens")
+    (root / "participants.tsv").write_text(
+        "participant_id\tage\tsex\tsite\tgroup\nsub-01\t61\tF\tn/a\tControl\nsub-02\t44.5\tmale\tBonn\tglioma\n"
+    )
+    return root
+
+
+def located(root, **options):
+    return {(one.subject, one.modality): one for one in Bids(root, **options).locate()}
+
+
+def test_names_are_subjects_sessions_and_modalities(root):
+    found = located(root)
+    assert {key: [path.name for path in one.files] for key, one in found.items()} == {
+        ("sub-01", "t1"): ["sub-01_T1w.nii.gz"],
+        ("sub-01", "t1ce"): ["sub-01_ce-gadolinium_T1w.nii.gz"],
+        ("sub-01", "flair"): ["sub-01_FLAIR.nii"],
+        ("sub-01", "t2"): [],
+        ("sub-02", "t1"): ["sub-02_ses-a_run-1_T1w.nii.gz"],
+        ("sub-02", "t1ce"): [],
+        ("sub-02", "flair"): ["sub-02_ses-a_FLAIR.nii.gz"],
+        ("sub-02", "t2"): [],
+    }
+    assert {(one.subject, one.session) for one in found.values()} == {("sub-01", ""), ("sub-02", "ses-a")}
+    assert {(one.skull, one.source, one.label) for one in found.values()} == {("on", "bids", "unknown")}
+
+
+def test_of_several_scans_one_is_taken_and_the_others_are_listed(root):
+    left = [(path.name, reason) for path, reason in located(root)["sub-02", "t1"].left_out]
+    assert left == [
+        ("sub-02_ses-a_run-2_T1w.nii.gz", "another scan was taken: it has the lower run"),
+        ("sub-02_ses-a_acq-se_run-1_T1w.nii.gz", "another scan was taken: its name has fewer entities"),
+    ]
+
+
+def test_a_line_of_the_report_is_a_choice(root, tmp_path):
+    def bring_in():
+        locations = one_session(Bids(root, modalities=["t1"]).locate(), ["t1"])
+        return import_series(locations, tmp_path / "store", progress=False, root=root)
+
+    by_rule = bring_in().report
+    left = by_rule[by_rule["path"].str.contains("acq-se")]
+    left[["subject", "modality", "path"]].to_csv(root / "series.csv", index=False)
+    chosen = bring_in().report
+    taken = chosen[(chosen["subject"] == "sub-02") & (chosen["status"] == "imported")]
+    assert taken["path"].tolist() == left["path"].tolist()
+    assert chosen[chosen["status"] == "refused"]["reason"].tolist() == ["another scan was taken: it was chosen"] * 2
+
+
+def test_sidecars_reach_the_index_in_its_units(root, tmp_path):
+    write_json(root / "sub-02" / "sub-02_T1w.json", EchoTime=0.0042, InversionTime=0.9, FlipAngle=9)
+    index = import_series(Bids(root, modalities=["t1"]).locate(), tmp_path / "store", progress=False).index
+    columns = ["repetition_time_ms", "echo_time_ms", "field_strength_t"]
+    assert index[columns].to_numpy().tolist() == [[2300.0, 3.0, 3.0], [2300.0, 4.2, 3.0]]
+    assert index.loc[1, ["inversion_time_ms", "flip_angle_deg"]].tolist() == [900.0, 9.0]
+    assert index["manufacturer"].tolist() == ["Siemens", "Siemens"]
+    assert index["spacing_slice_mm"].tolist() == [3.0, 3.0]
+
+
+def test_labels_ages_and_sites_of_the_participants(root):
+    found = located(root, label_column="group", healthy=["control"], abnormal=["glioma"])
+    facts = {subject: (one.label, one.age, one.sex, one.site) for (subject, _), one in found.items()}
+    assert facts == {"sub-01": ("healthy", 61, "F", ""), "sub-02": ("abnormal", 44.5, "M", "Bonn")}
+
+
+def test_one_label_for_all(root):
+    assert {one.label for one in located(root, label="healthy").values()} == {"healthy"}
+
+
+def test_masks_of_derivatives_lie_in_the_scans_space(root):
+    touch(
+        root,
+        "derivatives/masks/sub-01/anat/sub-01_desc-brain_mask.nii.gz",
+        "derivatives/masks/sub-01/anat/sub-01_space-MNI152NLin6Asym_desc-brain_mask.nii.gz",
+        "derivatives/masks/sub-02/ses-a/anat/sub-02_ses-a_space-orig_label-lesion_mask.nii.gz",
+        "derivatives/masks/sub-02/ses-a/anat/sub-02_ses-a_space-MNI152NLin6Asym_desc-brain_mask.nii.gz",
+        "derivatives/masks/sub-02/ses-a/anat/sub-02_ses-a_label-GM_mask.nii.gz",
+    )
+    assert not any(one.brain_mask or one.lesion_mask for one in located(root).values())
+    found = located(root, derivatives=["masks"], modalities=["t1"])
+    first, second = found["sub-01", "t1"], found["sub-02", "t1"]
+    assert (first.brain_mask.name, first.lesion_mask) == ("sub-01_desc-brain_mask.nii.gz", None)
+    assert (second.brain_mask, second.lesion_mask.name) == (None, "sub-02_ses-a_space-orig_label-lesion_mask.nii.gz")
+    with pytest.raises(DatasetError, match=r"nothing-here in the root"):
+        located(root, derivatives=["nothing-here"])
+
+
+def test_what_could_not_be_used_is_noted(root):
+    (root / "sub-01" / "anat" / "sub-01_FLAIR.json").write_text("{broken")
+    source = Bids(root)
+    source.locate()
+    text = " ".join(source.notes())
+    assert "1 subjects have no anatomical scan and are left out: sub-03." in text
+    assert "sub-01/anat/sub-01_FLAIR.json" in text
+    assert "label_column names none of the columns (age, sex, site, group)" in text
+
+
+def test_scans_that_were_not_fetched_are_refused_by_name(root, tmp_path):
+    scan = root / "sub-01" / "anat" / "sub-01_FLAIR.nii"
+    scan.unlink()
+    scan.symlink_to(root / ".git" / "annex" / "not-here")
+    report = import_series(Bids(root, modalities=["flair"]).locate(), tmp_path / "store", progress=False).report
+    assert report[["subject", "status", "reason"]].to_numpy().tolist() == [
+        ["sub-01", "refused", "unreadable file"], ["sub-02", "imported", ""]
+    ]  # fmt: skip
+
+
+def test_a_wrong_root_says_what_was_expected_and_what_is_there(root):
+    with pytest.raises(DatasetError, match="does not exist"):
+        located(root / "nowhere")
+    with pytest.raises(DatasetError, match="sub-<name>") as raised:
+        located(root / "sub-01")
+    assert "Found: anat, func" in str(raised.value)

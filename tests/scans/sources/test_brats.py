@@ -1,0 +1,107 @@
+"""BraTS of every year: names, time points, masks."""
+
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.sessions import one_session
+from brain_cae.scans.sources.brats import Brats
+from brain_cae.scans.store import import_series
+
+from .layouts import touch, write_volume
+
+OLD = ("flair", "t1", "t1ce", "t2", "seg")
+NEW = ("t2f", "t1n", "t1c", "t2w", "seg")
+
+
+@pytest.fixture
+def root(tmp_path):
+    folder = "MICCAI_BraTS2020_TrainingData/HGG/BraTS20_Training_001"
+    touch(tmp_path, *(f"{folder}/BraTS20_Training_001_{ending}.nii" for ending in OLD))
+    touch(tmp_path, *(f"BraTS2021_00000/BraTS2021_00000_{ending}.nii.gz" for ending in OLD))
+    for name in ("BraTS-GLI-00005-000", "BraTS-GLI-00005-001"):
+        touch(tmp_path, *(f"TrainingData/{name}/{name}-{ending}.nii.gz" for ending in NEW))
+    return tmp_path
+
+
+def test_names_of_every_year(root):
+    found = Brats(root).locate()
+    assert len(found) == 4 * 4
+    assert {(one.subject, one.session) for one in found} == {
+        ("BraTS20_Training_001", ""), ("BraTS2021_00000", ""), ("BraTS-GLI-00005", "000"), ("BraTS-GLI-00005", "001")
+    }  # fmt: skip
+    assert {(one.label, one.skull, one.source) for one in found} == {("abnormal", "stripped", "brats")}
+    files = {(one.subject, one.session, one.modality): one.files[0].name for one in found}
+    assert files["BraTS20_Training_001", "", "t1ce"] == "BraTS20_Training_001_t1ce.nii"
+    assert files["BraTS-GLI-00005", "001", "flair"] == "BraTS-GLI-00005-001-t2f.nii.gz"
+    assert files["BraTS-GLI-00005", "001", "t1ce"] == "BraTS-GLI-00005-001-t1c.nii.gz"
+    assert files["BraTS-GLI-00005", "000", "t1"] == "BraTS-GLI-00005-000-t1n.nii.gz"
+    assert all(one.lesion_mask.name[:12] == one.files[0].name[:12] and "seg" in one.lesion_mask.name for one in found)
+
+
+def test_the_segmentation_with_a_name_of_its_own(tmp_path):
+    folder = "BraTS20_Training_355"
+    touch(tmp_path, f"{folder}/{folder}_flair.nii", f"{folder}/W39_1998.09.19_Segm.nii")
+    (one,) = Brats(tmp_path, modalities=["flair"]).locate()
+    assert one.lesion_mask.name == "W39_1998.09.19_Segm.nii"
+
+
+def test_without_a_segmentation_there_is_no_mask(tmp_path):
+    touch(tmp_path, "BraTS20_Validation_001/BraTS20_Validation_001_flair.nii")
+    (one,) = Brats(tmp_path, modalities=["flair"]).locate()
+    assert one.lesion_mask is None
+
+
+def test_a_subject_enters_once_and_the_report_lists_the_other_time_point(tmp_path):
+    for number, name in enumerate(("BraTS-GLI-00005-000", "BraTS-GLI-00005-001", "BraTS-GLI-00007-000")):
+        for ending in ("t1n", "t2f"):
+            if (name, ending) != ("BraTS-GLI-00005-000", "t1n"):
+                write_volume(
+                    tmp_path / "data" / name / f"{name}-{ending}.nii.gz", seed=10 * number + len(ending + name)
+                )
+    modalities = ["t1", "flair"]
+    locations = one_session(Brats(tmp_path / "data", modalities).locate(), modalities)
+    result = import_series(locations, tmp_path / "store", progress=False)
+    # The first time point lacks T1, so the second is taken.
+    assert result.index[["subject", "session"]].drop_duplicates().to_numpy().tolist() == [
+        ["BraTS-GLI-00005", "001"], ["BraTS-GLI-00007", "000"]
+    ]  # fmt: skip
+    left = result.report[result.report["status"] == "refused"]
+    assert left[["subject", "modality", "reason", "path"]].to_numpy().tolist() == [
+        [
+            "BraTS-GLI-00005", "flair", "another session was taken: 001",
+            "BraTS-GLI-00005-000/BraTS-GLI-00005-000-t2f.nii.gz",
+        ]
+    ]  # fmt: skip
+
+
+def test_a_missing_modality_is_located_without_files(root):
+    (root / "BraTS2021_00000" / "BraTS2021_00000_t1.nii.gz").unlink()
+    missing = [(one.subject, one.modality) for one in Brats(root).locate() if not one.files]
+    assert missing == [("BraTS2021_00000", "t1")]
+
+
+def test_one_scan_in_two_places_names_both(root):
+    touch(root, "copy/BraTS2021_00000/BraTS2021_00000_t1.nii.gz")
+    with pytest.raises(DatasetError, match=r"BraTS2021_00000 in .*BraTS2021_00000 and .*copy"):
+        Brats(root).locate()
+    (root / "copy" / "BraTS2021_00000" / "BraTS2021_00000_t1.nii.gz").unlink()
+    touch(root, "BraTS2021_00000/BraTS2021_00000_t1.nii")
+    with pytest.raises(DatasetError, match="t1 of BraTS2021_00000 in"):
+        Brats(root).locate()
+
+
+def test_files_with_other_names_are_noted(root):
+    touch(root, "TrainingData/BraTS-MEN-RT-0001-1/scan_t1c.nii.gz", "name_mapping.csv")
+    source = Brats(root)
+    source.locate()
+    assert len(source.notes()) == 1 and "BraTS-MEN-RT-0001-1/scan_t1c.nii.gz" in source.notes()[0]
+
+
+def test_a_wrong_root_says_what_was_expected_and_what_is_there(tmp_path):
+    with pytest.raises(DatasetError, match="does not exist"):
+        Brats(tmp_path / "nowhere").locate()
+    touch(tmp_path, "images/brain1.nii.gz")
+    with pytest.raises(DatasetError, match="BraTS20_Training_001") as raised:
+        Brats(tmp_path).locate()
+    assert "NIfTI files with other names: images/brain1.nii.gz" in str(raised.value)
+    assert "dataset.root" in str(raised.value)

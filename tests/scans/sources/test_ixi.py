@@ -1,0 +1,91 @@
+"""IXI: flat names, the spreadsheet, what it lacks."""
+
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.sources.ixi import Ixi
+
+from .layouts import touch
+
+TABLE = 'IXI_ID,"SEX_ID (1=m, 2=f)",HEIGHT,AGE\n2,2,164,35.8\n12,1,175,38.78\n'
+
+
+@pytest.fixture
+def root(tmp_path):
+    return touch(
+        tmp_path,
+        "IXI-T1/IXI002-Guys-0828-T1.nii.gz",
+        "IXI-T1/IXI012-HH-1211-T1.nii.gz",
+        "IXI-T1/IXI033-IOP-1179-T1.nii.gz",
+        "IXI-T2/IXI002-Guys-0828-T2.nii.gz",
+        "IXI-T2/IXI012-HH-1211-T2.nii.gz",
+        "IXI-PD/IXI002-Guys-0828-PD.nii.gz",
+        "IXI-DTI/IXI002-Guys-0828-DTI-00.nii.gz",
+    )
+
+
+def test_every_subject_is_healthy_with_its_site_and_scanner(root):
+    found = Ixi(root).locate()
+    assert [(one.subject, one.modality, bool(one.files)) for one in found] == [
+        ("IXI002", "t1", True), ("IXI002", "t2", True), ("IXI012", "t1", True), ("IXI012", "t2", True),
+        ("IXI033", "t1", True), ("IXI033", "t2", False),
+    ]  # fmt: skip
+    assert {(one.label, one.skull, one.source) for one in found} == {("healthy", "on", "ixi")}
+    scanners = {one.site: (one.acquisition["manufacturer"], one.acquisition["field_strength_t"]) for one in found}
+    assert scanners == {"Guys": ("Philips", 1.5), "HH": ("Philips", 3.0), "IOP": ("GE", 1.5)}
+
+
+def test_one_folder_is_as_good_as_one_per_contrast(tmp_path):
+    touch(tmp_path, "IXI002-Guys-0828-T1.nii.gz", "IXI002-Guys-0828-T2.nii")
+    assert all(one.files for one in Ixi(tmp_path).locate())
+
+
+def test_age_and_sex_come_from_the_spreadsheet(root):
+    (root / "IXI.csv").write_text(TABLE + "99,1,170,50\n")
+    source = Ixi(root, modalities=["t1"])
+    people = {one.subject: (one.age, one.sex) for one in source.locate()}
+    assert people == {"IXI002": (35.8, "F"), "IXI012": (38.78, "M"), "IXI033": (None, "")}
+    assert any("not in the spreadsheet" in note and "IXI033" in note for note in source.notes())
+    assert any("no scans" in note and "IXI099" in note for note in source.notes())
+
+
+def test_lines_that_contradict_each_other_stay_unknown(root):
+    (root / "IXI.csv").write_text(TABLE + "2,1,164,60\n12,1,175,38.78\n")
+    source = Ixi(root, modalities=["t1"])
+    people = {one.subject: (one.age, one.sex) for one in source.locate()}
+    assert people["IXI002"] == (None, "") and people["IXI012"] == (38.78, "M")
+    assert any("twice with other values" in note and "IXI002" in note for note in source.notes())
+
+
+def test_without_a_spreadsheet_a_note_says_so(root):
+    source = Ixi(root)
+    assert {one.age for one in source.locate()} == {None}
+    assert "no spreadsheet" in source.notes()[0]
+
+
+def test_a_spreadsheet_may_lie_elsewhere(root, tmp_path_factory):
+    table = tmp_path_factory.mktemp("tables") / "people.csv"
+    table.write_text(TABLE)
+    assert Ixi(root, table=table).locate()[0].age == 35.8
+    with pytest.raises(DatasetError, match=r"absent\.csv"):
+        Ixi(root, table="absent.csv").locate()
+    table.write_text("subject,age\n1,2\n")
+    with pytest.raises(DatasetError, match="columns subject, age"):
+        Ixi(root, table=table).locate()
+
+
+@pytest.mark.parametrize("modality", ["flair", "t1ce"])
+def test_what_ixi_lacks_is_an_error_that_names_what_there_is(root, modality):
+    with pytest.raises(DatasetError, match=rf"no scan of the modality `{modality}`") as raised:
+        Ixi(root, modalities=["t1", modality]).locate()
+    assert "t1, t2" in str(raised.value) and "modality=t1, t2 or t1_t2" in str(raised.value)
+
+
+def test_a_wrong_root_and_a_scan_in_two_places(root, tmp_path):
+    with pytest.raises(DatasetError, match="does not exist"):
+        Ixi(root / "nowhere").locate()
+    with pytest.raises(DatasetError, match=r"IXI002-Guys-0828-T1\.nii\.gz"):
+        Ixi(touch(tmp_path / "other", "a.nii.gz")).locate()
+    touch(root, "copy/IXI002-Guys-0828-T1.nii.gz")
+    with pytest.raises(DatasetError, match=r"IXI002 t1 in .*IXI-T1.* and .*copy"):
+        Ixi(root).locate()

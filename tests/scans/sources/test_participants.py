@@ -1,0 +1,64 @@
+"""``participants.tsv``: which value means what, and everything that does not fit."""
+
+import pytest
+
+from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.scans.sources.participants import Participants
+
+SUBJECTS = ["sub-01", "sub-02", "sub-03"]
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "participants.tsv"
+    path.write_text("participant_id\tgroup\nsub-01\tHC\n02\t1\nsub-03\tms\nsub-09\thc\n")
+    return path
+
+
+def test_values_are_labels_and_others_are_named(path):
+    table = Participants("group", ["hc"], ["1"])
+    labels = {name: one.label for name, one in table.read(path, SUBJECTS).items()}
+    assert labels == {"sub-01": "healthy", "sub-02": "abnormal", "sub-03": "unknown"}
+    assert any("neither dataset.healthy nor dataset.abnormal" in note and "ms (1)" in note for note in table.notes)
+    assert any("no scans" in note and "sub-09" in note for note in table.notes)
+
+
+def test_one_label_serves_whom_the_column_does_not(path):
+    table = Participants("group", [], ["1"], label="healthy")
+    assert [one.label for one in table.read(path, SUBJECTS).values()] == ["healthy", "abnormal", "healthy"]
+
+
+def test_subjects_that_are_not_in_the_table_are_noted(path):
+    table = Participants("group", ["hc"])
+    assert set(table.read(path, ["sub-01", "sub-07"])) == {"sub-01"}
+    assert any("not in participants.tsv: sub-07" in note for note in table.notes)
+
+
+def test_no_declared_value_is_an_error_that_lists_what_there_is(path):
+    with pytest.raises(DatasetError, match=r"group: HC \(1\), 1 \(1\), ms \(1\)"):
+        Participants("group", ["healthy"]).read(path, SUBJECTS)
+
+
+def test_without_the_table(tmp_path):
+    path = tmp_path / "participants.tsv"
+    table = Participants()
+    assert table.read(path, SUBJECTS) == {} and "every label" in table.notes[0]
+    with pytest.raises(DatasetError, match="no such file"):
+        Participants("group", ["hc"]).read(path, SUBJECTS)
+
+
+def test_another_column_is_an_error_that_lists_them(path):
+    with pytest.raises(DatasetError, match="columns participant_id, group"):
+        Participants("diagnosis", ["hc"]).read(path, SUBJECTS)
+
+
+@pytest.mark.parametrize(("column", "healthy", "abnormal"), [(None, ["hc"], []), ("group", ["a", "b"], ["B"])])
+def test_values_that_cannot_be_used(path, column, healthy, abnormal):
+    with pytest.raises(ConfigurationError, match=r"dataset\.label_column"):
+        Participants(column, healthy, abnormal).read(path, SUBJECTS)
+
+
+def test_a_subject_in_two_lines_is_an_error(path):
+    path.write_text("participant_id\tgroup\nsub-01\thc\n01\thc\n")
+    with pytest.raises(DatasetError, match="line 3"):
+        Participants().read(path, SUBJECTS)

@@ -1,0 +1,94 @@
+"""A table of paths."""
+
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.sources.folder import Folder
+from brain_cae.scans.store import import_series
+
+from ..synthesise import write_series
+from .layouts import touch, write_volume
+
+TABLE = """Subject,Session,Modality,Path,Label,Lesion_mask,Brain_mask,Age,Sex,Site,Skull,Remark
+a,2,T1,nifti/a.nii.gz,Healthy,,b.nii.gz,"45,5",f,north,on,x
+a,2,flair,/abs/flair,,,,,,,,
+b,,t1,dicom/b,abnormal,masks/b.nii.gz,,61,male,south,stripped,
+b,,t2,nifti/b.nii.gz,,,,,,,,
+"""
+
+
+@pytest.fixture
+def table(tmp_path):
+    write_volume(tmp_path / "nifti" / "a.nii.gz")
+    write_series(tmp_path / "dicom" / "b" / "S1")
+    write_series(tmp_path / "elsewhere")
+    touch(tmp_path, "masks/b.nii.gz")
+    path = tmp_path / "scans.csv"
+    path.write_text(TABLE.replace("/abs/flair", str(tmp_path / "elsewhere")))
+    return path
+
+
+def source(table, **options):
+    return Folder(table=table, modalities=["t1", "flair"], **options)
+
+
+def test_lines_are_scans_with_all_that_is_known_of_the_subject(table, tmp_path):
+    found = {(one.subject, one.modality): one for one in source(table).locate()}
+    assert {key: len(one.files) for key, one in found.items()} == {
+        ("a", "t1"): 1, ("a", "flair"): 6, ("b", "t1"): 6, ("b", "flair"): 0
+    }  # fmt: skip
+    for modality in ("t1", "flair"):
+        first, second = found["a", modality], found["b", modality]
+        assert (first.session, first.label, first.skull, first.age, first.sex) == ("2", "healthy", "on", 45.5, "F")
+        assert (second.session, second.label, second.skull, second.age) == ("", "abnormal", "stripped", 61)
+        assert (first.site, second.site, second.lesion_mask) == ("north", "south", tmp_path / "masks" / "b.nii.gz")
+
+
+def test_what_was_passed_over_is_noted(table):
+    folder = source(table)
+    folder.locate()
+    assert folder.notes() == [
+        "1 columns of the table are not known and passed over: remark.", "1 masks of the table are not there: b.nii.gz."
+    ]  # fmt: skip
+
+
+def test_one_path_that_leads_nowhere_does_not_stop_the_others(table, tmp_path):
+    table.write_text("subject,modality,path\na,t1,nifti/a.nii.gz\nb,t1,nifti/gone.nii.gz\n")
+    report = import_series(source(table).locate(), tmp_path / "store", progress=False, root=tmp_path).report
+    assert report[["subject", "modality", "status", "reason", "path"]].to_numpy().tolist() == [
+        ["a", "flair", "missing", "no files", ""], ["a", "t1", "imported", "", "nifti/a.nii.gz"],
+        ["b", "flair", "missing", "no files", ""], ["b", "t1", "refused", "unreadable file", "nifti/gone.nii.gz"],
+    ]  # fmt: skip
+
+
+def test_keys_serve_whom_the_table_does_not(table):
+    table.write_text("subject,modality,path,skull\na,t1,nifti/a.nii.gz,\nb,t1,nifti/a.nii.gz,on\n")
+    found = source(table, label="healthy", skull="stripped").locate()
+    assert {(one.subject, one.label, one.skull) for one in found} == {
+        ("a", "healthy", "stripped"), ("b", "healthy", "on")
+    }  # fmt: skip
+
+
+def test_the_table_is_looked_for_below_the_root(table, tmp_path):
+    assert len(Folder(tmp_path, ["t1"], table="scans.csv").locate()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("subject,path\na,x\n", "columns subject, path"),
+        ("subject,modality,path\na,pd,nifti/a.nii.gz\n", r"pd\s+In: .*line 2"),
+        ("subject,modality,path\na,t1,\n", r"nothing in the column path\s+In: .*line 2"),
+        ("subject,modality,path\na,t1,x\na,t1,y\n", r"a t1\s+In: .*line 3"),
+        ("subject,modality,path,label\na,t1,x,ill\n", "label: healthy, abnormal, unknown"),
+        ("subject,modality,path,label\na,t1,x,healthy\na,t2,x,abnormal\n", "abnormal here and healthy in a line above"),
+        ("subject,modality,path,age\na,t1,x,40\na,t2,x,41\n", "subject a contradict"),
+        ("subject,modality,path\na,t1,gone.nii.gz\n", "paths lead nowhere"),
+        ("subject,modality,path\n", "no lines"),
+    ],
+)
+def test_a_damaged_table_names_its_line(table, text, message):
+    table.write_text(text)
+    with pytest.raises(DatasetError, match=message) as raised:
+        source(table).locate()
+    assert "scans.csv" in str(raised.value)

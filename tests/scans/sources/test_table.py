@@ -1,0 +1,96 @@
+"""Tables as people and spreadsheet programs write them."""
+
+import zipfile
+
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.sources.table import age_of, read_table, sex_of
+
+RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+
+def write_xlsx(path, rows):
+    """Write the least that is a spreadsheet: text as inline strings, numbers as numbers."""
+    cells = {str: '<c t="inlineStr"><is><t>{}</t></is></c>', int: "<c><v>{}</v></c>", float: "<c><v>{}</v></c>"}
+    body = "".join(f"<row>{''.join(cells[type(value)].format(value) for value in row)}</row>" for row in rows)
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types">'
+        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        '<Override PartName="/xl/workbook.xml" '
+        'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>'
+        '<Override PartName="/xl/worksheets/sheet1.xml" '
+        'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{PACKAGE}/relationships">'
+        f'<Relationship Id="r1" Type="{RELATION}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{SHEET}" xmlns:r="{RELATION}">'
+        '<sheets><sheet name="Table" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships">'
+        f'<Relationship Id="r1" Type="{RELATION}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{SHEET}"><sheetData>{body}</sheetData></worksheet>',
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "id,age\n007, 45\n\n8,\n"),
+        ("a.csv", "id;age\n007;45\n;\n8;\n"),
+        ("a.tsv", "id\tage\r\n007\t45\r\n\r\n8\r\n"),
+        ("a.csv", "\ufeffid,age\n007,45\n,,,\n8\n"),
+    ],
+)
+def test_text(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="utf-8", newline="")
+    table = read_table(tmp_path / name, expected="x")
+    assert table.columns == ("id", "age")
+    assert table.rows == ({"id": "007", "age": "45"}, {"id": "8", "age": ""})
+    assert [where for where, _ in table.lines()][1].endswith("line 4")
+
+
+def test_a_spreadsheet(tmp_path):
+    write_xlsx(tmp_path / "a.xlsx", [["IXI_ID", "AGE", "Site"], [2, 35.8, "NA"], [12, 40, ""]])
+    table = read_table(tmp_path / "a.xlsx", expected="x", lower=True)
+    assert table.columns == ("ixi_id", "age", "site")
+    assert [(float(row["ixi_id"]), float(row["age"]), row["site"]) for row in table.rows] == [
+        (2, 35.8, "NA"), (12, 40, "")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("a.csv", b"", "no column names"),
+        ("a.csv", b"id,id\n1,2\n", "id, id"),
+        ("a.csv", b"name\nM\xfcller\n", "UnicodeDecodeError"),
+        ("a.xls", b"no spreadsheet", "cannot be read"),
+        ("a.xlsx", b"", "cannot be read"),
+    ],
+)
+def test_what_is_no_table_is_named(tmp_path, name, content, found):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DatasetError, match=found) as raised:
+        read_table(tmp_path / name, expected="the columns id,age")
+    assert name in str(raised.value) and "id,age" in str(raised.value)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(DatasetError, match="no such file"):
+        read_table(tmp_path / "a.csv", expected="x")
+
+
+@pytest.mark.parametrize(
+    ("text", "age"), [("45", 45), ("45.5", 45.5), ("45,5", 45.5), ("89+", 89), ("n/a", None), ("", None), ("0", None),
+    ("nan", None), ("200", None)]
+)  # fmt: skip
+def test_age(text, age):
+    assert age_of(text) == age
+
+
+def test_sex():
+    assert [sex_of(text) for text in ("m", "F", "Female", "male", "o", "")] == ["M", "F", "F", "M", "", ""]

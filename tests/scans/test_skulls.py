@@ -1,0 +1,41 @@
+"""Skulls on and stripped do not mix."""
+
+from pathlib import Path
+
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.skulls import check_skulls
+from brain_cae.scans.sources.base import SeriesLocation
+
+
+def scan(subject, skull, source="x", **options):
+    return SeriesLocation(subject, "t1", (Path("t1.nii"),), source=source, skull=skull, **options)
+
+
+def test_one_state_is_fine():
+    for state in ("on", "stripped", "unknown"):
+        assert check_skulls([scan("a", state), scan("b", state)], reference="t1") == []
+
+
+def test_two_states_are_an_error_that_names_them_and_the_ways_out():
+    with pytest.raises(DatasetError) as raised:
+        check_skulls([scan("a", "on", "ixi"), scan("b", "on", "ixi"), scan("c", "stripped", "brats")], reference="t1")
+    text = str(raised.value)
+    assert "skull on: ixi (2 subjects); skull stripped: brats (1 subjects)" in text
+    assert "preprocess.skull_strip" in text and "brain masks" in text
+
+
+def test_a_tool_or_a_brain_mask_brings_them_together(tmp_path):
+    mixed = [scan("a", "on"), scan("b", "stripped")]
+    assert check_skulls(mixed, reference="t1", skull_strip="synthstrip") == []
+    mask = tmp_path / "a.nii.gz"
+    with pytest.raises(DatasetError):
+        check_skulls([scan("a", "on", brain_mask=mask), mixed[1]], reference="t1")
+    mask.touch()
+    assert check_skulls([scan("a", "on", brain_mask=mask), mixed[1]], reference="t1") == []
+
+
+def test_an_unknown_state_passes_with_a_note():
+    (note,) = check_skulls([scan("a", "on", "ixi"), scan("b", "unknown", "clinic")], reference="t1")
+    assert "clinic (1 subjects)" in note and "the others are on" in note and "dataset.skull" in note

@@ -63,6 +63,7 @@ WHAT_TO_DO = {
     "constant inside the mask": "Check that the modalities of the subject cover the same part of the head.",
     "no positive intensity scale": "Check the scan in a viewer: most of the brain is 0 or below.",
     "empty mask": "Check the scan in a viewer, or give a brain mask.",
+    "skull stripping failed": "Look at the tool's own message in the log; or give a brain mask for this subject.",
     "unreadable mask": "Store the mask again as .nii.gz, on any grid with an affine.",
 }
 

@@ -118,7 +118,11 @@ def test_headers_agree_with_the_import(make_config, tiny_overrides, tiny_run):
 
 def test_new_subjects_of_another_scanner_are_announced(tiny_run, scans, tmp_path):
     config = EvaluateConfig(
-        run=str(tiny_run), cache=str(tmp_path), workers=1, dataset=FolderDataset("folder", str(scans)), inspect=True
+        run=str(tiny_run),
+        cache=str(tmp_path),
+        workers=1,
+        inspect=True,
+        dataset=FolderDataset("folder", str(scans), table=None, label=None, skull="unknown"),
     )
     found = inspection.inspect_evaluation(config)
     assert found.roles is None

@@ -49,7 +49,7 @@ LAYOUTS = {
     "no subject has a modality in use": (a_modality_that_nobody_has, "no scan of the modality `flair`"),
     "a label that nobody declared": (undeclared_label, "healthy, abnormal, unknown"),
     "a subject twice in `labels.csv`": (subject_twice, "again"),
-    "`labels.csv` with other columns": (other_columns, "columns id,diagnosis"),
+    "`labels.csv` with other columns": (other_columns, "columns id, diagnosis"),
     "a modality twice": (modality_twice, "t1.nii.gz, t1.nii"),
 }
 

@@ -213,8 +213,8 @@ def test_nothing_private_is_left(cohort, tmp_path, capfd):
 
 def test_a_process_that_died_names_what_was_under_way(cohort, tmp_path, monkeypatch):
     class Dying:
-        def __init__(self, **_):
-            pass
+        def __init__(self, initargs, **_):
+            initargs[0].set()  # its processes have begun
 
         def submit(self, *_):
             future = Future()

@@ -84,7 +84,8 @@ def split(config: Config, cohort: Cohort) -> pd.DataFrame:
         DatasetError: No or too few healthy brains.
         LeakageError: A subject, series or pixel content stands in two roles.
     """
-    labels = cohort.labels
+    tested = _only_tested(config, cohort)
+    labels = cohort.labels.drop(tested)
     healthy = int((labels == "healthy").sum())
     if healthy == 0:
         raise DatasetError(
@@ -96,7 +97,7 @@ def split(config: Config, cohort: Cohort) -> pd.DataFrame:
             "has a glioblastoma; dataset.healthy_value=0 reads MGMT_value 0 as healthy, which it is not.",
         )
     if config.split.file is not None:
-        splits = read_splits(Path(config.split.file), labels)
+        splits = read_splits(Path(config.split.file), cohort.labels)
     else:
         splits = stratified(
             labels,
@@ -105,10 +106,18 @@ def split(config: Config, cohort: Cohort) -> pd.DataFrame:
             classifier=config.split.classifier,
             seed=config.seed,
         )
+        rows = [*splits.itertuples(index=False, name=None), *((subject, "test") for subject in tested)]
+        splits = pd.DataFrame(sorted(rows), columns=["subject", "role"])
     check_leakage(splits, cohort.index)
     if config.resume is not None:
         _check_same_roles(splits, Path(config.resume) / "splits.csv")
     return splits
+
+
+def _only_tested(config: Config, cohort: Cohort) -> list[str]:
+    """Subjects of the sources that shall neither teach nor calibrate."""
+    sources = cohort.index.groupby("subject")["source"].first()
+    return sources.index[sources.isin(getattr(config.dataset, "test_only", []))].tolist()
 
 
 def _check_same_roles(splits: pd.DataFrame, path: Path) -> None:

@@ -82,3 +82,30 @@ def test_a_part_may_be_a_phantom(make_config):
     )
     source = make_source(config.dataset, modalities=["t1"], workers=1, limit=4, progress=False)
     assert (source.parts["phantom"].subjects, source.parts["phantom"].modalities) == (4, ("t1",))
+
+
+def test_a_part_that_is_only_tested_neither_teaches_nor_calibrates(make_config):
+    from brain_cae import training
+    from brain_cae.cohort import Cohort
+    from brain_cae.scans.index import make_index
+
+    row = {
+        "modality": "t1", "path": "x", "skull": "on", "rows": 5, "columns": 5, "slices": 5, "spacing_row_mm": 1,
+        "spacing_column_mm": 1, "spacing_slice_mm": 1, "orientation": "axial", "sequence": "SE", "dimensionality": "2D",
+    }  # fmt: skip
+    names = [("ixi", f"ixi-{number}", "healthy") for number in range(30)]
+    names += [("clinic", f"clinic-{number}", "abnormal" if number % 2 else "healthy") for number in range(20)]
+    rows = [
+        row | {"subject": subject, "source": source, "label": label, "series_hash": subject}
+        for source, subject, label in names
+    ]
+    places = ["dataset.parts.ixi.root=/ixi", "+dataset@dataset.parts.clinic=folder", "dataset.parts.clinic.root=/c"]
+
+    def roles(*overrides):
+        config = make_config("dataset=combined", "modality=t1", *places, *overrides)
+        cohort = Cohort(make_index(rows), None, [], ["t1"], "t1")
+        return training.split(config, cohort).set_index("subject")["role"]
+
+    tested = roles("dataset.test_only=[clinic]")
+    assert len(tested) == 50 and set(tested[tested.index.str.startswith("clinic")]) == {"test"}
+    assert set(roles()[tested.index.str.startswith("clinic")]) > {"test", "train"}

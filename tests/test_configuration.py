@@ -122,6 +122,7 @@ def test_parts_with_a_place_take_part(make_config):
         (["+dataset.parts.x={name: tape, root: /x}"], "dataset.parts.x.name", "ixi"),
         (["+dataset.parts.x=/x"], "dataset.parts.x", "group of keys"),
         (["dataset.parts.ixi.root=/x", "+dataset.parts.ixi.sex=M"], "dataset.parts.ixi.sex", "one of"),
+        (["dataset.parts.ixi.root=/x", "dataset.test_only=[bids]"], "dataset.test_only", "Expected: ixi"),
     ],
 )
 def test_a_wrong_part_names_its_key(make_config, overrides, key, hint):

@@ -102,9 +102,13 @@ class SweepSummary(Callback):
             write_summary(Path(config.hydra.sweep.dir))
 
 
+def _groups() -> set[str]:
+    return {path.name for path in conf_folder().iterdir() if any(path.glob("*.yaml"))}
+
+
 def _refuse_lists() -> None:
     """Hydra merges ``classifier=[a,b]`` into one table that is neither, and then names no choice for the group."""
-    groups = {path.name for path in conf_folder().iterdir() if any(path.glob("*.yaml"))}
+    groups = _groups()
     given = {override.split("=", 1)[0].lstrip("+") for override in HydraConfig.get().overrides.task}
     for group in sorted(groups & given - set(HydraConfig.get().runtime.choices)):
         raise ConfigurationError(
@@ -113,14 +117,16 @@ def _refuse_lists() -> None:
 
 
 def _explain(error: Exception, config_name: str) -> str:
-    """Hydra's message; for a key that does not exist also the ones that do."""
+    """Hydra's message; for a key that does not exist also the ones that do, with the options that were chosen."""
     match = re.search(r"Could not override '([^']+)'", str(error))
     if match is None:
         return str(error)
     key = match.group(1)
+    groups = _groups()
+    words = [word for word in sys.argv[1:] if re.split("[@=]", word.lstrip("+"))[0] in groups and "," not in word]
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        names = configuration.keys_beside(compose(config_name), key)
+        names = configuration.keys_beside(compose(config_name, overrides=words), key)
     return str(configuration.unknown_key(key, names))
 
 

@@ -152,9 +152,13 @@ def _to_inspect(arguments: list[str], config_name: str) -> DictConfig | None:
     return config
 
 
+def _groups() -> set[str]:
+    return {path.name for path in conf_folder().iterdir() if any(path.glob("*.yaml"))}
+
+
 def _refuse_lists() -> None:
     """Hydra merges ``classifier=[a,b]`` into one table that is neither, and then names no choice for the group."""
-    groups = {path.name for path in conf_folder().iterdir() if any(path.glob("*.yaml"))}
+    groups = _groups()
     given = {override.split("=", 1)[0].lstrip("+") for override in HydraConfig.get().overrides.task}
     for group in sorted(groups & given - set(HydraConfig.get().runtime.choices)):
         raise ConfigurationError(
@@ -188,7 +192,8 @@ def _message(error: Exception, config_name: str, *, started: bool) -> str | None
 
 
 def _explain(error: Exception, config_name: str) -> str:
-    """Hydra's message; for a key or an option that does not exist also the ones that do."""
+    """Hydra's message; for a key or an option that does not exist also the ones that do,
+    with the options that were chosen."""
     option = re.search(r"Could not find '([^'/]+)/([^']+)'", str(error))
     if option is not None:
         group, name = option.groups()
@@ -201,9 +206,11 @@ def _explain(error: Exception, config_name: str) -> str:
     key = match.group(1)
     if config_name == "evaluate" and configuration.is_fixed(key):
         return str(configuration.fixed_by_run(key))
+    groups = _groups()
+    words = [word for word in sys.argv[1:] if re.split("[@=]", word.lstrip("+"))[0] in groups and "," not in word]
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        names = configuration.keys_beside(compose(config_name), key)
+        names = configuration.keys_beside(compose(config_name, overrides=words), key)
     return str(configuration.unknown_key(key, names))
 
 

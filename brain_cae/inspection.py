@@ -74,7 +74,7 @@ def inspect_training(config: Config) -> Inspection:
     found = _look(config.dataset, config, limit=config.limit, workers=config.workers)
     if not found.usable.empty:
         try:
-            found.roles = draw_roles(config, found.labels)
+            found.roles = draw_roles(config, found.usable)
             found.notes += calibration_cautions(int((found.roles["role"] == "validation").sum()), config.scoring.alpha)
         except BrainCaeError as error:
             found.problems.append(str(error))

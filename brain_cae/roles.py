@@ -12,12 +12,12 @@ ADVISED = 40
 FEW = 20
 
 
-def draw_roles(config: Config, labels: pd.Series) -> pd.DataFrame:
+def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
     """Draw the roles, or read them from ``split.file``.
 
     Args:
-        config: Its dataset is named in messages; its split and seed decide.
-        labels: Label of each subject (index: subject).
+        config: Its dataset is named in messages; its split, seed and ``dataset.test_only`` decide.
+        index: Columns subject, label, source.
 
     Returns:
         Columns subject, role.
@@ -25,6 +25,10 @@ def draw_roles(config: Config, labels: pd.Series) -> pd.DataFrame:
     Raises:
         DatasetError: No or too few healthy brains, or a split file that cannot be used.
     """
+    subjects = index.groupby("subject")[["label", "source"]].first()
+    # Sources that shall neither teach nor calibrate the autoencoder.
+    tested = subjects["source"].isin(getattr(config.dataset, "test_only", []))
+    labels = subjects.loc[~tested, "label"]
     healthy = int((labels == "healthy").sum())
     if healthy == 0:
         raise DatasetError(
@@ -36,14 +40,16 @@ def draw_roles(config: Config, labels: pd.Series) -> pd.DataFrame:
             "has a glioblastoma; dataset.healthy_value=0 reads MGMT_value 0 as healthy, which it is not.",
         )
     if config.split.file is not None:
-        return read_splits(Path(config.split.file), labels)
-    return stratified(
+        return read_splits(Path(config.split.file), subjects["label"])
+    drawn = stratified(
         labels,
         train=config.split.train,
         validation=validation_size(healthy, config.split),
         classifier=config.split.classifier,
         seed=config.seed,
     )
+    apart = pd.DataFrame({"subject": subjects.index[tested], "role": "test"})
+    return pd.concat([drawn, apart]).sort_values("subject", ignore_index=True)
 
 
 def calibration_cautions(brains: int, alpha: float) -> list[str]:

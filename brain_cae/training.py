@@ -87,7 +87,7 @@ def split(config: Config, cohort: Cohort) -> pd.DataFrame:
         DatasetError: No or too few healthy brains.
         LeakageError: A subject, series or pixel content stands in two roles.
     """
-    splits = draw_roles(config, cohort.labels)
+    splits = draw_roles(config, cohort.index)
     check_leakage(splits, cohort.index)
     if config.resume is not None:
         _check_same_roles(splits, Path(config.resume) / "splits.csv")

@@ -35,6 +35,12 @@ def test_a_wrong_word_gets_advice_and_no_traceback(tmp_path, argument, expected)
     assert "Traceback" not in done.stderr + done.stdout
 
 
+def test_a_wrong_key_is_compared_with_the_keys_of_the_option_that_was_chosen(tmp_path):
+    done = run("dataset=bids", "dataset.rot=/scans", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "label_column" in done.stderr and "Did you mean `dataset.root`?" in done.stderr
+
+
 def test_a_missing_folder_is_named(tmp_path):
     done = run("dataset=folder", "dataset.root=/no/such/place", cwd=tmp_path)
     assert done.returncode == 1

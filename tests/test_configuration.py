@@ -24,9 +24,12 @@ def test_every_group_of_the_design_has_an_option():
     assert {group for group, _ in OPTIONS} >= DESIGN
 
 
+PLACES = {"phantom": [], "combined": ["dataset.parts.ixi.root=/scans"]}
+
+
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_instantiates(make_config, group, option):
-    extra = ["dataset.root=/scans"] if (group, option) in [("dataset", "folder"), ("dataset", "rsna_miccai")] else []
+    extra = PLACES.get(option, ["dataset.root=/scans"]) if group == "dataset" else []
     config = make_config(f"{group}={option}", *extra)
     if group not in ("debug", "experiment"):
         assert getattr(config, group).name == option
@@ -75,6 +78,8 @@ def test_yaml_and_python_build_the_same_network(make_config):
         ("model.network._target_=torch.load", "model.network._target_", "brain_cae"),
         ("model.network._target_=brain_cae.nothing", "model.network._target_", "no class"),
         ("dataset=folder", "dataset.root", "dataset.root="),
+        ("dataset=bids", "dataset.root", "dataset.root="),
+        ("dataset=combined", "dataset.parts", "dataset.parts.ixi.root"),
         ("model.network.strides=[2,2]", "model.network", "same length"),
         ("model.network.latent_channels=0", "model.network", "at least 1"),
         ("model.weight_decay=inf", "model.weight_decay", "no finite number"),
@@ -87,6 +92,43 @@ def test_wrong_values_name_the_key_and_what_is_valid(make_config, override, key,
         make_config(override)
     assert key in str(caught.value)
     assert hint in str(caught.value)
+
+
+def test_parts_with_a_place_take_part(make_config):
+    config = make_config(
+        "dataset=combined",
+        "dataset.parts.ixi.root=/ixi",
+        "dataset.parts.folder.table=/scans.csv",
+        "+dataset@dataset.parts.clinic=folder",
+        "dataset.parts.clinic.root=/clinic",
+        "dataset.parts.clinic.skull=on",
+        "dataset.parts.clinic.label=healthy",
+    )
+    parts = config.dataset.parts
+    assert {name: (part.name, part.root) for name, part in parts.items()} == {
+        "ixi": ("ixi", "/ixi"), "folder": ("folder", None), "clinic": ("folder", "/clinic")
+    }  # fmt: skip
+    assert (parts["clinic"].skull, parts["clinic"].label) == ("on", "healthy")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "hint"),
+    [
+        (["+dataset@dataset.parts.clinic=folder"], "dataset.parts.clinic.root", "dataset.parts.clinic.table="),
+        (["+dataset@dataset.parts.b-c=ixi", "dataset.parts.b-c.root=/x"], "dataset.parts.b-c", "letters"),
+        (["+dataset@dataset.parts.more=combined"], "dataset.parts.more", "any data set but combined"),
+        (["dataset.parts.bids.root=/x", "dataset.parts.bids.skull=off"], "dataset.parts.bids.skull", "on | stripped"),
+        (["dataset.parts.bids.root=/x", "dataset.parts.bids.label=ill"], "dataset.parts.bids.label", "healthy |"),
+        (["+dataset.parts.x={name: tape, root: /x}"], "dataset.parts.x.name", "ixi"),
+        (["+dataset.parts.x=/x"], "dataset.parts.x", "group of keys"),
+        (["dataset.parts.ixi.root=/x", "+dataset.parts.ixi.sex=M"], "dataset.parts.ixi.sex", "one of"),
+        (["dataset.parts.ixi.root=/x", "dataset.test_only=[bids]"], "dataset.test_only", "Expected: ixi"),
+    ],
+)
+def test_a_wrong_part_names_its_key(make_config, overrides, key, hint):
+    with pytest.raises(ConfigurationError) as caught:
+        make_config("dataset=combined", *overrides)
+    assert key in str(caught.value) and hint in str(caught.value)
 
 
 def test_alpha_needs_enough_brains():
@@ -114,6 +156,16 @@ def test_evaluation_takes_another_dataset():
         composed = compose("evaluate", overrides=["run=here", "dataset=folder", "dataset.root=/scans"])
     config = validate_evaluate(composed)
     assert (config.run, config.dataset.root) == ("here", "/scans")
+
+
+def test_evaluation_takes_combined_data_sets_and_checks_their_words():
+    given = ["dataset=combined", "dataset.parts.bids.root=/bids", "dataset.parts.bids.skull=stripped"]
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        composed = compose("evaluate", overrides=given)
+        wrong = compose("evaluate", overrides=["dataset=folder", "dataset.root=/x", "dataset.skull=maybe"])
+    assert list(validate_evaluate(composed).dataset.parts) == ["bids"]
+    with pytest.raises(ConfigurationError, match=r"dataset\.skull"):
+        validate_evaluate(wrong)
 
 
 def test_a_target_from_elsewhere_is_refused():

@@ -83,6 +83,13 @@ def check_dataset(dataset: Any, key: str = "dataset") -> None:
     """The words of a data set and of its parts, and a place on disk."""
     for name, part in getattr(dataset, "parts", {}).items():
         check_dataset(part, f"{key}.parts.{name}")
+    if strangers := set(getattr(dataset, "test_only", [])) - set(getattr(dataset, "parts", {})):
+        raise ConfigurationError(
+            f"`{key}.test_only` names no part.",
+            expected=", ".join(dataset.parts),
+            found=", ".join(sorted(strangers)),
+            where=f"{key}.test_only",
+        )
     for name, words in DATASET_WORDS.items():
         value = getattr(dataset, name, None)
         if value is not None and value not in words:

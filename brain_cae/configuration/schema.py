@@ -77,6 +77,7 @@ class CombinedDataset:
 
     name: str
     parts: dict[str, Any]
+    test_only: list[str]
 
 
 @dataclass

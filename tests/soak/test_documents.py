@@ -150,8 +150,11 @@ def test_a_command_of_the_readme_runs(command: str, tiny_overrides: list[str], t
     else:
         small = [cache]
     real = {"run": str(tiny_run), "resume": str(tiny_run), "dataset": "rsna_miccai", "dataset.root": str(phantom)}
+    if "dataset=combined" in given:
+        given = [word for word in given if "dataset.parts." not in word]
+        given += [f"dataset.parts.rsna_miccai.root={phantom}", "dataset.parts.rsna_miccai.healthy_value=0"]
     known = [word for word in given if "=" in word]
-    own = any(word.startswith("dataset=") and word != "dataset=phantom" for word in known)
+    own = any(word.startswith("dataset=") and word not in ("dataset=phantom", "dataset=combined") for word in known)
     chosen = []
     for word in given:
         key = word.partition("=")[0]

@@ -1,0 +1,111 @@
+"""From a configuration to imported subjects: several sources, what they lack, who enters."""
+
+import pytest
+
+from brain_cae.cohort import import_cohort
+from brain_cae.errors import DatasetError
+
+from .scans.sources.layouts import write_volume
+
+IXI = ("IXI002-Guys-0828", "IXI012-HH-1211")
+
+
+@pytest.fixture
+def root(tmp_path):
+    for number, name in enumerate(IXI):
+        write_volume(tmp_path / "ixi" / f"{name}-T1.nii.gz", seed=number)
+        write_volume(tmp_path / "ixi" / f"{name}-T2.nii.gz", seed=10 + number)
+    for number, subject in enumerate(("a", "b")):
+        write_volume(tmp_path / "clinic" / subject / "t1.nii.gz", seed=20 + number)
+    write_volume(tmp_path / "clinic" / "a" / "t2.nii.gz", seed=30)
+    return tmp_path
+
+
+@pytest.fixture
+def bring_in(make_config, root):
+    def call(*overrides, modality="t1_t2"):
+        config = make_config(
+            f"modality={modality}",
+            "dataset=combined",
+            f"dataset.parts.ixi.root={root / 'ixi'}",
+            "+dataset@dataset.parts.clinic=folder",
+            f"dataset.parts.clinic.root={root / 'clinic'}",
+            "dataset.parts.clinic.label=abnormal",
+            *overrides,
+        )
+        return import_cohort(
+            config.dataset,
+            modalities=config.modality.names,
+            reference=config.modality.reference,
+            store=root / "store",
+            workers=1,
+            progress=False,
+            skull_strip=config.preprocess.skull_strip,
+        )
+
+    return call
+
+
+def test_subjects_of_every_part_that_have_every_modality(bring_in):
+    cohort = bring_in("dataset.parts.clinic.skull=on")
+    table = cohort.index.groupby("subject")[["source", "label", "skull", "site"]].first()
+    assert table.to_dict("index") == {
+        "clinic-a": {"source": "clinic", "label": "abnormal", "skull": "on", "site": ""},
+        "ixi-IXI002": {"source": "ixi", "label": "healthy", "skull": "on", "site": "Guys"},
+        "ixi-IXI012": {"source": "ixi", "label": "healthy", "skull": "on", "site": "HH"},
+    }
+    missing = cohort.report[cohort.report["status"] == "missing"]
+    assert missing[["subject", "modality"]].to_numpy().tolist() == [["clinic-b", "t2"]]
+    assert any("clinic-b without t2" in note for note in cohort.notes)
+
+
+def test_states_that_differ_are_an_error_and_unknown_ones_a_note(bring_in):
+    with pytest.raises(DatasetError, match=r"skull on: ixi \(2 subjects\); skull stripped: clinic"):
+        bring_in("dataset.parts.clinic.skull=stripped")
+    assert any("unknown for clinic" in note for note in bring_in().notes)
+    bring_in("dataset.parts.clinic.skull=stripped", "preprocess.skull_strip=synthstrip")
+
+
+def test_a_part_without_a_modality_is_an_error_that_names_it(bring_in, root):
+    with pytest.raises(DatasetError, match="Part ixi: IXI has no scan of the modality `flair`"):
+        bring_in(modality="t1_flair")
+    (root / "clinic" / "a" / "t2.nii.gz").unlink()
+    with pytest.raises(DatasetError, match="t1 in clinic"):
+        bring_in()
+
+
+def test_a_part_may_be_a_phantom(make_config):
+    from brain_cae.cohort import make_source
+
+    config = make_config(
+        "dataset=combined", "+dataset@dataset.parts.phantom=phantom", "dataset.parts.phantom.subjects=9"
+    )
+    source = make_source(config.dataset, modalities=["t1"], workers=1, limit=4, progress=False)
+    assert (source.parts["phantom"].subjects, source.parts["phantom"].modalities) == (4, ("t1",))
+
+
+def test_a_part_that_is_only_tested_neither_teaches_nor_calibrates(make_config):
+    from brain_cae import training
+    from brain_cae.cohort import Cohort
+    from brain_cae.scans.index import make_index
+
+    row = {
+        "modality": "t1", "path": "x", "skull": "on", "rows": 5, "columns": 5, "slices": 5, "spacing_row_mm": 1,
+        "spacing_column_mm": 1, "spacing_slice_mm": 1, "orientation": "axial", "sequence": "SE", "dimensionality": "2D",
+    }  # fmt: skip
+    names = [("ixi", f"ixi-{number}", "healthy") for number in range(30)]
+    names += [("clinic", f"clinic-{number}", "abnormal" if number % 2 else "healthy") for number in range(20)]
+    rows = [
+        row | {"subject": subject, "source": source, "label": label, "series_hash": subject}
+        for source, subject, label in names
+    ]
+    places = ["dataset.parts.ixi.root=/ixi", "+dataset@dataset.parts.clinic=folder", "dataset.parts.clinic.root=/c"]
+
+    def roles(*overrides):
+        config = make_config("dataset=combined", "modality=t1", *places, *overrides)
+        cohort = Cohort(make_index(rows), None, [], ["t1"], "t1")
+        return training.split(config, cohort).set_index("subject")["role"]
+
+    tested = roles("dataset.test_only=[clinic]")
+    assert len(tested) == 50 and set(tested[tested.index.str.startswith("clinic")]) == {"test"}
+    assert set(roles()[tested.index.str.startswith("clinic")]) > {"test", "train"}

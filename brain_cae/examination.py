@@ -103,8 +103,8 @@ def _distortion(model: FittedModel, subject: PreparedSubject, group: Group) -> d
     native, spacing = subject.native_shape, subject.spacing
     volume, mask = torch.from_numpy(np.asarray(subject.volume)), torch.from_numpy(subject.mask)
     return {
-        "scale_ratio": scale_ratio(native, group.target),
-        "anisotropy_mm": anisotropy_mm(native, group.target, spacing),
-        "network_spacing": network_spacing(native, group.target, spacing),
-        "round_trip_l1": round_trip_l1(volume, mask, group.target, network_stride(model.network)),
+        "scale_ratio": scale_ratio(native, group.size),
+        "anisotropy_mm": anisotropy_mm(native, group.size, spacing),
+        "network_spacing": network_spacing(native, group.size, spacing),
+        "round_trip_l1": round_trip_l1(volume, mask, group, network_stride(model.network)),
     }

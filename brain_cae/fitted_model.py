@@ -73,11 +73,11 @@ class FittedModel:
 
     def reconstruct(self, subject: PreparedSubject) -> Reconstruction:
         """Run the network on one brain, on the device where it lies."""
-        group = self.reshape.group(subject.native_shape)
+        group = self.reshape.group(subject.grid)
         device = next(self.network.parameters()).device
         stride = network_stride(self.network)
-        volume = to_network(torch.from_numpy(np.asarray(subject.volume)), group.target, stride).to(device)
-        mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), group.target, stride)
+        volume = to_network(torch.from_numpy(np.asarray(subject.volume)), group, stride).to(device)
+        mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), group, stride)
         with torch.inference_mode():
             latent = self.network.encode(volume[None])  # type: ignore[operator]
             output = self.network.decode(latent)[0].float().cpu()  # type: ignore[operator]
@@ -85,7 +85,7 @@ class FittedModel:
         size = (latent.shape[1], latent.shape[2], latent.shape[3])
         bottleneck_mask = functional.adaptive_avg_pool3d(mask[None], size)[0, 0] > 0.5
         return Reconstruction(
-            volume=from_network(output, group.target, subject.native_shape).numpy(),
+            volume=from_network(output, group, subject.native_shape).numpy(),
             bottleneck=latent.numpy(),
             bottleneck_mask=bottleneck_mask.numpy(),
             group=group,

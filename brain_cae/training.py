@@ -169,7 +169,7 @@ def _assemble(config: Config, cohort: Cohort, names: dict[str, list[str]]) -> tu
     train, validation = cohort.subjects(names["train"]), cohort.subjects(names["validation"])
     if config.overfit_subjects:
         train = validation = train[: config.overfit_subjects]
-    reshape = make_reshape(config).fit([subject.native_shape for subject in train])
+    reshape = make_reshape(config).fit([subject.grid for subject in train])
     network = make_network(config)
     module = HealthyAutoencoder(
         network,

@@ -47,6 +47,11 @@ class Cohort:
         return self.index.groupby("subject")["label"].first()
 
     @property
+    def skull(self) -> pd.Series:
+        """``on``, ``stripped`` or ``unknown`` for each subject (index: subject)."""
+        return self.index.groupby("subject")["skull"].first()
+
+    @property
     def acquisition(self) -> pd.DataFrame:
         """Acquisition parameters, one row per subject."""
         return subject_acquisition(self.index, modalities=self.modalities, reference=self.reference)

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from brain_cae import configuration
 from brain_cae.errors import BrainCaeError, ConfigurationError
+from brain_cae.resuming import with_stored_choices
 
 Job = TypeVar("Job", bound=Callable[[DictConfig], Any])
 
@@ -52,6 +53,8 @@ def command(job: Job, config_name: str) -> Callable[[], None]:
     def call() -> None:
         # Hydra would print its own shortened traceback; with this it hands the exception to us.
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+        if config_name == "train":
+            sys.argv[1:] = with_stored_choices(sys.argv[1:])
         try:
             entry()
         except BrainCaeError as error:

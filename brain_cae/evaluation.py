@@ -1,12 +1,8 @@
 """The journey of ``evaluate.py``, and the last stage of ``train.py``: score, transfer, audit, report."""
 
-import hashlib
 import logging
-import platform
-import subprocess
 from dataclasses import asdict
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +13,16 @@ import yaml
 from rich.progress import track
 
 from brain_cae.audit import audit
+from brain_cae.calibrating import recalibrate, skull_cautions
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import Config, EvaluateConfig
 from brain_cae.data.preprocess import to_source_space
 from brain_cae.data.splits import HEALTHY_ROLES
+from brain_cae.environment import environment
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.examination import Examination, examine
 from brain_cae.fitted_model import SCORERS, FittedModel
-from brain_cae.measurement import Measurement
+from brain_cae.measurement import Measurement, by_subject
 from brain_cae.reporting import ReportContent, SubjectView, write_report
 from brain_cae.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.transfer.features import select_arm
@@ -33,6 +31,8 @@ from brain_cae.transferring import Transfer, transfer
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
+
+UNSEEN_ROLES = ("classifier", "test")
 
 PREDICTIONS = [
     "subject", "session", "source", "protocol", "reshape_group", "label", "role", "fold", "score", "p_value",
@@ -55,6 +55,10 @@ def run(config: EvaluateConfig, output: Path) -> float | None:
             cohort, splits = _bring_in(config, model, source)
             folder.write_csv("import_report.csv", cohort.report)
             cohort.require_subjects()
+        if config.calibrate is not None:
+            with folder.stage("calibrate"):
+                unseen = splits.loc[splits["role"].isin(UNSEEN_ROLES), "subject"]
+                recalibrate(model, config, cohort.index[cohort.index["subject"].isin(unseen)], folder)
         with folder.stage("prepare"):
             cohort.prepare(prepared_store(model.config, config.cache), progress=model.config.trainer.progress)
             for name, table in (
@@ -79,6 +83,7 @@ def run(config: EvaluateConfig, output: Path) -> float | None:
 def _bring_in(config: EvaluateConfig, model: FittedModel, source: Path) -> tuple[Cohort, pd.DataFrame]:
     """The run's own subjects with their roles, or the subjects of another dataset, all in the role ``test``."""
     own = model.config
+    roles = _own_roles(source) if config.dataset is None else None
     cohort = import_cohort(
         config.dataset if config.dataset is not None else own.dataset,
         modalities=own.modality.names,
@@ -88,13 +93,29 @@ def _bring_in(config: EvaluateConfig, model: FittedModel, source: Path) -> tuple
         limit=own.limit if config.dataset is None else None,
         progress=own.trainer.progress,
     )
-    if config.dataset is not None:
-        _refuse_seen(model, cohort)
-        return cohort, pd.DataFrame({"subject": sorted(set(cohort.index["subject"])), "role": "test"})
+    if roles is not None:
+        return cohort, roles
+    _refuse_seen(model, cohort)
+    return cohort, pd.DataFrame({"subject": sorted(set(cohort.index["subject"])), "role": "test"})
+
+
+def _own_roles(source: Path) -> pd.DataFrame:
+    """Who of the run's subjects was unseen; an evaluation of other subjects has no such roles.
+
+    Raises:
+        DatasetError: There are none.
+    """
     path = source / "splits.csv"
-    if not path.is_file():
-        raise DatasetError("The run's roles are missing.", expected=str(path), advice="Name a dataset=… to score.")
-    return cohort, pd.read_csv(path, dtype=str, keep_default_na=False)
+    roles = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else None
+    if roles is None or "train" not in set(roles["role"]):
+        raise DatasetError(
+            "This folder has no subjects of its own to score again.",
+            expected="a training run's splits.csv",
+            found="none" if roles is None else "that of an evaluation of new subjects",
+            where=str(path),
+            advice="Name the new subjects: dataset=folder dataset.root=…",
+        )
+    return roles
 
 
 def _refuse_seen(model: FittedModel, cohort: Cohort) -> None:
@@ -141,7 +162,7 @@ def evaluate(
     """
     config = model.config
     roles = splits.set_index("subject")["role"]
-    evaluated = [name for name in sorted(cohort.prepared) if roles.get(name) in ("classifier", "test")]
+    evaluated = [name for name in sorted(cohort.prepared) if roles.get(name) in UNSEEN_ROLES]
     if not evaluated:
         raise DatasetError("No subject is left to evaluate.", expected="subjects in the roles classifier or test")
     with folder.stage("score"):
@@ -168,6 +189,8 @@ def evaluate(
         metrics["audit"] = verdict.to_dict()
         predictions = table.rename_axis("subject").reset_index()[PREDICTIONS]
         folder.write_csv("predictions.csv", predictions)
+        folder.write_csv("subjects.csv", by_subject(table, examinations, chosen.arms))
+        cautions = [*model.cautions, *cohort.notes, *skull_cautions(model, cohort.skull[evaluated])]
         content = ReportContent(
             title=_title(config, cohort, model_run),
             metrics=metrics,
@@ -176,7 +199,7 @@ def evaluate(
             index=cohort.index,
             views=_views(model, cohort, table),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
-            warnings=list(dict.fromkeys([*model.cautions, *cohort.notes])),
+            warnings=list(dict.fromkeys(cautions)),
             curves=_curves(table),
         )
         write_report(folder / "report.html", content)
@@ -216,6 +239,7 @@ def _table(model: FittedModel, cohort: Cohort, roles: pd.Series, examinations: d
     first = cohort.index.groupby("subject")[["session", "source", "label"]].first().loc[list(examinations)]
     protocols = model.protocols.assign(cohort.acquisition.loc[list(examinations)])
     threshold = model.scorers["residual"].calibration.threshold(alpha)
+    skull = cohort.skull
     rows = []
     for name, examination in examinations.items():
         row: dict[str, Any] = {
@@ -227,7 +251,11 @@ def _table(model: FittedModel, cohort: Cohort, roles: pd.Series, examinations: d
             "score": examination.scores["residual"],
             "p_value": examination.p_values["residual"],
             "threshold": threshold if np.isfinite(threshold) else None,
-            "out_of_calibration": bool(protocols[name] not in model.known_protocols or not examination.group.known),
+            "out_of_calibration": bool(
+                protocols[name] not in model.known_protocols
+                or not examination.group.known
+                or model.unlike_skull(skull[name])
+            ),
         }
         for scorer in SCORERS:
             calibration = model.scorers[scorer].calibration
@@ -268,40 +296,8 @@ def _metrics(
         "baseline": {name: measure.baseline(name) for name in ("intensity", "healthy_mean")},
         "transfer": chosen.metrics,
         "reshape": measure.reshape(model),
-        "environment": _environment(config, splits, cohort),
+        "environment": environment(config.seed, splits, cohort.index),
     }
-
-
-def _environment(config: Config, splits: pd.DataFrame, cohort: Cohort) -> dict[str, Any]:
-    packages = ("brain-cae", "torch", "monai", "pytorch-lightning", "numpy", "scikit-learn", "pydicom", "nibabel")
-    hashes = cohort.index.sort_values(["subject", "modality"])["series_hash"].tolist()
-    return {
-        "git": _git(),
-        "seed": config.seed,
-        "split_hash": hashlib.sha256(splits.to_csv(index=False).encode()).hexdigest()[:16],
-        "data_hash": hashlib.sha256("".join(map(str, hashes)).encode()).hexdigest()[:16],
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
-    }
-
-
-def _git() -> str | None:
-    """Commit of the code, with ``+`` when files differ from it; None outside a repository."""
-    where = Path(__file__).parent
-    try:
-        commit, changes = (
-            subprocess.run(command, cwd=where, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-            for command in (["git", "rev-parse", "--short", "HEAD"], ["git", "status", "--porcelain", "-uno"])
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return commit + ("+" if changes else "")
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except Exception:
-        return "unknown"
 
 
 def _title(config: Config, cohort: Cohort, model_run: Path | None) -> str:
@@ -346,7 +342,7 @@ def _views(model: FittedModel, cohort: Cohort, table: pd.DataFrame) -> list[Subj
                 anomaly_map=joint_map,
                 lesion=subject.lesion,
                 spacing=subject.spacing,
-                caption="protocol or dimensions never calibrated" if row["out_of_calibration"] else "",
+                caption="protocol, dimensions or skull never calibrated" if row["out_of_calibration"] else "",
                 modality=reference,
             )
         )

@@ -55,6 +55,7 @@ class FittedModel:
         scorers: By name, see ``SCORERS``; fitted on the healthy validation brains.
         protocols: Groups of protocols of the run's cohort.
         known_protocols: Protocols of the brains that the model has learnt from or was calibrated with.
+        skull: States of the skull in the brains that calibrate: ``on``, ``stripped``, ``unknown``.
         seen: Role of each scan, by hash of its content, that the network or the classifier has learnt from or that
             calibrates: ``train``, ``validation`` or ``classifier``.
         cautions: What a reader of any result of this model must know.
@@ -67,6 +68,7 @@ class FittedModel:
     scorers: dict[str, Scorer]
     protocols: ProtocolGroups
     known_protocols: list[str]
+    skull: list[str] = field(default_factory=list)
     seen: dict[str, str] = field(default_factory=dict)
     cautions: list[str] = field(default_factory=list)
     classifier: Pipeline | None = None
@@ -107,15 +109,23 @@ class FittedModel:
         for name in SCORERS:
             self.scorers[name] = make_scorer(name, self.config).fit([s[name] for s in signals], seed=self.config.seed)
 
+    def unlike_skull(self, state: str) -> bool:
+        """Whether a skull is in another state than the calibration brains'; where one is unknown, nobody can say."""
+        comparable = bool(self.skull) and "unknown" not in [*self.skull, state]
+        return comparable and state not in self.skull
+
     def save(self, folder: Path) -> None:
         """Write ``network.ckpt`` (weights only), ``calibration.npz``, ``config.yaml`` and ``classifier.skops``."""
         folder.mkdir(parents=True, exist_ok=True)
+        # Written last: a folder with a config.yaml holds a whole model.
+        (folder / "config.yaml").unlink(missing_ok=True)
         torch.save(self.network.state_dict(), folder / "network.ckpt")
         arrays: dict[str, np.ndarray] = {}
         facts: dict[str, Any] = {
             "reshape": self.reshape.state(),
             "protocols": self.protocols.to_dict(),
             "known_protocols": self.known_protocols,
+            "skull": self.skull,
             "seen": self.seen,
             "cautions": self.cautions,
         }
@@ -126,7 +136,6 @@ class FittedModel:
             np.savez(file, facts=np.asarray(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
         if self.classifier is not None:
             save_pipeline(self.classifier, folder / "classifier.skops")
-        # Written last: a folder with a config.yaml holds a whole model.
         (folder / "config.yaml").write_text(yaml.safe_dump(asdict(self.config), sort_keys=False))
 
     @classmethod
@@ -162,6 +171,7 @@ class FittedModel:
                 scorers={},
                 protocols=ProtocolGroups.from_dict(facts["protocols"]),
                 known_protocols=list(facts["known_protocols"]),
+                skull=list(facts.get("skull", [])),
                 seen=dict(facts["seen"]),
                 cautions=list(facts["cautions"]),
             )

@@ -5,25 +5,27 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import yaml
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.loggers import Logger as LightningLogger
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from brain_cae.configuration import Config
 from brain_cae.data.module import BrainData
-from brain_cae.errors import BrainCaeError, ConfigurationError, RunError
+from brain_cae.errors import BrainCaeError, ConfigurationError
 from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.models.panel import ValidationPanel
 from brain_cae.reporting import training_panel
+from brain_cae.resuming import last_checkpoint
 from brain_cae.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 
 def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: RunFolder) -> None:
@@ -34,16 +36,14 @@ def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: R
         module.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     if settings.compile:
         module.compiled.append(torch.compile(module.network, dynamic=False))
-    checkpoint = _resumed(config)
-    if checkpoint is not None and is_main_process():
-        shutil.copytree(checkpoint.parent, folder / "checkpoints", dirs_exist_ok=True)
+    checkpoint = _taken_up(config, folder)
     best = BestCheckpoint(
         folder / "checkpoints", filename="best", monitor="validation/loss", save_last=True, enable_version_counter=False
     )
     best.CHECKPOINT_NAME_LAST = "last"
     callbacks: list[pl.Callback] = [
         best,
-        EarlyStopping("validation/loss", patience=settings.patience, check_finite=True),
+        Patience("validation/loss", patience=settings.patience, check_finite=True),
     ]
     callbacks.append(ValidationPanel(training_panel, modalities=config.modality.names, every=settings.panel_every))
     if settings.progress:
@@ -56,6 +56,7 @@ def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: R
         precision=precision(settings.precision, settings.accelerator),  # type: ignore[arg-type]
         max_epochs=settings.max_epochs,
         callbacks=callbacks,
+        plugins=[WholeCheckpoint()],
         logger=_logger(config, folder),
         default_root_dir=folder.path,
         enable_progress_bar=settings.progress,
@@ -85,6 +86,40 @@ def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: R
     stored = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
     prefix = "network."
     module.network.load_state_dict({k[len(prefix) :]: v for k, v in stored.items() if k.startswith(prefix)})
+
+
+def _taken_up(config: Config, folder: RunFolder) -> Path | None:
+    """The checkpoint to go on from, with the best so far copied into the new run's folder; None to begin."""
+    checkpoint = last_checkpoint(config)
+    if checkpoint is None:
+        if config.resume is not None:
+            log.warning("%s was stopped before its first epoch had ended: learning begins again.", config.resume)
+        return None
+    if is_main_process():
+        # Aside first: a run that is stopped here leaves no half checkpoint.
+        aside = folder / f".checkpoints.part{os.getpid()}"
+        shutil.copytree(checkpoint.parent, aside, ignore=shutil.ignore_patterns(".*"))
+        aside.rename(folder / "checkpoints")
+    return checkpoint
+
+
+class Patience(EarlyStopping):
+    """Stops learning; a run that was interrupted after that learns no further epoch when it is taken up."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take a decision up that was made before the interruption."""
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
+
+
+class WholeCheckpoint(TorchCheckpointIO):
+    """Checkpoints appear whole or not at all: PyTorch Lightning moves them from the folder for temporary files, which
+    is no move but a copy where that is another disk."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Write aside, then move into place."""
+        aside = Path(path).with_name(f".{Path(path).name}.part{os.getpid()}")
+        super().save_checkpoint(checkpoint, aside, storage_options)
+        aside.replace(path)
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -130,36 +165,6 @@ def precision(asked: str, accelerator: str) -> str:
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return "bf16-mixed" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "32-true"
-
-
-def _resumed(config: Config) -> Path | None:
-    """The checkpoint to go on from; the configuration must be the one that it was written with.
-
-    Raises:
-        RunError: The run has no checkpoint.
-        ConfigurationError: A value differs: going on would apply it in part, or not at all.
-    """
-    if config.resume is None:
-        return None
-    checkpoint = Path(config.resume) / "checkpoints" / "last.ckpt"
-    stored = Path(config.resume) / ".hydra" / "config.yaml"
-    if not checkpoint.is_file() or not stored.is_file():
-        raise RunError("There is nothing to go on from.", expected=str(checkpoint), where="resume")
-    before, now = yaml.safe_load(stored.read_text()), asdict(config)
-    for group in ("dataset", "modality", "preprocess", "reshape", "split", "model", "trainer", "seed"):
-        old, new = before.get(group), now[group]
-        if isinstance(old, dict):
-            old = {k: v for k, v in old.items() if k not in ("root", "progress", "workers", "panel_every")}
-            new = {k: v for k, v in new.items() if k in old}
-        if old != new:
-            raise ConfigurationError(
-                f"`{group}` differs from the run that is to go on.",
-                expected=str(old),
-                found=str(new),
-                where="resume",
-                advice="Give the same choices, or start a new run.",
-            )
-    return checkpoint
 
 
 def scoring_device(accelerator: str) -> torch.device:

@@ -15,6 +15,33 @@ from brain_cae.scoring.localisation import dice_of
 Section = dict[str, Any]
 
 
+def by_subject(
+    predictions: pd.DataFrame, examinations: dict[str, Examination], probabilities: pd.DataFrame
+) -> pd.DataFrame:
+    """The table of ``subjects.csv``: what every figure is made of, so that several runs can be averaged by subject.
+
+    Args:
+        predictions: As for :class:`Measurement`.
+        examinations: By subject.
+        probabilities: Of ``abnormal``, one column for each arm of features, indexed by subject.
+
+    Returns:
+        Columns subject, label, role, protocol; ``score.<scorer>``, ``p_value.<scorer>``; ``probability.<arm>``;
+        ``<scorer>.average_precision`` and ``<scorer>.dice`` where a lesion is known; ``reconstruction.<measure>``.
+    """
+    rows = []
+    for name, found in examinations.items():
+        row: dict[str, Any] = {"subject": name, **predictions.loc[name, ["label", "role", "protocol"]]}
+        row |= {f"score.{scorer}": score for scorer, score in found.scores.items()}
+        row |= {f"p_value.{scorer}": p for scorer, p in found.p_values.items()}
+        row |= {f"probability.{arm}": p for arm, p in probabilities.loc[name].items()}
+        for scorer, local in found.localisation.items():
+            row |= {f"{scorer}.average_precision": local.average_precision, f"{scorer}.dice": local.dice}
+        row |= {f"reconstruction.{measure}": value for measure, value in found.reconstruction.items()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 class Measurement:
     """Computes the sections of ``metrics.json``.
 

@@ -9,14 +9,16 @@ import pytorch_lightning as pl
 from monai.utils import set_determinism
 
 from brain_cae import evaluation
+from brain_cae.calibrating import calibration_cautions
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
-from brain_cae.configuration import Config, check_alpha, validation_size
+from brain_cae.configuration import Config, validation_size
 from brain_cae.data.module import BrainData
 from brain_cae.data.splits import HEALTHY_ROLES, check_leakage, read_splits, stratified
-from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
+from brain_cae.errors import DatasetError, LeakageError, RunError
 from brain_cae.fitted_model import FittedModel, make_network, make_reshape, network_stride
 from brain_cae.learning import check_hardware, is_main_process, learn, scoring_device
 from brain_cae.models.lightning import HealthyAutoencoder
+from brain_cae.resuming import last_checkpoint
 from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
 
@@ -33,6 +35,7 @@ def run(config: Config, output: Path) -> float | None:
         BrainCaeError: See the stages; the message says what to do.
     """
     check_hardware(config)
+    last_checkpoint(config)  # said now, not after the import
     folder = RunFolder(output)
     if not is_main_process():
         # A further process of DDP: it helps to train, and leaves everything else to the first.
@@ -112,11 +115,13 @@ def _check_same_roles(splits: pd.DataFrame, path: Path) -> None:
     """A network that goes on learning must not be tested on brains that it has learnt from before.
 
     Raises:
-        RunError: The run that is to go on left no roles.
+        RunError: The run that is to go on has learnt, and left no roles.
         LeakageError: Its roles were others.
     """
     if not path.is_file():
-        raise RunError("There is nothing to go on from.", expected=str(path), where="resume")
+        if not (path.parent / "checkpoints").is_dir():
+            return  # stopped before the roles were drawn: nothing has been learnt
+        raise RunError("The roles of the run that is to go on are missing.", expected=str(path), where="resume")
     before = pd.read_csv(path, dtype=str, keep_default_na=False)
     now = set(splits.itertuples(index=False, name=None))
     differ = {subject for subject, _ in now ^ set(before.itertuples(index=False, name=None))}
@@ -148,6 +153,7 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
         scorers={},
         protocols=protocols,
         known_protocols=sorted(set(known)),
+        skull=sorted(set(cohort.skull[names["validation"]])),
         seen=_content_of(cohort, splits),
         cautions=_cautions(config, cohort, splits),
     )
@@ -205,16 +211,7 @@ def _cautions(config: Config, cohort: Cohort, splits: pd.DataFrame) -> list[str]
     """What a reader must see before any figure."""
     cautions = list(cohort.notes)
     counts = splits["role"].value_counts()
-    validation = int(counts.get("validation", 0))
-    if validation < 20:
-        cautions.append(
-            f"Only {validation} healthy brains calibrate the threshold (20 are the least, 40 advised): "
-            "p-values are coarse and the voxel statistics uncertain."
-        )
-    try:
-        check_alpha(config.scoring.alpha, validation)
-    except ConfigurationError as error:
-        cautions.append(f"Nothing can be flagged. {error.problem}")
+    cautions += calibration_cautions(int(counts.get("validation", 0)), config.scoring.alpha)
     without = sorted(set(cohort.labels.index) - set(splits["subject"]))
     if without:
         cautions.append(f"{len(without)} subjects have no role and are left out: {', '.join(without[:5])}.")

@@ -25,12 +25,14 @@ class Transfer:
         probabilities: Of ``abnormal``, by subject; NaN where there is none.
         folds: In which fold each subject was held out, by subject; missing where it was not.
         metrics: The section ``transfer`` of ``metrics.json``.
+        arms: The same for every arm of features that was tried, one column each.
         fitted: The classifier fitted on every labelled subject, for new patients; None without both classes.
     """
 
     probabilities: pd.Series
     folds: pd.Series
     metrics: dict[str, Any]
+    arms: pd.DataFrame
     fitted: Pipeline | None
 
 
@@ -61,6 +63,7 @@ def transfer(
             probabilities,
             pd.Series(pd.NA, index=table.index, dtype="Int64"),
             base | _scores(config, table.loc[known, "label"], probabilities.loc[known]) | {"comparison": []},
+            probabilities.to_frame(config.features.name),
             None,
         )
     labels, roles = table.loc[known, "label"], table.loc[known, "role"]
@@ -85,7 +88,8 @@ def transfer(
     section["notes"] = list(chosen.notes)
     section["comparison"] = _comparison(config, outcome, labels)
     fitted = fit(_pipeline(config), arm.loc[known], labels, seed=config.seed)[0] if labels.nunique() == 2 else None
-    return Transfer(probabilities, folds, section, fitted)
+    arms = pd.DataFrame({name: pd.Series(found.probabilities, index=known) for name, (found, _) in outcome.items()})
+    return Transfer(probabilities, folds, section, arms.reindex(table.index), fitted)
 
 
 def _pipeline(config: Config) -> Pipeline:

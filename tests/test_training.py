@@ -196,18 +196,6 @@ def test_a_file_of_splits_with_a_leak_is_refused(make_config, tiny_overrides, ti
         training.run(make_config(*tiny_overrides, f"split.file={tmp_path / 'leak.csv'}"), tmp_path / "run")
 
 
-def test_resuming_needs_a_run_and_the_same_choices(make_config, tiny_overrides, tmp_path):
-    with pytest.raises(RunError, match="nothing to go on from"):
-        training.run(make_config(*tiny_overrides, f"resume={tmp_path}"), tmp_path / "run")
-    old = tmp_path / "old"
-    (old / "checkpoints").mkdir(parents=True)
-    (old / "checkpoints" / "last.ckpt").touch()
-    (old / ".hydra").mkdir()
-    (old / ".hydra" / "config.yaml").write_text("model: {learning_rate: 0.5}\n")
-    with pytest.raises(ConfigurationError, match="differs from the run"):
-        learning._resumed(make_config(*tiny_overrides, f"resume={old}"))
-
-
 def test_a_gpu_that_is_not_there_is_named_before_any_work(make_config, tiny_overrides, tmp_path):
     devices = ["trainer.devices=99"] if torch.cuda.is_available() else []
     with pytest.raises(ConfigurationError, match="not enough GPUs"):

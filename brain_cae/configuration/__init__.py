@@ -9,7 +9,14 @@ from dataclasses import fields
 
 from omegaconf import DictConfig
 
-from brain_cae.configuration.checks import check_alpha, check_choices, check_target, check_values, validation_size
+from brain_cae.configuration.checks import (
+    calibration_needed,
+    check_alpha,
+    check_choices,
+    check_target,
+    check_values,
+    validation_size,
+)
 from brain_cae.configuration.conversion import keys_beside, to_dataclass, unknown_key
 from brain_cae.configuration.schema import Config, EvaluateConfig, FolderDataset, PhantomDataset, RsnaMiccaiDataset
 from brain_cae.errors import ConfigurationError
@@ -36,7 +43,7 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
         if key in trained:
             raise ConfigurationError(
                 f"The key `{key}` is fixed by the run.",
-                expected="only run, dataset, cache, workers",
+                expected="only run, dataset, calibrate, cache, workers",
                 where=key,
                 advice="Train again with another value, or leave it out.",
             )
@@ -49,6 +56,7 @@ __all__ = [
     "FolderDataset",
     "PhantomDataset",
     "RsnaMiccaiDataset",
+    "calibration_needed",
     "check_alpha",
     "check_target",
     "keys_beside",

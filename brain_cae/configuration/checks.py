@@ -158,13 +158,18 @@ def validation_size(healthy: int, split: Split) -> int:
     return max(round(healthy * split.validation), min(split.validation_minimum, healthy // 2))
 
 
+def calibration_needed(alpha: float) -> int:
+    """Number of healthy brains from which the smallest conformal p-value, 1 / (n + 1), reaches ``alpha``."""
+    return math.ceil(1 / alpha - 1e-9) - 1
+
+
 def check_alpha(alpha: float, validation: int) -> None:
     """A conformal p-value is at least 1 / (n + 1): with fewer brains nothing could ever be flagged.
 
     Raises:
         ConfigurationError: ``validation`` brains cannot give ``alpha``; the number that can is named.
     """
-    needed = math.ceil(1 / alpha - 1e-9) - 1
+    needed = calibration_needed(alpha)
     if validation < needed:
         raise ConfigurationError(
             f"scoring.alpha={alpha:g} cannot be reached: the smallest p-value is 1/(n+1).",

@@ -224,6 +224,7 @@ class EvaluateConfig:
     run: str | None
     cache: str
     workers: int
+    calibrate: str | None = None
     dataset: Any = field(default=None)
 
 

@@ -1,4 +1,4 @@
-"""The summary of a sweep: one row for each job, failed ones included, and the best configuration."""
+"""The summary of a sweep: configurations averaged over seeds, one row for each job, failed ones included."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import yaml
 
 from brain_cae.errors import RunError
 from brain_cae.reporting import formatting
+from brain_cae.reporting.configurations import configurations
 from brain_cae.reporting.formatting import finite, is_estimate
 from brain_cae.reporting.page import render, write_whole
 from brain_cae.reporting.tables import Cell, Table, label
@@ -22,12 +23,25 @@ SHOWN = {
     "baseline.intensity.auroc": "AUROC, intensity", "transfer.auroc": "AUROC, transfer",
     "localisation.average_precision": "localisation AP", "localisation.dice": "Dice",
 }  # fmt: skip
+SHOWN_AVERAGED = {
+    "detection.auroc": "AUROC, residual score", "baseline.healthy_mean.auroc": "AUROC, healthy_mean",
+    "detection.difference.healthy_mean": "difference", "baseline.intensity.auroc": "AUROC, intensity",
+    "detection.difference.intensity": "difference", "transfer.auroc": "AUROC, transfer",
+    "transfer.both.auroc": "AUROC, transfer both", "transfer.residual.auroc": "AUROC, transfer residual",
+    "transfer.encoder.auroc": "AUROC, transfer encoder", "localisation.average_precision": "localisation AP",
+    "localisation.difference.healthy_mean.average_precision": "difference to healthy_mean",
+    "localisation.difference.intensity.average_precision": "difference to intensity",
+    "localisation.dice": "Dice",
+}  # fmt: skip
+SAME_CONFIGURATION = ("seed", "resume")
+"""Keys that make no other configuration of a run."""
 
 
 def write_summary(sweep_folder: Path) -> Path:
-    """Write ``summary.csv`` and ``summary.html`` of a sweep from what its jobs have left so far.
+    """Write ``summary.csv``, ``configurations.csv`` and ``summary.html`` of a sweep from what its jobs have left.
 
     It reads only the jobs' folders, so that it can be called after every job, and again later, with the same result.
+    A job of ``evaluate.py`` counts as one of the run that it names, scored again.
 
     Args:
         sweep_folder: ``multirun/<date>/<time>``, which holds one numbered folder for each job.
@@ -35,7 +49,7 @@ def write_summary(sweep_folder: Path) -> Path:
     Returns:
         The path of ``summary.csv``. Columns: ``run``, one for each overridden key with the choice as typed,
         ``status``, ``error`` (its first line), ``audit.verdict``, and the numeric metrics by dotted name
-        (estimates as ``name``, ``name.low``, ``name.high``).
+        (estimates as ``name``, ``name.low``, ``name.high``). For ``configurations.csv`` see :func:`configurations`.
 
     Raises:
         RunError: If the folder does not exist.
@@ -48,7 +62,9 @@ def write_summary(sweep_folder: Path) -> Path:
     table = pd.DataFrame([_row(job) for job in jobs])
     first = ["run", *keys, "status", "error", "audit.verdict"]
     table = table.reindex(columns=[*first, *(name for name in table.columns if name not in first)])
-    page = render("summary.html.j2", sweep=folder.name, **_page(table, keys))
+    averaged = configurations(jobs, [key for key in keys if key not in SAME_CONFIGURATION])
+    page = render("summary.html.j2", sweep=folder.name, averaged=_averaged(averaged, keys), **_page(table, keys))
+    write_whole(folder / "configurations.csv", averaged.to_csv(index=False, lineterminator="\n"))
     write_whole(folder / "summary.html", page)
     return write_whole(folder / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
 
@@ -66,6 +82,7 @@ def read_job(folder: Path) -> dict[str, Any]:
     error = str(status.get("error") or "").strip()
     return {
         "run": folder.name,
+        "folder": folder,
         "choices": _choices(folder / ".hydra" / "overrides.yaml"),
         "status": str(status.get("status") or "unknown"),
         "error": error.splitlines()[0] if error else "",
@@ -88,7 +105,11 @@ def _choices(path: Path) -> dict[str, str]:
     except (OSError, yaml.YAMLError):
         return {}
     pairs = (str(item).partition("=") for item in overrides)
-    return {key.lstrip("+~"): choice for key, _, choice in pairs}
+    choices = {key.lstrip("+~"): choice for key, _, choice in pairs}
+    trained = Path(choices.get("run", "")) / ".hydra" / "overrides.yaml"
+    if "run" in choices and trained.is_file() and trained != path:
+        return _choices(trained) | {key: choice for key, choice in choices.items() if key != "run"}
+    return choices
 
 
 def flatten(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
@@ -138,15 +159,35 @@ def _page(table: pd.DataFrame, keys: list[str]) -> dict[str, Any]:
     }
 
 
+def _averaged(table: pd.DataFrame, keys: list[str]) -> Table | None:
+    """Configurations for the page; None where no job has finished."""
+    if table.empty:
+        return None
+    swept = [key for key in keys if key in table and len(set(table[key])) > 1]
+    columns = [name for name in SHOWN_AVERAGED if name in table]
+    rows = []
+    for row in table.to_dict("records"):
+        figures = [_estimate(row, name, signed="difference" in name) for name in columns]
+        runs = Cell(f"{row['runs'].replace(' ', ', ')}")
+        rows.append([*(label(row[key]) for key in swept), runs, label(row["verdicts"]), *figures])
+    return Table([*swept, "runs", "verdict", *(SHOWN_AVERAGED[name] for name in columns)], rows)
+
+
 def _status(status: str) -> Cell:
     return Cell(status, tone={"failed": "red", "finished": "", "running": "amber"}.get(status, "amber"))
 
 
-def _estimate(row: Mapping[Any, Any], name: str) -> Cell:
+def _estimate(row: Mapping[Any, Any], name: str, *, signed: bool = False) -> Cell:
+    """An estimate; of several runs with the range of the single ones below it."""
     if finite(row.get(name)) is None:
         return Cell("\N{EN DASH}", True)
-    value = {"value": row[name], "low": row.get(f"{name}.low"), "high": row.get(f"{name}.high")}
-    return Cell(formatting.estimate(value), True)
+    value = {"value": row[name], **{part: row.get(f"{name}.{part}") for part in ("low", "high", "n")}}
+    text = formatting.estimate(value, signed=signed)
+    lowest, highest = finite(row.get(f"{name}.lowest")), finite(row.get(f"{name}.highest"))
+    if lowest is not None and highest is not None:
+        digits = formatting.decimals(lowest, highest)
+        text += "; runs " + " to ".join(formatting.number(x, digits=digits, signed=signed) for x in (lowest, highest))
+    return Cell(text, True)
 
 
 def _best(table: pd.DataFrame, keys: list[str]) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from brain_cae import training
 from brain_cae.configuration import Config
 from brain_cae.phantom import write_cohort
-from brain_cae.run_folder import RunFolder
+from brain_cae.resuming import with_stored_choices
 
 from .cases import cases
 from .conftest import SETTINGS
@@ -157,58 +158,80 @@ LEARN = (
     "logger=csv",
     "evaluation.maps=false",
     "evaluation.permutations=1",
+    "evaluation.resamples=50",
     "evaluation.views=0",
 )
-VARIANTS = {
-    "few brains": ("overfit_subjects=4", "trainer.max_epochs=4"),
-    "all brains": ("trainer.max_epochs=6",),
-    "noise in the input": ("trainer.max_epochs=6", "model.corruption=0.3"),
-    "best epoch long ago": ("trainer.max_epochs=6", "model.learning_rate=0.5"),
-}
+FEW = ("overfit_subjects=4", "trainer.max_epochs=4")
+ALL = ("trainer.max_epochs=6",)
+NOISE = ("trainer.max_epochs=6", "model.corruption=0.3")
+LONG_AGO = ("trainer.max_epochs=6", "model.learning_rate=0.5")  # the best epoch lies before the interruption
+PATIENCE = ("trainer.max_epochs=30", "model.learning_rate=0.5", "trainer.patience=2")  # stops early
+MOMENTS: list[tuple[str, tuple[str, ...], float]] = [
+    # Of the epochs, the share after which the kill comes; 0 is before the first has ended, 1 after the last.
+    ("in an epoch", FEW, 0.5),
+    ("after the last epoch", FEW, 1.0),
+    ("before the first epoch has ended", FEW, 0.0),
+    ("in an early epoch", ALL, 0.2),
+    ("in a late epoch", ALL, 0.8),
+    ("with noise in the input", NOISE, 0.5),
+    ("in a late epoch, with noise in the input", NOISE, 0.8),
+    ("after the best epoch", LONG_AGO, 0.6),
+    ("while patience runs out", PATIENCE, 0.7),
+    ("after patience has run out", PATIENCE, 1.0),
+]
 
 
-@pytest.fixture(scope="session")
-def learn(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Config], dict[str, torch.Tensor]]:
-    """Train without evaluation: weights of the model (``model.…``) and of the last epoch (``last.…``)."""
+@dataclass
+class Result:
+    """Everything that a run has learnt and measured."""
 
-    def fit(config: Config) -> dict[str, torch.Tensor]:
-        cohort = training.bring_in(config)
-        cohort.prepare(training.prepared_store(config, config.cache), progress=False)
-        folder = RunFolder(tmp_path_factory.mktemp("learn"))
-        training.pl.seed_everything(config.seed, workers=True, verbose=False)
-        training.fit(config, training.split(config, cohort), cohort, folder)
-        last = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-        model = torch.load(folder / "model" / "network.ckpt", weights_only=True)
-        return {f"last.{name}": v for name, v in last.items()} | {f"model.{name}": v for name, v in model.items()}
+    weights: dict[str, torch.Tensor]
+    calibration: dict[str, np.ndarray]
+    metrics: dict[str, Any]
+    predictions: str
+    epochs: int
 
-    return fit
+
+def result(run: Path) -> Result:
+    last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    network = torch.load(run / "model" / "network.ckpt", weights_only=True)
+    weights = {f"last.{name}": v for name, v in last["state_dict"].items()}
+    metrics = json.loads((run / "metrics.json").read_text())
+    return Result(
+        weights=weights | {f"model.{name}": v for name, v in network.items()},
+        calibration=dict(np.load(run / "model" / "calibration.npz", allow_pickle=False)),
+        metrics={name: v for name, v in metrics.items() if name not in ("seconds", "peak_memory_mb")},
+        predictions=(run / "predictions.csv").read_text(),
+        epochs=int(last["epoch"]) + 1,
+    )
 
 
 @pytest.fixture(scope="session")
 def undisturbed(
-    learn: Callable[[Config], dict[str, torch.Tensor]], make_config: Callable[..., Config], tiny_overrides: list[str]
-) -> Callable[[str], dict[str, torch.Tensor]]:
-    """Weights of a variant that ran in one go."""
-    known: dict[str, dict[str, torch.Tensor]] = {}
+    make_config: Callable[..., Config], tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[tuple[str, ...]], Result]:
+    """What comes out when nobody disturbs the run."""
+    known: dict[tuple[str, ...], Result] = {}
 
-    def weights(variant: str) -> dict[str, torch.Tensor]:
+    def outcome(variant: tuple[str, ...]) -> Result:
         if variant not in known:
-            known[variant] = learn(make_config(*tiny_overrides, *LEARN, *VARIANTS[variant]))
+            folder = tmp_path_factory.mktemp("undisturbed") / "run"
+            training.run(make_config(*tiny_overrides, *LEARN, *variant), folder)
+            known[variant] = result(folder)
         return known[variant]
 
-    return weights
+    return outcome
 
 
-def stop_training(folder: Path, overrides: list[str], *, writes: int, delay: float, number: signal.Signals) -> Stopped:
-    """Start a training and stop it ``delay`` s after the last epoch's state was written ``writes`` times."""
+def stop_training(folder: Path, overrides: list[str], *, epochs: int, delay: float, number: signal.Signals) -> Stopped:
+    """Start a training and stop it ``delay`` s after the state of so many epochs was written."""
     run = folder / "run"
     last = run / "checkpoints" / "last.ckpt"
-    seen: set[int] = set()
 
     def ready() -> bool:
-        if last.exists():
-            seen.add(last.stat().st_mtime_ns)
-        return len(seen) >= writes
+        if not epochs or not last.exists():
+            return not epochs and (run / "status.json").exists()
+        return int(torch.load(last, weights_only=True)["epoch"]) + 1 >= epochs
 
     with train(*overrides, f"hydra.run.dir={run}", cwd=folder) as program:
         code = program.stop(ready, delay=delay, number=number)
@@ -216,32 +239,39 @@ def stop_training(folder: Path, overrides: list[str], *, writes: int, delay: flo
 
 
 @pytest.mark.parametrize(
-    ("case", "variant"),
+    "case",
     [
-        pytest.param(number, variant, marks=[] if number == 0 else [pytest.mark.soak], id=f"{number} {variant}")
-        for number, variant in enumerate(["few brains", *VARIANTS, *list(VARIANTS)[1:]])
+        pytest.param(number, marks=[] if number < 2 else [pytest.mark.soak], id=f"{number} {MOMENTS[number][0]}")
+        for number in range(len(MOMENTS))
     ],
 )
-def test_a_stopped_training_goes_on_to_the_same_weights(
+def test_a_stopped_training_goes_on_to_the_same_weights_and_metrics(
     case: int,
-    variant: str,
-    learn: Callable[[Config], dict[str, torch.Tensor]],
-    undisturbed: Callable[[str], dict[str, torch.Tensor]],
+    undisturbed: Callable[[tuple[str, ...]], Result],
     make_config: Callable[..., Config],
     tiny_overrides: list[str],
     tmp_path: Path,
 ) -> None:
-    moment = random.Random(f"training {case}")
-    overrides = [*tiny_overrides, *LEARN, *VARIANTS[variant]]
-    epochs = make_config(*overrides).trainer.max_epochs
-    writes, delay = moment.randint(1, epochs - 2), moment.uniform(0, 0.2)
-    stop_training(tmp_path, overrides, writes=writes, delay=delay, number=signal.SIGKILL)
-    for path in (tmp_path / "run" / "checkpoints").iterdir():
-        torch.load(path, weights_only=True)
-    resumed = learn(make_config(*overrides, f"resume={tmp_path / 'run'}"))
+    _, variant, share = MOMENTS[case]
     expected = undisturbed(variant)
-    assert resumed.keys() == expected.keys()
-    assert [name for name, weights in expected.items() if not torch.equal(weights, resumed[name])] == []
+    moment = random.Random(f"training {case}")
+    epochs = round(share * expected.epochs)
+    overrides = [*tiny_overrides, *LEARN, *variant]
+    delay = moment.uniform(0, 0.2)
+    stopped = stop_training(tmp_path, overrides, epochs=epochs, delay=delay, number=signal.SIGKILL)
+    assert json.loads((stopped.run / "status.json").read_text())["status"] == "running"
+    for path in (tmp_path / "run").glob("checkpoints/*.ckpt"):
+        torch.load(path, weights_only=True)
+    alone = with_stored_choices([f"resume={stopped.run}"])
+    training.run(make_config(*alone), tmp_path / "resumed")
+    found = result(tmp_path / "resumed")
+    assert found.weights.keys() == expected.weights.keys()
+    assert [name for name, weights in expected.weights.items() if not torch.equal(weights, found.weights[name])] == []
+    assert found.calibration.keys() == expected.calibration.keys()
+    assert [n for n, array in expected.calibration.items() if not np.array_equal(array, found.calibration[n])] == []
+    assert found.metrics == expected.metrics
+    assert found.predictions == expected.predictions
+    assert found.epochs == expected.epochs
 
 
 @pytest.mark.parametrize("case", cases(3, always=0))
@@ -250,5 +280,5 @@ def test_ctrl_c_stops_a_training_with_one_line(case: int, tiny_overrides: list[s
     overrides = [*tiny_overrides, *LEARN, "overfit_subjects=4", "trainer.max_epochs=300", "trainer.patience=300"]
     number = signal.SIGINT
     stop_training(
-        tmp_path, overrides, writes=moment.randint(1, 3), delay=moment.uniform(0, 0.2), number=number
+        tmp_path, overrides, epochs=moment.randint(1, 3), delay=moment.uniform(0, 0.2), number=number
     ).check_interrupted()

@@ -18,6 +18,8 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "dataset.abnormal_fraction": (0, 1, "a share from 0 to 1"),
     "reshape.tolerance": (0.01, 10, "a relative difference of dimensions above 0"),
     "reshape.groups": (1, math.inf, "a number of groups"),
+    "reshape.spacing_mm": (0.1, 20, "a side of a voxel in mm"),
+    "reshape.margin_mm": (0, 200, "a length in mm, 0 or more"),
     "split.train": (0.01, 0.99, "a share between 0 and 1"),
     "split.validation": (0.01, 0.99, "a share between 0 and 1"),
     "split.validation_minimum": (0, math.inf, "a number of brains"),
@@ -114,6 +116,14 @@ def check_choices(config: Config) -> None:
                 found=str(list(size)),
                 where=key,
             )
+    box = getattr(config.reshape, "box_mm", None)
+    if box is not None and (len(box) != 3 or min(box) < 8 * config.reshape.spacing_mm):
+        raise ConfigurationError(
+            "`reshape.box_mm` is no box that holds a brain.",
+            expected=f"three lengths in mm (R, A, S), each at least {8 * config.reshape.spacing_mm:g}: 8 voxels",
+            found=str(list(box)),
+            where="reshape.box_mm",
+        )
     if config.split.train + config.split.validation >= 1:
         raise ConfigurationError(
             "Nothing is left for classifier and test.",

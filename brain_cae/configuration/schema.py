@@ -65,6 +65,27 @@ class FixedReshape:
 
 
 @dataclass
+class ModalReshape:
+    """The most common size for all."""
+
+    name: str
+    _target_: str
+    tolerance: float
+
+
+@dataclass
+class IsotropicReshape:
+    """One spacing in mm and one box around the foreground for all."""
+
+    name: str
+    _target_: str
+    spacing_mm: float
+    box_mm: list[float] | None
+    margin_mm: float
+    tolerance: float
+
+
+@dataclass
 class ClusteredReshape:
     """One size per group of volumes."""
 
@@ -231,5 +252,10 @@ class EvaluateConfig:
 # Groups whose options have keys of their own: the option's name decides on the schema.
 OPTIONS: dict[str, dict[str, type]] = {
     "dataset": {"phantom": PhantomDataset, "rsna_miccai": RsnaMiccaiDataset, "folder": FolderDataset},
-    "reshape": {"fixed": FixedReshape, "clustered": ClusteredReshape},
+    "reshape": {
+        "fixed": FixedReshape,
+        "modal": ModalReshape,
+        "clustered": ClusteredReshape,
+        "isotropic": IsotropicReshape,
+    },
 }

@@ -80,7 +80,10 @@ class HealthyAutoencoder(pl.LightningModule):
         """AdamW with one warm-up and one cosine over all steps."""
         optimiser = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
         steps = max(2, int(self.trainer.estimated_stepping_batches))
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, total_steps=steps, pct_start=0.1)
+        # A warm-up of exactly one step would be divided by its length of zero.
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, self.learning_rate, total_steps=steps, pct_start=max(0.1, 1.1 / steps)
+        )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _error(self, output: torch.Tensor, volume: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

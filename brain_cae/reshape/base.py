@@ -107,8 +107,8 @@ def to_network(volume: torch.Tensor, group: Group, stride: int) -> torch.Tensor:
         (C, X', Y', Z') with every axis divisible by ``stride``; the window starts at index 0.
     """
     before, after = _margins(group)
-    divisible = [margin + (-size) % stride for margin, size in zip(after, group.target, strict=True)]
-    return _pad(_resize(volume, group.size), [-margin for margin in before], divisible)
+    window = _pad(_resize(volume, group.size), [-margin for margin in before], after)
+    return _pad(window, [0, 0, 0], [(-size) % stride for size in group.target])
 
 
 def from_network(volume: torch.Tensor, group: Group, native: Shape) -> torch.Tensor:

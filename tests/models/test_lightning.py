@@ -15,7 +15,7 @@ from brain_cae.reshape import Clustered
 @pytest.fixture
 def data(make_subject):
     subjects = [make_subject(f"s{i}", shape=(24, 28, 20) if i % 2 else (16, 16, 24), seed=i) for i in range(6)]
-    reshape = Clustered().fit([subject.native_shape for subject in subjects])
+    reshape = Clustered().fit([subject.grid for subject in subjects])
     return BrainData(subjects[:4], subjects[4:], reshape, stride=4, batch_size=2, seed=0)
 
 

@@ -11,6 +11,7 @@ from brain_cae.configuration import Config, FolderDataset, PhantomDataset, RsnaM
 from brain_cae.data.prepared import PreparedStore
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.errors import DatasetError
+from brain_cae.locks import exclusive
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sources.base import Source
 from brain_cae.scans.sources.folder import Folder
@@ -148,7 +149,8 @@ def import_cohort(
     if limit is not None:
         kept = _spread(sorted({(loc.label, loc.subject) for loc in locations}), limit)
         locations = [location for location in locations if location.subject in kept]
-    result = import_series(locations, store, workers=workers, progress=progress)
+    with exclusive(store / ".lock"):  # jobs of a sweep that start together: the first one imports, the others look up
+        result = import_series(locations, store, workers=workers, progress=progress)
     complete = result.index.groupby("subject")["modality"].apply(lambda found: set(modalities) <= set(found))
     index = result.index[result.index["subject"].isin(complete.index[complete])].reset_index(drop=True)
     notes = [*source.notes(), *_losses(result.report)]

@@ -59,6 +59,7 @@ class FittedModel:
         seen: Role of each scan, by hash of its content, that the network or the classifier has learnt from or that
             calibrates: ``train``, ``validation`` or ``classifier``.
         cautions: What a reader of any result of this model must know.
+        cost: What learning took: ``seconds_per_epoch`` and ``memory_mb``, see :class:`brain_cae.models.cost.Cost`.
         classifier: Fitted on all labelled subjects that the autoencoder never saw; None without both classes.
     """
 
@@ -71,6 +72,7 @@ class FittedModel:
     skull: list[str] = field(default_factory=list)
     seen: dict[str, str] = field(default_factory=dict)
     cautions: list[str] = field(default_factory=list)
+    cost: dict[str, float | None] = field(default_factory=dict)
     classifier: Pipeline | None = None
 
     def reconstruct(self, subject: PreparedSubject) -> Reconstruction:
@@ -128,6 +130,7 @@ class FittedModel:
             "skull": self.skull,
             "seen": self.seen,
             "cautions": self.cautions,
+            "cost": self.cost,
         }
         for name, scorer in self.scorers.items():
             state, facts[name] = scorer.state()
@@ -174,6 +177,7 @@ class FittedModel:
                 skull=list(facts.get("skull", [])),
                 seen=dict(facts["seen"]),
                 cautions=list(facts["cautions"]),
+                cost=dict(facts.get("cost", {})),
             )
             for name in SCORERS:
                 own = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{name}.")}

@@ -19,6 +19,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from brain_cae.configuration import Config
 from brain_cae.data.module import BrainData
 from brain_cae.errors import BrainCaeError, ConfigurationError
+from brain_cae.models.cost import Cost
 from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.models.panel import ValidationPanel
 from brain_cae.reporting import training_panel
@@ -28,8 +29,8 @@ from brain_cae.run_folder import RunFolder
 log = logging.getLogger(__name__)
 
 
-def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: RunFolder) -> None:
-    """Train with Lightning and leave the best weights in the module."""
+def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: RunFolder) -> Cost:
+    """Train with Lightning, leave the best weights in the module, and return what an epoch cost."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     settings = config.trainer
     if settings.channels_last:
@@ -45,6 +46,8 @@ def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: R
         best,
         Patience("validation/loss", patience=settings.patience, check_finite=True),
     ]
+    cost = Cost()
+    callbacks.append(cost)
     callbacks.append(ValidationPanel(training_panel, modalities=config.modality.names, every=settings.panel_every))
     if settings.progress:
         callbacks.append(RichProgressBar(leave=False))
@@ -86,6 +89,7 @@ def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: R
     stored = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
     prefix = "network."
     module.network.load_state_dict({k[len(prefix) :]: v for k, v in stored.items() if k.startswith(prefix)})
+    return cost
 
 
 def _taken_up(config: Config, folder: RunFolder) -> Path | None:

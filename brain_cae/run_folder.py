@@ -1,5 +1,6 @@
 """One run's folder: names of its files, its status, how long each stage took."""
 
+import fcntl
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from brain_cae.errors import RunError
+from brain_cae.locks import is_held
 
 log = logging.getLogger(__name__)
 
@@ -30,17 +32,20 @@ class RunFolder:
         return self.path / name
 
     @contextmanager
-    def status(self) -> Iterator[None]:
+    def status(self, configuration: str = "") -> Iterator[None]:
         """Keep ``status.json`` true while the body runs: running, then finished or failed with the first line.
+
+        Args:
+            configuration: Hash of the choices, kept with the status.
 
         Raises:
             RunError: Another run has written here already.
         """
+        known = {"configuration": configuration} if configuration else {}
         self.path.mkdir(parents=True, exist_ok=True)
         try:
             # Exclusive creation: of two runs that were given the same folder the second one stops here.
-            with (self / "status.json").open("x") as file:
-                json.dump({"status": "running"}, file)
+            file = (self / "status.json").open("x")
         except FileExistsError as error:
             raise RunError(
                 "This folder holds another run.",
@@ -48,15 +53,20 @@ class RunFolder:
                 where=str(self.path),
                 advice="Leave hydra.run.dir out, or name an empty folder.",
             ) from error
-        try:
-            yield
-        except BaseException as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            if isinstance(error, KeyboardInterrupt):
-                first = "interrupted"
-            self.write_json("status.json", {"status": "failed", "error": first, "seconds": self.seconds})
-            raise
-        self.write_json("status.json", {"status": "finished", "seconds": self.seconds})
+        with file:
+            # The system frees the lock of a run that is killed: its status says "running" for ever.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            json.dump({"status": "running"} | known, file)
+            file.flush()
+            try:
+                yield
+            except BaseException as error:
+                first = str(error).splitlines()[0] if str(error) else type(error).__name__
+                if isinstance(error, KeyboardInterrupt):
+                    first = "interrupted"
+                self.write_json("status.json", {"status": "failed", "error": first, "seconds": self.seconds} | known)
+                raise
+            self.write_json("status.json", {"status": "finished", "seconds": self.seconds} | known)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -85,6 +95,11 @@ class RunFolder:
             aside.replace(target)
         finally:
             aside.unlink(missing_ok=True)
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a run is writing to this folder now, in a process of this machine."""
+    return is_held(folder / "status.json")
 
 
 def peak_memory_mb() -> float:

@@ -105,25 +105,7 @@ def check_choices(config: Config) -> None:
             found=modality.reference,
             where="modality.reference",
         )
-    for key, size in (
-        ("reshape.dimensions", getattr(config.reshape, "dimensions", None)),
-        ("scoring.frame", scoring.frame),
-    ):
-        if size is not None and (len(size) != 3 or min(size) < 8):
-            raise ConfigurationError(
-                f"`{key}` is no size of a volume.",
-                expected="three whole numbers (R, A, S), each at least 8",
-                found=str(list(size)),
-                where=key,
-            )
-    box = getattr(config.reshape, "box_mm", None)
-    if box is not None and (len(box) != 3 or min(box) < 8 * config.reshape.spacing_mm):
-        raise ConfigurationError(
-            "`reshape.box_mm` is no box that holds a brain.",
-            expected=f"three lengths in mm (R, A, S), each at least {8 * config.reshape.spacing_mm:g}: 8 voxels",
-            found=str(list(box)),
-            where="reshape.box_mm",
-        )
+    _check_sizes(config)
     if config.split.train + config.split.validation >= 1:
         raise ConfigurationError(
             "Nothing is left for classifier and test.",
@@ -141,6 +123,29 @@ def check_choices(config: Config) -> None:
         subjects = min(config.dataset.subjects, config.limit or config.dataset.subjects)
         healthy = subjects - round(subjects * config.dataset.abnormal_fraction)
         check_alpha(scoring.alpha, validation_size(healthy, config.split))
+
+
+def _check_sizes(config: Config) -> None:
+    """Sizes that must hold a brain."""
+    for key, size in (
+        ("reshape.dimensions", getattr(config.reshape, "dimensions", None)),
+        ("scoring.frame", config.scoring.frame),
+    ):
+        if size is not None and (len(size) != 3 or min(size) < 8):
+            raise ConfigurationError(
+                f"`{key}` is no size of a volume.",
+                expected="three whole numbers (R, A, S), each at least 8",
+                found=str(list(size)),
+                where=key,
+            )
+    box = getattr(config.reshape, "box_mm", None)
+    if box is not None and (len(box) != 3 or min(box) < 8 * config.reshape.spacing_mm):
+        raise ConfigurationError(
+            "`reshape.box_mm` is no box that holds a brain.",
+            expected=f"three lengths in mm (R, A, S), each at least {8 * config.reshape.spacing_mm:g}: 8 voxels",
+            found=str(list(box)),
+            where="reshape.box_mm",
+        )
 
 
 def _build_network(config: Config) -> None:

@@ -58,7 +58,9 @@ def test_a_brain_comes_back_to_where_it_was(make_grid, sizes, spacing, low, high
             middle_mm, abs=true[axis] / 2 + 1e-6
         )
     back = from_network(there, group, sizes)
-    inside = tuple(slice(max(first, 2), min(behind, n - 2)) for (first, behind), n in zip(foreground, sizes, strict=True))
+    inside = tuple(
+        slice(max(first, 2), min(behind, n - 2)) for (first, behind), n in zip(foreground, sizes, strict=True)
+    )
     error = (back - volume)[(slice(None), *inside)].abs()
     assert error.numel() == 0 or float(error.max()) < max(spacing)  # no axis is off by a voxel
 

@@ -110,6 +110,7 @@ def make_source(dataset: Any, *, modalities: list[str], workers: int, limit: int
             abnormal_fraction=dataset.abnormal_fraction,
             lesions=dataset.lesions,
             head_shell=dataset.head_shell,
+            dimensions=dataset.dimensions,
             workers=workers,
             modalities=modalities,
             progress=progress,

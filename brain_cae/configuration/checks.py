@@ -51,6 +51,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
 }
 
 WORDS: dict[str, tuple[str, ...]] = {
+    "dataset.dimensions": ("protocols", "varied"),
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.strategy": ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp"),
     "preprocess.scaling": ("median", "white_matter"),

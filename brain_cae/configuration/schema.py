@@ -18,6 +18,7 @@ class PhantomDataset:
     abnormal_fraction: float
     lesions: bool
     head_shell: bool
+    dimensions: str
 
 
 @dataclass

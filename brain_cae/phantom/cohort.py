@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import nibabel
@@ -60,7 +59,7 @@ def _write_missing(settings: PhantomSettings, target: Path, workers: int, *, pro
     rows = "".join(f"{number:05d},{label}\n" for number, label in enumerate(settings.labels()))
     _write_whole(target / "train_labels.csv", ("BraTS21ID,MGMT_value\n" + rows).encode())
     shutil.rmtree(target / ".partial", ignore_errors=True)
-    _write_whole(target / "complete", json.dumps({"version": VERSION, **asdict(settings)}, indent=2).encode())
+    _write_whole(target / "complete", json.dumps({"version": VERSION, **settings.to_dict()}, indent=2).encode())
 
 
 def _run(settings: PhantomSettings, target: Path, missing: list[int], workers: int) -> Iterable[int]:

@@ -23,6 +23,7 @@ class Phantom:
     abnormal_fraction: float = 1 / 3
     lesions: bool = True
     head_shell: bool = False
+    dimensions: str = "protocols"
     workers: int = 1
     modalities: Sequence[str] = MODALITIES
     progress: bool = True
@@ -45,6 +46,7 @@ class Phantom:
             abnormal_fraction=self.abnormal_fraction,
             lesions=self.lesions,
             head_shell=self.head_shell,
+            dimensions=self.dimensions,
         )
         root = write_cohort(settings, Path(self.folder), workers=self.workers, progress=self.progress)
         subjects = find_subjects(root)

@@ -104,7 +104,7 @@ class SweepSummary(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse to take up a sweep with other choices."""
         try:
-            sweep.check_constants(config)
+            sweep.take_up(config)
         except BrainCaeError as error:
             _stop(str(error))  # Hydra would turn the exception into a warning and go on
 

@@ -1,12 +1,13 @@
 """A sweep that was stopped half-way is taken up in its own folder: what is finished is not repeated.
 
-``hydra.sweep.dir=<old sweep>`` with the choices of the old one. Hydra writes ``.hydra/`` and the log of each job anew
-before the job begins, so what a job was is read from ``model/config.yaml`` and from ``status.json``.
+``hydra.sweep.dir=<old sweep>`` with the choices of the old one. Hydra writes ``.hydra/`` of each job anew before the job
+begins: what it held is kept beside it, and put back where the job is refused.
 """
 
 import hashlib
 import json
 import logging
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 WITHOUT_EFFECT = ("cache", "workers", "trainer.progress", "trainer.workers", "trainer.panel_every")
 """Keys that change no result: another machine may have others."""
+
+KEPT = ".hydra_before"
+"""Beside ``.hydra/`` while a sweep is taken up."""
 
 
 def configuration_hash(config: Config) -> str:
@@ -62,6 +66,9 @@ def stored_result(config: Config, folder: Path) -> dict[str, Any] | None:
         _set_aside(folder)
         return None
     if status.get("configuration") != configuration_hash(config):
+        if (folder / KEPT).is_dir():
+            shutil.rmtree(folder / ".hydra")
+            (folder / KEPT).rename(folder / ".hydra")
         raise ConfigurationError(
             f"Job {folder.name} of this sweep has finished with other choices.",
             expected="the choices that the sweep was started with",
@@ -69,8 +76,22 @@ def stored_result(config: Config, folder: Path) -> dict[str, Any] | None:
             where=str(folder),
             advice="Give the same choices, or leave hydra.sweep.dir out for a new sweep.",
         )
+    shutil.rmtree(folder / KEPT, ignore_errors=True)
     log.info("job %s has finished before; its result is taken", folder.name)
     return _read_json(folder / "metrics.json") or {}
+
+
+def take_up(config: DictConfig) -> None:
+    """Get the folder of a sweep that is about to start ready: check its constants, keep what Hydra would overwrite.
+
+    Raises:
+        ConfigurationError: See :func:`check_constants`.
+    """
+    check_constants(config)
+    for path in Path(config.hydra.sweep.dir).glob("*/.hydra"):
+        kept = path.with_name(KEPT)
+        if not kept.exists() and (_read_json(path.with_name("status.json")) or {}).get("status") == "finished":
+            shutil.copytree(path, kept)
 
 
 def check_constants(config: DictConfig) -> None:

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.run_folder import RunFolder
-from brain_cae.sweep import check_constants, configuration_hash, stored_result
+from brain_cae.sweep import check_constants, configuration_hash, stored_result, take_up
 
 
 @pytest.fixture
@@ -65,6 +65,22 @@ def test_a_job_that_is_running_is_left_alone(make_config, tmp_path):
     with RunFolder(tmp_path).status(), pytest.raises(RunError, match="running now"):
         stored_result(make_config(), tmp_path)
     assert json.loads((tmp_path / "status.json").read_text())["status"] == "finished"
+
+
+def test_a_refused_job_keeps_what_it_was(finished, make_config, tmp_path):
+    overrides = finished / ".hydra" / "overrides.yaml"
+    overrides.parent.mkdir()
+    for given, refused in (("seed=3", False), ("seed=4", True)):
+        overrides.write_text("- seed=3\n")
+        take_up(sweep(tmp_path, "seed=3,4"))
+        overrides.write_text(f"- {given}\n")  # as Hydra does before the job begins
+        if refused:
+            with pytest.raises(ConfigurationError):
+                stored_result(make_config(given), finished.path)
+        else:
+            stored_result(make_config(given), finished.path)
+        assert overrides.read_text() == "- seed=3\n"
+        assert {path.name for path in finished.path.iterdir()} == {".hydra", "model", "metrics.json", "status.json"}
 
 
 def sweep(folder, *overrides, params=None, epochs=40):

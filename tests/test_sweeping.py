@@ -26,9 +26,7 @@ def sweep(folder: Path, *overrides: str) -> subprocess.CompletedProcess:
 
 def results(folder: Path) -> dict[str, tuple[float, ...]]:
     """Score of every subject of every job."""
-    return {
-        path.parent.name: tuple(pd.read_csv(path)["score"]) for path in sorted(folder.glob("*/predictions.csv"))
-    }
+    return {path.parent.name: tuple(pd.read_csv(path)["score"]) for path in sorted(folder.glob("*/predictions.csv"))}
 
 
 def test_a_stopped_sweep_is_taken_up(tiny_overrides: list[str], tiny_run: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A sweep that was stopped half-way is taken up in its own folder: what is finished is not repeated.
 
-``hydra.sweep.dir=<old sweep>`` with the choices of the old one. Hydra writes ``.hydra/`` of each job anew before the job
-begins: what it held is kept beside it, and put back where the job is refused.
+``hydra.sweep.dir=<old sweep>`` with the choices of the old one. Hydra writes ``.hydra/`` of each job anew before the
+job begins: what it held is kept beside it, and put back where the job is refused.
 """
 
 import hashlib

@@ -11,6 +11,7 @@ import pandas as pd
 from brain_cae.configuration import CombinedDataset, Config, PhantomDataset
 from brain_cae.data.foreground import skull_state
 from brain_cae.errors import DatasetError
+from brain_cae.locks import exclusive
 from brain_cae.reasons import advice_for
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sessions import one_session
@@ -178,7 +179,8 @@ def import_cohort(
     locations = one_session(source.locate(), modalities)
     require_modalities(locations, modalities)
     notes = [*source.notes(), *check_skulls(locations, reference=reference, skull_strip=skull_strip)]
-    result = import_series(limited(locations, limit), store, workers=workers, progress=progress)
+    with exclusive(store / ".lock"):  # jobs of a sweep that start together: the first one imports, the others look up
+        result = import_series(limited(locations, limit), store, workers=workers, progress=progress)
     index = complete_subjects(result.index, modalities)
     notes += [*_losses(result.report), *_incomplete(result.report, index, modalities)]
     for note in notes:

@@ -16,10 +16,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from brain_cae import configuration
+from brain_cae import configuration, sweep
 from brain_cae.errors import BrainCaeError, ConfigurationError, StorageError
 from brain_cae.resuming import with_stored_choices
 from brain_cae.storage import explain
@@ -78,9 +79,12 @@ def train(config: DictConfig) -> float | None:
     """One run of ``train.py``."""
     _refuse_lists()
     typed = configuration.validate(config)
+    output = Path(HydraConfig.get().runtime.output_dir)
+    if HydraConfig.get().mode == RunMode.MULTIRUN and (found := sweep.stored_result(typed, output)) is not None:
+        return found["detection"]["auroc"]["value"] if "detection" in found else None
     from brain_cae import training
 
-    return training.run(typed, Path(HydraConfig.get().runtime.output_dir))
+    return training.run(typed, output)
 
 
 def evaluate(config: DictConfig) -> float | None:
@@ -121,6 +125,13 @@ evaluate_command = command(evaluate, inspect_evaluation, "evaluate")
 
 class SweepSummary(Callback):
     """Writes a sweep's summary after every job: with a failed job Hydra never says that the sweep has ended."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Refuse to take up a sweep with other choices."""
+        try:
+            sweep.take_up(config)
+        except BrainCaeError as error:
+            _stop(str(error))  # Hydra would turn the exception into a warning and go on
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Summarise what is there so far."""

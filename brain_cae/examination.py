@@ -1,5 +1,6 @@
 """One brain, everything that a fitted model says about it."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from monai.metrics.regression import compute_ssim_and_cs
 
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.fitted_model import FittedModel, Reconstruction, network_stride
-from brain_cae.reshape import Group
+from brain_cae.reshape import Group, network_shape
 from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_trip_l1, scale_ratio
 from brain_cae.scoring.localisation import Localisation, localise
 from brain_cae.transfer.features import encoder_features, residual_features
@@ -30,7 +31,8 @@ class Examination:
         localisation: By scorer; empty where no lesion is known.
         features: For the transfer classifier.
         reconstruction: ``l1`` and ``ssim`` inside the mask, in the scan's own space.
-        distortion: The measures of the reshape strategy; ``network_spacing`` is (3,) mm.
+        distortion: The measures of the reshape strategy; ``network_spacing`` is (3,) mm, ``voxels`` what the network
+            sees, padding included.
     """
 
     subject: str
@@ -100,11 +102,12 @@ def _fidelity(subject: PreparedSubject, reconstruction: Reconstruction) -> dict[
 
 
 def _distortion(model: FittedModel, subject: PreparedSubject, group: Group) -> dict[str, Any]:
-    native, spacing = subject.native_shape, subject.spacing
+    native, spacing, stride = subject.native_shape, subject.spacing, network_stride(model.network)
     volume, mask = torch.from_numpy(np.asarray(subject.volume)), torch.from_numpy(subject.mask)
     return {
-        "scale_ratio": scale_ratio(native, group.target),
-        "anisotropy_mm": anisotropy_mm(native, group.target, spacing),
-        "network_spacing": network_spacing(native, group.target, spacing),
-        "round_trip_l1": round_trip_l1(volume, mask, group.target, network_stride(model.network)),
+        "scale_ratio": scale_ratio(native, group.size),
+        "anisotropy_mm": anisotropy_mm(native, group.size, spacing),
+        "network_spacing": network_spacing(native, group.size, spacing),
+        "voxels": math.prod(network_shape(group, stride)),
+        "round_trip_l1": round_trip_l1(volume, mask, group, stride),
     }

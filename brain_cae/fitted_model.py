@@ -63,6 +63,7 @@ class FittedModel:
         seen: Role of each scan, by hash of its content, that the network or the classifier has learnt from or that
             calibrates: ``train``, ``validation`` or ``classifier``.
         cautions: What a reader of any result of this model must know.
+        cost: What learning took: ``seconds_per_epoch`` and ``memory_mb``, see :class:`brain_cae.models.cost.Cost`.
         classifier: Fitted on all labelled subjects that the autoencoder never saw; None without both classes.
     """
 
@@ -75,15 +76,16 @@ class FittedModel:
     skull: list[str] = field(default_factory=list)
     seen: dict[str, str] = field(default_factory=dict)
     cautions: list[str] = field(default_factory=list)
+    cost: dict[str, float | None] = field(default_factory=dict)
     classifier: Pipeline | None = None
 
     def reconstruct(self, subject: PreparedSubject) -> Reconstruction:
         """Run the network on one brain, on the device where it lies."""
-        group = self.reshape.group(subject.native_shape)
+        group = self.reshape.group(subject.grid)
         device = next(self.network.parameters()).device
         stride = network_stride(self.network)
-        volume = to_network(torch.from_numpy(np.asarray(subject.volume)), group.target, stride).to(device)
-        mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), group.target, stride)
+        volume = to_network(torch.from_numpy(np.asarray(subject.volume)), group, stride).to(device)
+        mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), group, stride)
         with torch.inference_mode():
             latent = self.network.encode(volume[None])  # type: ignore[operator]
             output = self.network.decode(latent)[0].float().cpu()  # type: ignore[operator]
@@ -91,7 +93,7 @@ class FittedModel:
         size = (latent.shape[1], latent.shape[2], latent.shape[3])
         bottleneck_mask = functional.adaptive_avg_pool3d(mask[None], size)[0, 0] > 0.5
         return Reconstruction(
-            volume=from_network(output, group.target, subject.native_shape).numpy(),
+            volume=from_network(output, group, subject.native_shape).numpy(),
             bottleneck=latent.numpy(),
             bottleneck_mask=bottleneck_mask.numpy(),
             group=group,
@@ -135,6 +137,7 @@ class FittedModel:
             "skull": self.skull,
             "seen": self.seen,
             "cautions": self.cautions,
+            "cost": self.cost,
         }
         for name, scorer in self.scorers.items():
             state, facts[name] = scorer.state()
@@ -174,6 +177,7 @@ class FittedModel:
                 skull=list(facts.get("skull", [])),
                 seen=dict(facts["seen"]),
                 cautions=list(facts["cautions"]),
+                cost=dict(facts.get("cost", {})),
             )
             for name in SCORERS:
                 own = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{name}.")}

@@ -19,6 +19,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from brain_cae.configuration import Config
 from brain_cae.data.module import BrainData
 from brain_cae.errors import BrainCaeError, ConfigurationError
+from brain_cae.models.cost import Cost
 from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.models.panel import ValidationPanel
 from brain_cae.reporting import training_panel
@@ -29,8 +30,8 @@ from brain_cae.storage import writing
 log = logging.getLogger(__name__)
 
 
-def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: RunFolder) -> None:
-    """Train with Lightning and leave the best weights in the module."""
+def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: RunFolder) -> Cost:
+    """Train with Lightning, leave the best weights in the module, and return what an epoch cost."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     settings = config.trainer
     if settings.channels_last:
@@ -46,6 +47,8 @@ def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: R
         # After the best: it remembers which that is. `save_last` would keep the last state that was a best one.
         KeptCheckpoint(folder / "checkpoints", filename="last", enable_version_counter=False),
     ]
+    cost = Cost()
+    callbacks.append(cost)
     callbacks.append(ValidationPanel(training_panel, modalities=config.modality.names, every=settings.panel_every))
     if settings.progress:
         callbacks.append(RichProgressBar(leave=False))
@@ -88,6 +91,7 @@ def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: R
     stored = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
     prefix = "network."
     module.network.load_state_dict({k[len(prefix) :]: v for k, v in stored.items() if k.startswith(prefix)})
+    return cost
 
 
 def _taken_up(config: Config, folder: RunFolder) -> Path | None:

@@ -27,9 +27,10 @@ def by_subject(
 
     Returns:
         Columns subject, label, role, protocol; ``score.<scorer>``, ``p_value.<scorer>``; ``probability.<arm>``;
-        ``<scorer>.average_precision`` and ``<scorer>.dice`` where a lesion is known; ``reconstruction.<measure>``.
+        ``<scorer>.average_precision`` and ``<scorer>.dice`` where a lesion is known; ``reconstruction.<measure>``;
+        ``reshape.<measure>``, the distortion of the reshape strategy.
     """
-    rows = []
+    rows, distortions = [], distortions_by_subject(examinations)
     for name, found in examinations.items():
         row: dict[str, Any] = {"subject": name, **predictions.loc[name, ["label", "role", "protocol"]]}
         row |= {f"score.{scorer}": score for scorer, score in found.scores.items()}
@@ -38,8 +39,19 @@ def by_subject(
         for scorer, local in found.localisation.items():
             row |= {f"{scorer}.average_precision": local.average_precision, f"{scorer}.dice": local.dice}
         row |= {f"reconstruction.{measure}": value for measure, value in found.reconstruction.items()}
+        row |= {f"reshape.{measure}": value for measure, value in distortions[name].items()}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def distortions_by_subject(examinations: dict[str, Examination]) -> dict[str, dict[str, float]]:
+    """The measures of the reshape strategy; ``size_spread_mm`` tells how far a subject lies from the others."""
+    spread = size_spread_mm(np.stack([e.distortion["network_spacing"] for e in examinations.values()]))
+    return {
+        name: {key: value for key, value in e.distortion.items() if key != "network_spacing"}
+        | {"size_spread_mm": float(spread[number])}
+        for number, (name, e) in enumerate(examinations.items())
+    }
 
 
 class Measurement:
@@ -110,14 +122,17 @@ class Measurement:
         return {key: self._mean([item[key] for item in kept]).to_dict() for key in ("l1", "ssim")}
 
     def reshape(self, model: FittedModel) -> Section:
-        """How much the strategy distorts; ``size_spread_mm`` is relative to the mean size."""
-        distortions = [e.distortion for e in self.examinations.values()]
-        spread = size_spread_mm(np.stack([item["network_spacing"] for item in distortions]))
+        """How much the strategy distorts, and what it costs; ``size_spread_mm`` is relative to the mean size.
+
+        ``reconstruction`` is the mean absolute error on healthy brains in the scan's own space, which strategies with
+        different grids can be compared by; ``voxels`` is what the network sees of a brain, padding included.
+        """
+        distortions = list(distortions_by_subject(self.examinations).values())
         section: Section = {"strategy": model.config.reshape.name, "groups": model.reshape.groups()}
-        for key in ("scale_ratio", "anisotropy_mm", "round_trip_l1"):
+        for key in ("scale_ratio", "anisotropy_mm", "size_spread_mm", "round_trip_l1", "voxels"):
             section[key] = self._mean([item[key] for item in distortions]).to_dict()
-        section["size_spread_mm"] = self._mean(spread.tolist()).to_dict()
-        return section
+        section["reconstruction"] = self.reconstruction()["l1"]
+        return section | model.cost
 
     def _detection(self, name: str) -> Section:
         rows = self.labelled

@@ -1,5 +1,6 @@
 """One run's folder: names of its files, its status, how long each stage took."""
 
+import fcntl
 import json
 import logging
 import os
@@ -8,9 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from brain_cae.errors import RunError, StorageError
+from brain_cae.locks import is_held
 from brain_cae.storage import explain, writing
 
 log = logging.getLogger(__name__)
@@ -31,34 +33,38 @@ class RunFolder:
         return self.path / name
 
     @contextmanager
-    def status(self) -> Iterator[None]:
+    def status(self, configuration: str = "") -> Iterator[None]:
         """Keep ``status.json`` true while the body runs: running, then finished or failed with the first line.
+
+        Args:
+            configuration: Hash of the choices, kept with the status.
 
         Raises:
             RunError: Another run has written here already.
             StorageError: The folder cannot be made, or the body met a full disk or a lack of permission.
         """
-        self._begin()
-        try:
-            yield
-        except BaseException as error:
-            shown = (explain(error) if isinstance(error, OSError) else None) or error
-            first = str(shown).splitlines()[0] if str(shown) else type(shown).__name__
-            if isinstance(error, KeyboardInterrupt):
-                first = "interrupted"
-            self._end({"status": "failed", "error": first, "seconds": self.seconds})
-            if shown is not error:
-                raise shown from error
-            raise
-        self._end({"status": "finished", "seconds": self.seconds})
+        known = {"configuration": configuration} if configuration else {}
+        with self._begin(known):
+            try:
+                yield
+            except BaseException as error:
+                shown = (explain(error) if isinstance(error, OSError) else None) or error
+                first = str(shown).splitlines()[0] if str(shown) else type(shown).__name__
+                if isinstance(error, KeyboardInterrupt):
+                    first = "interrupted"
+                self._end({"status": "failed", "error": first, "seconds": self.seconds} | known)
+                if shown is not error:
+                    raise shown from error
+                raise
+            self._end({"status": "finished", "seconds": self.seconds} | known)
 
-    def _begin(self) -> None:
+    def _begin(self, known: dict[str, str]) -> TextIO:
+        """Take the folder; the open file holds the lock that says so, and frees it when the process is killed."""
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             try:
                 # Exclusive creation: of two runs that were given the same folder the second one stops here.
-                with (self / "status.json").open("x") as file:
-                    json.dump({"status": "running"}, file)
+                file = (self / "status.json").open("x")
             except FileExistsError as error:
                 raise RunError(
                     "This folder holds another run.",
@@ -66,6 +72,10 @@ class RunFolder:
                     where=str(self.path),
                     advice="Leave hydra.run.dir out, or name an empty folder.",
                 ) from error
+            fcntl.flock(file, fcntl.LOCK_EX)
+            json.dump({"status": "running"} | known, file)
+            file.flush()
+            return file
 
     def _end(self, status: dict[str, Any]) -> None:
         """Write the last word on a run; where the disk is full into the file that is there, which takes no room."""
@@ -104,6 +114,11 @@ class RunFolder:
                 aside.replace(target)
             finally:
                 aside.unlink(missing_ok=True)
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a run is writing to this folder now, in a process of this machine."""
+    return is_held(folder / "status.json")
 
 
 def peak_memory_mb() -> float:

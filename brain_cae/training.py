@@ -22,6 +22,7 @@ from brain_cae.resuming import last_checkpoint
 from brain_cae.roles import calibration_cautions, draw_roles
 from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
+from brain_cae.sweep import configuration_hash
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def run(config: Config, output: Path) -> float | None:
         # A further process of DDP: it helps to train, and leaves everything else to the first.
         _train_only(config, folder)
         return None
-    with folder.status():
+    with folder.status(configuration_hash(config)):
         pl.seed_everything(config.seed, workers=True, verbose=False)
         with folder.stage("import"):
             cohort = bring_in(config)
@@ -126,7 +127,7 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
     names = {role: splits.loc[splits["role"] == role, "subject"].tolist() for role in ("train", "validation")}
     module, data, reshape = _assemble(config, cohort, names)
     with folder.stage("train"):
-        learn(config, module, data, folder)
+        cost = learn(config, module, data, folder)
     protocols = ProtocolGroups.fit(cohort.acquisition)
     known = protocols.assign(cohort.acquisition.loc[names["train"] + names["validation"]])
     model = FittedModel(
@@ -139,6 +140,7 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
         skull=sorted(set(cohort.skull[names["validation"]])),
         seen=_content_of(cohort, splits),
         cautions=_cautions(config, cohort, splits),
+        cost=cost.to_dict(),
     )
     with folder.stage("calibrate"):
         model.calibrate(cohort.subjects(names["validation"]))
@@ -158,7 +160,7 @@ def _assemble(config: Config, cohort: Cohort, names: dict[str, list[str]]) -> tu
     train, validation = cohort.subjects(names["train"]), cohort.subjects(names["validation"])
     if config.overfit_subjects:
         train = validation = train[: config.overfit_subjects]
-    reshape = make_reshape(config).fit([subject.native_shape for subject in train])
+    reshape = make_reshape(config).fit([subject.grid for subject in train])
     network = make_network(config)
     module = HealthyAutoencoder(
         network,

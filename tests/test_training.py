@@ -76,7 +76,7 @@ def test_metrics_are_whole(tiny_run):
         "localisation.dice_oracle_pooled", "localisation.dice_oracle_per_subject", "baseline.intensity.auroc",
         "baseline.healthy_mean.auroc", "baseline.intensity.dice_oracle_pooled", "transfer.auroc", "transfer.brier",
         "transfer.calibration_slope", "transfer.permutation_p", "reshape.scale_ratio", "reshape.anisotropy_mm",
-        "reshape.size_spread_mm", "reshape.round_trip_l1",
+        "reshape.size_spread_mm", "reshape.round_trip_l1", "reshape.reconstruction", "reshape.voxels",
     ):  # fmt: skip
         assert set(found[name]) == {"value", "low", "high", "n", "n_positive", "method"}
         assert found[name]["value"] is not None, name
@@ -84,7 +84,13 @@ def test_metrics_are_whole(tiny_run):
     assert metrics["scoring"]["n_calibration"] == metrics["subjects"]["validation"]
     assert {row["features"] for row in metrics["transfer"]["comparison"]} == {"encoder", "residual", "both"}
     assert metrics["audit"]["verdict"] in ("clear", "at risk", "confounded", "cannot tell")
-    assert {test["name"] for test in metrics["audit"]["tests"]} >= {"metadata_only", "overlap"}
+    assert {test["name"] for test in metrics["audit"]["tests"]} >= {"metadata_only", "overlap", "reshape_group"}
+    # The network has learnt from batches of at most 4 brains of some 250 000 voxels, in two epochs.
+    assert 1e5 < metrics["reshape"]["voxels"]["value"] < 1e6
+    assert 1 < metrics["reshape"]["memory_mb"] < 1000
+    assert 0 < metrics["reshape"]["seconds_per_epoch"] < 600
+    assert metrics["reshape"]["reconstruction"] == metrics["reconstruction"]["l1"]
+    assert metrics["reshape"]["reconstruction"]["value"] > metrics["reshape"]["round_trip_l1"]["value"]
     for name, estimate in found.items():
         if estimate["value"] is not None and estimate["low"] is not None:
             assert estimate["low"] <= estimate["value"] <= estimate["high"], name
@@ -152,8 +158,21 @@ def test_stopping_after_the_import(make_config, tiny_overrides, tmp_path):
     "overrides",
     [
         ["reshape=fixed", "reshape.dimensions=[40,48,32]", "modality=flair", "evaluation=holdout", "logger=csv"],
-        ["modality=t1_t2_flair", "balancing=smote", "classifier=svm", "scoring=absolute", "features=residual"],
-        ["overfit_subjects=2", "preprocess.scaling=white_matter", "features=encoder", "model.corruption=0.3"],
+        [
+            "modality=t1_t2_flair",
+            "reshape=modal",
+            "balancing=smote",
+            "classifier=svm",
+            "scoring=absolute",
+            "features=residual",
+        ],
+        [
+            "overfit_subjects=2",
+            "reshape=isotropic",
+            "preprocess.scaling=white_matter",
+            "features=encoder",
+            "model.corruption=0.3",
+        ],
     ],
 )
 def test_other_choices_reach_the_end(make_config, tiny_overrides, tmp_path, overrides):

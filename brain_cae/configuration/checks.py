@@ -18,6 +18,8 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "dataset.abnormal_fraction": (0, 1, "a share from 0 to 1"),
     "reshape.tolerance": (0.01, 10, "a relative difference of dimensions above 0"),
     "reshape.groups": (1, math.inf, "a number of groups"),
+    "reshape.spacing_mm": (0.1, 20, "a side of a voxel in mm"),
+    "reshape.margin_mm": (0, 200, "a length in mm, 0 or more"),
     "split.train": (0.01, 0.99, "a share between 0 and 1"),
     "split.validation": (0.01, 0.99, "a share between 0 and 1"),
     "split.validation_minimum": (0, math.inf, "a number of brains"),
@@ -49,6 +51,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
 }
 
 WORDS: dict[str, tuple[str, ...]] = {
+    "dataset.dimensions": ("protocols", "varied"),
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.strategy": ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp"),
     "preprocess.scaling": ("median", "white_matter"),
@@ -138,17 +141,7 @@ def check_choices(config: Config) -> None:
             found=modality.reference,
             where="modality.reference",
         )
-    for key, size in (
-        ("reshape.dimensions", getattr(config.reshape, "dimensions", None)),
-        ("scoring.frame", scoring.frame),
-    ):
-        if size is not None and (len(size) != 3 or min(size) < 8):
-            raise ConfigurationError(
-                f"`{key}` is no size of a volume.",
-                expected="three whole numbers (R, A, S), each at least 8",
-                found=str(list(size)),
-                where=key,
-            )
+    _check_sizes(config)
     if config.split.train + config.split.validation >= 1:
         raise ConfigurationError(
             "Nothing is left for classifier and test.",
@@ -170,6 +163,29 @@ def check_classes(config: Config) -> None:
     check_target(config.classifier.estimator, "classifier.estimator", allowed=("sklearn.",))
     if config.balancing.sampler is not None:
         check_target(config.balancing.sampler, "balancing.sampler", allowed=("imblearn.",))
+
+
+def _check_sizes(config: Config) -> None:
+    """Sizes that must hold a brain."""
+    for key, size in (
+        ("reshape.dimensions", getattr(config.reshape, "dimensions", None)),
+        ("scoring.frame", config.scoring.frame),
+    ):
+        if size is not None and (len(size) != 3 or min(size) < 8):
+            raise ConfigurationError(
+                f"`{key}` is no size of a volume.",
+                expected="three whole numbers (R, A, S), each at least 8",
+                found=str(list(size)),
+                where=key,
+            )
+    box = getattr(config.reshape, "box_mm", None)
+    if box is not None and (len(box) != 3 or min(box) < 8 * config.reshape.spacing_mm):
+        raise ConfigurationError(
+            "`reshape.box_mm` is no box that holds a brain.",
+            expected=f"three lengths in mm (R, A, S), each at least {8 * config.reshape.spacing_mm:g}: 8 voxels",
+            found=str(list(box)),
+            where="reshape.box_mm",
+        )
 
 
 def _build_network(config: Config) -> None:

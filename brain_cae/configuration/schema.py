@@ -18,6 +18,7 @@ class PhantomDataset:
     abnormal_fraction: float
     lesions: bool
     head_shell: bool
+    dimensions: str
 
 
 @dataclass
@@ -105,6 +106,27 @@ class FixedReshape:
     name: str
     _target_: str
     dimensions: list[int]
+    tolerance: float
+
+
+@dataclass
+class ModalReshape:
+    """The most common size for all."""
+
+    name: str
+    _target_: str
+    tolerance: float
+
+
+@dataclass
+class IsotropicReshape:
+    """One spacing in mm and one box around the foreground for all."""
+
+    name: str
+    _target_: str
+    spacing_mm: float
+    box_mm: list[float] | None
+    margin_mm: float
     tolerance: float
 
 
@@ -290,5 +312,10 @@ OPTIONS: dict[str, dict[str, type]] = {
         "bids": BidsDataset,
         "combined": CombinedDataset,
     },
-    "reshape": {"fixed": FixedReshape, "clustered": ClusteredReshape},
+    "reshape": {
+        "fixed": FixedReshape,
+        "modal": ModalReshape,
+        "clustered": ClusteredReshape,
+        "isotropic": IsotropicReshape,
+    },
 }

@@ -26,7 +26,7 @@ class NetworkVolumes(Dataset):
     def __init__(self, subjects: list[PreparedSubject], reshape: Reshape, stride: int) -> None:
         self.subjects = subjects
         self.stride = stride
-        self.targets = [reshape.group(subject.native_shape) for subject in subjects]
+        self.groups = [reshape.group(subject.grid) for subject in subjects]
         self._ready: dict[int, dict[str, Any]] = {}
 
     def __len__(self) -> int:
@@ -35,10 +35,10 @@ class NetworkVolumes(Dataset):
     def __getitem__(self, number: int) -> dict[str, Any]:
         """``volume`` (C, X, Y, Z), ``mask`` (1, X, Y, Z) of 0 and 1, ``subject``, ``spacing`` (3,) in mm."""
         if number not in self._ready:
-            subject, target = self.subjects[number], self.targets[number].target
-            volume = to_network(torch.from_numpy(np.asarray(subject.volume)), target, self.stride)
-            mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), target, self.stride)
-            spacing = network_spacing(subject.native_shape, target, subject.spacing)
+            subject, group = self.subjects[number], self.groups[number]
+            volume = to_network(torch.from_numpy(np.asarray(subject.volume)), group, self.stride)
+            mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), group, self.stride)
+            spacing = network_spacing(subject.native_shape, group.size, subject.spacing)
             self._ready[number] = {
                 "volume": volume,
                 "mask": (mask > 0.5).float(),
@@ -91,7 +91,7 @@ class BrainData(pl.LightningDataModule):
         # Every process watches all validation brains: shared out, some would be repeated and count twice.
         trainer = self.trainer if shuffle else None
         sampler = GroupedBatchSampler(
-            ["x".join(map(str, group.target)) for group in volumes.targets],
+            ["x".join(map(str, group.target)) for group in volumes.groups],
             batch_size=self.batch_size,
             shuffle=shuffle,
             seed=self.seed,

@@ -6,6 +6,7 @@ import logging
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from brain_cae.data import preprocess
 from brain_cae.data.brain_masks import BrainMasks
 from brain_cae.data.preprocess import PreparedSubject, prepare_subject
 from brain_cae.errors import ScanError
+from brain_cae.locks import exclusive
 from brain_cae.storage import writing
 
 log = logging.getLogger(__name__)
@@ -64,10 +66,8 @@ class PreparedStore:
         """
         path = self.folder / f"{self.key(scans)}.npz"
         if not path.exists():
-            self._write(
-                path,
-                prepare_subject(scans, modalities=self.modalities, reference=self.reference, scaling=self.scaling),
-            )
+            with exclusive(self.folder / ".lock"):
+                self._make(path, scans)
         with np.load(path, allow_pickle=False) as stored:
             return PreparedSubject(
                 subject=str(scans["subject"].iloc[0]),
@@ -95,6 +95,12 @@ class PreparedStore:
                 refused[str(subject)] = error.reason
                 log.warning("%s is left out: %s", subject, error)
         return prepared, refused
+
+    def _make(self, path: Path, scans: pd.DataFrame) -> None:
+        """Prepare one subject, unless another job of a sweep has done so meanwhile."""
+        if not path.exists():
+            settings: dict[str, Any] = {"reference": self.reference, "scaling": self.scaling}
+            self._write(path, prepare_subject(scans, modalities=self.modalities, **settings))
 
     def _write(self, path: Path, subject: PreparedSubject) -> None:
         arrays = {

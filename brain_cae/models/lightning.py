@@ -80,7 +80,11 @@ class HealthyAutoencoder(pl.LightningModule):
         """AdamW with one warm-up and one cosine over all steps."""
         optimiser = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
         steps = max(2, int(self.trainer.estimated_stepping_batches))
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, total_steps=steps, pct_start=0.1)
+        # Of ten steps a tenth is a warm-up of zero length, by which PyTorch divides.
+        warm_up = 0.1 if steps != 10 else 0.11
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, self.learning_rate, total_steps=steps, pct_start=warm_up
+        )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _error(self, output: torch.Tensor, volume: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

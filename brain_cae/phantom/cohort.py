@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import nibabel
@@ -14,6 +13,7 @@ from joblib import Parallel, delayed, parallel_config
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from brain_cae.errors import ConfigurationError
+from brain_cae.locks import exclusive
 from brain_cae.phantom.dicom import FOLDERS, write_series
 from brain_cae.phantom.settings import VERSION, PhantomSettings
 from brain_cae.phantom.subject import Subject, simulate_subject
@@ -41,9 +41,15 @@ def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, p
     if workers < 1:
         raise ConfigurationError("A cohort needs at least one worker.", expected="1 or more", found=str(workers))
     target = Path(folder) / settings.key()
-    marker = target / "complete"
-    if marker.exists():
+    if (target / "complete").exists():
         return target
+    with exclusive(target / ".lock"):  # jobs of a sweep that start together: the first one writes, the others wait
+        if not (target / "complete").exists():
+            _write_missing(settings, target, workers, progress=progress)
+    return target
+
+
+def _write_missing(settings: PhantomSettings, target: Path, workers: int, *, progress: bool) -> None:
     for name in ("train", "masks"):
         (target / name).mkdir(parents=True, exist_ok=True)
     missing = [n for n in range(settings.subjects) if not (target / "train" / f"{n:05d}").exists()]
@@ -54,8 +60,7 @@ def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, p
     rows = "".join(f"{number:05d},{label}\n" for number, label in enumerate(settings.labels()))
     _write_whole(target / "train_labels.csv", ("BraTS21ID,MGMT_value\n" + rows).encode())
     shutil.rmtree(target / ".partial", ignore_errors=True)
-    _write_whole(marker, json.dumps({"version": VERSION, **asdict(settings)}, indent=2).encode())
-    return target
+    _write_whole(target / "complete", json.dumps({"version": VERSION, **settings.to_dict()}, indent=2).encode())
 
 
 def _run(settings: PhantomSettings, target: Path, missing: list[int], workers: int) -> Iterable[int]:

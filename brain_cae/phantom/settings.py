@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from brain_cae.errors import ConfigurationError
 
 VERSION = 2
 """Version of the simulator: raise it with every change that alters pixels, headers or labels."""
+
+DIMENSIONS = ("protocols", "varied")
+"""Where a series' matrix and number of slices come from."""
 
 
 class Stream(IntEnum):
@@ -23,6 +27,7 @@ class Stream(IntEnum):
     PROTOCOL = 4
     TISSUE = 5
     ACQUISITION = 6
+    DIMENSIONS = 7
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class PhantomSettings:
         abnormal_fraction: Part of the subjects with label 1; exactly ``round(subjects * abnormal_fraction)``.
         lesions: False keeps labels, anatomy, protocols and noise as they are, but leaves every lesion out.
         head_shell: True adds skull and scalp and keeps the noise of the background.
+        dimensions: ``protocols``, as each scanner sets them; ``varied``, drawn for each series, see
+            :mod:`brain_cae.phantom.dimensions`.
 
     Raises:
         ConfigurationError: If a value is out of its range.
@@ -47,8 +54,16 @@ class PhantomSettings:
     abnormal_fraction: float = 1 / 3
     lesions: bool = True
     head_shell: bool = False
+    dimensions: str = "protocols"
 
     def __post_init__(self) -> None:
+        if self.dimensions not in DIMENSIONS:
+            raise ConfigurationError(
+                "The phantom's dimensions have no such choice.",
+                expected=" | ".join(DIMENSIONS),
+                found=self.dimensions,
+                where="dataset.dimensions",
+            )
         limits = {
             "subjects": (1, 99_999),
             "seed": (0, 2**63 - 1),
@@ -66,9 +81,16 @@ class PhantomSettings:
                     advice=f"Set dataset.{name} to a value in that range.",
                 )
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings; one that came later is left out at its default, so that older cohorts keep their key."""
+        settings = asdict(self)
+        if self.dimensions == "protocols":
+            del settings["dimensions"]
+        return settings
+
     def key(self) -> str:
         """Return 16 hexadecimal digits that stand for these settings and this version of the simulator."""
-        content = json.dumps({"version": VERSION, **asdict(self)}, sort_keys=True)
+        content = json.dumps({"version": VERSION, **self.to_dict()}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def labels(self) -> np.ndarray:

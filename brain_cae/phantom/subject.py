@@ -6,6 +6,7 @@ import numpy as np
 
 from brain_cae.phantom.acquisition import Grid, acquire, place_grid, sample_canvas
 from brain_cae.phantom.anatomy import Anatomy, Warp, brain_mask, brain_points, build_anatomy
+from brain_cae.phantom.dimensions import vary_dimensions
 from brain_cae.phantom.hyperintensity import add_hyperintensities
 from brain_cae.phantom.lesion import Lesion, add_lesion, draw_lesion, mass_effect, surface_depth
 from brain_cae.phantom.protocol import MODALITIES, Protocol, SeriesProtocol, draw_protocol
@@ -144,6 +145,9 @@ def _make_series(
     seed = np.random.SeedSequence((settings.seed, number, int(Stream.ACQUISITION), MODALITIES.index(modality)))
     generator = np.random.default_rng(seed)
     chosen = protocol.series[modality]
+    if settings.dimensions == "varied":
+        own = np.random.SeedSequence((settings.seed, number, int(Stream.DIMENSIONS), MODALITIES.index(modality)))
+        chosen = vary_dimensions(chosen, np.random.default_rng(own))
     tilt = float(np.clip(generator.standard_normal(), -2, 2)) * protocol.tilt_deg
     grid = place_grid(chosen, anatomy.brain, anatomy, tilt, generator)
     if modality == "t1ce":

@@ -20,6 +20,13 @@ MEASURES = {
     "anisotropy_mm": ("anisotropy", "longest over shortest side in mm of a voxel that the network sees"),
     "size_spread_mm": ("size spread", "how much the size in mm of such a voxel differs between subjects"),
     "round_trip_l1": ("round trip", "mean absolute error after reshape and back, in the scan's own space"),
+    "reconstruction": (
+        "reconstruction",
+        "mean absolute error of the network on healthy brains, in the scan's own space",
+    ),
+    "voxels": ("voxels", "of one brain as the network sees it, padding included"),
+    "seconds_per_epoch": ("seconds per epoch", "median over the epochs, validation included"),
+    "memory_mb": ("memory", "MiB that the largest batch keeps for the way back through the network"),
 }
 
 VERDICT_TONES = {

@@ -1,7 +1,31 @@
 """How volumes of different dimensions reach one network: one strategy per file."""
 
-from brain_cae.reshape.base import Group, Reshape, Shape, from_network, most_common, to_network
+from brain_cae.reshape.base import (
+    Group,
+    NativeGrid,
+    Reshape,
+    Shape,
+    from_network,
+    most_common,
+    network_shape,
+    to_network,
+)
 from brain_cae.reshape.clustered import Clustered
 from brain_cae.reshape.fixed import Fixed
+from brain_cae.reshape.isotropic import Isotropic
+from brain_cae.reshape.modal import Modal
 
-__all__ = ["Clustered", "Fixed", "Group", "Reshape", "Shape", "from_network", "most_common", "to_network"]
+__all__ = [
+    "Clustered",
+    "Fixed",
+    "Group",
+    "Isotropic",
+    "Modal",
+    "NativeGrid",
+    "Reshape",
+    "Shape",
+    "from_network",
+    "most_common",
+    "network_shape",
+    "to_network",
+]

@@ -1,4 +1,4 @@
-"""What every reshape strategy does: give a volume its target dimensions, take it there, and bring maps back."""
+"""What every reshape strategy does: say where a volume goes, take it there, and bring maps back."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -13,40 +13,72 @@ Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
+class NativeGrid:
+    """Where the voxels of one reference scan lie, and where the brain lies among them; axes R, A, S.
+
+    Attributes:
+        shape: Native dimensions in voxels, after reorientation to RAS and before any cropping.
+        spacing: Size of a voxel in mm.
+        foreground: For each axis the first voxel of the mask and the first one behind it.
+    """
+
+    shape: Shape
+    spacing: tuple[float, float, float]
+    foreground: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+
+
+@dataclass(frozen=True)
 class Group:
-    """Where one volume goes.
+    """Where one volume goes: resized as a whole, then a window of it.
 
     Args:
         name: Name of the group, the same for all volumes that share ``target``.
-        target: Dimensions (R, A, S) in voxels that the volume is resized to.
+        target: Dimensions (R, A, S) of the window in voxels.
         known: False when the volume is unlike everything that the strategy was fitted on.
+        resized: Dimensions that the volume is resized to; None: ``target``, and the window is the whole volume.
+        start: Index of the window's first voxel in the resized volume; what lies beyond the volume is padded with 0.
     """
 
     name: str
     target: Shape
     known: bool = True
+    resized: Shape | None = None
+    start: Shape = (0, 0, 0)
+
+    @property
+    def size(self) -> Shape:
+        """Dimensions of the whole volume after resizing, in voxels."""
+        return self.resized or self.target
 
 
 class Reshape(ABC):
-    """Fit on the training volumes' native dimensions, then map any volume to its target and back.
+    """Fit on the grids of the training volumes, then map any volume to its target and back.
 
-    Dimensions are (R, A, S) in voxels of the reference scan after reorientation to RAS, before any cropping.
+    Args:
+        tolerance: A volume that differs by more than this (relative, any axis) from every training volume is
+            reported as not known.
     """
 
-    shapes: list[Shape]
-    """Native dimensions that are known: what lies near none of them is reported."""
+    def __init__(self, tolerance: float) -> None:
+        self.tolerance = float(tolerance)
+        self.shapes: list[Shape] = []
+        """Native dimensions that are known: what lies near none of them is reported."""
 
     def know(self, shapes: list[Shape]) -> None:
         """Count these native dimensions as known, and no others; the targets stay."""
         self.shapes = distinct(shapes)
 
-    @abstractmethod
-    def fit(self, shapes: list[Shape]) -> "Reshape":
-        """Learn targets from the native dimensions of the training volumes, and return self."""
+    def is_known(self, shape: Shape) -> bool:
+        """Whether some known volume is near."""
+        return is_near(shape, self.shapes, self.tolerance)
 
     @abstractmethod
-    def group(self, shape: Shape) -> Group:
-        """The group of one volume, also of one never seen."""
+    def fit(self, grids: list[NativeGrid]) -> "Reshape":
+        """Learn targets from the grids of the training volumes, and return self."""
+
+    @abstractmethod
+    def group(self, grid: NativeGrid) -> Group:
+        """Where one volume goes, also one never seen."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -61,27 +93,46 @@ class Reshape(ABC):
         """One row per group for the report: name, target, members among the training volumes."""
 
 
-def to_network(volume: torch.Tensor, target: Shape, stride: int) -> torch.Tensor:
-    """Resize to the target dimensions, then pad with zeros to multiples of the network's stride.
+def to_network(volume: torch.Tensor, group: Group, stride: int) -> torch.Tensor:
+    """Resize, take the group's window, and pad with zeros to multiples of the network's stride.
 
     Padding, not stretching, makes the dimensions divisible, so that the distortion is the strategy's alone.
 
     Args:
         volume: (C, X, Y, Z).
-        target: Dimensions to resize to, in voxels.
+        group: Where it goes.
         stride: Total stride of the network.
 
     Returns:
-        (C, X', Y', Z') with every axis divisible by ``stride``; the volume starts at index 0.
+        (C, X', Y', Z') with every axis divisible by ``stride``; the window starts at index 0.
     """
-    resized = _resize(volume, target)
-    padding = [(-size) % stride for size in target]
-    return functional.pad(resized, (0, padding[2], 0, padding[1], 0, padding[0]))
+    before, after = _margins(group)
+    window = _pad(_resize(volume, group.size), [-margin for margin in before], after)
+    return _pad(window, [0, 0, 0], [(-size) % stride for size in group.target])
 
 
-def from_network(volume: torch.Tensor, target: Shape, native: Shape) -> torch.Tensor:
-    """Undo :func:`to_network`: cut the padding off and resize to the native dimensions (C, X, Y, Z)."""
-    return _resize(volume[:, : target[0], : target[1], : target[2]], native)
+def from_network(volume: torch.Tensor, group: Group, native: Shape) -> torch.Tensor:
+    """Undo :func:`to_network`: back to the native dimensions (C, X, Y, Z); outside the window it is 0."""
+    before, after = _margins(group)
+    window = volume[:, : group.target[0], : group.target[1], : group.target[2]]
+    return _resize(_pad(window, before, [-margin for margin in after]), native)
+
+
+def network_shape(group: Group, stride: int) -> Shape:
+    """Dimensions of what the network sees, padding included."""
+    x, y, z = (size + (-size) % stride for size in group.target)
+    return x, y, z
+
+
+def _margins(group: Group) -> tuple[list[int], list[int]]:
+    """Voxels of the resized volume before the window, and of the window behind the resized volume, for each axis."""
+    after = [start + size - whole for start, size, whole in zip(group.start, group.target, group.size, strict=True)]
+    return list(group.start), after
+
+
+def _pad(volume: torch.Tensor, before: list[int], after: list[int]) -> torch.Tensor:
+    """Add zeros to both ends of each axis; negative numbers cut off."""
+    return functional.pad(volume, (before[2], after[2], before[1], after[1], before[0], after[0]))
 
 
 def _resize(volume: torch.Tensor, shape: Shape) -> torch.Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.cluster import AgglomerativeClustering
 
 from brain_cae.errors import ConfigurationError
-from brain_cae.reshape.base import Group, Reshape, Shape, distinct, is_near, most_common
+from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape, distinct, most_common
 
 
 class Clustered(Reshape):
@@ -22,19 +22,19 @@ class Clustered(Reshape):
     """
 
     def __init__(self, groups: int | None = None, tolerance: float = 0.25) -> None:
+        super().__init__(tolerance)
         self.count = groups
-        self.tolerance = float(tolerance)
         self.targets: list[Shape] = []
         self.members: list[int] = []
-        self.shapes: list[Shape] = []
 
-    def fit(self, shapes: list[Shape]) -> "Clustered":
+    def fit(self, grids: list[NativeGrid]) -> "Clustered":
         """Find the groups among the training volumes' native dimensions.
 
         Raises:
             ConfigurationError: More groups are asked for than there are different dimensions.
         """
-        self.shapes = distinct(shapes)
+        shapes = [grid.shape for grid in grids]
+        self.know(shapes)
         if self.count is not None and self.count > len(self.shapes):
             raise ConfigurationError(
                 "There are fewer different dimensions than groups.",
@@ -61,12 +61,11 @@ class Clustered(Reshape):
         )
         return clustering.fit_predict(points)
 
-    def group(self, shape: Shape) -> Group:
+    def group(self, grid: NativeGrid) -> Group:
         """The group with the nearest target; ``known`` is False beyond the tolerance from every training volume."""
-        distances = np.abs(np.log(np.asarray(self.targets, float)) - np.log(np.asarray(shape, float))).max(axis=1)
+        distances = np.abs(np.log(np.asarray(self.targets, float)) - np.log(np.asarray(grid.shape, float))).max(axis=1)
         nearest = int(distances.argmin())
-        known = is_near(shape, self.shapes, self.tolerance)
-        return Group(name=self._name(nearest), target=self.targets[nearest], known=known)
+        return Group(name=self._name(nearest), target=self.targets[nearest], known=self.is_known(grid.shape))
 
     def _name(self, number: int) -> str:
         return "x".join(str(size) for size in self.targets[number])
@@ -83,7 +82,7 @@ class Clustered(Reshape):
         """Take up a stored state."""
         self.targets = [(int(x), int(y), int(z)) for x, y, z in state["targets"]]
         self.members = [int(count) for count in state["members"]]
-        self.shapes = distinct(state["shapes"])
+        self.know(state["shapes"])
         return self
 
     def groups(self) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from brain_cae.reshape.base import Group, Reshape, Shape, distinct, is_near
+from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape, distinct
 
 
 class Fixed(Reshape):
@@ -15,19 +15,19 @@ class Fixed(Reshape):
     """
 
     def __init__(self, dimensions: list[int], tolerance: float = 0.25) -> None:
+        super().__init__(tolerance)
         self.dimensions: Shape = (int(dimensions[0]), int(dimensions[1]), int(dimensions[2]))
-        self.tolerance = float(tolerance)
         self.members = 0
-        self.shapes: list[Shape] = []
 
-    def fit(self, shapes: list[Shape]) -> "Fixed":
+    def fit(self, grids: list[NativeGrid]) -> "Fixed":
         """Nothing is learnt; the training volumes' dimensions are kept to know what is unlike them."""
-        self.members, self.shapes = len(shapes), distinct(shapes)
+        self.members = len(grids)
+        self.know([grid.shape for grid in grids])
         return self
 
-    def group(self, shape: Shape) -> Group:
+    def group(self, grid: NativeGrid) -> Group:
         """One group for all."""
-        return Group(name="fixed", target=self.dimensions, known=is_near(shape, self.shapes, self.tolerance))
+        return Group(name="fixed", target=self.dimensions, known=self.is_known(grid.shape))
 
     def state(self) -> dict[str, Any]:
         """The target, how many volumes it was used for, and their dimensions."""
@@ -36,7 +36,8 @@ class Fixed(Reshape):
     def restore(self, state: dict[str, Any]) -> "Fixed":
         """Take up a stored state."""
         self.dimensions = distinct([state["dimensions"]])[0]
-        self.members, self.shapes = int(state["members"]), distinct(state["shapes"])
+        self.members = int(state["members"])
+        self.know(state["shapes"])
         return self
 
     def groups(self) -> list[dict[str, Any]]:

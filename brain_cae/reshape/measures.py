@@ -5,23 +5,23 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from brain_cae.reshape.base import Shape, from_network, to_network
+from brain_cae.reshape.base import Group, Shape, from_network, to_network
 
 
-def scale_ratio(native: Shape, target: Shape) -> float:
+def scale_ratio(native: Shape, resized: Shape) -> float:
     """Largest over smallest per-axis scale factor in voxels; 1 keeps proportions."""
-    factors = np.asarray(target, float) / np.asarray(native, float)
+    factors = np.asarray(resized, float) / np.asarray(native, float)
     return float(factors.max() / factors.min())
 
 
-def network_spacing(native: Shape, target: Shape, spacing: Sequence[float]) -> np.ndarray:
+def network_spacing(native: Shape, resized: Shape, spacing: Sequence[float]) -> np.ndarray:
     """Size in mm of a voxel that the network sees, (R, A, S)."""
-    return np.asarray(spacing, float) * np.asarray(native, float) / np.asarray(target, float)
+    return np.asarray(spacing, float) * np.asarray(native, float) / np.asarray(resized, float)
 
 
-def anisotropy_mm(native: Shape, target: Shape, spacing: Sequence[float]) -> float:
+def anisotropy_mm(native: Shape, resized: Shape, spacing: Sequence[float]) -> float:
     """Longest over shortest side in mm of the voxel that the network sees; 1 is isotropic."""
-    sides = network_spacing(native, target, spacing)
+    sides = network_spacing(native, resized, spacing)
     return float(sides.max() / sides.min())
 
 
@@ -38,15 +38,15 @@ def size_spread_mm(spacings: np.ndarray) -> np.ndarray:
     return np.abs(logs - logs.mean(axis=0)).max(axis=1)
 
 
-def round_trip_l1(volume: torch.Tensor, mask: torch.Tensor, target: Shape, stride: int) -> float:
+def round_trip_l1(volume: torch.Tensor, mask: torch.Tensor, group: Group, stride: int) -> float:
     """Mean absolute error inside the mask, in the scan's own space, of going there and back without a network.
 
     Args:
         volume: (C, X, Y, Z) scaled intensities.
         mask: (X, Y, Z) boolean.
-        target: Dimensions that the strategy resizes to.
+        group: Where the strategy sends the volume.
         stride: Total stride of the network.
     """
     native = (int(volume.shape[1]), int(volume.shape[2]), int(volume.shape[3]))
-    back = from_network(to_network(volume, target, stride), target, native)
+    back = from_network(to_network(volume, group, stride), group, native)
     return float((back - volume).abs()[:, mask].mean())

@@ -7,7 +7,7 @@ from brain_cae.reshape import Clustered
 def test_batches_are_plain_tensors_of_one_shape(make_subject):
     shapes = [(24, 28, 20)] * 3 + [(40, 16, 24)] * 2
     subjects = [make_subject(f"s{i}", shape=shape, seed=i) for i, shape in enumerate(shapes)]
-    reshape = Clustered().fit(shapes)
+    reshape = Clustered().fit([subject.grid for subject in subjects])
     data = BrainData(subjects, subjects, reshape, stride=8, batch_size=2, seed=3)
     seen = []
     for batch in data.train_dataloader():
@@ -21,7 +21,7 @@ def test_batches_are_plain_tensors_of_one_shape(make_subject):
 
 def test_worker_processes_bring_the_same_batches(make_subject):
     subjects = [make_subject(f"s{i}", seed=i) for i in range(4)]
-    reshape = Clustered().fit([subject.native_shape for subject in subjects])
+    reshape = Clustered().fit([subject.grid for subject in subjects])
     sums = []
     for workers in (0, 2):
         data = BrainData(subjects, subjects, reshape, stride=4, batch_size=2, workers=workers, seed=3)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import pytorch_lightning as pl
@@ -15,7 +16,7 @@ from brain_cae.reshape import Clustered
 @pytest.fixture
 def data(make_subject):
     subjects = [make_subject(f"s{i}", shape=(24, 28, 20) if i % 2 else (16, 16, 24), seed=i) for i in range(6)]
-    reshape = Clustered().fit([subject.native_shape for subject in subjects])
+    reshape = Clustered().fit([subject.grid for subject in subjects])
     return BrainData(subjects[:4], subjects[4:], reshape, stride=4, batch_size=2, seed=0)
 
 
@@ -30,6 +31,20 @@ def trainer(folder, epochs=2):
         accelerator="cpu", max_epochs=epochs, callbacks=[best], logger=False, default_root_dir=folder,
         enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [9, 10, 11, 40])
+def test_the_learning_rate_ends_near_zero_whatever_the_number_of_steps(steps):
+    own = module()
+    own._trainer = SimpleNamespace(estimated_stepping_batches=steps)
+    made = own.configure_optimizers()
+    rates = []
+    for _ in range(steps - 1):
+        rates.append(made["lr_scheduler"]["scheduler"].get_last_lr()[0])
+        made["optimizer"].step()
+        made["lr_scheduler"]["scheduler"].step()
+    assert 0.008 < max(rates) <= 0.01
+    assert made["lr_scheduler"]["scheduler"].get_last_lr()[0] < 1e-4
 
 
 def test_a_checkpoint_loads_with_weights_only_in_a_process_that_knows_nothing_of_us(tmp_path, data):

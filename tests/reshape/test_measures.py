@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from brain_cae.reshape import Group
 from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_trip_l1, scale_ratio, size_spread_mm
 
 
@@ -22,5 +23,5 @@ def test_spread_is_zero_when_all_see_the_same_size():
 
 def test_round_trip_is_free_on_its_own_grid_and_costs_on_a_coarser_one():
     volume, mask = torch.rand(1, 16, 16, 16), torch.ones(16, 16, 16, dtype=torch.bool)
-    assert round_trip_l1(volume, mask, (16, 16, 16), 8) == 0
-    assert round_trip_l1(volume, mask, (8, 8, 8), 8) > 0.1
+    assert round_trip_l1(volume, mask, Group("a", (16, 16, 16)), 8) == 0
+    assert round_trip_l1(volume, mask, Group("a", (8, 8, 8)), 8) > 0.1

@@ -25,6 +25,7 @@ class Phantom:
     abnormal_fraction: float = 1 / 3
     lesions: bool = True
     head_shell: bool = False
+    dimensions: str = "protocols"
     workers: int = 1
     modalities: Sequence[str] = MODALITIES
     progress: bool = True
@@ -48,6 +49,7 @@ class Phantom:
             abnormal_fraction=self.abnormal_fraction,
             lesions=self.lesions,
             head_shell=self.head_shell,
+            dimensions=self.dimensions,
         )
         if not self.write and not (Path(self.folder) / settings.key() / "complete").exists():
             raise DatasetError(

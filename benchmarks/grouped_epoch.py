@@ -1,0 +1,80 @@
+"""Does it cost anything to mix groups of different shapes in one epoch?
+
+An epoch over 8 groups of volumes, each of a shape of its own, beside the sum of the epochs over each group alone, with
+the program's own batches and network. The parts are timed one after the other in every round, so that a machine that
+slows down slows all of them. Wanted: at most 1.05 times the sum, so a ratio of at least 0.952.
+"""
+
+import argparse
+import json
+import statistics
+import time
+
+import numpy as np
+import torch
+
+from brain_cae.data.module import BrainData
+from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.models.autoencoder import ConvolutionalAutoencoder
+from brain_cae.reshape import Clustered
+
+SHAPES = [
+    (64, 80, 24), (24, 64, 80), (64, 24, 80), (80, 96, 32), (32, 80, 96), (80, 32, 96), (48, 64, 48), (96, 96, 16),
+]  # fmt: skip
+
+
+def make_subject(number: int, shape: tuple[int, int, int]) -> PreparedSubject:
+    """Noise everywhere: the time of a step does not depend on what is in the volume."""
+    volume = np.random.default_rng(number).random((2, *shape), dtype=np.float32)
+    return PreparedSubject(f"s{number}", volume, np.ones(shape, bool), np.eye(4), None, np.eye(4), shape)
+
+
+class Epoch:
+    """One network that learns from some subjects; calling it is one epoch. Returns the seconds that it took."""
+
+    def __init__(self, subjects: list[PreparedSubject], batch: int) -> None:
+        torch.manual_seed(0)
+        self.network = ConvolutionalAutoencoder(2)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), 1e-3)
+        reshape = Clustered(tolerance=0.05).fit([subject.grid for subject in subjects])
+        self.groups = len(reshape.groups())
+        data = BrainData(subjects, subjects[:1], reshape, stride=8, batch_size=batch)
+        self.loader = data.train_dataloader()
+
+    def __call__(self) -> float:
+        start = time.perf_counter()
+        for batch in self.loader:
+            volumes = batch["volume"]
+            (self.network(volumes) - volumes).abs().mean().backward()
+            self.optimiser.step()
+            self.optimiser.zero_grad()
+        return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--members", type=int, default=6, help="volumes in each group")
+    parser.add_argument("--batch", type=int, default=4)
+    arguments = parser.parse_args()
+    subjects = [make_subject(number, shape) for number, shape in enumerate(SHAPES * arguments.members)]
+    together = Epoch(subjects, arguments.batch)
+    alone = [Epoch(subjects[number :: len(SHAPES)], arguments.batch) for number in range(len(SHAPES))]
+    assert together.groups == len(SHAPES)
+    for epoch in (together, *alone):
+        epoch()  # reshapes the volumes, and lets the libraries choose their kernels
+    mixed, single = [], []
+    for _ in range(arguments.rounds):
+        mixed.append(together())
+        single.append(sum(epoch() for epoch in alone))
+    ratio = statistics.median(one / other for one, other in zip(single, mixed, strict=True))
+    print(f"epoch over {len(SHAPES)} groups: {statistics.median(mixed):.3f} s")
+    print(f"sum of the epochs over each:  {statistics.median(single):.3f} s")
+    print(f"ratio {ratio:.3f}, so one epoch costs {1 / ratio:.3f} times the sum (wanted: at most 1.05)")
+    figures = {"mixed_s": round(statistics.median(mixed), 4), "alone_s": round(statistics.median(single), 4)}
+    ratios = {"vs_each_group_alone": round(ratio, 3)}
+    print(json.dumps({"name": "grouped_epoch", "ratios": ratios, "figures": figures}))
+
+
+if __name__ == "__main__":
+    main()

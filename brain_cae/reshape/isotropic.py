@@ -1,0 +1,93 @@
+"""Every volume to one spacing in mm and one box around the brain: no distortion, but a resolution that is nobody's."""
+
+from typing import Any
+
+import numpy as np
+
+from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape
+
+
+class Isotropic(Reshape):
+    """Resample to cubes of ``spacing_mm``, then crop or pad to one box around the middle of the foreground.
+
+    Dimensions after resampling are rounded, as in nnU-Net (Isensee 2021, Nature Methods 18:203), so a subject's spacing
+    differs from the one asked for by up to half a voxel over the whole volume.
+
+    Args:
+        spacing_mm: Side of a voxel in mm.
+        box_mm: Sides (R, A, S) of the box in mm; None: the smallest box that holds the foreground of every training
+            volume with ``margin_mm`` around it.
+        margin_mm: Room around the largest training foreground in mm, on each side.
+        tolerance: A volume whose dimensions differ by more than this (relative, any axis) from every training volume
+            is reported as not known, and so is one whose foreground does not fit into the box.
+    """
+
+    def __init__(
+        self,
+        spacing_mm: float = 2.5,
+        box_mm: list[float] | None = None,
+        margin_mm: float = 5.0,
+        tolerance: float = 0.25,
+    ) -> None:
+        super().__init__(tolerance)
+        self.spacing_mm = float(spacing_mm)
+        self.given = box_mm is not None
+        self.box_mm = np.asarray(box_mm if box_mm is not None else (0, 0, 0), float)
+        self.margin_mm = float(margin_mm)
+        self.members = 0
+
+    def fit(self, grids: list[NativeGrid]) -> "Isotropic":
+        """Find the box, unless it is given."""
+        self.members = len(grids)
+        self.know([grid.shape for grid in grids])
+        if not self.given:
+            extents = [np.diff(grid.foreground, axis=1)[:, 0] * np.asarray(grid.spacing) for grid in grids]
+            self.box_mm = np.max(extents, axis=0) + 2 * self.margin_mm
+        return self
+
+    @property
+    def target(self) -> Shape:
+        """Dimensions of the box in voxels."""
+        return _shape(np.ceil(self.box_mm / self.spacing_mm - 1e-6))
+
+    def group(self, grid: NativeGrid) -> Group:
+        """One group for all; where the window lies depends on the foreground."""
+        shape, foreground = np.asarray(grid.shape), np.asarray(grid.foreground, float)
+        resized = np.maximum(1, np.rint(shape * np.asarray(grid.spacing) / self.spacing_mm))
+        first, behind = (foreground * (resized / shape)[:, None]).T
+        start = np.rint((first + behind - self.target) / 2)
+        fits = bool((first >= start).all() and (behind <= start + self.target).all())
+        return Group(
+            name="isotropic",
+            target=self.target,
+            known=fits and self.is_known(grid.shape),
+            resized=_shape(resized),
+            start=_shape(start),
+        )
+
+    def state(self) -> dict[str, Any]:
+        """The box, how many volumes it was found for, and their dimensions."""
+        return {"box_mm": self.box_mm.tolist(), "members": self.members, "shapes": self.shapes}
+
+    def restore(self, state: dict[str, Any]) -> "Isotropic":
+        """Take up a stored state."""
+        self.box_mm = np.asarray(state["box_mm"], float)
+        self.members = int(state["members"])
+        self.know(state["shapes"])
+        return self
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The one group."""
+        return [
+            {
+                "name": "isotropic",
+                "target": list(self.target),
+                "members": self.members,
+                "spacing_mm": self.spacing_mm,
+                "box_mm": self.box_mm.round(1).tolist(),
+            }
+        ]
+
+
+def _shape(sizes: np.ndarray) -> Shape:
+    return int(sizes[0]), int(sizes[1]), int(sizes[2])

@@ -1,0 +1,45 @@
+"""Every volume to the most common dimensions of the training set."""
+
+from typing import Any
+
+from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape, distinct, most_common
+
+
+class Modal(Reshape):
+    """Resize every volume to the modal dimensions of the training volumes, so that most of them stay as they are.
+
+    Args:
+        tolerance: A volume that differs by more than this (relative, any axis) from every training volume is
+            reported as not known.
+    """
+
+    def __init__(self, tolerance: float = 0.25) -> None:
+        super().__init__(tolerance)
+        self.target: Shape = (0, 0, 0)
+        self.members = 0
+
+    def fit(self, grids: list[NativeGrid]) -> "Modal":
+        """Find the most common dimensions; of several equally common ones the largest."""
+        shapes = [grid.shape for grid in grids]
+        self.target, self.members = most_common(shapes), len(shapes)
+        self.know(shapes)
+        return self
+
+    def group(self, grid: NativeGrid) -> Group:
+        """One group for all."""
+        return Group(name="modal", target=self.target, known=self.is_known(grid.shape))
+
+    def state(self) -> dict[str, Any]:
+        """The target, how many volumes it was found among, and their dimensions."""
+        return {"target": list(self.target), "members": self.members, "shapes": self.shapes}
+
+    def restore(self, state: dict[str, Any]) -> "Modal":
+        """Take up a stored state."""
+        self.target = distinct([state["target"]])[0]
+        self.members = int(state["members"])
+        self.know(state["shapes"])
+        return self
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The one group."""
+        return [{"name": "modal", "target": list(self.target), "members": self.members}]

@@ -1,0 +1,108 @@
+"""Taking up a sweep that was stopped, without running a job."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from brain_cae.errors import ConfigurationError, RunError
+from brain_cae.run_folder import RunFolder
+from brain_cae.sweep import check_constants, configuration_hash, stored_result, take_up
+
+
+@pytest.fixture
+def finished(make_config, tmp_path):
+    """A job's folder as a finished run leaves it."""
+    config, folder = make_config("seed=3"), RunFolder(tmp_path / "1")
+    with folder.status(configuration_hash(config)):
+        folder.write_json("metrics.json", {"detection": {"auroc": {"value": 0.75}}})
+        folder.write("model/config.yaml", lambda path: path.write_text(yaml.safe_dump(asdict(config))))
+    return folder
+
+
+def test_the_hash_stands_for_what_changes_a_result(make_config):
+    assert configuration_hash(make_config("cache=/elsewhere", "workers=7")) == configuration_hash(make_config())
+    others = ["seed=1", "modality=t1", "reshape=fixed", "trainer.max_epochs=41", "dataset.confounding=0.5"]
+    assert len({configuration_hash(make_config(*one)) for one in [[], *([other] for other in others)]}) == 6
+
+
+def test_a_finished_job_gives_its_stored_result(finished, make_config):
+    found = stored_result(make_config("seed=3", "workers=1"), finished.path)
+    assert found == {"detection": {"auroc": {"value": 0.75}}}
+
+
+def test_another_configuration_names_the_job_and_the_difference(finished, make_config):
+    with pytest.raises(ConfigurationError, match="Job 1 ") as caught:
+        stored_result(make_config("seed=4", "trainer.max_epochs=3"), finished.path)
+    assert "seed was 3, now 4" in str(caught.value)
+    assert "trainer.max_epochs was 40, now 3" in str(caught.value)
+
+
+def test_a_folder_without_a_run_is_to_run(make_config, tmp_path):
+    (tmp_path / ".hydra").mkdir()
+    assert stored_result(make_config(), tmp_path) is None
+    assert [path.name for path in tmp_path.iterdir()] == [".hydra"]
+
+
+@pytest.mark.parametrize("status", ['{"status": "running"}', '{"status": "failed", "error": "x"}', '{"stat'])
+def test_a_job_that_did_not_finish_starts_in_an_empty_folder(make_config, tmp_path, status):
+    for turn in (1, 2):
+        (tmp_path / ".hydra").mkdir(exist_ok=True)
+        (tmp_path / "train.log").touch()
+        (tmp_path / "checkpoints").mkdir()
+        (tmp_path / "status.json").write_text(status)
+        assert stored_result(make_config(), tmp_path) is None
+        kept = {".hydra", "train.log"} | {f"earlier_{number}" for number in range(1, turn + 1)}
+        assert {path.name for path in tmp_path.iterdir()} == kept
+        assert {path.name for path in (tmp_path / f"earlier_{turn}").iterdir()} == {"checkpoints", "status.json"}
+    with RunFolder(tmp_path).status():
+        pass
+
+
+def test_a_job_that_is_running_is_left_alone(make_config, tmp_path):
+    with RunFolder(tmp_path).status(), pytest.raises(RunError, match="running now"):
+        stored_result(make_config(), tmp_path)
+    assert json.loads((tmp_path / "status.json").read_text())["status"] == "finished"
+
+
+def test_a_refused_job_keeps_what_it_was(finished, make_config, tmp_path):
+    overrides = finished / ".hydra" / "overrides.yaml"
+    overrides.parent.mkdir()
+    for given, refused in (("seed=3", False), ("seed=4", True)):
+        overrides.write_text("- seed=3\n")
+        take_up(sweep(tmp_path, "seed=3,4"))
+        overrides.write_text(f"- {given}\n")  # as Hydra does before the job begins
+        if refused:
+            with pytest.raises(ConfigurationError):
+                stored_result(make_config(given), finished.path)
+        else:
+            stored_result(make_config(given), finished.path)
+        assert overrides.read_text() == "- seed=3\n"
+        assert {path.name for path in finished.path.iterdir()} == {".hydra", "model", "metrics.json", "status.json"}
+
+
+def sweep(folder, *overrides, params=None, epochs=40):
+    hydra = {"sweep": {"dir": str(folder)}, "overrides": {"task": list(overrides)}, "sweeper": {"params": params}}
+    return OmegaConf.create({"seed": 0, "trainer": {"max_epochs": epochs}, "cache": "a", "hydra": hydra})
+
+
+def test_a_sweep_may_vary_more_but_its_constants_stay(tmp_path):
+    check_constants(sweep(tmp_path / "new", "seed=0,1"))
+    OmegaConf.save(sweep(tmp_path, "seed=0,1", "trainer.max_epochs=5", "cache=/a"), tmp_path / "multirun.yaml")
+    check_constants(sweep(tmp_path, "trainer.max_epochs=5", "seed=0,1"))
+    check_constants(sweep(tmp_path, "trainer.max_epochs=5", "seed=range(0,3)", "cache=/b"))
+    with pytest.raises(ConfigurationError, match=r"trainer.max_epochs=6") as caught:
+        check_constants(sweep(tmp_path, "seed=0,1", "trainer.max_epochs=6"))
+    assert "trainer.max_epochs=5" in str(caught.value)
+    with pytest.raises(ConfigurationError, match="modality=t1"):
+        check_constants(sweep(tmp_path, "seed=0,1", "trainer.max_epochs=5", "modality=t1"))
+
+
+def test_a_sweep_of_an_experiment_is_compared_by_its_parameters(tmp_path):
+    params = {"reshape": "fixed,clustered", "seed": "0,1"}
+    OmegaConf.save(sweep(tmp_path, "experiment=a", params=params), tmp_path / "multirun.yaml")
+    check_constants(sweep(tmp_path, "experiment=a", params=params))
+    with pytest.raises(ConfigurationError, match="experiment=b"):
+        check_constants(sweep(tmp_path, "experiment=b", params=params))

@@ -1,0 +1,68 @@
+"""Whole sweeps of tiny jobs: stopped and taken up, in several processes."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+QUICK = ("trainer.max_epochs=1", "evaluation.maps=false", "evaluation.permutations=2", "evaluation.views=0")
+
+
+def sweep(folder: Path, *overrides: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), "-m", f"hydra.sweep.dir={folder}", *overrides, *QUICK],
+        cwd=folder.parent,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+    )
+
+
+def results(folder: Path) -> dict[str, tuple[float, ...]]:
+    """Score of every subject of every job."""
+    return {path.parent.name: tuple(pd.read_csv(path)["score"]) for path in sorted(folder.glob("*/predictions.csv"))}
+
+
+def test_a_stopped_sweep_is_taken_up(tiny_overrides: list[str], tiny_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    jobs = [*tiny_overrides, "stop_after=import"]
+    assert sweep(folder, *jobs, "seed=0,1").returncode == 0
+    # As a kill leaves it: job 1 says that it is running, with files of its own.
+    (folder / "1" / "status.json").write_text(json.dumps({"status": "running"}))
+    (folder / "1" / "checkpoints").mkdir()
+    first = (folder / "0" / "status.json").stat().st_mtime_ns
+    done = sweep(folder, *jobs, "seed=0,1,2")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (folder / "0" / "status.json").stat().st_mtime_ns == first
+    assert (folder / "1" / "earlier_1" / "checkpoints").is_dir()
+    table = pd.read_csv(folder / "summary.csv")
+    assert table["status"].tolist() == ["finished"] * 3
+    changed = sweep(folder, *jobs, "seed=0,1,2", "modality=t1")
+    assert changed.returncode == 1
+    assert "This folder holds a sweep with other choices." in changed.stderr
+    assert "modality=t1" in changed.stderr and "Traceback" not in changed.stderr
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_launchers_give_the_same_result(
+    launcher: str, tiny_overrides: list[str], tiny_run: Path, tmp_path: Path
+) -> None:
+    module = f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher"
+    if importlib.util.find_spec("hydra_plugins") is None or importlib.util.find_spec(module) is None:
+        pytest.skip("needs the extra `sweep`: pip install '.[sweep]'")
+    own = [*(item for item in tiny_overrides if not item.startswith("cache=")), "reshape=fixed,isotropic", "seed=0,1"]
+    caches = [f"cache={tmp_path / name}" for name in ("one", "many")]
+    one = sweep(tmp_path / "basic", *own, caches[0])
+    many = sweep(tmp_path / launcher, *own, caches[1], f"hydra/launcher={launcher}")
+    assert one.returncode == many.returncode == 0, many.stderr[-2000:]
+    assert len(results(tmp_path / "basic")) == 4
+    assert results(tmp_path / launcher) == results(tmp_path / "basic")
+    prepared = [{path.name for path in (tmp_path / name / "prepared").glob("*.npz")} for name in ("one", "many")]
+    assert len(prepared[0]) == len(prepared[1]) == 36

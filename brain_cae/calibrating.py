@@ -39,12 +39,13 @@ def recalibrate(model: FittedModel, config: EvaluateConfig, scored: pd.DataFrame
     assert config.calibrate is not None
     own = model.config
     local = import_cohort(
-        FolderDataset("folder", config.calibrate),
+        FolderDataset("folder", config.calibrate, table=None, label=None, skull="unknown"),
         modalities=own.modality.names,
         reference=own.modality.reference,
         store=Path(config.cache) / "imported",
         workers=config.workers,
         progress=own.trainer.progress,
+        skull_strip=own.preprocess.skull_strip,
     )
     _keep_healthy(local)
     _refuse_overlap(model, local, scored)

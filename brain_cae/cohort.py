@@ -1,18 +1,26 @@
 """From a source on disk to prepared subjects: the first half of both journeys."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from brain_cae.configuration import Config, FolderDataset, PhantomDataset, RsnaMiccaiDataset
+from brain_cae.configuration import CombinedDataset, Config, PhantomDataset
+from brain_cae.data.foreground import skull_state
 from brain_cae.errors import DatasetError
 from brain_cae.reasons import advice_for
 from brain_cae.scans.protocol import subject_acquisition
+from brain_cae.scans.sessions import one_session
+from brain_cae.scans.skulls import check_skulls
 from brain_cae.scans.sources.base import SeriesLocation, Source
+from brain_cae.scans.sources.bids import Bids
+from brain_cae.scans.sources.brats import Brats
+from brain_cae.scans.sources.combined import Combined
 from brain_cae.scans.sources.folder import Folder
+from brain_cae.scans.sources.ixi import Ixi
 from brain_cae.scans.sources.phantom import Phantom
 from brain_cae.scans.sources.rsna_miccai import RsnaMiccai
 from brain_cae.scans.store import import_series
@@ -35,6 +43,7 @@ class Cohort:
         notes: What a reader of the results must know about the data.
         modalities: In channel order.
         reference: The modality whose grid is kept.
+        dataset: Configuration of the dataset that it came from.
         prepared: Prepared subjects by name, after :meth:`prepare`.
     """
 
@@ -43,6 +52,7 @@ class Cohort:
     notes: list[str]
     modalities: list[str]
     reference: str
+    dataset: Any = None
     prepared: "dict[str, PreparedSubject]" = field(default_factory=dict)
 
     @property
@@ -65,8 +75,10 @@ class Cohort:
         return [self.prepared[name] for name in names]
 
     def prepare(self, store: "PreparedStore", *, progress: bool) -> None:
-        """Prepare every subject; those that cannot be are named in the report and leave the index."""
-        self.prepared, refused = store.load_all(self.index, progress=progress)
+        """Strip skulls if asked to and prepare every subject; failures are named in the report and leave the index."""
+        self.index, bare = store.masks.complete(self.index, progress=progress)
+        self.prepared, refused = store.load_all(self.index[~self.index["subject"].isin(bare)], progress=progress)
+        refused = {**bare, **refused}
         for subject, reason in refused.items():
             own = (self.report["subject"] == subject) & self.report["modality"].isin(self.modalities)
             self.report.loc[own, ["status", "reason"]] = ["refused", reason]
@@ -74,6 +86,19 @@ class Cohort:
             some = "; ".join(f"{subject}: {reason}" for subject, reason in list(refused.items())[:5])
             self.notes.append(f"{len(refused)} subjects could not be prepared and are left out: {some}.")
         self.index = self.index[~self.index["subject"].isin(refused)].reset_index(drop=True)
+        self._tell_skulls()
+
+    def _tell_skulls(self) -> None:
+        """Where nobody says whether the skull is on, the size of the foreground does."""
+        unsaid = self.index["skull"] == "unknown"
+        told = self.index.loc[unsaid, "subject"].map(lambda name: skull_state(self.prepared[name].foreground_ml))
+        self.index.loc[unsaid, "skull"] = told.astype(object)
+        if (states := sorted(set(self.skull) - {"unknown"})) == ["on", "stripped"]:
+            names = "; ".join(f"{state}: {', '.join(self.skull.index[self.skull == state][:5])}" for state in states)
+            self.notes.append(
+                f"Skulls are on in some scans and stripped in others ({names}): what differs between these is the "
+                "state, not the disease. Bring all into one state (preprocess.skull_strip, or brain masks)."
+            )
 
     def require_subjects(self) -> None:
         """To be called when the report is written, so that a person can look the reasons up.
@@ -94,6 +119,7 @@ class Cohort:
 
 def prepared_store(config: Config, cache: str) -> "PreparedStore":
     """Where the prepared subjects of this configuration lie."""
+    from brain_cae.data.brain_masks import BrainMasks
     from brain_cae.data.prepared import PreparedStore
 
     return PreparedStore(
@@ -101,31 +127,35 @@ def prepared_store(config: Config, cache: str) -> "PreparedStore":
         modalities=config.modality.names,
         reference=config.modality.reference,
         scaling=config.preprocess.scaling,
+        masks=BrainMasks(Path(cache) / "brain_masks", config.preprocess.skull_strip, config.modality.reference),
     )
+
+
+SOURCES: dict[str, Callable[..., Source]] = {
+    "rsna_miccai": RsnaMiccai,
+    "folder": Folder,
+    "brats": Brats,
+    "ixi": Ixi,
+    "bids": Bids,
+}
+"""By the name of the option; its keys are the arguments of the source."""
 
 
 def make_source(
     dataset: Any, *, modalities: list[str], workers: int, limit: int | None, progress: bool, write: bool = True
 ) -> Source:
     """The source that a dataset's configuration names; without ``write`` nothing is simulated on the way."""
+    if isinstance(dataset, CombinedDataset):
+        parts = {
+            name: make_source(part, modalities=modalities, workers=workers, limit=limit, progress=progress, write=write)
+            for name, part in dataset.parts.items()
+        }
+        return Combined(parts)
+    options = {name: value for name, value in vars(dataset).items() if name != "name"}
     if isinstance(dataset, PhantomDataset):
-        return Phantom(
-            folder=dataset.root,
-            subjects=min(dataset.subjects, limit or dataset.subjects),
-            seed=dataset.seed,
-            confounding=dataset.confounding,
-            abnormal_fraction=dataset.abnormal_fraction,
-            lesions=dataset.lesions,
-            head_shell=dataset.head_shell,
-            workers=workers,
-            modalities=modalities,
-            progress=progress,
-            write=write,
-        )
-    if isinstance(dataset, RsnaMiccaiDataset):
-        return RsnaMiccai(root=dataset.root, healthy_value=dataset.healthy_value, modalities=modalities)
-    assert isinstance(dataset, FolderDataset)
-    return Folder(root=dataset.root, modalities=modalities)
+        options |= {"folder": options.pop("root"), "subjects": min(dataset.subjects, limit or dataset.subjects)}
+        return Phantom(**options, workers=workers, modalities=modalities, progress=progress, write=write)
+    return SOURCES[dataset.name](**options, modalities=modalities)
 
 
 def import_cohort(
@@ -137,38 +167,49 @@ def import_cohort(
     workers: int,
     limit: int | None = None,
     progress: bool = True,
+    skull_strip: str = "none",
 ) -> Cohort:
     """Find the scans, import them, and keep the subjects that have every modality in use.
 
     Raises:
-        DatasetError: Nothing is there, or the dataset lacks a modality.
+        DatasetError: Nothing is there, a source lacks a modality, or some skulls are on and others stripped.
     """
     source = make_source(dataset, modalities=modalities, workers=workers, limit=limit, progress=progress)
-    locations = source.locate()
+    locations = one_session(source.locate(), modalities)
     require_modalities(locations, modalities)
+    notes = [*source.notes(), *check_skulls(locations, reference=reference, skull_strip=skull_strip)]
     result = import_series(limited(locations, limit), store, workers=workers, progress=progress)
     index = complete_subjects(result.index, modalities)
-    notes = [*source.notes(), *_losses(result.report)]
+    notes += [*_losses(result.report), *_incomplete(result.report, index, modalities)]
     for note in notes:
         log.warning(note)
-    return Cohort(index=index, report=result.report, notes=notes, modalities=modalities, reference=reference)
+    return Cohort(
+        index=index,
+        report=result.report,
+        notes=notes,
+        modalities=modalities,
+        reference=reference,
+        dataset=dataset,
+    )
 
 
 def require_modalities(locations: list[SeriesLocation], modalities: list[str]) -> None:
-    """Each modality in use must be there for one subject at least.
+    """Each modality in use must be there for one subject of each source at least.
 
     Raises:
         DatasetError: One is not.
     """
-    for modality in modalities:
-        if not any(location.files for location in locations if location.modality == modality):
-            raise DatasetError(
-                f"The dataset has no scan of the modality `{modality}`.",
-                expected=", ".join(modalities),
-                found=", ".join(sorted({loc.modality for loc in locations if loc.files})) or "no scans",
-                where="modality",
-                advice="Choose another modality=…; inspect=true shows what is there.",
-            )
+    for source in dict.fromkeys(location.source for location in locations):
+        there = {location.modality for location in locations if location.files and location.source == source}
+        for modality in modalities:
+            if modality not in there:
+                raise DatasetError(
+                    f"The dataset has no scan of the modality `{modality}`.",
+                    expected=", ".join(modalities),
+                    found=f"{', '.join(sorted(there)) or 'no scans'} in {source}",
+                    where="modality",
+                    advice="Choose another modality=…; inspect=true shows what is there.",
+                )
 
 
 def limited(locations: list[SeriesLocation], limit: int | None) -> list[SeriesLocation]:
@@ -189,6 +230,18 @@ def _spread(labelled: list[tuple[str, str]], limit: int) -> set[str]:
     """At most ``limit`` subjects, evenly over the list sorted by label, so that every label keeps its share."""
     step = max(1.0, len(labelled) / limit)
     return {labelled[int(i * step)][1] for i in range(min(limit, len(labelled)))}
+
+
+def _incomplete(report: pd.DataFrame, index: pd.DataFrame, modalities: list[str]) -> list[str]:
+    """Who is left out for want of a modality, and which."""
+    there = report[report["status"] == "imported"].groupby("subject")["modality"].apply(set)
+    names = sorted(set(report["subject"]) - set(index["subject"]))
+    lacking = {name: [m for m in modalities if m not in there.get(name, set())] for name in names}
+    if not lacking:
+        return []
+    some = "; ".join(f"{name} without {', '.join(missing)}" for name, missing in list(lacking.items())[:5])
+    more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+    return [f"Subjects that lack a modality in use are left out ({len(lacking)}): {some}{more}."]
 
 
 def _losses(report: pd.DataFrame) -> list[str]:

@@ -87,6 +87,11 @@ def evaluate(config: DictConfig) -> float | None:
     """One run of ``evaluate.py``."""
     _refuse_lists()
     typed = configuration.validate_evaluate(config)
+    if typed.audit_only:
+        from brain_cae import auditing
+
+        auditing.run(typed, Path(HydraConfig.get().runtime.output_dir))
+        return None
     from brain_cae import evaluation
 
     return evaluation.run(typed, Path(HydraConfig.get().runtime.output_dir))

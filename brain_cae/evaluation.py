@@ -12,10 +12,11 @@ import pandas as pd
 import yaml
 from rich.progress import track
 
-from brain_cae.audit import audit
+from brain_cae.auditing import audit_scores
 from brain_cae.calibrating import recalibrate, skull_cautions
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import Config, EvaluateConfig
+from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.preprocess import to_source_space
 from brain_cae.data.splits import HEALTHY_ROLES
 from brain_cae.environment import environment
@@ -51,6 +52,7 @@ def run(config: EvaluateConfig, output: Path) -> float | None:
     with folder.status():
         log.info("model: %s", source / "model")
         model = FittedModel.load(source)
+        require_stripper(model.config.preprocess.skull_strip)
         with folder.stage("import"):
             cohort, splits = _bring_in(config, model, source)
             folder.write_csv("import_report.csv", cohort.report)
@@ -92,6 +94,7 @@ def _bring_in(config: EvaluateConfig, model: FittedModel, source: Path) -> tuple
         workers=config.workers,
         limit=own.limit if config.dataset is None else None,
         progress=own.trainer.progress,
+        skull_strip=own.preprocess.skull_strip,
     )
     if roles is not None:
         return cohort, roles
@@ -181,8 +184,7 @@ def evaluate(
             model.save(folder / "model")
     with folder.stage("audit"):
         arm = select_arm(features, config.features.name)
-        acquisition = cohort.acquisition.loc[table.index]
-        verdict = audit(table, acquisition=acquisition, margin=config.audit.margin, seed=config.seed, features=arm)
+        verdict = audit_scores(config.audit, cohort, table, roles, arm, seed=config.seed)
     with folder.stage("report"):
         metrics = _metrics(model, table, examinations, chosen, splits, cohort)
         metrics["environment"]["model_run"] = str(model_run) if model_run else None
@@ -199,7 +201,7 @@ def evaluate(
             index=cohort.index,
             views=_views(model, cohort, table),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
-            warnings=list(dict.fromkeys(cautions)),
+            warnings=list(dict.fromkeys([*cautions, *verdict.warnings])),
             curves=_curves(table),
         )
         write_report(folder / "report.html", content)

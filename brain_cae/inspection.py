@@ -21,6 +21,8 @@ from brain_cae.reasons import advice_for
 from brain_cae.roles import calibration_cautions, draw_roles
 from brain_cae.run_folder import newest_run
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
+from brain_cae.scans.sessions import one_session
+from brain_cae.scans.skulls import check_skulls
 from brain_cae.scans.sources.base import MODALITIES, SeriesLocation
 from brain_cae.scans.store import inspect_series
 
@@ -69,9 +71,7 @@ def inspect_training(config: Config) -> Inspection:
     Raises:
         BrainCaeError: The data set is not where the configuration says, or its layout is another one.
     """
-    found = _look(
-        config.dataset, config.modality.names, config.modality.reference, limit=config.limit, workers=config.workers
-    )
+    found = _look(config.dataset, config, limit=config.limit, workers=config.workers)
     if not found.usable.empty:
         try:
             found.roles = draw_roles(config, found.labels)
@@ -92,7 +92,7 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
     new = config.dataset is not None
     dataset = config.dataset if new else own.dataset
     limit = None if new else own.limit
-    found = _look(dataset, own.modality.names, own.modality.reference, limit=limit, workers=config.workers)
+    found = _look(dataset, own, limit=limit, workers=config.workers)
     found.title += f", scored with {run}"
     if new and not found.usable.empty:
         known = _calibrated(run, _acquisition(found, own.modality.reference))
@@ -104,13 +104,15 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
     return found
 
 
-def _look(dataset: Any, modalities: list[str], reference: str, *, limit: int | None, workers: int) -> Inspection:
+def _look(dataset: Any, config: Config, *, limit: int | None, workers: int) -> Inspection:
+    modalities, reference = config.modality.names, config.modality.reference
     options: dict[str, Any] = {"workers": workers, "limit": limit, "progress": False, "write": False}
     source = make_source(dataset, modalities=modalities, **options)
-    locations = source.locate()
-    problems = []
+    locations = one_session(source.locate(), modalities)
+    notes, problems = source.notes(), []
     try:
         require_modalities(locations, modalities)
+        notes += check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip)
     except DatasetError as error:
         problems.append(str(error))
     others = [location for name in MODALITIES if name not in modalities for location in _others(dataset, name, options)]
@@ -128,7 +130,7 @@ def _look(dataset: Any, modalities: list[str], reference: str, *, limit: int | N
         report=found.report,
         usable=complete_subjects(found.index, modalities),
         protocols=pd.Series(dtype=object),
-        notes=source.notes(),
+        notes=notes,
         problems=problems,
     )
     if inspection.usable.empty:

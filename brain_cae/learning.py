@@ -38,13 +38,13 @@ def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: R
     if settings.compile:
         module.compiled.append(torch.compile(module.network, dynamic=False))
     checkpoint = _taken_up(config, folder)
-    best = BestCheckpoint(
-        folder / "checkpoints", filename="best", monitor="validation/loss", save_last=True, enable_version_counter=False
-    )
-    best.CHECKPOINT_NAME_LAST = "last"
     callbacks: list[pl.Callback] = [
-        best,
         Patience("validation/loss", patience=settings.patience, check_finite=True),
+        KeptCheckpoint(
+            folder / "checkpoints", filename="best", monitor="validation/loss", enable_version_counter=False
+        ),
+        # After the best: it remembers which that is. `save_last` would keep the last state that was a best one.
+        KeptCheckpoint(folder / "checkpoints", filename="last", enable_version_counter=False),
     ]
     callbacks.append(ValidationPanel(training_panel, modalities=config.modality.names, every=settings.panel_every))
     if settings.progress:
@@ -124,8 +124,8 @@ class WholeCheckpoint(TorchCheckpointIO):
         aside.replace(path)
 
 
-class BestCheckpoint(ModelCheckpoint):
-    """Keeps the best and the last state; the best so far still counts when a run goes on in a folder of its own."""
+class KeptCheckpoint(ModelCheckpoint):
+    """Keeps the best or the last state; what was kept still counts when a run goes on in a folder of its own."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the state of another folder, whose files have been copied to this one."""

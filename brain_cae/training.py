@@ -11,6 +11,7 @@ from monai.utils import set_determinism
 from brain_cae import evaluation
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import Config
+from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.module import BrainData
 from brain_cae.data.splits import HEALTHY_ROLES, check_leakage
 from brain_cae.errors import LeakageError, RunError
@@ -35,6 +36,7 @@ def run(config: Config, output: Path) -> float | None:
         BrainCaeError: See the stages; the message says what to do.
     """
     check_hardware(config)
+    require_stripper(config.preprocess.skull_strip)
     last_checkpoint(config)  # said now, not after the import
     folder = RunFolder(output)
     if not is_main_process():
@@ -74,6 +76,7 @@ def bring_in(config: Config) -> Cohort:
         workers=config.workers,
         limit=config.limit,
         progress=config.trainer.progress,
+        skull_strip=config.preprocess.skull_strip,
     )
 
 

@@ -48,6 +48,17 @@ def make_subject() -> Callable[..., PreparedSubject]:
     return make
 
 
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real scans, where somebody has put it beside the project; a checkout alone tests without."""
+    if not (DATA / "MANIFEST.csv").is_file():
+        pytest.skip(f"the real scans are not here: {DATA} does not exist")
+    return DATA
+
+
 TINY = (
     "limit=36",
     "split.validation_minimum=9",

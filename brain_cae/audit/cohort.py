@@ -10,6 +10,7 @@ from brain_cae.errors import ConfigurationError, DatasetError
 
 LABELS = ("healthy", "abnormal")
 FITTED_ROLES = ("train", "validation")
+NOT_KNOWN = ("", "unknown")
 RARE = 3
 
 
@@ -25,7 +26,8 @@ class Cohort:
         pooled: Shape (n,), the same with protocols of fewer than three subjects taken together.
         names: Name of each protocol number.
         metadata: Shape (n, columns), standardised acquisition; no column where nothing varies.
-        known: Whether any subject's protocol is known.
+        acquisition: The subjects' rows of acquisition, with the source where there are several.
+        known: Whether the protocol of at least half of the subjects is known, or several sources stand for it.
     """
 
     table: pd.DataFrame
@@ -35,6 +37,7 @@ class Cohort:
     pooled: NDArray
     names: list[str]
     metadata: NDArray
+    acquisition: pd.DataFrame
     known: bool
 
     @property
@@ -49,19 +52,13 @@ class Cohort:
 
 
 def make_cohort(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str = "protocol") -> Cohort:
-    """Line up subjects and their acquisition.
+    """Line up subjects and their acquisition; without a column ``score`` no subject is scored.
 
     Raises:
         DatasetError: A column is missing or a subject has several rows, or the tables share no subject.
         ConfigurationError: ``strata`` is not a column of either table.
     """
-    for needed in ("label", "score"):
-        if needed not in subjects:
-            raise DatasetError(
-                f"The audit needs a column {needed}.",
-                expected="label, score, protocol",
-                found=", ".join(map(str, subjects.columns)),
-            )
+    require_columns(subjects, "label")
     for name, frame in {"subjects": subjects, "acquisition": acquisition}.items():
         if not frame.index.is_unique:
             twice = ", ".join(map(str, frame.index[frame.index.duplicated()].unique()[:5]))
@@ -92,25 +89,39 @@ def make_cohort(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: st
             "The audit's strata are unknown.", expected="a column of the subjects", found=strata, where="audit.strata"
         )
     protocol = _text(column)
+    known = bool(len(protocol)) and float(protocol.isin(NOT_KNOWN).mean()) <= 0.5
     if "source" in table and len(set(_text(table["source"]))) > 1:
         protocol = _text(table["source"]) + " / " + protocol
         rows = rows.assign(source=_text(table["source"]))
+        known = True
     names, codes = _codes(protocol)
     sizes = np.bincount(codes, minlength=len(names))
     pooled = (
         np.unique(np.where(sizes[codes] < RARE, len(names), codes), return_inverse=True)[1] if len(codes) else codes
     )
-    known = bool((protocol != "").any())
+    scores = table["score"] if "score" in table else pd.Series(np.nan, index=table.index)
     return Cohort(
         table=table,
         truth=(table["label"].astype(str) == "abnormal").to_numpy(),
-        scores=pd.to_numeric(table["score"], errors="coerce").to_numpy(dtype=float),
+        scores=pd.to_numeric(scores, errors="coerce").to_numpy(dtype=float),
         protocols=codes,
         pooled=pooled,
         names=[name or "unknown" for name in names],
         metadata=_encode(rows, pooled),
+        acquisition=rows,
         known=known,
     )
+
+
+def require_columns(table: pd.DataFrame, *names: str) -> None:
+    """Raise DatasetError for the first column that the table lacks."""
+    for needed in names:
+        if needed not in table:
+            raise DatasetError(
+                f"The audit needs a column {needed}.",
+                expected="label, score, protocol",
+                found=", ".join(map(str, table.columns)),
+            )
 
 
 def one_hot(codes: NDArray) -> NDArray:
@@ -122,10 +133,9 @@ def _encode(rows: pd.DataFrame, pooled: NDArray) -> NDArray:
     """Numbers standardised, missing ones at 0 beside an indicator; categories and protocol as indicators."""
     blocks = [one_hot(pooled) - one_hot(pooled).mean(axis=0)] if len(pooled) else [np.zeros((0, 0))]
     for name in rows:
-        values = pd.to_numeric(rows[name], errors="coerce").to_numpy(dtype=float)
-        text = _text(rows[name])
-        if np.isfinite(values).sum() < (text != "").sum():
-            indicators = one_hot(_codes(text)[1])
+        values = as_numbers(rows[name])
+        if values is None:
+            indicators = one_hot(as_codes(rows[name])[1])
             blocks.append(indicators - indicators.mean(axis=0))
             continue
         missing = ~np.isfinite(values)
@@ -136,6 +146,18 @@ def _encode(rows: pd.DataFrame, pooled: NDArray) -> NDArray:
         blocks += [np.clip(z, -3, 3)[:, None], missing[:, None] - missing.mean()]
     matrix = np.hstack(blocks)
     return matrix[:, np.ptp(matrix, axis=0) > 1e-9] if len(matrix) else matrix
+
+
+def as_numbers(column: pd.Series) -> NDArray | None:
+    """A column of acquisition as floats, NaN where missing; ``None`` where it holds words."""
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+    values = np.where(np.isfinite(values), values, np.nan)
+    return None if np.isfinite(values).sum() < (_text(column) != "").sum() else values
+
+
+def as_codes(column: pd.Series) -> tuple[list[str], NDArray]:
+    """A column's distinct words (``""``: missing) and the number of each subject's."""
+    return _codes(_text(column))
 
 
 def _text(column: pd.Series) -> pd.Series:

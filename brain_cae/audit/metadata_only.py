@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from brain_cae.audit.cohort import Cohort
 from brain_cae.audit.protocol_label import needed_for_margin
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
-from brain_cae.audit.smoother import auroc_rows, crossfit_smoother, kernel, permutation_p, shuffled_rows
-from brain_cae.estimates import Estimate, auroc, paired_difference
+from brain_cae.audit.smoother import LabelReading, read_label
+from brain_cae.estimates import paired_difference
 
 ALPHA = 0.05
 
@@ -24,26 +24,18 @@ def metadata_only(cohort: Cohort, *, margin: float, seed: int = 0, permutations:
     if cohort.metadata.shape[1] == 0 and truth.any() and not truth.all():
         text = "All subjects were scanned with the same settings, so the settings cannot tell the label."
         return [AuditTest("metadata_only", 0.5, 0.5, 0.5, None, NO_CONCERN, text, cohort.n, upper_bound=0.5)]
-    smoother = crossfit_smoother(kernel(cohort.metadata), seed=seed)
-    predicted = smoother @ truth.astype(float)
-    own = auroc(truth, predicted.round(10), seed=seed)
-    if own.value is None:
+    if truth.all() or not truth.any():
         return [unable("metadata_only", "Only one class is present, so acquisition cannot be compared.", n=cohort.n)]
-    rows = shuffled_rows(truth, permutations=permutations, seed=seed)
-    null = auroc_rows(rows, rows.astype(float) @ smoother.T)
-    p = permutation_p(own.value, null)
-    chance = float(null.mean())
-    bound = _number(auroc(truth, predicted.round(10), seed=seed, level=0.90).high)
-    # Cross-fitting of a label that nothing predicts lies below 0.5 (a held-out subject lowers its own group's mean), so
-    # the bound is stretched from [chance, 1] to [0.5, 1]; without that, absence would be shown too easily.
-    bound = 1 - (1 - bound) * 0.5 / (1 - min(chance, 0.5))
-    return [_association(own, p, bound, chance, margin, cohort), _lead(cohort, predicted, seed)]
+    reading = read_label(truth, cohort.metadata, seed=seed, permutations=permutations)
+    tests = [_association(reading, margin, cohort)]
+    return [*tests, _lead(cohort, reading.predicted, seed)] if cohort.scored.any() else tests
 
 
-def _association(own: Estimate, p: float, bound: float, chance: float, margin: float, cohort: Cohort) -> AuditTest:
+def _association(reading: LabelReading, margin: float, cohort: Cohort) -> AuditTest:
+    own, p, bound = reading.own, reading.p, reading.bound
     text = f"Scanner settings alone, without any image, tell abnormal from healthy with AUROC {own.value:.2f}"
     text += f" (95 % interval {_number(own.low):.2f} to {_number(own.high):.2f};"
-    text += f" shuffled labels give {chance:.2f}; p = {p:.3f})."
+    text += f" shuffled labels give {reading.chance:.2f}; p = {p:.3f})."
     needed = None
     if p <= ALPHA:
         verdict = CONCERN
@@ -62,7 +54,7 @@ def _association(own: Estimate, p: float, bound: float, chance: float, margin: f
 
 def _lead(cohort: Cohort, predicted: NDArray, seed: int) -> AuditTest:
     keep = cohort.scored
-    lead = paired_difference(cohort.truth[keep], cohort.scores[keep], predicted[keep].round(10), seed=seed)
+    lead = paired_difference(cohort.truth[keep], cohort.scores[keep], predicted[keep], seed=seed)
     if lead.value is None or lead.low is None or lead.high is None:
         return unable(
             "image_minus_metadata", "Too few scored subjects to compare image and scanner settings.", n=int(keep.sum())

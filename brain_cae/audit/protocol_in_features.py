@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from brain_cae.audit.cohort import Cohort, one_hot
 from brain_cae.audit.result import CONCERN, NO_CONCERN, AuditTest, unable
-from brain_cae.audit.smoother import crossfit_smoother, kernel, permutation_p, shuffled_rows
+from brain_cae.audit.smoother import crossfit_smoother, kernel, permutation_p, shuffled_rows, standardised
 
 
 def protocol_in_features(
@@ -27,9 +27,7 @@ def protocol_in_features(
         return unable(
             "protocol_in_features", "Fewer than twenty subjects with features, or a single protocol.", n=n, n_needed=40
         )
-    spread = values[keep].std(axis=0)
-    columns = (values[keep] - values[keep].mean(axis=0))[:, spread > 1e-12] / spread[spread > 1e-12]
-    smoother = crossfit_smoother(kernel(columns), seed=seed)
+    smoother = crossfit_smoother(kernel(standardised(values[keep])), seed=seed)
     value = _balanced_accuracy(smoother, codes)
     rows = shuffled_rows(codes, permutations=permutations, seed=seed)
     p = permutation_p(value, np.array([_balanced_accuracy(smoother, row) for row in rows]))

@@ -60,6 +60,13 @@ def needed_for_margin(positives: int, negatives: int, df: int, margin: float) ->
     return max(math.ceil(bound / correlation), math.ceil(1.25 * n))
 
 
+def needed_for_auroc(positives: int, negatives: int, margin: float) -> int:
+    """Subjects (same share of classes) with which a score of no worth would be shown so in four of five cohorts."""
+    n = positives + negatives
+    spread = math.sqrt((n + 1) / (12 * positives * negatives))  # of an AUROC of 0.5 (Mann and Whitney 1947)
+    return max(math.ceil(n * ((1.645 + 0.842) * spread / (margin - 0.5)) ** 2), math.ceil(1.25 * n))
+
+
 def _as_auroc(squared_correlation: float, share: float) -> float:
     """AUROC of a normal marker whose squared point-biserial correlation with the label is given."""
     squared = min(squared_correlation, 1 - 1e-9)

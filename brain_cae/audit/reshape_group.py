@@ -4,8 +4,7 @@ import numpy as np
 
 from brain_cae.audit.cohort import Cohort, one_hot
 from brain_cae.audit.result import CONCERN, NO_CONCERN, AuditTest, unable
-from brain_cae.audit.smoother import auroc_rows, crossfit_smoother, kernel, permutation_p, shuffled_rows
-from brain_cae.estimates import auroc
+from brain_cae.audit.smoother import read_label
 
 
 def reshape_group(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> AuditTest | None:
@@ -23,10 +22,8 @@ def reshape_group(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> 
     if codes.max() == 0:
         text = "All subjects fall into one reshape group, so it cannot tell the label."
         return AuditTest("reshape_group", 0.5, 0.5, 0.5, None, NO_CONCERN, text, cohort.n)
-    smoother = crossfit_smoother(kernel(one_hot(codes)), seed=seed)
-    own = auroc(truth, (smoother @ truth.astype(float)).round(10), seed=seed)
-    rows = shuffled_rows(truth, permutations=permutations, seed=seed)
-    p = permutation_p(float(own.value or 0.0), auroc_rows(rows, rows.astype(float) @ smoother.T))
+    reading = read_label(truth, one_hot(codes), seed=seed, permutations=permutations)
+    own, p = reading.own, reading.p
     text = f"The reshape group's number alone tells the label with AUROC {own.value:.2f} (chance is 0.50; p = {p:.3f})."
     return AuditTest(
         "reshape_group", own.value, own.low, own.high, p, CONCERN if p <= 0.05 else NO_CONCERN, text, cohort.n

@@ -23,6 +23,7 @@ class AuditTest:
         n_needed: About how many subjects would decide it, where it could not tell.
         upper_bound: One-sided 95 % upper bound, where absence is to be shown.
         details: Rows for a table, for example one per protocol.
+        p_corrected: p after correction for the number of tests that stand beside it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class AuditTest:
     n_needed: int | None = None
     upper_bound: float | None = None
     details: list[dict[str, Any]] = field(default_factory=list)
+    p_corrected: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; numbers that are not finite become ``None``."""

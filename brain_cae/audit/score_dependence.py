@@ -55,7 +55,7 @@ def score_dependence(cohort: Cohort, *, seed: int = 0, permutations: int = 999) 
         verdict = CONCERN
         text += " The score depends on the scanner."
     elif upper >= LARGE:
-        verdict, needed = CANNOT_TELL, _needed(n, df)
+        verdict, needed = CANNOT_TELL, needed_for_share(n, df)
         text += f" A large share is not excluded; about {needed} subjects would decide."
     return AuditTest("score_dependence", value, low, high, p, verdict, text, n, needed, upper, _by_protocol(cohort))
 
@@ -94,7 +94,7 @@ def _without_contrast(cohort: Cohort, p: float, n: int) -> AuditTest:
     )
 
 
-def _needed(n: int, df: int) -> int:
+def needed_for_share(n: int, df: int) -> int:
     """Subjects with which an absent effect would be shown small in four of five cohorts."""
     lucky = float(chi2.ppf(0.8, df))
     sizes = (size for size in range(int(np.ceil(1.25 * n)), 50 * n, max(n // 10, 1)))

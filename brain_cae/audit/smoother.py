@@ -1,9 +1,13 @@
 """A cross-fitted classifier that is linear in the labels, so that permuting them costs one matrix product."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata
+
+from brain_cae.estimates import Estimate, auroc
 
 FOLDS, REPEATS, RIDGE = 5, 5, 1.0
 
@@ -28,17 +32,62 @@ def crossfit_smoother(similarity: NDArray, *, seed: int, folds: int = FOLDS, rep
     """
     n = len(similarity)
     rng = np.random.default_rng(seed)
-    total = np.zeros((n, n))
-    for _ in range(repeats):
-        number = rng.permutation(np.arange(n) % min(folds, n))
-        for fold in range(number.max() + 1):
-            out, inside = np.flatnonzero(number == fold), np.flatnonzero(number != fold)
-            if len(inside) == 0:
-                continue
-            ridge = similarity[np.ix_(inside, inside)] + RIDGE * np.eye(len(inside))
-            weights = np.linalg.solve(ridge, similarity[np.ix_(inside, out)]).T
-            total[np.ix_(out, inside)] += weights - weights.mean(axis=1, keepdims=True)
-    return total / repeats
+    partitions = [rng.permutation(np.arange(n) % min(folds, n)) for _ in range(repeats)]
+    return sum((smoother_of(similarity, number) for number in partitions), np.zeros((n, n))) / repeats
+
+
+def smoother_of(similarity: NDArray, number: NDArray) -> NDArray:
+    """The same for one partition; ``number`` (n,) says in which fold each subject is held out."""
+    total = np.zeros(similarity.shape)
+    for fold in np.unique(number):
+        out, inside = np.flatnonzero(number == fold), np.flatnonzero(number != fold)
+        if len(inside) == 0:
+            continue
+        ridge = similarity[np.ix_(inside, inside)] + RIDGE * np.eye(len(inside))
+        weights = np.linalg.solve(ridge, similarity[np.ix_(inside, out)]).T
+        total[np.ix_(out, inside)] += weights - weights.mean(axis=1, keepdims=True)
+    return total
+
+
+@dataclass(frozen=True)
+class LabelReading:
+    """How well the label can be read from some columns.
+
+    Attributes:
+        own: Cross-fitted AUROC.
+        p: Against shuffled labels.
+        chance: Mean AUROC of shuffled labels.
+        bound: One-sided 95 % upper bound.
+        predicted: Shape (n,), out of fold.
+    """
+
+    own: Estimate
+    p: float
+    chance: float
+    bound: float
+    predicted: NDArray
+
+
+def read_label(truth: NDArray, columns: NDArray, *, seed: int, permutations: int) -> LabelReading:
+    """Predict the label (n,) from columns (n, k) out of fold; both classes must be there."""
+    smoother = crossfit_smoother(kernel(columns), seed=seed)
+    predicted = (smoother @ truth.astype(float)).round(10)
+    own = auroc(truth, predicted, seed=seed)
+    rows = shuffled_rows(truth, permutations=permutations, seed=seed)
+    null = auroc_rows(rows, rows.astype(float) @ smoother.T)
+    chance = float(null.mean())
+    bound = float(auroc(truth, predicted, seed=seed, level=0.90).high or 1.0)
+    # Cross-fitting of a label that nothing predicts lies below 0.5 (a held-out subject lowers its own group's mean), so
+    # the bound is stretched from [chance, 1] to [0.5, 1]; without that, absence would be shown too easily.
+    bound = 1 - (1 - bound) * 0.5 / (1 - min(chance, 0.5))
+    return LabelReading(own, permutation_p(float(own.value or 0.0), null), chance, bound, predicted)
+
+
+def standardised(columns: NDArray) -> NDArray:
+    """Columns (n, k) with mean 0 and standard deviation 1; those that do not vary are left out."""
+    spread = columns.std(axis=0)
+    kept = spread > 1e-9 * np.maximum(np.abs(columns).max(axis=0, initial=0.0), 1e-9)
+    return (columns - columns.mean(axis=0))[:, kept] / spread[kept]
 
 
 def auroc_rows(truth: NDArray, scores: NDArray) -> NDArray:

@@ -14,12 +14,20 @@ from brain_cae.configuration.checks import (
     check_alpha,
     check_choices,
     check_classes,
+    check_dataset,
     check_target,
     check_values,
     validation_size,
 )
 from brain_cae.configuration.conversion import keys_beside, to_dataclass, unknown_key, unknown_option
-from brain_cae.configuration.schema import Config, EvaluateConfig, FolderDataset, PhantomDataset, RsnaMiccaiDataset
+from brain_cae.configuration.schema import (
+    CombinedDataset,
+    Config,
+    EvaluateConfig,
+    FolderDataset,
+    PhantomDataset,
+    RsnaMiccaiDataset,
+)
 from brain_cae.configuration.stored import read_stored
 from brain_cae.errors import ConfigurationError
 
@@ -42,11 +50,14 @@ def validate(composed: DictConfig) -> Config:
 
 def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
     """The same for ``evaluate.py``; keys of a training run are refused as fixed by the run."""
-    extra = [str(key) for key in composed if key not in {f.name for f in fields(EvaluateConfig)}]
-    for key in extra:
+    for key in map(str, composed):
         if is_fixed(key):
             raise fixed_by_run(key)
-    return to_dataclass(composed, EvaluateConfig)
+    if composed.get("audit") is not None and composed.get("audit_only") is not True:
+        raise fixed_by_run("audit")
+    config: EvaluateConfig = to_dataclass(composed, EvaluateConfig)
+    check_dataset(config.dataset)
+    return config
 
 
 def is_fixed(key: str) -> bool:
@@ -66,6 +77,7 @@ def fixed_by_run(key: str) -> ConfigurationError:
 
 
 __all__ = [
+    "CombinedDataset",
     "Config",
     "EvaluateConfig",
     "FolderDataset",

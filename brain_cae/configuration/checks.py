@@ -8,7 +8,7 @@ from typing import Any
 from hydra.utils import instantiate
 
 from brain_cae.configuration.conversion import refuse_unknown
-from brain_cae.configuration.schema import MODALITIES, Config, PhantomDataset, Split
+from brain_cae.configuration.schema import MODALITIES, Config, FolderDataset, PhantomDataset, Split
 from brain_cae.errors import ConfigurationError
 
 # Inclusive and exclusive bounds: (low, high, what the value is).
@@ -52,9 +52,14 @@ WORDS: dict[str, tuple[str, ...]] = {
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.strategy": ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp"),
     "preprocess.scaling": ("median", "white_matter"),
+    "preprocess.skull_strip": ("none", "hd_bet", "synthstrip"),
     "model.loss": ("l1", "l2"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "stop_after": ("import",),
+}
+DATASET_WORDS: dict[str, tuple[str, ...]] = {
+    "label": ("healthy", "abnormal"),
+    "skull": ("on", "stripped", "unknown"),
 }
 
 
@@ -74,6 +79,28 @@ def check_values(config: Config) -> None:
             )
 
 
+def check_dataset(dataset: Any, key: str = "dataset") -> None:
+    """The words of a data set and of its parts, and a place on disk."""
+    for name, part in getattr(dataset, "parts", {}).items():
+        check_dataset(part, f"{key}.parts.{name}")
+    for name, words in DATASET_WORDS.items():
+        value = getattr(dataset, name, None)
+        if value is not None and value not in words:
+            raise ConfigurationError(
+                f"`{key}.{name}` has no such choice.",
+                expected=" | ".join(words),
+                found=str(value),
+                where=f"{key}.{name}",
+                advice='In YAML write skull: "on", with quotes.' if name == "skull" else None,
+            )
+    if isinstance(dataset, FolderDataset) and dataset.root is None and dataset.table is None:
+        raise ConfigurationError(
+            f"The key `{key}.root` has no value.",
+            where=f"{key}.root",
+            advice=f"Give it on the command line: {key}.root=…, or {key}.table=… for a table of paths.",
+        )
+
+
 def _select(config: Config, key: str) -> Any:
     value: Any = config
     for name in key.split("."):
@@ -84,6 +111,7 @@ def _select(config: Config, key: str) -> Any:
 def check_choices(config: Config) -> None:
     """What only shows when two choices are seen together."""
     modality, scoring = config.modality, config.scoring
+    check_dataset(config.dataset)
     for name in modality.names:
         if name not in MODALITIES:
             raise ConfigurationError(

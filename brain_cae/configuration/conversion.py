@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from brain_cae.configuration.schema import OPTIONS
+from brain_cae.configuration.schema import OPTIONS, CombinedDataset
 from brain_cae.errors import ConfigurationError
 
 
@@ -38,11 +39,13 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
         kind: Any = f.type
         value = plain[f.name]
         if f.name in OPTIONS and (value is not None or f.default is MISSING):
-            kind = _option(f.name, value.get("name") if isinstance(value, dict) else value)
+            kind = _option(f.name, value.get("name") if isinstance(value, dict) else value, f.name)
         is_group = is_dataclass(kind)
         if is_group and not isinstance(value, dict):
             raise ConfigurationError(f"`{f.name}` is a group of keys.", found=repr(value), where=f.name)
         values[f.name] = _fit(kind, value, f.name) if is_group else value
+        if kind is CombinedDataset:
+            values[f.name].parts = _parts(values[f.name].parts, f"{f.name}.parts")
     scalars = {name: v for name, v in values.items() if not hasattr(v, "__dataclass_fields__")}
     checked = _merge(schema, scalars, prefix="")
     return schema(**{**values, **{name: checked[name] for name in scalars}})
@@ -60,12 +63,41 @@ def _refuse_endless(value: Any, key: str = "") -> None:
         raise ConfigurationError(f"The value of `{key}` is no finite number.", found=str(value), where=key)
 
 
-def _option(group: str, name: Any) -> type:
+def _option(group: str, name: Any, prefix: str) -> type:
     if not isinstance(name, str) or name not in OPTIONS[group]:
         raise ConfigurationError(
-            f"`{group}` has no option `{name}`.", expected=" | ".join(OPTIONS[group]), where=f"{group}.name"
+            f"`{prefix}` has no option `{name}`.", expected=" | ".join(OPTIONS[group]), where=f"{prefix}.name"
         )
     return OPTIONS[group][name]
+
+
+def _parts(parts: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The parts of a combined data set that have a place on disk; the others only wait for one."""
+    fitted = {}
+    for name, part in parts.items():
+        key = f"{prefix}.{name}"
+        if not isinstance(part, dict):
+            raise ConfigurationError(f"`{key}` is a group of keys.", found=repr(part), where=key)
+        kind = _option("dataset", part.get("name"), key)
+        if kind is CombinedDataset or re.fullmatch(r"[A-Za-z0-9_]+", name) is None:
+            raise ConfigurationError(
+                f"`{key}` cannot be a part.",
+                expected="a name of letters, digits and _, and any data set but combined",
+                found=f"{name}: {part['name']}",
+                where=key,
+            )
+        waiting = part.get("root") in (None, "???") and part.get("table") is None
+        # The parts that conf/dataset/combined.yaml offers bear the name of their kind.
+        if not waiting or name != part["name"]:
+            fitted[name] = _fit(kind, part, key)
+    if not fitted:
+        raise ConfigurationError(
+            "No part has a place on disk.",
+            expected=f"at least one of {', '.join(f'{prefix}.{name}.root' for name in parts)}",
+            where=prefix,
+            advice=f"Give it on the command line: {prefix}.{next(iter(parts), 'ixi')}.root=…",
+        )
+    return fitted
 
 
 def _fit(kind: type, value: dict[str, Any], prefix: str) -> Any:

@@ -31,10 +31,52 @@ class RsnaMiccaiDataset:
 
 @dataclass
 class FolderDataset:
-    """One folder per subject."""
+    """One folder per subject, or a table of paths."""
+
+    name: str
+    root: str | None
+    table: str | None
+    label: str | None
+    skull: str
+
+
+@dataclass
+class BratsDataset:
+    """BraTS as it is published."""
 
     name: str
     root: str
+
+
+@dataclass
+class IxiDataset:
+    """IXI as it is published."""
+
+    name: str
+    root: str
+    table: str | None
+
+
+@dataclass
+class BidsDataset:
+    """The Brain Imaging Data Structure."""
+
+    name: str
+    root: str
+    label_column: str | None
+    healthy: list[str]
+    abnormal: list[str]
+    label: str | None
+    skull: str
+    derivatives: list[str]
+
+
+@dataclass
+class CombinedDataset:
+    """Several data sets by name: each part is one of the above."""
+
+    name: str
+    parts: dict[str, Any]
 
 
 @dataclass
@@ -52,6 +94,7 @@ class Preprocess:
 
     name: str
     scaling: str
+    skull_strip: str
 
 
 @dataclass
@@ -187,6 +230,8 @@ class Audit:
 
     name: str
     margin: float
+    strata: str
+    healthy_means: str | None
 
 
 @dataclass
@@ -226,12 +271,23 @@ class EvaluateConfig:
     cache: str
     workers: int
     calibrate: str | None = None
+    audit_only: bool = False
+    audit: Any = field(default=None)
     dataset: Any = field(default=None)
     inspect: bool = False
 
 
 # Groups whose options have keys of their own: the option's name decides on the schema.
 OPTIONS: dict[str, dict[str, type]] = {
-    "dataset": {"phantom": PhantomDataset, "rsna_miccai": RsnaMiccaiDataset, "folder": FolderDataset},
+    "audit": {"standard": Audit},
+    "dataset": {
+        "phantom": PhantomDataset,
+        "rsna_miccai": RsnaMiccaiDataset,
+        "folder": FolderDataset,
+        "brats": BratsDataset,
+        "ixi": IxiDataset,
+        "bids": BidsDataset,
+        "combined": CombinedDataset,
+    },
     "reshape": {"fixed": FixedReshape, "clustered": ClusteredReshape},
 }

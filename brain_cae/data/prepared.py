@@ -12,6 +12,7 @@ import pandas as pd
 from rich.progress import track
 
 from brain_cae.data import preprocess
+from brain_cae.data.brain_masks import BrainMasks
 from brain_cae.data.preprocess import PreparedSubject, prepare_subject
 from brain_cae.errors import ScanError
 from brain_cae.storage import writing
@@ -27,13 +28,15 @@ class PreparedStore:
         modalities: Contrasts in channel order.
         reference: The contrast whose grid is kept.
         scaling: Statistic that intensities are divided by.
+        masks: Where brain masks come from that the data set lacks.
     """
 
-    def __init__(self, folder: Path, *, modalities: list[str], reference: str, scaling: str) -> None:
+    def __init__(self, folder: Path, *, modalities: list[str], reference: str, scaling: str, masks: BrainMasks) -> None:
         self.folder = folder
         self.modalities = list(modalities)
         self.reference = reference
         self.scaling = scaling
+        self.masks = masks
 
     def key(self, scans: pd.DataFrame) -> str:
         """Hash of everything that a prepared subject depends on."""
@@ -74,6 +77,10 @@ class PreparedStore:
                 lesion=stored["lesion"] if "lesion" in stored else None,
                 source_affine=stored["source_affine"],
                 source_shape=tuple(int(size) for size in stored["source_shape"]),  # type: ignore[arg-type]
+                appearance=dict(
+                    zip(stored["appearance_names"].tolist(), stored["appearance"].tolist(), strict=True),
+                ),
+                fingerprint=stored["fingerprint"],
             )
 
     def load_all(self, index: pd.DataFrame, *, progress: bool) -> tuple[dict[str, PreparedSubject], dict[str, str]]:
@@ -96,6 +103,9 @@ class PreparedStore:
             "affine": subject.affine,
             "source_affine": subject.source_affine,
             "source_shape": np.asarray(subject.source_shape),
+            "appearance_names": np.asarray(list(subject.appearance), dtype=str),
+            "appearance": np.asarray(list(subject.appearance.values()), dtype=float),
+            "fingerprint": subject.fingerprint,
         }
         if subject.lesion is not None:
             arrays["lesion"] = subject.lesion

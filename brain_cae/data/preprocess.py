@@ -1,7 +1,7 @@
 """One subject's scans on one grid: RAS, brought together by affine, masked, scaled."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nibabel
@@ -10,10 +10,11 @@ import pandas as pd
 from nibabel.filebasedimages import ImageFileError
 from nibabel.processing import resample_from_to
 
+from brain_cae.data import appearance
 from brain_cae.data.foreground import foreground_mask, intensity_scale
 from brain_cae.errors import ScanError
 
-VERSION = 2
+VERSION = 3
 """Raised whenever this module computes something else, so that no cached volume outlives the code."""
 
 CEILING = 6.0
@@ -32,6 +33,8 @@ class PreparedSubject:
         lesion: (X, Y, Z) boolean on the same grid, or None where no mask is known.
         source_affine: (4, 4) of the reference scan as stored, for maps in the scan's own space.
         source_shape: (3,) of the reference scan as stored.
+        appearance: Noise, smoothness, outline, background and histogram by name, see ``appearance.py``.
+        fingerprint: (512,) block means of the reference scan; empty where they were not taken.
     """
 
     subject: str
@@ -41,6 +44,8 @@ class PreparedSubject:
     lesion: np.ndarray | None
     source_affine: np.ndarray
     source_shape: tuple[int, int, int]
+    appearance: dict[str, float] = field(default_factory=dict)
+    fingerprint: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
 
     @property
     def native_shape(self) -> tuple[int, int, int]:
@@ -54,6 +59,11 @@ class PreparedSubject:
         x, y, z = nibabel.affines.voxel_sizes(self.affine)
         return float(x), float(y), float(z)
 
+    @property
+    def foreground_ml(self) -> float:
+        """Volume of the foreground in mL."""
+        return float(self.mask.sum() * np.prod(self.spacing) / 1000)
+
 
 def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: str, scaling: str) -> PreparedSubject:
     """Read one subject's scans and put them on the grid of the reference.
@@ -65,7 +75,8 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
         scaling: See :func:`brain_cae.data.foreground.intensity_scale`.
 
     Raises:
-        ScanError: A scan is empty, constant, holds no finite numbers, the scans do not overlap, or a mask is broken.
+        ScanError: A scan is empty, constant, holds no finite numbers, the scans do not overlap, or a mask is broken
+            or lies elsewhere.
     """
     rows = scans.set_index("modality")
     subject = str(scans["subject"].iloc[0])
@@ -75,10 +86,21 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
     grid = nibabel.as_closest_canonical(stored)
     brain = _mask_on(grid, rows.loc[reference, "brain_mask_path"])
     mask = brain if brain is not None else foreground_mask(np.asarray(grid.dataobj, np.float32), grid.affine)
+    if not mask.any():
+        raise ScanError(
+            "empty mask",
+            expected=f"a brain mask that covers part of {reference}",
+            found="no voxel of it on the scan's grid",
+            where=str(rows.loc[reference, "brain_mask_path"]),
+            advice="Check that the mask belongs to this scan, or take it away.",
+        )
     channels = []
+    spacing = nibabel.affines.voxel_sizes(grid.affine)
+    looks: dict[str, float] = {}
     for modality in modalities:
         path = Path(str(rows.loc[modality, "path"]))
-        image = grid if modality == reference else resample_from_to(_load(path), grid, order=1, cval=0.0)
+        own = stored if modality == reference else _load(path)
+        image = grid if modality == reference else resample_from_to(own, grid, order=1, cval=0.0)
         values = np.asarray(image.dataobj, np.float32)
         if not np.isfinite(values[mask]).all():
             raise ScanError("non-finite values", where=f"subject {subject}, {modality}, {path}")
@@ -89,17 +111,25 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
                 expected=f"a brain on the grid of {reference}",
                 where=f"subject {subject}, {modality}, {path}",
             )
+        found = appearance.noise_and_smoothness(np.asarray(own.dataobj), nibabel.affines.voxel_sizes(own.affine))
+        looks |= {f"{modality}_{name}": value for name, value in found.items()}
         background = _background(values, mask)
         scaled = (values - background) / intensity_scale(inside - background, scaling)
+        if modality == reference:
+            looks |= appearance.background(values - background, mask, spacing)
         channels.append(np.where(mask, np.clip(scaled, 0, CEILING), 0).astype(np.float32))
+    volume = np.stack(channels)
+    looks |= appearance.outline(mask, spacing) | appearance.histogram(volume, mask, modalities)
     return PreparedSubject(
         subject=subject,
-        volume=np.stack(channels),
+        volume=volume,
         mask=mask,
         affine=np.asarray(grid.affine, float),
         lesion=_mask_on(grid, rows.loc[reference, "lesion_mask_path"]),
         source_affine=np.asarray(stored.affine, float),
         source_shape=tuple(stored.shape),  # type: ignore[arg-type]
+        appearance=looks,
+        fingerprint=appearance.fingerprint(volume[modalities.index(reference)], mask),
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at, column, numbers, scored
-from brain_cae.reporting.formatting import finite, number
+from brain_cae.reporting.formatting import finite, number, p_value
 from brain_cae.reporting.tables import Cell, Table, label, of_counts
 
 ROLES = ("train", "validation", "classifier", "test")
@@ -20,6 +20,7 @@ PARAMETERS = {
     "manufacturer": "manufacturer", "model": "model", "orientation": "plane", "sequence": "sequence",
     "dimensionality": "dimensionality",
 }  # fmt: skip
+ALPHA = 0.05
 TEXT = ("manufacturer", "model", "orientation", "sequence", "dimensionality")
 
 
@@ -78,6 +79,25 @@ def loss_table(content: ReportContent) -> Table | None:
         people = column(part, "subject").nunique()
         rows.append([label(str(reason)), Cell(str(len(part)), True), Cell(str(people), True), label(modalities)])
     return Table(["reason", "series lost", "subjects", "modalities"], rows)
+
+
+def compared_headers(content: ReportContent) -> Table | None:
+    """Header comparison of the audit: what differs between the classes, how much, and whether chance does that."""
+    tests = at(content.metrics, "audit", "tests") or []
+    details = [row for test in tests if test.get("name") == "header_comparison" for row in test.get("details") or []]
+    rows = []
+    for row in details:
+        title = PARAMETERS.get(str(row.get("parameter")), str(row.get("parameter")).replace("_", " "))
+        title += ": known or missing" if row.get("what") == "known or missing" else ""
+        differs = (finite(row.get("p_corrected")) or 0.0) <= ALPHA
+        effect = Cell(f"{row.get('effect_name')} {number(row.get('effect'))}", True, tone="amber" if differs else "")
+        p_values = [Cell(p_value(row.get(name)), True) for name in ("p", "p_corrected")]
+        sides = [label(row.get(name)) for name in ("healthy", "abnormal")]
+        rows.append([label(row.get("modality")), label(title), *sides, effect, *p_values])
+    columns = ["modality", "parameter", "healthy", "abnormal", "effect", "p", "p corrected"]
+    note = "Median and range of numbers; the three most frequent words. Parameters that never vary are left out. "
+    note += "Cliff's delta: \N{MINUS SIGN}1 to 1, positive where abnormal subjects have more; Cramér's V: 0 to 1."
+    return Table(columns, rows, note, "Acquisition parameters, healthy against abnormal") if rows else None
 
 
 def header_table(content: ReportContent) -> Table | None:

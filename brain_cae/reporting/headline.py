@@ -10,7 +10,10 @@ from brain_cae.reporting import evidence, formatting
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at
 
-NO_EVIDENCE = "no evidence of detection: see the verdict"
+CAVEATS = {
+    "no evidence": "no evidence of detection: see the verdict",
+    "read with care": "part of it may be the scanner's: see the verdict",
+}
 MEANINGS = {
     "confounded": "Acquisition can explain this result. The figures that compare healthy and abnormal brains are no "
     "evidence that disease is detected.",
@@ -18,6 +21,14 @@ MEANINGS = {
     "clear": "The audit found no sign that acquisition explains the result.",
     "cannot tell": "The data cannot separate disease from acquisition.",
 }
+BEFORE_TRAINING = {
+    "confounded": "The protocol decides the label. Whatever is trained on this cohort, figures that compare healthy "
+    "and abnormal brains will be no evidence that disease is detected.",
+    "at risk": "The two classes were scanned differently. Whatever is trained on this cohort can learn the scanner.",
+    "clear": "The two classes were scanned alike, as far as the headers say.",
+    "cannot tell": "The cohort cannot show whether the classes were scanned alike.",
+}
+STRONGEST = 3
 TONES = {"confounded": "red", "at risk": "amber", "clear": "green", "cannot tell": "grey"}
 
 
@@ -56,14 +67,27 @@ def verdict_of(content: ReportContent) -> str:
     return str(at(content.metrics, "audit", "verdict") or "").strip().lower().replace("_", " ")
 
 
+def caveat_of(content: ReportContent, key: str) -> str:
+    """What must be read beside the figures under a key of metrics.json; empty where they stand.
+
+    An audit that does not say which figures stand marks those that compare the classes by its verdict.
+    """
+    figures = at(content.metrics, "audit", "figures") or []
+    states = [str(row.get("standing")) for row in figures if key in (row.get("keys") or [])]
+    if not figures and verdict_of(content) == "confounded" and key in ("detection", "transfer"):
+        states = ["no evidence"]
+    return next((CAVEATS[state] for state in states if state in CAVEATS), "")
+
+
 def banner(content: ReportContent) -> Banner:
     """The verdict of the audit in plain words; grey where there is none."""
     verdict = verdict_of(content)
     reasons = at(content.metrics, "audit", "reasons") or []
-    reasons = [reasons] if isinstance(reasons, str) else [str(reason) for reason in reasons]
+    reasons = [reasons] if isinstance(reasons, str) else [str(reason) for reason in reasons][:STRONGEST]
+    meanings = BEFORE_TRAINING if at(content.metrics, "audit", "kind") == "headers" else MEANINGS
     if not verdict:
         return Banner("no audit", "grey", "Whether acquisition explains the result was not examined.", reasons)
-    return Banner(verdict, TONES.get(verdict, "grey"), MEANINGS.get(verdict, ""), reasons)
+    return Banner(verdict, TONES.get(verdict, "grey"), meanings.get(verdict, ""), reasons)
 
 
 def summary(content: ReportContent) -> str:
@@ -85,11 +109,19 @@ def summary(content: ReportContent) -> str:
     return f"{text}."
 
 
+def cohort_summary(content: ReportContent) -> str:
+    """Who is in the cohort, in one line; nothing was scored."""
+    counts, total = evidence.label_counts(content), len(content.predictions)
+    known = [f"{count} {name}" for name, count in counts.items() if count]
+    text = f"{total} subject{'' if total == 1 else 's'} ({', '.join(known) or 'no label known'})"
+    return f"{text}; headers and labels alone, nothing was trained or scored."
+
+
 def cards(content: ReportContent) -> list[Card]:
     """The key figures, each with what it is to be read beside."""
     metrics = content.metrics
     why = evidence.why_undefined(content)
-    caveat = NO_EVIDENCE if verdict_of(content) == "confounded" else ""
+    caveat = caveat_of(content, "detection")
     alpha = at(metrics, "scoring", "alpha")
     baselines = [
         _figure(f"baseline {name}", at(metrics, "baseline", name, "auroc"), why)
@@ -116,8 +148,8 @@ def cards(content: ReportContent) -> list[Card]:
     dice = _figure("Localisation, Dice", at(place, "dice"), where, note="at the label-free voxel threshold")
     return [
         Card(_figure("AUROC, residual score", at(metrics, "detection", "auroc"), why), baselines, caveat),
-        Card(transfer, caveat=caveat),
-        Card(alarms),
+        Card(transfer, caveat=caveat_of(content, "transfer")),
+        Card(alarms, caveat=caveat_of(content, "detection.specificity")),
         Card(precision),
         Card(dice),
     ]

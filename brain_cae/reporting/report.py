@@ -8,7 +8,7 @@ from brain_cae.reporting import charts, headline, pictures, sections
 from brain_cae.reporting.content import ReportContent, SubjectView
 from brain_cae.reporting.page import render, write_whole
 
-__all__ = ["ReportContent", "SubjectView", "write_report"]
+__all__ = ["ReportContent", "SubjectView", "write_audit_report", "write_report"]
 
 
 def write_report(path: Path, content: ReportContent) -> Path:
@@ -30,5 +30,23 @@ def write_report(path: Path, content: ReportContent) -> Path:
             summary=headline.summary(content),
             cards=headline.cards(content),
             parts=sections.parts(content, charts.all_charts(content), pictures.gallery(content)),
+        ),
+    )
+
+
+def write_audit_report(path: Path, content: ReportContent) -> Path:
+    """Write the report of an audit of headers and labels: verdict, tests, header comparison, cohort.
+
+    Arguments and result as for :func:`write_report`.
+    """
+    return write_whole(
+        Path(path),
+        render(
+            "report.html.j2",
+            content=content,
+            banner=headline.banner(content),
+            summary=headline.cohort_summary(content),
+            cards=[],
+            parts=[sections.audit(content, {}), sections.people(content)],
         ),
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from brain_cae.reporting import cohort, evidence, formatting, performance
+from brain_cae.reporting import cohort, evidence, formatting, headline, performance
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at
 from brain_cae.reporting.figures import Chart
@@ -21,6 +21,11 @@ MEASURES = {
     "size_spread_mm": ("size spread", "how much the size in mm of such a voxel differs between subjects"),
     "round_trip_l1": ("round trip", "mean absolute error after reshape and back, in the scan's own space"),
 }
+
+VERDICT_TONES = {
+    "confounded": "red", "at risk": "amber", "clear": "green", "concern": "amber", "no concern": "green",
+    "no evidence": "red", "read with care": "amber", "stands": "green",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Part:
     intro: str
     blocks: list[Block] = field(default_factory=list)
     left_out: str = ""
+    caveat: str = ""
 
 
 def parts(content: ReportContent, charts: dict[str, Chart], gallery: Gallery) -> list[Part]:
@@ -85,7 +91,8 @@ def detection(content: ReportContent, charts: dict[str, Chart]) -> Part:
         directions = ", ".join(f"{name} {_direction(way)}" for name, way in sign.items())
         intro += f"Signs of the residual ({directions}) are a glioma prior; the absolute score does without. "
     intro += "Intervals are 95 %."
-    return Part("detection", "Detection", intro, blocks, evidence.why_undefined(content))
+    caveat = headline.caveat_of(content, "detection")
+    return Part("detection", "Detection", intro, blocks, evidence.why_undefined(content), caveat)
 
 
 def _direction(way: Any) -> str:
@@ -144,7 +151,8 @@ def transfer(content: ReportContent) -> Part:
         ),
     )
     intro = "Classifier on features of the frozen autoencoder; every prediction is of a subject it never saw."
-    return Part("transfer", "Transfer", intro, blocks, evidence.why_no_transfer(content))
+    caveat = headline.caveat_of(content, "transfer")
+    return Part("transfer", "Transfer", intro, blocks, evidence.why_no_transfer(content), caveat)
 
 
 def audit(content: ReportContent, charts: dict[str, Chart]) -> Part:
@@ -155,19 +163,35 @@ def audit(content: ReportContent, charts: dict[str, Chart]) -> Part:
             label(str(test.get("name") or "").replace("_", " ")),
             figure({key: test.get(key) for key in ("value", "low", "high", "n")}),
             _p(test.get("p")),
+            _p(test.get("p_corrected")),
             _verdict(test.get("verdict")),
             label(test.get("sentence")),
         ]
         for test in tests
     ]
-    table = Table(["test", "value", "p", "verdict", "in words"], rows, caption="Tests") if rows else None
-    stated = at(content.metrics, "audit", "header_comparison") or at(content.metrics, "audit", "headers") or []
-    headers = of_records(
-        stated, first=("parameter", "name"), caption="Acquisition parameters by label"
-    ) or cohort.header_table(content)
+    table = Table(["test", "value", "p", "p corrected", "answer", "in words"], rows, caption="Tests") if rows else None
     intro = "Is it the disease or the scanner? Each test asks for one way in which acquisition could make the result."
     left_out = "the audit was not run, or had no labelled subjects"
-    return Part("audit", "Audit of acquisition", intro, _blocks(table, headers, [charts.get("protocols")]), left_out)
+    blocks = _blocks(
+        _standing_table(content),
+        table,
+        [charts.get("protocols")],
+        cohort.compared_headers(content) or cohort.header_table(content),
+        _leaks(tests),
+    )
+    return Part("audit", "Audit of acquisition", intro, blocks, left_out)
+
+
+def _standing_table(content: ReportContent) -> Table | None:
+    """Which figures are evidence under the verdict; None where nothing was scored."""
+    figures = [] if at(content.metrics, "audit", "kind") == "headers" else at(content.metrics, "audit", "figures") or []
+    rows = [[label(row.get("figure")), _verdict(row.get("standing")), label(row.get("why"))] for row in figures]
+    return Table(["figure", "as evidence", "why"], rows, caption="Which figures are evidence") if rows else None
+
+
+def _leaks(tests: list[Mapping[str, Any]]) -> Table | None:
+    found = [row for test in tests if test.get("name") == "leakage" for row in test.get("details") or []]
+    return of_records(found, first=("subject", "other"), caption="What stands there twice")
 
 
 def _p(value: Any) -> Cell:
@@ -177,7 +201,7 @@ def _p(value: Any) -> Cell:
 
 def _verdict(value: Any) -> Cell:
     text = str(value or "").replace("_", " ")
-    return Cell(text or "\N{EN DASH}", tone={"confounded": "red", "at risk": "amber", "clear": "green"}.get(text, ""))
+    return Cell(text or "\N{EN DASH}", tone=VERDICT_TONES.get(text, ""))
 
 
 def reshape(content: ReportContent) -> Part:

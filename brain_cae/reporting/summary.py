@@ -23,15 +23,21 @@ SHOWN = {
     "baseline.intensity.auroc": "AUROC, intensity", "transfer.auroc": "AUROC, transfer",
     "localisation.average_precision": "localisation AP", "localisation.dice": "Dice",
 }  # fmt: skip
-SHOWN_AVERAGED = {
-    "detection.auroc": "AUROC, residual score", "baseline.healthy_mean.auroc": "AUROC, healthy_mean",
-    "detection.difference.healthy_mean": "difference", "baseline.intensity.auroc": "AUROC, intensity",
-    "detection.difference.intensity": "difference", "transfer.auroc": "AUROC, transfer",
-    "transfer.both.auroc": "AUROC, transfer both", "transfer.residual.auroc": "AUROC, transfer residual",
-    "transfer.encoder.auroc": "AUROC, transfer encoder", "localisation.average_precision": "localisation AP",
-    "localisation.difference.healthy_mean.average_precision": "difference to healthy_mean",
-    "localisation.difference.intensity.average_precision": "difference to intensity",
-    "localisation.dice": "Dice",
+AVERAGED = {
+    "Residual score": {
+        "detection.auroc": "AUROC", "detection.difference.healthy_mean": "difference to healthy_mean",
+        "detection.difference.intensity": "difference to intensity",
+    },
+    "Baselines and transfer classifier": {
+        "baseline.healthy_mean.auroc": "AUROC, healthy_mean", "baseline.intensity.auroc": "intensity",
+        "transfer.auroc": "transfer", "transfer.residual.auroc": "transfer, residual",
+        "transfer.encoder.auroc": "transfer, encoder", "transfer.both.auroc": "transfer, both",
+    },
+    "Localisation": {
+        "localisation.average_precision": "average precision",
+        "localisation.difference.healthy_mean.average_precision": "difference to healthy_mean",
+        "localisation.difference.intensity.average_precision": "difference to intensity", "localisation.dice": "Dice",
+    },
 }  # fmt: skip
 SAME_CONFIGURATION = ("seed", "resume")
 """Keys that make no other configuration of a run."""
@@ -159,18 +165,34 @@ def _page(table: pd.DataFrame, keys: list[str]) -> dict[str, Any]:
     }
 
 
-def _averaged(table: pd.DataFrame, keys: list[str]) -> Table | None:
-    """Configurations for the page; None where no job has finished."""
-    if table.empty:
-        return None
+def _averaged(table: pd.DataFrame, keys: list[str]) -> list[Table]:
+    """Configurations for the page; nothing where no job has finished."""
     swept = [key for key in keys if key in table and len(set(table[key])) > 1]
-    columns = [name for name in SHOWN_AVERAGED if name in table]
-    rows = []
-    for row in table.to_dict("records"):
-        figures = [_estimate(row, name, signed="difference" in name) for name in columns]
-        runs = Cell(f"{row['runs'].replace(' ', ', ')}")
-        rows.append([*(label(row[key]) for key in swept), runs, label(row["verdicts"]), *figures])
-    return Table([*swept, "runs", "verdict", *(SHOWN_AVERAGED[name] for name in columns)], rows)
+    tables = []
+    for caption, figures in AVERAGED.items():
+        shown = [name for name in figures if name in table]
+        if not shown:
+            continue
+        rows = []
+        for row in table.to_dict("records"):
+            said = [label(row[key]) for key in swept] + [label(row["runs"]), label(row["verdicts"])]
+            subjects, single = formatting.number(row.get(f"{shown[0]}.n"), digits=0), _range(row, shown[0])
+            estimates = [_estimate(row, name, signed="difference" in name) for name in shown]
+            rows.append([*said, Cell(subjects, True), estimates[0], Cell(single, True), *estimates[1:]])
+        names = [figures[name] for name in shown]
+        columns = [*swept, "runs", "verdict", "subjects", names[0], "single runs", *names[1:]]
+        tables.append(Table(columns, rows, caption=caption))
+    return tables
+
+
+def _range(row: Mapping[Any, Any], name: str) -> str:
+    """Lowest and highest of the single runs; a dash where there is one."""
+    bounds = [finite(row.get(f"{name}.{end}")) for end in ("lowest", "highest")]
+    known = [bound for bound in bounds if bound is not None]
+    if len(known) < 2:
+        return "\N{EN DASH}"
+    signed, digits = "difference" in name, formatting.decimals(*known)
+    return " to ".join(formatting.number(bound, digits=digits, signed=signed) for bound in known)
 
 
 def _status(status: str) -> Cell:
@@ -178,16 +200,12 @@ def _status(status: str) -> Cell:
 
 
 def _estimate(row: Mapping[Any, Any], name: str, *, signed: bool = False) -> Cell:
-    """An estimate; of several runs with the range of the single ones below it."""
+    """An estimate; of several runs with the range of the single ones on pointing at it."""
     if finite(row.get(name)) is None:
         return Cell("\N{EN DASH}", True)
-    value = {"value": row[name], **{part: row.get(f"{name}.{part}") for part in ("low", "high", "n")}}
-    text = formatting.estimate(value, signed=signed)
-    lowest, highest = finite(row.get(f"{name}.lowest")), finite(row.get(f"{name}.highest"))
-    if lowest is not None and highest is not None:
-        digits = formatting.decimals(lowest, highest)
-        text += "; runs " + " to ".join(formatting.number(x, digits=digits, signed=signed) for x in (lowest, highest))
-    return Cell(text, True)
+    value = {"value": row[name], "low": row.get(f"{name}.low"), "high": row.get(f"{name}.high")}
+    tip = f"single runs {_range(row, name)}" if f"{name}.lowest" in row else ""
+    return Cell(formatting.estimate(value, signed=signed), True, tip)
 
 
 def _best(table: pd.DataFrame, keys: list[str]) -> str:

@@ -11,7 +11,7 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,7 +166,7 @@ def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: 
     others = tuple(_line("refused", one["reason"], place(one["file"])) for one in entry["left_out"])
     if entry["reason"]:
         return Outcome(None, (_line("refused", entry["reason"], place(entry["file"])), *others))
-    acquisition = {name: math.nan if value is None else value for name, value in entry["acquisition"].items()}
+    acquisition = _acquisition(entry["acquisition"], location.acquisition)
     row = acquisition | {
         "subject": location.subject,
         "session": location.session,
@@ -185,6 +185,12 @@ def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: 
         "series_hash": entry["series_hash"],
     }
     return Outcome(row, (_line("imported", "", place(entry["file"]), entry["series_hash"]), *others))
+
+
+def _acquisition(own: Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, Any]:
+    """What the images say of themselves, and only where they say nothing what the source knows from elsewhere."""
+    known = {name: math.nan if value is None else value for name, value in own.items()}
+    return known | {name: value for name, value in beside.items() if own.get(name) in (None, "", "unknown")}
 
 
 def _read_entry(store: Path, key: str) -> dict[str, Any] | None:
@@ -267,6 +273,11 @@ def _plain(acquisition: dict[str, Any]) -> dict[str, Any]:
 
 def _mask(path: Path | None) -> str:
     return str(path.absolute()) if path is not None and path.is_file() else ""
+
+
+def refusal(reason: str, path: Path) -> dict[str, str]:
+    """Make the report's line for files that were not used."""
+    return _line("refused", reason, path)
 
 
 def _line(status: str, reason: str, path: Path | str = "", series_hash: str = "") -> dict[str, str]:

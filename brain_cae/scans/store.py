@@ -20,7 +20,14 @@ import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.scans.entry import REPORT_COLUMNS, Outcome, import_location, inspect_location, known_outcome
+from brain_cae.scans.entry import (
+    REPORT_COLUMNS,
+    Outcome,
+    import_location,
+    inspect_location,
+    known_outcome,
+    refusal,
+)
 from brain_cae.scans.index import make_index
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.storage import writing
@@ -211,7 +218,7 @@ def _result(locations: list[SeriesLocation], outcomes: list[Outcome], root: Path
     for location, outcome in zip(locations, outcomes, strict=True):
         if outcome.row is not None:
             rows.append(outcome.row)
-        for line in outcome.lines:
+        for line in (*outcome.lines, *(refusal(reason, path) for path, reason in location.left_out)):
             path = Path(line["path"]) if line["path"] else None
             shown = path.relative_to(root) if path and root and path.is_relative_to(root) else path
             text = "" if shown is None else shown.as_posix()

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from brain_cae.data.foreground import foreground_mask, intensity_scale
+from brain_cae.data.foreground import foreground_mask, intensity_scale, skull_state
 from brain_cae.errors import ScanError
+from brain_cae.scans.dicom import read_series
+from brain_cae.scans.nifti import read_nifti
 
 
 def ball(size=32, radius=10):
@@ -18,12 +20,82 @@ def test_a_stripped_brain_is_what_is_not_background(background):
     assert np.array_equal(foreground_mask(volume, np.eye(4)), truth)
 
 
-def test_a_head_in_noise_is_found():
+def dice(one, two):
+    return 2 * (one & two).sum() / (one.sum() + two.sum())
+
+
+def head(contrast, *, noise=4.0, frame=0):
+    """A head of 4 mm voxels in noise, cut off below: scalp, dark bone, brain, fluid; and its outline.
+
+    ``contrast``: intensities of scalp, bone, brain and fluid; ``frame``: voxels of padding with 0 all around.
+    """
+    shape = (56, 64, 56)
+    x, y, z = np.indices(shape) - np.reshape([27.5, 31.5, 20], (3, 1, 1, 1))
+    radius = np.sqrt((x / 19) ** 2 + (y / 23) ** 2 + (np.clip(z, 0, None) / 22) ** 2)
+    volume = np.zeros(shape)
+    for limit, value in zip((1.0, 0.93, 0.85, 0.3), contrast, strict=True):
+        volume[radius < limit] = value
     generator = np.random.default_rng(0)
-    truth = ball(40, 13)
-    volume = np.abs(generator.normal(0, 4, truth.shape)) + np.where(truth, 100, 0)
-    found = foreground_mask(volume, np.eye(4))
-    assert (found & truth).sum() * 2 / (found.sum() + truth.sum()) > 0.95
+    volume = np.hypot(volume + generator.normal(0, noise, shape), generator.normal(0, noise, shape))
+    return np.pad(volume, frame), np.pad(radius < 1, frame)
+
+
+CONTRASTS = {
+    "T1": (160, 8, 100, 25),
+    "T2": (60, 5, 80, 250),
+    "FLAIR": (110, 8, 100, 10),
+    "FLAIR, fat suppressed": (35, 8, 100, 10),
+}
+
+
+@pytest.mark.parametrize("frame", [0, 12])
+@pytest.mark.parametrize("contrast", CONTRASTS)
+def test_a_head_in_noise_is_found_with_all_that_it_encloses(contrast, frame):
+    volume, truth = head(CONTRASTS[contrast], frame=frame)
+    assert dice(foreground_mask(volume, np.diag([4, 4, 4, 1])), truth) > 0.96
+
+
+def test_noise_does_not_spill_into_the_air():
+    volume, truth = head(CONTRASTS["T1"], noise=9.0)
+    assert dice(foreground_mask(volume, np.diag([4, 4, 4, 1])), truth) > 0.95
+
+
+def test_a_stripped_brain_with_much_dark_fluid_keeps_its_fluid():
+    truth = ball(40, 16)
+    volume = np.where(truth, 100.0, 0.0)
+    volume[ball(40, 9)] = 3.0  # a quarter of the brain: large ventricles on FLAIR
+    assert np.array_equal(foreground_mask(volume, np.eye(4)), truth)
+
+
+def litres(mask, affine):
+    return mask.sum() * abs(np.linalg.det(affine[:3, :3])) / 1e6
+
+
+def test_real_heads_with_a_skull(real_data):
+    for path in sorted((real_data / "nifti" / "nichart-demo").rglob("*.nii.gz")):
+        volume = read_nifti(path)
+        mask = foreground_mask(volume.array, volume.affine)
+        # A whole head in the field of view of a brain scan; air would add several litres, a mere brain has 1.3.
+        assert 2.5 < litres(mask, volume.affine) < 5.5, path.name
+        middle = tuple(slice(size // 3, 2 * size // 3) for size in mask.shape)
+        assert mask[middle].mean() > 0.97, path.name
+
+
+@pytest.mark.parametrize("name", ["ge-signa-pd", "siemens-xa30-enhanced-t1"])
+def test_real_heads_from_dicom(real_data, name):
+    volume = read_series(sorted((real_data / "dicom" / name).iterdir()))
+    assert 2.5 < litres(foreground_mask(volume.array, volume.affine), volume.affine) < 5.5
+
+
+def test_real_stripped_brains(real_data):
+    folder = real_data / "nifti" / "brats2013-pat0005"
+    truth = read_nifti(folder / "brainmask.nii.gz").array > 0
+    for name in ("Flair_subtrMeanDivStd.nii.gz", "T1c_subtrMeanDivStd.nii.gz"):
+        volume = read_nifti(folder / name)
+        assert dice(foreground_mask(volume.array, volume.affine), truth) > 0.99
+    for path in sorted((real_data / "nifti" / "stroke-triplet").glob("[FT]*.nii.gz")):
+        volume = read_nifti(path)
+        assert 1.0 < litres(foreground_mask(volume.array, volume.affine), volume.affine) < 1.2
 
 
 def test_nothing_but_background_is_refused():
@@ -44,3 +116,10 @@ def test_a_tumour_does_not_move_the_scale(method):
 def test_a_scale_that_is_not_positive_is_refused():
     with pytest.raises(ScanError, match="no positive intensity scale"):
         intensity_scale(np.zeros(10), "median")
+
+
+@pytest.mark.parametrize(
+    ("millilitres", "state"), [(1050, "stripped"), (1750, "stripped"), (2100, "unknown"), (2750, "on"), (4800, "on")]
+)
+def test_the_size_of_the_foreground_tells_a_brain_from_a_head(millilitres, state):
+    assert skull_state(millilitres) == state

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brain_cae.data import preprocess
+from brain_cae.data.brain_masks import BrainMasks
 from brain_cae.data.prepared import PreparedStore
 from brain_cae.data.preprocess import prepare_subject, to_source_space
 from brain_cae.errors import ScanError
@@ -142,8 +143,42 @@ def test_scans_that_do_not_overlap_are_refused(tmp_path):
         )
 
 
+def test_a_brain_mask_on_another_grid_decides_what_is_brain(tmp_path):
+    scan = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    shape, matrix = GRIDS["oblique"]
+    affine = centred(shape, matrix)
+    world = nibabel.affines.apply_affine(affine, np.moveaxis(np.indices(shape), 0, -1))
+    brain = (np.linalg.norm(world, axis=-1) < 25).astype(np.uint8)
+    nibabel.save(nibabel.Nifti1Image(brain, affine), tmp_path / "brain.nii.gz")
+    table = rows(flair=scan).assign(brain_mask_path=str(tmp_path / "brain.nii.gz"))
+    subject = prepare_subject(table, modalities=["flair"], reference="flair", scaling="median")
+    volume_ml = subject.mask.sum() * 16 / 1000
+    assert volume_ml == pytest.approx(4 / 3 * np.pi * 2.5**3, rel=0.05)
+    assert not subject.volume[0][~subject.mask].any()
+    elsewhere = affine.copy()
+    elsewhere[:3, 3] += 400
+    nibabel.save(nibabel.Nifti1Image(brain, elsewhere), tmp_path / "brain.nii.gz")
+    with pytest.raises(ScanError, match="empty mask"):
+        prepare_subject(table, modalities=["flair"], reference="flair", scaling="median")
+
+
+def test_an_oblique_reference_keeps_its_own_grid(tmp_path):
+    point = (12.0, -14.0, 8.0)
+    flair = write(tmp_path, "flair", *GRIDS["oblique"], point=point)
+    t1 = write(tmp_path, "t1", *GRIDS["PIR"], point=point)
+    subject = prepare_subject(rows(t1=t1, flair=flair), modalities=["t1", "flair"], reference="flair", scaling="median")
+    stored = nibabel.load(flair)
+    assert np.allclose(subject.affine, stored.affine)  # nearest to RAS already, and not turned any further
+    ratio = np.asarray(stored.dataobj)[subject.mask] / subject.volume[1][subject.mask]
+    assert np.ptp(ratio) / ratio.mean() < 1e-4  # not interpolated
+    voxel = np.linalg.solve(subject.affine, [*point, 1])[:3].round().astype(int)
+    assert (subject.volume[(slice(None), *voxel)] > 2).all()
+
+
 def store(folder, **changes):
-    return PreparedStore(folder, **{"modalities": ["flair"], "reference": "flair", "scaling": "median", **changes})
+    masks = BrainMasks(folder / "masks", "none", "flair")
+    settings = {"modalities": ["flair"], "reference": "flair", "scaling": "median", "masks": masks}
+    return PreparedStore(folder, **{**settings, **changes})
 
 
 def test_the_key_follows_content_settings_and_code(tmp_path, monkeypatch):

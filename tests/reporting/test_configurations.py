@@ -137,7 +137,7 @@ def test_the_page_shows_configurations_before_jobs(sweep):
     row = pd.read_csv(sweep / "configurations.csv").iloc[0]
     assert f"{row['detection.auroc']:.2f} [{row['detection.auroc.low']:.2f}, " in page
     low, high = row["detection.auroc.lowest"], row["detection.auroc.highest"]
-    assert f"runs {low:.2f} to {high:.2f}" in page
+    assert f">{low:.2f} to {high:.2f}</td>" in page
 
 
 def test_no_finished_job_gives_no_configuration(tmp_path):

@@ -32,6 +32,16 @@ def normal_of(orientation: Sequence[float]) -> np.ndarray:
     return np.cross(orientation[:3], orientation[3:])
 
 
+def turned(orientation: Sequence[float], degrees: float, axis: int) -> list[float]:
+    """Turn an orientation (6,) by an angle about an axis of the patient."""
+    angle = np.radians(degrees)
+    u = np.eye(3)[axis]
+    cross = np.array([[0, -u[2], u[1]], [u[2], 0, -u[0]], [-u[1], u[0], 0]])
+    matrix = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    rows = np.reshape(orientation, (2, 3)) @ matrix.T
+    return [float(f"{value:.8f}") for value in rows.ravel()]
+
+
 def write_series(
     folder: Path,
     stack: np.ndarray | None = None,

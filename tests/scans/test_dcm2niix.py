@@ -15,7 +15,7 @@ from brain_cae.scans.file import open_dicom
 from brain_cae.scans.frames import read_frames
 from brain_cae.scans.volume import Volume
 
-from .synthesise import AXIAL, CORONAL, SAGITTAL, voxels, write_enhanced, write_series
+from .synthesise import AXIAL, CORONAL, SAGITTAL, turned, voxels, write_enhanced, write_series
 
 
 def convert(files: list[Path], folder: Path) -> nibabel.Nifti1Image:
@@ -39,16 +39,6 @@ def assert_same(volume: Volume, peer: nibabel.Nifti1Image) -> None:
     assert ours.shape == theirs.shape
     assert np.abs(ours.affine - theirs.affine).max() < 1e-3
     assert np.array_equal(np.asarray(ours.dataobj), theirs.get_fdata(dtype=np.float32))
-
-
-def turned(orientation, degrees, axis):
-    """An orientation turned by some angle about an axis of the patient."""
-    angle = np.radians(degrees)
-    u = np.eye(3)[axis]
-    cross = np.array([[0, -u[2], u[1]], [u[2], 0, -u[0]], [-u[1], u[0], 0]])
-    matrix = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-    rows = np.reshape(orientation, (2, 3)) @ matrix.T
-    return [float(f"{value:.8f}") for value in rows.ravel()]
 
 
 @settings(max_examples=12, deadline=None)

@@ -1,14 +1,15 @@
 """What every source hands over: where one series lies and what is known about its subject."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from brain_cae.errors import ConfigurationError, DatasetError
 
 MODALITIES = ("t1", "t2", "flair", "t1ce")
+LABELS = ("healthy", "abnormal", "unknown")
 LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information")
 
 
@@ -19,6 +20,9 @@ class SeriesLocation:
     ``files`` is empty when the source expected this modality and found nothing: the import reports it as missing.
     Where the files hold several series, ``chosen``, a file or a folder, says which one is meant.
     ``age`` (years) and ``sex`` (``M``, ``F`` or ``""``) win over what DICOM headers say. Masks may lie on any grid.
+    ``acquisition`` holds columns of the index (ms, degrees, T) that are known from elsewhere: it fills what the images
+    do not say, as NIfTI says nothing. ``left_out`` are further scans of this modality that the source passed over,
+    each a path and the reason, for the report.
     """
 
     subject: str
@@ -34,6 +38,8 @@ class SeriesLocation:
     lesion_mask: Path | None = None
     skull: str = "unknown"
     chosen: Path | None = None
+    acquisition: Mapping[str, Any] = field(default_factory=dict)
+    left_out: tuple[tuple[Path, str], ...] = ()
 
 
 class Source(Protocol):
@@ -77,12 +83,17 @@ def describe(path: Path) -> str:
         return "a file, not a folder"
     if path.is_dir():
         names = sorted(child.name for child in path.iterdir())
-        shown = ", ".join(names[:5])
-        return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown or "an empty folder"
+        return some(names) if names else "an empty folder"
     parent = path.parent
     return (
         f"nothing; the folder above holds: {describe(parent)}" if parent.is_dir() else "nothing; nor the folder above"
     )
+
+
+def some(names: Sequence[str], count: int = 5) -> str:
+    """List the first names of many, and say how many more there are."""
+    shown = ", ".join(names[:count])
+    return f"{shown} and {len(names) - count} more" if len(names) > count else shown or "none"
 
 
 def visible_files(folder: Path) -> tuple[Path, ...]:

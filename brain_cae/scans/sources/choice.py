@@ -25,11 +25,18 @@ def apply_choices(locations: Sequence[SeriesLocation], root: Path) -> list[Serie
     if not table.is_file():
         return list(locations)
     chosen = _read(table, locations, root)
-    return [replace(one, chosen=chosen.get((one.subject, one.modality))) for one in locations]
+    return [replace(one, chosen=_own(one, chosen.get((one.subject, one.modality)))) for one in locations]
+
+
+def _own(location: SeriesLocation, place: Path | None) -> Path | None:
+    """Of a subject's sessions the choice lies in one."""
+    return place if place and any(file.is_relative_to(place) for file in location.files) else None
 
 
 def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[tuple[str, str], Path]:
-    known = {(one.subject, one.modality): one for one in locations}
+    known: dict[tuple[str, str], list[Path]] = {}
+    for one in locations:
+        known.setdefault((one.subject, one.modality), []).extend(one.files)
     subjects = {one.subject for one in locations}
     chosen: dict[tuple[str, str], Path] = {}
     with table.open(newline="", encoding="utf-8-sig") as stream:
@@ -43,8 +50,8 @@ def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[
                 raise _refuse(f"subject {subject!r}, modality {modality!r}, path {path!r}", where)
             if (subject, modality) in chosen:
                 raise _refuse(f"{subject} {modality} again", where)
-            if (location := known.get((subject, modality))) is not None:
-                chosen[subject, modality] = _find(path, location.files, root, where)
+            if (subject, modality) in known:
+                chosen[subject, modality] = _find(path, known[subject, modality], root, where)
     return chosen
 
 

@@ -1,77 +1,98 @@
-"""One's own data: ``<subject>/<modality>.nii[.gz]`` or DICOM anywhere below ``<subject>/<modality>/``."""
+"""One's own data: ``<subject>/<modality>.nii[.gz]``, DICOM below ``<subject>/<modality>/``, or a table of paths."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from brain_cae.errors import DatasetError
+from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
+    LABELS,
     MODALITIES,
     SeriesLocation,
     check_folder,
     check_modalities,
     describe,
+    some,
     visible_files,
 )
 from brain_cae.scans.sources.choice import apply_choices
+from brain_cae.scans.sources.scan_table import read_scans
+from brain_cae.scans.sources.table import read_table, require_columns
 
-LABELS = ("healthy", "abnormal", "unknown")
 LAYOUT = "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<modality>/<DICOM files>"
+EXPECTED_LABELS = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"
+MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
 
 
 @dataclass
 class Folder:
-    """A folder of subjects; ``labels.csv`` (subject,label) and ``masks/<subject>.nii.gz`` (lesions) are optional.
+    """A folder of subjects, or a table with one scan per line (``table``, see ``scan_table.py``).
 
-    So is ``series.csv`` (see ``choice.py``), for folders that hold several series.
-
-    The modality is the file's or folder's name: t1, t2, flair or t1ce. ``locate`` raises DatasetError when there is
-    no such thing, when a modality is there twice, or when a label is none of healthy, abnormal, unknown.
+    Beside the subjects, all optional: ``labels.csv`` or ``.tsv`` (subject,label), ``masks/<subject>.nii.gz`` (lesions),
+    ``brain_masks/<subject>.nii.gz``, and ``series.csv`` (see ``choice.py``) for folders that hold several series.
+    The modality is the file's or folder's name: t1, t2, flair or t1ce. ``label`` and ``skull`` hold for every subject
+    that nothing else is said of. ``locate`` raises DatasetError when there is no such thing, when a modality is there
+    twice, or when a label is none of healthy, abnormal, unknown.
     """
 
-    root: Path | str
+    root: Path | str | None = None
     modalities: Sequence[str] = MODALITIES
+    table: Path | str | None = None
+    label: str | None = None
+    skull: str = "unknown"
     name: str = field(default="folder", init=False)
     _notes: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.root = Path(self.root)
         self.modalities = check_modalities(self.modalities)
 
     def locate(self) -> list[SeriesLocation]:
-        """List the series of every subject folder that holds at least one known modality."""
-        root = Path(self.root)
-        advice = "Set dataset.root to the folder that holds one folder per subject."
+        """List the series of every subject that has at least one known modality."""
+        root = Path(self.root) if self.root is not None else Path()
+        if self.table is not None:
+            scans, self._notes = read_scans(root / self.table, self.modalities)
+            root = root if self.root is not None else (root / self.table).parent
+        else:
+            scans = self._scans(root)
+        defaults = {"label": self.label or "unknown", "skull": self.skull, "source": self.name}
+        return apply_choices([SeriesLocation(**(defaults | scan)) for scan in scans], root)
+
+    def notes(self) -> list[str]:
+        """Say which folders, labels, masks and columns were left out."""
+        return list(self._notes)
+
+    def _scans(self, root: Path) -> list[dict[str, Any]]:
+        advice = (
+            "Set dataset.root to the folder that holds one folder per subject, or dataset.table to a table of paths."
+        )
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=advice)
         folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-        found = {path.name: self._files(path) for path in folders if path.name != "masks"}
+        found = {path.name: self._files(path) for path in folders if path.name not in MASKS.values()}
         subjects = {subject: files for subject, files in found.items() if any(files.values())}
         if not subjects:
             raise DatasetError(
                 "The folder holds no scan.", expected=LAYOUT, found=describe(root), where=str(root), advice=advice
             )
-        labels = self._labels(root / "labels.csv")
-        self._notes = _compare(sorted(set(found) - set(subjects)), list(subjects), labels)
-        locations = []
-        for subject, series in subjects.items():
-            mask = root / "masks" / f"{subject}.nii.gz"
-            for modality, files in series.items():
-                locations.append(
-                    SeriesLocation(
-                        subject=subject,
-                        modality=modality,
-                        files=files,
-                        label=labels.get(subject, "unknown"),
-                        source=self.name,
-                        lesion_mask=mask if mask.is_file() else None,
-                    )
-                )
-        return apply_choices(locations, root)
-
-    def notes(self) -> list[str]:
-        """Say which folders and labels were left out."""
-        return list(self._notes)
+        labels = _labels(root)
+        masks = {kind: _masks(root / folder) for kind, folder in MASKS.items()}
+        strangers = {MASKS[kind]: sorted(set(files) - set(found)) for kind, files in masks.items()}
+        unlabelled = sorted(set(subjects) - set(labels)) if labels else []
+        lists = {
+            "folders hold no known modality and are left out": sorted(set(found) - set(subjects)),
+            "labelled subjects have no scans and are left out": sorted(set(labels) - set(subjects)),
+            f"subjects have no label and count as {self.label or 'unknown'}": unlabelled,
+            **{f"files in {folder} bear the name of no subject": names for folder, names in strangers.items()},
+        }
+        self._notes = [f"{len(names)} {text}: {some(names)}." for text, names in lists.items() if names]
+        return [
+            {"subject": subject, "modality": modality, "files": files}
+            | {kind: paths.get(subject) for kind, paths in masks.items()}
+            | ({"label": labels[subject]} if subject in labels else {})
+            for subject, series in subjects.items()
+            for modality, files in series.items()
+        ]
 
     def _files(self, subject: Path) -> dict[str, tuple[Path, ...]]:
         files: dict[str, tuple[Path, ...]] = {}
@@ -90,31 +111,32 @@ class Folder:
             files[modality] = candidates[0] if candidates else ()
         return files
 
-    def _labels(self, path: Path) -> dict[str, str]:
-        if not path.is_file():
-            return {}
-        expected = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"
-        labels: dict[str, str] = {}
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            table = csv.DictReader(stream)
-            if not {"subject", "label"} <= set(table.fieldnames or ()):
-                found = f"columns {','.join(table.fieldnames or ())}"
-                raise DatasetError("The labels cannot be read.", expected=expected, found=found, where=str(path))
-            for row in table:
-                subject, label = (row["subject"] or "").strip(), (row["label"] or "").strip().lower()
-                if not subject or label not in LABELS or subject in labels:
-                    where = f"{path}, line {table.line_num}"
-                    found = f"subject {subject!r}, label {label!r}" + (" again" if subject in labels else "")
-                    raise DatasetError("The labels cannot be read.", expected=expected, found=found, where=where)
-                labels[subject] = label
-        return labels
+
+def _labels(root: Path) -> dict[str, str]:
+    """Read ``labels.csv`` or ``labels.tsv`` where there is one."""
+    paths = [path for suffix in ("csv", "tsv") if (path := root / f"labels.{suffix}").is_file()]
+    if not paths:
+        return {}
+    if len(paths) > 1:
+        raise DatasetError(
+            "The labels are there twice.",
+            expected="labels.csv or labels.tsv",
+            found="both",
+            where=str(root),
+            advice="Keep one of them.",
+        )
+    table = read_table(paths[0], expected=EXPECTED_LABELS)
+    require_columns(table, ("subject", "label"), expected=EXPECTED_LABELS)
+    labels: dict[str, str] = {}
+    for where, row in table.lines():
+        subject, label = row["subject"], row["label"].lower()
+        if not subject or label not in LABELS or subject in labels:
+            found = f"subject {subject!r}, label {label!r}" + (" again" if subject in labels else "")
+            raise DatasetError("The labels cannot be read.", expected=EXPECTED_LABELS, found=found, where=where)
+        labels[subject] = label
+    return labels
 
 
-def _compare(empty: list[str], subjects: list[str], labels: dict[str, str]) -> list[str]:
-    unlabelled = sorted(set(subjects) - set(labels)) if labels else []
-    lists = {
-        "folders hold no known modality and are left out": empty,
-        "labelled subjects have no scans and are left out": sorted(set(labels) - set(subjects)),
-        "subjects have no label and count as unknown": unlabelled,
-    }
-    return [f"{len(names)} {text}: {', '.join(names[:5])}." for text, names in lists.items() if names]
+def _masks(folder: Path) -> dict[str, Path]:
+    files = [path for path in visible_files(folder) if path.parent == folder and is_nifti(path)]
+    return {path.name.removesuffix(".gz").removesuffix(".nii"): path for path in files}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.scans.sources.base import MODALITIES, SeriesLocation, check_folder, check_modalities, describe
+from brain_cae.scans.sources.base import MODALITIES, SeriesLocation, check_folder, check_modalities, describe, some
 from brain_cae.scans.sources.choice import apply_choices
 
 FOLDERS = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1wCE", "t2": "T2w"}
@@ -123,14 +123,14 @@ def compare_subjects(subjects: Sequence[str], labels: Mapping[str, str]) -> list
         raise DatasetError(
             "No scan has a label.",
             expected="the folder names of train/ as BraTS21ID in train_labels.csv (00012 or 12)",
-            found=f"folders {_some(subjects)}; labels {_some(sorted(labels))}",
+            found=f"folders {some(subjects)}; labels {some(sorted(labels))}",
             advice="Check that train/ and train_labels.csv belong together.",
         )
     notes = []
     if without_scan:
-        notes.append(f"{len(without_scan)} labelled subjects have no scans and are left out: {_some(without_scan)}.")
+        notes.append(f"{len(without_scan)} labelled subjects have no scans and are left out: {some(without_scan)}.")
     if without_label:
-        notes.append(f"{len(without_label)} subjects have no label and count as unknown: {_some(without_label)}.")
+        notes.append(f"{len(without_label)} subjects have no label and count as unknown: {some(without_label)}.")
     return notes
 
 
@@ -162,8 +162,3 @@ def locate_series(
                 )
             )
     return locations
-
-
-def _some(names: Sequence[str], count: int = 5) -> str:
-    shown = ", ".join(names[:count])
-    return f"{shown} and {len(names) - count} more" if len(names) > count else shown or "none"

@@ -1,0 +1,163 @@
+"""All tests on one cohort, and what they come to."""
+
+import pandas as pd
+
+from brain_cae.audit.cohort import Cohort, make_cohort, require_columns
+from brain_cae.audit.contribution import contribution
+from brain_cae.audit.correction import correct
+from brain_cae.audit.false_alarms import false_alarms
+from brain_cae.audit.full_confounder import full_confounder
+from brain_cae.audit.header_comparison import header_comparison
+from brain_cae.audit.label_semantics import LabelMeaning, label_semantics
+from brain_cae.audit.leakage import leakage
+from brain_cae.audit.leave_one_protocol_out import leave_one_protocol_out
+from brain_cae.audit.metadata_only import metadata_only
+from brain_cae.audit.nuisance_images import nuisance_images
+from brain_cae.audit.overlap import label_is_source, overlap
+from brain_cae.audit.partial_confounder import partial_confounder
+from brain_cae.audit.protocol_in_features import protocol_in_features
+from brain_cae.audit.protocol_label import protocol_label
+from brain_cae.audit.reshape_group import reshape_group
+from brain_cae.audit.result import CANNOT_TELL, AuditTest
+from brain_cae.audit.score_dependence import score_dependence
+from brain_cae.audit.verdict import SOURCE_IS_LABEL, AuditResult, conclude, decide
+from brain_cae.audit.within_protocol import within_protocol
+from brain_cae.errors import ConfigurationError
+
+
+def audit(
+    subjects: pd.DataFrame,
+    *,
+    acquisition: pd.DataFrame,
+    margin: float = 0.65,
+    seed: int = 0,
+    strata: str = "protocol",
+    features: pd.DataFrame | None = None,
+    nuisance: pd.DataFrame | None = None,
+    scans: pd.DataFrame | None = None,
+    fingerprints: pd.DataFrame | None = None,
+    meaning: LabelMeaning | None = None,
+    explain: bool = True,
+) -> AuditResult:
+    """Say whether the way the subjects were scanned explains the result.
+
+    Args:
+        subjects: One row per subject, indexed by subject: ``label`` (healthy, abnormal, unknown), ``score`` (higher
+            means more abnormal), the column named by ``strata``; optional ``role`` (train and validation are left
+            out), ``source``, ``reshape_group``, ``flagged``, ``lesion``.
+        acquisition: One row per subject, same index: numbers and categories of how the scan was made; gaps allowed.
+        margin: AUROC below which the acquisition's part counts as too small to explain a result.
+        seed: Seed of permutations and resampling.
+        strata: Column of either table whose equal values mean "scanned alike".
+        features: Features by subject, from which the label was learnt.
+        nuisance: What pictures without disease show, see :func:`brain_cae.audit.nuisance_images.nuisance_images`.
+        scans: One row per scan of every subject, trained on or not, see :func:`brain_cae.audit.leakage.leakage`.
+        fingerprints: Block means of every subject's brain, see there.
+        meaning: What the classes stand for, as their source declares it.
+        explain: False leaves out the tests that cannot move the verdict.
+
+    Raises:
+        DatasetError: A column is missing or a subject has several rows.
+        ConfigurationError: ``margin`` is not between 0.5 and 1, or ``strata`` is no column.
+
+    Example:
+        >>> import numpy as np, pandas as pd
+        >>> from brain_cae.audit import audit
+        >>> scanner = np.repeat(["A", "B"], 40)
+        >>> label = np.where(scanner == "A", "healthy", "abnormal")
+        >>> table = pd.DataFrame({"label": label, "score": np.arange(80), "protocol": scanner})
+        >>> audit(table, acquisition=pd.DataFrame({"field_strength_t": np.repeat([1.5, 3.0], 40)})).verdict
+        'confounded'
+    """
+    require_columns(subjects, "label", "score")
+    cohort = _cohort(subjects, acquisition, margin, strata)
+    if (early := _impossible(cohort)) is not None:
+        alarms = [false_alarms(cohort, seed=seed) if cohort.n else None]
+        return conclude(early, _made(*alarms, leakage(scans, fingerprints), label_semantics(cohort, meaning)))
+    rule = (
+        overlap(cohort, seed=seed),
+        *metadata_only(cohort, margin=margin, seed=seed),
+        protocol_label(cohort, margin=margin, seed=seed),
+        score_dependence(cohort, seed=seed),
+        contribution(cohort, margin=margin, seed=seed),
+        within_protocol(cohort, seed=seed),
+    )
+    about = (leakage(scans, fingerprints), label_semantics(cohort, meaning))
+    if not explain:
+        return _result(cohort, _made(*rule, *about), margin)
+    tests = _made(
+        *rule,
+        header_comparison(cohort, seed=seed),
+        partial_confounder(cohort, seed=seed),
+        full_confounder(cohort, seed=seed),
+        leave_one_protocol_out(cohort, features, seed=seed),
+        *nuisance_images(cohort, nuisance, margin=margin, seed=seed),
+        reshape_group(cohort, seed=seed),
+        false_alarms(cohort, seed=seed),
+        protocol_in_features(cohort, features, seed=seed),
+        *about,
+    )
+    return _result(cohort, tests, margin)
+
+
+def audit_headers(
+    subjects: pd.DataFrame,
+    *,
+    acquisition: pd.DataFrame,
+    margin: float = 0.65,
+    seed: int = 0,
+    strata: str = "protocol",
+    scans: pd.DataFrame | None = None,
+    meaning: LabelMeaning | None = None,
+) -> AuditResult:
+    """Say whether the classes of a cohort were scanned alike, before anything is trained; no score is needed.
+
+    Arguments and errors as for :func:`audit`; a column ``score`` is not looked at.
+    """
+    cohort = _cohort(subjects.drop(columns="score", errors="ignore"), acquisition, margin, strata)
+    about = (leakage(scans), label_semantics(cohort, meaning))
+    if (early := _impossible(cohort)) is not None:
+        return conclude(early, _made(*about))
+    tests = _made(
+        overlap(cohort, seed=seed),
+        *metadata_only(cohort, margin=margin, seed=seed),
+        protocol_label(cohort, margin=margin, seed=seed),
+        header_comparison(cohort, seed=seed),
+        *about,
+    )
+    return _result(cohort, tests, margin)
+
+
+def _cohort(subjects: pd.DataFrame, acquisition: pd.DataFrame, margin: float, strata: str) -> Cohort:
+    if not 0.5 < margin < 1:
+        raise ConfigurationError(
+            "The audit's margin is an AUROC.", expected="between 0.5 and 1", found=str(margin), where="audit.margin"
+        )
+    return make_cohort(subjects, acquisition, strata=strata)
+
+
+def _made(*tests: AuditTest | None) -> list[AuditTest]:
+    return correct([test for test in tests if test is not None])
+
+
+def _impossible(cohort: Cohort) -> tuple[str, list[str]] | None:
+    """The decision where there is nothing to compare."""
+    if cohort.n == 0:
+        reason = "No subject has a label (healthy or abnormal), so nothing can be said about the classes."
+    elif cohort.truth.all() or not cohort.truth.any():
+        kind = "abnormal" if cohort.truth.any() else "healthy"
+        reason = f"All {cohort.n} labelled subjects are {kind}; without the other class there is nothing to explain."
+    elif not cohort.known:
+        reason = "The protocol of most subjects is not known, so the scanner's part in the result cannot be judged."
+    else:
+        return None
+    return CANNOT_TELL, [reason]
+
+
+def _result(cohort: Cohort, tests: list[AuditTest], margin: float) -> AuditResult:
+    abnormal = int(cohort.truth.sum())
+    named = {test.name: test for test in tests}
+    verdict, reasons = decide(named, margin=margin, healthy=cohort.n - abnormal, abnormal=abnormal)
+    if label_is_source(cohort):
+        reasons = [SOURCE_IS_LABEL, *reasons]
+    return conclude((verdict, reasons), tests)

@@ -1,0 +1,75 @@
+"""Do pictures that cannot show the disease tell the label: mask alone, background alone, histogram alone?"""
+
+import numpy as np
+import pandas as pd
+
+from brain_cae.audit.cohort import Cohort
+from brain_cae.audit.protocol_label import needed_for_auroc
+from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
+from brain_cae.audit.smoother import read_label, standardised
+
+KINDS = {
+    "mask": "The outline of the brain or head, without anything inside it,",
+    "background": "What lies outside the brain or head",
+    "histogram": "The histogram of the intensities, without their places,",
+}
+READINGS = {
+    "mask": "Shape and size go with the label: skull stripping, field of view, matrix, or a tumour that swells.",
+    "background": "No disease is there, so this is the scanner's or the processing's mark.",
+    "histogram": "A histogram sees a real tumour, too, so this alone says nothing against the result.",
+}
+FEW = 20
+
+
+def nuisance_images(
+    cohort: Cohort, nuisance: pd.DataFrame | None, *, margin: float, seed: int = 0, permutations: int = 499
+) -> list[AuditTest]:
+    """Cross-fitted AUROC of a classifier that sees only one nuisance image, one test for each kind.
+
+    It explains and never moves the verdict: a large tumour changes outline and histogram as well. Idea: Bissoto et al.
+    2019 (CVPR workshops, "(De)constructing bias on skin lesion datasets"); for brains, skull-stripping outlines alone
+    kept an Alzheimer classifier's accuracy (Tinauer et al. 2025, arXiv 2501.15831).
+
+    Args:
+        cohort: Labels.
+        nuisance: One row per subject; columns ``mask_…``, ``background_…``, ``histogram_…``. A kind without columns is
+            left out.
+        margin: AUROC below which a picture counts as saying too little.
+        seed: Of folds and permutations.
+        permutations: Their number.
+    """
+    if nuisance is None:
+        return []
+    tests = []
+    for kind in KINDS:
+        columns = [name for name in nuisance if str(name).startswith(f"{kind}_")]
+        if columns:
+            tests.append(_test(kind, cohort, nuisance[columns], margin, seed, permutations))
+    return tests
+
+
+def _test(kind: str, cohort: Cohort, table: pd.DataFrame, margin: float, seed: int, permutations: int) -> AuditTest:
+    name = f"nuisance_{kind}"
+    values = table.reindex(cohort.table.index).to_numpy(dtype=float)
+    keep = np.isfinite(values).all(axis=1)
+    truth, n = cohort.truth[keep], int(keep.sum())
+    positives = int(truth.sum())
+    if n < FEW or min(positives, n - positives) < 5:
+        return unable(name, "Fewer than twenty subjects with images, or than five of a class.", n=n, n_needed=2 * FEW)
+    columns = standardised(values[keep])
+    if columns.shape[1] == 0:
+        text = f"{KINDS[kind].rstrip(',')} is the same for all subjects, so it cannot tell the label."
+        return AuditTest(name, 0.5, 0.5, 0.5, None, NO_CONCERN, text, n, upper_bound=0.5)
+    reading = read_label(truth, columns, seed=seed, permutations=permutations)
+    own = reading.own
+    text = f"{KINDS[kind]} alone tells abnormal from healthy with AUROC {own.value:.2f}"
+    text += f" (95 % interval {own.low:.2f} to {own.high:.2f}; shuffled labels give {reading.chance:.2f};"
+    text += f" p = {reading.p:.3f})."
+    verdict, needed = NO_CONCERN, None
+    if reading.p <= 0.05:
+        verdict = CONCERN
+        text += f" {READINGS[kind]}"
+    elif reading.bound >= margin:
+        verdict, needed = CANNOT_TELL, needed_for_auroc(positives, n - positives, margin)
+        text += f" An AUROC of {margin:.2f} or more is not excluded; about {needed} subjects would decide."
+    return AuditTest(name, own.value, own.low, own.high, reading.p, verdict, text, n, needed, reading.bound)

@@ -1,0 +1,48 @@
+"""Which figures of an evaluation are evidence under a verdict, and which are not."""
+
+from brain_cae.audit.result import CANNOT_TELL
+
+CONFOUNDED, AT_RISK, CLEAR = "confounded", "at risk", "clear"
+STANDS, WITH_CARE, NOT_SHOWN, NO_EVIDENCE = "stands", "read with care", "not shown", "no evidence"
+
+# What a figure compares, and the parts of metrics.json that hold it.
+FIGURES = {
+    "Detection: AUROC, average precision, sensitivity, also of the baselines": ("between", ("detection", "baseline")),
+    "Transfer classifier: all figures": ("between", ("transfer",)),
+    "AUROC among subjects of one protocol": ("within", ("audit.within_protocol",)),
+    "False alarms on healthy brains (specificity)": ("healthy", ("detection.specificity", "detection.false_alarms")),
+    "Reconstruction error": ("one class", ("reconstruction",)),
+    "Localisation of lesions": ("one class", ("localisation",)),
+}
+BETWEEN = {CONFOUNDED: NO_EVIDENCE, AT_RISK: WITH_CARE, CLEAR: STANDS, CANNOT_TELL: NOT_SHOWN}
+REASONS = {
+    ("between", NO_EVIDENCE): "the scanner can explain a difference between the classes",
+    ("between", WITH_CARE): "part of it may be the scanner's; quote the figure within protocols beside it",
+    ("between", NOT_SHOWN): "the scanner's part in it could not be told",
+    ("between", STANDS): "the scanner's part is too small to explain it",
+    ("within", NO_EVIDENCE): "no protocol was used for both classes",
+    ("within", STANDS): "both classes were scanned alike there",
+    ("healthy", STANDS): "healthy brains alone, each against the threshold",
+    ("one class", STANDS): "needs no comparison between the classes",
+}
+MISLABELLED = "the class called healthy is not"
+
+
+def standing(verdict: str, *, overlapping: bool, labels_hold: bool) -> list[dict[str, object]]:
+    """One row for each group of figures: ``figure``, ``keys`` (of metrics.json), ``standing`` and ``why``.
+
+    Args:
+        verdict: Of the audit.
+        overlapping: Whether any protocol was used for both classes.
+        labels_hold: Whether the healthy class is what it is called.
+    """
+    rows: list[dict[str, object]] = []
+    for figure, (kind, keys) in FIGURES.items():
+        state = BETWEEN[verdict] if kind == "between" else STANDS
+        if kind == "within" and not overlapping:
+            state = NO_EVIDENCE
+        why = REASONS[kind, state]
+        if not labels_hold and kind != "one class":
+            state, why = NO_EVIDENCE, MISLABELLED
+        rows.append({"figure": figure, "keys": list(keys), "standing": state, "why": why})
+    return rows

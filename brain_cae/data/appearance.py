@@ -1,0 +1,137 @@
+"""What a scan looks like apart from its anatomy: noise, smoothness, background, outline, histogram, fingerprint.
+
+The audit reads these: where headers say nothing they stand for the protocol, and what cannot show a disease must not
+tell the label.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from brain_cae.errors import ScanError
+
+AXES = ("x", "y", "z")
+HISTOGRAM = (1, 5, 10, 25, 50, 75, 90, 95, 99)
+BACKGROUND = (5, 25, 50, 75, 95)
+AWAY_MM = 6.0
+"""Voxels nearer to the mask than this belong to neither: partial volume, and what a mask has cut off."""
+BLOCKS = 8
+"""Blocks along each axis of a fingerprint."""
+TISSUE = 0.25
+CENTRE = 0.2
+"""This share of each end of each axis is left out where noise is measured: the middle says as much, and faster."""
+
+
+def noise_and_smoothness(volume: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
+    """Noise and smoothness of a scan on its own grid.
+
+    Args:
+        volume: (X, Y, Z), intensities as stored.
+        spacing: (3,) voxel size in mm; so everywhere here.
+
+    Returns:
+        ``noise``: standard deviation of the noise over the median of tissue, from second differences along the two
+        finer axes (their median absolute value; anatomy is smooth at most places). ``smoothness_mm``: full width at
+        half maximum in mm of a Gaussian field whose neighbours are as alike as those of the scan, geometric mean of the
+        axes (Forman et al. 1995, Magn Reson Med 33:636). NaN where it cannot be measured.
+    """
+    middle_of = tuple(slice(int(CENTRE * size), size - int(CENTRE * size)) for size in volume.shape)
+    values = np.asarray(volume[middle_of], dtype=np.float32)
+    largest = float(np.percentile(values, 99))
+    tissue = values > TISSUE * largest
+    if largest <= 0 or tissue.sum() < 1000:
+        return {"noise": float("nan"), "smoothness_mm": float("nan")}
+    middle, spread = float(np.median(values[tissue])), float(values[tissue].var())
+    noise: list[float] = []
+    widths: list[float] = []
+    for axis in np.argsort(spacing, kind="stable"):
+        moved = np.moveaxis(values, axis, 0)
+        inside = np.moveaxis(tissue, axis, 0)
+        pairs = inside[1:] & inside[:-1]
+        difference = (moved[1:] - moved[:-1])[pairs]
+        share = float(difference.var()) / (2 * spread) if spread > 0 and difference.size else 1.0
+        if 0 < share < 1:
+            widths.append(float(spacing[axis]) * np.sqrt(-2 * np.log(2) / np.log(1 - share)))
+        if len(noise) < 2 and len(moved) > 2:
+            second = moved[2:] - 2 * moved[1:-1] + moved[:-2]
+            noise.append(float(np.median(np.abs(second[inside[2:] & inside[1:-1] & inside[:-2]]))))
+    return {
+        # A second difference of independent noise has a variance of 6, its median absolute value is 0.6745 of that.
+        "noise": float(np.mean(noise)) / (0.6745 * np.sqrt(6)) / middle if noise else float("nan"),
+        "smoothness_mm": float(np.exp(np.mean(np.log(widths)))) if widths else float("nan"),
+    }
+
+
+def outline(mask: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
+    """Shape of a mask (X, Y, Z) without anything inside it: volume (ml), extents (mm), fill, centre, moments."""
+    box = _box(mask)
+    inner = mask[box]
+    found = {
+        "mask_volume_ml": float(mask.sum() * np.prod(spacing) / 1000),
+        "mask_fill": float(inner.mean()),
+    }
+    for number, axis in enumerate(AXES):
+        profile = inner.sum(axis=tuple(other for other in range(3) if other != number)).astype(float)
+        place = (np.arange(len(profile)) + 0.5) / len(profile)
+        centre = float((profile * place).sum() / profile.sum())
+        found[f"mask_extent_{axis}_mm"] = float(len(profile) * spacing[number])
+        found[f"mask_centre_{axis}"] = centre
+        found[f"mask_spread_{axis}"] = float(np.sqrt((profile * (place - centre) ** 2).sum() / profile.sum()))
+    return found
+
+
+def background(volume: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
+    """What lies away from the mask: quantiles over the median inside, share of one value, share of air.
+
+    All zero where nothing lies there, as in stripped scans.
+    """
+    near = mask.astype(np.uint8)
+    for axis, length in enumerate(spacing):
+        near = ndimage.maximum_filter1d(near, 2 * int(np.ceil(AWAY_MM / length)) + 1, axis=axis)
+    outside = near == 0
+    values = volume[outside].astype(float)
+    scale = float(np.median(volume[mask]))
+    found = {f"background_q{level:02d}": 0.0 for level in BACKGROUND}
+    found |= {"background_same": 1.0, "background_share": float(outside.mean())}
+    if values.size and scale > 0:
+        quantiles = np.percentile(values, BACKGROUND) / scale
+        found |= {f"background_q{level:02d}": float(q) for level, q in zip(BACKGROUND, quantiles, strict=True)}
+        found["background_same"] = float((values == np.median(values)).mean())
+    return found
+
+
+def histogram(volume: np.ndarray, mask: np.ndarray, modalities: list[str]) -> dict[str, float]:
+    """Quantiles of the scaled intensities (C, X, Y, Z) inside the mask, by modality."""
+    return {
+        f"histogram_{name}_q{level:02d}": float(value)
+        for name, channel in zip(modalities, volume, strict=True)
+        for level, value in zip(HISTOGRAM, np.percentile(channel[mask], HISTOGRAM), strict=True)
+    }
+
+
+def fingerprint(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Block means (512,) of one modality (X, Y, Z) in the mask's box, outside counted as 0, over their own spread.
+
+    The same for the same brain under another name, header, scale, or matrix.
+
+    Raises:
+        ScanError: The mask is empty.
+    """
+    inner = np.where(mask, volume, 0)[_box(mask)].astype(np.float32)
+    for axis, size in enumerate(inner.shape):
+        # Linear interpolation of the running sum gives the mean over blocks that need not be whole voxels.
+        total = np.concatenate([np.zeros_like(np.take(inner, [0], axis)), np.cumsum(inner, axis)], axis)
+        edges = np.linspace(0, size, BLOCKS + 1)
+        low = np.minimum(edges.astype(int), size - 1)
+        share = (edges - low).reshape([-1 if other == axis else 1 for other in range(3)])
+        at = np.take(total, low, axis) * (1 - share) + np.take(total, low + 1, axis) * share
+        inner = np.diff(at, axis=axis) * (BLOCKS / size)
+    blocks = inner.ravel()
+    return ((blocks - blocks.mean()) / max(float(blocks.std()), 1e-9)).astype(np.float32)
+
+
+def _box(mask: np.ndarray) -> tuple[slice, slice, slice]:
+    found = ndimage.find_objects(mask.astype(np.uint8))
+    if not found:
+        raise ScanError("empty mask", expected="a head that stands out from the background")
+    x, y, z = found[0]
+    return x, y, z

@@ -1,0 +1,57 @@
+"""Protocol groups for scans whose headers say nothing: NIfTI without scanner, TR and TE."""
+
+import numpy as np
+import pandas as pd
+from scipy.sparse.csgraph import connected_components
+
+from brain_cae.scans.linkage import NEAR
+from brain_cae.scans.protocol import MINIMUM, POOLED, UNKNOWN
+
+# Noise and smoothness of one protocol scatter by 15 % (standard deviation, on simulated brains), so only what is far
+# apart makes another group; the audit sees their values as well.
+APART = float(np.log(1.5))
+
+
+def group_without_headers(
+    acquisition: pd.DataFrame, appearance: pd.DataFrame, source: pd.Series, *, minimum: int = MINIMUM
+) -> pd.Series:
+    """Group subjects by source, plane, what is missing, spacings (beyond 20 %), noise and smoothness (beyond 50 %).
+
+    Args:
+        acquisition: One row per subject, see :func:`brain_cae.scans.protocol.subject_acquisition`.
+        appearance: One row per subject, columns ending in ``noise`` and ``smoothness_mm``; may be empty.
+        source: Source of each subject.
+        minimum: Groups of fewer subjects are pooled.
+
+    Returns:
+        Name of each subject's group; ``unknown`` for all where nothing but equal spacings is known, since sets that
+        were resampled to one grid look like that whatever their scanners were.
+    """
+    spacings = [name for name in acquisition if "_spacing_" in str(name)]
+    looks = [name for name in appearance if str(name).endswith(("noise", "smoothness_mm"))]
+    looks = [name for name in looks if appearance[name].notna().any()]
+    family = source.reindex(acquisition.index).fillna("").astype(str) + " " + acquisition["orientation"].astype(str)
+    near = np.equal.outer(family.to_numpy(), family.to_numpy())
+    limits = [(acquisition[name], NEAR) for name in spacings]
+    limits += [(appearance[name].reindex(acquisition.index), APART) for name in looks]
+    for column, limit in limits:
+        near &= _near(column.to_numpy(dtype=float), limit)
+    count, numbers = connected_components(near, directed=False)
+    if count == 1 and not looks:
+        return pd.Series(UNKNOWN, index=acquisition.index, name="protocol", dtype=object)
+    sizes = np.bincount(numbers)
+    place = {number: place for place, number in enumerate(np.argsort(-sizes, kind="stable"), start=1)}
+    names = [
+        f"no header, {family.iloc[row].strip()} #{place[number]}" if sizes[number] >= minimum else POOLED
+        for row, number in enumerate(numbers)
+    ]
+    return pd.Series(names, index=acquisition.index, name="protocol", dtype=object)
+
+
+def _near(values: np.ndarray, limit: float) -> np.ndarray:
+    """Which pairs differ by no more than ``limit`` on the logarithm; known and missing are never near."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logarithm = np.where(values > 0, np.log(values), np.nan)
+    known = np.isfinite(logarithm)
+    filled = np.where(known, logarithm, 0.0)
+    return (np.abs(filled[:, None] - filled[None, :]) <= limit) & (known[:, None] == known[None, :])

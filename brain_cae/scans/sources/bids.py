@@ -1,0 +1,173 @@
+"""BIDS: ``sub-*/[ses-*/]anat/*_T1w|T2w|FLAIR.nii[.gz]`` with JSON sidecars, and ``participants.tsv``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.nifti import is_nifti
+from brain_cae.scans.sources.base import (
+    MODALITIES,
+    SeriesLocation,
+    check_folder,
+    check_modalities,
+    describe,
+    some,
+    visible_files,
+)
+from brain_cae.scans.sources.choice import apply_choices
+from brain_cae.scans.sources.participants import Participant, Participants
+from brain_cae.scans.sources.sidecar import Sidecars, parse_name
+
+SUFFIXES = {"T1w": "t1", "T2w": "t2", "FLAIR": "flair"}
+LAYOUT = "sub-<name>/[ses-<name>/]anat/sub-<name>_…_T1w.nii.gz (T2w, FLAIR; with ce-… in the name T1 with contrast)"
+ADVICE = "Set dataset.root to the folder that holds dataset_description.json and the folders sub-*."
+# Masks in a template's space do not lie on the scan, whatever their affine says.
+OWN_SPACES = ("", "orig", "native", "individual", "T1w", "T2w", "FLAIR")
+LESIONS = ("lesion", "tumor", "tumour", "l")
+
+
+@dataclass
+class Bids:
+    """A data set in the Brain Imaging Data Structure, read from its file names and sidecars.
+
+    ``label_column`` of ``participants.tsv`` holds the label, ``healthy`` and ``abnormal`` the values that mean it;
+    ``label`` holds for every subject that nothing else is said of. ``derivatives`` are folders below the root with
+    brain masks (``desc-brain_mask``) and lesion masks (``label-lesion_mask``, ``desc-lesion_mask``).
+    Of several scans of one modality in one session one is taken: see :func:`_rank`; ``series.csv`` beside the subjects
+    can name another. ``locate`` raises DatasetError for a wrong folder, and see ``participants.py``.
+    """
+
+    root: Path | str
+    modalities: Sequence[str] = MODALITIES
+    label_column: str | None = None
+    healthy: Sequence[str] = ()
+    abnormal: Sequence[str] = ()
+    label: str | None = None
+    skull: str = "on"
+    derivatives: Sequence[str] = ()
+    name: str = field(default="bids", init=False)
+    _notes: list[str] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.root = Path(self.root)
+        self.modalities = check_modalities(self.modalities)
+
+    def locate(self) -> list[SeriesLocation]:
+        """List the scans of every subject and session, and the ones that were passed over."""
+        root = Path(self.root)
+        check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=ADVICE)
+        scans = _find(root)
+        if not scans:
+            raise DatasetError(
+                "The folder holds no anatomical scan of BIDS.",
+                expected=LAYOUT,
+                found=describe(root),
+                where=str(root),
+                advice=ADVICE,
+            )
+        subjects = sorted({subject for subject, _ in scans})
+        table = Participants(self.label_column, self.healthy, self.abnormal, self.label)
+        people = table.read(root / "participants.tsv", subjects)
+        masks = self._masks(root)
+        candidates = [
+            SeriesLocation(
+                subject=subject,
+                session=session,
+                modality=modality,
+                files=tuple(sorted(files.get(modality, ()), key=_rank)),
+                source=self.name,
+                brain_mask=masks.get((subject, session, "brain")),
+                lesion_mask=masks.get((subject, session, "lesion")),
+                skull=self.skull,
+                **vars(people.get(subject, Participant(label=self.label or "unknown"))),
+            )
+            for (subject, session), files in sorted(scans.items())
+            for modality in self.modalities
+        ]
+        sidecars = Sidecars(root)
+        chosen = [_choose(one, sidecars) for one in apply_choices(candidates, root)]
+        without = sorted(path.name for path in root.glob("sub-*") if path.is_dir() and path.name not in subjects)
+        lists = {
+            "subjects have no anatomical scan and are left out": without,
+            "sidecars cannot be read and are passed over": sorted(sidecars.broken),
+            "times in sidecars are too long to be seconds and count as unknown": sorted(sidecars.implausible),
+        }
+        self._notes = table.notes + [f"{len(names)} {text}: {some(names)}." for text, names in lists.items() if names]
+        return chosen
+
+    def notes(self) -> list[str]:
+        """Say which subjects, labels and sidecars could not be used."""
+        return list(self._notes)
+
+    def _masks(self, root: Path) -> dict[tuple[str, str, str], Path]:
+        """Find the masks of each subject and session; of several the first by its path."""
+        masks: dict[tuple[str, str, str], Path] = {}
+        for name in self.derivatives:
+            folder = next((path for path in (root / name, root / "derivatives" / name) if path.is_dir()), None)
+            if folder is None:
+                raise DatasetError(
+                    "A folder of derivatives does not exist.",
+                    expected=f"{name} in the root or in derivatives/",
+                    found=describe(root / "derivatives"),
+                    where="dataset.derivatives",
+                )
+            for path in visible_files(folder):
+                entities = parse_name(path).entities
+                kind = _mask_kind(path)
+                if kind and "sub" in entities and entities.get("space", "") in OWN_SPACES:
+                    session = f"ses-{entities['ses']}" if "ses" in entities else ""
+                    masks.setdefault((f"sub-{entities['sub']}", session, kind), path)
+        return masks
+
+
+def _find(root: Path) -> dict[tuple[str, str], dict[str, list[Path]]]:
+    """Give the scans of each subject and session by modality.
+
+    Links that lead nowhere count as scans: a data set fetched in part should say which ones are not there yet.
+    """
+    found: dict[tuple[str, str], dict[str, list[Path]]] = {}
+    for folder in sorted([*root.glob("sub-*/anat"), *root.glob("sub-*/ses-*/anat")]):
+        subject, *session = folder.relative_to(root).parts[:-1]
+        for path in sorted(folder.iterdir()):
+            if (modality := _modality(path)) is not None:
+                scans = found.setdefault((subject, session[0] if session else ""), {})
+                scans.setdefault(modality, []).append(path)
+    return found
+
+
+def _modality(path: Path) -> str | None:
+    name = parse_name(path)
+    # A phase image is no contrast; T2 and FLAIR after contrast agent are modalities that this program does not have.
+    if not is_nifti(path) or name.entities.get("part", "mag") != "mag":
+        return None
+    if "ce" in name.entities:
+        return "t1ce" if name.suffix == "T1w" else None
+    return SUFFIXES.get(name.suffix)
+
+
+def _rank(path: Path) -> tuple[int, int, str]:
+    """Fewest entities beside subject, session, run and contrast agent, then the lowest run, then the name."""
+    entities = parse_name(path).entities
+    run = entities.get("run", "0")
+    return len(set(entities) - {"sub", "ses", "run", "ce"}), int(run) if run.isdecimal() else 0, path.name
+
+
+def _choose(one: SeriesLocation, sidecars: Sidecars) -> SeriesLocation:
+    """Take one of the candidates, which stand in the order of their rank; the others go to the report."""
+    if not one.files:
+        return one
+    taken = next(path for path in one.files if one.chosen is None or path.is_relative_to(one.chosen))
+    reason = "it was chosen" if one.chosen else "it has fewer entities, or a lower run, or the first name"
+    others = tuple((path, f"another scan was taken: {reason}") for path in one.files if path != taken)
+    return replace(one, files=(taken,), left_out=others, acquisition=sidecars.acquisition(taken))
+
+
+def _mask_kind(path: Path) -> str | None:
+    name = parse_name(path)
+    label, description = (name.entities.get(key, "").lower() for key in ("label", "desc"))
+    if not is_nifti(path) or name.suffix not in ("mask", "roi"):
+        return None
+    if description == "brain" and name.suffix == "mask":
+        return "brain"
+    return "lesion" if label in LESIONS or description in LESIONS else None

@@ -1,0 +1,162 @@
+"""IXI as it is published: healthy people, NIfTI with flat names, and a spreadsheet with age and sex."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.sources.base import (
+    SeriesLocation,
+    check_folder,
+    check_modalities,
+    describe,
+    some,
+    visible_files,
+)
+from brain_cae.scans.sources.table import SUFFIXES, age_of, read_table
+
+CONTRASTS = {"t1": "T1", "t2": "T2"}
+FILE = re.compile(r"(IXI\d+)-([A-Za-z]+)-\d+-([A-Za-z0-9]+)\.nii(\.gz)?")
+LAYOUT = "files such as IXI002-Guys-0828-T1.nii.gz, in one folder or in one folder per contrast"
+ADVICE = "Set dataset.root to the folder that IXI-T1.tar and IXI-T2.tar were unpacked in."
+SPREADSHEET = "the columns IXI_ID, AGE and SEX_ID (1=m, 2=f)"
+SEXES = {1.0: "M", 2.0: "F"}
+# As the data set's site says: Guy's Hospital, Hammersmith Hospital, Institute of Psychiatry.
+SCANNERS = {
+    "Guys": {"manufacturer": "Philips", "field_strength_t": 1.5},
+    "HH": {"manufacturer": "Philips", "field_strength_t": 3.0},
+    "IOP": {"manufacturer": "GE", "field_strength_t": 1.5},
+}
+
+
+@dataclass
+class Ixi:
+    """Information eXtraction from Images: every subject ``healthy``, the skull on; T1 and T2, no FLAIR.
+
+    ``table`` is the spreadsheet; without it ``IXI.xls``, ``.xlsx``, ``.csv`` or ``.tsv`` in the root is read where it
+    is there. ``locate`` raises DatasetError for a modality that IXI lacks, a wrong folder, a scan in two places.
+    """
+
+    root: Path | str
+    modalities: Sequence[str] = ("t1", "t2")
+    table: Path | str | None = None
+    name: str = field(default="ixi", init=False)
+    _notes: list[str] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.root = Path(self.root)
+        self.modalities = check_modalities(self.modalities)
+
+    def locate(self) -> list[SeriesLocation]:
+        """List the scans of every subject, wherever they lie below the root."""
+        if lacking := [name for name in self.modalities if name not in CONTRASTS]:
+            raise DatasetError(
+                f"IXI has no scan of the modality `{lacking[0]}`.",
+                expected=f"{', '.join(CONTRASTS)} (IXI also has PD, MRA and DTI, which are not used)",
+                found=", ".join(self.modalities),
+                where="modality",
+                advice="Choose modality=t1, t2 or t1_t2.",
+            )
+        root = Path(self.root)
+        check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=ADVICE)
+        sites, scans = _find(root)
+        if not scans:
+            raise DatasetError(
+                "The folder holds no scan of IXI.",
+                expected=LAYOUT,
+                found=describe(root),
+                where=str(root),
+                advice=ADVICE,
+            )
+        people = self._people(root, sorted(sites))
+        return [
+            SeriesLocation(
+                subject=subject,
+                modality=modality,
+                files=(scans[subject, modality],) if (subject, modality) in scans else (),
+                label="healthy",
+                source=self.name,
+                site=sites[subject],
+                age=people.get(subject, (None, ""))[0],
+                sex=people.get(subject, (None, ""))[1],
+                skull="on",
+                acquisition=SCANNERS.get(sites[subject], {}),
+            )
+            for subject in sorted(sites)
+            for modality in self.modalities
+        ]
+
+    def notes(self) -> list[str]:
+        """Say whose age and sex are not known."""
+        return list(self._notes)
+
+    def _people(self, root: Path, subjects: list[str]) -> dict[str, tuple[float | None, str]]:
+        """Age and sex of each subject of the spreadsheet; what its lines contradict each other in stays unknown."""
+        path = root / self.table if self.table else _spreadsheet(root)
+        if path is None:
+            self._notes = ["There is no spreadsheet (IXI.xls) in the root of IXI: age and sex are unknown."]
+            return {}
+        table = read_table(path, expected=SPREADSHEET)
+        sex_column = next((name for name in table.columns if name.upper().startswith("SEX")), None)
+        if sex_column is None or not {"IXI_ID", "AGE"} <= set(table.columns):
+            found = f"the columns {', '.join(table.columns)}"
+            raise DatasetError("The spreadsheet of IXI is another.", expected=SPREADSHEET, found=found, where=str(path))
+        people: dict[str, tuple[float | None, str]] = {}
+        contradictory = set()
+        for where, row in table.lines():
+            number = _number(row["IXI_ID"], where)
+            subject, facts = f"IXI{number:03d}", (age_of(row["AGE"]), SEXES.get(_float(row[sex_column]), ""))
+            if people.setdefault(subject, facts) != facts:
+                contradictory.add(subject)
+        people |= dict.fromkeys(contradictory, (None, ""))
+        lists = {
+            "subjects are not in the spreadsheet: their age and sex are unknown": sorted(set(subjects) - set(people)),
+            "subjects stand in the spreadsheet twice with other values: their age and sex are unknown": sorted(
+                contradictory & set(subjects)
+            ),
+            "people of the spreadsheet have no scans and are left out": sorted(set(people) - set(subjects)),
+        }
+        self._notes = [f"{len(names)} {text}: {some(names)}." for text, names in lists.items() if names]
+        return people
+
+
+def _find(root: Path) -> tuple[dict[str, str], dict[tuple[str, str], Path]]:
+    """Give the site of each subject, and the file of each subject and modality."""
+    contrasts = {contrast: modality for modality, contrast in CONTRASTS.items()}
+    sites: dict[str, str] = {}
+    scans: dict[tuple[str, str], Path] = {}
+    for path in visible_files(root):
+        match = FILE.fullmatch(path.name)
+        if match is None or match[3].upper() not in contrasts:
+            continue
+        key = match[1], contrasts[match[3].upper()]
+        if key in scans:
+            raise DatasetError(
+                "A scan is there twice.",
+                expected="one file of each subject and contrast",
+                found=f"{key[0]} {key[1]} in {scans[key]} and {path}",
+                advice="Keep one of them.",
+            )
+        scans[key] = path
+        sites[key[0]] = match[2]
+    return sites, scans
+
+
+def _spreadsheet(root: Path) -> Path | None:
+    names = {f"ixi{suffix}" for suffix in SUFFIXES}
+    return next((path for path in sorted(root.iterdir()) if path.name.lower() in names), None)
+
+
+def _number(text: str, where: str) -> int:
+    number = _float(text)
+    if not number.is_integer() or number < 0:
+        raise DatasetError("The spreadsheet of IXI is damaged.", expected="a whole number", found=text, where=where)
+    return int(number)
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")

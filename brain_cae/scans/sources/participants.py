@@ -1,0 +1,136 @@
+"""``participants.tsv`` of a BIDS data set: label, age, sex and site of each subject."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.scans.sources.base import some
+from brain_cae.scans.sources.table import Table, age_of, read_table, require_columns, sex_of
+
+EXPECTED = "participants.tsv with the column participant_id, each subject once"
+UNKNOWN = ("", "n/a")
+
+
+@dataclass(frozen=True)
+class Participant:
+    """What the table says of one subject."""
+
+    label: str = "unknown"
+    age: float | None = None
+    sex: str = ""
+    site: str = ""
+
+
+@dataclass
+class Participants:
+    """The table, and which values of which column mean ``healthy`` and ``abnormal`` (upper and lower case alike).
+
+    Other values count as ``unknown`` and are named in the notes.
+    """
+
+    label_column: str | None = None
+    healthy: Sequence[str] = ()
+    abnormal: Sequence[str] = ()
+    label: str | None = None
+    notes: list[str] = field(default_factory=list, init=False)
+
+    def read(self, path: Path, subjects: Sequence[str]) -> dict[str, Participant]:
+        """Give each of the subjects (``sub-…``) its line.
+
+        Raises:
+            ConfigurationError: values of a label without the column they stand in, or one value with two meanings.
+            DatasetError: no such table or column though labels are asked for, a subject in two lines, or not one
+                value of the column declared.
+        """
+        self._check()
+        self.notes = []
+        if not path.is_file() and self.label_column is None:
+            self.notes.append("There is no participants.tsv: age and sex are unknown" + self._without_labels())
+            return {}
+        table = read_table(path, expected=EXPECTED)
+        require_columns(table, ("participant_id",), expected=EXPECTED)
+        if self.label_column is None:
+            if self.label is None:
+                found = ", ".join(name for name in table.columns if name != "participant_id") or "none"
+                self.notes.append(f"Every label is unknown: dataset.label_column names none of the columns ({found}).")
+        elif self.label_column not in table.columns:
+            raise DatasetError(
+                "The column of the labels is not in participants.tsv.",
+                expected=self.label_column,
+                found=f"the columns {', '.join(table.columns)}",
+                where="dataset.label_column",
+            )
+        lines = _lines(table)
+        self._compare(lines, subjects, path)
+        return {name: self._participant(lines[name]) for name in subjects if name in lines}
+
+    def _participant(self, row: dict[str, str]) -> Participant:
+        site = row.get("site", "")
+        return Participant(
+            label=self._label(row) or self.label or "unknown",
+            age=age_of(row.get("age", "")),
+            sex=sex_of(row.get("sex", "")),
+            site="" if site.lower() in UNKNOWN else site,
+        )
+
+    def _label(self, row: dict[str, str]) -> str | None:
+        value = row.get(self.label_column or "", "").lower()
+        return next((name for name in ("healthy", "abnormal") if value and value in self._values(name)), None)
+
+    def _values(self, name: str) -> set[str]:
+        return {str(value).strip().lower() for value in getattr(self, name)}
+
+    def _check(self) -> None:
+        both = self._values("healthy") & self._values("abnormal")
+        if both or (self.label_column is None and (self.healthy or self.abnormal)):
+            raise ConfigurationError(
+                "The values of the labels cannot be used.",
+                expected="dataset.label_column, and each value in dataset.healthy or in dataset.abnormal",
+                found=f"{some(sorted(both))} in both" if both else "values, but no column",
+                where="dataset.healthy" if both else "dataset.label_column",
+            )
+
+    def _compare(self, lines: dict[str, dict[str, str]], subjects: Sequence[str], path: Path) -> None:
+        here = [lines[name] for name in subjects if name in lines]
+        lists = {
+            "subjects of participants.tsv have no scans and are left out": sorted(set(lines) - set(subjects)),
+            "subjects with scans are not in participants.tsv": sorted(set(subjects) - set(lines)),
+        }
+        self.notes += [f"{len(names)} {text}: {some(names)}." for text, names in lists.items() if names]
+        if self.label_column is None:
+            return
+        values = Counter(row[self.label_column] or "n/a" for row in here)
+        strange = {value: count for value, count in values.items() if value.lower() not in self._known()}
+        if here and not any(self._label(row) for row in here):
+            raise DatasetError(
+                "No value of the label's column is declared.",
+                expected="its values in dataset.healthy and dataset.abnormal, such as dataset.healthy=[control]",
+                found=f"{self.label_column}: {some([f'{value} ({count})' for value, count in values.items()], 10)}",
+                where=str(path),
+            )
+        if strange:
+            shown = some([f"{value} ({count})" for value, count in strange.items()], 10)
+            self.notes.append(
+                f"{sum(strange.values())} subjects have a {self.label_column} that is in neither dataset.healthy nor "
+                f"dataset.abnormal and count as {self.label or 'unknown'}: {shown}."
+            )
+
+    def _known(self) -> set[str]:
+        return self._values("healthy") | self._values("abnormal")
+
+    def _without_labels(self) -> str:
+        return "." if self.label else ", and every label."
+
+
+def _lines(table: Table) -> dict[str, dict[str, str]]:
+    """Give the rows by subject; ``01`` is taken for ``sub-01``."""
+    lines: dict[str, dict[str, str]] = {}
+    for where, row in table.lines():
+        name = row["participant_id"]
+        subject = name if name.startswith("sub-") else f"sub-{name}"
+        if subject in lines:
+            raise DatasetError("A subject stands in two lines.", expected=EXPECTED, found=subject, where=where)
+        lines[subject] = row
+    return lines

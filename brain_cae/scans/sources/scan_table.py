@@ -1,0 +1,113 @@
+"""A table with one scan per line: where each lies, and what is known of its subject."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.sources.base import LABELS, MODALITIES, some, visible_files
+from brain_cae.scans.sources.table import Table, age_of, read_table, require_columns, sex_of
+
+REQUIRED = ("subject", "modality", "path")
+# Facts of the subject: one line may give them for all of its lines.
+SUBJECT = ("label", "age", "sex", "site")
+# Facts of the subject's session.
+SESSION = ("lesion_mask", "brain_mask", "skull")
+COLUMNS = (*REQUIRED, "session", *SUBJECT, *SESSION)
+EXPECTED = (
+    f"one line per scan, the columns {', '.join(REQUIRED)} and, where known, session, {', '.join((*SUBJECT, *SESSION))}"
+)
+WORDS = {"label": LABELS, "skull": ("on", "stripped", "unknown"), "modality": MODALITIES}
+
+
+def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Read the table as arguments of :class:`SeriesLocation`, only those that it gives, and notes for the reader.
+
+    Relative paths start at the table's folder. A path is a NIfTI file or a folder of DICOM. Every session gets all of
+    ``modalities``: one that no line names has no files. Lines of other modalities are passed over.
+
+    Raises:
+        DatasetError: a missing column, an unknown word, a scan in two lines, lines of one subject that contradict each
+            other, or paths of which none exists.
+    """
+    table = read_table(path, expected=EXPECTED, lower=True)
+    require_columns(table, REQUIRED, expected=EXPECTED)
+    scans: dict[tuple[str, str, str], dict[str, str]] = {}
+    facts: dict[tuple[str, ...], dict[str, str]] = {}
+    for where, line in table.lines():
+        row = line | {name: line.get(name, "").lower() for name in WORDS}
+        _check(row, where)
+        subject, session = row["subject"], row.get("session", "")
+        if (subject, session, row["modality"]) in scans:
+            _refuse("A scan stands in two lines.", f"{subject} {session} {row['modality']}".replace("  ", " "), where)
+        scans[subject, session, row["modality"]] = row
+        _collect(facts.setdefault((subject,), {}), row, SUBJECT, where)
+        _collect(facts.setdefault((subject, session), {}), row, SESSION, where)
+    root = path.parent
+    _check_paths(table, [root / row["path"] for row in scans.values()])
+    found = []
+    for subject, session in dict.fromkeys((subject, session) for subject, session, _ in scans):
+        known = facts[subject,] | facts[subject, session]
+        for modality in modalities:
+            row = scans.get((subject, session, modality), {})
+            files = _files(root / row["path"]) if row else ()
+            found.append(
+                {"subject": subject, "session": session, "modality": modality, "files": files} | _facts(known, root)
+            )
+    return found, _notes(table, root, facts)
+
+
+def _check(row: Mapping[str, str], where: str) -> None:
+    for name in REQUIRED:
+        if not row[name]:
+            _refuse("A line of the table lacks something.", f"nothing in the column {name}", where)
+    for name, words in WORDS.items():
+        if row[name] and row[name] not in words:
+            raise DatasetError(
+                "A line of the table holds an unknown word.",
+                expected=f"{name}: {', '.join(words)}",
+                found=row[name],
+                where=where,
+            )
+
+
+def _collect(known: dict[str, str], row: Mapping[str, str], names: Sequence[str], where: str) -> None:
+    for name in names:
+        value = row.get(name, "")
+        if value and known.setdefault(name, value) != value:
+            found = f"{name} {value} here and {known[name]} in a line above"
+            _refuse(f"The lines of subject {row['subject']} contradict each other.", found, where)
+
+
+def _facts(known: Mapping[str, str], root: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = {name: known[name] for name in ("label", "skull", "site") if known.get(name)}
+    facts |= {name: root / known[name] for name in ("lesion_mask", "brain_mask") if known.get(name)}
+    return facts | {"age": age_of(known.get("age", "")), "sex": sex_of(known.get("sex", ""))}
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    # A file that is not there stays in the list: the import reports it with its path, and the others go on.
+    return visible_files(path) if path.is_dir() else (path,)
+
+
+def _check_paths(table: Table, paths: Sequence[Path]) -> None:
+    if not any(path.exists() for path in paths):
+        raise DatasetError(
+            "The table's paths lead nowhere.",
+            expected="files or folders; relative paths start at the table's folder",
+            found=f"no {paths[0]}" if paths else "no lines",
+            where=str(table.path),
+        )
+
+
+def _notes(table: Table, root: Path, facts: Mapping[tuple[str, ...], Mapping[str, str]]) -> list[str]:
+    masks = [one[name] for one in facts.values() for name in ("lesion_mask", "brain_mask") if one.get(name)]
+    lists = {
+        "columns of the table are not known and passed over": [name for name in table.columns if name not in COLUMNS],
+        "masks of the table are not there": sorted(name for name in masks if not (root / name).is_file()),
+    }
+    return [f"{len(names)} {text}: {some(names)}." for text, names in lists.items() if names]
+
+
+def _refuse(problem: str, found: str, where: str) -> None:
+    raise DatasetError(problem, expected=EXPECTED, found=found, where=where)

@@ -1,0 +1,98 @@
+"""A table of text that a person or another program has made: CSV, TSV or a spreadsheet."""
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from brain_cae.errors import DatasetError
+
+SPREADSHEETS = (".xls", ".xlsx")
+SUFFIXES = (".csv", ".tsv", *SPREADSHEETS)
+SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as column -> text without surrounding blanks; ``numbers`` are their lines in the file, from 1."""
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[dict[str, str], ...]
+    numbers: tuple[int, ...]
+
+    def lines(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Give each row with its place, for messages."""
+        for number, row in zip(self.numbers, self.rows, strict=True):
+            yield f"{self.path}, line {number}", row
+
+
+def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
+    """Read a table; rows without any text are passed over.
+
+    Args:
+        path: ``.csv`` (comma, or semicolon as some spreadsheet programs write it), ``.tsv``, ``.xls`` or ``.xlsx``
+            (first sheet).
+        expected: What the table should hold, for the error.
+        lower: Column names in lower case, for tables typed by hand.
+
+    Raises:
+        DatasetError: no such file, no table, or a column that stands there twice.
+    """
+    if not path.is_file():
+        raise DatasetError("A table is missing.", expected=expected, found="no such file", where=str(path))
+    try:
+        lines = _cells(path) if path.suffix.lower() in SPREADSHEETS else _text(path)
+    except Exception as error:  # each reader of spreadsheets has errors of its own
+        found = f"a file that cannot be read ({type(error).__name__})"
+        raise DatasetError("A table cannot be read.", expected=expected, found=found, where=str(path)) from error
+    header = tuple(name.strip().lower() if lower else name.strip() for name in (lines[0][1] if lines else []))
+    named = [name for name in header if name]
+    if not named or len(set(named)) < len(named):
+        found = f"the columns {', '.join(named)}" if named else "no column names in its first line"
+        raise DatasetError("A table cannot be read.", expected=expected, found=found, where=str(path))
+    rows, numbers = [], []
+    for number, cells in lines[1:]:
+        if any(cell.strip() for cell in cells):
+            values = [cell.strip() for cell in cells] + [""] * len(header)
+            rows.append({name: value for name, value in zip(header, values, strict=False) if name})
+            numbers.append(number)
+    return Table(path, tuple(named), tuple(rows), tuple(numbers))
+
+
+def require_columns(table: Table, names: tuple[str, ...], *, expected: str) -> None:
+    """Raise DatasetError that lists the table's columns when one of the names is not among them."""
+    if not set(names) <= set(table.columns):
+        found = f"the columns {', '.join(table.columns)}"
+        raise DatasetError("A table lacks a column.", expected=expected, found=found, where=str(table.path))
+
+
+def _text(path: Path) -> list[tuple[int, list[str]]]:
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        first = stream.readline()
+        stream.seek(0)
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else ";" if ";" in first and "," not in first else ","
+        reader = csv.reader(stream, delimiter=delimiter)
+        return [(reader.line_num, cells) for cells in reader]
+
+
+def _cells(path: Path) -> list[tuple[int, list[str]]]:
+    sheet = pd.read_excel(path, header=None, dtype=str, keep_default_na=False, engine="calamine")
+    return [(number, [str(cell) for cell in row]) for number, row in enumerate(sheet.to_numpy().tolist(), start=1)]
+
+
+def age_of(text: str) -> float | None:
+    """Read an age in years (``45``, ``45.5``, ``45,5``, ``89+``); None when it is none."""
+    try:
+        age = float(text.strip().removesuffix("+").replace(",", "."))
+    except ValueError:
+        return None
+    return age if math.isfinite(age) and 0 < age < 130 else None
+
+
+def sex_of(text: str) -> str:
+    """Read a sex as ``M``, ``F`` or ``""``."""
+    return SEXES.get(text.strip().lower(), "")

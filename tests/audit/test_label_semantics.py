@@ -1,0 +1,36 @@
+"""A class that is called healthy and is not."""
+
+import pandas as pd
+
+from brain_cae.audit import LabelMeaning, audit
+from brain_cae.audit.cohort import make_cohort
+from brain_cae.audit.label_semantics import label_semantics
+
+
+def test_what_the_source_declares(simulate) -> None:
+    cohort = make_cohort(*simulate(1))
+    assert label_semantics(cohort, LabelMeaning("volunteers", "patients", True)).verdict == "no concern"
+    assert label_semantics(cohort, None).verdict == "cannot tell"
+    patients = label_semantics(cohort, LabelMeaning("MGMT_value 0", "MGMT_value 1", False))
+    assert (patients.verdict, patients.value) == ("concern", 1.0) and "MGMT_value 0" in patients.sentence
+
+
+def test_a_lesion_in_a_healthy_brain_contradicts_its_label(simulate) -> None:
+    subjects, acquisition = simulate(1)
+    lesion = pd.Series(subjects["label"] == "abnormal")
+    meaning = LabelMeaning("volunteers", "patients", True)
+    assert label_semantics(make_cohort(subjects.assign(lesion=lesion), acquisition), meaning).verdict == "no concern"
+    lesion.iloc[:2] = True
+    test = label_semantics(make_cohort(subjects.assign(lesion=lesion), acquisition), meaning)
+    assert test.verdict == "concern" and test.value == 2 / 28 and "2 of 28" in test.sentence
+
+
+def test_no_figure_between_the_classes_stands_and_the_verdict_is_never_clear(simulate) -> None:
+    subjects, acquisition = simulate(1)
+    result = audit(
+        subjects, acquisition=acquisition, meaning=LabelMeaning("patients", "patients", False), explain=False
+    )
+    assert result.verdict == "cannot tell" and "holds patients" in result.reasons[0]
+    standing = {row["keys"][0]: row["standing"] for row in result.figures}
+    assert standing["detection"] == standing["detection.specificity"] == "no evidence"
+    assert standing["localisation"] == "stands"

@@ -1,0 +1,44 @@
+"""Groups without headers: source, plane, spacing, noise, smoothness, and what is missing."""
+
+import numpy as np
+import pandas as pd
+
+from brain_cae.scans.headerless import group_without_headers
+from brain_cae.scans.protocol import POOLED, UNKNOWN
+
+NAMES = [f"{number:02d}" for number in range(40)]
+
+
+def table(spacing) -> pd.DataFrame:
+    columns = {"orientation": "axial", "flair_spacing_slice_mm": spacing, "flair_spacing_row_mm": 1.0}
+    return pd.DataFrame(columns, index=NAMES)
+
+
+def groups(spacing, looks=None, source="own") -> pd.Series:
+    appearance = pd.DataFrame(index=NAMES) if looks is None else pd.DataFrame(looks, index=NAMES)
+    return group_without_headers(table(spacing), appearance, pd.Series(source, index=NAMES))
+
+
+def test_spacings_beyond_a_fifth_make_groups() -> None:
+    found = groups(np.repeat([1.0, 1.15, 5.0], [20, 10, 10]))
+    assert found.value_counts().tolist() == [30, 10]
+    assert found.iloc[0] == "no header, own axial #1"
+    missing = groups(np.repeat([1.0, np.nan], 20))
+    assert missing.nunique() == 2
+
+
+def test_small_groups_are_pooled_and_sources_kept_apart() -> None:
+    assert groups(np.repeat([1.0, 5.0], [35, 5])).value_counts().to_dict()[POOLED] == 5
+    assert groups(1.0, source=["x"] * 20 + ["y"] * 20).nunique() == 2
+
+
+def test_noise_and_smoothness_tell_apart_what_one_grid_hides() -> None:
+    rng = np.random.default_rng(0)
+    noise = np.repeat([0.03, 0.09], 20) * np.exp(0.1 * rng.normal(size=40))
+    found = groups(1.0, {"flair_noise": noise, "flair_smoothness_mm": 5.0})
+    assert found.nunique() == 2 and found.iloc[:20].nunique() == 1
+
+
+def test_equal_spacings_alone_say_nothing() -> None:
+    assert set(groups(1.0)) == {UNKNOWN}
+    assert set(groups(1.0, {"flair_noise": 0.05})) != {UNKNOWN}

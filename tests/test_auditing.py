@@ -1,0 +1,130 @@
+"""The audit of headers and labels, before anything is trained."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+
+from brain_cae import auditing
+from brain_cae.commands import conf_folder
+from brain_cae.configuration import CombinedDataset, FolderDataset, RsnaMiccaiDataset, validate_evaluate
+from brain_cae.configuration.schema import BratsDataset, IxiDataset
+from brain_cae.errors import ConfigurationError
+from brain_cae.scans.protocol import UNKNOWN
+
+ROOT = Path(__file__).parents[1]
+
+
+def evaluate_config(*overrides: str):
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return validate_evaluate(compose("evaluate", overrides=list(overrides)))
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory) -> Path:
+    """Forty subjects as NIfTI on two grids, which follow the label or do not."""
+    root = tmp_path_factory.mktemp("scans")
+    rng = np.random.default_rng(0)
+    for kind in ("tied", "free"):
+        labels = ["healthy"] * 20 + ["abnormal"] * 20
+        for number, label in enumerate(labels):
+            subject = root / kind / f"s{number:02d}"
+            subject.mkdir(parents=True)
+            thick = label == "healthy" if kind == "tied" else number % 2 == 0
+            affine = np.diag([1, 1, 5.0 if thick else 1.0, 1])
+            nibabel.Nifti1Image(rng.normal(100, 9, (4, 4, 4)).astype(np.float32), affine).to_filename(
+                subject / "flair.nii.gz"
+            )
+        table = pd.DataFrame({"subject": [f"s{number:02d}" for number in range(40)], "label": labels})
+        table.to_csv(root / kind / "labels.csv", index=False)
+    return root
+
+
+def test_a_command_without_torch_says_that_the_protocol_is_the_label(scans, tmp_path):
+    code = (
+        "import sys; sys.argv = ['evaluate.py', 'audit_only=true', 'dataset=folder', f'dataset.root={sys.argv[1]}'];"
+        "from brain_cae.commands import evaluate_command; evaluate_command();"
+        "print([name for name in ('torch', 'monai', 'pytorch_lightning') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(scans / "tied")],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("[]")
+    output = next(tmp_path.glob("outputs/*/*"))
+    assert {"report.html", "metrics.json", "index.csv", "status.json"} <= {path.name for path in output.iterdir()}
+    found = json.loads((output / "metrics.json").read_text())["audit"]
+    assert (found["verdict"], found["kind"]) == ("confounded", "headers")
+    header = next(test for test in found["tests"] if test["name"] == "header_comparison")
+    assert header["details"][0]["parameter"] == "spacing_slice_mm" and header["details"][0]["effect"] == -1.0
+    page = (output / "report.html").read_text()
+    assert '<div class="banner red"' in page and "Whatever is trained on this cohort" in page
+    assert "spacing of slices, mm" in page and "nothing was trained or scored" in page
+
+
+def test_what_goes_with_no_label_is_not_held_against_the_cohort(scans, tmp_path):
+    config = evaluate_config("audit_only=true", "dataset=folder", f"dataset.root={scans / 'free'}")
+    result = auditing.run(config, tmp_path / "out")
+    assert result.verdict in ("clear", "cannot tell")
+    named = {test.name: test for test in result.tests}
+    assert named["overlap"].value == pytest.approx(1.0)
+    assert named["label_semantics"].verdict == "cannot tell"
+
+
+def test_strata_and_meaning_are_configured(scans, tmp_path):
+    config = evaluate_config(
+        "audit_only=true", "dataset=folder", f"dataset.root={scans / 'tied'}", "audit=standard",
+        "audit.strata=orientation", "audit.healthy_means=volunteers",
+    )  # fmt: skip
+    named = {test.name: test for test in auditing.run(config, tmp_path / "out").tests}
+    assert [row["protocol"] for row in named["overlap"].details] == ["axial"]
+    assert named["label_semantics"].verdict == "no concern"
+
+
+def test_what_does_not_go_together_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="needs a dataset"):
+        auditing.run(evaluate_config("audit_only=true"), tmp_path / "out")
+    with pytest.raises(ConfigurationError, match="fixed by the run"):
+        evaluate_config("audit=standard")
+
+
+def test_mgmt_is_no_diagnosis():
+    read = auditing.label_meaning(RsnaMiccaiDataset("rsna_miccai", "", 0), auditing.DEFAULTS)
+    assert read.controls is False and "MGMT_value 0" in read.healthy and "glioblastoma" in read.healthy
+    assert auditing.label_meaning(RsnaMiccaiDataset("rsna_miccai", "", None), auditing.DEFAULTS).controls is None
+
+
+def test_several_sources_mean_what_those_with_healthy_subjects_mean():
+    ixi, brats = IxiDataset("ixi", "", None), BratsDataset("brats", "")
+    both = auditing.label_meaning(CombinedDataset("combined", {"a": ixi, "b": brats}), auditing.DEFAULTS)
+    assert (both.healthy, both.abnormal, both.controls) == ("healthy volunteers", "patients with a glioma", True)
+    read = RsnaMiccaiDataset("rsna_miccai", "", 0)
+    mixed = auditing.label_meaning(CombinedDataset("combined", {"a": ixi, "b": read}), auditing.DEFAULTS)
+    assert mixed.controls is False
+    own = auditing.label_meaning(
+        CombinedDataset("combined", {"a": ixi, "b": FolderDataset("folder", "", None, None, "on")}), auditing.DEFAULTS
+    )
+    assert own.controls is None
+
+
+def test_one_grid_for_all_and_no_header_cannot_tell(scans):
+    index = pd.DataFrame(
+        {"subject": [f"{number:02d}" for number in range(20)], "session": "", "modality": "flair", "source": "own",
+         "site": "", "label": ["healthy", "abnormal"] * 10, "orientation": "axial", "manufacturer": "", "model": "",
+         "sequence": "unknown", "dimensionality": "unknown"}
+    )  # fmt: skip
+    numbers = ("repetition_time_ms", "echo_time_ms", "inversion_time_ms", "flip_angle_deg", "field_strength_t")
+    grid = ("rows", "columns", "slices", "spacing_row_mm", "spacing_column_mm", "spacing_slice_mm")
+    index = index.assign(**dict.fromkeys(numbers, np.nan), **dict.fromkeys(grid, 1.0))
+    subjects, acquisition = auditing._subjects(index, "protocol")
+    assert set(subjects["protocol"]) == {UNKNOWN}
+    result = auditing.audit_headers(subjects, acquisition=acquisition)
+    assert result.verdict == "cannot tell" and "not known" in result.reasons[0]

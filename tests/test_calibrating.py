@@ -1,0 +1,190 @@
+"""Another scanner: healthy reference and thresholds fitted anew on its own healthy brains."""
+
+import json
+import shutil
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from brain_cae import evaluation
+from brain_cae.calibrating import calibration_cautions, skull_cautions
+from brain_cae.errors import DatasetError, LeakageError
+from brain_cae.fitted_model import FittedModel
+
+from .test_evaluation import evaluate_config
+
+CONTRAST = 1.7
+"""Exponent of the other scanner: dark tissue darker, bright tissue brighter."""
+
+
+@pytest.fixture(scope="module")
+def cache(tiny_overrides):
+    return next(item for item in tiny_overrides if item.startswith("cache="))
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_run, tmp_path_factory):
+    """The run as far as it is needed here, asking for no maps and pictures."""
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copytree(tiny_run / "model", folder / "model")
+    for name in ("index.csv", "splits.csv", "predictions.csv"):
+        shutil.copy(tiny_run / name, folder)
+    config = yaml.safe_load((folder / "model" / "config.yaml").read_text())
+    config["evaluation"] |= {"maps": False, "views": 0, "permutations": 1, "resamples": 10}
+    (folder / "model" / "config.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scanned(trained):
+    """Write brains of the run, by role and label, as another scanner would show them."""
+    index = pd.read_csv(trained / "index.csv", dtype={"subject": str})
+    roles = pd.read_csv(trained / "splits.csv", dtype=str).set_index("subject")["role"]
+
+    def scan(folder, roles_wanted, label, part=slice(None), contrast=CONTRAST, mirrored=(False, True)):
+        rows = index[index["subject"].map(roles).isin(roles_wanted) & (index["label"] == label)]
+        for name in sorted(set(rows["subject"]))[part]:
+            for mirror in mirrored:
+                target = folder / f"{name}{'m' * mirror}"
+                target.mkdir(parents=True)
+                for row in rows[rows["subject"] == name].itertuples():
+                    image = nibabel.load(row.path)
+                    values = np.asarray(image.dataobj, np.float32)
+                    values = values[::-1] if mirror else values
+                    median = np.median(values[values > 0])
+                    changed = (median * (values.clip(min=0) / median) ** contrast).astype(np.float32)
+                    nibabel.save(nibabel.Nifti1Image(changed, image.affine), target / f"{row.modality}.nii.gz")
+        return folder
+
+    return scan
+
+
+@pytest.fixture(scope="module")
+def local(scanned, tmp_path_factory):
+    """Healthy brains of the other scanner that calibrate, and patients, healthy and not, that do not."""
+    folder = tmp_path_factory.mktemp("local")
+    unseen = ("classifier", "test")
+    healthy = scanned(folder / "healthy", unseen, "healthy", slice(0, None, 2))
+    patients = scanned(folder / "patients", unseen, "healthy", slice(1, None, 2))
+    names = sorted(path.name for path in patients.iterdir())
+    scanned(patients, unseen, "abnormal", slice(0, 2), mirrored=(False,))
+    labels = [f"{path.name},{'healthy' if path.name in names else 'abnormal'}" for path in sorted(patients.iterdir())]
+    (patients / "labels.csv").write_text("\n".join(["subject,label", *labels]) + "\n")
+    return healthy, patients
+
+
+def false_alarms(folder):
+    table = pd.read_csv(folder / "predictions.csv")
+    return table[table["label"] == "healthy"]["flagged"].mean()
+
+
+def test_a_new_scanner_is_calibrated_with_its_own_healthy_brains(trained, cache, local, tmp_path):
+    healthy, patients = local
+    new = [cache, "dataset=folder", f"dataset.root={patients}"]
+    evaluation.run(evaluate_config(f"run={trained}", *new), tmp_path / "before")
+    evaluation.run(evaluate_config(f"run={trained}", *new, f"calibrate={healthy}"), tmp_path / "after")
+    before, after = (pd.read_csv(tmp_path / name / "predictions.csv") for name in ("before", "after"))
+    # The run's scanners say that nearly every healthy brain of this one is ill; asked for are 20 %.
+    assert false_alarms(tmp_path / "before") > 0.7
+    assert false_alarms(tmp_path / "after") <= 0.4
+    assert before["out_of_calibration"].all()
+    assert not after["out_of_calibration"].any()
+    assert after["classifier_probability"].isna().all()
+    metrics = json.loads((tmp_path / "after" / "metrics.json").read_text())
+    brains = len(list(healthy.iterdir()))
+    assert metrics["scoring"]["n_calibration"] == brains
+    report = (tmp_path / "after" / "report.html").read_text()
+    assert f"come from {brains} local healthy brains" in report
+    assert f"Only {brains} healthy brains calibrate the threshold" in report
+    assert "The transfer classifier is left out" in report
+    assert len(pd.read_csv(tmp_path / "after" / "calibration" / "index.csv")) == 2 * brains
+
+    # Its model scores without calibrating again, and knows whom it was calibrated with.
+    evaluation.run(evaluate_config(f"run={tmp_path / 'after'}", *new), tmp_path / "later")
+    later = pd.read_csv(tmp_path / "later" / "predictions.csv")
+    pd.testing.assert_frame_equal(later, after)
+    again = [cache, "dataset=folder", f"dataset.root={healthy}"]
+    with pytest.raises(LeakageError, match="calibrated with them"):
+        evaluation.run(evaluate_config(f"run={tmp_path / 'after'}", *again), tmp_path / "leak")
+    with pytest.raises(DatasetError, match="no subjects of its own"):
+        evaluation.run(evaluate_config(f"run={tmp_path / 'after'}", cache), tmp_path / "own")
+
+
+def test_too_few_flag_nothing_and_say_how_many_would_do(trained, cache, local, tmp_path):
+    healthy, patients = (sorted(path for path in folder.iterdir() if path.is_dir()) for folder in local)
+    few, two = tmp_path / "few", tmp_path / "two"
+    for path in healthy[:3]:
+        shutil.copytree(path, few / path.name)
+    shutil.copytree(patients[2], few / "sick")
+    for path in patients[:2]:
+        shutil.copytree(path, two / path.name)
+    rows = [f"{path.name},{'abnormal' if path.name == 'sick' else 'healthy'}" for path in few.iterdir()]
+    (few / "labels.csv").write_text("\n".join(["subject,label", *rows]) + "\n")
+    new = [f"run={trained}", cache, "dataset=folder", f"dataset.root={two}"]
+    config = evaluate_config(*new, f"calibrate={few}")
+    evaluation.run(config, tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    assert table["flagged"].isna().all() and table["threshold"].isna().all()
+    assert table["p_value"].between(0.25, 1).all()
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "scoring.alpha=0.2 needs at least 4 of them" in report
+    assert "1 subjects are not labelled healthy and are left out: sick." in report
+
+
+def test_brains_that_calibrate_are_neither_known_nor_scored(trained, cache, local, tmp_path):
+    healthy, patients = local
+    new = [f"run={trained}", cache, "dataset=folder", f"dataset.root={patients}"]
+    with pytest.raises(LeakageError, match=r"calibrate/.*validation.*test") as caught:
+        evaluation.run(evaluate_config(*new, f"calibrate={patients}"), tmp_path / "out1")
+    assert "same scan" in str(caught.value)
+    index = pd.read_csv(trained / "index.csv", dtype={"subject": str})
+    roles = pd.read_csv(trained / "splits.csv", dtype=str).set_index("subject")["role"]
+    learnt = tmp_path / "learnt" / "renamed"
+    learnt.mkdir(parents=True)
+    for row in index[index["subject"] == roles.index[roles == "train"][0]].itertuples():
+        shutil.copy(row.path, learnt / f"{row.modality}.nii")
+    with pytest.raises(LeakageError, match="network has learnt from") as caught:
+        evaluation.run(evaluate_config(*new, f"calibrate={learnt.parent}"), tmp_path / "out2")
+    assert "renamed" in str(caught.value)
+    one = tmp_path / "one"
+    shutil.copytree(next(path for path in healthy.iterdir()), one / "alone")
+    with pytest.raises(DatasetError, match="too few healthy brains"):
+        evaluation.run(evaluate_config(*new, f"calibrate={one}"), tmp_path / "out3")
+
+
+def test_cautions_about_few_brains():
+    assert calibration_cautions(40, 0.1) == []
+    assert [caution[:7] for caution in calibration_cautions(12, 0.1)] == ["Only 12"]
+    assert "needs at least 19 of them" in calibration_cautions(12, 0.05)[1]
+
+
+def test_a_skull_in_another_state_is_out_of_calibration(trained, cache, tmp_path, monkeypatch):
+    model = FittedModel.load(trained)
+    assert model.skull == ["stripped"]
+    states = pd.Series({"a": "on", "b": "stripped", "c": "unknown"})
+    assert [model.unlike_skull(state) for state in states] == [True, False, False]
+    first, second = skull_cautions(model, states)
+    assert first.startswith("In 1 of these subjects the skull is on, in the brains that calibrate it is stripped")
+    assert "not known of 1 of these subjects" in second
+    model.skull = ["unknown"]
+    assert not any(model.unlike_skull(state) for state in states)
+    assert skull_cautions(model, states) == []
+
+    bring_in = evaluation.import_cohort
+
+    def with_a_skull(*arguments, **settings):
+        cohort = bring_in(*arguments, **settings)
+        cohort.index.loc[cohort.index["subject"] == name, "skull"] = "on"
+        return cohort
+
+    before = pd.read_csv(trained / "predictions.csv", dtype={"subject": str})
+    name = before.loc[~before["out_of_calibration"], "subject"].iloc[0]
+    monkeypatch.setattr(evaluation, "import_cohort", with_a_skull)
+    evaluation.run(evaluate_config(f"run={trained}", cache), tmp_path / "out")
+    after = pd.read_csv(tmp_path / "out" / "predictions.csv", dtype={"subject": str})
+    changed = before["out_of_calibration"] != after["out_of_calibration"]
+    assert after.loc[changed, "subject"].tolist() == [name]
+    assert "In 1 of these subjects the skull is on" in (tmp_path / "out" / "report.html").read_text()

@@ -119,7 +119,8 @@ def _check_readable(checkpoint: Path) -> None:
         missing = {"state_dict", "optimizer_states", "loops"} - set(content)
         problem = f"without {', '.join(sorted(missing))}" if missing else ""
     except Exception as error:
-        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # PyTorch's own words advise to load it without the check, which would run whatever the file says.
+        problem = f"a damaged file, or one of another program ({type(error).__name__})"
     if problem:
         raise RunError(
             "The checkpoint to go on from cannot be read.",

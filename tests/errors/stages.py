@@ -24,6 +24,16 @@ def fill_the_disk() -> None:
 
 
 @contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C reach Python also where the tests were started in the background, which ignores it."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+@contextmanager
 def at(stage: str, action: Callable[[], None]) -> Iterator[None]:
     """Let something happen when a stage has begun; afterwards the disk has room again."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -36,7 +46,7 @@ def at(stage: str, action: Callable[[], None]) -> Iterator[None]:
                 action()
             yield
 
-    with pytest.MonkeyPatch.context() as patch:
+    with interruptible(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunFolder, "stage", disturbed)
         try:
             yield
@@ -57,7 +67,7 @@ def after(owner: object, name: str, *, calls: int) -> Iterator[None]:
             ctrl_c()
         return usual(*arguments, **named)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with interruptible(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner, name, counted)
         yield
 

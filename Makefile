@@ -23,8 +23,8 @@ setup: $(READY)  ## Create .venv and install the pinned dependencies (once)
 train: $(READY)  ## Import, train, evaluate and report on the embedded phantom: make train ARGS="modality=flair"
 	$(BIN)/python train.py $(ARGS)
 
-test: $(READY)  ## Run the tests (minutes)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY)  ## Run the tests (minutes), two files at a time
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 soak: $(READY)  ## Run the long tests: kills, fuzz, the documents' commands
 	$(BIN)/python -m pytest -m soak $(ARGS)

@@ -197,9 +197,14 @@ def result(run: Path) -> Result:
     network = torch.load(run / "model" / "network.ckpt", weights_only=True)
     weights = {f"last.{name}": v for name, v in last["state_dict"].items()}
     metrics = json.loads((run / "metrics.json").read_text())
+    calibration = dict(np.load(run / "model" / "calibration.npz", allow_pickle=False))
+    facts = json.loads(str(calibration["facts"]))
+    for cost in facts["cost"]:  # time and memory are no part of what was learnt
+        del metrics["reshape"][cost]
+    calibration["facts"] = np.asarray(json.dumps(facts | {"cost": None}))
     return Result(
         weights=weights | {f"model.{name}": v for name, v in network.items()},
-        calibration=dict(np.load(run / "model" / "calibration.npz", allow_pickle=False)),
+        calibration=calibration,
         metrics={name: v for name, v in metrics.items() if name not in ("seconds", "peak_memory_mb")},
         predictions=(run / "predictions.csv").read_text(),
         epochs=int(last["epoch"]) + 1,

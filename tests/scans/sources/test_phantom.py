@@ -38,7 +38,8 @@ def test_zero_is_healthy_and_nothing_warns(tmp_path, written):
     assert source.notes() == []
     settings, folder, workers, progress = written[0]
     assert settings == {
-        "subjects": 2, "seed": 3, "confounding": 0.5, "abnormal_fraction": 1 / 3, "lesions": True, "head_shell": False
+        "subjects": 2, "seed": 3, "confounding": 0.5, "abnormal_fraction": 1 / 3, "lesions": True, "head_shell": False,
+        "dimensions": "protocols",
     }  # fmt: skip
     assert (folder, workers, progress) == (tmp_path, 2, False)
 

@@ -104,13 +104,14 @@ def test_mgmt_is_no_diagnosis():
 
 def test_several_sources_mean_what_those_with_healthy_subjects_mean():
     ixi, brats = IxiDataset("ixi", "", None), BratsDataset("brats", "")
-    both = auditing.label_meaning(CombinedDataset("combined", {"a": ixi, "b": brats}), auditing.DEFAULTS)
+    both = auditing.label_meaning(CombinedDataset("combined", {"a": ixi, "b": brats}, []), auditing.DEFAULTS)
     assert (both.healthy, both.abnormal, both.controls) == ("healthy volunteers", "patients with a glioma", True)
     read = RsnaMiccaiDataset("rsna_miccai", "", 0)
-    mixed = auditing.label_meaning(CombinedDataset("combined", {"a": ixi, "b": read}), auditing.DEFAULTS)
+    mixed = auditing.label_meaning(CombinedDataset("combined", {"a": ixi, "b": read}, []), auditing.DEFAULTS)
     assert mixed.controls is False
     own = auditing.label_meaning(
-        CombinedDataset("combined", {"a": ixi, "b": FolderDataset("folder", "", None, None, "on")}), auditing.DEFAULTS
+        CombinedDataset("combined", {"a": ixi, "b": FolderDataset("folder", "", None, None, "on")}, []),
+        auditing.DEFAULTS,
     )
     assert own.controls is None
 

@@ -1,20 +1,23 @@
 """The gate: were any healthy and abnormal subjects scanned alike?"""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from brain_cae.audit.cohort import Cohort, one_hot
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import shuffled_rows
+from brain_cae.estimates import bootstrap_counts
 
 LEAST = 0.10
 FEW = 0.50
 
 
-def overlap(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> AuditTest:
+def overlap(cohort: Cohort, *, seed: int = 0, permutations: int = 999, resamples: int = 1000) -> AuditTest:
     """Overlap of the two classes' distributions over protocols: ``sum(min(share of healthy, share of abnormal))``.
 
     0 means that no protocol holds both classes, 1 that the classes are spread alike. Below 0.10 no claim between the
     classes is possible, unless protocols are so small that chance alone does that (p, against shuffled labels, says).
+    The interval is a bootstrap over subjects within each class: it knows nothing of protocols that were never seen.
     ``details`` gives both counts per protocol. Where several sources exist and none holds both classes, the label is
     the source, and the gate is closed whatever the number of subjects.
     """
@@ -24,8 +27,11 @@ def overlap(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> AuditT
     rows = np.vstack([cohort.truth, shuffled_rows(cohort.truth, permutations=permutations, seed=seed)]).astype(float)
     abnormal = rows @ groups
     healthy = groups.sum(axis=0) - abnormal
-    shared = np.minimum(abnormal / cohort.truth.sum(), healthy / (~cohort.truth).sum()).sum(axis=1)
+    shared = _shared(healthy, abnormal)
     value = float(shared[0])
+    rng = np.random.default_rng(seed)
+    drawn = [bootstrap_counts(rng, int(kind.sum()), resamples) @ groups[kind] for kind in (~cohort.truth, cohort.truth)]
+    low, high = (float(bound) for bound in np.quantile(_shared(*drawn), [0.025, 0.975]))
     p = float((1 + (shared[1:] <= value + 1e-9).sum()) / (permutations + 1))
     both = np.minimum(abnormal[0], healthy[0]) > 0
     subjects_in_both = int(groups.sum(axis=0)[both].sum())
@@ -45,7 +51,13 @@ def overlap(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> AuditT
     elif value < LEAST or (value < FEW and p > 0.05):
         verdict = CANNOT_TELL
         text += " The protocols hold too few subjects each to compare the classes within them."
-    return AuditTest("overlap", value, None, None, p, verdict, text, cohort.n, details=details)
+    return AuditTest("overlap", value, low, high, p, verdict, text, cohort.n, details=details)
+
+
+def _shared(healthy: NDArray, abnormal: NDArray) -> NDArray:
+    """Overlap for each row of counts per protocol, shape (rows, protocols)."""
+    shares = [counts / counts.sum(axis=1, keepdims=True) for counts in (healthy, abnormal)]
+    return np.minimum(*shares).sum(axis=1)
 
 
 def label_is_source(cohort: Cohort) -> bool:

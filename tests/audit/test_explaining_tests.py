@@ -42,4 +42,5 @@ def test_protocol_in_features(simulate) -> None:
     assert protocol_in_features(cohort, noise).p > 0.01
     found = protocol_in_features(cohort, marked)
     assert found.p <= 0.01 and found.value > 0.5
+    assert found.low < found.value < found.high < 1.0 + 1e-9 and found.high - found.low < 0.4
     assert protocol_in_features(cohort, None) is None

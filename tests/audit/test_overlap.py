@@ -18,6 +18,7 @@ def test_value_is_the_shared_part_of_both_distributions() -> None:
     test = overlap(cohort(["a"] * 6 + ["b"] * 4, ["a"] * 5 + ["c"] * 15))
     assert test.value == pytest.approx(0.25)
     assert "11 of 30" in test.sentence
+    assert 0 < test.low < 0.25 < test.high < 0.6
     assert test.details[0] == {"protocol": "a", "healthy": 6, "abnormal": 5}
 
 

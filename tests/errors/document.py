@@ -40,12 +40,12 @@ class Document:
         for line in PATH.read_text(encoding="utf-8").splitlines() if PATH.is_file() else []:
             if line.startswith("## "):
                 family = titles.get(line[3:], "")
-            elif line.startswith("| ") and family and not line.startswith("| what is wrong"):
+            elif line.startswith("| ") and family and not line.startswith(("| what is wrong", "| ---")):
                 cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
                 self.rows[family][cells[0]] = cells[1:]
         return self
 
-    def write(self) -> None:
+    def write(self, path: Path = PATH) -> None:
         """Write the page; a family of which no case was run stays as it was."""
         before = Document().read().rows
         parts = [INTRODUCTION]
@@ -54,7 +54,7 @@ class Document:
             head = ["what is wrong", "it says", *FIELDS.values()]
             lines = [f"## {title}\n", row(head), row(["---"] * len(head))]
             parts.append("\n".join([*lines, *(row([case, *rows[case]]) for case in sorted(rows))]) + "\n")
-        PATH.write_text("\n".join(parts), encoding="utf-8")
+        path.write_text("\n".join(parts), encoding="utf-8")
 
 
 def row(cells: list[str]) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from brain_cae.phantom.acquisition import Grid, acquire, place_grid, sample_canvas
 from brain_cae.phantom.anatomy import Anatomy, Warp, brain_mask, brain_points, build_anatomy
@@ -80,6 +81,8 @@ def to_ras(pixels: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(volume), affine
 
 
+# Sums in another order, by another number of threads, round otherwise: one bit is another pixel.
+@threadpool_limits.wrap(limits=1)
 def simulate_subject(settings: PhantomSettings, number: int, *, modalities: tuple[str, ...] = MODALITIES) -> Subject:
     """Simulate one subject in memory.
 

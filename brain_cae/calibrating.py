@@ -1,7 +1,6 @@
 """What a score is compared with: the healthy brains that calibrate, and their exchange for those of another scanner."""
 
 import logging
-from pathlib import Path
 
 import pandas as pd
 
@@ -40,12 +39,9 @@ def recalibrate(model: FittedModel, config: EvaluateConfig, scored: pd.DataFrame
     own = model.config
     local = import_cohort(
         FolderDataset("folder", config.calibrate, table=None, label=None, skull="unknown"),
-        modalities=own.modality.names,
-        reference=own.modality.reference,
-        store=Path(config.cache) / "imported",
+        own,
+        cache=config.cache,
         workers=config.workers,
-        progress=own.trainer.progress,
-        skull_strip=own.preprocess.skull_strip,
     )
     _keep_healthy(local)
     _refuse_overlap(model, local, scored)

@@ -16,7 +16,7 @@ from brain_cae.reasons import advice_for
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
-from brain_cae.scans.sources.base import SeriesLocation, Source
+from brain_cae.scans.sources.base import SeriesLocation, Source, counted
 from brain_cae.scans.sources.bids import Bids
 from brain_cae.scans.sources.brats import Brats
 from brain_cae.scans.sources.combined import Combined
@@ -96,10 +96,12 @@ class Cohort:
         self.index.loc[unsaid, "skull"] = told.astype(object)
         if (states := sorted(set(self.skull) - {"unknown"})) == ["on", "stripped"]:
             names = "; ".join(f"{state}: {', '.join(self.skull.index[self.skull == state][:5])}" for state in states)
-            self.notes.append(
+            note = (
                 f"Skulls are on in some scans and stripped in others ({names}): what differs between these is the "
                 "state, not the disease. Bring all into one state (preprocess.skull_strip, or brain masks)."
             )
+            self.notes.append(note)
+            log.warning(note)
 
     def require_subjects(self) -> None:
         """To be called when the report is written, so that a person can look the reasons up.
@@ -159,26 +161,28 @@ def make_source(
     return SOURCES[dataset.name](**options, modalities=modalities)
 
 
-def import_cohort(
-    dataset: Any,
-    *,
-    modalities: list[str],
-    reference: str,
-    store: Path,
-    workers: int,
-    limit: int | None = None,
-    progress: bool = True,
-    skull_strip: str = "none",
-) -> Cohort:
+def import_cohort(dataset: Any, config: Config, *, cache: str, workers: int, limit: int | None = None) -> Cohort:
     """Find the scans, import them, and keep the subjects that have every modality in use.
+
+    Args:
+        dataset: Configuration of the dataset: the run's own, or another one that a run's model is to score.
+        config: Of the run, which says what is in use.
+        cache: Folder of the import store.
+        workers: Processes.
+        limit: At most this many subjects.
 
     Raises:
         DatasetError: Nothing is there, a source lacks a modality, or some skulls are on and others stripped.
     """
+    modalities, reference = config.modality.names, config.modality.reference
+    progress, store = config.trainer.progress, Path(cache) / "imported"
     source = make_source(dataset, modalities=modalities, workers=workers, limit=limit, progress=progress)
     locations = one_session(source.locate(), modalities)
     require_modalities(locations, modalities)
-    notes = [*source.notes(), *check_skulls(locations, reference=reference, skull_strip=skull_strip)]
+    notes = [
+        *source.notes(),
+        *check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip),
+    ]
     with exclusive(store / ".lock"):  # jobs of a sweep that start together: the first one imports, the others look up
         result = import_series(limited(locations, limit), store, workers=workers, progress=progress)
     index = complete_subjects(result.index, modalities)
@@ -238,12 +242,10 @@ def _incomplete(report: pd.DataFrame, index: pd.DataFrame, modalities: list[str]
     """Who is left out for want of a modality, and which."""
     there = report[report["status"] == "imported"].groupby("subject")["modality"].apply(set)
     names = sorted(set(report["subject"]) - set(index["subject"]))
-    lacking = {name: [m for m in modalities if m not in there.get(name, set())] for name in names}
-    if not lacking:
-        return []
-    some = "; ".join(f"{name} without {', '.join(missing)}" for name, missing in list(lacking.items())[:5])
-    more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
-    return [f"Subjects that lack a modality in use are left out ({len(lacking)}): {some}{more}."]
+    lacking = [
+        f"{name} without {' and '.join(m for m in modalities if m not in there.get(name, ()))}" for name in names
+    ]
+    return counted({"subjects lack a modality in use and are left out": lacking})
 
 
 def _losses(report: pd.DataFrame) -> list[str]:

@@ -88,13 +88,10 @@ def _bring_in(config: EvaluateConfig, model: FittedModel, source: Path) -> tuple
     roles = _own_roles(source) if config.dataset is None else None
     cohort = import_cohort(
         config.dataset if config.dataset is not None else own.dataset,
-        modalities=own.modality.names,
-        reference=own.modality.reference,
-        store=Path(config.cache) / "imported",
+        own,
+        cache=config.cache,
         workers=config.workers,
         limit=own.limit if config.dataset is None else None,
-        progress=own.trainer.progress,
-        skull_strip=own.preprocess.skull_strip,
     )
     if roles is not None:
         return cohort, roles

@@ -23,7 +23,7 @@ from brain_cae.run_folder import newest_run
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
-from brain_cae.scans.sources.base import MODALITIES, SeriesLocation
+from brain_cae.scans.sources.base import MODALITIES, SeriesLocation, some
 from brain_cae.scans.store import inspect_series
 
 LABELS = ("healthy", "abnormal", "unknown")
@@ -99,7 +99,7 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
         if not known.all():
             found.notes.append(
                 f"{int((~known).sum())} of {len(known)} subjects have a protocol that the model was not calibrated "
-                f"with; they will be marked out_of_calibration: {_some(known.index[~known])}."
+                f"with; they will be marked out_of_calibration: {some(list(known.index[~known]))}."
             )
     return found
 
@@ -246,11 +246,13 @@ def _dropped(inspection: Inspection) -> Table:
     for (status, reason), rows in lost.groupby(["status", "reason"]):
         named = [f"{row.subject} {row.modality}" for row in rows.itertuples()]
         advice = advice_for(str(reason)) or ""
-        table.add_row(str(status), escape(str(reason)), str(len(rows)), escape(_some(dict.fromkeys(named))), advice)
+        table.add_row(
+            str(status), escape(str(reason)), str(len(rows)), escape(some(list(dict.fromkeys(named)))), advice
+        )
     complete = set(inspection.usable["subject"])
     dropped = sorted(set(inspection.report["subject"]) - complete)
     if dropped:
-        table.add_row("dropped", "not every modality in use", "", f"{len(dropped)}: {escape(_some(dropped))}", "")
+        table.add_row("dropped", "not every modality in use", "", f"{len(dropped)}: {escape(some(dropped))}", "")
     return table
 
 
@@ -263,9 +265,3 @@ def _roles(inspection: Inspection) -> Table:
         members = labels[labels.index.isin(roles.index[roles == role])]
         table.add_row(role, *(str(int((members == label).sum())) for label in LABELS))
     return table
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = [str(name) for name in names]
-    shown = ", ".join(listed[:EXAMPLES])
-    return f"{shown} and {len(listed) - EXAMPLES} more" if len(listed) > EXAMPLES else shown

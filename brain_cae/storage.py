@@ -7,10 +7,38 @@ from pathlib import Path
 
 from brain_cae.errors import StorageError
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
-NO_FOLDER = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
-BROKEN = (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO)
+ELSEWHERE = "write elsewhere: cache=<folder>, hydra.run.dir=<folder>."
+REFUSALS = (
+    (
+        (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+        "There is no room to write a file.",
+        "space on the disk",
+        "a full disk, or a limit on the space or the size of files",
+        f"Free some space, or {ELSEWHERE} What was imported and prepared is kept.",
+    ),
+    (
+        (errno.EACCES, errno.EPERM, errno.EROFS),
+        "A file or folder may not be used.",
+        "permission to read it and, for outputs and the cache, to write there",
+        "permission denied, or a read-only disk",
+        f"Change its permissions, or {ELSEWHERE}",
+    ),
+    (
+        (errno.ENOTDIR, errno.EEXIST, errno.EISDIR),
+        "A file stands where a folder is needed.",
+        "a folder, or a path that is free",
+        "a file",
+        "Move the file away, or name another folder.",
+    ),
+    (
+        (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO),
+        "The disk or the network gives a file up.",
+        "a file that can be read and written",
+        "an error of the disk or of the connection",
+        "Check the disk or the connection, then give the same command again.",
+    ),
+)
+"""Codes of the system, and what they mean: problem, expected, found, advice."""
 
 
 @contextmanager
@@ -37,37 +65,7 @@ def explain(error: OSError, path: Path | str | None = None) -> StorageError | No
         path: The file that was meant.
     """
     where = str(path or error.filename or "") or None
-    if error.errno in NO_ROOM:
-        return StorageError(
-            "There is no room to write a file.",
-            expected="space on the disk",
-            found="a full disk, or a limit on the space or the size of files",
-            where=where,
-            advice="Free some space, or write elsewhere: cache=<folder>, hydra.run.dir=<folder>. "
-            "What was imported and prepared is kept.",
-        )
-    if error.errno in NOT_ALLOWED:
-        return StorageError(
-            "A file or folder may not be used.",
-            expected="permission to read it and, for outputs and the cache, to write there",
-            found="permission denied, or a read-only disk",
-            where=where,
-            advice="Change its permissions, or write elsewhere: cache=<folder>, hydra.run.dir=<folder>.",
-        )
-    if error.errno in NO_FOLDER:
-        return StorageError(
-            "A file stands where a folder is needed.",
-            expected="a folder, or a path that is free",
-            found="a file",
-            where=where,
-            advice="Move the file away, or name another folder.",
-        )
-    if error.errno in BROKEN:
-        return StorageError(
-            "The disk or the network gives a file up.",
-            expected="a file that can be read and written",
-            found=error.strerror,
-            where=where,
-            advice="Check the disk or the connection, then give the same command again.",
-        )
+    for codes, problem, expected, found, advice in REFUSALS:
+        if error.errno in codes:
+            return StorageError(problem, expected=expected, found=found, where=where, advice=advice)
     return None

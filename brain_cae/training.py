@@ -69,16 +69,7 @@ def run(config: Config, output: Path) -> float | None:
 
 def bring_in(config: Config) -> Cohort:
     """Import the configured dataset."""
-    return import_cohort(
-        config.dataset,
-        modalities=config.modality.names,
-        reference=config.modality.reference,
-        store=Path(config.cache) / "imported",
-        workers=config.workers,
-        limit=config.limit,
-        progress=config.trainer.progress,
-        skull_strip=config.preprocess.skull_strip,
-    )
+    return import_cohort(config.dataset, config, cache=config.cache, workers=config.workers, limit=config.limit)
 
 
 def split(config: Config, cohort: Cohort) -> pd.DataFrame:

@@ -59,6 +59,11 @@ def real_data() -> Path:
     return DATA
 
 
+TINY_NETWORK = (
+    "model.network.channels=[4,8,8]",
+    "model.network.strides=[2,2,2]",
+    "model.network.latent_channels=4",
+)
 TINY = (
     "limit=36",
     "split.validation_minimum=9",
@@ -67,9 +72,7 @@ TINY = (
     "trainer.max_epochs=2",
     "trainer.precision=32-true",
     "trainer.progress=false",
-    "model.network.channels=[4,8,8]",
-    "model.network.strides=[2,2,2]",
-    "model.network.latent_channels=4",
+    *TINY_NETWORK,
     "evaluation.resamples=100",
     "evaluation.permutations=5",
     "evaluation.views=2",

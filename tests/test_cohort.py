@@ -31,17 +31,10 @@ def bring_in(make_config, root):
             "+dataset@dataset.parts.clinic=folder",
             f"dataset.parts.clinic.root={root / 'clinic'}",
             "dataset.parts.clinic.label=abnormal",
+            "trainer.progress=false",
             *overrides,
         )
-        return import_cohort(
-            config.dataset,
-            modalities=config.modality.names,
-            reference=config.modality.reference,
-            store=root / "store",
-            workers=1,
-            progress=False,
-            skull_strip=config.preprocess.skull_strip,
-        )
+        return import_cohort(config.dataset, config, cache=str(root / "cache"), workers=1)
 
     return call
 

@@ -14,14 +14,14 @@ from brain_cae import evaluation, training
 from brain_cae.commands import conf_folder
 from brain_cae.configuration import validate_evaluate
 
+from .conftest import TINY_NETWORK
+
 SMALL = (
     "trainer=cpu",
     "trainer.max_epochs=1",
     "trainer.precision=32-true",
     "trainer.progress=false",
-    "model.network.channels=[4,8,8]",
-    "model.network.strides=[2,2,2]",
-    "model.network.latent_channels=4",
+    *TINY_NETWORK,
     "evaluation.resamples=100",
     "evaluation.views=1",
 )

@@ -1,6 +1,5 @@
 """Whole sweeps of tiny jobs: stopped and taken up, in several processes."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -54,9 +53,6 @@ def test_a_stopped_sweep_is_taken_up(tiny_overrides: list[str], tiny_run: Path, 
 def test_launchers_give_the_same_result(
     launcher: str, tiny_overrides: list[str], tiny_run: Path, tmp_path: Path
 ) -> None:
-    module = f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher"
-    if importlib.util.find_spec("hydra_plugins") is None or importlib.util.find_spec(module) is None:
-        pytest.skip("needs the extra `sweep`: pip install '.[sweep]'")
     own = [*(item for item in tiny_overrides if not item.startswith("cache=")), "reshape=fixed,isotropic", "seed=0,1"]
     caches = [f"cache={tmp_path / name}" for name in ("one", "many")]
     one = sweep(tmp_path / "basic", *own, caches[0])

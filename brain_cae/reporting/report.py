@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from brain_cae.reporting import charts, headline, pictures, sections
 from brain_cae.reporting.content import ReportContent, SubjectView
@@ -21,17 +22,8 @@ def write_report(path: Path, content: ReportContent) -> Path:
     Returns:
         The path.
     """
-    return write_whole(
-        Path(path),
-        render(
-            "report.html.j2",
-            content=content,
-            banner=headline.banner(content),
-            summary=headline.summary(content),
-            cards=headline.cards(content),
-            parts=sections.parts(content, charts.all_charts(content), pictures.gallery(content)),
-        ),
-    )
+    parts = sections.parts(content, charts.all_charts(content), pictures.gallery(content))
+    return _write(path, content, summary=headline.summary(content), cards=headline.cards(content), parts=parts)
 
 
 def write_audit_report(path: Path, content: ReportContent) -> Path:
@@ -39,14 +31,10 @@ def write_audit_report(path: Path, content: ReportContent) -> Path:
 
     Arguments and result as for :func:`write_report`.
     """
-    return write_whole(
-        Path(path),
-        render(
-            "report.html.j2",
-            content=content,
-            banner=headline.banner(content),
-            summary=headline.cohort_summary(content),
-            cards=[],
-            parts=[sections.audit(content, {}), sections.people(content)],
-        ),
-    )
+    parts = [sections.audit(content, {}), sections.people(content)]
+    return _write(path, content, summary=headline.cohort_summary(content), cards=[], parts=parts)
+
+
+def _write(path: Path, content: ReportContent, **shown: Any) -> Path:
+    page = render("report.html.j2", content=content, banner=headline.banner(content), **shown)
+    return write_whole(Path(path), page)

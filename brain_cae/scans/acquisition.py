@@ -29,9 +29,6 @@ def read_acquisition(header: Dataset) -> dict[str, Any]:
     Times in ms, angle in degrees, field strength in T, age in years. Never raises: a malformed value is unknown.
     """
     places = [header, *_functional_groups(header)]
-    field_strength = _number(places, "MagneticFieldStrength")
-    if field_strength > LARGEST_TESLA:
-        field_strength /= GAUSS_PER_TESLA
     return {
         "age": age_in_years(_text(places, "PatientAge")),
         "sex": _one_of(_text(places, "PatientSex").upper(), ("M", "F"), ""),
@@ -42,10 +39,15 @@ def read_acquisition(header: Dataset) -> dict[str, Any]:
         "echo_time_ms": _positive(_number(places, "EchoTime", "EffectiveEchoTime")),
         "inversion_time_ms": _positive(_number(places, "InversionTime", "InversionTimes")),
         "flip_angle_deg": _positive(_number(places, "FlipAngle")),
-        "field_strength_t": round(_positive(field_strength), 4),
+        "field_strength_t": round(in_tesla(_positive(_number(places, "MagneticFieldStrength"))), 4),
         "manufacturer": _text(places, "Manufacturer"),
         "model": _text(places, "ManufacturerModelName"),
     }
+
+
+def in_tesla(strength: float) -> float:
+    """Give a field strength in T, whether a scanner wrote it in T or in gauss; NaN stays NaN."""
+    return strength / GAUSS_PER_TESLA if strength > LARGEST_TESLA else strength
 
 
 def sequence_of(places: list[Dataset]) -> str:

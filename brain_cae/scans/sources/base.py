@@ -96,6 +96,11 @@ def some(names: Sequence[str], count: int = 5) -> str:
     return f"{shown} and {len(names) - count} more" if len(names) > count else shown or "none"
 
 
+def counted(lists: Mapping[str, Sequence[str]]) -> list[str]:
+    """Make one sentence of each list that holds something: how many, what of them, and the first names."""
+    return [f"{len(names)} {text}: {some(names)}." for text, names in lists.items() if names]
+
+
 def visible_files(folder: Path) -> tuple[Path, ...]:
     """List the files in a folder and all folders below it, in the order of their paths; empty if there is none.
 

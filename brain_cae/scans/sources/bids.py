@@ -11,8 +11,8 @@ from brain_cae.scans.sources.base import (
     SeriesLocation,
     check_folder,
     check_modalities,
+    counted,
     describe,
-    some,
     visible_files,
 )
 from brain_cae.scans.sources.choice import apply_choices
@@ -93,7 +93,7 @@ class Bids:
             "sidecars cannot be read and are passed over": sorted(sidecars.broken),
             "times in sidecars are too long to be seconds and count as unknown": sorted(sidecars.implausible),
         }
-        self._notes = table.notes + [f"{len(names)} {text}: {some(names)}." for text, names in lists.items() if names]
+        self._notes = table.notes + counted(lists)
         return chosen
 
     def notes(self) -> list[str]:

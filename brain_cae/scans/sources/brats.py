@@ -11,6 +11,7 @@ from brain_cae.scans.sources.base import (
     SeriesLocation,
     check_folder,
     check_modalities,
+    counted,
     describe,
     some,
     visible_files,
@@ -70,8 +71,7 @@ class Brats:
                 where=str(root),
                 advice=ADVICE,
             )
-        text = "NIfTI files are not named like their folder and are left out"
-        self._notes = [f"{len(other)} {text}: {some(other)}."] if other else []
+        self._notes = counted({"NIfTI files are not named like their folder and are left out": other})
         return [one for name in sorted(folders) for one in self._scan(folders[name])]
 
     def notes(self) -> list[str]:

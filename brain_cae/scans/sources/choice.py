@@ -1,12 +1,12 @@
 """Which of several series is meant: ``series.csv`` beside the scans says so where the rule would take another."""
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.base import MODALITIES, SeriesLocation
+from brain_cae.scans.sources.table import read_table, require_columns
 
 COLUMNS = ("subject", "modality", "path")
 EXPECTED = f"the columns {','.join(COLUMNS)}, each subject and modality once; a path as in import_report.csv"
@@ -39,25 +39,17 @@ def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[
         known.setdefault((one.subject, one.modality), []).extend(one.files)
     subjects = {one.subject for one in locations}
     chosen: dict[tuple[str, str], Path] = {}
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        rows = csv.DictReader(stream)
-        if not set(COLUMNS) <= set(rows.fieldnames or ()):
-            raise _refuse(f"columns {','.join(rows.fieldnames or ())}", str(table))
-        for row in rows:
-            where = f"{table}, line {rows.line_num}"
-            subject, modality, path = _fields(row)
-            if subject not in subjects or modality not in MODALITIES or not path:
-                raise _refuse(f"subject {subject!r}, modality {modality!r}, path {path!r}", where)
-            if (subject, modality) in chosen:
-                raise _refuse(f"{subject} {modality} again", where)
-            if (subject, modality) in known:
-                chosen[subject, modality] = _find(path, known[subject, modality], root, where)
+    rows = read_table(table, expected=EXPECTED)
+    require_columns(rows, COLUMNS, expected=EXPECTED)
+    for where, row in rows.lines():
+        subject, modality, path = row["subject"], row["modality"].lower(), row["path"].replace("\\", "/")
+        if subject not in subjects or modality not in MODALITIES or not path:
+            raise _refuse(f"subject {subject!r}, modality {modality!r}, path {path!r}", where)
+        if (subject, modality) in chosen:
+            raise _refuse(f"{subject} {modality} again", where)
+        if (subject, modality) in known:
+            chosen[subject, modality] = _find(path, known[subject, modality], root, where)
     return chosen
-
-
-def _fields(row: Mapping[str, str | None]) -> tuple[str, str, str]:
-    subject, modality, path = ((row[name] or "").strip() for name in COLUMNS)
-    return subject, modality.lower(), path.replace("\\", "/")
 
 
 def _find(path: str, files: Sequence[Path], root: Path, where: str) -> Path:

@@ -13,8 +13,8 @@ from brain_cae.scans.sources.base import (
     SeriesLocation,
     check_folder,
     check_modalities,
+    counted,
     describe,
-    some,
     visible_files,
 )
 from brain_cae.scans.sources.choice import apply_choices
@@ -85,7 +85,7 @@ class Folder:
             f"subjects have no label and count as {self.label or 'unknown'}": unlabelled,
             **{f"files in {folder} bear the name of no subject": names for folder, names in strangers.items()},
         }
-        self._notes = [f"{len(names)} {text}: {some(names)}." for text, names in lists.items() if names]
+        self._notes = counted(lists)
         return [
             {"subject": subject, "modality": modality, "files": files}
             | {kind: paths.get(subject) for kind, paths in masks.items()}

@@ -10,8 +10,8 @@ from brain_cae.scans.sources.base import (
     SeriesLocation,
     check_folder,
     check_modalities,
+    counted,
     describe,
-    some,
     visible_files,
 )
 from brain_cae.scans.sources.table import SUFFIXES, age_of, read_table
@@ -117,7 +117,7 @@ class Ixi:
             ),
             "people of the spreadsheet have no scans and are left out": sorted(set(people) - set(subjects)),
         }
-        self._notes = [f"{len(names)} {text}: {some(names)}." for text, names in lists.items() if names]
+        self._notes = counted(lists)
         return people
 
 

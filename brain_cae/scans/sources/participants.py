@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.scans.sources.base import some
+from brain_cae.scans.sources.base import counted, some
 from brain_cae.scans.sources.table import Table, age_of, read_table, require_columns, sex_of
 
 EXPECTED = "participants.tsv with the column participant_id, each subject once"
@@ -98,7 +98,7 @@ class Participants:
             "subjects of participants.tsv have no scans and are left out": sorted(set(lines) - set(subjects)),
             "subjects with scans are not in participants.tsv": sorted(set(subjects) - set(lines)),
         }
-        self.notes += [f"{len(names)} {text}: {some(names)}." for text, names in lists.items() if names]
+        self.notes += counted(lists)
         if self.label_column is None:
             return
         values = Counter(row[self.label_column] or "n/a" for row in here)

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.scans.sources.base import MODALITIES, SeriesLocation, check_folder, check_modalities, describe, some
+from brain_cae.scans.sources.base import (
+    MODALITIES,
+    SeriesLocation,
+    check_folder,
+    check_modalities,
+    counted,
+    describe,
+    some,
+)
 from brain_cae.scans.sources.choice import apply_choices
 
 FOLDERS = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1wCE", "t2": "T2w"}
@@ -126,12 +134,12 @@ def compare_subjects(subjects: Sequence[str], labels: Mapping[str, str]) -> list
             found=f"folders {some(subjects)}; labels {some(sorted(labels))}",
             advice="Check that train/ and train_labels.csv belong together.",
         )
-    notes = []
-    if without_scan:
-        notes.append(f"{len(without_scan)} labelled subjects have no scans and are left out: {some(without_scan)}.")
-    if without_label:
-        notes.append(f"{len(without_label)} subjects have no label and count as unknown: {some(without_label)}.")
-    return notes
+    return counted(
+        {
+            "labelled subjects have no scans and are left out": without_scan,
+            "subjects have no label and count as unknown": without_label,
+        }
+    )
 
 
 def locate_series(

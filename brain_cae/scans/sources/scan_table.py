@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.base import LABELS, MODALITIES, some, visible_files
+from brain_cae.scans.sources.base import LABELS, MODALITIES, counted, visible_files
 from brain_cae.scans.sources.table import Table, age_of, read_table, require_columns, sex_of
 
 REQUIRED = ("subject", "modality", "path")
@@ -106,7 +106,7 @@ def _notes(table: Table, root: Path, facts: Mapping[tuple[str, ...], Mapping[str
         "columns of the table are not known and passed over": [name for name in table.columns if name not in COLUMNS],
         "masks of the table are not there": sorted(name for name in masks if not (root / name).is_file()),
     }
-    return [f"{len(names)} {text}: {some(names)}." for text, names in lists.items() if names]
+    return counted(lists)
 
 
 def _refuse(problem: str, found: str, where: str) -> None:

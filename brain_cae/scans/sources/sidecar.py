@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from brain_cae.scans.acquisition import GAUSS_PER_TESLA, LARGEST_TESLA
+from brain_cae.scans.acquisition import in_tesla
 
 # BIDS gives seconds. More than this is a file that holds milliseconds: no scanner waits so long.
 LONGEST_S = {"RepetitionTime": 60.0, "EchoTime": 2.0, "InversionTime": 10.0}
@@ -87,8 +87,7 @@ def _columns(sidecar: Mapping[str, Any]) -> dict[str, Any]:
     # Only what is listed here leaves a sidecar: converters may write names and free text into it.
     numbers = {column: 1000 * _positive(sidecar.get(name)) for name, column in TIMES.items()}
     numbers["flip_angle_deg"] = _positive(sidecar.get("FlipAngle"))
-    strength = _positive(sidecar.get("MagneticFieldStrength"))
-    numbers["field_strength_t"] = strength / GAUSS_PER_TESLA if strength > LARGEST_TESLA else strength
+    numbers["field_strength_t"] = in_tesla(_positive(sidecar.get("MagneticFieldStrength")))
     texts = {
         "manufacturer": _text(sidecar.get("Manufacturer")),
         "model": _text(sidecar.get("ManufacturersModelName")),

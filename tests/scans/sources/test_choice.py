@@ -75,7 +75,7 @@ def test_a_choice_that_fits_nothing_is_an_error_with_its_line(root, text, found)
 
 def test_other_columns_are_an_error(root):
     (root / "series.csv").write_text("subject,series\na,2\n")
-    with pytest.raises(DatasetError, match="columns subject,series"):
+    with pytest.raises(DatasetError, match="columns subject, series"):
         bring_in(root)
 
 

@@ -71,7 +71,8 @@ class Subject:
 def to_ras(pixels: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Turn (slices, rows, columns) into (X, Y, Z) with axes nearest to RAS+; return it with its (4, 4) affine."""
     volume, affine = pixels.transpose(2, 1, 0), grid.affine.copy()
-    order = np.abs(affine[:3, :3]).argmax(1)
+    # Of the directions, not of the steps: a thick tilted slice leads further along R than a pixel does.
+    order = np.abs(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)).argmax(1)
     volume, affine[:3, :3] = volume.transpose(order), affine[:3, :3][:, order]
     for axis in range(3):
         if affine[axis, axis] < 0:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -30,7 +32,13 @@ def test_separable_sampling_equals_interpolation(anatomy: Anatomy, protocol, mod
 @pytest.mark.parametrize("tilt", [0.0, 6.0])
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: p.name)
 def test_volume_and_affine_put_every_pixel_where_it_was(anatomy: Anatomy, protocol, tilt: float) -> None:
-    grid = place_grid(protocol.series["flair"], anatomy.brain, anatomy, tilt, np.random.default_rng(2))
+    # Slices ten times as thick as a pixel is wide: tilted, they lead further along another axis than its pixels do.
+    for step in (protocol.series["flair"].slice_step_mm, 10 * protocol.series["flair"].pixel_mm):
+        series = replace(protocol.series["flair"], slice_step_mm=step)
+        _volume_and_affine_agree(place_grid(series, anatomy.brain, anatomy, tilt, np.random.default_rng(2)))
+
+
+def _volume_and_affine_agree(grid: Grid) -> None:
     x_of_pixel = grid.points()[0]
     volume, affine = to_ras(x_of_pixel, grid)
     index = np.stack(np.meshgrid(*(np.arange(n) for n in volume.shape), indexing="ij"))

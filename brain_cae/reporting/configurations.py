@@ -12,6 +12,7 @@ scores they would move by the error of that spread. ``score.shift`` says how wel
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,41 @@ SUBJECTS = {"subject": str, "label": str, "role": str, "protocol": str}
 Figure = Callable[[pd.DataFrame, int], Estimate]
 
 
-def configurations(jobs: list[dict[str, Any]], keys: list[str]) -> pd.DataFrame:
-    """One row for each configuration of a sweep: all choices but ``seed``.
+@dataclass(frozen=True)
+class Configuration:
+    """The finished runs of a sweep that differ in nothing but the seed.
+
+    Attributes:
+        choices: By key, as typed.
+        jobs: Each with ``run``, ``folder``, ``choices``, ``status``, ``metrics``.
+        tables: What each of them found for each subject.
+    """
+
+    choices: dict[str, str]
+    jobs: list[dict[str, Any]]
+    tables: list[pd.DataFrame]
+
+
+def gather(jobs: list[dict[str, Any]], keys: list[str]) -> list[Configuration]:
+    """The configurations of a sweep, in the order of their first runs.
 
     Args:
-        jobs: Each with ``run``, ``folder``, ``choices``, ``status``, ``metrics``.
+        jobs: See :class:`Configuration`.
         keys: The keys that tell configurations apart.
+    """
+    found: dict[tuple[str, ...], Configuration] = {}
+    for job in jobs:
+        table = read_subjects(job["folder"]) if job["status"] == "finished" else None
+        if table is not None:
+            choices = {key: job["choices"].get(key, "") for key in keys}
+            own = found.setdefault(tuple(choices.values()), Configuration(choices, [], []))
+            own.jobs.append(job)
+            own.tables.append(table)
+    return list(found.values())
+
+
+def configurations(gathered: list[Configuration]) -> pd.DataFrame:
+    """One row for each configuration of a sweep.
 
     Returns:
         Columns: the keys, ``runs`` (their names), ``seeds`` (how many), ``verdicts``, ``score.shift`` (largest
@@ -41,21 +71,15 @@ def configurations(jobs: list[dict[str, Any]], keys: list[str]) -> pd.DataFrame:
         the healthy ones), and for each figure ``<name>``, ``.low``, ``.high`` (over subjects), ``.n``,
         ``.lowest`` and ``.highest`` (of the single runs).
     """
-    grouped: dict[tuple[str, ...], list[tuple[dict[str, Any], pd.DataFrame]]] = {}
-    for job in jobs:
-        table = read_subjects(job["folder"]) if job["status"] == "finished" else None
-        if table is not None:
-            grouped.setdefault(tuple(job["choices"].get(key, "") for key in keys), []).append((job, table))
     rows = []
-    for choices, members in grouped.items():
-        tables = [table for _, table in members]
-        verdicts = {str((job["metrics"].get("audit") or {}).get("verdict") or "") for job, _ in members}
-        row: dict[str, Any] = dict(zip(keys, choices, strict=True))
-        row["runs"] = " ".join(str(job["run"]) for job, _ in members)
-        row["seeds"] = len(members)
+    for found in gathered:
+        verdicts = {str((job["metrics"].get("audit") or {}).get("verdict") or "") for job in found.jobs}
+        row: dict[str, Any] = dict(found.choices)
+        row["runs"] = " ".join(str(job["run"]) for job in found.jobs)
+        row["seeds"] = len(found.jobs)
         row["verdicts"] = " and ".join(sorted(verdicts - {""}))
-        row["score.shift"] = score_shift(tables)
-        rows.append(row | _figures(tables))
+        row["score.shift"] = score_shift(found.tables)
+        rows.append(row | _figures(found.tables))
     return pd.DataFrame(rows)
 
 
@@ -126,6 +150,9 @@ def _named(columns: pd.Index) -> dict[str, Figure]:
             figures[f"localisation.difference.{name}.{measure}"] = _difference(ours, f"{name}.{measure}", "mean")
     for measure in ("l1", "ssim"):
         figures[f"reconstruction.{measure}"] = _mean(f"reconstruction.{measure}", "healthy")
+    for column in columns:
+        if column.startswith("reshape."):
+            figures[column] = _mean(column)
     return figures
 
 
@@ -145,10 +172,12 @@ def _difference(ours: str, other: str, metric: str) -> Figure:
     return figure
 
 
-def _mean(column: str, label: str) -> Figure:
+def _mean(column: str, label: str | None = None) -> Figure:
+    """Over the subjects of one label, or over all."""
+
     def figure(table: pd.DataFrame, resamples: int) -> Estimate:
         rows = _known(table, column)
-        return estimates.mean(rows.loc[rows["label"] == label, column], resamples=resamples)
+        return estimates.mean(rows.loc[(rows["label"] == label) | (label is None), column], resamples=resamples)
 
     return figure
 

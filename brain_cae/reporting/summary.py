@@ -12,9 +12,11 @@ import yaml
 
 from brain_cae.errors import RunError
 from brain_cae.reporting import formatting
-from brain_cae.reporting.configurations import configurations
+from brain_cae.reporting.configurations import configurations, gather
+from brain_cae.reporting.differences import differences, differences_table
 from brain_cae.reporting.formatting import finite, is_estimate
 from brain_cae.reporting.page import render, write_whole
+from brain_cae.reporting.reshape_impact import reshape_blocks
 from brain_cae.reporting.tables import Cell, Table, label
 
 AIM = "detection.auroc"
@@ -46,6 +48,9 @@ SAME_CONFIGURATION = ("seed", "resume")
 def write_summary(sweep_folder: Path) -> Path:
     """Write ``summary.csv``, ``configurations.csv`` and ``summary.html`` of a sweep from what its jobs have left.
 
+    Where the sweep varies a key that has a plain choice (``reshape=fixed``), also ``differences.csv``, see
+    :func:`brain_cae.reporting.differences.differences`.
+
     It reads only the jobs' folders, so that it can be called after every job, and again later, with the same result.
     A job of ``evaluate.py`` counts as one of the run that it names, scored again.
 
@@ -68,9 +73,19 @@ def write_summary(sweep_folder: Path) -> Path:
     table = pd.DataFrame([_row(job) for job in jobs])
     first = ["run", *keys, "status", "error", "audit.verdict"]
     table = table.reindex(columns=[*first, *(name for name in table.columns if name not in first)])
-    averaged = configurations(jobs, [key for key in keys if key not in SAME_CONFIGURATION])
-    page = render("summary.html.j2", sweep=folder.name, averaged=_averaged(averaged, keys), **_page(table, keys))
+    gathered = gather(jobs, [key for key in keys if key not in SAME_CONFIGURATION])
+    averaged, differ = configurations(gathered), differences(gathered)
+    page = render(
+        "summary.html.j2",
+        sweep=folder.name,
+        averaged=_averaged(averaged, keys),
+        differences=differences_table(differ),
+        reshape=reshape_blocks(gathered, averaged),
+        **_page(table, keys),
+    )
     write_whole(folder / "configurations.csv", averaged.to_csv(index=False, lineterminator="\n"))
+    if not differ.empty:
+        write_whole(folder / "differences.csv", differ.to_csv(index=False, lineterminator="\n"))
     write_whole(folder / "summary.html", page)
     return write_whole(folder / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
 

@@ -143,5 +143,5 @@ def test_the_page_shows_configurations_before_jobs(sweep):
 def test_no_finished_job_gives_no_configuration(tmp_path):
     job(tmp_path, 0, noisy_runs()[0], ["seed=0"], status="running")
     write_summary(tmp_path)
-    assert configurations([], []).empty
+    assert configurations([]).empty
     assert "Configurations" not in (tmp_path / "summary.html").read_text()

@@ -78,11 +78,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--subjects", type=int, default=160)
+    parser.add_argument("--dimensions", choices=("protocols", "varied"), default="protocols")
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
     columns = {}
     for seed in arguments.seeds:
-        settings = PhantomSettings(subjects=arguments.subjects, seed=seed)
+        settings = PhantomSettings(subjects=arguments.subjects, seed=seed, dimensions=arguments.dimensions)
         with parallel_config(backend="loky", inner_max_num_threads=1):
             rows = Parallel(arguments.workers)(delayed(measure)(settings, n) for n in range(settings.subjects))
         columns[f"seed {seed}"] = summarise(rows)

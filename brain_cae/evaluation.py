@@ -47,6 +47,30 @@ def run(config: EvaluateConfig, output: Path) -> float | None:
     Returns:
         ``detection.auroc``, or None where it is not defined.
     """
+    return score_stored(config, output)["detection"]["auroc"]["value"]
+
+
+def score_external(config: Config, output: Path) -> dict[str, Any]:
+    """Score the subjects of ``external`` with the model that the run in ``output`` has left.
+
+    Everything lies in ``external/`` of the run, as an evaluation of new subjects leaves it.
+
+    Returns:
+        The section ``external`` of the run's ``metrics.json``.
+    """
+    again = EvaluateConfig(run=str(output), cache=config.cache, workers=config.workers, dataset=config.external)
+    metrics = score_stored(again, output / "external")
+    return {
+        "dataset": config.external.name,
+        "subjects": metrics["subjects"]["test"],
+        "detection": {"auroc": metrics["detection"]["auroc"]},
+        "transfer": {"auroc": metrics["transfer"]["auroc"]},
+        "verdict": metrics["audit"]["verdict"],
+    }
+
+
+def score_stored(config: EvaluateConfig, output: Path) -> dict[str, Any]:
+    """What :func:`run` does; returns the content of ``metrics.json``."""
     source = Path(config.run) if config.run else newest_run(Path("outputs"))
     folder = RunFolder(output)
     with folder.status():
@@ -79,7 +103,7 @@ def run(config: EvaluateConfig, output: Path) -> float | None:
             new_subjects=config.dataset is not None,
         )
         log.info("report: %s", output / "report.html")
-    return metrics["detection"]["auroc"]["value"]
+    return metrics
 
 
 def _bring_in(config: EvaluateConfig, model: FittedModel, source: Path) -> tuple[Cohort, pd.DataFrame]:

@@ -134,8 +134,9 @@ def _constants(config: Any) -> dict[str, Any]:
 def _choices(config: dict[str, Any]) -> dict[str, Any]:
     """Every key that a result depends on; where the simulated cohort is kept is none of them."""
     flat = dict(_flat(config))
-    if flat["dataset.name"] == "phantom":
-        del flat["dataset.root"]
+    for cohort in ("dataset", "external"):
+        if flat.get(f"{cohort}.name") == "phantom":
+            del flat[f"{cohort}.root"]
     return flat
 
 

@@ -64,6 +64,10 @@ def run(config: Config, output: Path) -> float | None:
         model = fit(config, splits, cohort, folder)
         metrics = evaluation.evaluate(model, cohort, splits, folder)
         log.info("report: %s", output / "report.html")
+        if config.external is not None:
+            with folder.stage("external"):
+                metrics["external"] = evaluation.score_external(config, output)
+            folder.write_json("metrics.json", metrics)
     return metrics["detection"]["auroc"]["value"]
 
 

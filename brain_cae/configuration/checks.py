@@ -68,18 +68,24 @@ DATASET_WORDS: dict[str, tuple[str, ...]] = {
 
 def check_values(config: Config) -> None:
     """Ranges and words, each on its own."""
-    for key, (low, high, meaning) in RANGES.items():
+    ranges = RANGES | _for_external(RANGES)
+    for key, (low, high, meaning) in ranges.items():
         value = _select(config, key)
         if value is not None and not (low <= value <= high):
             raise ConfigurationError(
                 f"The value of `{key}` makes no sense.", expected=meaning, found=str(value), where=key
             )
-    for key, words in WORDS.items():
+    for key, words in (WORDS | _for_external(WORDS)).items():
         value = _select(config, key)
         if value is not None and value not in words:
             raise ConfigurationError(
                 f"`{key}` has no such choice.", expected=" | ".join(words), found=str(value), where=key
             )
+
+
+def _for_external(rules: dict[str, Any]) -> dict[str, Any]:
+    """What holds for a data set holds for the external one."""
+    return {key.replace("dataset.", "external."): rule for key, rule in rules.items() if key.startswith("dataset.")}
 
 
 def check_dataset(dataset: Any, key: str = "dataset") -> None:
@@ -122,6 +128,7 @@ def check_choices(config: Config) -> None:
     """What only shows when two choices are seen together."""
     modality, scoring = config.modality, config.scoring
     check_dataset(config.dataset)
+    check_dataset(config.external, "external")
     for name in modality.names:
         if name not in MODALITIES:
             raise ConfigurationError(

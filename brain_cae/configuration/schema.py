@@ -284,6 +284,7 @@ class Config:
     inspect: bool = False
     limit: int | None = None
     overfit_subjects: int | None = None
+    external: Any = None
 
 
 @dataclass
@@ -319,3 +320,4 @@ OPTIONS: dict[str, dict[str, type]] = {
         "isotropic": IsotropicReshape,
     },
 }
+OPTIONS["external"] = OPTIONS["dataset"]

@@ -12,6 +12,7 @@ import yaml
 
 from brain_cae.errors import RunError
 from brain_cae.reporting import formatting
+from brain_cae.reporting.acquisition_confound import confound_blocks
 from brain_cae.reporting.configurations import configurations, gather
 from brain_cae.reporting.differences import differences, differences_table
 from brain_cae.reporting.formatting import finite, is_estimate
@@ -81,6 +82,7 @@ def write_summary(sweep_folder: Path) -> Path:
         averaged=_averaged(averaged, keys),
         differences=differences_table(differ),
         reshape=reshape_blocks(gathered, averaged),
+        confound=confound_blocks(gathered),
         **_page(table, keys),
     )
     write_whole(folder / "configurations.csv", averaged.to_csv(index=False, lineterminator="\n"))

@@ -1,0 +1,61 @@
+"""Apparent and true AUROC of a sweep over confounding."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_cae.reporting import write_summary
+
+
+def subjects(signal: float, column: str, seed: int) -> pd.DataFrame:
+    generator = np.random.default_rng(seed)
+    label = np.array(["healthy"] * 50 + ["abnormal"] * 30)
+    noise = generator.standard_normal((2, 80)) + signal * (label == "abnormal")
+    table = pd.DataFrame({"subject": [f"s{i}" for i in range(80)], "label": label, "role": "test", "protocol": "a"})
+    table["score.residual"] = noise[0]
+    table[column] = 1 / (1 + np.exp(-noise[1]))
+    return table
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    for number, (confounding, verdict) in enumerate([("0.0", "clear"), ("1.0", "confounded")]):
+        path = tmp_path / str(number)
+        (path / ".hydra").mkdir(parents=True)
+        (path / "external").mkdir()
+        choices = f"- dataset.confounding={confounding}\n- dataset.lesions=false\n"
+        (path / ".hydra" / "overrides.yaml").write_text(choices)
+        (path / "status.json").write_text(json.dumps({"status": "finished"}))
+        (path / "metrics.json").write_text(json.dumps({"audit": {"verdict": verdict}}))
+        subjects(4 * float(confounding), "probability.both", number).to_csv(path / "subjects.csv", index=False)
+        # Of new subjects only the run's own arm of features is predicted.
+        subjects(0.0, "probability.encoder", 9).to_csv(path / "external" / "subjects.csv", index=False)
+    return tmp_path
+
+
+def test_apparent_and_true_stand_side_by_side(sweep):
+    write_summary(sweep)
+    page = (sweep / "summary.html").read_text()
+    part = page.split("What the scanner adds")[1].split("</section>")[0]
+    assert 'alt="Apparent and true AUROC against the confounding of protocol and label"' in part
+    rows = part.split("<tbody>")[1].split("<tr>")[1:]
+    figures = [[float(value) for value in re.findall(r">([\d.]+) \[", row)] for row in rows]
+    assert len(rows) == 2
+    assert "confounded" in rows[1] and "clear" in rows[0]
+    apparent, true, learnt, learnt_true = figures[1]
+    assert min(apparent, learnt) > 0.95  # without any lesion
+    assert max(true, learnt_true) < 0.7
+
+
+def test_a_job_without_an_external_cohort_has_no_true_figure(sweep):
+    first, second = sorted(sweep.glob("*/external/subjects.csv"))
+    first.unlink()
+    write_summary(sweep)
+    part = (sweep / "summary.html").read_text().split("What the scanner adds")[1].split("</section>")[0]
+    assert "no external cohort was scored" in part
+    second.unlink()
+    write_summary(sweep)
+    assert "What the scanner adds" not in (sweep / "summary.html").read_text()

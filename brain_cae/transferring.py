@@ -11,7 +11,15 @@ from imblearn.pipeline import Pipeline
 from brain_cae import estimates
 from brain_cae.configuration import Config
 from brain_cae.fitted_model import FittedModel
-from brain_cae.transfer.crossfit import Crossfit, abnormal_probability, crossfit, fit, holdout, permutation_p
+from brain_cae.transfer.crossfit import (
+    Crossfit,
+    abnormal_probability,
+    crossfit,
+    fit,
+    holdout,
+    obstacle,
+    permutation_p,
+)
 from brain_cae.transfer.features import ARMS, select_arm
 from brain_cae.transfer.metrics import transfer_metrics
 from brain_cae.transfer.pipeline import build_pipeline
@@ -87,7 +95,8 @@ def transfer(
     section["permutation_p"] = permuted.to_dict()
     section["notes"] = list(chosen.notes)
     section["comparison"] = _comparison(config, outcome, labels)
-    fitted = fit(_pipeline(config), arm.loc[known], labels, seed=config.seed)[0] if labels.nunique() == 2 else None
+    able = len(labels) and not obstacle(_pipeline(config), labels)
+    fitted = fit(_pipeline(config), arm.loc[known], labels, seed=config.seed)[0] if able else None
     arms = pd.DataFrame({name: pd.Series(found.probabilities, index=known) for name, (found, _) in outcome.items()})
     return Transfer(probabilities, folds, section, arms.reindex(table.index), fitted)
 

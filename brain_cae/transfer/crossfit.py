@@ -107,8 +107,8 @@ def crossfit(
     for number in range(numbers.max() + 1):
         held_out = numbers == number
         inside = ~held_out
-        if truth[inside].all() or not truth[inside].any():
-            notes.append(f"Fold {number} leaves one class for training; its subjects have no prediction.")
+        if reason := obstacle(pipeline, truth[inside]):
+            notes.append(f"Fold {number} leaves {reason}; its subjects have no prediction.")
             continue
         fitted, changes = fit(pipeline, features.loc[inside], truth[inside], seed=seed)
         notes += [change for change in changes if change not in notes]
@@ -138,8 +138,8 @@ def holdout(
         )
     inside = ~held_out
     probabilities = np.full(len(truth), np.nan)
-    if not truth[inside].any() or truth[inside].all():
-        note = "The training part carries one label, so no classifier can be fitted."
+    if reason := obstacle(pipeline, truth[inside]):
+        note = f"The training part holds {reason}: no classifier can be fitted."
         return Crossfit(probabilities, np.full(len(truth), -1), [note]), None
     fitted, notes = fit(pipeline, features.loc[inside], truth[inside], seed=seed)
     if held_out.any():
@@ -153,7 +153,7 @@ def fit(pipeline: Pipeline, features: pd.DataFrame, labels: ArrayLike, *, seed: 
     fresh = clone(pipeline)
     seeds = {name: seed for name in fresh.get_params() if name.endswith("random_state")}
     fresh.set_params(**seeds)
-    notes = _shrink(fresh, int(min(truth.sum(), (~truth).sum())))
+    notes = _shrink(fresh, _smallest(truth))
     fresh.fit(features.to_numpy(dtype=float), truth.astype(int))
     return fresh, notes
 
@@ -213,19 +213,42 @@ def _refuse_unsafe(pipeline: Any) -> None:
         )
 
 
+def obstacle(pipeline: Pipeline, labels: ArrayLike) -> str:
+    """Why the pipeline cannot be fitted on subjects with these labels; empty where it can."""
+    smallest = _smallest(binary(labels))
+    if smallest == 0:
+        return "one class for training"
+    if smallest == 1 and "classifier__cv" in pipeline.get_params():
+        return "a class with a single member, and the classifier's probabilities need two"
+    return ""
+
+
+def _smallest(truth: NDArray) -> int:
+    return int(min(truth.sum(), (~truth).sum()))
+
+
 def _shrink(pipeline: Pipeline, smallest: int) -> list[str]:
     notes = []
     parameters = pipeline.get_params()
-    neighbours = parameters.get("balancing__k_neighbors")
+    # SMOTE's own, or that of the SMOTE inside another sampler.
+    name = next((key for key in ("balancing__k_neighbors", "balancing__smote__k_neighbors") if key in parameters), "")
+    neighbours = parameters.get(name)
     if isinstance(neighbours, int) and neighbours >= smallest:
         if smallest < 2:
             pipeline.set_params(balancing="passthrough")
             notes.append("No balancing in a fold whose smaller class has one member.")
         else:
-            pipeline.set_params(balancing__k_neighbors=smallest - 1)
+            pipeline.set_params(**{name: smallest - 1})
             notes.append(
                 f"Balancing used {smallest - 1} neighbours: the smaller class of a fold has {smallest} members."
             )
+    voters = parameters.get("classifier__n_neighbors")
+    if isinstance(voters, int) and voters > 2 * smallest:
+        # As many as are left when balancing takes the larger class down.
+        pipeline.set_params(classifier__n_neighbors=2 * smallest)
+        notes.append(
+            f"The classifier asked {2 * smallest} neighbours: the smaller class of a fold has {smallest} members."
+        )
     inner = parameters.get("classifier__cv")
     if isinstance(inner, int) and inner > smallest >= 2:
         pipeline.set_params(classifier__cv=smallest)

@@ -54,7 +54,7 @@ EFFECT = float(np.sqrt(2) * norm.ppf(0.85))
 
 # Four equal steps with a standard deviation of 1; the tumour's own half of the protocols raises the score.
 SHIFT = np.array([-3.0, -1.0, 1.0, 3.0]) / np.sqrt(5)
-# As the audit measured on simulated brains: standard deviation of the logarithm within a protocol.
+# Of noise and smoothness within a protocol, as measured on simulated brains: standard deviation of the logarithm.
 SCATTER = 0.15
 
 

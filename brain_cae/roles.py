@@ -7,6 +7,7 @@ import pandas as pd
 from brain_cae.configuration import Config, calibration_needed, validation_size
 from brain_cae.data.splits import read_splits, stratified
 from brain_cae.errors import DatasetError
+from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 
 ADVISED = 40
 FEW = 20
@@ -17,7 +18,7 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         config: Its dataset is named in messages; its split, seed and ``dataset.test_only`` decide.
-        index: Columns subject, label, source.
+        index: The index of the import; its columns subject, label and source alone where protocols do not matter.
 
     Returns:
         Columns subject, role.
@@ -47,9 +48,16 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
         validation=validation_size(healthy, config.split),
         classifier=config.split.classifier,
         seed=config.seed,
+        protocols=_protocols(config, index) if config.split.name == "protocol" else None,
     )
     apart = pd.DataFrame({"subject": subjects.index[tested], "role": "test"})
     return pd.concat([drawn, apart]).sort_values("subject", ignore_index=True)
+
+
+def _protocols(config: Config, index: pd.DataFrame) -> pd.Series:
+    """Protocol of each subject, as the run will name it in ``predictions.csv``."""
+    acquisition = subject_acquisition(index, modalities=config.modality.names, reference=config.modality.reference)
+    return ProtocolGroups.fit(acquisition).assign(acquisition)
 
 
 def calibration_cautions(brains: int, alpha: float) -> list[str]:

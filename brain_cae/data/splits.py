@@ -22,8 +22,9 @@ def stratified(
     validation: int,
     classifier: float,
     seed: int,
+    protocols: pd.Series | None = None,
 ) -> pd.DataFrame:
-    """Draw the roles at random within each label.
+    """Draw the roles at random within each label, and within each protocol where protocols are given.
 
     Args:
         labels: Label of each subject (index: subject): healthy, abnormal or unknown.
@@ -31,6 +32,8 @@ def stratified(
         validation: Number of healthy brains for validation and calibration.
         classifier: Share of the remaining healthy and of the abnormal ones for the role ``classifier``.
         seed: Of the draw.
+        protocols: Protocol of each subject (index: subject). Every role then gets about the same share of each
+            protocol as of its label, within one or two subjects; the sizes of the roles stay as they are without.
 
     Returns:
         Columns subject, role; subjects without label get the role ``test``.
@@ -40,6 +43,8 @@ def stratified(
     """
     generator = np.random.default_rng(seed)
     drawn = {label: generator.permutation(sorted(labels.index[labels == label])) for label in ("healthy", "abnormal")}
+    if protocols is not None:
+        drawn = {label: _interleaved(names, protocols, generator) for label, names in drawn.items()}
     healthy = drawn["healthy"]
     learn = round(len(healthy) * train)
     if learn < 2 or validation < 2 or learn + validation > len(healthy):
@@ -57,6 +62,17 @@ def stratified(
         roles |= dict.fromkeys(rest[count:], "test")
     roles |= dict.fromkeys(labels.index[labels == "unknown"], "test")
     return pd.DataFrame(sorted(roles.items()), columns=["subject", "role"])
+
+
+def _interleaved(names: np.ndarray, protocols: pd.Series, generator: np.random.Generator) -> np.ndarray:
+    """Put subjects, in random order, so that every stretch of them holds each protocol in its share of the whole.
+
+    The members of a protocol are spaced evenly from a random start: a protocol of one subject lands anywhere.
+    """
+    members = pd.Series(names).groupby(protocols.loc[names].to_numpy())
+    number, size = members.cumcount(), members.transform("size")
+    start = generator.random(members.ngroups)[members.ngroup()]
+    return names[np.argsort((number + start) / size, kind="stable")]
 
 
 def read_splits(path: Path, labels: pd.Series) -> pd.DataFrame:

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -100,3 +101,59 @@ def test_a_wrong_file_of_splits_is_explained(tmp_path, text, message):
     (tmp_path / "splits.csv").write_text(text)
     with pytest.raises(DatasetError, match=message):
         read_splits(tmp_path / "splits.csv", labels(3, 1))
+
+
+def by_protocol(kinds: pd.Series, sizes: list[int], seed: int = 0) -> pd.Series:
+    """Protocols of the given sizes, dealt at random; the first takes everybody who is left."""
+    names = [f"p{number}" for number, size in enumerate(sizes) for _ in range(size)]
+    names += ["p0"] * (len(kinds) - len(names))
+    return pd.Series(np.random.default_rng(seed).permutation(names[: len(kinds)]), index=kinds.index)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    healthy=st.integers(10, 200),
+    abnormal=st.integers(0, 100),
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=6),
+    seed=st.integers(0, 1000),
+)
+def test_roles_are_as_large_with_protocols_as_without_and_hold_each_in_its_share(healthy, abnormal, sizes, seed):
+    kinds = labels(healthy, abnormal, 2)
+    protocols = by_protocol(kinds, sizes, seed)
+    options = {"train": 0.4, "validation": healthy // 4, "classifier": 0.4, "seed": seed}
+    plain = stratified(kinds, **options).set_index("subject")["role"]
+    drawn = stratified(kinds, **options, protocols=protocols).set_index("subject")["role"]
+    assert sorted(drawn.index) == sorted(kinds.index)
+    for label in ("healthy", "abnormal"):
+        names = kinds.index[kinds == label]
+        assert drawn[names].value_counts().to_dict() == plain[names].value_counts().to_dict()
+        if len(names):
+            counted = pd.crosstab(protocols[names], drawn[names])
+            due = np.outer(counted.sum(axis=1), counted.sum(axis=0)) / len(names)
+            assert np.abs(counted - due).to_numpy().max() < 3
+    check_leakage(drawn.reset_index(), index_of(drawn.reset_index(), kinds))
+
+
+def test_a_draw_that_knows_protocols_is_more_even_than_one_that_does_not():
+    kinds = labels(120, 60)
+    protocols = by_protocol(kinds, [60, 40, 20])
+    worst = {"plain": 0.0, "even": 0.0}
+    for seed in range(20):
+        for name, given_protocols in {"plain": None, "even": protocols}.items():
+            drawn = stratified(kinds, train=0.4, validation=40, classifier=0.4, seed=seed, protocols=given_protocols)
+            roles = drawn.set_index("subject")["role"][kinds.index[kinds == "healthy"]]
+            counted = pd.crosstab(protocols[roles.index], roles)
+            due = np.outer(counted.sum(axis=1), counted.sum(axis=0)) / len(roles)
+            worst[name] = max(worst[name], float(np.abs(counted - due).to_numpy().max()))
+    assert worst["even"] < 2 < worst["plain"]
+
+
+def test_a_rare_protocol_falls_into_any_role():
+    kinds = labels(40, 20)
+    protocols = pd.Series("common", index=kinds.index)
+    protocols["h7"] = "rare"
+    draws = [
+        stratified(kinds, train=0.4, validation=10, classifier=0.4, seed=seed, protocols=protocols)
+        for seed in range(40)
+    ]
+    assert {draw.set_index("subject")["role"]["h7"] for draw in draws} == set(ROLES)

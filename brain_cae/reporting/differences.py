@@ -18,7 +18,7 @@ PLAIN = {"reshape": "fixed", "modality": "t1_flair"}
 
 FIGURES = {
     "detection.auroc": ("AUROC, residual score", "score.residual", "auroc"),
-    "transfer.auroc": ("AUROC, transfer", "probability", "auroc"),
+    "transfer.both.auroc": ("AUROC, transfer, both", "probability.both", "auroc"),
     "localisation.average_precision": ("localisation AP", "residual.average_precision", "abnormal"),
     "localisation.dice": ("Dice", "residual.dice", "abnormal"),
     "reconstruction.l1": ("reconstruction error, own space", "reconstruction.l1", "healthy"),
@@ -80,7 +80,6 @@ def _others(found: Configuration, key: str) -> tuple[tuple[str, str], ...]:
 
 
 def _paired(table: pd.DataFrame, base: pd.DataFrame, column: str, kind: str) -> Estimate | None:
-    column = _probability(table) if column == "probability" else column
     if column not in table or column not in base:
         return None
     both = pd.DataFrame({"label": table["label"], "ours": table[column], "plain": base[column]}).dropna()
@@ -89,11 +88,6 @@ def _paired(table: pd.DataFrame, base: pd.DataFrame, column: str, kind: str) -> 
     if kind in ("healthy", "abnormal"):
         both = both[both["label"] == kind]
     return estimates.paired_difference(both["label"], both["ours"], both["plain"], metric=metric, resamples=RESAMPLES)
-
-
-def _probability(table: pd.DataFrame) -> str:
-    """The run's own classifier where its column says so, else that on all features."""
-    return "probability" if "probability" in table else "probability.both"
 
 
 def _cell(row: dict[Hashable, Any]) -> Cell:

@@ -3,7 +3,6 @@
 import doctest
 import importlib
 import json
-import time
 from collections import Counter
 
 import numpy as np
@@ -108,12 +107,10 @@ def test_what_the_autoencoder_was_fitted_on_is_left_out(simulate) -> None:
     assert {test.n for test in result.tests if test.name == "overlap"} == {72}
 
 
-def test_deterministic_quick_and_json_safe(simulate) -> None:
+def test_deterministic_and_json_safe(simulate) -> None:
     subjects, acquisition = simulate(3, healthy=70, abnormal=130)
     subjects.loc[subjects.index[:5], "score"] = np.nan
-    start = time.perf_counter()
     first = audit(subjects, acquisition=acquisition, features=acquisition[["flair_rows"]]).to_dict()
-    assert time.perf_counter() - start < 10
     again = audit(subjects, acquisition=acquisition, features=acquisition[["flair_rows"]]).to_dict()
     assert json.dumps(first, allow_nan=False) == json.dumps(again, allow_nan=False)
     assert set(first) == {"verdict", "reasons", "warnings", "figures", "tests"}

@@ -11,7 +11,7 @@ from brain_cae.errors import ConfigurationError
 from .conftest import compose_config
 
 
-def test_a_run_scores_other_brains_with_its_own_model(tiny_overrides, tiny_run, tmp_path):
+def test_a_run_scores_other_brains_with_its_own_model(tiny_overrides, tmp_path):
     other = ["dataset@external=phantom", "external.subjects=8", "external.seed=5", "evaluation.maps=false"]
     training.run(compose_config(*tiny_overrides, *other, "trainer.max_epochs=1"), tmp_path / "run")
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from sklearn.metrics import roc_curve
 from brain_cae.estimates import wilson_interval
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at, column, flags, numbers, scored
-from brain_cae.reporting.figures import DARK, LIGHT, Chart, Theme, blank, data_uri, readable, style
+from brain_cae.reporting.figures import Chart, Theme, blank, chart, readable
 from brain_cae.reporting.formatting import finite
 
 MOST_PROTOCOLS = 18
@@ -34,16 +35,7 @@ def all_charts(content: ReportContent) -> dict[str, Chart]:
 
 
 def _chart(draw: Draw, content: ReportContent, alternative: str) -> Chart | None:
-    uris = []
-    for theme in (LIGHT, DARK):
-        # Encoded inside the context as well: texts made while drawing read the style too.
-        with style(theme):
-            figure = draw(content, theme)
-            if figure is None:
-                return None
-            width = int(figure.get_figwidth() * 100)
-            uris.append(data_uri(figure))
-    return Chart(uris[0], uris[1], alternative, width=width)
+    return chart(partial(draw, content), alternative)
 
 
 def roc(content: ReportContent, theme: Theme) -> Figure | None:

@@ -43,6 +43,12 @@ class Configuration:
     jobs: list[dict[str, Any]]
     tables: list[pd.DataFrame]
 
+    @property
+    def verdicts(self) -> str:
+        """Verdicts of the audit; empty where no job has one."""
+        found = {str((job["metrics"].get("audit") or {}).get("verdict") or "") for job in self.jobs}
+        return " and ".join(sorted(found - {""}))
+
 
 def gather(jobs: list[dict[str, Any]], keys: list[str]) -> list[Configuration]:
     """The configurations of a sweep, in the order of their first runs.
@@ -62,6 +68,12 @@ def gather(jobs: list[dict[str, Any]], keys: list[str]) -> list[Configuration]:
     return list(found.values())
 
 
+def varied(gathered: list[Configuration]) -> list[str]:
+    """The keys whose choice is not the same everywhere."""
+    keys = gathered[0].choices if gathered else {}
+    return [key for key in keys if len({found.choices[key] for found in gathered}) > 1]
+
+
 def configurations(gathered: list[Configuration]) -> pd.DataFrame:
     """One row for each configuration of a sweep.
 
@@ -73,11 +85,10 @@ def configurations(gathered: list[Configuration]) -> pd.DataFrame:
     """
     rows = []
     for found in gathered:
-        verdicts = {str((job["metrics"].get("audit") or {}).get("verdict") or "") for job in found.jobs}
         row: dict[str, Any] = dict(found.choices)
         row["runs"] = " ".join(str(job["run"]) for job in found.jobs)
         row["seeds"] = len(found.jobs)
-        row["verdicts"] = " and ".join(sorted(verdicts - {""}))
+        row["verdicts"] = found.verdicts
         row["score.shift"] = score_shift(found.tables)
         rows.append(row | _figures(found.tables))
     return pd.DataFrame(rows)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any
 
 import pandas as pd
 
 from brain_cae import estimates
 from brain_cae.estimates import Estimate
-from brain_cae.reporting import formatting
-from brain_cae.reporting.configurations import RESAMPLES, Configuration, average
-from brain_cae.reporting.tables import Cell, Table, label
+from brain_cae.reporting.configurations import RESAMPLES, Configuration, average, varied
+from brain_cae.reporting.tables import Cell, Table, figure, label
 
 PLAIN = {"reshape": "fixed", "modality": "t1_flair"}
 """The choice of a key that the others are compared with."""
@@ -39,7 +37,7 @@ def differences(gathered: list[Configuration]) -> pd.DataFrame:
     averaged = [(found, average(found.tables)) for found in gathered]
     rows: list[dict[str, Any]] = []
     for key, plain in PLAIN.items():
-        if len({found.choices.get(key) for found in gathered}) < 2:
+        if key not in varied(gathered):
             continue
         bases = {_others(found, key): table for found, table in averaged if found.choices.get(key) == plain}
         for found, table in averaged:
@@ -63,14 +61,14 @@ def differences_table(found: pd.DataFrame) -> list[Table]:
     tables = []
     for (key, plain), part in found.groupby(["key", "plain"], sort=False):
         shown = [name for name in FIGURES if name in set(part["figure"])]
-        varied = [name for name in keys if part[name].nunique() > 1 or name == key]
+        differing = [name for name in keys if part[name].nunique() > 1 or name == key]
         rows = []
         for choices, own in part.groupby(keys, sort=False):
             chosen = dict(zip(keys, choices, strict=True))
             figures = {row["figure"]: row for row in own.to_dict("records")}
-            cells = [_cell(figures[name]) if name in figures else Cell("", True) for name in shown]
-            rows.append([*(label(chosen[name]) for name in varied), *cells])
-        headings = [*varied, *(FIGURES[name][0] for name in shown)]
+            cells = [figure(figures[name], signed=True) if name in figures else Cell("", True) for name in shown]
+            rows.append([*(label(chosen[name]) for name in differing), *cells])
+        headings = [*differing, *(FIGURES[name][0] for name in shown)]
         tables.append(Table(headings, rows, caption=f"Minus {key}={plain}"))
     return tables
 
@@ -88,7 +86,3 @@ def _paired(table: pd.DataFrame, base: pd.DataFrame, column: str, kind: str) -> 
     if kind in ("healthy", "abnormal"):
         both = both[both["label"] == kind]
     return estimates.paired_difference(both["label"], both["ours"], both["plain"], metric=metric, resamples=RESAMPLES)
-
-
-def _cell(row: dict[Hashable, Any]) -> Cell:
-    return Cell(formatting.estimate({name: row[name] for name in ("value", "low", "high", "n")}, signed=True), True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,30 @@ def blank(width: float, height: float, columns: int = 1) -> tuple[Figure, list[A
     """An empty figure (inches) that no global state of matplotlib holds on to, and its axes in one row."""
     figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
     return figure, list(np.ravel(figure.subplots(1, columns)))
+
+
+def chart(draw: Callable[[Theme], Figure | None], alternative: str) -> Chart | None:
+    """Draw a figure for a light and for a dark page; None where there is nothing to draw."""
+    uris, width = [], 0
+    for theme in (LIGHT, DARK):
+        # Encoded inside the context as well: texts made while drawing read the style too.
+        with style(theme):
+            figure = draw(theme)
+            if figure is None:
+                return None
+            width = int(figure.get_figwidth() * 100)
+            uris.append(data_uri(figure))
+    return Chart(uris[0], uris[1], alternative, width=width)
+
+
+def reach(*estimates: Mapping[str, Any]) -> np.ndarray:
+    """How far intervals reach below and above their values, (2, N), for error bars; 0 where unknown."""
+    bounds = [(e["value"] - _known(e["low"], e), _known(e["high"], e) - e["value"]) for e in estimates]
+    return np.maximum(np.transpose(bounds), 0)
+
+
+def _known(bound: Any, estimate: Mapping[str, Any]) -> float:
+    return estimate["value"] if bound is None or np.isnan(bound) else bound
 
 
 def data_uri(figure: Figure, *, picture: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brain_cae.reporting import formatting
-from brain_cae.reporting.configurations import Configuration
-from brain_cae.reporting.figures import DARK, LIGHT, Chart, Theme, blank, data_uri, readable, style
+from brain_cae.reporting.configurations import Configuration, varied
+from brain_cae.reporting.figures import Theme, blank, chart, reach, readable
 from brain_cae.reporting.formatting import finite
 from brain_cae.reporting.sections import Block
-from brain_cae.reporting.tables import Cell, Table, label
+from brain_cae.reporting.tables import Cell, Table, figure, label
 
 DISTORTIONS = {
     "reshape.scale_ratio": "scale ratio, voxels",
@@ -36,26 +37,24 @@ def reshape_blocks(gathered: list[Configuration], averaged: pd.DataFrame) -> lis
         gathered: The sweep's configurations.
         averaged: Their figures, one row each, in the same order.
     """
-    if len({found.choices.get("reshape") for found in gathered}) < 2:
+    keys = varied(gathered)
+    if "reshape" not in keys:
         return []
-    blocks = [Block("table", _measures(gathered, averaged))]
-    if (chart := _chart(averaged)) is not None:
-        blocks.insert(0, Block("charts", [chart]))
-    return [*blocks, Block("table", _groups(gathered))]
-
-
-def _names(gathered: list[Configuration]) -> list[str]:
-    keys = list(gathered[0].choices)
-    return [key for key in keys if len({found.choices[key] for found in gathered}) > 1]
+    drawn = chart(
+        partial(_draw, averaged, [key for key in keys if key != "reshape"]),
+        "AUROC of the residual score against each measure of distortion",
+    )
+    charts = [] if drawn is None else [Block("charts", [drawn])]
+    return [*charts, Block("table", _measures(gathered, averaged)), Block("table", _groups(gathered))]
 
 
 def _measures(gathered: list[Configuration], averaged: pd.DataFrame) -> Table:
-    keys = _names(gathered)
+    keys = varied(gathered)
     shown = [name for name in (*DISTORTIONS, "reshape.round_trip_l1") if name in averaged]
     headings = {**DISTORTIONS, "reshape.round_trip_l1": "interpolation error, own space"}
     rows = []
     for found, row in zip(gathered, averaged.to_dict("records"), strict=True):
-        estimates = [_estimate(row, name) for name in shown]
+        estimates = [figure(_estimate(row, name)) for name in shown]
         costs = [_mean(found, name) for name in COSTS]
         rows.append([*(label(found.choices[key]) for key in keys), *estimates, *costs, _given_away(found)])
     return Table(
@@ -68,7 +67,7 @@ def _measures(gathered: list[Configuration], averaged: pd.DataFrame) -> Table:
 
 
 def _groups(gathered: list[Configuration]) -> Table:
-    keys = _names(gathered)
+    keys = varied(gathered)
     rows = []
     for found in gathered:
         for job in found.jobs:
@@ -102,32 +101,24 @@ def _given_away(found: Configuration) -> Cell:
     return Cell(" to ".join(ends), True)
 
 
-def _estimate(row: dict[Any, Any], name: str) -> Cell:
-    value = {"value": row[name], "low": row.get(f"{name}.low"), "high": row.get(f"{name}.high")}
-    return Cell(formatting.estimate(value), True)
+def _estimate(row: dict[Any, Any], name: str) -> dict[str, Any]:
+    return {"value": row.get(name), "low": row.get(f"{name}.low"), "high": row.get(f"{name}.high")}
 
 
-def _chart(averaged: pd.DataFrame) -> Chart | None:
+def _draw(averaged: pd.DataFrame, others: list[str], theme: Theme) -> Figure | None:
+    """One panel for each measure; a colour for each strategy, a mark for each choice of the other keys."""
     shown = [name for name in DISTORTIONS if name in averaged]
     if AIM not in averaged or not shown:
         return None
-    uris = []
-    for theme in (LIGHT, DARK):
-        with style(theme):
-            uris.append(data_uri(_draw(averaged, shown, theme)))
-    return Chart(uris[0], uris[1], "AUROC of the residual score against each measure of distortion", width=1020)
-
-
-def _draw(averaged: pd.DataFrame, shown: list[str], theme: Theme) -> Figure:
-    figure, axes = blank(10.2, 3.6, len(shown))
-    strategies = list(dict.fromkeys(averaged["reshape"].astype(str)))
+    drawn, axes = blank(10.2, 3.6, len(shown))
+    rows = averaged.to_dict("records")
+    strategies = list(dict.fromkeys(str(row["reshape"]) for row in rows))
+    kinds = list(dict.fromkeys(_kind(row, others) for row in rows))
     colours = (theme.unknown, theme.healthy, theme.abnormal, theme.classifier, theme.healthy_mean, theme.intensity)
-    modalities = list(dict.fromkeys(averaged.get("modality", pd.Series("", averaged.index)).astype(str)))
     for axis, name in zip(axes, shown, strict=True):
-        for row in averaged.to_dict("records"):
-            place = strategies.index(str(row["reshape"])) % len(colours)
-            mark = MARKS[modalities.index(str(row.get("modality", ""))) % len(MARKS)]
-            _point(axis, row, name, colours[place], mark)
+        for row in rows:
+            colour = colours[strategies.index(str(row["reshape"])) % len(colours)]
+            _point(axis, _estimate(row, name), _estimate(row, AIM), colour, MARKS[kinds.index(_kind(row, others)) % 6])
         axis.set_xlabel(DISTORTIONS[name])
     for axis in axes[1:]:
         axis.sharey(axes[0])
@@ -135,17 +126,18 @@ def _draw(averaged: pd.DataFrame, shown: list[str], theme: Theme) -> Figure:
     axes[0].set_ylabel("AUROC, residual score")
     for place, strategy in enumerate(strategies):
         axes[-1].plot([], [], "o", color=colours[place % len(colours)], label=readable(strategy))
-    for place, modality in enumerate(modalities if len(modalities) > 1 else []):
-        axes[-1].plot([], [], MARKS[place % len(MARKS)], color=theme.muted, label=readable(modality))
-    figure.legend(*axes[-1].get_legend_handles_labels(), loc="outside lower center", ncols=8)
-    return figure
+    for place, kind in enumerate(kinds if others else []):
+        axes[-1].plot([], [], MARKS[place % 6], color=theme.muted, label=readable(kind))
+    drawn.legend(*axes[-1].get_legend_handles_labels(), loc="outside lower center", ncols=8)
+    return drawn
 
 
-def _point(axis: Axes, row: dict[Any, Any], name: str, colour: str, mark: str) -> None:
-    x, y = finite(row.get(name)), finite(row.get(AIM))
-    if x is None or y is None:
+def _kind(row: dict[Any, Any], others: list[str]) -> str:
+    return ", ".join(str(row[key]) for key in others)
+
+
+def _point(axis: Axes, x: dict[str, Any], y: dict[str, Any], colour: str, mark: str) -> None:
+    if finite(x["value"]) is None or finite(y["value"]) is None:
         return
-    reach = [[abs(middle - (finite(row.get(f"{key}.{end}")) or middle)) for end in ("low", "high")]
-             for key, middle in ((name, x), (AIM, y))]  # fmt: skip
-    axis.errorbar([x], [y], xerr=np.transpose([reach[0]]), yerr=np.transpose([reach[1]]), fmt=mark, color=colour,
-                  markersize=5.5, elinewidth=0.9, alpha=0.9)  # fmt: skip
+    axis.errorbar([x["value"]], [y["value"]], xerr=reach(x), yerr=reach(y), fmt=mark, color=colour, markersize=5.5,
+                  elinewidth=0.9, alpha=0.9)  # fmt: skip

@@ -249,7 +249,8 @@ def _shrink(pipeline: Pipeline, smallest: int) -> list[str]:
         notes.append(
             f"The classifier asked {2 * smallest} neighbours: the smaller class of a fold has {smallest} members."
         )
-    inner = parameters.get("classifier__cv")
+    inner = parameters.get("classifier__cv", 0)
+    inner = 5 if inner is None else inner  # what scikit-learn takes where none is named
     if isinstance(inner, int) and inner > smallest >= 2:
         pipeline.set_params(classifier__cv=smallest)
         notes.append(f"Calibration used {smallest} inner folds: the smaller class of a fold has {smallest} members.")

@@ -29,8 +29,9 @@ def sweep(tmp_path):
         choices = f"- dataset.confounding={confounding}\n- dataset.lesions=false\n"
         (path / ".hydra" / "overrides.yaml").write_text(choices)
         (path / "status.json").write_text(json.dumps({"status": "finished"}))
-        (path / "metrics.json").write_text(json.dumps({"audit": {"verdict": verdict}}))
-        subjects(4 * float(confounding), "probability.both", number).to_csv(path / "subjects.csv", index=False)
+        metrics = {"audit": {"verdict": verdict}, "transfer": {"features": "encoder"}}
+        (path / "metrics.json").write_text(json.dumps(metrics))
+        subjects(4 * float(confounding), "probability.encoder", number).to_csv(path / "subjects.csv", index=False)
         # Of new subjects only the run's own arm of features is predicted.
         subjects(0.0, "probability.encoder", 9).to_csv(path / "external" / "subjects.csv", index=False)
     return tmp_path

@@ -67,6 +67,15 @@ def test_very_small_classes_are_a_smaller_protocol_with_a_note(classifier: str, 
 
 
 @pytest.mark.parametrize("classifier", OPTIONS["classifier"])
+def test_two_small_classes_pass(classifier: str) -> None:
+    """Fewer members of both classes than the five inner folds that probabilities are calibrated with."""
+    found = crossfit(pipeline(classifier), *people(5, 5, shift=1.0), folds=5, seed=0)
+    assert np.isfinite(found.probabilities).all()
+    if classifier == "svm":
+        assert any("Calibration used 4 inner folds" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("classifier", OPTIONS["classifier"])
 def test_constant_missing_and_empty_features_pass(classifier: str) -> None:
     features, labels = people(24, 12, shift=2.0)
     features[5], features[6] = 3.0, np.nan

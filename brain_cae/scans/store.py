@@ -5,13 +5,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, get_start_method, parent_process, set_start_method
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -144,15 +145,16 @@ def _read_in_processes(
     waiting = iter(rest)
     running: dict[Future[Outcome], int] = {}
     try:
-        while True:
-            while len(running) < 2 * workers and (number := next(waiting, None)) is not None:
-                running[executor.submit(read, locations[number])] = number
-            if not running:
-                break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                outcomes[running[future]] = future.result()
-                del running[future]
-                tick()
+        with _spawning():
+            while True:
+                while len(running) < 2 * workers and (number := next(waiting, None)) is not None:
+                    running[executor.submit(read, locations[number])] = number
+                if not running:
+                    break
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    outcomes[running[future]] = future.result()
+                    del running[future]
+                    tick()
     except BrokenProcessPool as error:
         if not started.is_set():
             raise _not_started() from error
@@ -167,6 +169,20 @@ def _read_in_processes(
         ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _spawning() -> Iterator[None]:
+    """Let new processes start in the standard library's way inside joblib's workers, as a parallel sweep's jobs are.
+
+    A new process takes over the name of its parent's start method, and joblib's is known to joblib alone.
+    """
+    before = get_start_method()
+    set_start_method("spawn", force=True)
+    try:
+        yield
+    finally:
+        set_start_method(before, force=True)
 
 
 def _not_started() -> ConfigurationError:

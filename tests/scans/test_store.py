@@ -11,6 +11,7 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import Parallel, delayed
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans import entry, store
@@ -89,6 +90,15 @@ def test_processes_give_the_same_as_one(cohort, tmp_path, monkeypatch):
     together = run(cohort[::-1], tmp_path / "together", workers=2)
     pd.testing.assert_frame_equal(alone.report, together.report)
     pd.testing.assert_frame_equal(alone.index.drop(columns="path"), together.index.drop(columns="path"))
+
+
+def test_a_parallel_sweeps_job_starts_processes_of_its_own(tmp_path):
+    many = [locate(tmp_path / "data", f"{number:05d}") for number in range(store.FEWEST_FOR_PROCESSES)]
+    stores = [tmp_path / name for name in ("one", "two")]
+    results = Parallel(n_jobs=2)(
+        delayed(import_series)(many, folder, progress=False, workers=2) for folder in stores
+    )  # fmt: skip
+    assert [len(result.index) for result in results] == [len(many), len(many)]
 
 
 def test_a_second_import_reads_no_file(cohort, tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from brain_cae import configuration, sweep
+from brain_cae.configuration import conf_folder
 from brain_cae.errors import BrainCaeError, ConfigurationError, StorageError
 from brain_cae.resuming import with_stored_choices
 from brain_cae.storage import explain
@@ -29,12 +30,6 @@ Job = TypeVar("Job", bound=Callable[[DictConfig], Any])
 
 # Part of each run's folder name, so that two runs started in the same second do not share one.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
-
-
-def conf_folder() -> Path:
-    """Where the configuration lies: inside the installed package, or at the top of a checkout."""
-    installed = Path(__file__).resolve().parent / "conf"
-    return installed if installed.is_dir() else installed.parent.parent / "conf"
 
 
 def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -> Callable[[], None]:
@@ -208,9 +203,7 @@ def _explain(error: Exception, config_name: str) -> str:
     option = re.search(r"Could not find '([^'/]+)/([^']+)'", str(error))
     if option is not None:
         group, name = option.groups()
-        return str(
-            configuration.unknown_option(group, name, (path.stem for path in conf_folder().glob(f"{group}/*.yaml")))
-        )
+        return str(configuration.unknown_option(group, name, configuration.option_names(group)))
     match = re.search(r"Could not override '([^']+)'", str(error))
     if match is None:
         return str(error)

@@ -197,6 +197,8 @@ def evaluate(
     with folder.stage("transfer"):
         learnt = _learnt_by_classifier(model, cohort) if new_subjects else set()
         chosen = transfer(model, table, features, new_subjects=new_subjects, learnt=learnt)
+        if not chosen.trials.empty:
+            folder.write_csv("tuning.csv", chosen.trials)
         table["fold"], table["classifier_probability"] = chosen.folds, chosen.probabilities
         if model_run is None and chosen.fitted is not None:
             model.classifier = chosen.fitted

@@ -1,6 +1,6 @@
-"""Task transfer: features of the encoder and of the residual, an ordinary classifier, out-of-fold predictions."""
+"""Task transfer: features of the encoder and of the residual, ordinary classifiers, out-of-fold predictions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,20 +9,23 @@ from hydra.utils import instantiate
 from imblearn.pipeline import Pipeline
 
 from brain_cae import estimates
-from brain_cae.configuration import Config
-from brain_cae.fitted_model import FittedModel
+from brain_cae.configuration import Classifier, Config, classifier_option
+from brain_cae.fitted_model import SCORERS, FittedModel
 from brain_cae.transfer.crossfit import (
     Crossfit,
     abnormal_probability,
     crossfit,
-    fit,
     holdout,
     obstacle,
     permutation_p,
+    tune_and_fit,
 )
 from brain_cae.transfer.features import ARMS, select_arm
 from brain_cae.transfer.metrics import transfer_metrics
 from brain_cae.transfer.pipeline import build_pipeline
+from brain_cae.transfer.tuning import Tuning
+
+COMPARED = ("auroc", "average_precision", "brier")
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,10 @@ class Transfer:
         probabilities: Of ``abnormal``, by subject; NaN where there is none.
         folds: In which fold each subject was held out, by subject; missing where it was not.
         metrics: The section ``transfer`` of ``metrics.json``.
-        arms: The same for every arm of features that was tried, one column each.
+        arms: Probabilities of everything that was compared, by subject: a column ``<features>`` for each arm of
+            features of the chosen classifier, ``<features>.<classifier>`` of the others.
         fitted: The classifier fitted on every labelled subject, for new patients; None without both classes.
+        trials: Of every search for parameters, see :class:`brain_cae.transfer.tuning.Tuned`; empty without tuning.
     """
 
     probabilities: pd.Series
@@ -42,6 +47,7 @@ class Transfer:
     metrics: dict[str, Any]
     arms: pd.DataFrame
     fitted: Pipeline | None
+    trials: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def transfer(
@@ -50,21 +56,21 @@ def transfer(
     """Predict every subject from features of a network that never saw it.
 
     Args:
-        model: Its configuration names features, classifier, balancing and evaluation.
-        table: Columns label and role, indexed by subject.
+        model: Its configuration names features, classifier, balancing and evaluation, and what is compared.
+        table: Columns label, role, and ``score.<scorer>`` for each of ``SCORERS``, indexed by subject.
         features: One row per subject, same index.
         new_subjects: True applies the stored classifier and fits nothing.
         learnt: New subjects that the stored classifier has learnt from: they get no probability, and no figure
             counts them.
     """
     config = model.config
-    arm = select_arm(features, config.features.name)
     known = table.index[table["label"] != "unknown"]
     base = {"features": config.features.name, "classifier": config.classifier.name}
     nothing = pd.Series(float("nan"), index=table.index)
     if new_subjects:
         probabilities = nothing
         if model.classifier is not None:
+            arm = select_arm(features, config.features.name)
             probabilities = pd.Series(abnormal_probability(model.classifier, arm), index=table.index)
             probabilities[table.index.isin(learnt)] = float("nan")
         return Transfer(
@@ -75,50 +81,117 @@ def transfer(
             None,
         )
     labels, roles = table.loc[known, "label"], table.loc[known, "role"]
-    outcome = {name: _predict(config, select_arm(features.loc[known], name), labels, roles) for name in ARMS}
-    chosen, scored = outcome[config.features.name]
+    candidates = [
+        Candidate(config, classifier, name, select_arm(features.loc[known], name))
+        for classifier in (config.classifier, *_compared(config))
+        for name in ARMS
+    ]
+    chosen = next(c for c in candidates if c.classifier is config.classifier and c.features == config.features.name)
+    outcomes = [candidate.predict(labels, roles) for candidate in candidates]
+    own = outcomes[candidates.index(chosen)]
+    scored = roles == "test" if config.evaluation.name == "holdout" else pd.Series(True, index=known)
     probabilities = nothing.copy()
-    probabilities.loc[known] = chosen.probabilities
-    folds = pd.Series(chosen.folds, index=known).replace(-1, pd.NA).astype("Int64").reindex(table.index)
+    probabilities.loc[known] = own.probabilities
+    folds = pd.Series(own.folds, index=known).replace(-1, pd.NA).astype("Int64").reindex(table.index)
     section = base | _scores(config, labels[scored], probabilities.loc[known][scored])
-    if config.evaluation.name == "crossfit" and chosen.defined:
-        permuted = permutation_p(
-            _pipeline(config),
-            arm.loc[known],
-            labels,
-            folds=config.evaluation.folds,
-            seed=config.seed,
-            permutations=config.evaluation.permutations,
-        )
-    else:
-        permuted = estimates.undefined("only cross-fitting is permuted", n=len(known))
-    section["permutation_p"] = permuted.to_dict()
-    section["notes"] = list(chosen.notes)
-    section["comparison"] = _comparison(config, outcome, labels)
-    able = len(labels) and not obstacle(_pipeline(config), labels)
-    fitted = fit(_pipeline(config), arm.loc[known], labels, seed=config.seed)[0] if able else None
-    arms = pd.DataFrame({name: pd.Series(found.probabilities, index=known) for name, (found, _) in outcome.items()})
-    return Transfer(probabilities, folds, section, arms.reindex(table.index), fitted)
-
-
-def _pipeline(config: Config) -> Pipeline:
-    sampler = config.balancing.sampler
-    return build_pipeline(
-        instantiate(config.classifier.estimator, _convert_="all"),
-        instantiate(sampler, _convert_="all") if sampler else None,
+    section["permutation_p"] = _permuted(chosen, own, labels, section["auroc"]["value"]).to_dict()
+    section["notes"] = list(own.notes)
+    ours = probabilities.loc[known][scored]
+    section["comparison"] = [
+        _row(config, candidate.features, candidate.classifier.name, labels, outcome.probabilities, ours)
+        for candidate, outcome in zip(candidates, outcomes, strict=True)
+    ]
+    section["comparison"] += [
+        _row(config, f"{name} score", None, labels, table.loc[known, f"score.{name}"], ours) for name in SCORERS
+    ]
+    fitted, trials = None, [outcome.trials for outcome in outcomes]
+    if len(labels) and not obstacle(chosen.pipeline, labels):
+        fitted, _, last = chosen.fit(labels)
+        trials.append(last)
+    table_of_trials = pd.concat(trials, ignore_index=True)
+    section["tuning"] = _searches(table_of_trials)
+    arms = {candidate.column: outcome.probabilities for candidate, outcome in zip(candidates, outcomes, strict=True)}
+    return Transfer(
+        probabilities, folds, section, pd.DataFrame(arms, index=known).reindex(table.index), fitted, table_of_trials
     )
 
 
-def _predict(config: Config, arm: pd.DataFrame, labels: pd.Series, roles: pd.Series) -> tuple[Crossfit, pd.Series]:
-    """Out-of-fold or held-out probabilities, and which subjects they may be scored on."""
-    if labels.empty:
-        nothing = Crossfit(np.empty(0), np.empty(0, int), ["No subject outside train and validation has a label."])
-        return nothing, pd.Series(dtype=bool)
-    if config.evaluation.name == "holdout":
-        test = (roles == "test").to_numpy()
-        return holdout(_pipeline(config), arm, labels, test=test, seed=config.seed)[0], roles == "test"
-    found = crossfit(_pipeline(config), arm, labels, folds=config.evaluation.folds, seed=config.seed)
-    return found, pd.Series(True, index=labels.index)
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A classifier with an arm of features: the chosen one, or one that is compared with it.
+
+    Attributes:
+        config: Of the run: balancing, protocol of evaluation, seed, and how long the search for parameters is, which
+            is the same for all that are compared.
+        classifier: With its estimator and its space of parameters.
+        features: Name of the arm.
+        values: One row per labelled subject.
+    """
+
+    config: Config
+    classifier: Classifier
+    features: str
+    values: pd.DataFrame
+
+    @property
+    def column(self) -> str:
+        """Its name in the table of probabilities."""
+        return self.features if self.classifier is self.config.classifier else f"{self.features}.{self.classifier.name}"
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Imputer, scaler, balancing and classifier, unfitted."""
+        sampler = self.config.balancing.sampler
+        return build_pipeline(
+            instantiate(self.classifier.estimator, _convert_="all"),
+            instantiate(sampler, _convert_="all") if sampler else None,
+        )
+
+    def predict(self, labels: pd.Series, roles: pd.Series) -> Crossfit:
+        """Out-of-fold or held-out probabilities."""
+        config = self.config
+        if labels.empty:
+            return Crossfit(
+                np.empty(0), np.empty(0, int), ["No subject outside train and validation has a label."], pd.DataFrame()
+            )
+        if config.evaluation.name == "holdout":
+            test = (roles == "test").to_numpy()
+            return holdout(self.pipeline, self.values, labels, test=test, **self._search)[0]
+        return crossfit(self.pipeline, self.values, labels, folds=config.evaluation.folds, **self._search)
+
+    def fit(self, labels: pd.Series) -> tuple[Pipeline, list[str], pd.DataFrame]:
+        """The classifier for new patients, tuned and fitted on every labelled subject; notes; trials."""
+        return tune_and_fit(self.pipeline, self.values, labels, **self._search | {"name": f"{self._name}, everybody"})
+
+    @property
+    def _name(self) -> str:
+        return f"{self.classifier.name}, {self.features}"
+
+    @property
+    def _search(self) -> dict[str, Any]:
+        own, space = self.config.classifier.tuning, self.classifier.tuning.space
+        tuning = Tuning(space, own.trials, own.folds, own.storage) if own.trials and space else None
+        return {"tuning": tuning, "name": self._name, "seed": self.config.seed}
+
+
+def _compared(config: Config) -> list[Classifier]:
+    names = dict.fromkeys(config.transfer.compare)
+    return [classifier_option(name) for name in names if name != config.classifier.name]
+
+
+def _permuted(chosen: Candidate, own: Crossfit, labels: pd.Series, auroc: float | None) -> estimates.Estimate:
+    config = chosen.config
+    if config.evaluation.name != "crossfit" or not own.defined:
+        return estimates.undefined("only cross-fitting is permuted", n=len(labels))
+    return permutation_p(
+        chosen.pipeline,
+        chosen.values,
+        labels,
+        folds=config.evaluation.folds,
+        seed=config.seed,
+        permutations=config.evaluation.permutations,
+        observed=auroc if config.classifier.tuning.trials else None,
+    )
 
 
 def _scores(config: Config, labels: pd.Series, probabilities: pd.Series) -> dict[str, Any]:
@@ -129,23 +202,48 @@ def _scores(config: Config, labels: pd.Series, probabilities: pd.Series) -> dict
     return {name: estimate.to_dict() for name, estimate in found.items()}
 
 
-def _comparison(
-    config: Config, outcome: dict[str, tuple[Crossfit, pd.Series]], labels: pd.Series
-) -> list[dict[str, Any]]:
-    """Every arm of features with the same classifier and folds, and its difference to the chosen one."""
-    chosen, scored = outcome[config.features.name]
+def _row(
+    config: Config, features: str, classifier: str | None, labels: pd.Series, values: Any, chosen: pd.Series
+) -> dict[str, Any]:
+    """One line of the comparison, and the difference of its AUROC to that of the chosen one, paired.
+
+    Args:
+        config: Of the run.
+        features: Arm of features, or a volume score that needs no classifier.
+        classifier: Its name; None for a score, which is no probability and so has no Brier score.
+        labels: Of all labelled subjects.
+        values: Probabilities or scores, one for each of them.
+        chosen: Probabilities of the run's own classifier, of the subjects that are scored.
+    """
+    values = pd.Series(np.asarray(values, dtype=float), index=labels.index)[chosen.index]
+    labels = labels[chosen.index]
+    drawn: dict[str, Any] = {"seed": config.seed, "resamples": config.evaluation.resamples}
+    if classifier is not None:
+        found = _scores(config, labels, values)
+        figures = {name: found[name] for name in COMPARED}
+    else:
+        figures = {
+            name: getattr(estimates, name)(labels, values, **drawn).to_dict() for name in ("auroc", "average_precision")
+        }
+    difference = estimates.paired_difference(labels, values, chosen, **drawn)
+    return {"features": features, "classifier": classifier, **figures, "difference": difference.to_dict()}
+
+
+def _searches(trials: pd.DataFrame) -> list[dict[str, Any]]:
+    """Of each search: how many trials, how many of them pruned, the best inner AUROC and its parameters."""
+    if trials.empty:
+        return []
     rows = []
-    for name, (found, _) in outcome.items():
-        values = pd.Series(found.probabilities, index=labels.index)
-        row: dict[str, Any] = {"features": name, "classifier": config.classifier.name}
-        row["auroc"] = _scores(config, labels[scored], values[scored])["auroc"]
-        if name != config.features.name:
-            row["difference"] = estimates.paired_difference(
-                labels[scored],
-                values[scored],
-                pd.Series(chosen.probabilities, index=labels.index)[scored],
-                seed=config.seed,
-                resamples=config.evaluation.resamples,
-            ).to_dict()
-        rows.append(row)
+    for name, own in trials.groupby("study", sort=False):
+        complete = own[own["state"] == "complete"].sort_values("auroc", kind="stable")
+        best = complete.iloc[-1] if len(complete) else None
+        rows.append(
+            {
+                "study": str(name),
+                "trials": len(own),
+                "pruned": int((own["state"] == "pruned").sum()),
+                "auroc": None if best is None else float(best["auroc"]),
+                "parameters": None if best is None else str(best["parameters"]),
+            }
+        )
     return rows

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 
-from brain_cae.commands import conf_folder
-from brain_cae.configuration import Config, validate
+from brain_cae.configuration import Config, conf_folder, validate
 from brain_cae.data.preprocess import PreparedSubject
 
 

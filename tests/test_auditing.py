@@ -13,8 +13,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from brain_cae import auditing
-from brain_cae.commands import conf_folder
-from brain_cae.configuration import CombinedDataset, FolderDataset, RsnaMiccaiDataset, validate_evaluate
+from brain_cae.configuration import CombinedDataset, FolderDataset, RsnaMiccaiDataset, conf_folder, validate_evaluate
 from brain_cae.configuration.schema import BratsDataset, IxiDataset
 from brain_cae.errors import ConfigurationError
 from brain_cae.scans.protocol import UNKNOWN

@@ -5,8 +5,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from brain_cae.commands import conf_folder
-from brain_cae.configuration import check_alpha, check_target, validate, validate_evaluate, validation_size
+from brain_cae.configuration import check_alpha, check_target, conf_folder, validate, validate_evaluate, validation_size
 from brain_cae.errors import ConfigurationError
 from brain_cae.fitted_model import make_network, make_reshape
 

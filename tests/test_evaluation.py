@@ -11,8 +11,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 
 from brain_cae import evaluation
-from brain_cae.commands import conf_folder
-from brain_cae.configuration import validate_evaluate
+from brain_cae.configuration import conf_folder, validate_evaluate
 from brain_cae.errors import LeakageError, RunError
 from brain_cae.fitted_model import FittedModel
 

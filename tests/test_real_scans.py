@@ -11,8 +11,7 @@ from hydra import compose, initialize_config_dir
 from scipy.ndimage import binary_fill_holes
 
 from brain_cae import evaluation, training
-from brain_cae.commands import conf_folder
-from brain_cae.configuration import validate_evaluate
+from brain_cae.configuration import conf_folder, validate_evaluate
 
 from .conftest import TINY_NETWORK
 

@@ -19,8 +19,10 @@ from brain_cae.configuration.checks import (
     check_values,
     validation_size,
 )
-from brain_cae.configuration.conversion import keys_beside, to_dataclass, unknown_key, unknown_option
+from brain_cae.configuration.conversion import fit_group, keys_beside, to_dataclass, unknown_key, unknown_option
+from brain_cae.configuration.options import conf_folder, option_names, read_option
 from brain_cae.configuration.schema import (
+    Classifier,
     CombinedDataset,
     Config,
     EvaluateConfig,
@@ -43,8 +45,9 @@ def validate(composed: DictConfig) -> Config:
     config: Config = to_dataclass(composed, Config)
     check_values(config)
     check_choices(config)
+    compared = [classifier_option(name) for name in config.transfer.compare]
     if not config.inspect:
-        check_classes(config)
+        check_classes(config, compared)
     return config
 
 
@@ -58,6 +61,17 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
     config: EvaluateConfig = to_dataclass(composed, EvaluateConfig)
     check_dataset(config.dataset)
     return config
+
+
+def classifier_option(name: str) -> Classifier:
+    """A classifier of ``conf/classifier`` by its name, as ``transfer.compare`` gives it.
+
+    Raises:
+        ConfigurationError: There is none of that name.
+    """
+    if name not in (known := option_names("classifier")):
+        raise unknown_option("classifier", name, known)
+    return fit_group(Classifier, read_option("classifier", name), "classifier")
 
 
 def is_fixed(key: str) -> bool:
@@ -77,6 +91,7 @@ def fixed_by_run(key: str) -> ConfigurationError:
 
 
 __all__ = [
+    "Classifier",
     "CombinedDataset",
     "Config",
     "EvaluateConfig",
@@ -86,9 +101,12 @@ __all__ = [
     "calibration_needed",
     "check_alpha",
     "check_target",
+    "classifier_option",
+    "conf_folder",
     "fixed_by_run",
     "is_fixed",
     "keys_beside",
+    "option_names",
     "read_stored",
     "unknown_key",
     "unknown_option",

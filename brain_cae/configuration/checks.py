@@ -3,12 +3,20 @@
 import importlib
 import inspect
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from hydra.utils import instantiate
 
-from brain_cae.configuration.conversion import refuse_unknown
-from brain_cae.configuration.schema import MODALITIES, Config, FolderDataset, PhantomDataset, Split
+from brain_cae.configuration.conversion import refuse_unknown, unknown_key
+from brain_cae.configuration.schema import (
+    MODALITIES,
+    Classifier,
+    Config,
+    FolderDataset,
+    PhantomDataset,
+    Split,
+)
 from brain_cae.errors import ConfigurationError
 
 # Inclusive and exclusive bounds: (low, high, what the value is).
@@ -39,6 +47,8 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "scoring.percentile": (1e-6, 99.999999, "a percentile between 0 and 100"),
     "scoring.voxel_false_positive_rate": (1e-9, 0.999999, "a rate between 0 and 1"),
     "scoring.shrinkage": (0, math.inf, "a number of brains, 0 or more"),
+    "classifier.tuning.trials": (0, math.inf, "a number of trials, 0 or more"),
+    "classifier.tuning.folds": (2, math.inf, "at least 2 folds"),
     "evaluation.folds": (2, math.inf, "at least 2 folds"),
     "evaluation.resamples": (10, math.inf, "at least 10 resamples"),
     "evaluation.permutations": (1, math.inf, "at least 1 permutation"),
@@ -162,14 +172,36 @@ def check_choices(config: Config) -> None:
         check_alpha(scoring.alpha, validation_size(healthy, config.split))
 
 
-def check_classes(config: Config) -> None:
+def check_classes(config: Config, compared: Sequence[Classifier] = ()) -> None:
     """Every class that is named must be there, allowed, and take its arguments; loads torch, MONAI and scikit-learn."""
     check_target({"_target_": config.reshape._target_}, "reshape", allowed=("brain_cae.reshape.",), arguments=False)
     check_target(config.model.network, "model.network", allowed=("brain_cae.", "monai.networks."))
     _build_network(config)
-    check_target(config.classifier.estimator, "classifier.estimator", allowed=("sklearn.",))
+    for classifier in (config.classifier, *compared):
+        check_target(classifier.estimator, "classifier.estimator", allowed=("sklearn.",))
+        _check_space(classifier)
     if config.balancing.sampler is not None:
         check_target(config.balancing.sampler, "balancing.sampler", allowed=("imblearn.",))
+
+
+def _check_space(classifier: Classifier) -> None:
+    """What Optuna may try must be parameters of the estimator, each with a range or with choices."""
+    key = "classifier.tuning.space"
+    parameters = instantiate(classifier.estimator, _convert_="all").get_params()
+    for name, values in classifier.tuning.space.items():
+        if name not in parameters:
+            raise unknown_key(f"{key}.{name}", list(parameters))
+        given = values if isinstance(values, dict) else {}
+        if set(given) == {"choices"} and isinstance(given["choices"], list) and given["choices"]:
+            continue
+        ends = [end for side in ("low", "high") if isinstance(end := given.get(side), (int, float))]
+        if set(given) - {"low", "high", "log", "step"} or len(ends) < 2 or not ends[0] < ends[1]:
+            raise ConfigurationError(
+                f"`{key}.{name}` is no range and no list.",
+                expected="{low: 0.1, high: 10, log: true}, with low below high, or {choices: [a, b]}",
+                found=str(values),
+                where=f"{key}.{name}",
+            )
 
 
 def _check_sizes(config: Config) -> None:

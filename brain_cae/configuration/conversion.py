@@ -43,7 +43,7 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
         is_group = is_dataclass(kind)
         if is_group and not isinstance(value, dict):
             raise ConfigurationError(f"`{f.name}` is a group of keys.", found=repr(value), where=f.name)
-        values[f.name] = _fit(kind, value, f.name) if is_group else value
+        values[f.name] = fit_group(kind, value, f.name) if is_group else value
         if kind is CombinedDataset:
             values[f.name].parts = _parts(values[f.name].parts, f"{f.name}.parts")
     scalars = {name: v for name, v in values.items() if not hasattr(v, "__dataclass_fields__")}
@@ -89,7 +89,7 @@ def _parts(parts: dict[str, Any], prefix: str) -> dict[str, Any]:
         waiting = part.get("root") in (None, "???") and part.get("table") is None
         # The parts that conf/dataset/combined.yaml offers bear the name of their kind.
         if not waiting or name != part["name"]:
-            fitted[name] = _fit(kind, part, key)
+            fitted[name] = fit_group(kind, part, key)
     if not fitted:
         raise ConfigurationError(
             "No part has a place on disk.",
@@ -100,7 +100,8 @@ def _parts(parts: dict[str, Any], prefix: str) -> dict[str, Any]:
     return fitted
 
 
-def _fit(kind: type, value: dict[str, Any], prefix: str) -> Any:
+def fit_group(kind: type, value: dict[str, Any], prefix: str) -> Any:
+    """An instance of a group's dataclass, with every key there and every type checked; groups inside alike."""
     names = [f.name for f in fields(kind)]
     refuse_unknown(value, names, prefix=f"{prefix}.")
     missing = [name for name in names if name not in value or value[name] == "???"]
@@ -110,7 +111,15 @@ def _fit(kind: type, value: dict[str, Any], prefix: str) -> Any:
             where=f"{prefix}.{missing[0]}",
             advice=f"Give it on the command line: {prefix}.{missing[0]}=…",
         )
-    return kind(**_merge(kind, value, prefix=f"{prefix}."))
+    inner = {f.name: f.type for f in fields(kind) if isinstance(f.type, type) and is_dataclass(f.type)}
+    for name in inner:
+        if not isinstance(value[name], dict):
+            raise ConfigurationError(
+                f"`{prefix}.{name}` is a group of keys.", found=repr(value[name]), where=f"{prefix}.{name}"
+            )
+    groups = {name: fit_group(nested, value[name], f"{prefix}.{name}") for name, nested in inner.items()}
+    plain = {name: item for name, item in value.items() if name not in inner}
+    return kind(**_merge(kind, plain, prefix=f"{prefix}."), **groups)
 
 
 def _merge(kind: type, value: dict[str, Any], prefix: str) -> dict[str, Any]:

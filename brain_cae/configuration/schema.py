@@ -220,11 +220,29 @@ class Features:
 
 
 @dataclass
+class Tuning:
+    """How long Optuna searches which space, within each fold's training part."""
+
+    trials: int
+    folds: int
+    storage: str | None
+    space: dict[str, Any]
+
+
+@dataclass
 class Classifier:
-    """A scikit-learn estimator (a ``_target_`` with its arguments)."""
+    """A scikit-learn estimator (a ``_target_`` with its arguments), and how it is tuned."""
 
     name: str
     estimator: dict[str, Any]
+    tuning: Tuning
+
+
+@dataclass
+class Transfer:
+    """What is compared with the transfer classifier on the same autoencoder."""
+
+    compare: list[str]
 
 
 @dataclass
@@ -273,6 +291,7 @@ class Config:
     scoring: Scoring
     features: Features
     classifier: Classifier
+    transfer: Transfer
     balancing: Balancing
     evaluation: Evaluation
     audit: Audit

@@ -1,6 +1,6 @@
 """Out-of-fold probabilities: every subject is judged by a pipeline that never saw it."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from brain_cae.estimates import Estimate, binary, pair_wins, wilson_interval
 from brain_cae.estimates import undefined as undefined_estimate
 from brain_cae.transfer.pipeline import is_fitted
 
+if TYPE_CHECKING:
+    from brain_cae.transfer.tuning import Tuning
+
 
 class Crossfit(NamedTuple):
     """Out-of-fold predictions.
@@ -22,11 +25,13 @@ class Crossfit(NamedTuple):
         probabilities: Shape (subjects,), probability of abnormal; NaN throughout when undefined.
         folds: Shape (subjects,), fold in which the subject was held out; -1 when undefined.
         notes: What was changed or not possible, in plain words.
+        trials: Of the tuning in each fold, see :class:`brain_cae.transfer.tuning.Tuned`; empty without tuning.
     """
 
     probabilities: NDArray
     folds: NDArray
     notes: list[str]
+    trials: pd.DataFrame = pd.DataFrame()
 
     @property
     def defined(self) -> bool:
@@ -79,6 +84,8 @@ def crossfit(
     folds: int = 5,
     seed: int = 0,
     groups: ArrayLike | None = None,
+    tuning: "Tuning | None" = None,
+    name: str = "",
 ) -> Crossfit:
     """Probability of abnormal for every subject, each from a fresh clone of the pipeline fitted on the other folds.
 
@@ -92,6 +99,8 @@ def crossfit(
         folds: Number of folds asked for; see ``notes`` of the answer when fewer were possible.
         seed: Seeds folds, balancing and classifier alike.
         groups: Shape (subjects,), rows that must not be separated.
+        tuning: Searches the classifier's parameters anew in each fold's training part.
+        name: Of what is tuned.
 
     Raises:
         LeakageError: The pipeline was fitted before.
@@ -104,16 +113,20 @@ def crossfit(
         raise DatasetError("Features and labels differ in length.", expected=str(len(truth)), found=str(len(features)))
     numbers, notes = make_folds(truth, folds=folds, seed=seed, groups=groups)
     probabilities = np.full(len(truth), np.nan)
+    trials = []
     for number in range(numbers.max() + 1):
         held_out = numbers == number
         inside = ~held_out
         if reason := obstacle(pipeline, truth[inside]):
             notes.append(f"Fold {number} leaves {reason}; its subjects have no prediction.")
             continue
-        fitted, changes = fit(pipeline, features.loc[inside], truth[inside], seed=seed)
+        fitted, changes, searched = tune_and_fit(
+            pipeline, features.loc[inside], truth[inside], seed=seed, tuning=tuning, name=f"{name}, fold {number}"
+        )
+        trials.append(searched)
         notes += [change for change in changes if change not in notes]
         probabilities[held_out] = abnormal_probability(fitted, features.loc[held_out])
-    return Crossfit(probabilities, numbers, notes)
+    return Crossfit(probabilities, numbers, notes, pd.concat(trials) if trials else pd.DataFrame())
 
 
 def holdout(
@@ -123,8 +136,10 @@ def holdout(
     *,
     test: ArrayLike,
     seed: int = 0,
+    tuning: "Tuning | None" = None,
+    name: str = "",
 ) -> tuple[Crossfit, Pipeline | None]:
-    """Fit on the subjects outside ``test``, predict those inside it.
+    """Tune and fit on the subjects outside ``test``, predict those inside it.
 
     Returns:
         Predictions (NaN and fold -1 outside ``test``; fold 0 inside) and the fitted pipeline, ``None`` when the
@@ -141,10 +156,31 @@ def holdout(
     if reason := obstacle(pipeline, truth[inside]):
         note = f"The training part holds {reason}: no classifier can be fitted."
         return Crossfit(probabilities, np.full(len(truth), -1), [note]), None
-    fitted, notes = fit(pipeline, features.loc[inside], truth[inside], seed=seed)
+    fitted, notes, trials = tune_and_fit(
+        pipeline, features.loc[inside], truth[inside], seed=seed, tuning=tuning, name=f"{name}, training part"
+    )
     if held_out.any():
         probabilities[held_out] = abnormal_probability(fitted, features.loc[held_out])
-    return Crossfit(probabilities, np.where(held_out, 0, -1), notes), fitted
+    return Crossfit(probabilities, np.where(held_out, 0, -1), notes, trials), fitted
+
+
+def tune_and_fit(
+    pipeline: Pipeline,
+    features: pd.DataFrame,
+    labels: ArrayLike,
+    *,
+    seed: int = 0,
+    tuning: "Tuning | None" = None,
+    name: str = "",
+) -> tuple[Pipeline, list[str], pd.DataFrame]:
+    """Like :func:`fit`, with the parameters that the search finds on the same subjects; and the search's trials."""
+    truth = binary(labels)
+    notes: list[str] = []
+    trials = pd.DataFrame()
+    if tuning is not None:
+        pipeline, trials, notes = tuning(pipeline, features, truth, name=name, seed=seed)
+    fitted, changes = fit(pipeline, features, truth, seed=seed)
+    return fitted, [*notes, *changes], trials
 
 
 def fit(pipeline: Pipeline, features: pd.DataFrame, labels: ArrayLike, *, seed: int = 0) -> tuple[Pipeline, list[str]]:
@@ -173,16 +209,28 @@ def permutation_p(
     seed: int = 0,
     groups: ArrayLike | None = None,
     permutations: int = 200,
+    observed: float | None = None,
 ) -> Estimate:
     """How often shuffled labels reach the out-of-fold AUROC: p = (1 + #(null >= observed)) / (permutations + 1).
 
     The labels are shuffled before the whole cross-fitting, so folds, scaler and balancing are repeated for each one
     (Ojala and Garriga 2010, JMLR 11:1833, test 1). With groups whose rows share one label, whole groups are shuffled.
     ``low`` and ``high`` give the Monte Carlo uncertainty of p.
+
+    Args:
+        pipeline, features, labels, folds, seed, groups: As for :func:`crossfit`.
+        permutations: How often.
+        observed: The AUROC of the tuned pipeline, where it was tuned. The shuffled labels are then learnt with the
+            parameters as given, since two hundred searches would take hours; a search knows no held-out label, so
+            the null stays around one half, but its spread is that of the pipeline without tuning.
     """
     truth = binary(labels)
     n, positives = len(truth), int(truth.sum())
-    observed = _auroc(truth, crossfit(pipeline, features, truth, folds=folds, seed=seed, groups=groups).probabilities)
+    tuned = observed is not None
+    if observed is None:
+        observed = _auroc(
+            truth, crossfit(pipeline, features, truth, folds=folds, seed=seed, groups=groups).probabilities
+        )
     if observed is None:
         return undefined_estimate("no out-of-fold prediction", n=n, n_positive=positives)
     rng = np.random.default_rng(seed)
@@ -195,6 +243,7 @@ def permutation_p(
     p = (1 + reached) / (permutations + 1)
     low, high = wilson_interval(p * permutations, permutations)
     method = f"permutation of labels through the whole cross-fitting ({permutations}); interval: Monte Carlo error"
+    method += "; shuffled labels learnt without tuning" if tuned else ""
     return Estimate(p, low, high, n, positives, method)
 
 

@@ -11,8 +11,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from brain_cae.commands import conf_folder
-from brain_cae.configuration import Config, EvaluateConfig, validate, validate_evaluate
+from brain_cae.configuration import Config, EvaluateConfig, conf_folder, validate, validate_evaluate
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

@@ -17,8 +17,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from brain_cae.commands import conf_folder
-from brain_cae.configuration import Config, validate
+from brain_cae.configuration import Config, conf_folder, validate
 from brain_cae.configuration.checks import RANGES, WORDS
 from brain_cae.errors import ConfigurationError
 from brain_cae.fitted_model import make_network, make_reshape

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hydra.utils import instantiate
 
-from brain_cae.commands import conf_folder
+from brain_cae.configuration import conf_folder
 from brain_cae.estimates import auroc
 from brain_cae.transfer import abnormal_probability, build_pipeline, crossfit, fit, load_pipeline, save_pipeline
 

@@ -226,6 +226,7 @@ def evaluate(
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
             warnings=list(dict.fromkeys([*cautions, *verdict.warnings])),
             curves=_curves(table),
+            trials=chosen.trials,
         )
         write_report(folder / "report.html", content)
     metrics["seconds"] = folder.seconds

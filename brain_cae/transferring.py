@@ -20,7 +20,7 @@ from brain_cae.transfer.crossfit import (
     permutation_p,
     tune_and_fit,
 )
-from brain_cae.transfer.features import ARMS, select_arm
+from brain_cae.transfer.features import ARMS, select_arm, usable
 from brain_cae.transfer.metrics import transfer_metrics
 from brain_cae.transfer.pipeline import build_pipeline
 from brain_cae.transfer.tuning import Tuning
@@ -64,6 +64,7 @@ def transfer(
             counts them.
     """
     config = model.config
+    features, faults = usable(features)
     known = table.index[table["label"] != "unknown"]
     base = {"features": config.features.name, "classifier": config.classifier.name}
     nothing = pd.Series(float("nan"), index=table.index)
@@ -95,7 +96,7 @@ def transfer(
     folds = pd.Series(own.folds, index=known).replace(-1, pd.NA).astype("Int64").reindex(table.index)
     section = base | _scores(config, labels[scored], probabilities.loc[known][scored])
     section["permutation_p"] = _permuted(chosen, own, labels, section["auroc"]["value"]).to_dict()
-    section["notes"] = list(own.notes)
+    section["notes"] = [*faults, *own.notes]
     ours = probabilities.loc[known][scored]
     section["comparison"] = [
         _row(config, candidate.features, candidate.classifier.name, labels, outcome.probabilities, ours)

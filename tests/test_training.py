@@ -82,7 +82,9 @@ def test_metrics_are_whole(tiny_run):
         assert found[name]["value"] is not None, name
     assert metrics["schema_version"] == 1
     assert metrics["scoring"]["n_calibration"] == metrics["subjects"]["validation"]
-    assert {row["features"] for row in metrics["transfer"]["comparison"]} == {"encoder", "residual", "both"}
+    compared = {(row["classifier"], row["features"]) for row in metrics["transfer"]["comparison"]}
+    assert compared >= {(c, f) for c in ("logistic", "dummy") for f in ("encoder", "residual", "both")}
+    assert {(None, "intensity score"), (None, "healthy_mean score")} < compared
     assert metrics["audit"]["verdict"] in ("clear", "at risk", "confounded", "cannot tell")
     assert {test["name"] for test in metrics["audit"]["tests"]} >= {"metadata_only", "overlap", "reshape_group"}
     # The network has learnt from batches of at most 4 brains of some 250 000 voxels, in two epochs.

@@ -23,13 +23,14 @@ Draw = Callable[[ReportContent, Theme], Figure | None]
 
 
 def all_charts(content: ReportContent) -> dict[str, Chart]:
-    """Every chart that the content can give, by name: ``roc``, ``scores``, ``calibration``, ``protocols``."""
+    """Every chart that the content can give, by name."""
     drawn = {
         "roc": _chart(roc, content, "ROC curves of the residual score, the baselines and the transfer classifier"),
         "scores": _chart(scores, content, "Scores of the subjects by label, with the threshold"),
         "reliability": _chart(reliability, content, "Reliability of the transfer classifier"),
         "alarms": _chart(alarms, content, "Observed false-alarm rate on healthy brains against alpha"),
         "protocols": _chart(protocols, content, "Scores of healthy brains by protocol"),
+        "tuning": _chart(tuning, content, "Best inner AUROC of the tuning after each trial"),
     }
     return {name: chart for name, chart in drawn.items() if chart is not None}
 
@@ -216,4 +217,25 @@ def protocols(content: ReportContent, theme: Theme) -> Figure | None:
                       color=theme.muted, annotation_clip=False)  # fmt: skip
     _finish_strips(axis, [readable(name) for name in order], content, theme)
     axis.set_xlabel("volume score of healthy brains")
+    return figure
+
+
+def tuning(content: ReportContent, theme: Theme) -> Figure | None:
+    """Best inner AUROC so far against the number of trials, a line for each search of the run's own choice."""
+    if content.trials.empty:
+        return None
+    own = f"{at(content.metrics, 'transfer', 'classifier')}, {at(content.metrics, 'transfer', 'features')}, "
+    rows = content.trials[content.trials["study"].str.startswith(own)]
+    if rows.empty:
+        return None
+    figure, (axis,) = blank(5.0, 4.4)
+    for name, part in rows.groupby("study", sort=False):
+        best = part["auroc"].where(part["state"] == "complete").cummax().ffill()
+        last = str(name).removeprefix(own) == "everybody"
+        axis.step(range(1, len(part) + 1), best, where="post", linewidth=2.0 if last else 1.0,
+                  color=theme.classifier if last else theme.unknown,
+                  label=readable(str(name).removeprefix(own)))  # fmt: skip
+    axis.set(xlabel="trials", ylabel="best AUROC over inner folds")
+    axis.set_title(readable(own.strip(", ")))
+    axis.legend(loc="lower right")
     return figure

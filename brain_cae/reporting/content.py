@@ -56,6 +56,7 @@ class ReportContent:
         configuration: The resolved configuration as YAML.
         warnings: Sentences that the reader must see before any figure.
         curves: For the ROC figure, name to (labels, scores); labels are 0/1 or ``healthy``/``abnormal``.
+        trials: The table of ``tuning.csv``; empty where nothing was tuned.
     """
 
     title: str
@@ -67,3 +68,4 @@ class ReportContent:
     configuration: str = ""
     warnings: list[str] = field(default_factory=list)
     curves: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    trials: pd.DataFrame = field(default_factory=pd.DataFrame)

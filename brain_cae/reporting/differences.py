@@ -39,9 +39,9 @@ def differences(gathered: list[Configuration]) -> pd.DataFrame:
     for key, plain in PLAIN.items():
         if key not in varied(gathered):
             continue
-        bases = {_others(found, key): table for found, table in averaged if found.choices.get(key) == plain}
+        bases = {others(found, key): table for found, table in averaged if found.choices.get(key) == plain}
         for found, table in averaged:
-            base = bases.get(_others(found, key))
+            base = bases.get(others(found, key))
             if base is None or found.choices[key] == plain:
                 continue
             for name, (_, column, kind) in FIGURES.items():
@@ -73,7 +73,8 @@ def differences_table(found: pd.DataFrame) -> list[Table]:
     return tables
 
 
-def _others(found: Configuration, key: str) -> tuple[tuple[str, str], ...]:
+def others(found: Configuration, key: str) -> tuple[tuple[str, str], ...]:
+    """What a configuration has chosen beside one key."""
     return tuple((name, choice) for name, choice in found.choices.items() if name != key)
 
 

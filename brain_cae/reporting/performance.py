@@ -123,3 +123,40 @@ def transfer_table(content: ReportContent) -> Table | None:
     names = [str(part[key]) for key in ("classifier", "features") if part.get(key)]
     caption = ", ".join(names[:1] + [f"{name} features" for name in names[1:]])
     return Table(["measure", "value"], rows, _missing([part[key] for key in keys], why), caption)
+
+
+def comparison_table(content: ReportContent) -> Table | None:
+    """Classifiers and arms of features on the same autoencoder, and the scores that need no classifier."""
+    rows = [row for row in at(content.metrics, "transfer", "comparison") or [] if isinstance(row, Mapping)]
+    keys = [key for key in ("auroc", "average_precision", "brier", "difference") if any(key in row for row in rows)]
+    if not rows or not keys:
+        return None
+    own = at(content.metrics, "transfer", "classifier"), at(content.metrics, "transfer", "features")
+    cells = []
+    for row in rows:
+        name = (row.get("classifier"), row.get("features"))
+        figures = [figure(row[key], signed=key == "difference") if key in row else label("") for key in keys]
+        if name == own and "difference" in keys:
+            figures[-1] = label("the run's choice")
+        cells.append([*map(label, name), *figures])
+    headings = ["difference of AUROC, paired" if key == "difference" else heading(key) for key in keys]
+    note = "Volume scores need no classifier. Differences are to the run's own choice, over the same subjects."
+    return Table(["classifier", "features", *headings], cells, note, "Classifiers on the same autoencoder")
+
+
+def tuning_table(content: ReportContent) -> Table | None:
+    """Of each search for parameters: how long, the best inner AUROC, and what it chose."""
+    rows = [row for row in at(content.metrics, "transfer", "tuning") or [] if isinstance(row, Mapping)]
+    cells = [
+        [
+            label(row.get("study")),
+            Cell(str(row.get("trials")), True),
+            Cell(str(row.get("pruned")), True),
+            figure(row.get("auroc")),
+            label(row.get("parameters")),
+        ]
+        for row in rows
+    ]
+    columns = ["search", "trials", "pruned", "best inner AUROC", "parameters"]
+    note = "Every search sees the training part of its fold alone. All trials are in tuning.csv."
+    return Table(columns, cells, note, "Tuning") if cells else None

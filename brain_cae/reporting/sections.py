@@ -65,7 +65,7 @@ def parts(content: ReportContent, charts: dict[str, Chart], gallery: Gallery) ->
         calibration(content, charts),
         localisation(content),
         subjects(content, gallery),
-        transfer(content),
+        transfer(content, charts),
         audit(content, charts),
         reshape(content),
         imported(content),
@@ -147,16 +147,16 @@ def subjects(content: ReportContent, gallery: Gallery) -> Part:
                 "no subject was given to be shown")  # fmt: skip
 
 
-def transfer(content: ReportContent) -> Part:
-    """The transfer classifier on the encoder's features."""
+def transfer(content: ReportContent, charts: dict[str, Chart]) -> Part:
+    """The transfer classifier on the encoder's features, what it is compared with, and how it was tuned."""
+    notes = [str(note) for note in at(content.metrics, "transfer", "notes") or []]
     blocks = _blocks(
         performance.transfer_table(content),
-        of_records(
-            at(content.metrics, "transfer", "comparison") or [],
-            first=("features", "arm", "classifier", "auroc", "average_precision", "balanced_accuracy"),
-            caption="Feature arms and classifiers on the same trained autoencoder",
-        ),
+        performance.comparison_table(content),
+        [charts.get("tuning")],
+        performance.tuning_table(content),
     )
+    blocks += [Block("text", note) for note in notes]
     intro = "Classifier on features of the frozen autoencoder; every prediction is of a subject it never saw."
     caveat = headline.caveat_of(content, "transfer")
     return Part("transfer", "Transfer", intro, blocks, evidence.why_no_transfer(content), caveat)

@@ -13,6 +13,7 @@ import yaml
 from brain_cae.errors import RunError
 from brain_cae.reporting import formatting
 from brain_cae.reporting.acquisition_confound import confound_blocks
+from brain_cae.reporting.comparison import comparison, comparison_blocks
 from brain_cae.reporting.configurations import configurations, gather
 from brain_cae.reporting.differences import differences, differences_table
 from brain_cae.reporting.formatting import finite, is_estimate
@@ -50,7 +51,8 @@ def write_summary(sweep_folder: Path) -> Path:
     """Write ``summary.csv``, ``configurations.csv`` and ``summary.html`` of a sweep from what its jobs have left.
 
     Where the sweep varies a key that has a plain choice (``reshape=fixed``), also ``differences.csv``, see
-    :func:`brain_cae.reporting.differences.differences`.
+    :func:`brain_cae.reporting.differences.differences`; and ``comparison.csv`` with a row for each classifier and arm
+    of features, see :func:`brain_cae.reporting.comparison.comparison`.
 
     It reads only the jobs' folders, so that it can be called after every job, and again later, with the same result.
     A job of ``evaluate.py`` counts as one of the run that it names, scored again.
@@ -75,19 +77,21 @@ def write_summary(sweep_folder: Path) -> Path:
     first = ["run", *keys, "status", "error", "audit.verdict"]
     table = table.reindex(columns=[*first, *(name for name in table.columns if name not in first)])
     gathered = gather(jobs, [key for key in keys if key not in SAME_CONFIGURATION])
-    averaged, differ = configurations(gathered), differences(gathered)
+    averaged, differ, compared = configurations(gathered), differences(gathered), comparison(gathered)
     page = render(
         "summary.html.j2",
         sweep=folder.name,
         averaged=_averaged(averaged, keys),
         differences=differences_table(differ),
         reshape=reshape_blocks(gathered, averaged),
+        comparison=comparison_blocks(compared, gathered),
         confound=confound_blocks(gathered),
         **_page(table, keys),
     )
     write_whole(folder / "configurations.csv", averaged.to_csv(index=False, lineterminator="\n"))
-    if not differ.empty:
-        write_whole(folder / "differences.csv", differ.to_csv(index=False, lineterminator="\n"))
+    for name, found in (("differences.csv", differ), ("comparison.csv", compared)):
+        if not found.empty:
+            write_whole(folder / name, found.to_csv(index=False, lineterminator="\n"))
     write_whole(folder / "summary.html", page)
     return write_whole(folder / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
 
@@ -145,6 +149,10 @@ def flatten(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
             flat.update({part: plain for part, bound in found.items() if (plain := finite(bound)) is not None})
         elif isinstance(value, Mapping):
             flat.update(flatten(value, f"{name}."))
+        elif name == "transfer.comparison":
+            for row in value:
+                own = f"{name}.{row.get('features')}.{row.get('classifier')}."
+                flat.update(flatten({key: item for key, item in row.items() if is_estimate(item)}, own))
         elif (plain := finite(value)) is not None:
             flat[name] = int(value) if isinstance(value, int) else plain
     return flat

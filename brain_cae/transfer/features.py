@@ -81,6 +81,32 @@ def residual_features(
     }
 
 
+def usable(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Features that a classifier can take, and what was wrong with the others.
+
+    Infinite values become missing ones, which the pipeline replaces by the training part's median. Nothing is left
+    out: a feature that is constant here may not be in the next patients.
+
+    Returns:
+        The features, and a note for each fault, with the names of the features.
+    """
+    finite = frame.where(np.isfinite(frame.to_numpy(dtype=float)))
+    missing = finite.isna().any()
+    empty, varying = finite.isna().all(), finite.nunique() > 1
+    faults = {
+        "are known of no subject": empty,
+        "are not finite in some subjects, and replaced by the median": missing & ~empty,
+        "are the same in every subject": ~varying & ~empty,
+    }
+    notes = []
+    for fault, found in faults.items():
+        names = [str(name) for name in frame.columns[found]]
+        if names and len(frame) > 1:
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            notes.append(f"Features that {fault}: {', '.join(names[:5])}{more}.")
+    return finite, notes
+
+
 def select_arm(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
     """Return the columns of one feature arm: ``encoder``, ``residual`` or ``both``.
 

@@ -105,9 +105,7 @@ def test_every_space_can_be_searched(name: str) -> None:
     if not classifier.tuning.space:
         assert name == "dummy"
         return
-    tuned = Tuning(classifier.tuning.space, trials=12)(
-        pipeline(name), features, labels.astype(bool), name=name, seed=0
-    )
+    tuned = Tuning(classifier.tuning.space, trials=12)(pipeline(name), features, labels.astype(bool), name=name, seed=0)
     assert len(tuned.trials) == 12 and (tuned.trials["state"] == "complete").sum() >= 5
     assert tuned.trials["auroc"].max() > 0.6
 

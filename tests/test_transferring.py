@@ -1,0 +1,137 @@
+"""From features to the section `transfer`: what is compared, tuned, and what becomes of broken input."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_cae.errors import ConfigurationError
+from brain_cae.fitted_model import SCORERS
+from brain_cae.transferring import Transfer, transfer
+
+from .conftest import compose_config
+
+QUICK = ("evaluation.resamples=100", "evaluation.permutations=5")
+
+
+def people(healthy: int, abnormal: int, *, shift: float = 2.0, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A table of predictions and one of features; a tumour shifts the residual and leaves the encoder alone."""
+    generator = np.random.default_rng(seed)
+    label = np.array(["healthy"] * healthy + ["abnormal"] * abnormal)
+    count, ill = len(label), label == "abnormal"
+    names = pd.Index([f"s{number:02d}" for number in range(count)])
+    table = pd.DataFrame({"label": label, "role": "test"}, index=names)
+    table.loc[names[::2], "role"] = "classifier"
+    for name in SCORERS:
+        table[f"score.{name}"] = generator.standard_normal(count) + (name == "residual") * ill
+    features = pd.DataFrame(generator.standard_normal((count, 8)), index=names)
+    features.columns = [*(f"encoder_mean_{n:02d}" for n in range(4)), *(f"residual_joint_q{n:03d}" for n in range(4))]
+    features.iloc[:, 4:] += shift * ill[:, None]
+    return table, features
+
+
+def run(table: pd.DataFrame, features: pd.DataFrame, *overrides: str) -> Transfer:
+    model = SimpleNamespace(config=compose_config(*QUICK, *overrides), classifier=None)
+    return transfer(model, table, features, new_subjects=False, learnt=set())  # type: ignore[arg-type]
+
+
+def test_everything_is_compared_on_the_same_subjects() -> None:
+    found = run(*people(30, 20), "transfer.compare=[svm,dummy,logistic]")
+    rows = {(row["classifier"], row["features"]): row for row in found.metrics["comparison"]}
+    classifiers = {"logistic", "svm", "dummy"}
+    assert set(rows) == {(c, f) for c in classifiers for f in ("encoder", "residual", "both")} | {
+        (None, f"{name} score") for name in SCORERS
+    }
+    own = rows["logistic", "both"]
+    assert own["auroc"] == found.metrics["auroc"] and own["difference"]["value"] == 0
+    assert rows["svm", "residual"]["auroc"]["value"] > 0.9 > rows["svm", "encoder"]["auroc"]["value"]
+    # A constant predictor: what it reaches comes from folds that differ by a subject.
+    assert rows["dummy", "both"]["auroc"]["value"] < 0.55
+    assert rows["dummy", "both"]["brier"]["value"] == pytest.approx(0.24, abs=0.01)
+    assert rows["dummy", "both"]["difference"]["high"] < 0
+    assert "brier" not in rows[None, "intensity score"]
+    assert set(found.arms) == {
+        "encoder", "residual", "both", *(f"{f}.{c}" for c in ("svm", "dummy") for f in ("encoder", "residual", "both"))
+    }  # fmt: skip
+    np.testing.assert_array_equal(found.arms["both"], found.probabilities)
+
+
+def test_a_search_is_part_of_every_fold_and_of_the_last_fit() -> None:
+    found = run(*people(20, 20), "classifier.tuning.trials=3", "evaluation.folds=2", "transfer.compare=[knn]")
+    studies = [row["study"] for row in found.metrics["tuning"]]
+    assert len(studies) == 2 * 3 * 2 + 1
+    assert "logistic, both, fold 0" in studies and "knn, residual, fold 1" in studies
+    assert studies[-1] == "logistic, both, everybody"
+    assert all(row["trials"] == 3 and row["auroc"] is not None for row in found.metrics["tuning"])
+    assert len(found.trials) == 3 * len(studies)
+    assert "shuffled labels learnt without tuning" in found.metrics["permutation_p"]["method"]
+    assert found.fitted is not None
+
+
+def test_hold_out_compares_the_held_out_alone() -> None:
+    found = run(*people(20, 20), "evaluation=holdout")
+    assert {row["auroc"]["n"] for row in found.metrics["comparison"]} == {20}
+
+
+def test_labels_of_chance_give_chance_through_everything() -> None:
+    """Scaler, balancing and tuning see the training part alone, so shuffled labels teach nothing."""
+    values = []
+    for seed in range(8):
+        table, features = people(24, 24, seed=seed)
+        table["label"] = np.random.default_rng(seed).permutation(table["label"])
+        table.loc[table.index[:8], "label"] = "healthy"
+        found = run(table, features, "balancing=smote", "classifier.tuning.trials=4", "evaluation.folds=3",
+                    "transfer.compare=[]")  # fmt: skip
+        values.append(found.metrics["auroc"]["value"])
+    assert abs(np.mean(values) - 0.5) < 0.11  # standard error of eight: about 0.03
+
+
+@pytest.mark.parametrize(("evaluation", "trials"), [("crossfit", 0), ("crossfit", 2), ("holdout", 0)])
+@pytest.mark.parametrize(
+    ("healthy", "abnormal", "said"),
+    [
+        (12, 0, "All subjects carry one label"),
+        (12, 1, "One class has a single member"),
+        (6, 3, "3 folds instead of 5: the smaller class has 3 members."),
+        (2, 2, "2 folds instead of 5"),
+    ],
+)
+def test_too_few_subjects_are_a_smaller_protocol_with_a_reason(
+    healthy: int, abnormal: int, said: str, trials: int, evaluation: str
+) -> None:
+    found = run(*people(healthy, abnormal), f"evaluation={evaluation}", f"classifier.tuning.trials={trials}")
+    if evaluation == "crossfit":
+        assert any(said in note for note in found.metrics["notes"])
+    elif abnormal < 2:
+        # The one member stands among those that the classifier learns from, so the held-out have one label.
+        assert found.metrics["auroc"]["value"] is None and "undefined" in found.metrics["auroc"]["method"]
+    assert found.metrics["auroc"]["value"] is None or found.metrics["auroc"]["n"] <= healthy + abnormal
+
+
+@pytest.mark.parametrize("broken", ["constant", "one_missing", "column_missing", "infinite"])
+@pytest.mark.parametrize("classifier", ["logistic", "gradient_boosting"])
+def test_broken_features_leave_the_others(broken: str, classifier: str) -> None:
+    table, features = people(20, 20)
+    numbers = np.arange(len(features))
+    features = {
+        "constant": lambda: features.assign(residual_joint_q000=1.0),
+        "one_missing": lambda: features.where(pd.Series(numbers != 3, features.index), axis=0),
+        "column_missing": lambda: features.assign(residual_joint_q001=np.nan),
+        "infinite": lambda: features.assign(residual_joint_q001=np.where(numbers == 5, np.inf, 0.0)),
+    }[broken]()
+    found = run(table, features, f"classifier={classifier}", "transfer.compare=[]")
+    assert found.metrics["auroc"]["value"] > 0.85
+    said = {
+        "constant": "are the same in every subject: residual_joint_q000.",
+        "one_missing": "are not finite in some subjects, and replaced by the median: encoder_mean_00, ",
+        "column_missing": "are known of no subject: residual_joint_q001.",
+        "infinite": "are not finite in some subjects, and replaced by the median: residual_joint_q001.",
+    }
+    assert any(said[broken] in note for note in found.metrics["notes"])
+
+
+def test_a_classifier_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="no option `forest`") as raised:
+        compose_config("transfer.compare=[forest]")
+    assert "random_forest" in str(raised.value)

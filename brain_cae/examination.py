@@ -13,7 +13,6 @@ from brain_cae.fitted_model import FittedModel, Reconstruction, network_stride
 from brain_cae.reshape import Group, network_shape
 from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_trip_l1, scale_ratio
 from brain_cae.scoring.localisation import Localisation, localise
-from brain_cae.transfer.features import encoder_features, residual_features
 
 SSIM_WINDOW = 7
 """Side in voxels of the window of structural similarity; thinner volumes have none."""
@@ -64,15 +63,13 @@ def examine(model: FittedModel, subject: PreparedSubject) -> tuple[Examination, 
             threshold = scorer.calibration.voxel_threshold
             found[name] = localise(joints[name], subject.lesion, subject.mask, threshold=threshold)
     maps = model.scorers["residual"].maps(signals["residual"])
-    features = encoder_features(reconstruction.bottleneck, reconstruction.bottleneck_mask)
-    features |= residual_features(maps, subject.mask, model.config.modality.names)
     examination = Examination(
         subject=subject.subject,
         group=reconstruction.group,
         scores=scores,
         p_values=p_values,
         localisation=found,
-        features=features,
+        features=model.features(reconstruction, maps, subject.mask),
         reconstruction=_fidelity(subject, reconstruction),
         distortion=_distortion(model, subject, reconstruction.group),
     )

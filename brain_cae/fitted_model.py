@@ -23,12 +23,18 @@ from brain_cae.errors import BrainCaeError, ConfigurationError, RunError
 from brain_cae.reshape import Group, Reshape, from_network, to_network
 from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
+from brain_cae.scoring.frame import to_frame
+from brain_cae.scoring.reference import HealthyReference
 from brain_cae.scoring.scorer import Scorer, Signal
 from brain_cae.scoring.smoothing import smooth_inside
+from brain_cae.transfer.features import deviation_features, encoder_features, residual_features
 from brain_cae.transfer.pipeline import load_pipeline, save_pipeline
 
 SCORERS = ("residual", "absolute", "intensity", "healthy_mean")
 """Ways of scoring: ours with the signs of the configuration and without them, and the two baselines."""
+
+FEATURE_FRAME = (8, 8, 8)
+"""Dimensions of the shared frame in which the encoder's levels are compared: about those of a bottleneck."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +43,13 @@ class Reconstruction:
 
     Attributes:
         volume: (C, X, Y, Z), reconstruction on the brain's own grid.
-        bottleneck: (L, x, y, z), the encoder's output.
-        bottleneck_mask: (x, y, z) boolean, the foreground on the bottleneck's grid.
+        levels: By name what the encoder gives, (C, x, y, z) with the foreground on the same grid, (x, y, z) boolean;
+            the bottleneck has the empty name. Earlier levels only where ``features.levels`` asks for them.
         group: Reshape group.
     """
 
     volume: np.ndarray
-    bottleneck: np.ndarray
-    bottleneck_mask: np.ndarray
+    levels: dict[str, tuple[np.ndarray, np.ndarray]]
     group: Group
 
 
@@ -65,6 +70,8 @@ class FittedModel:
         cautions: What a reader of any result of this model must know.
         cost: What learning took: ``seconds_per_epoch`` and ``memory_mb``, see :class:`brain_cae.models.cost.Cost`.
         classifier: Fitted on all labelled subjects that the autoencoder never saw; None without both classes.
+        encoder_references: By level of the encoder, what healthy validation brains show at each place; empty unless
+            ``features.deviation``.
     """
 
     config: Config
@@ -78,6 +85,7 @@ class FittedModel:
     cautions: list[str] = field(default_factory=list)
     cost: dict[str, float | None] = field(default_factory=dict)
     classifier: Pipeline | None = None
+    encoder_references: dict[str, HealthyReference] = field(default_factory=dict)
 
     def reconstruct(self, subject: PreparedSubject) -> Reconstruction:
         """Run the network on one brain, on the device where it lies."""
@@ -87,17 +95,34 @@ class FittedModel:
         volume = to_network(torch.from_numpy(np.asarray(subject.volume)), group, stride).to(device)
         mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), group, stride)
         with torch.inference_mode():
-            latent = self.network.encode(volume[None])  # type: ignore[operator]
-            output = self.network.decode(latent)[0].float().cpu()  # type: ignore[operator]
-        latent = latent[0].float().cpu()
-        size = (latent.shape[1], latent.shape[2], latent.shape[3])
-        bottleneck_mask = functional.adaptive_avg_pool3d(mask[None], size)[0, 0] > 0.5
+            if self.config.features.levels == "all":
+                found = self.network.levels(volume[None])  # type: ignore[operator]
+            else:
+                found = [self.network.encode(volume[None])]  # type: ignore[operator]
+            output = self.network.decode(found[-1])[0].float().cpu()  # type: ignore[operator]
+        names = [*(f"level{number}" for number in range(1, len(found))), ""]
+        levels = {name: _with_mask(maps[0].float().cpu(), mask) for name, maps in zip(names, found, strict=True)}
         return Reconstruction(
-            volume=from_network(output, group, subject.native_shape).numpy(),
-            bottleneck=latent.numpy(),
-            bottleneck_mask=bottleneck_mask.numpy(),
-            group=group,
+            volume=from_network(output, group, subject.native_shape).numpy(), levels=levels, group=group
         )
+
+    def features(self, reconstruction: Reconstruction, maps: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+        """What the transfer classifier may know of one brain, of one length for every shape: a row of ``features.csv``.
+
+        Args:
+            reconstruction: See :meth:`reconstruct`.
+            maps: (C, X, Y, Z), directed z of the residual score.
+            mask: (X, Y, Z) boolean, the foreground on the same grid.
+        """
+        features: dict[str, float] = {}
+        for level, found in reconstruction.levels.items():
+            features |= encoder_features(*found, level=level)
+            if level in self.encoder_references:
+                reference = self.encoder_references[level]
+                framed, inside = to_frame(*found, FEATURE_FRAME)
+                z = (framed - reference.mean) / (reference.spread * reference.factor(reconstruction.group.name))
+                features |= deviation_features(z, inside, level=level)
+        return features | residual_features(maps, mask, self.config.modality.names)
 
     def signals(self, subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, Signal]:
         """What each scorer looks at: smoothed residual x - x̂, or smoothed intensity."""
@@ -111,7 +136,22 @@ class FittedModel:
 
     def calibrate(self, healthy: list[PreparedSubject]) -> None:
         """Fit references, calibration scores and thresholds of every scorer on healthy brains."""
-        signals = [self.signals(subject, self.reconstruct(subject)) for subject in healthy]
+        signals, levels = [], []
+        for subject in healthy:
+            reconstruction = self.reconstruct(subject)
+            signals.append(self.signals(subject, reconstruction))
+            framed = {name: to_frame(*level, FEATURE_FRAME) for name, level in reconstruction.levels.items()}
+            levels.append((reconstruction.group.name, framed))
+        if self.config.features.deviation:
+            self.encoder_references = {
+                name: HealthyReference.fit(
+                    np.stack([framed[name][0] for _, framed in levels]),
+                    np.stack([framed[name][1] for _, framed in levels]),
+                    [group for group, _ in levels],
+                    shrinkage=self.config.scoring.shrinkage,
+                )
+                for name in levels[0][1]
+            }
         for name in SCORERS:
             self.scorers[name] = make_scorer(name, self.config).fit([s[name] for s in signals], seed=self.config.seed)
 
@@ -142,6 +182,9 @@ class FittedModel:
         for name, scorer in self.scorers.items():
             state, facts[name] = scorer.state()
             arrays |= {f"{name}.{key}": value for key, value in state.items()}
+        facts["encoder_factors"] = {level: own.factors for level, own in self.encoder_references.items()}
+        for level, reference in self.encoder_references.items():
+            arrays |= {f"encoder:{level}.mean": reference.mean, f"encoder:{level}.spread": reference.spread}
         arrays["facts"] = np.asarray(json.dumps(facts))
         files.write("calibration.npz", lambda path: np.savez(path, **arrays))  # type: ignore[arg-type]
         if self.classifier is not None:
@@ -182,10 +225,21 @@ class FittedModel:
             for name in SCORERS:
                 own = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{name}.")}
                 model.scorers[name] = make_scorer(name, config).restore(own, facts[name])
+            model.encoder_references = {
+                level: HealthyReference(arrays[f"encoder:{level}.mean"], arrays[f"encoder:{level}.spread"], factors)
+                for level, factors in facts.get("encoder_factors", {}).items()
+            }
         if (folder / "classifier.skops").is_file():
             with _readable(folder / "classifier.skops"):
                 model.classifier = load_pipeline(folder / "classifier.skops")
         return model
+
+
+def _with_mask(maps: torch.Tensor, mask: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Maps (C, x, y, z) and the foreground (1, X, Y, Z) on their grid; all of it where nothing is left of it."""
+    size = (maps.shape[1], maps.shape[2], maps.shape[3])
+    inside = functional.adaptive_avg_pool3d(mask[None], size)[0, 0].numpy() > 0.5
+    return maps.numpy(), inside if inside.any() else np.ones_like(inside)
 
 
 @contextmanager
@@ -212,11 +266,12 @@ def make_network(config: Config) -> nn.Module:
         ConfigurationError: It is no autoencoder: it lacks ``encode``, ``decode`` or ``stride``.
     """
     network = instantiate(config.model.network, in_channels=len(config.modality.names), _convert_="all")
-    missing = [name for name in ("encode", "decode", "stride") if not hasattr(network, name)]
+    needed = ["encode", "decode", "stride", *(["levels"] if config.features.levels == "all" else [])]
+    missing = [name for name in needed if not hasattr(network, name)]
     if missing:
         raise ConfigurationError(
             "This network is no autoencoder that the program can use.",
-            expected="an nn.Module with encode, decode and stride, such as ConvolutionalAutoencoder",
+            expected=f"an nn.Module with {', '.join(needed[:-1])} and {needed[-1]}, such as ConvolutionalAutoencoder",
             found=f"{type(network).__name__} without {', '.join(missing)}",
             where="model.network",
         )

@@ -68,6 +68,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "preprocess.skull_strip": ("none", "hd_bet", "synthstrip"),
     "model.loss": ("l1", "l2"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
+    "features.levels": ("bottleneck", "all"),
     "stop_after": ("import",),
 }
 DATASET_WORDS: dict[str, tuple[str, ...]] = {

@@ -217,6 +217,8 @@ class Features:
     """What the transfer classifier sees."""
 
     name: str
+    levels: str
+    deviation: bool
 
 
 @dataclass

@@ -50,6 +50,14 @@ class ConvolutionalAutoencoder(nn.Module):
         """(N, C, X, Y, Z) to (N, latent_channels, X/stride, Y/stride, Z/stride)."""
         return self.encoder(volumes)
 
+    def levels(self, volumes: torch.Tensor) -> list[torch.Tensor]:
+        """What each level of the encoder gives, from the finest to the bottleneck: (N, C_i, X_i, Y_i, Z_i)."""
+        found = []
+        for layer in self.encoder:
+            volumes = layer(volumes)
+            found.append(volumes)
+        return found
+
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """The bottleneck back to (N, C, X, Y, Z)."""
         return self.decoder(latent)

@@ -12,39 +12,47 @@ QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999)
 ARMS = {"encoder": ("encoder_",), "residual": ("residual_",), "both": ("encoder_", "residual_")}
 
 
-def encoder_features(
-    bottleneck: NDArray,
-    mask: NDArray,
-    *,
-    healthy_mean: NDArray | None = None,
-    healthy_spread: NDArray | None = None,
-) -> dict[str, float]:
-    """Mean and standard deviation of each bottleneck channel inside the mask.
+def encoder_features(maps: NDArray, mask: NDArray, *, level: str = "") -> dict[str, float]:
+    """Mean and standard deviation of each channel of one of the encoder's levels inside the mask.
 
     Args:
-        bottleneck: Shape (C, x, y, z), the encoder's last layer.
-        mask: Shape (x, y, z), truthy inside the head, on the bottleneck's grid; an empty mask means the whole grid.
-        healthy_mean: Shape (C, x, y, z) or broadcastable; what healthy brains show at the same place.
-        healthy_spread: Same shape, standard deviation of healthy brains. Both given: ``encoder_deviation_<channel>``,
-            the mean absolute z against healthy brains, is added.
+        maps: Shape (C, x, y, z), what the level gives.
+        mask: Shape (x, y, z), truthy inside the head, on the level's grid; an empty mask means the whole grid.
+        level: Its name; empty for the bottleneck.
 
     Returns:
-        ``encoder_mean_00``, ``encoder_std_00``, ... (and ``encoder_deviation_00``, ...).
+        ``encoder_mean_00``, ``encoder_std_00``, ...; of a named level ``encoder_<level>_mean_00``, ...
 
     Raises:
-        DatasetError: The mask is not on the bottleneck's grid.
+        DatasetError: The mask is not on the level's grid.
     """
-    inside = _inside(bottleneck, mask, "bottleneck")
-    values = np.asarray(bottleneck, dtype=float)[:, inside]
-    named = _numbered("encoder_mean", values.mean(axis=1)) | _numbered("encoder_std", values.std(axis=1))
-    if healthy_mean is not None and healthy_spread is not None:
-        centre = np.broadcast_to(healthy_mean, bottleneck.shape)[:, inside]
-        spread = np.broadcast_to(healthy_spread, bottleneck.shape)[:, inside]
-        # A channel that is constant in healthy brains has no spread; its floor keeps z finite.
-        floor = 1e-6 + 0.01 * spread.mean(axis=1, keepdims=True)
-        deviation = np.abs(values - centre) / np.maximum(spread, floor)
-        named |= _numbered("encoder_deviation", deviation.mean(axis=1))
-    return named
+    values = np.asarray(maps, dtype=float)[:, _inside(maps, mask, "encoder maps")]
+    prefix = _prefix(level)
+    return _numbered(f"{prefix}_mean", values.mean(axis=1)) | _numbered(f"{prefix}_std", values.std(axis=1))
+
+
+def deviation_features(z: NDArray, mask: NDArray, *, level: str = "") -> dict[str, float]:
+    """How far a brain lies from healthy ones at the same place, in the encoder's terms.
+
+    A tumour is local, so beside the mean over all places stands the upper twentieth.
+
+    Args:
+        z: Shape (C, X, Y, Z), z-scores against healthy brains in the shared frame.
+        mask: Shape (X, Y, Z), truthy inside the head; an empty mask means the whole frame.
+        level: As for :func:`encoder_features`.
+
+    Returns:
+        For each channel ``encoder_deviation_00`` (mean absolute z) and ``encoder_deviation_q95_00``; for the root
+        mean square over channels ``encoder_distance`` and ``encoder_distance_q95``.
+    """
+    values = np.abs(np.asarray(z, dtype=float)[:, _inside(z, mask, "encoder maps")])
+    distance, prefix = np.sqrt((values**2).mean(axis=0)), _prefix(level)
+    return {
+        **_numbered(f"{prefix}_deviation", values.mean(axis=1)),
+        **_numbered(f"{prefix}_deviation_q95", np.quantile(values, 0.95, axis=1)),
+        f"{prefix}_distance": float(distance.mean()),
+        f"{prefix}_distance_q95": float(np.quantile(distance, 0.95)),
+    }
 
 
 def residual_features(
@@ -133,6 +141,10 @@ def _inside(maps: NDArray, mask: NDArray, name: str) -> NDArray:
             f"Mask and {name} lie on different grids.", expected=str(maps.shape[1:]), found=str(inside.shape)
         )
     return inside if inside.any() else np.ones_like(inside)
+
+
+def _prefix(level: str) -> str:
+    return f"encoder_{level}" if level else "encoder"
 
 
 def _numbered(prefix: str, values: NDArray) -> dict[str, float]:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.transfer import encoder_features, residual_features, select_arm
+from brain_cae.transfer import deviation_features, encoder_features, residual_features, select_arm
 
 
 def test_encoder_features_are_mask_statistics_of_each_channel() -> None:
@@ -21,11 +21,23 @@ def test_encoder_features_are_mask_statistics_of_each_channel() -> None:
     assert encoder_features(bottleneck[:, :2], mask[:2]).keys() == features.keys()
 
 
-def test_deviation_counts_healthy_spreads() -> None:
-    bottleneck = np.full((1, 2, 2, 2), 5.0)
-    healthy = np.full((1, 2, 2, 2), 1.0)
-    features = encoder_features(bottleneck, np.ones((2, 2, 2)), healthy_mean=healthy, healthy_spread=healthy * 2)
-    assert features["encoder_deviation_00"] == pytest.approx(2.0)
+def test_a_level_has_names_of_its_own() -> None:
+    features = encoder_features(np.ones((1, 2, 2, 2)), np.ones((2, 2, 2)), level="level2")
+    assert features == {"encoder_level2_mean_00": 1.0, "encoder_level2_std_00": 0.0}
+
+
+def test_deviation_sees_a_place_that_the_mean_does_not() -> None:
+    z = np.zeros((2, 5, 5, 4))
+    z[0, 0, 0] = -4.0  # 4 of 100 places
+    z[0, 0, 1] = -4.0
+    features = deviation_features(z, np.ones((5, 5, 4)))
+    assert features["encoder_deviation_00"] == pytest.approx(0.32)
+    assert features["encoder_deviation_q95_00"] == 4.0
+    assert features["encoder_deviation_q95_01"] == 0.0
+    assert features["encoder_distance_q95"] == pytest.approx(4 / np.sqrt(2))
+    outside = np.ones((5, 5, 4))
+    outside[0] = 0
+    assert set(deviation_features(z, outside).values()) == {0.0}
 
 
 def test_residual_features_are_signed_quantiles_with_a_joint_map() -> None:

@@ -9,7 +9,8 @@ from hydra.utils import instantiate
 from imblearn.pipeline import Pipeline
 
 from brain_cae import estimates
-from brain_cae.configuration import Config
+from brain_cae.configuration import Config, LeaveProtocolOut
+from brain_cae.estimates import FEWEST_HELD_OUT
 from brain_cae.fitted_model import FittedModel
 from brain_cae.transfer.crossfit import (
     Crossfit,
@@ -34,13 +35,16 @@ class Transfer:
         folds: In which fold each subject was held out, by subject; missing where it was not.
         metrics: The section ``transfer`` of ``metrics.json``.
         arms: The same for every arm of features that was tried, one column each.
-        fitted: The classifier fitted on every labelled subject, for new patients; None without both classes.
+        taught: The labelled subjects that the classifier for new patients learns from: all of them, but those of a
+            held-out protocol.
+        fitted: The classifier fitted on ``taught``; None without both classes.
     """
 
     probabilities: pd.Series
     folds: pd.Series
     metrics: dict[str, Any]
     arms: pd.DataFrame
+    taught: list[str]
     fitted: Pipeline | None
 
 
@@ -72,6 +76,7 @@ def transfer(
             pd.Series(pd.NA, index=table.index, dtype="Int64"),
             base | _scores(config, table.loc[known, "label"], probabilities.loc[known]) | {"comparison": []},
             probabilities.to_frame(config.features.name),
+            [],
             None,
         )
     labels, roles = table.loc[known, "label"], table.loc[known, "role"]
@@ -80,8 +85,9 @@ def transfer(
     probabilities = nothing.copy()
     probabilities.loc[known] = chosen.probabilities
     folds = pd.Series(chosen.folds, index=known).replace(-1, pd.NA).astype("Int64").reindex(table.index)
-    section = base | _scores(config, labels[scored], probabilities.loc[known][scored])
-    if config.evaluation.name == "crossfit" and chosen.defined:
+    fewest = FEWEST_HELD_OUT if isinstance(config.split, LeaveProtocolOut) else 1
+    section = base | _scores(config, labels[scored], probabilities.loc[known][scored], fewest)
+    if chosen.defined and not _is_holdout(config):
         permuted = permutation_p(
             _pipeline(config),
             arm.loc[known],
@@ -94,11 +100,17 @@ def transfer(
         permuted = estimates.undefined("only cross-fitting is permuted", n=len(known))
     section["permutation_p"] = permuted.to_dict()
     section["notes"] = list(chosen.notes)
-    section["comparison"] = _comparison(config, outcome, labels)
-    able = len(labels) and not obstacle(_pipeline(config), labels)
-    fitted = fit(_pipeline(config), arm.loc[known], labels, seed=config.seed)[0] if able else None
+    section["comparison"] = _comparison(config, outcome, labels, fewest)
+    own = labels[roles == "classifier"] if isinstance(config.split, LeaveProtocolOut) else labels
+    able = len(own) and not obstacle(_pipeline(config), own)
+    fitted = fit(_pipeline(config), arm.loc[own.index], own, seed=config.seed)[0] if able else None
     arms = pd.DataFrame({name: pd.Series(found.probabilities, index=known) for name, (found, _) in outcome.items()})
-    return Transfer(probabilities, folds, section, arms.reindex(table.index), fitted)
+    return Transfer(probabilities, folds, section, arms.reindex(table.index), own.index.tolist(), fitted)
+
+
+def _is_holdout(config: Config) -> bool:
+    """A held-out protocol leaves no choice: cross-fitting would teach the classifier its subjects."""
+    return config.evaluation.name == "holdout" or isinstance(config.split, LeaveProtocolOut)
 
 
 def _pipeline(config: Config) -> Pipeline:
@@ -114,23 +126,27 @@ def _predict(config: Config, arm: pd.DataFrame, labels: pd.Series, roles: pd.Ser
     if labels.empty:
         nothing = Crossfit(np.empty(0), np.empty(0, int), ["No subject outside train and validation has a label."])
         return nothing, pd.Series(dtype=bool)
-    if config.evaluation.name == "holdout":
+    if _is_holdout(config):
         test = (roles == "test").to_numpy()
         return holdout(_pipeline(config), arm, labels, test=test, seed=config.seed)[0], roles == "test"
     found = crossfit(_pipeline(config), arm, labels, folds=config.evaluation.folds, seed=config.seed)
     return found, pd.Series(True, index=labels.index)
 
 
-def _scores(config: Config, labels: pd.Series, probabilities: pd.Series) -> dict[str, Any]:
+def _scores(config: Config, labels: pd.Series, probabilities: pd.Series, fewest: int = 1) -> dict[str, Any]:
     known = probabilities.notna()
     found = transfer_metrics(
-        labels[known], probabilities[known], seed=config.seed, resamples=config.evaluation.resamples
+        labels[known],
+        probabilities[known],
+        seed=config.seed,
+        resamples=config.evaluation.resamples,
+        fewest=fewest,
     )
     return {name: estimate.to_dict() for name, estimate in found.items()}
 
 
 def _comparison(
-    config: Config, outcome: dict[str, tuple[Crossfit, pd.Series]], labels: pd.Series
+    config: Config, outcome: dict[str, tuple[Crossfit, pd.Series]], labels: pd.Series, fewest: int
 ) -> list[dict[str, Any]]:
     """Every arm of features with the same classifier and folds, and its difference to the chosen one."""
     chosen, scored = outcome[config.features.name]
@@ -138,7 +154,7 @@ def _comparison(
     for name, (found, _) in outcome.items():
         values = pd.Series(found.probabilities, index=labels.index)
         row: dict[str, Any] = {"features": name, "classifier": config.classifier.name}
-        row["auroc"] = _scores(config, labels[scored], values[scored])["auroc"]
+        row["auroc"] = _scores(config, labels[scored], values[scored], fewest)["auroc"]
         if name != config.features.name:
             row["difference"] = estimates.paired_difference(
                 labels[scored],
@@ -146,6 +162,7 @@ def _comparison(
                 pd.Series(chosen.probabilities, index=labels.index)[scored],
                 seed=config.seed,
                 resamples=config.evaluation.resamples,
+                fewest=fewest,
             ).to_dict()
         rows.append(row)
     return rows

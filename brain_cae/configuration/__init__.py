@@ -25,6 +25,7 @@ from brain_cae.configuration.schema import (
     Config,
     EvaluateConfig,
     FolderDataset,
+    LeaveProtocolOut,
     PhantomDataset,
     RsnaMiccaiDataset,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "Config",
     "EvaluateConfig",
     "FolderDataset",
+    "LeaveProtocolOut",
     "PhantomDataset",
     "RsnaMiccaiDataset",
     "calibration_needed",

@@ -173,6 +173,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score every subject outside ``train`` and ``validation`` and write everything that a run leaves.
 
+    Where a protocol is held out, ``predictions.csv`` holds them all, and every figure counts the role ``test`` alone.
+
     Args:
         model: Fitted; the classifier for new subjects is fitted here, unless the model comes from another run.
         cohort: Prepared subjects.

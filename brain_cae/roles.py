@@ -97,7 +97,7 @@ def _held_out(typed: str | None, labels: pd.Series, protocols: pd.Series) -> str
     raise ConfigurationError(
         "`split.protocol` names no protocol of these subjects." if typed else "`split.protocol` has no value.",
         expected=" | ".join(
-            f"{as_typed(n)} ({r.healthy} healthy, {r.abnormal} abnormal)" for n, r in listed.iterrows()
+            f"{as_typed(str(n))} ({r.healthy} healthy, {r.abnormal} abnormal)" for n, r in listed.iterrows()
         ),
         found=typed,
         where="split.protocol",

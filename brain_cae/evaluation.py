@@ -15,12 +15,13 @@ from rich.progress import track
 from brain_cae.auditing import audit_scores
 from brain_cae.calibrating import recalibrate, skull_cautions
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
-from brain_cae.configuration import Config, EvaluateConfig
+from brain_cae.configuration import Config, EvaluateConfig, LeaveProtocolOut
 from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.preprocess import to_source_space
 from brain_cae.data.splits import HEALTHY_ROLES
 from brain_cae.environment import environment
 from brain_cae.errors import DatasetError, LeakageError
+from brain_cae.estimates import FEWEST_HELD_OUT
 from brain_cae.examination import Examination, examine
 from brain_cae.fitted_model import SCORERS, FittedModel
 from brain_cae.measurement import Measurement, by_subject
@@ -172,6 +173,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score every subject outside ``train`` and ``validation`` and write everything that a run leaves.
 
+    Where a protocol is held out, ``predictions.csv`` holds them all, and every figure counts the role ``test`` alone.
+
     Args:
         model: Fitted; the classifier for new subjects is fitted here, unless the model comes from another run.
         cohort: Prepared subjects.
@@ -186,8 +189,9 @@ def evaluate(
     """
     config = model.config
     roles = splits.set_index("subject")["role"]
+    alone = isinstance(config.split, LeaveProtocolOut) and not new_subjects
     evaluated = [name for name in sorted(cohort.prepared) if roles.get(name) in UNSEEN_ROLES]
-    if not evaluated:
+    if not evaluated or (alone and "test" not in set(roles[evaluated])):
         raise DatasetError("No subject is left to evaluate.", expected="subjects in the roles classifier or test")
     with folder.stage("score"):
         examinations = _score(model, cohort, evaluated, folder)
@@ -202,30 +206,34 @@ def evaluate(
         table["fold"], table["classifier_probability"] = chosen.folds, chosen.probabilities
         if model_run is None and chosen.fitted is not None:
             model.classifier = chosen.fitted
-            labelled = cohort.index[cohort.index["subject"].isin(table.index[table["label"] != "unknown"])]
-            model.seen |= dict.fromkeys(labelled["series_hash"], "classifier")
+            taught = cohort.index[cohort.index["subject"].isin(chosen.taught)]
+            model.seen |= dict.fromkeys(taught["series_hash"], "classifier")
             model.save(folder / "model")
+    folder.write_csv("predictions.csv", _predictions(table))
+    if alone:
+        # The others have taught the classifier; every figure from here on is of the held-out protocol.
+        table = table[table["role"] == "test"]
+        examinations = {name: examinations[name] for name in table.index}
     with folder.stage("audit"):
-        arm = select_arm(features, config.features.name)
+        arm = select_arm(features, config.features.name).loc[table.index]
         verdict = audit_scores(config.audit, cohort, table, roles, arm, seed=config.seed)
     with folder.stage("report"):
-        metrics = _metrics(model, table, examinations, chosen, splits, cohort)
+        fewest = FEWEST_HELD_OUT if alone else 1
+        metrics = _metrics(model, table, examinations, chosen, splits, cohort, fewest)
         metrics["environment"]["model_run"] = str(model_run) if model_run else None
         metrics["audit"] = verdict.to_dict()
-        predictions = table.rename_axis("subject").reset_index()[PREDICTIONS]
-        folder.write_csv("predictions.csv", predictions)
         folder.write_csv("subjects.csv", by_subject(table, examinations, chosen.arms))
         cautions = [*model.cautions, *cohort.notes, *skull_cautions(model, cohort.skull[evaluated])]
         content = ReportContent(
             title=_title(config, cohort, model_run),
             metrics=metrics,
-            predictions=predictions,
+            predictions=_predictions(table),
             import_report=cohort.report,
             index=cohort.index,
             views=_views(model, cohort, table),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
             warnings=list(dict.fromkeys([*cautions, *verdict.warnings])),
-            curves=_curves(table),
+            curves=_curves(table, fewest),
             trials=chosen.trials,
         )
         write_report(folder / "report.html", content)
@@ -293,6 +301,10 @@ def _table(model: FittedModel, cohort: Cohort, roles: pd.Series, examinations: d
     return pd.DataFrame(rows).set_index("subject")
 
 
+def _predictions(table: pd.DataFrame) -> pd.DataFrame:
+    return table.rename_axis("subject").reset_index()[PREDICTIONS]
+
+
 def _metrics(
     model: FittedModel,
     table: pd.DataFrame,
@@ -300,9 +312,10 @@ def _metrics(
     chosen: Transfer,
     splits: pd.DataFrame,
     cohort: Cohort,
+    fewest: int,
 ) -> dict[str, Any]:
     config = model.config
-    measure = Measurement(table, examinations, seed=config.seed, resamples=config.evaluation.resamples)
+    measure = Measurement(table, examinations, seed=config.seed, resamples=config.evaluation.resamples, fewest=fewest)
     counts = splits["role"].value_counts()
     calibration = model.scorers["residual"].calibration
     threshold = calibration.threshold(config.scoring.alpha)
@@ -332,9 +345,9 @@ def _title(config: Config, cohort: Cohort, model_run: Path | None) -> str:
     return chosen if model_run is None else f"{chosen}: scored with the model of {model_run.name}"
 
 
-def _curves(table: pd.DataFrame) -> dict[str, tuple[Any, Any]]:
+def _curves(table: pd.DataFrame, fewest: int) -> dict[str, tuple[Any, Any]]:
     rows = table[table["label"] != "unknown"]
-    if rows["label"].nunique() < 2:
+    if min((rows["label"] == kind).sum() for kind in ("healthy", "abnormal")) < fewest:
         return {}
     curves = {name: (rows["label"], rows[f"score.{name}"]) for name in ("residual", "intensity", "healthy_mean")}
     known = rows[rows["classifier_probability"].notna()]

@@ -69,7 +69,8 @@ class FittedModel:
             calibrates: ``train``, ``validation`` or ``classifier``.
         cautions: What a reader of any result of this model must know.
         cost: What learning took: ``seconds_per_epoch`` and ``memory_mb``, see :class:`brain_cae.models.cost.Cost`.
-        classifier: Fitted on all labelled subjects that the autoencoder never saw; None without both classes.
+        classifier: Fitted on all labelled subjects that the autoencoder never saw, but those of a held-out protocol;
+            None without both classes.
         encoder_references: By level of the encoder, what healthy validation brains show at each place; empty unless
             ``features.deviation``.
     """

@@ -18,7 +18,7 @@ from brain_cae.configuration import Config, EvaluateConfig, read_stored, validat
 from brain_cae.data.splits import ROLES
 from brain_cae.errors import BrainCaeError, DatasetError
 from brain_cae.reasons import advice_for
-from brain_cae.roles import calibration_cautions, draw_roles
+from brain_cae.roles import calibration_cautions, draw_roles, protocol_cautions
 from brain_cae.run_folder import newest_run
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
@@ -75,6 +75,7 @@ def inspect_training(config: Config) -> Inspection:
     if not found.usable.empty:
         try:
             found.roles = draw_roles(config, found.usable)
+            found.notes += protocol_cautions(config, found.usable, found.roles)
             found.notes += calibration_cautions(int((found.roles["role"] == "validation").sum()), config.scoring.alpha)
         except BrainCaeError as error:
             found.problems.append(str(error))

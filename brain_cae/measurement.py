@@ -62,15 +62,23 @@ class Measurement:
         examinations: By subject.
         seed: Of the bootstrap.
         resamples: Of the bootstrap.
+        fewest: Members that each class must have for AUROC, its differences, and average precision.
     """
 
     def __init__(
-        self, predictions: pd.DataFrame, examinations: dict[str, Examination], *, seed: int, resamples: int
+        self,
+        predictions: pd.DataFrame,
+        examinations: dict[str, Examination],
+        *,
+        seed: int,
+        resamples: int,
+        fewest: int = 1,
     ) -> None:
         self.predictions = predictions
         self.examinations = examinations
         self.seed = seed
         self.resamples = resamples
+        self.fewest = fewest
         self.labelled = predictions[predictions["label"] != "unknown"]
 
     def detection(self) -> Section:
@@ -151,12 +159,18 @@ class Measurement:
         return self._scored(estimates.auroc, rows, name)
 
     def _scored(self, metric: Any, rows: pd.DataFrame, name: str) -> Estimate:
-        return metric(rows["label"], rows[f"score.{name}"], seed=self.seed, resamples=self.resamples)
+        scores = rows[f"score.{name}"]
+        return metric(rows["label"], scores, seed=self.seed, resamples=self.resamples, fewest=self.fewest)
 
     def _difference(self, ours: str, other: str) -> dict[str, Any]:
         rows = self.labelled
         return estimates.paired_difference(
-            rows["label"], rows[f"score.{ours}"], rows[f"score.{other}"], seed=self.seed, resamples=self.resamples
+            rows["label"],
+            rows[f"score.{ours}"],
+            rows[f"score.{other}"],
+            seed=self.seed,
+            resamples=self.resamples,
+            fewest=self.fewest,
         ).to_dict()
 
     def _false_alarms(self, rows: pd.DataFrame) -> dict[str, Any]:

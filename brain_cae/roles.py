@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_cae.configuration import Config, calibration_needed, validation_size
-from brain_cae.data.splits import read_splits, stratified
-from brain_cae.errors import DatasetError
-from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
+from brain_cae.configuration import Config, LeaveProtocolOut, calibration_needed, validation_size
+from brain_cae.data.splits import leave_protocol_out, read_splits, stratified
+from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.scans.protocol import MINIMUM, UNKNOWN, ProtocolGroups, as_typed, subject_acquisition
 
 ADVISED = 40
 FEW = 20
@@ -24,7 +24,8 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
         Columns subject, role.
 
     Raises:
-        DatasetError: No or too few healthy brains, or a split file that cannot be used.
+        ConfigurationError: ``split.protocol`` names no protocol.
+        DatasetError: No or too few healthy brains, no protocol to hold out, or a split file that cannot be used.
     """
     subjects = index.groupby("subject")[["label", "source"]].first()
     # Sources that shall neither teach nor calibrate the autoencoder.
@@ -39,6 +40,17 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
             where=f"dataset={config.dataset.name}",
             advice="Add healthy brains from another set (dataset=combined). In RSNA-MICCAI every patient "
             "has a glioblastoma; dataset.healthy_value=0 reads MGMT_value 0 as healthy, which it is not.",
+        )
+    if isinstance(config.split, LeaveProtocolOut):
+        protocols = _protocols(config, index)
+        held_out = _held_out(config.split.protocol, labels, protocols)
+        return leave_protocol_out(
+            labels,
+            protocols,
+            held_out,
+            train=config.split.train,
+            validation=validation_size(int(((labels == "healthy") & (protocols != held_out)).sum()), config.split),
+            seed=config.seed,
         )
     if config.split.file is not None:
         return read_splits(Path(config.split.file), subjects["label"])
@@ -58,6 +70,60 @@ def _protocols(config: Config, index: pd.DataFrame) -> pd.Series:
     """Protocol of each subject, as the run will name it in ``predictions.csv``."""
     acquisition = subject_acquisition(index, modalities=config.modality.names, reference=config.modality.reference)
     return ProtocolGroups.fit(acquisition).assign(acquisition)
+
+
+def _held_out(typed: str | None, labels: pd.Series, protocols: pd.Series) -> str:
+    """The protocol that was typed.
+
+    Raises:
+        ConfigurationError: None was, or it names none of them; all are listed with their members.
+        DatasetError: The headers tell no protocols apart.
+    """
+    members = pd.crosstab(protocols, labels).drop(index=UNKNOWN, errors="ignore")
+    members = members.reindex(columns=["healthy", "abnormal"], fill_value=0)
+    if members.empty:
+        raise DatasetError(
+            "No protocol can be held out: the headers say nothing of scanners.",
+            expected="manufacturer, field strength, TR or TE in the headers, or in the sidecars of dataset=bids",
+            found=f"{len(protocols)} subjects of unknown protocol",
+            where="split=leave_protocol_out",
+            advice="Use split=stratified, or import DICOM.",
+        )
+    found = [name for name in members.index if name == typed]
+    found = found or [name for name in members.index if as_typed(name) == as_typed(typed or "")]
+    if len(found) == 1:
+        return found[0]
+    listed = members.loc[members.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+    raise ConfigurationError(
+        "`split.protocol` names no protocol of these subjects." if typed else "`split.protocol` has no value.",
+        expected=" | ".join(
+            f"{as_typed(str(n))} ({r.healthy} healthy, {r.abnormal} abnormal)" for n, r in listed.iterrows()
+        ),
+        found=typed,
+        where="split.protocol",
+        advice=f"Give one of them, or several to a sweep: -m split.protocol=a,b. Protocols of fewer than {MINIMUM} "
+        "subjects are held out together.",
+    )
+
+
+def protocol_cautions(config: Config, index: pd.DataFrame, splits: pd.DataFrame) -> list[str]:
+    """What must be said of figures that count a held-out protocol alone."""
+    if not isinstance(config.split, LeaveProtocolOut):
+        return []
+    tested = splits.loc[splits["role"] == "test", "subject"]
+    labels = index.groupby("subject")["label"].first()[tested]
+    protocols = _protocols(config, index)
+    cautions = [
+        f"{protocols[tested].iloc[0]} is held out: figures count its {int((labels == 'healthy').sum())} healthy and "
+        f"{int((labels == 'abnormal').sum())} abnormal subjects alone, and the transfer classifier has learnt from "
+        f"other protocols alone, whatever evaluation={config.evaluation.name} says."
+    ]
+    if unknown := int((protocols == UNKNOWN).sum()):
+        cautions.append(
+            f"{unknown} subjects whose headers name no protocol are among the others: some may have been scanned as "
+            "those that are held out."
+        )
+    return cautions
 
 
 def calibration_cautions(brains: int, alpha: float) -> list[str]:

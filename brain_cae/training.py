@@ -19,7 +19,7 @@ from brain_cae.fitted_model import FittedModel, make_network, make_reshape, netw
 from brain_cae.learning import check_hardware, is_main_process, learn, scoring_device
 from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.resuming import last_checkpoint
-from brain_cae.roles import calibration_cautions, draw_roles
+from brain_cae.roles import calibration_cautions, draw_roles, protocol_cautions
 from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.sweep import configuration_hash
@@ -54,6 +54,7 @@ def run(config: Config, output: Path) -> float | None:
         if config.stop_after == "import":
             log.info("import_report.csv is in %s", output)
             return None
+        draw_roles(config, cohort.index)  # what stands against them is said now, not after an hour of preparing
         with folder.stage("prepare"):
             cohort.prepare(prepared_store(config, config.cache), progress=config.trainer.progress)
             folder.write_csv("import_report.csv", cohort.report)
@@ -80,6 +81,7 @@ def split(config: Config, cohort: Cohort) -> pd.DataFrame:
     """Draw the roles, or read them from ``split.file``; leakage is an error.
 
     Raises:
+        ConfigurationError: No protocol is named that could be held out.
         DatasetError: No or too few healthy brains.
         LeakageError: A subject, series or pixel content stands in two roles.
     """
@@ -189,7 +191,7 @@ def _train_only(config: Config, folder: RunFolder) -> None:
 
 def _cautions(config: Config, cohort: Cohort, splits: pd.DataFrame) -> list[str]:
     """What a reader must see before any figure."""
-    cautions = list(cohort.notes)
+    cautions = [*cohort.notes, *protocol_cautions(config, cohort.index, splits)]
     counts = splits["role"].value_counts()
     cautions += calibration_cautions(int(counts.get("validation", 0)), config.scoring.alpha)
     without = sorted(set(cohort.labels.index) - set(splits["subject"]))

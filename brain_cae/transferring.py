@@ -9,7 +9,8 @@ from hydra.utils import instantiate
 from imblearn.pipeline import Pipeline
 
 from brain_cae import estimates
-from brain_cae.configuration import Classifier, Config, classifier_option
+from brain_cae.configuration import Classifier, Config, LeaveProtocolOut, classifier_option
+from brain_cae.estimates import FEWEST_HELD_OUT
 from brain_cae.fitted_model import SCORERS, FittedModel
 from brain_cae.transfer.crossfit import (
     Crossfit,
@@ -38,7 +39,9 @@ class Transfer:
         metrics: The section ``transfer`` of ``metrics.json``.
         arms: Probabilities of everything that was compared, by subject: a column ``<features>`` for each arm of
             features of the chosen classifier, ``<features>.<classifier>`` of the others.
-        fitted: The classifier fitted on every labelled subject, for new patients; None without both classes.
+        taught: The labelled subjects that the classifier for new patients learns from: all of them, but those of a
+            held-out protocol.
+        fitted: The classifier fitted on ``taught``; None without both classes.
         trials: Of every search for parameters, see :class:`brain_cae.transfer.tuning.Tuned`; empty without tuning.
     """
 
@@ -46,6 +49,7 @@ class Transfer:
     folds: pd.Series
     metrics: dict[str, Any]
     arms: pd.DataFrame
+    taught: list[str]
     fitted: Pipeline | None
     trials: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -79,6 +83,7 @@ def transfer(
             pd.Series(pd.NA, index=table.index, dtype="Int64"),
             base | _scores(config, table.loc[known, "label"], probabilities.loc[known]) | {"comparison": []},
             probabilities.to_frame(config.features.name),
+            [],
             None,
         )
     labels, roles = table.loc[known, "label"], table.loc[known, "role"]
@@ -90,7 +95,7 @@ def transfer(
     chosen = next(c for c in candidates if c.classifier is config.classifier and c.features == config.features.name)
     outcomes = [candidate.predict(labels, roles) for candidate in candidates]
     own = outcomes[candidates.index(chosen)]
-    scored = roles == "test" if config.evaluation.name == "holdout" else pd.Series(True, index=known)
+    scored = roles == "test" if _is_holdout(config) else pd.Series(True, index=known)
     probabilities = nothing.copy()
     probabilities.loc[known] = own.probabilities
     folds = pd.Series(own.folds, index=known).replace(-1, pd.NA).astype("Int64").reindex(table.index)
@@ -105,16 +110,18 @@ def transfer(
     section["comparison"] += [
         _row(config, f"{name} score", None, labels, table.loc[known, f"score.{name}"], ours) for name in SCORERS
     ]
+    taught = labels[roles == "classifier"] if isinstance(config.split, LeaveProtocolOut) else labels
     fitted, trials = None, [outcome.trials for outcome in outcomes]
-    if len(labels) and not obstacle(chosen.pipeline, labels):
-        fitted, _, last = chosen.fit(labels)
+    if len(taught) and not obstacle(chosen.pipeline, taught):
+        fitted, _, last = chosen.fit(taught)
         trials.append(last)
-    table_of_trials = pd.concat(trials, ignore_index=True)
-    section["tuning"] = _searches(table_of_trials)
-    arms = {candidate.column: outcome.probabilities for candidate, outcome in zip(candidates, outcomes, strict=True)}
-    return Transfer(
-        probabilities, folds, section, pd.DataFrame(arms, index=known).reindex(table.index), fitted, table_of_trials
-    )
+    searched = pd.concat(trials, ignore_index=True)
+    section["tuning"] = _searches(searched)
+    arms = pd.DataFrame(
+        {candidate.column: outcome.probabilities for candidate, outcome in zip(candidates, outcomes, strict=True)},
+        index=known,
+    ).reindex(table.index)
+    return Transfer(probabilities, folds, section, arms, taught.index.tolist(), fitted, searched)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,14 +162,16 @@ class Candidate:
             return Crossfit(
                 np.empty(0), np.empty(0, int), ["No subject outside train and validation has a label."], pd.DataFrame()
             )
-        if config.evaluation.name == "holdout":
+        if _is_holdout(config):
             test = (roles == "test").to_numpy()
             return holdout(self.pipeline, self.values, labels, test=test, **self._search)[0]
         return crossfit(self.pipeline, self.values, labels, folds=config.evaluation.folds, **self._search)
 
     def fit(self, labels: pd.Series) -> tuple[Pipeline, list[str], pd.DataFrame]:
-        """The classifier for new patients, tuned and fitted on every labelled subject; notes; trials."""
-        return tune_and_fit(self.pipeline, self.values, labels, **self._search | {"name": f"{self._name}, everybody"})
+        """The classifier for new patients, tuned and fitted on all of these labelled subjects; notes; trials."""
+        return tune_and_fit(
+            self.pipeline, self.values.loc[labels.index], labels, **self._search | {"name": f"{self._name}, everybody"}
+        )
 
     @property
     def _name(self) -> str:
@@ -175,6 +184,15 @@ class Candidate:
         return {"tuning": tuning, "name": self._name, "seed": self.config.seed}
 
 
+def _is_holdout(config: Config) -> bool:
+    """A held-out protocol leaves no choice: cross-fitting would teach the classifier its subjects."""
+    return config.evaluation.name == "holdout" or isinstance(config.split, LeaveProtocolOut)
+
+
+def _fewest(config: Config) -> int:
+    return FEWEST_HELD_OUT if isinstance(config.split, LeaveProtocolOut) else 1
+
+
 def _compared(config: Config) -> list[Classifier]:
     names = dict.fromkeys(config.transfer.compare)
     return [classifier_option(name) for name in names if name != config.classifier.name]
@@ -182,7 +200,7 @@ def _compared(config: Config) -> list[Classifier]:
 
 def _permuted(chosen: Candidate, own: Crossfit, labels: pd.Series, auroc: float | None) -> estimates.Estimate:
     config = chosen.config
-    if config.evaluation.name != "crossfit" or not own.defined:
+    if _is_holdout(config) or not own.defined:
         return estimates.undefined("only cross-fitting is permuted", n=len(labels))
     return permutation_p(
         chosen.pipeline,
@@ -198,7 +216,11 @@ def _permuted(chosen: Candidate, own: Crossfit, labels: pd.Series, auroc: float 
 def _scores(config: Config, labels: pd.Series, probabilities: pd.Series) -> dict[str, Any]:
     known = probabilities.notna()
     found = transfer_metrics(
-        labels[known], probabilities[known], seed=config.seed, resamples=config.evaluation.resamples
+        labels[known],
+        probabilities[known],
+        seed=config.seed,
+        resamples=config.evaluation.resamples,
+        fewest=_fewest(config),
     )
     return {name: estimate.to_dict() for name, estimate in found.items()}
 
@@ -218,7 +240,9 @@ def _row(
     """
     values = pd.Series(np.asarray(values, dtype=float), index=labels.index)[chosen.index]
     labels = labels[chosen.index]
-    drawn: dict[str, Any] = {"seed": config.seed, "resamples": config.evaluation.resamples}
+    drawn: dict[str, Any] = {
+        "seed": config.seed, "resamples": config.evaluation.resamples, "fewest": _fewest(config)
+    }  # fmt: skip
     if classifier is not None:
         found = _scores(config, labels, values)
         figures = {name: found[name] for name in COMPARED}

@@ -72,6 +72,8 @@ def test_yaml_and_python_build_the_same_network(make_config):
         ("modality.names=[t1,pet]", "modality.names", "t1, t2, flair, t1ce"),
         ("modality.reference=t2", "modality.reference", "t1 | flair"),
         ("split.train=0.9", "split", "below 1"),
+        ("+split.protocol=a", "split.protocol", "one of classifier, file"),
+        ("split.name=leave", "split.name", "leave_protocol_out"),
         ("scoring.frame=[4,4,4]", "scoring.frame", "at least 8"),
         ("model.loss=huber", "model.loss", "l1 | l2"),
         ("model.network._target_=torch.load", "model.network._target_", "brain_cae"),

@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -131,6 +132,16 @@ def test_undefined_and_json() -> None:
     assert "only healthy" in auroc([0, 0], [1, 2]).method
     json.dumps(auroc(*cohort(1)).to_dict(), allow_nan=False)
     json.dumps(proportion(np.int64(1), np.int64(3)).to_dict(), allow_nan=False)
+
+
+def test_too_few_of_a_class_say_how_many_are_needed() -> None:
+    labels, scores = [0] * 9 + [1] * 4, np.arange(13)
+    figures = (auroc, average_precision, partial(paired_difference, scores_b=scores[::-1]))
+    for figure in figures:
+        found = figure(labels, scores, fewest=5)
+        assert not found.defined and (found.n, found.n_positive) == (13, 4)
+        assert found.method == "undefined: 9 healthy and 4 abnormal subjects, and 5 of each are needed"
+        assert figure(labels, scores, fewest=4).defined
 
 
 def test_mean() -> None:

@@ -11,9 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
-from brain_cae import learning, training
+from brain_cae import evaluation, learning, training, transferring
+from brain_cae.configuration import EvaluateConfig
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
+from brain_cae.fitted_model import FittedModel
 from brain_cae.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
@@ -183,6 +186,43 @@ def test_other_choices_reach_the_end(make_config, tiny_overrides, tmp_path, over
     auroc = training.run(config, tmp_path / "run")
     assert 0 <= auroc <= 1
     assert (tmp_path / "run" / "report.html").stat().st_size > 10_000
+
+
+def test_a_held_out_protocol_is_judged_alone_and_teaches_nothing(make_config, tiny_overrides, tmp_path, monkeypatch):
+    quick = ["evaluation.maps=false", "trainer.max_epochs=1", "split.validation_minimum=5"]
+    name = "GE MEDICAL SYSTEMS Meridian 15 1.5 T axial #1"
+    config = make_config(*tiny_overrides, *quick, "split=leave_protocol_out", f"split.protocol='{name}'")
+    assert training.run(config, tmp_path / "run") is None
+    table = pd.read_csv(tmp_path / "run" / "predictions.csv", dtype={"subject": str})
+    tested = table["role"] == "test"
+    assert set(table.loc[tested, "protocol"]) == {name} and name not in set(table.loc[~tested, "protocol"])
+    assert table.loc[tested, "out_of_calibration"].all()
+    assert table["classifier_probability"].notna().equals(tested)
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    counts = {label: int((table.loc[tested, "label"] == label).sum()) for label in ("healthy", "abnormal")}
+    assert counts == {"healthy": 5, "abnormal": 4}
+    sections = [metrics["detection"], metrics["transfer"], metrics["baseline"]["intensity"]]
+    for auroc in [section["auroc"] for section in sections] + [metrics["detection"]["difference"]["intensity"]]:
+        assert (auroc["value"], auroc["n"], auroc["n_positive"]) == (None, 9, 4)
+        assert "5 healthy and 4 abnormal subjects, and 5 of each are needed" in auroc["method"]
+    assert [row["protocol"] for row in metrics["detection"]["by_protocol"]] == [name]
+    assert metrics["detection"]["false_alarms"]["n"] == 5
+    assert f"{name} is held out" in (tmp_path / "run" / "report.html").read_text()
+    # Not even the classifier for new patients has learnt from the protocol.
+    index = pd.read_csv(tmp_path / "run" / "index.csv", dtype={"subject": str})
+    apart = index.loc[index["subject"].isin(table.loc[tested, "subject"]), "series_hash"]
+    assert len(apart) == 18 and not set(apart) & set(FittedModel.load(tmp_path / "run").seen)
+
+    for module in (evaluation, transferring):
+        monkeypatch.setattr(module, "FEWEST_HELD_OUT", 4)
+    again = evaluation.score_stored(
+        EvaluateConfig(run=str(tmp_path / "run"), cache=config.cache, workers=1), tmp_path / "again"
+    )
+    rows = table[tested]
+    truth = rows["label"] == "abnormal"
+    assert again["detection"]["auroc"]["value"] == pytest.approx(roc_auc_score(truth, rows["score"]))
+    probability = rows["classifier_probability"]
+    assert again["transfer"]["auroc"]["value"] == pytest.approx(roc_auc_score(truth, probability))
 
 
 def test_no_healthy_brain_says_what_to_do(make_config, tiny_overrides, tmp_path):

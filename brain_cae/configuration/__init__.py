@@ -27,6 +27,7 @@ from brain_cae.configuration.schema import (
     Config,
     EvaluateConfig,
     FolderDataset,
+    LeaveProtocolOut,
     PhantomDataset,
     RsnaMiccaiDataset,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "Config",
     "EvaluateConfig",
     "FolderDataset",
+    "LeaveProtocolOut",
     "PhantomDataset",
     "RsnaMiccaiDataset",
     "calibration_needed",

@@ -14,6 +14,7 @@ from brain_cae.configuration.schema import (
     Classifier,
     Config,
     FolderDataset,
+    LeaveProtocolOut,
     PhantomDataset,
     Split,
 )
@@ -167,7 +168,15 @@ def check_choices(config: Config) -> None:
             found=f"{config.split.train} + {config.split.validation}",
             where="split",
         )
-    if isinstance(config.dataset, PhantomDataset) and config.split.file is None:
+    if isinstance(config.split, LeaveProtocolOut) and getattr(config.dataset, "test_only", []):
+        raise ConfigurationError(
+            "A held-out protocol is tested alone, without the parts that are for testing only.",
+            expected="dataset.test_only=[]",
+            found=f"dataset.test_only={config.dataset.test_only}",
+            where="split=leave_protocol_out",
+            advice="Leave dataset.test_only out, or use split=stratified.",
+        )
+    if isinstance(config.dataset, PhantomDataset) and getattr(config.split, "file", None) is None:
         subjects = min(config.dataset.subjects, config.limit or config.dataset.subjects)
         healthy = subjects - round(subjects * config.dataset.abnormal_fraction)
         check_alpha(scoring.alpha, validation_size(healthy, config.split))
@@ -245,7 +254,7 @@ def _build_network(config: Config) -> None:
         ) from error
 
 
-def validation_size(healthy: int, split: Split) -> int:
+def validation_size(healthy: int, split: Split | LeaveProtocolOut) -> int:
     """Number of healthy brains for validation: its share, raised to the minimum where there are enough.
 
     "Enough" means that no more than half of the healthy brains calibrate.

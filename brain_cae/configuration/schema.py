@@ -160,6 +160,17 @@ class Split:
 
 
 @dataclass
+class LeaveProtocolOut:
+    """The protocol that alone is tested, and shares of the healthy brains of the others."""
+
+    name: str
+    protocol: str | None
+    train: float
+    validation: float
+    validation_minimum: int
+
+
+@dataclass
 class Model:
     """The network (a ``_target_`` with its arguments) and how it learns."""
 
@@ -286,7 +297,7 @@ class Config:
     preprocess: Preprocess
     reshape: Any
     harmonise: Harmonise
-    split: Split
+    split: Any
     model: Model
     trainer: Trainer
     logger: Logger
@@ -340,5 +351,6 @@ OPTIONS: dict[str, dict[str, type]] = {
         "clustered": ClusteredReshape,
         "isotropic": IsotropicReshape,
     },
+    "split": {"stratified": Split, "protocol": Split, "leave_protocol_out": LeaveProtocolOut},
 }
 OPTIONS["external"] = OPTIONS["dataset"]

@@ -64,6 +64,43 @@ def stratified(
     return pd.DataFrame(sorted(roles.items()), columns=["subject", "role"])
 
 
+def leave_protocol_out(
+    labels: pd.Series, protocols: pd.Series, held_out: str, *, train: float, validation: int, seed: int
+) -> pd.DataFrame:
+    """Draw as :func:`stratified`, so that nobody but the subjects of one protocol is tested.
+
+    Args:
+        labels: Label of each subject (index: subject): healthy, abnormal or unknown.
+        protocols: Protocol of each subject (same index).
+        held_out: The protocol whose subjects get the role ``test``, and nothing else.
+        train: Share for training of the healthy brains of other protocols.
+        validation: Number of those for validation and calibration; who remains gets the role ``classifier``.
+        seed: Of the draw.
+
+    Returns:
+        Columns subject, role.
+
+    Raises:
+        DatasetError: The other protocols hold too few healthy brains to train and calibrate.
+    """
+    tested = protocols[labels.index] == held_out
+    try:
+        drawn = stratified(labels[~tested], train=train, validation=validation, classifier=1.0, seed=seed)
+    except DatasetError as error:
+        healthy = labels == "healthy"
+        raise DatasetError(
+            "Holding out this protocol leaves too few healthy brains to learn from and to calibrate with.",
+            expected=error.expected,
+            found=f"{int((healthy & ~tested).sum())} of {int(healthy.sum())} healthy brains are of other protocols",
+            where=f"split.protocol={held_out}",
+            advice="Hold out another protocol, or add healthy brains of other protocols.",
+        ) from error
+    # Those without label would be tested beside the protocol; without one they teach the classifier nothing.
+    roles = drawn.replace({"role": {"test": "classifier"}})
+    apart = pd.DataFrame({"subject": labels.index[tested], "role": "test"})
+    return pd.concat([roles, apart]).sort_values("subject", ignore_index=True)
+
+
 def _interleaved(names: np.ndarray, protocols: pd.Series, generator: np.random.Generator) -> np.ndarray:
     """Put subjects, in random order, so that every stretch of them holds each protocol in its share of the whole.
 

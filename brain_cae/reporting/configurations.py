@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,8 @@ def configurations(gathered: list[Configuration]) -> pd.DataFrame:
         row["seeds"] = len(found.jobs)
         row["verdicts"] = found.verdicts
         row["score.shift"] = score_shift(found.tables)
-        rows.append(row | _figures(found.tables))
+        fewest = estimates.FEWEST_HELD_OUT if "split.protocol" in found.choices else 1
+        rows.append(row | _figures(found.tables, fewest))
     return pd.DataFrame(rows)
 
 
@@ -123,10 +125,10 @@ def score_shift(tables: list[pd.DataFrame]) -> float | None:
     return largest if np.isfinite(largest) else None
 
 
-def _figures(tables: list[pd.DataFrame]) -> dict[str, Any]:
+def _figures(tables: list[pd.DataFrame], fewest: int) -> dict[str, Any]:
     averaged = average(tables)
     row: dict[str, Any] = {}
-    for name, figure in _named(averaged.columns).items():
+    for name, figure in _named(averaged.columns, fewest).items():
         found = figure(averaged, RESAMPLES)
         if not found.defined:
             continue
@@ -138,21 +140,22 @@ def _figures(tables: list[pd.DataFrame]) -> dict[str, Any]:
     return row
 
 
-def _named(columns: pd.Index) -> dict[str, Figure]:
+def _named(columns: pd.Index, fewest: int) -> dict[str, Figure]:
     """The figures that can be made of these columns, by the names that they have in ``metrics.json``."""
+    auroc = partial(estimates.auroc, fewest=fewest)
     figures: dict[str, Figure] = {
-        "detection.auroc": _scored(estimates.auroc, "score.residual"),
-        "detection.average_precision": _scored(estimates.average_precision, "score.residual"),
-        "detection.absolute.auroc": _scored(estimates.auroc, "score.absolute"),
+        "detection.auroc": _scored(auroc, "score.residual"),
+        "detection.average_precision": _scored(partial(estimates.average_precision, fewest=fewest), "score.residual"),
+        "detection.absolute.auroc": _scored(auroc, "score.absolute"),
     }
     for name in BASELINES:
-        figures[f"baseline.{name}.auroc"] = _scored(estimates.auroc, f"score.{name}")
-        figures[f"detection.difference.{name}"] = _difference("score.residual", f"score.{name}", "auroc")
+        figures[f"baseline.{name}.auroc"] = _scored(auroc, f"score.{name}")
+        figures[f"detection.difference.{name}"] = _difference("score.residual", f"score.{name}", "auroc", fewest)
     for column in columns:
         if column == "probability":
-            figures["transfer.auroc"] = _scored(estimates.auroc, column)
+            figures["transfer.auroc"] = _scored(auroc, column)
         elif column.startswith("probability."):
-            figures[f"transfer.{column.partition('.')[2]}.auroc"] = _scored(estimates.auroc, column)
+            figures[f"transfer.{column.partition('.')[2]}.auroc"] = _scored(auroc, column)
     for measure in ("average_precision", "dice"):
         ours = f"residual.{measure}"
         figures[f"localisation.{measure}"] = _mean(ours, "abnormal")
@@ -175,10 +178,12 @@ def _scored(metric: Callable[..., Estimate], column: str) -> Figure:
     return figure
 
 
-def _difference(ours: str, other: str, metric: str) -> Figure:
+def _difference(ours: str, other: str, metric: str, fewest: int = 1) -> Figure:
     def figure(table: pd.DataFrame, resamples: int) -> Estimate:
         rows = _known(table, ours, other)
-        return estimates.paired_difference(rows["label"], rows[ours], rows[other], metric=metric, resamples=resamples)
+        return estimates.paired_difference(
+            rows["label"], rows[ours], rows[other], metric=metric, resamples=resamples, fewest=fewest
+        )
 
     return figure
 

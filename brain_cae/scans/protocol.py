@@ -1,6 +1,7 @@
 """Who was scanned how: one row of acquisition per subject, and subjects grouped by protocol."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -61,6 +62,12 @@ def subject_acquisition(index: pd.DataFrame, *, modalities: Sequence[str], refer
             values = rows[name].astype("float64") if name in NUMBERS else rows[name].fillna("").astype(object)
             table[f"{modality}_{name}"] = values
     return table
+
+
+def as_typed(name: str) -> str:
+    """A protocol's name as a command line takes it unquoted: ``SIEMENS Skyra 3.0 T axial #1`` is
+    ``siemens_skyra_3.0_t_axial_1``."""
+    return re.sub(r"[^a-z0-9.]+", "_", name.lower()).strip("_")
 
 
 @dataclass(frozen=True, eq=False)

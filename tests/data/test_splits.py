@@ -1,10 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from brain_cae.data.splits import ROLES, check_leakage, read_splits, stratified
+from brain_cae.data.splits import ROLES, check_leakage, leave_protocol_out, read_splits, stratified
 from brain_cae.errors import DatasetError, LeakageError
 
 
@@ -157,3 +157,37 @@ def test_a_rare_protocol_falls_into_any_role():
         for seed in range(40)
     ]
     assert {draw.set_index("subject")["role"]["h7"] for draw in draws} == set(ROLES)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    healthy=st.integers(20, 120),
+    abnormal=st.integers(0, 60),
+    sizes=st.lists(st.integers(1, 12), min_size=1, max_size=4),
+    seed=st.integers(0, 1000),
+)
+def test_the_held_out_protocol_and_nobody_else_is_tested(healthy, abnormal, sizes, seed):
+    kinds = labels(healthy, abnormal, 3)
+    protocols = by_protocol(kinds, [0, *sizes], seed)
+    others = int(((kinds == "healthy") & (protocols != "p1")).sum())
+    assume(others >= 10)
+    splits = leave_protocol_out(kinds, protocols, "p1", train=0.4, validation=others // 4, seed=seed)
+    assert splits["subject"].tolist() == sorted(kinds.index)
+    roles = splits.set_index("subject")["role"]
+    assert set(roles.index[roles == "test"]) == set(protocols.index[protocols == "p1"])
+    taught = kinds[roles.index[roles == "classifier"]]
+    assert (taught == "abnormal").sum() == ((kinds == "abnormal") & (protocols != "p1")).sum()
+    counts = roles.value_counts()
+    assert (counts["train"], counts["validation"]) == (round(0.4 * others), others // 4)
+    check_leakage(splits, index_of(splits, kinds))
+    again = leave_protocol_out(kinds[::-1], protocols, "p1", train=0.4, validation=others // 4, seed=seed)
+    assert again.equals(splits)
+
+
+def test_holding_out_where_nearly_all_healthy_brains_are_says_so():
+    kinds = labels(12, 6)
+    protocols = pd.Series(["p1"] * 9 + ["p2"] * 9, index=kinds.index)
+    with pytest.raises(DatasetError, match="leaves too few healthy brains") as caught:
+        leave_protocol_out(kinds, protocols, "p1", train=0.4, validation=1, seed=0)
+    assert "3 of 12 healthy brains are of other protocols" in str(caught.value)
+    assert "split.protocol=p1" in str(caught.value)

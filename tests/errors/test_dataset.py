@@ -1,5 +1,6 @@
 """A data set that cannot serve, and what is only worth a note."""
 
+import json
 import shutil
 
 import pytest
@@ -114,3 +115,47 @@ def test_labels_without_scans_and_scans_without_labels(run, says, cohort, folder
     notes = [line.removeprefix("Note: ") for line in done.text.splitlines() if line.startswith("Note: ")]
     says("note", "a label without scans", next(note for note in notes if "nobody" in note))
     says("note", "scans without a label", next(note for note in notes if "unknown" in note))
+
+
+def test_headers_that_name_no_protocol(run, says, cohort, folder_dataset):
+    cohort(healthy=8)
+    done = run("train", *folder_dataset, "split=leave_protocol_out")
+    assert done.code == 1
+    says("dataset", "`split=leave_protocol_out` where no header names a protocol", done.error)
+    assert "8 subjects of unknown protocol" in done.error
+
+
+@pytest.fixture
+def two_scanners(tmp_path, brain):
+    """A BIDS folder of 12 subjects of one scanner, one with a glioma, and 8 of another, 5 with one."""
+    root, abnormal = tmp_path / "bids", (3, 15, 16, 17, 18, 19)
+    for number in range(20):
+        manufacturer, model, field = ("SIEMENS", "Skyra", 3.0) if number < 12 else ("GE", "Signa", 1.5)
+        known = {"Manufacturer": manufacturer, "ManufacturersModelName": model, "MagneticFieldStrength": field}
+        for place, name in enumerate(("T1w", "FLAIR")):
+            stem = root / f"sub-{number:02d}" / "anat" / f"sub-{number:02d}_{name}"
+            brain(stem.with_suffix(".nii.gz"), seed=2 * number + place)
+            stem.with_suffix(".json").write_text(json.dumps(known))
+    rows = "".join(f"sub-{number:02d}\t{'glioma' if number in abnormal else 'control'}\n" for number in range(20))
+    (root / "participants.tsv").write_text("participant_id\tgroup\n" + rows)
+    return [
+        "dataset=bids", f"dataset.root={root}", "dataset.label_column=group", "dataset.healthy=[control]",
+        "dataset.abnormal=[glioma]",
+    ]  # fmt: skip
+
+
+def test_a_protocol_that_cannot_be_held_out(run, says, two_scanners, folder_dataset):
+    cases = {
+        "`split=leave_protocol_out` without `split.protocol`": (
+            "null",
+            "ge_signa_1.5_t_axial_1 (3 healthy, 5 abnormal)",
+        ),
+        "`split.protocol` names no protocol": ("skyra", "siemens_skyra_3.0_t_axial_1 (11 healthy, 1 abnormal)"),
+        "`split.protocol` leaves too few healthy brains": ("siemens_skyra_3.0_t_axial_1", "3 of 14 healthy"),
+    }
+    for case, (choice, expected) in cases.items():
+        chosen = ["split=leave_protocol_out", f"split.protocol={choice}"]
+        done = run("train", *folder_dataset[2:], *two_scanners, *chosen)
+        assert done.code == 1
+        says("dataset", case, done.error)
+        assert expected in done.error

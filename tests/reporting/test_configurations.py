@@ -145,3 +145,14 @@ def test_no_finished_job_gives_no_configuration(tmp_path):
     write_summary(tmp_path)
     assert configurations([]).empty
     assert "Configurations" not in (tmp_path / "summary.html").read_text()
+
+
+def test_a_held_out_protocol_with_few_of_a_class_has_no_auroc_in_the_summary_either(tmp_path):
+    table = noisy_runs()[0]
+    few = pd.concat([table[table["label"] == "healthy"], table[table["label"] == "abnormal"].head(4)])
+    job(tmp_path, 0, few, ["split=leave_protocol_out", "split.protocol=a"])
+    job(tmp_path, 1, table, ["split=leave_protocol_out", "split.protocol=b"])
+    write_summary(tmp_path)
+    averaged = pd.read_csv(tmp_path / "configurations.csv")
+    for figure in ("detection.auroc", "detection.average_precision", "detection.difference.healthy_mean"):
+        assert averaged[figure].notna().tolist() == [False, True], figure

@@ -8,7 +8,7 @@ import pytest
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.index import make_index
-from brain_cae.scans.protocol import POOLED, UNKNOWN, UNSEEN, ProtocolGroups, subject_acquisition
+from brain_cae.scans.protocol import POOLED, UNKNOWN, UNSEEN, ProtocolGroups, as_typed, subject_acquisition
 
 SKYRA = {
     "manufacturer": "SIEMENS",
@@ -78,6 +78,13 @@ def test_groups_follow_scanner_and_plane_and_are_named_for_readers():
     assert names["b00"] == "GE SIGNA 1.5 T axial #1"
     assert names["c00"] == "SIEMENS Skyra 3.0 T coronal #1"
     assert names.value_counts().tolist() == [9, 8, 8]
+
+
+def test_a_name_can_be_typed_on_a_command_line():
+    assert as_typed("SIEMENS Skyra 3.0 T axial #1") == "siemens_skyra_3.0_t_axial_1"
+    assert as_typed("siemens_skyra_3.0_t_axial_1") == as_typed("SIEMENS  Skyra 3.0 T axial 1")
+    assert as_typed("SIEMENS Skyra 3.0 T axial #2") != as_typed("SIEMENS Skyra 3.0 T axial #1")
+    assert as_typed(POOLED) == "pooled_small_groups"
 
 
 def test_only_differences_beyond_a_fifth_split():

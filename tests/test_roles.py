@@ -1,0 +1,79 @@
+"""Who serves for what, where the protocols of the index decide."""
+
+import pytest
+
+from brain_cae.errors import ConfigurationError
+from brain_cae.roles import draw_roles, protocol_cautions
+from brain_cae.scans.index import make_index
+
+SCANNERS = {
+    "a": {"manufacturer": "SIEMENS", "model": "Skyra", "field_strength_t": 3.0},
+    "b": {"manufacturer": "GE MEDICAL SYSTEMS", "model": "SIGNA", "field_strength_t": 1.5},
+    "c": {"manufacturer": "Philips", "model": "Ingenia", "field_strength_t": 1.5},
+    "silent": {},
+}
+
+
+@pytest.fixture
+def index():
+    """30 subjects of two scanners, a third of them with a glioma; 4 of a third scanner, 6 without a word of theirs."""
+    row = {
+        "modality": "t1", "path": "x", "skull": "on", "rows": 5, "columns": 5, "slices": 5, "spacing_row_mm": 1,
+        "spacing_column_mm": 1, "spacing_slice_mm": 1, "orientation": "axial", "sequence": "SE", "dimensionality": "2D",
+    }  # fmt: skip
+    rows = []
+    for name, count in (("a", 30), ("b", 30), ("c", 4), ("silent", 6)):
+        for number in range(count):
+            label = "healthy" if number % 3 else "unknown" if number == 0 else "abnormal"
+            subject = f"{name}{number:02d}"
+            rows.append(row | SCANNERS[name] | {"subject": subject, "label": label, "series_hash": subject})
+    return make_index(rows)
+
+
+@pytest.fixture
+def leave_out(make_config):
+    return lambda choice: make_config(
+        "modality=t1", "scoring.alpha=0.3", "split=leave_protocol_out", f"split.protocol={choice}"
+    )
+
+
+@pytest.mark.parametrize(
+    "choice", ["ge_medical_systems_signa_1.5_t_axial_1", "'GE MEDICAL SYSTEMS SIGNA 1.5 T axial #1'"]
+)
+def test_the_protocol_that_is_typed_is_tested_alone(index, leave_out, choice):
+    config = leave_out(choice)
+    splits = draw_roles(config, index)
+    roles = splits.set_index("subject")["role"]
+    assert sorted(roles.index[roles == "test"]) == [f"b{number:02d}" for number in range(30)]
+    assert set(roles) == {"train", "validation", "classifier", "test"}
+    held_out, unknown = protocol_cautions(config, index, splits)
+    assert "GE MEDICAL SYSTEMS SIGNA 1.5 T axial #1 is held out" in held_out
+    assert "20 healthy and 9 abnormal" in held_out
+    assert unknown.startswith("6 subjects whose headers name no protocol")
+
+
+def test_small_protocols_are_held_out_together(index, leave_out):
+    roles = draw_roles(leave_out("pooled_small_groups"), index).set_index("subject")["role"]
+    assert sorted(roles.index[roles == "test"]) == ["c00", "c01", "c02", "c03"]
+
+
+@pytest.mark.parametrize("choice", ["null", "unknown", "philips_ingenia_1.5_t_axial_1", "ge"])
+def test_what_names_no_protocol_is_answered_with_those_that_there_are(index, leave_out, choice):
+    with pytest.raises(ConfigurationError) as caught:
+        draw_roles(leave_out(choice), index)
+    assert caught.value.expected == (
+        "ge_medical_systems_signa_1.5_t_axial_1 (20 healthy, 9 abnormal) | "
+        "siemens_skyra_3.0_t_axial_1 (20 healthy, 9 abnormal) | pooled_small_groups (2 healthy, 1 abnormal)"
+    )
+
+
+def test_other_splits_say_nothing_of_a_held_out_protocol(index, make_config):
+    config = make_config("modality=t1", "scoring.alpha=0.3")
+    assert protocol_cautions(config, index, draw_roles(config, index)) == []
+
+
+def test_parts_for_testing_only_do_not_go_with_a_held_out_protocol(make_config):
+    with pytest.raises(ConfigurationError, match="tested alone"):
+        make_config(
+            "dataset=combined", "dataset.parts.ixi.root=/x", "dataset.test_only=[ixi]", "split=leave_protocol_out"
+        )

@@ -99,7 +99,7 @@ def transfer(
     probabilities = nothing.copy()
     probabilities.loc[known] = own.probabilities
     folds = pd.Series(own.folds, index=known).replace(-1, pd.NA).astype("Int64").reindex(table.index)
-    section = base | _scores(config, labels[scored], probabilities.loc[known][scored])
+    section = base | _scores(config, labels[scored], probabilities.loc[known][scored], _fewest(config))
     section["permutation_p"] = _permuted(chosen, own, labels, section["auroc"]["value"]).to_dict()
     section["notes"] = [*faults, *own.notes]
     ours = probabilities.loc[known][scored]
@@ -213,14 +213,14 @@ def _permuted(chosen: Candidate, own: Crossfit, labels: pd.Series, auroc: float 
     )
 
 
-def _scores(config: Config, labels: pd.Series, probabilities: pd.Series) -> dict[str, Any]:
+def _scores(config: Config, labels: pd.Series, probabilities: pd.Series, fewest: int = 1) -> dict[str, Any]:
     known = probabilities.notna()
     found = transfer_metrics(
         labels[known],
         probabilities[known],
         seed=config.seed,
         resamples=config.evaluation.resamples,
-        fewest=_fewest(config),
+        fewest=fewest,
     )
     return {name: estimate.to_dict() for name, estimate in found.items()}
 
@@ -244,7 +244,7 @@ def _row(
         "seed": config.seed, "resamples": config.evaluation.resamples, "fewest": _fewest(config)
     }  # fmt: skip
     if classifier is not None:
-        found = _scores(config, labels, values)
+        found = _scores(config, labels, values, _fewest(config))
         figures = {name: found[name] for name in COMPARED}
     else:
         figures = {

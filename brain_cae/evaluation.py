@@ -1,7 +1,8 @@
 """The journey of ``evaluate.py``, and the last stage of ``train.py``: score, transfer, audit, report."""
 
 import logging
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,36 @@ def _refuse_seen(model: FittedModel, cohort: Cohort) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Assessment:
+    """What was found of the subjects, before anything is concluded from it.
+
+    Attributes:
+        table: One row per subject (index: subject): the columns of ``predictions.csv`` and those of each scorer.
+        examinations: By subject.
+        features: One row per subject.
+        transfer: What the transfer classifier says.
+        models: By subject the model that has judged it.
+    """
+
+    table: pd.DataFrame
+    examinations: dict[str, Examination]
+    features: pd.DataFrame
+    transfer: Transfer
+    models: dict[str, FittedModel]
+
+    def among(self, subjects: Iterable[str]) -> "Assessment":
+        """The same of these subjects alone."""
+        names = self.table.index.intersection(list(subjects))
+        return Assessment(
+            self.table.loc[names].copy(),
+            {name: self.examinations[name] for name in names},
+            self.features.loc[names],
+            self.transfer,
+            {name: self.models[name] for name in names},
+        )
+
+
 def evaluate(
     model: FittedModel,
     cohort: Cohort,
@@ -187,9 +218,33 @@ def evaluate(
     Returns:
         The content of ``metrics.json``.
     """
-    config = model.config
+    found = assess(model, cohort, splits, folder, model_run=model_run, new_subjects=new_subjects)
+    folder.write_csv("predictions.csv", predictions(found.table))
+    alone = isinstance(model.config.split, LeaveProtocolOut) and not new_subjects
+    if alone:
+        # The others have taught the classifier; every figure from here on is of the held-out protocol.
+        found = found.among(found.table.index[found.table["role"] == "test"])
+    return conclude(model, cohort, splits, folder, found, model_run=model_run, fewest=FEWEST_HELD_OUT if alone else 1)
+
+
+def assess(
+    model: FittedModel,
+    cohort: Cohort,
+    splits: pd.DataFrame,
+    folder: RunFolder,
+    *,
+    model_run: Path | None = None,
+    new_subjects: bool = False,
+) -> Assessment:
+    """Score every subject outside ``train`` and ``validation``, and classify it; arguments as for :func:`evaluate`.
+
+    Writes ``features.csv``, ``tuning.csv``, the anomaly maps, and the classifier into ``model/``.
+
+    Raises:
+        DatasetError: No subject is left to evaluate.
+    """
     roles = splits.set_index("subject")["role"]
-    alone = isinstance(config.split, LeaveProtocolOut) and not new_subjects
+    alone = isinstance(model.config.split, LeaveProtocolOut) and not new_subjects
     evaluated = [name for name in sorted(cohort.prepared) if roles.get(name) in UNSEEN_ROLES]
     if not evaluated or (alone and "test" not in set(roles[evaluated])):
         raise DatasetError("No subject is left to evaluate.", expected="subjects in the roles classifier or test")
@@ -209,32 +264,61 @@ def evaluate(
             taught = cohort.index[cohort.index["subject"].isin(chosen.taught)]
             model.seen |= dict.fromkeys(taught["series_hash"], "classifier")
             model.save(folder / "model")
-    folder.write_csv("predictions.csv", _predictions(table))
-    if alone:
-        # The others have taught the classifier; every figure from here on is of the held-out protocol.
-        table = table[table["role"] == "test"]
-        examinations = {name: examinations[name] for name in table.index}
+    return Assessment(table, examinations, features, chosen, dict.fromkeys(table.index, model))
+
+
+def conclude(
+    model: FittedModel,
+    cohort: Cohort,
+    splits: pd.DataFrame,
+    folder: RunFolder,
+    found: Assessment,
+    *,
+    model_run: Path | None = None,
+    fewest: int = 1,
+) -> dict[str, Any]:
+    """Audit what was found, and write report, tables and ``metrics.json``, whose content is returned.
+
+    Args:
+        model: The one that is stored; others may have judged some subjects.
+        cohort: Prepared subjects.
+        splits: Columns subject, role.
+        folder: Where the files go.
+        found: Of the subjects that figures shall count.
+        model_run: As for :func:`evaluate`.
+        fewest: Members that each class must have for figures between the classes.
+    """
+    config, table, examinations = model.config, found.table, found.examinations
+    nested = config.evaluation.name == "nested" and model_run is None
+    # Whoever taught one fold's model is tested by another's.
+    roles = table["role"] if nested else splits.set_index("subject")["role"]
     with folder.stage("audit"):
-        arm = select_arm(features, config.features.name).loc[table.index]
+        arm = select_arm(found.features, "residual" if nested else config.features.name)
         verdict = audit_scores(config.audit, cohort, table, roles, arm, seed=config.seed)
     with folder.stage("report"):
-        fewest = FEWEST_HELD_OUT if alone else 1
-        metrics = _metrics(model, table, examinations, chosen, splits, cohort, fewest)
+        metrics = _metrics(model, table, examinations, found.transfer, splits, cohort, fewest)
+        if nested:
+            metrics["subjects"]["test"] = len(table)
         metrics["environment"]["model_run"] = str(model_run) if model_run else None
         metrics["audit"] = verdict.to_dict()
-        folder.write_csv("subjects.csv", by_subject(table, examinations, chosen.arms))
-        cautions = [*model.cautions, *cohort.notes, *skull_cautions(model, cohort.skull[evaluated])]
+        folder.write_csv("subjects.csv", by_subject(table, examinations, found.transfer.arms))
+        cautions = [*model.cautions, *cohort.notes, *skull_cautions(model, cohort.skull[list(table.index)])]
+        if nested:
+            cautions.append(
+                f"Every figure is of {table['fold'].nunique()} outer folds, each with an autoencoder of its own, in "
+                "outer/; thresholds, groups and costs shown are those of the stored model, which no figure judges."
+            )
         content = ReportContent(
             title=_title(config, cohort, model_run),
             metrics=metrics,
-            predictions=_predictions(table),
+            predictions=predictions(table),
             import_report=cohort.report,
             index=cohort.index,
-            views=_views(model, cohort, table),
+            views=_views(config, found, cohort),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
             warnings=list(dict.fromkeys([*cautions, *verdict.warnings])),
             curves=_curves(table, fewest),
-            trials=chosen.trials,
+            trials=found.transfer.trials,
         )
         write_report(folder / "report.html", content)
     metrics["seconds"] = folder.seconds
@@ -301,7 +385,8 @@ def _table(model: FittedModel, cohort: Cohort, roles: pd.Series, examinations: d
     return pd.DataFrame(rows).set_index("subject")
 
 
-def _predictions(table: pd.DataFrame) -> pd.DataFrame:
+def predictions(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns of ``predictions.csv``."""
     return table.rename_axis("subject").reset_index()[PREDICTIONS]
 
 
@@ -356,19 +441,19 @@ def _curves(table: pd.DataFrame, fewest: int) -> dict[str, tuple[Any, Any]]:
     return curves
 
 
-def _views(model: FittedModel, cohort: Cohort, table: pd.DataFrame) -> list[SubjectView]:
+def _views(config: Config, found: Assessment, cohort: Cohort) -> list[SubjectView]:
     """The highest scores, and the worst false alarms among the healthy."""
-    count = model.config.evaluation.views
+    table, count = found.table, config.evaluation.views
     highest = table.sort_values("score", ascending=False)
     healthy = highest[highest["label"] == "healthy"].head(max(1, count // 4) if count else 0)
     others = highest[~highest.index.isin(healthy.index)].head(count - len(healthy))
     chosen = [*others.index, *healthy.index]
-    reference = model.config.modality.reference
+    reference = config.modality.reference
     views = []
     for name in chosen:
         subject, row = cohort.prepared[name], table.loc[name]
-        _, _, joint_map = examine(model, subject)
-        images = dict(zip(model.config.modality.names, subject.volume, strict=True))
+        _, _, joint_map = examine(found.models[name], subject)
+        images = dict(zip(config.modality.names, subject.volume, strict=True))
         views.append(
             SubjectView(
                 subject=name,

@@ -18,6 +18,7 @@ from brain_cae.errors import LeakageError, RunError
 from brain_cae.fitted_model import FittedModel, make_network, make_reshape, network_stride
 from brain_cae.learning import check_hardware, is_main_process, learn, scoring_device
 from brain_cae.models.lightning import HealthyAutoencoder
+from brain_cae.nesting import assess_nested
 from brain_cae.resuming import last_checkpoint
 from brain_cae.roles import calibration_cautions, draw_roles, protocol_cautions
 from brain_cae.run_folder import RunFolder
@@ -63,13 +64,26 @@ def run(config: Config, output: Path) -> float | None:
         splits = split(config, cohort)
         folder.write_csv("splits.csv", splits)
         model = fit(config, splits, cohort, folder)
-        metrics = evaluation.evaluate(model, cohort, splits, folder)
+        metrics = _evaluate(config, model, cohort, splits, folder)
         log.info("report: %s", output / "report.html")
         if config.external is not None:
             with folder.stage("external"):
                 metrics["external"] = evaluation.score_external(config, output)
             folder.write_json("metrics.json", metrics)
     return metrics["detection"]["auroc"]["value"]
+
+
+def _evaluate(
+    config: Config, model: FittedModel, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder
+) -> dict[str, Any]:
+    """Figures of the model's own unseen subjects, or of all subjects, each judged by an outer fold's model."""
+    if config.evaluation.name != "nested":
+        return evaluation.evaluate(model, cohort, splits, folder)
+    evaluation.assess(model, cohort, splits, folder)  # its classifier is for new patients
+    with folder.stage("outer folds"):
+        found = assess_nested(config, cohort, folder, fit)
+    folder.write_csv("predictions.csv", evaluation.predictions(found.table))
+    return evaluation.conclude(model, cohort, splits, folder, found)
 
 
 def bring_in(config: Config) -> Cohort:

@@ -19,6 +19,7 @@ from brain_cae.transfer.crossfit import (
     holdout,
     obstacle,
     permutation_p,
+    permutation_p_of_predictions,
     tune_and_fit,
 )
 from brain_cae.transfer.features import ARMS, select_arm, usable
@@ -124,6 +125,45 @@ def transfer(
     return Transfer(probabilities, folds, section, arms, taught.index.tolist(), fitted, searched)
 
 
+def pooled(config: Config, table: pd.DataFrame, parts: list[Transfer]) -> Transfer:
+    """What several outer folds' classifiers say, each of the subjects that it has not seen.
+
+    Args:
+        config: Of the run.
+        table: As for :func:`transfer`, with ``fold``: the subjects of all folds.
+        parts: Of each fold; it may say more than ``table`` asks for.
+    """
+    tested = [table.index[table["fold"] == number] for number in range(len(parts))]
+    arms = pd.concat([part.arms.loc[names] for part, names in zip(parts, tested, strict=True)]).loc[table.index]
+    probabilities = pd.concat([part.probabilities[names] for part, names in zip(parts, tested, strict=True)])
+    probabilities = probabilities[table.index]
+    known = table.index[table["label"] != "unknown"]
+    labels, ours = table.loc[known, "label"], probabilities[known]
+    section: dict[str, Any] = {"features": config.features.name, "classifier": config.classifier.name}
+    section |= _scores(config, labels, ours)
+    section["permutation_p"] = _fixed_p(config, labels, ours, table.loc[known, "fold"]).to_dict()
+    section["notes"] = list(dict.fromkeys(note for part in parts for note in part.metrics["notes"]))
+    names = [column.partition(".") for column in arms.columns]
+    section["comparison"] = [
+        _row(config, features, classifier or config.classifier.name, labels, arms.loc[known, column], ours)
+        for column, (features, _, classifier) in zip(arms.columns, names, strict=True)
+    ]
+    section["comparison"] += [
+        _row(config, f"{name} score", None, labels, table.loc[known, f"score.{name}"], ours) for name in SCORERS
+    ]
+    trials = pd.concat(
+        [
+            part.trials.assign(study=part.trials["study"] + f" of outer fold {number}")
+            for number, part in enumerate(parts)
+            if not part.trials.empty
+        ]
+        or [pd.DataFrame()],
+        ignore_index=True,
+    )
+    section["tuning"] = _searches(trials)
+    return Transfer(probabilities, table["fold"], section, arms, [], None, trials)
+
+
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """A classifier with an arm of features: the chosen one, or one that is compared with it.
@@ -200,8 +240,9 @@ def _compared(config: Config) -> list[Classifier]:
 
 def _permuted(chosen: Candidate, own: Crossfit, labels: pd.Series, auroc: float | None) -> estimates.Estimate:
     config = chosen.config
-    if _is_holdout(config) or not own.defined:
-        return estimates.undefined("only cross-fitting is permuted", n=len(labels))
+    if _is_holdout(config):
+        values = pd.Series(own.probabilities, index=labels.index)
+        return _fixed_p(config, labels, values, pd.Series(0, index=labels.index))
     return permutation_p(
         chosen.pipeline,
         chosen.values,
@@ -210,6 +251,17 @@ def _permuted(chosen: Candidate, own: Crossfit, labels: pd.Series, auroc: float 
         seed=config.seed,
         permutations=config.evaluation.permutations,
         observed=auroc if config.classifier.tuning.trials else None,
+    )
+
+
+def _fixed_p(config: Config, labels: pd.Series, probabilities: pd.Series, folds: pd.Series) -> estimates.Estimate:
+    known = probabilities.notna()
+    return permutation_p_of_predictions(
+        labels[known],
+        probabilities[known],
+        folds[known],
+        seed=config.seed,
+        permutations=config.evaluation.permutations,
     )
 
 

@@ -168,6 +168,7 @@ def check_choices(config: Config) -> None:
             found=f"{config.split.train} + {config.split.validation}",
             where="split",
         )
+    _check_nested(config)
     if isinstance(config.split, LeaveProtocolOut) and getattr(config.dataset, "test_only", []):
         raise ConfigurationError(
             "A held-out protocol is tested alone, without the parts that are for testing only.",
@@ -179,7 +180,30 @@ def check_choices(config: Config) -> None:
     if isinstance(config.dataset, PhantomDataset) and getattr(config.split, "file", None) is None:
         subjects = min(config.dataset.subjects, config.limit or config.dataset.subjects)
         healthy = subjects - round(subjects * config.dataset.abnormal_fraction)
+        if config.evaluation.name == "nested":
+            healthy -= math.ceil(healthy / config.evaluation.folds)
         check_alpha(scoring.alpha, validation_size(healthy, config.split))
+
+
+def _check_nested(config: Config) -> None:
+    """Outer folds draw the roles themselves."""
+    if config.evaluation.name != "nested":
+        return
+    own = {
+        "split=leave_protocol_out": isinstance(config.split, LeaveProtocolOut),
+        "split=protocol": config.split.name == "protocol",
+        "split.file": getattr(config.split, "file", None) is not None,
+        "dataset.test_only": bool(getattr(config.dataset, "test_only", [])),
+        "several processes for one run": config.trainer.devices * config.trainer.nodes > 1,
+    }
+    if clash := [name for name, given in own.items() if given]:
+        raise ConfigurationError(
+            "evaluation=nested draws the roles of its outer folds itself, in one process.",
+            expected="split=stratified, without a file, and trainer.devices=1",
+            found=", ".join(clash),
+            where="evaluation=nested",
+            advice="Leave that out, or use evaluation=crossfit.",
+        )
 
 
 def check_classes(config: Config, compared: Sequence[Classifier] = ()) -> None:

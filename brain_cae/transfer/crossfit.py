@@ -239,11 +239,46 @@ def permutation_p(
         shuffled = _shuffle(truth, groups, rng)
         out = crossfit(pipeline, features, shuffled, folds=folds, seed=seed, groups=groups)
         null.append(_auroc(shuffled, out.probabilities))
-    reached = sum(entry is not None and entry >= observed - 1e-12 for entry in null)
-    p = (1 + reached) / (permutations + 1)
-    low, high = wilson_interval(p * permutations, permutations)
     method = f"permutation of labels through the whole cross-fitting ({permutations}); interval: Monte Carlo error"
     method += "; shuffled labels learnt without tuning" if tuned else ""
+    return _p_value(observed, null, n, positives, method)
+
+
+def permutation_p_of_predictions(
+    labels: ArrayLike, probabilities: ArrayLike, folds: ArrayLike, *, seed: int = 0, permutations: int = 200
+) -> Estimate:
+    """The same for predictions that stay as they are: labels are shuffled within each fold that was held out.
+
+    For one held-out set this is the exact test of independence of prediction and label. Over several folds it is
+    nearly so: a subject's label has also taught the other folds' models.
+
+    Args:
+        labels: Shape (subjects,), as for :func:`crossfit`.
+        probabilities: Shape (subjects,), finite.
+        folds: Shape (subjects,), in which fold each was held out.
+        seed: Of the shuffling.
+        permutations: How often.
+    """
+    truth, values, numbers = binary(labels), np.asarray(probabilities, dtype=float), np.asarray(folds, dtype=int)
+    n, positives = len(truth), int(truth.sum())
+    observed = _auroc(truth, values)
+    if observed is None:
+        return undefined_estimate("no held-out prediction of both classes", n=n, n_positive=positives)
+    rng = np.random.default_rng(seed)
+    null = []
+    for _ in range(permutations):
+        shuffled = truth.copy()
+        for number in np.unique(numbers):
+            shuffled[numbers == number] = rng.permutation(truth[numbers == number])
+        null.append(_auroc(shuffled, values))
+    method = f"permutation of labels against fixed predictions ({permutations}); interval: Monte Carlo error"
+    return _p_value(observed, null, n, positives, method)
+
+
+def _p_value(observed: float, null: list[float | None], n: int, positives: int, method: str) -> Estimate:
+    reached = sum(entry is not None and entry >= observed - 1e-12 for entry in null)
+    p = (1 + reached) / (len(null) + 1)
+    low, high = wilson_interval(p * len(null), len(null))
     return Estimate(p, low, high, n, positives, method)
 
 

@@ -1,0 +1,122 @@
+"""Nested evaluation: whatever is fitted is fitted anew in each outer fold, without the subjects that it is scored on.
+
+Cross-fitting leaves the autoencoder as it is and predicts who stands outside ``train`` and ``validation``. Here the
+outer folds hold every labelled subject once, and reshape, network, healthy reference, thresholds, tuning and classifier
+begin again in each (Varma and Simon 2006, BMC Bioinformatics 7:91).
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from brain_cae.cohort import Cohort
+from brain_cae.configuration import Config, validation_size
+from brain_cae.data.splits import check_leakage, stratified
+from brain_cae.errors import DatasetError
+from brain_cae.evaluation import Assessment, assess
+from brain_cae.fitted_model import FittedModel
+from brain_cae.learning import scoring_device
+from brain_cae.run_folder import RunFolder
+from brain_cae.transfer.crossfit import make_folds
+from brain_cae.transferring import pooled
+
+log = logging.getLogger(__name__)
+
+Fit = Callable[[Config, pd.DataFrame, Cohort, RunFolder], FittedModel]
+
+
+def outer_splits(config: Config, labels: pd.Series) -> list[pd.DataFrame]:
+    """The roles in each outer fold.
+
+    Args:
+        config: Its split gives the shares of ``train`` and ``validation``, its evaluation the number of folds.
+        labels: Label of each subject (index: subject).
+
+    Returns:
+        For each fold columns subject, role. ``test`` is the fold; of the others all who do not teach or calibrate the
+        autoencoder have the role ``classifier``. Subjects without label are tested in the first fold.
+
+    Raises:
+        DatasetError: There are not two members of each class, or too few healthy brains in a fold.
+    """
+    known, unknown = labels[labels != "unknown"], labels.index[labels == "unknown"]
+    truth = (known == "abnormal").to_numpy()
+    numbers, notes = make_folds(truth, folds=config.evaluation.folds, seed=config.seed)
+    if len(known) == 0 or numbers.max() < 1:
+        raise DatasetError(
+            "There are no outer folds to evaluate in.",
+            expected="at least two healthy and two abnormal subjects",
+            found=f"{int((~truth).sum())} healthy and {int(truth.sum())} abnormal",
+            where="evaluation=nested",
+            advice="Use evaluation=crossfit, which also reports on healthy brains alone.",
+        )
+    for note in notes:
+        log.warning(note)
+    splits = []
+    for number in range(numbers.max() + 1):
+        inside, tested = known[numbers != number], known.index[numbers == number]
+        drawn = stratified(
+            inside,
+            train=config.split.train,
+            validation=validation_size(int((inside == "healthy").sum()), config.split),
+            classifier=1.0,
+            seed=config.seed,
+        )
+        apart = [*tested, *(unknown if number == 0 else [])]
+        roles = pd.concat([drawn, pd.DataFrame({"subject": apart, "role": "test"})])
+        splits.append(roles.sort_values("subject", ignore_index=True))
+    return splits
+
+
+def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -> Assessment:
+    """What each outer fold's own model finds of the fold's subjects, joined.
+
+    Every fold leaves its roles and its model in ``outer/<fold>``. A run that goes on (``resume``) takes the models of
+    finished folds from there.
+
+    Args:
+        config: Of the run.
+        cohort: Prepared subjects.
+        folder: Of the run.
+        fit: Fits reshape, network, reference and thresholds on the roles that it is given.
+    """
+    parts = []
+    splits = outer_splits(config, cohort.labels)
+    for number, roles in enumerate(splits):
+        log.info("outer fold %d of %d", number + 1, len(splits))
+        check_leakage(roles, cohort.index)
+        own = replace(config, resume=None, evaluation=replace(config.evaluation, name="holdout"))
+        place = RunFolder(folder / f"outer/{number}")
+        place.write_csv("splits.csv", roles)
+        model = _finished(config, number, roles) or fit(own, roles, cohort, place)
+        tested = assess(model, cohort, roles, place).among(roles.loc[roles["role"] == "test", "subject"])
+        tested.table["fold"] = pd.array([number] * len(tested.table), dtype="Int64")
+        parts.append(tested)
+    table = pd.concat([part.table for part in parts])
+    transfer = pooled(config, table, [part.transfer for part in parts])
+    return Assessment(
+        table=table,
+        examinations={name: found for part in parts for name, found in part.examinations.items()},
+        # What a channel of the bottleneck means differs from network to network; the residual means the same in all.
+        features=pd.concat([part.features.filter(regex="^residual_") for part in parts]),
+        transfer=transfer,
+        models={name: model for part in parts for name, model in part.models.items()},
+    )
+
+
+def _finished(config: Config, number: int, roles: pd.DataFrame) -> FittedModel | None:
+    """The model of this fold that an interrupted run has left whole."""
+    if config.resume is None:
+        return None
+    run = Path(config.resume) / "outer" / str(number)
+    if not (run / "model" / "config.yaml").is_file():
+        return None
+    before = pd.read_csv(run / "splits.csv", dtype=str, keep_default_na=False)
+    if not before.equals(roles.astype(str)):
+        return None
+    model = FittedModel.load(run)
+    model.network.to(scoring_device(config.trainer.accelerator))
+    return model

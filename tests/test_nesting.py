@@ -1,0 +1,103 @@
+"""Nested evaluation: every subject is judged once, by a model that has not seen it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_cae import training
+from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.nesting import outer_splits
+from brain_cae.transfer.crossfit import permutation_p_of_predictions
+
+from .conftest import compose_config
+
+NESTED = ("evaluation=nested", "evaluation.folds=3", "split.validation_minimum=9", "limit=40", "scoring.alpha=0.3")
+
+
+def labels(healthy: int = 30, abnormal: int = 12, unknown: int = 2) -> pd.Series:
+    kinds = ["healthy"] * healthy + ["abnormal"] * abnormal + ["unknown"] * unknown
+    return pd.Series(kinds, index=[f"s{number:02d}" for number in range(len(kinds))])
+
+
+def test_every_labelled_subject_is_tested_once_by_others() -> None:
+    known = labels()
+    splits = outer_splits(compose_config(*NESTED), known)
+    tested = pd.concat([roles.loc[roles["role"] == "test", "subject"] for roles in splits])
+    assert sorted(tested) == sorted(known.index)
+    for number, roles in enumerate(splits):
+        assert not roles["subject"].duplicated().any()
+        kinds = known[roles["subject"]].groupby(roles["role"].to_numpy()).agg(set)
+        assert kinds["train"] == kinds["validation"] == {"healthy"}
+        assert kinds["classifier"] == {"healthy", "abnormal"}
+        assert ("unknown" in kinds["test"]) == (number == 0)
+        assert set(roles["subject"]) >= set(known.index[known != "unknown"])
+
+
+def test_one_class_has_no_outer_folds() -> None:
+    with pytest.raises(DatasetError, match="no outer folds") as raised:
+        outer_splits(compose_config(*NESTED), labels(abnormal=0))
+    assert "evaluation=crossfit" in str(raised.value)
+
+
+@pytest.mark.parametrize("clash", ["split=protocol", "split.file=splits.csv", "trainer.devices=2"])
+def test_what_draws_roles_of_its_own_is_refused(clash: str) -> None:
+    with pytest.raises(ConfigurationError, match="draws the roles of its outer folds itself") as raised:
+        compose_config(*NESTED, clash)
+    assert raised.value.where == "evaluation=nested"
+
+
+def test_shuffling_within_folds_does_not_take_a_fold_for_an_effect() -> None:
+    """A fold with more abnormal subjects and higher probabilities throughout is no evidence within the folds."""
+    truth = np.array([0] * 15 + [1] * 5 + [0] * 5 + [1] * 15)
+    folds = np.repeat([0, 1], 20)
+    generator = np.random.default_rng(0)
+    values = folds + 0.1 * generator.standard_normal(40)
+    found = permutation_p_of_predictions(truth, values, folds, permutations=200)
+    assert found.value is not None and found.value > 0.05
+    together = permutation_p_of_predictions(truth, values, np.zeros(40), permutations=200)
+    assert together.value is not None and together.value < 0.02
+    assert permutation_p_of_predictions(truth, truth + values, folds, permutations=19).value == pytest.approx(1 / 20)
+    assert permutation_p_of_predictions(np.ones(5), values[:5], folds[:5]).value is None
+
+
+def test_a_nested_run_leaves_one_model_and_figures_of_all_folds(
+    tiny_overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = ("trainer.max_epochs=1", "evaluation=nested", "evaluation.folds=2", "evaluation.maps=false",
+             "classifier.tuning.trials=2", "split.train=0.2", "split.validation_minimum=5")  # fmt: skip
+    output = tmp_path / "run"
+    training.run(compose_config(*tiny_overrides, *quick), output)
+    metrics = json.loads((output / "metrics.json").read_text())
+    predictions = pd.read_csv(output / "predictions.csv", dtype={"subject": str})
+    roles = [pd.read_csv(output / "outer" / str(k) / "splits.csv", dtype=str).set_index("subject") for k in (0, 1)]
+    assert len(predictions) == metrics["subjects"]["test"] == len(roles[0]) == 36
+    for number, own in enumerate(roles):
+        assert (own.loc[predictions.loc[predictions["fold"] == number, "subject"], "role"] == "test").all()
+    assert metrics["detection"]["auroc"]["n"] == metrics["transfer"]["auroc"]["n"] == 36
+    assert "fixed predictions" in metrics["transfer"]["permutation_p"]["method"]
+    studies = [row["study"] for row in metrics["transfer"]["tuning"]]
+    assert "logistic, both, training part of outer fold 1" in studies
+    assert {(row["classifier"], row["features"]) for row in metrics["transfer"]["comparison"]} >= {("dummy", "both")}
+    assert (output / "model" / "classifier.skops").is_file()
+    page = (output / "report.html").read_text()
+    assert "2 outer folds, each with an autoencoder of its own" in page
+    # Who goes on trains no finished fold again.
+    (output / "outer" / "1" / "model" / "config.yaml").unlink()
+    trained = []
+    fit = training.fit
+    monkeypatch.setattr(training, "fit", lambda config, *rest: trained.append(config) or fit(config, *rest))
+    from brain_cae.cohort import Cohort
+    from brain_cae.nesting import assess_nested
+    from brain_cae.run_folder import RunFolder
+
+    config = compose_config(*tiny_overrides, *quick, f"resume={output}")
+    cohort: Cohort = training.bring_in(config)
+    cohort.prepare(training.prepared_store(config, config.cache), progress=False)
+    again = assess_nested(config, cohort, RunFolder(tmp_path / "again"), training.fit)
+    assert len(trained) == 1
+    before = predictions.set_index("subject")["score"]
+    same = again.table.index[again.table["fold"] == 0]
+    np.testing.assert_allclose(again.table.loc[same, "score"].astype(float), before[same], rtol=1e-3)

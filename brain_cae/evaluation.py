@@ -23,6 +23,7 @@ from brain_cae.environment import environment
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.examination import Examination, examine
 from brain_cae.fitted_model import SCORERS, FittedModel
+from brain_cae.harmonising import carried_columns
 from brain_cae.measurement import Measurement, by_subject
 from brain_cae.reporting import ReportContent, SubjectView, write_report
 from brain_cae.run_folder import RunFolder, newest_run, peak_memory_mb
@@ -196,7 +197,8 @@ def evaluate(
         folder.write_csv("features.csv", features.rename_axis("subject").reset_index())
     with folder.stage("transfer"):
         learnt = _learnt_by_classifier(model, cohort) if new_subjects else set()
-        chosen = transfer(model, table, features, new_subjects=new_subjects, learnt=learnt)
+        scanned = carried_columns(model, cohort.acquisition.loc[evaluated], table["protocol"])
+        chosen = transfer(model, table, features.join(scanned), new_subjects=new_subjects, learnt=learnt)
         table["fold"], table["classifier_probability"] = chosen.folds, chosen.probabilities
         if model_run is None and chosen.fitted is not None:
             model.classifier = chosen.fitted

@@ -11,6 +11,7 @@ from imblearn.pipeline import Pipeline
 from brain_cae import estimates
 from brain_cae.configuration import Config
 from brain_cae.fitted_model import FittedModel
+from brain_cae.harmonising import feature_step
 from brain_cae.transfer.crossfit import (
     Crossfit,
     abnormal_probability,
@@ -22,7 +23,7 @@ from brain_cae.transfer.crossfit import (
 )
 from brain_cae.transfer.features import ARMS, select_arm
 from brain_cae.transfer.metrics import transfer_metrics
-from brain_cae.transfer.pipeline import build_pipeline
+from brain_cae.transfer.pipeline import build_pipeline, count_unreached, harmonise_notes
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def transfer(
     Args:
         model: Its configuration names features, classifier, balancing and evaluation.
         table: Columns label and role, indexed by subject.
-        features: One row per subject, same index.
+        features: One row per subject, same index, with the columns that the harmonising step takes off.
         new_subjects: True applies the stored classifier and fits nothing.
         learnt: New subjects that the stored classifier has learnt from: they get no probability, and no figure
             counts them.
@@ -63,14 +64,17 @@ def transfer(
     base = {"features": config.features.name, "classifier": config.classifier.name}
     nothing = pd.Series(float("nan"), index=table.index)
     if new_subjects:
-        probabilities = nothing
+        probabilities, notes = nothing, []
         if model.classifier is not None:
+            notes = harmonise_notes(model.classifier, count_unreached(model.classifier, arm), len(arm))
             probabilities = pd.Series(abnormal_probability(model.classifier, arm), index=table.index)
             probabilities[table.index.isin(learnt)] = float("nan")
         return Transfer(
             probabilities,
             pd.Series(pd.NA, index=table.index, dtype="Int64"),
-            base | _scores(config, table.loc[known, "label"], probabilities.loc[known]) | {"comparison": []},
+            base
+            | _scores(config, table.loc[known, "label"], probabilities.loc[known])
+            | {"notes": notes, "comparison": []},
             probabilities.to_frame(config.features.name),
             None,
         )
@@ -106,6 +110,7 @@ def _pipeline(config: Config) -> Pipeline:
     return build_pipeline(
         instantiate(config.classifier.estimator, _convert_="all"),
         instantiate(sampler, _convert_="all") if sampler else None,
+        harmonise=feature_step(config),
     )
 
 

@@ -20,6 +20,8 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "reshape.groups": (1, math.inf, "a number of groups"),
     "reshape.spacing_mm": (0.1, 20, "a side of a voxel in mm"),
     "reshape.margin_mm": (0, 200, "a length in mm, 0 or more"),
+    "harmonise.minimum": (2, math.inf, "at least 2 healthy subjects"),
+    "harmonise.penalty": (0, math.inf, "a penalty, 0 or more"),
     "split.train": (0.01, 0.99, "a share between 0 and 1"),
     "split.validation": (0.01, 0.99, "a share between 0 and 1"),
     "split.validation_minimum": (0, math.inf, "a number of brains"),

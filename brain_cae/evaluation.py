@@ -23,7 +23,7 @@ from brain_cae.environment import environment
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.examination import Examination, examine
 from brain_cae.fitted_model import SCORERS, FittedModel
-from brain_cae.harmonising import carried_columns
+from brain_cae.harmonising import carried_columns, harmonise_cautions, harmonised, harmonised_features, out_of_reach
 from brain_cae.measurement import Measurement, by_subject
 from brain_cae.reporting import ReportContent, SubjectView, write_report
 from brain_cae.run_folder import RunFolder, newest_run, peak_memory_mb
@@ -190,6 +190,8 @@ def evaluate(
     evaluated = [name for name in sorted(cohort.prepared) if roles.get(name) in UNSEEN_ROLES]
     if not evaluated:
         raise DatasetError("No subject is left to evaluate.", expected="subjects in the roles classifier or test")
+    unharmonised = out_of_reach(model.harmoniser, cohort, evaluated)
+    cohort = harmonised(model.harmoniser, cohort)
     with folder.stage("score"):
         examinations = _score(model, cohort, evaluated, folder)
         table = _table(model, cohort, roles, examinations)
@@ -207,15 +209,18 @@ def evaluate(
             model.save(folder / "model")
     with folder.stage("audit"):
         arm = select_arm(features, config.features.name)
-        verdict = audit_scores(config.audit, cohort, table, roles, arm, seed=config.seed)
+        seen = harmonised_features(model, arm.join(scanned), table["label"], None if new_subjects else chosen.folds)
+        verdict = audit_scores(config.audit, cohort, table, roles, arm, harmonised=seen, seed=config.seed)
     with folder.stage("report"):
         metrics = _metrics(model, table, examinations, chosen, splits, cohort)
+        metrics["harmonise"] = {"name": config.harmonise.name, "unchanged": len(unharmonised)}
         metrics["environment"]["model_run"] = str(model_run) if model_run else None
         metrics["audit"] = verdict.to_dict()
         predictions = table.rename_axis("subject").reset_index()[PREDICTIONS]
         folder.write_csv("predictions.csv", predictions)
         folder.write_csv("subjects.csv", by_subject(table, examinations, chosen.arms))
         cautions = [*model.cautions, *cohort.notes, *skull_cautions(model, cohort.skull[evaluated])]
+        cautions += harmonise_cautions(unharmonised, len(evaluated))
         content = ReportContent(
             title=_title(config, cohort, model_run),
             metrics=metrics,

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import math
+from itertools import pairwise
 from typing import Any
 
 from hydra.utils import instantiate
@@ -151,6 +152,7 @@ def check_choices(config: Config) -> None:
             where="modality.reference",
         )
     _check_sizes(config)
+    _check_percentiles(getattr(config.harmonise, "percentiles", None))
     if config.split.train + config.split.validation >= 1:
         raise ConfigurationError(
             "Nothing is left for classifier and test.",
@@ -194,6 +196,20 @@ def _check_sizes(config: Config) -> None:
             expected=f"three lengths in mm (R, A, S), each at least {8 * config.reshape.spacing_mm:g}: 8 voxels",
             found=str(list(box)),
             where="reshape.box_mm",
+        )
+
+
+def _check_percentiles(percentiles: list[float] | None) -> None:
+    """Landmarks of a histogram."""
+    if percentiles is None:
+        return
+    rising = all(low < high for low, high in pairwise(percentiles))
+    if len(percentiles) < 2 or not rising or percentiles[0] < 0 or percentiles[-1] > 100:
+        raise ConfigurationError(
+            "`harmonise.percentiles` are no landmarks of a histogram.",
+            expected="two or more numbers from 0 to 100, ascending",
+            found=str(list(percentiles)),
+            where="harmonise.percentiles",
         )
 
 

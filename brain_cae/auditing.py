@@ -90,6 +90,7 @@ def audit_scores(
     roles: pd.Series,
     features: pd.DataFrame,
     *,
+    harmonised: pd.DataFrame | None = None,
     seed: int,
 ) -> AuditResult:
     """Audit an evaluation.
@@ -100,6 +101,7 @@ def audit_scores(
         table: The evaluated subjects with label, score, protocol, source, flagged and so on, indexed by subject.
         roles: Role of every subject.
         features: What the transfer classifier has learnt from, one row per evaluated subject.
+        harmonised: The same as the classifier saw each subject out of fold; None where features are not harmonised.
         seed: Of permutations and resampling.
     """
     acquisition = cohort.acquisition.loc[table.index]
@@ -115,6 +117,7 @@ def audit_scores(
         seed=seed,
         strata=settings.strata,
         features=features,
+        harmonised=harmonised,
         nuisance=looks[[name for name in looks if str(name).startswith(tuple(f"{kind}_" for kind in KINDS))]],
         scans=cohort.index.assign(role=cohort.index["subject"].map(roles))[["subject", "role", "series_hash"]].dropna(),
         fingerprints=pd.DataFrame(prints).T,

@@ -9,6 +9,7 @@ from brain_cae.configuration import EvaluateConfig, FolderDataset
 from brain_cae.data.splits import check_leakage
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.fitted_model import FittedModel
+from brain_cae.harmonising import harmonised
 from brain_cae.roles import ADVISED, FEW, calibration_cautions
 from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
@@ -48,6 +49,7 @@ def recalibrate(model: FittedModel, config: EvaluateConfig, scored: pd.DataFrame
     local.prepare(prepared_store(own, config.cache), progress=own.trainer.progress)
     folder.write_csv("calibration/import_report.csv", local.report)
     folder.write_csv("calibration/index.csv", local.index)
+    local = harmonised(model.harmoniser, local)
     names = sorted(local.prepared)
     if len(names) < FEWEST:
         raise DatasetError(

@@ -25,6 +25,7 @@ from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.estimates import FEWEST_HELD_OUT
 from brain_cae.examination import Examination, examine
 from brain_cae.fitted_model import SCORERS, FittedModel
+from brain_cae.harmonising import carried_columns, harmonise_cautions, harmonised, harmonised_features, out_of_reach
 from brain_cae.measurement import Measurement, by_subject
 from brain_cae.reporting import ReportContent, SubjectView, write_report
 from brain_cae.run_folder import RunFolder, newest_run, peak_memory_mb
@@ -171,15 +172,21 @@ class Assessment:
         table: One row per subject (index: subject): the columns of ``predictions.csv`` and those of each scorer.
         examinations: By subject.
         features: One row per subject.
+        harmonised: The same as the classifier saw each subject out of fold; None where features are not harmonised.
+        unreached: Subjects whose images the remedy against scanners let pass unchanged.
         transfer: What the transfer classifier says.
         models: By subject the model that has judged it.
+        cohort: With the images that the models have seen.
     """
 
     table: pd.DataFrame
     examinations: dict[str, Examination]
     features: pd.DataFrame
+    harmonised: pd.DataFrame | None
+    unreached: list[str]
     transfer: Transfer
     models: dict[str, FittedModel]
+    cohort: Cohort
 
     def among(self, subjects: Iterable[str]) -> "Assessment":
         """The same of these subjects alone."""
@@ -188,8 +195,11 @@ class Assessment:
             self.table.loc[names].copy(),
             {name: self.examinations[name] for name in names},
             self.features.loc[names],
+            None if self.harmonised is None else self.harmonised.loc[names],
+            [name for name in self.unreached if name in names],
             self.transfer,
             {name: self.models[name] for name in names},
+            self.cohort,
         )
 
 
@@ -224,7 +234,7 @@ def evaluate(
     if alone:
         # The others have taught the classifier; every figure from here on is of the held-out protocol.
         found = found.among(found.table.index[found.table["role"] == "test"])
-    return conclude(model, cohort, splits, folder, found, model_run=model_run, fewest=FEWEST_HELD_OUT if alone else 1)
+    return conclude(model, splits, folder, found, model_run=model_run, fewest=FEWEST_HELD_OUT if alone else 1)
 
 
 def assess(
@@ -248,6 +258,8 @@ def assess(
     evaluated = [name for name in sorted(cohort.prepared) if roles.get(name) in UNSEEN_ROLES]
     if not evaluated or (alone and "test" not in set(roles[evaluated])):
         raise DatasetError("No subject is left to evaluate.", expected="subjects in the roles classifier or test")
+    unharmonised = out_of_reach(model.harmoniser, cohort, evaluated)
+    cohort = harmonised(model.harmoniser, cohort)
     with folder.stage("score"):
         examinations = _score(model, cohort, evaluated, folder)
         table = _table(model, cohort, roles, examinations)
@@ -255,7 +267,8 @@ def assess(
         folder.write_csv("features.csv", features.rename_axis("subject").reset_index())
     with folder.stage("transfer"):
         learnt = _learnt_by_classifier(model, cohort) if new_subjects else set()
-        chosen = transfer(model, table, features, new_subjects=new_subjects, learnt=learnt)
+        scanned = carried_columns(model, cohort.acquisition.loc[evaluated], table["protocol"])
+        chosen = transfer(model, table, features.join(scanned), new_subjects=new_subjects, learnt=learnt)
         if not chosen.trials.empty:
             folder.write_csv("tuning.csv", chosen.trials)
         table["fold"], table["classifier_probability"] = chosen.folds, chosen.probabilities
@@ -264,12 +277,15 @@ def assess(
             taught = cohort.index[cohort.index["subject"].isin(chosen.taught)]
             model.seen |= dict.fromkeys(taught["series_hash"], "classifier")
             model.save(folder / "model")
-    return Assessment(table, examinations, features, chosen, dict.fromkeys(table.index, model))
+        arm = select_arm(features.join(scanned), model.config.features.name)
+        seen = harmonised_features(model, arm, table["label"], None if new_subjects else chosen.folds)
+    return Assessment(
+        table, examinations, features, seen, unharmonised, chosen, dict.fromkeys(table.index, model), cohort
+    )
 
 
 def conclude(
     model: FittedModel,
-    cohort: Cohort,
     splits: pd.DataFrame,
     folder: RunFolder,
     found: Assessment,
@@ -281,28 +297,29 @@ def conclude(
 
     Args:
         model: The one that is stored; others may have judged some subjects.
-        cohort: Prepared subjects.
         splits: Columns subject, role.
         folder: Where the files go.
         found: Of the subjects that figures shall count.
         model_run: As for :func:`evaluate`.
         fewest: Members that each class must have for figures between the classes.
     """
-    config, table, examinations = model.config, found.table, found.examinations
+    config, table, examinations, cohort = model.config, found.table, found.examinations, found.cohort
     nested = config.evaluation.name == "nested" and model_run is None
     # Whoever taught one fold's model is tested by another's.
     roles = table["role"] if nested else splits.set_index("subject")["role"]
     with folder.stage("audit"):
         arm = select_arm(found.features, "residual" if nested else config.features.name)
-        verdict = audit_scores(config.audit, cohort, table, roles, arm, seed=config.seed)
+        verdict = audit_scores(config.audit, cohort, table, roles, arm, harmonised=found.harmonised, seed=config.seed)
     with folder.stage("report"):
         metrics = _metrics(model, table, examinations, found.transfer, splits, cohort, fewest)
+        metrics["harmonise"] = {"name": config.harmonise.name, "unchanged": len(found.unreached)}
         if nested:
             metrics["subjects"]["test"] = len(table)
         metrics["environment"]["model_run"] = str(model_run) if model_run else None
         metrics["audit"] = verdict.to_dict()
         folder.write_csv("subjects.csv", by_subject(table, examinations, found.transfer.arms))
         cautions = [*model.cautions, *cohort.notes, *skull_cautions(model, cohort.skull[list(table.index)])]
+        cautions += harmonise_cautions(found.unreached, len(table))
         if nested:
             cautions.append(
                 f"Every figure is of {table['fold'].nunique()} outer folds, each with an autoencoder of its own, in "
@@ -314,7 +331,7 @@ def conclude(
             predictions=predictions(table),
             import_report=cohort.report,
             index=cohort.index,
-            views=_views(config, found, cohort),
+            views=_views(config, found),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
             warnings=list(dict.fromkeys([*cautions, *verdict.warnings])),
             curves=_curves(table, fewest),
@@ -441,7 +458,7 @@ def _curves(table: pd.DataFrame, fewest: int) -> dict[str, tuple[Any, Any]]:
     return curves
 
 
-def _views(config: Config, found: Assessment, cohort: Cohort) -> list[SubjectView]:
+def _views(config: Config, found: Assessment) -> list[SubjectView]:
     """The highest scores, and the worst false alarms among the healthy."""
     table, count = found.table, config.evaluation.views
     highest = table.sort_values("score", ascending=False)
@@ -451,7 +468,7 @@ def _views(config: Config, found: Assessment, cohort: Cohort) -> list[SubjectVie
     reference = config.modality.reference
     views = []
     for name in chosen:
-        subject, row = cohort.prepared[name], table.loc[name]
+        subject, row = found.cohort.prepared[name], table.loc[name]
         _, _, joint_map = examine(found.models[name], subject)
         images = dict(zip(config.modality.names, subject.volume, strict=True))
         views.append(

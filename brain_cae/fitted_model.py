@@ -20,6 +20,9 @@ from torch.nn import functional
 from brain_cae.configuration import Config, read_stored, validate
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.errors import BrainCaeError, ConfigurationError, RunError
+from brain_cae.harmonise import ImageHarmoniser, Unharmonised
+from brain_cae.harmonise.histogram import Histogram
+from brain_cae.harmonise.spacing import Spacing
 from brain_cae.reshape import Group, Reshape, from_network, to_network
 from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
@@ -35,6 +38,9 @@ SCORERS = ("residual", "absolute", "intensity", "healthy_mean")
 
 FEATURE_FRAME = (8, 8, 8)
 """Dimensions of the shared frame in which the encoder's levels are compared: about those of a bottleneck."""
+
+IMAGE_HARMONISERS: dict[str, type[ImageHarmoniser]] = {"spacing": Spacing, "histogram": Histogram}
+"""By the name of the option; its keys are their arguments."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class FittedModel:
             calibrates: ``train``, ``validation`` or ``classifier``.
         cautions: What a reader of any result of this model must know.
         cost: What learning took: ``seconds_per_epoch`` and ``memory_mb``, see :class:`brain_cae.models.cost.Cost`.
+        harmoniser: What is done to the images of every brain before anything else here sees them.
         classifier: Fitted on all labelled subjects that the autoencoder never saw, but those of a held-out protocol;
             None without both classes.
         encoder_references: By level of the encoder, what healthy validation brains show at each place; empty unless
@@ -85,6 +92,7 @@ class FittedModel:
     seen: dict[str, str] = field(default_factory=dict)
     cautions: list[str] = field(default_factory=list)
     cost: dict[str, float | None] = field(default_factory=dict)
+    harmoniser: ImageHarmoniser = field(default_factory=Unharmonised)
     classifier: Pipeline | None = None
     encoder_references: dict[str, HealthyReference] = field(default_factory=dict)
 
@@ -179,6 +187,7 @@ class FittedModel:
             "seen": self.seen,
             "cautions": self.cautions,
             "cost": self.cost,
+            "harmonise": self.harmoniser.state(),
         }
         for name, scorer in self.scorers.items():
             state, facts[name] = scorer.state()
@@ -222,6 +231,7 @@ class FittedModel:
                 seen=dict(facts["seen"]),
                 cautions=list(facts["cautions"]),
                 cost=dict(facts.get("cost", {})),
+                harmoniser=make_harmoniser(config).restore(facts.get("harmonise", {})),
             )
             for name in SCORERS:
                 own = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{name}.")}
@@ -288,6 +298,13 @@ def make_reshape(config: Config) -> Reshape:
     """The reshape strategy of a configuration, not fitted yet."""
     arguments = {name: value for name, value in asdict(config.reshape).items() if name != "name"}
     return instantiate(arguments, _convert_="all")
+
+
+def make_harmoniser(config: Config) -> ImageHarmoniser:
+    """What a configuration does to images, not fitted yet; nothing where the choice does not act on them."""
+    kind = IMAGE_HARMONISERS.get(config.harmonise.name, Unharmonised)
+    options = {name: value for name, value in asdict(config.harmonise).items() if name != "name"}
+    return Unharmonised() if kind is Unharmonised else kind(**options)
 
 
 def make_scorer(name: str, config: Config) -> Scorer:

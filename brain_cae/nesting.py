@@ -97,13 +97,19 @@ def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -
         parts.append(tested)
     table = pd.concat([part.table for part in parts])
     transfer = pooled(config, table, [part.transfer for part in parts])
+    residual, harmonised = r"^residual_", [part.harmonised for part in parts if part.harmonised is not None]
     return Assessment(
         table=table,
         examinations={name: found for part in parts for name, found in part.examinations.items()},
         # What a channel of the bottleneck means differs from network to network; the residual means the same in all.
-        features=pd.concat([part.features.filter(regex="^residual_") for part in parts]),
+        features=pd.concat([part.features.filter(regex=residual) for part in parts]),
+        harmonised=pd.concat([own.filter(regex=residual) for own in harmonised]) if harmonised else None,
+        unreached=[name for part in parts for name in part.unreached],
         transfer=transfer,
         models={name: model for part in parts for name, model in part.models.items()},
+        cohort=replace(
+            cohort, prepared={name: part.cohort.prepared[name] for part in parts for name in part.table.index}
+        ),
     )
 
 

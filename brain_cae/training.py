@@ -16,6 +16,7 @@ from brain_cae.data.module import BrainData
 from brain_cae.data.splits import HEALTHY_ROLES, check_leakage
 from brain_cae.errors import LeakageError, RunError
 from brain_cae.fitted_model import FittedModel, make_network, make_reshape, network_stride
+from brain_cae.harmonising import harmonise_images
 from brain_cae.learning import check_hardware, is_main_process, learn, scoring_device
 from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.nesting import assess_nested
@@ -83,7 +84,7 @@ def _evaluate(
     with folder.stage("outer folds"):
         found = assess_nested(config, cohort, folder, fit)
     folder.write_csv("predictions.csv", evaluation.predictions(found.table))
-    return evaluation.conclude(model, cohort, splits, folder, found)
+    return evaluation.conclude(model, splits, folder, found)
 
 
 def bring_in(config: Config) -> Cohort:
@@ -131,11 +132,12 @@ def _check_same_roles(splits: pd.DataFrame, path: Path) -> None:
 
 
 def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder) -> FittedModel:
-    """Fit reshape, network, healthy reference and thresholds; may be called many times in one process.
+    """Fit harmonising, reshape, network, healthy reference and thresholds; may be called many times in one process.
 
     The transfer classifier is fitted by the evaluation, which decides who it may learn from.
     """
     names = {role: splits.loc[splits["role"] == role, "subject"].tolist() for role in ("train", "validation")}
+    harmoniser, cohort = harmonise_images(config, cohort, names["train"])
     module, data, reshape = _assemble(config, cohort, names)
     with folder.stage("train"):
         cost = learn(config, module, data, folder)
@@ -152,6 +154,7 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
         seen=_content_of(cohort, splits),
         cautions=_cautions(config, cohort, splits),
         cost=cost.to_dict(),
+        harmoniser=harmoniser,
     )
     with folder.stage("calibrate"):
         model.calibrate(cohort.subjects(names["validation"]))
@@ -199,6 +202,7 @@ def _train_only(config: Config, folder: RunFolder) -> None:
     cohort.prepare(prepared_store(config, config.cache), progress=False)
     splits = split(config, cohort)
     names = {role: splits.loc[splits["role"] == role, "subject"].tolist() for role in ("train", "validation")}
+    _, cohort = harmonise_images(config, cohort, names["train"])
     module, data, _ = _assemble(config, cohort, names)
     learn(config, module, data, folder)
 

@@ -12,6 +12,7 @@ from brain_cae import estimates
 from brain_cae.configuration import Classifier, Config, LeaveProtocolOut, classifier_option
 from brain_cae.estimates import FEWEST_HELD_OUT
 from brain_cae.fitted_model import SCORERS, FittedModel
+from brain_cae.harmonising import feature_step
 from brain_cae.transfer.crossfit import (
     Crossfit,
     abnormal_probability,
@@ -24,7 +25,7 @@ from brain_cae.transfer.crossfit import (
 )
 from brain_cae.transfer.features import ARMS, select_arm, usable
 from brain_cae.transfer.metrics import transfer_metrics
-from brain_cae.transfer.pipeline import build_pipeline
+from brain_cae.transfer.pipeline import build_pipeline, count_unreached, harmonise_notes
 from brain_cae.transfer.tuning import Tuning
 
 COMPARED = ("auroc", "average_precision", "brier")
@@ -63,7 +64,7 @@ def transfer(
     Args:
         model: Its configuration names features, classifier, balancing and evaluation, and what is compared.
         table: Columns label, role, and ``score.<scorer>`` for each of ``SCORERS``, indexed by subject.
-        features: One row per subject, same index.
+        features: One row per subject, same index, with the columns that the harmonising step takes off.
         new_subjects: True applies the stored classifier and fits nothing.
         learnt: New subjects that the stored classifier has learnt from: they get no probability, and no figure
             counts them.
@@ -74,15 +75,18 @@ def transfer(
     base = {"features": config.features.name, "classifier": config.classifier.name}
     nothing = pd.Series(float("nan"), index=table.index)
     if new_subjects:
-        probabilities = nothing
+        probabilities, notes = nothing, []
         if model.classifier is not None:
             arm = select_arm(features, config.features.name)
+            notes = harmonise_notes(model.classifier, count_unreached(model.classifier, arm), len(arm))
             probabilities = pd.Series(abnormal_probability(model.classifier, arm), index=table.index)
             probabilities[table.index.isin(learnt)] = float("nan")
         return Transfer(
             probabilities,
             pd.Series(pd.NA, index=table.index, dtype="Int64"),
-            base | _scores(config, table.loc[known, "label"], probabilities.loc[known]) | {"comparison": []},
+            base
+            | _scores(config, table.loc[known, "label"], probabilities.loc[known])
+            | {"notes": notes, "comparison": []},
             probabilities.to_frame(config.features.name),
             [],
             None,
@@ -193,6 +197,7 @@ class Candidate:
         return build_pipeline(
             instantiate(self.classifier.estimator, _convert_="all"),
             instantiate(sampler, _convert_="all") if sampler else None,
+            harmonise=feature_step(self.config),
         )
 
     def predict(self, labels: pd.Series, roles: pd.Series) -> Crossfit:

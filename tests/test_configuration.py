@@ -95,6 +95,23 @@ def test_wrong_values_name_the_key_and_what_is_valid(make_config, override, key,
     assert hint in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "hint"),
+    [
+        ("combat", "minimum=1", "at least 2 healthy subjects"),
+        ("residualise", "penalty=-1", "0 or more"),
+        ("histogram", "percentiles=[90,10]", "ascending"),
+        ("histogram", "percentiles=[50]", "two or more"),
+        ("histogram", "percentiles=[10,120]", "from 0 to 100"),
+    ],
+)
+def test_wrong_values_of_a_remedy_are_named(make_config, option, value, hint):
+    with pytest.raises(ConfigurationError) as caught:
+        make_config(f"harmonise={option}", f"harmonise.{value}")
+    assert f"harmonise.{value.partition('=')[0]}" in str(caught.value)
+    assert hint in str(caught.value)
+
+
 def test_parts_with_a_place_take_part(make_config):
     config = make_config(
         "dataset=combined",

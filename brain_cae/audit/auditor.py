@@ -15,7 +15,7 @@ from brain_cae.audit.metadata_only import metadata_only
 from brain_cae.audit.nuisance_images import nuisance_images
 from brain_cae.audit.overlap import label_is_source, overlap
 from brain_cae.audit.partial_confounder import partial_confounder
-from brain_cae.audit.protocol_in_features import protocol_in_features
+from brain_cae.audit.protocol_in_features import protocol_in_features, protocol_in_harmonised
 from brain_cae.audit.protocol_label import protocol_label
 from brain_cae.audit.reshape_group import reshape_group
 from brain_cae.audit.result import CANNOT_TELL, AuditTest
@@ -33,6 +33,7 @@ def audit(
     seed: int = 0,
     strata: str = "protocol",
     features: pd.DataFrame | None = None,
+    harmonised: pd.DataFrame | None = None,
     nuisance: pd.DataFrame | None = None,
     scans: pd.DataFrame | None = None,
     fingerprints: pd.DataFrame | None = None,
@@ -50,6 +51,8 @@ def audit(
         seed: Seed of permutations and resampling.
         strata: Column of either table whose equal values mean "scanned alike".
         features: Features by subject, from which the label was learnt.
+        harmonised: The same after a remedy against differences between scanners, each subject's by a remedy that it did
+            not help to fit.
         nuisance: What pictures without disease show, see :func:`brain_cae.audit.nuisance_images.nuisance_images`.
         scans: One row per scan of every subject, trained on or not, see :func:`brain_cae.audit.leakage.leakage`.
         fingerprints: Block means of every subject's brain, see there.
@@ -95,6 +98,7 @@ def audit(
         reshape_group(cohort, seed=seed),
         false_alarms(cohort, seed=seed),
         protocol_in_features(cohort, features, seed=seed),
+        protocol_in_harmonised(cohort, harmonised, seed=seed),
         *about,
     )
     return _result(cohort, tests, margin)

@@ -12,7 +12,7 @@ ASSOCIATION = ("metadata_only", "protocol_label")
 DEPENDENCE = ("score_dependence",)
 EXPLAINING = (
     "header_comparison", "partial_confounder", "nuisance_mask", "nuisance_background", "nuisance_histogram",
-    "reshape_group", "false_alarms", "protocol_in_features",
+    "reshape_group", "false_alarms", "protocol_in_features", "protocol_in_harmonised",
 )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Can the protocol be read from the features?"""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -43,6 +45,12 @@ def protocol_in_features(
     )
     text += " They carry the scanner's mark." if p <= 0.05 else " The scanner's mark was not found in them."
     return AuditTest("protocol_in_features", value, low, high, p, CONCERN if p <= 0.05 else NO_CONCERN, text, n)
+
+
+def protocol_in_harmonised(cohort: Cohort, harmonised: pd.DataFrame | None, *, seed: int = 0) -> AuditTest | None:
+    """The same of the features after harmonising; ``None`` where features were not harmonised."""
+    found = protocol_in_features(cohort, harmonised, seed=seed)
+    return found and replace(found, name="protocol_in_harmonised", sentence=f"After harmonising: {found.sentence}")
 
 
 def _balanced_accuracy(smoother: NDArray, codes: NDArray) -> float:

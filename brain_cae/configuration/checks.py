@@ -4,6 +4,7 @@ import importlib
 import inspect
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from hydra.utils import instantiate
@@ -29,6 +30,8 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "reshape.groups": (1, math.inf, "a number of groups"),
     "reshape.spacing_mm": (0.1, 20, "a side of a voxel in mm"),
     "reshape.margin_mm": (0, 200, "a length in mm, 0 or more"),
+    "harmonise.minimum": (2, math.inf, "at least 2 healthy subjects"),
+    "harmonise.penalty": (0, math.inf, "a penalty, 0 or more"),
     "split.train": (0.01, 0.99, "a share between 0 and 1"),
     "split.validation": (0.01, 0.99, "a share between 0 and 1"),
     "split.validation_minimum": (0, math.inf, "a number of brains"),
@@ -161,6 +164,7 @@ def check_choices(config: Config) -> None:
             where="modality.reference",
         )
     _check_sizes(config)
+    _check_percentiles(getattr(config.harmonise, "percentiles", None))
     if config.split.train + config.split.validation >= 1:
         raise ConfigurationError(
             "Nothing is left for classifier and test.",
@@ -258,6 +262,20 @@ def _check_sizes(config: Config) -> None:
             expected=f"three lengths in mm (R, A, S), each at least {8 * config.reshape.spacing_mm:g}: 8 voxels",
             found=str(list(box)),
             where="reshape.box_mm",
+        )
+
+
+def _check_percentiles(percentiles: list[float] | None) -> None:
+    """Landmarks of a histogram."""
+    if percentiles is None:
+        return
+    rising = all(low < high for low, high in pairwise(percentiles))
+    if len(percentiles) < 2 or not rising or percentiles[0] < 0 or percentiles[-1] > 100:
+        raise ConfigurationError(
+            "`harmonise.percentiles` are no landmarks of a histogram.",
+            expected="two or more numbers from 0 to 100, ascending",
+            found=str(list(percentiles)),
+            where="harmonise.percentiles",
         )
 
 

@@ -141,10 +141,41 @@ class ClusteredReshape:
 
 
 @dataclass
-class Harmonise:
-    """What is done about differences between scanners."""
+class NoHarmonise:
+    """Differences between scanners are audited, not removed."""
 
     name: str
+
+
+@dataclass
+class SpacingHarmonise:
+    """Images brought to one resolution."""
+
+    name: str
+
+
+@dataclass
+class HistogramHarmonise:
+    """Intensities brought to one histogram."""
+
+    name: str
+    percentiles: list[float]
+
+
+@dataclass
+class CombatHarmonise:
+    """Features given one location and scale for all protocols."""
+
+    name: str
+    minimum: int
+
+
+@dataclass
+class ResidualiseHarmonise:
+    """Features without what acquisition parameters predict of them."""
+
+    name: str
+    penalty: float
 
 
 @dataclass
@@ -296,7 +327,7 @@ class Config:
     modality: Modality
     preprocess: Preprocess
     reshape: Any
-    harmonise: Harmonise
+    harmonise: Any
     split: Any
     model: Model
     trainer: Trainer
@@ -344,6 +375,13 @@ OPTIONS: dict[str, dict[str, type]] = {
         "ixi": IxiDataset,
         "bids": BidsDataset,
         "combined": CombinedDataset,
+    },
+    "harmonise": {
+        "none": NoHarmonise,
+        "spacing": SpacingHarmonise,
+        "histogram": HistogramHarmonise,
+        "combat": CombatHarmonise,
+        "residualise": ResidualiseHarmonise,
     },
     "reshape": {
         "fixed": FixedReshape,

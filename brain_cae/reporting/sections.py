@@ -158,6 +158,7 @@ def transfer(content: ReportContent, charts: dict[str, Chart]) -> Part:
     )
     blocks += [Block("text", note) for note in notes]
     intro = "Classifier on features of the frozen autoencoder; every prediction is of a subject it never saw."
+    intro = " ".join([intro, *(str(note) for note in at(content.metrics, "transfer", "notes") or [])])
     caveat = headline.caveat_of(content, "transfer")
     return Part("transfer", "Transfer", intro, blocks, evidence.why_no_transfer(content), caveat)
 

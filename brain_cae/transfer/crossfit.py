@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError
 from brain_cae.estimates import Estimate, binary, pair_wins, wilson_interval
 from brain_cae.estimates import undefined as undefined_estimate
-from brain_cae.transfer.pipeline import is_fitted
+from brain_cae.transfer.pipeline import count_unreached, harmonise_notes, is_fitted
 
 if TYPE_CHECKING:
     from brain_cae.transfer.tuning import Tuning
@@ -112,7 +112,7 @@ def crossfit(
     if len(features) != len(truth):
         raise DatasetError("Features and labels differ in length.", expected=str(len(truth)), found=str(len(features)))
     numbers, notes = make_folds(truth, folds=folds, seed=seed, groups=groups)
-    probabilities = np.full(len(truth), np.nan)
+    probabilities, unreached = np.full(len(truth), np.nan), 0
     trials = []
     for number in range(numbers.max() + 1):
         held_out = numbers == number
@@ -126,6 +126,8 @@ def crossfit(
         trials.append(searched)
         notes += [change for change in changes if change not in notes]
         probabilities[held_out] = abnormal_probability(fitted, features.loc[held_out])
+        unreached += count_unreached(fitted, features.loc[held_out])
+    notes += harmonise_notes(pipeline, unreached, int(np.isfinite(probabilities).sum()))
     return Crossfit(probabilities, numbers, notes, pd.concat(trials) if trials else pd.DataFrame())
 
 
@@ -161,6 +163,8 @@ def holdout(
     )
     if held_out.any():
         probabilities[held_out] = abnormal_probability(fitted, features.loc[held_out])
+        unreached = count_unreached(fitted, features.loc[held_out])
+        notes += harmonise_notes(fitted, unreached, int(held_out.sum()))
     return Crossfit(probabilities, np.where(held_out, 0, -1), notes, trials), fitted
 
 

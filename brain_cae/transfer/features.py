@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from brain_cae.errors import ConfigurationError, DatasetError
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999)
+CARRIED = "acquisition_"
+"""Columns with this prefix tell how a subject was scanned: they go with every arm, and the first step of the pipeline
+takes them off."""
 ARMS = {"encoder": ("encoder_",), "residual": ("residual_",), "both": ("encoder_", "residual_")}
 
 
@@ -108,7 +111,7 @@ def usable(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     }
     notes = []
     for fault, found in faults.items():
-        names = [str(name) for name in frame.columns[found]]
+        names = [str(name) for name in frame.columns[found] if not str(name).startswith(CARRIED)]
         if names and len(frame) > 1:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
             notes.append(f"Features that {fault}: {', '.join(names[:5])}{more}.")
@@ -116,7 +119,7 @@ def usable(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def select_arm(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
-    """Return the columns of one feature arm: ``encoder``, ``residual`` or ``both``.
+    """Return the columns of one feature arm, ``encoder``, ``residual`` or ``both``; carried columns come last.
 
     Raises:
         ConfigurationError: The arm is unknown.
@@ -124,14 +127,15 @@ def select_arm(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
     """
     if arm not in ARMS:
         raise ConfigurationError("Unknown features.", expected=", ".join(ARMS), found=arm, where="features")
-    chosen = frame.loc[:, [str(column).startswith(ARMS[arm]) for column in frame.columns]]
-    if chosen.shape[1] == 0:
+    own = [str(column).startswith(ARMS[arm]) for column in frame.columns]
+    if not any(own):
         raise DatasetError(
             f"The table holds no {arm} features.",
             expected=" or ".join(ARMS[arm]),
             found=", ".join(map(str, frame.columns)),
         )
-    return chosen
+    carried = [str(column).startswith(CARRIED) for column in frame.columns]
+    return pd.concat([frame.loc[:, own], frame.loc[:, carried]], axis=1)
 
 
 def _inside(maps: NDArray, mask: NDArray, name: str) -> NDArray:

@@ -1,8 +1,9 @@
-"""The classifier's pipeline: imputer, scaler, balancing and classifier, always fitted together."""
+"""The classifier's pipeline: harmonising, imputer, scaler, balancing and classifier, always fitted together."""
 
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
 import skops.io
 from imblearn.pipeline import Pipeline
 from sklearn.base import clone
@@ -12,11 +13,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from brain_cae.errors import ConfigurationError, RunError
+from brain_cae.harmonise import FeatureHarmoniser
 from brain_cae.storage import writing
 
 # What a stored classifier may hold beyond the types that skops itself trusts. A fixed list: whatever else a file asks
 # for could run code on loading, so it is refused.
 TRUSTED_TYPES: Final = (
+    "brain_cae.harmonise.combat.Combat",
+    "brain_cae.harmonise.residualise.Residualise",
     "imblearn.combine._smote_enn.SMOTEENN",
     "imblearn.combine._smote_tomek.SMOTETomek",
     "imblearn.over_sampling._adasyn.ADASYN",
@@ -40,14 +44,18 @@ TRUSTED_TYPES: Final = (
 )
 
 
-def build_pipeline(classifier: Any, balancing: Any | None = None, *, impute: bool = True) -> Pipeline:
-    """Return an unfitted pipeline of imputer, scaler, balancing (optional) and classifier.
+def build_pipeline(
+    classifier: Any, balancing: Any | None = None, *, harmonise: FeatureHarmoniser | None = None, impute: bool = True
+) -> Pipeline:
+    """Return an unfitted pipeline of harmonising (optional), imputer, scaler, balancing (optional) and classifier.
 
     Balancing (imbalanced-learn's resampling) acts on the training part alone, because it is a step of the pipeline.
+    Harmonising is fitted on the healthy subjects of the training part alone for the same reason.
 
     Args:
         classifier: An unfitted scikit-learn classifier with ``predict_proba``.
         balancing: An unfitted imbalanced-learn sampler with ``fit_resample``.
+        harmonise: An unfitted step that takes the carried columns off the features.
         impute: Whether missing features are replaced by the training median.
 
     Raises:
@@ -68,13 +76,27 @@ def build_pipeline(classifier: Any, balancing: Any | None = None, *, impute: boo
             found=type(balancing).__name__,
             where="balancing",
         )
-    steps: list[tuple[str, Any]] = []
+    steps: list[tuple[str, Any]] = [] if harmonise is None else [("harmonise", harmonise)]
     if impute:
         steps.append(("imputer", SimpleImputer(strategy="median", keep_empty_features=True)))
     steps.append(("scaler", StandardScaler()))
     if balancing is not None:
         steps.append(("balancing", balancing))
     return Pipeline([*steps, ("classifier", classifier)])
+
+
+def count_unreached(fitted: Pipeline, features: pd.DataFrame) -> int:
+    """How many subjects the harmonising step lets pass unchanged; 0 without such a step."""
+    step = fitted.named_steps.get("harmonise")
+    return 0 if step is None else int((~step.reached(features.to_numpy(dtype=float))).sum())
+
+
+def harmonise_notes(pipeline: Pipeline, unreached: int, predicted: int) -> list[str]:
+    """What must be said of subjects that pass the harmonising step unchanged."""
+    step = pipeline.named_steps.get("harmonise")
+    if step is None or not unreached:
+        return []
+    return [f"{type(step).__name__} left {unreached} of {predicted} subjects unchanged: {step.unreached}."]
 
 
 def is_fitted(estimator: Any) -> bool:

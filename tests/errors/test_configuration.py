@@ -14,6 +14,7 @@ CASES = [
     ("train", "model.loss=huber", "l1"),
     ("train", "stop_after=training", "import"),
     ("train", "reshape=clusterd", "Did you mean `reshape=clustered`?"),
+    ("train", "harmonise=combatt", "Did you mean `harmonise=combat`?"),
     ("train", "modality=pet", "t1_flair"),
     ("train", "classifier=1", "Give one option of each group"),
     ("train", "classifier=[logistic,svm]", "-m classifier=a,b"),

@@ -1,0 +1,68 @@
+"""Residualise: what the acquisition parameters predict of a feature in healthy subjects is taken off."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
+
+from brain_cae.harmonise.base import FeatureHarmoniser
+
+NEAR = float(np.log(1.2)) + 1e-3
+"""Differences up to a fifth count as scanned alike, as they do where protocols are grouped."""
+LIMIT = 3.0
+"""Standardised parameters are cut here, as in the audit: one odd scan would turn the line."""
+
+
+class Residualise(FeatureHarmoniser):
+    """Ridge regression of each feature on the acquisition parameters, fitted on healthy subjects; the residual is kept.
+
+    The healthy mean stays, so that a feature keeps its range. Parameters are encoded as the audit's test
+    ``metadata_only`` encodes numbers: standardised, missing ones at 0 beside an indicator. A subject passes unchanged
+    where no healthy subject was scanned like it: within a fifth in every parameter, and with the same ones known. A
+    line says nothing of what lies beyond the scanners that it was drawn through.
+
+    Regressing confounds out within the training part: Snoek, Miletić and Scholte 2019, NeuroImage 184:741.
+
+    Args:
+        penalty: Of the ridge, in subjects; parameters are many and go together, healthy subjects are few.
+        carried: Number of parameters, as logarithms where they are positive numbers; NaN where one is not known.
+    """
+
+    unreached = "no healthy subject that was scanned like them has taught it"
+
+    def __init__(self, *, penalty: float = 1.0, carried: int = 1) -> None:
+        super().__init__(carried=carried)
+        self.penalty = penalty
+
+    def _learn(self, features: NDArray, scanned: NDArray) -> None:
+        # Sorted and distinct, the rows tell protocols, not who was scanned.
+        known = np.unique(np.nan_to_num(scanned[np.isfinite(scanned).any(axis=1)], nan=np.inf), axis=0)
+        self.known_ = np.where(np.isinf(known), np.nan, known)
+        self.centre_, self.width_ = np.zeros(self.carried), np.ones(self.carried)
+        for number, column in enumerate(scanned.T):
+            values = column[np.isfinite(column)]
+            if len(values):
+                self.centre_[number] = values.mean()
+                self.width_[number] = values.std() if values.std() > 1e-9 else 1.0
+        columns = features.shape[1]
+        self.slope_, self.offset_ = np.zeros((columns, 2 * self.carried)), np.zeros(2 * self.carried)
+        if len(self.known_) < 2:
+            self.known_ = self.known_[:0]  # all alike: nothing to tell apart
+            return
+        design = self._design(scanned)
+        self.offset_ = design.mean(axis=0)
+        self.slope_ = Ridge(alpha=self.penalty).fit(design, features).coef_.reshape(columns, -1)
+
+    def _design(self, scanned: NDArray) -> NDArray:
+        missing = ~np.isfinite(scanned)
+        z = np.where(missing, 0.0, np.clip((scanned - self.centre_) / self.width_, -LIMIT, LIMIT))
+        return np.hstack([z, missing])
+
+    def _reached(self, scanned: NDArray) -> NDArray:
+        return np.array([self._near(row) for row in scanned], dtype=bool)
+
+    def _near(self, row: NDArray) -> bool:
+        alike = (np.isfinite(self.known_) == np.isfinite(row)).all(axis=1)
+        return bool((np.nan_to_num(np.abs(self.known_ - row)).max(axis=1, initial=0.0) <= NEAR)[alike].any())
+
+    def _change(self, features: NDArray, scanned: NDArray) -> NDArray:
+        return features - (self._design(scanned) - self.offset_) @ self.slope_.T

@@ -1,0 +1,149 @@
+"""Where remedies against differences between scanners act: on a cohort's images, or on a classifier's features."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+import nibabel
+import numpy as np
+import pandas as pd
+
+from brain_cae.cohort import Cohort
+from brain_cae.configuration import Config
+from brain_cae.data import appearance
+from brain_cae.data.preprocess import CEILING
+from brain_cae.fitted_model import FittedModel, make_harmoniser
+from brain_cae.harmonise import Brain, FeatureHarmoniser, ImageHarmoniser, Unharmonised
+from brain_cae.harmonise.combat import Combat
+from brain_cae.harmonise.residualise import Residualise
+from brain_cae.scans.linkage import DEFINING, log_parameters
+from brain_cae.transfer.features import CARRIED
+from brain_cae.transfer.harmonised import harmonised_out_of_fold
+
+FEATURE_HARMONISERS: dict[str, type[FeatureHarmoniser]] = {"combat": Combat, "residualise": Residualise}
+"""By the name of the option; its keys are their arguments."""
+
+PARAMETERS = (*DEFINING, "flip_angle_deg")
+PLANES = ("axial", "coronal", "sagittal")
+
+
+def harmonise_images(config: Config, cohort: Cohort, train: list[str]) -> tuple[ImageHarmoniser, Cohort]:
+    """Fit the remedy of images on the healthy brains of the role ``train``, and apply it to the whole cohort."""
+    harmoniser = make_harmoniser(config)
+    if not isinstance(harmoniser, Unharmonised):
+        harmoniser.fit([brain for _, brain in _brains(cohort, train)])
+    return harmoniser, harmonised(harmoniser, cohort)
+
+
+def harmonised(harmoniser: ImageHarmoniser, cohort: Cohort) -> Cohort:
+    """The cohort as the network and every score see it; the one that is given stays as it is."""
+    if isinstance(harmoniser, Unharmonised):
+        return cohort
+    prepared = {}
+    for name, brain in _brains(cohort, list(cohort.prepared)):
+        subject = cohort.prepared[name]
+        volume = np.clip(harmoniser.apply(brain), 0, CEILING)
+        # The audit asks what a histogram tells: of the intensities that were learnt from.
+        looks = subject.appearance | appearance.histogram(volume, subject.mask, cohort.modalities)
+        prepared[name] = replace(subject, volume=volume, appearance=looks)
+    return replace(cohort, prepared=prepared)
+
+
+def out_of_reach(harmoniser: ImageHarmoniser, cohort: Cohort, names: list[str]) -> list[str]:
+    """Those of the subjects whose images the remedy lets pass unchanged."""
+    if isinstance(harmoniser, Unharmonised):
+        return []
+    return [name for name, brain in _brains(cohort, names) if not harmoniser.reaches(brain)]
+
+
+def harmonise_cautions(unreached: list[str], evaluated: int) -> list[str]:
+    """What must be said of subjects whose images passed unchanged."""
+    if not unreached:
+        return []
+    return [
+        f"The images of {len(unreached)} of {evaluated} subjects were acquired more coarsely than the healthy training "
+        f"brains and could not be harmonised: {', '.join(unreached[:5])}."
+    ]
+
+
+def _brains(cohort: Cohort, names: list[str]) -> Iterator[tuple[str, Brain]]:
+    paths = cohort.index.set_index(["subject", "modality"])["path"]
+    for name in names:
+        subject = cohort.prepared[name]
+        spacings = [_spacing_mm(str(paths[name, modality])) for modality in cohort.modalities]
+        yield name, Brain(subject.volume, subject.mask, np.asarray(subject.spacing), np.stack(spacings))
+
+
+def _spacing_mm(path: str) -> np.ndarray:
+    """Spacing (R, A, S) in mm of a scan as it was acquired; of a tilted one along the nearest axes."""
+    affine = nibabel.load(path).affine  # type: ignore[attr-defined]
+    axes = nibabel.io_orientation(affine)[:, 0].astype(int)
+    spacing = np.empty(3)
+    spacing[axes] = nibabel.affines.voxel_sizes(affine)
+    return spacing
+
+
+def feature_step(config: Config) -> FeatureHarmoniser | None:
+    """The unfitted first step of the classifier's pipeline; None where the choice does not act on features."""
+    kind = FEATURE_HARMONISERS.get(config.harmonise.name)
+    if kind is None:
+        return None
+    options: dict[str, Any] = {name: value for name, value in asdict(config.harmonise).items() if name != "name"}
+    return kind(**options, carried=len(carried_names(config)))
+
+
+def carried_names(config: Config) -> list[str]:
+    """Columns that the step needs beside the features."""
+    if config.harmonise.name == "combat":
+        return [f"{CARRIED}protocol"]
+    if config.harmonise.name == "residualise":
+        known = [f"{modality}_{name}" for modality in config.modality.names for name in (*PARAMETERS, *PLANES)]
+        return [f"{CARRIED}{name}" for name in ("field_strength_t", *known)]
+    return []
+
+
+def carried_columns(model: FittedModel, acquisition: pd.DataFrame, protocols: pd.Series) -> pd.DataFrame:
+    """How each subject was scanned, as numbers: one row per subject, see :func:`carried_names`.
+
+    Args:
+        model: Names the protocols.
+        acquisition: One row per subject.
+        protocols: The protocol of each. What stands for several or none (pooled, unknown, unseen) gets -1.
+    """
+    names = carried_names(model.config)
+    columns: dict[str, Any] = {}
+    if model.config.harmonise.name == "combat":
+        own = [name for name in model.protocols.names if not model.protocols.is_small(name)]
+        columns[names[0]] = [own.index(name) if name in own else -1 for name in protocols]
+    elif names:
+        for name in (name.removeprefix(CARRIED) for name in names):
+            modality, _, last = name.rpartition("_")
+            if last in PLANES:
+                plane = acquisition[f"{modality}_orientation"]
+                columns[f"{CARRIED}{name}"] = np.where(plane == "", np.nan, plane == last)
+            else:
+                columns[f"{CARRIED}{name}"] = log_parameters(acquisition, [name])[:, 0]
+    return pd.DataFrame(columns, index=acquisition.index, columns=names)
+
+
+def harmonised_features(
+    model: FittedModel, features: pd.DataFrame, labels: pd.Series, folds: pd.Series | None
+) -> pd.DataFrame | None:
+    """Features as the classifier saw each subject, which it had not learnt from; None where they are not harmonised.
+
+    Args:
+        model: Of it, the step that is stored serves new subjects.
+        features: One arm with the carried columns, one row per subject.
+        labels: ``healthy``, ``abnormal`` or ``unknown``.
+        folds: In which fold each subject was held out; None: all are new subjects.
+    """
+    step = feature_step(model.config)
+    if step is None:
+        return None
+    if folds is not None:
+        return harmonised_out_of_fold(step, features, (labels == "healthy").to_numpy(), folds)
+    if model.classifier is None:
+        return None
+    own = features.columns[: features.shape[1] - step.carried]
+    changed = model.classifier.named_steps["harmonise"].transform(features.to_numpy(dtype=float))
+    return pd.DataFrame(changed, index=features.index, columns=own)

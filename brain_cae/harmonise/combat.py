@@ -23,7 +23,7 @@ class Combat(FeatureHarmoniser):
         carried: 1: the number of the protocol, -1 where there is none.
     """
 
-    unreached = "too few healthy subjects of their protocol have taught it"
+    unreached = "two protocols at least must have enough healthy subjects to teach it, and theirs is none of them"
 
     def __init__(self, *, minimum: int = 3, carried: int = 1) -> None:
         super().__init__(carried=carried)

@@ -27,7 +27,7 @@ class Residualise(FeatureHarmoniser):
         carried: Number of parameters, as logarithms where they are positive numbers; NaN where one is not known.
     """
 
-    unreached = "no healthy subject that was scanned like them has taught it"
+    unreached = "no healthy subject was scanned like them, or all healthy ones were scanned alike"
 
     def __init__(self, *, penalty: float = 1.0, carried: int = 1) -> None:
         super().__init__(carried=carried)

@@ -45,11 +45,11 @@ def comparison(gathered: list[Configuration]) -> pd.DataFrame:
     }
     rows = []
     for found, table in zip(gathered, averaged, strict=True):
-        base = plain.get(others(found, KEY))
+        base, alone = plain.get(others(found, KEY)), [average([own]) for own in found.tables]
         for features, classifier, column in _columns(found, table):
             row: dict[str, Any] = {**found.choices, "features": features, "classifier": classifier}
             row |= _auroc(table, column) | {"verdicts": found.verdicts}
-            single = [_auroc(average([own]), column, resamples=10)["auroc"] for own in found.tables if column in own]
+            single = [_auroc(own, column, resamples=10)["auroc"] for own in alone if column in own]
             known = [value for value in single if value is not None]
             row |= {"auroc.lowest": min(known, default=None), "auroc.highest": max(known, default=None)}
             if base is not None and found.choices[KEY] != PLAIN[KEY] and column in base:

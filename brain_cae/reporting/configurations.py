@@ -126,7 +126,7 @@ def score_shift(tables: list[pd.DataFrame]) -> float | None:
 
 
 def _figures(tables: list[pd.DataFrame], fewest: int) -> dict[str, Any]:
-    averaged = average(tables)
+    averaged, alone = average(tables), [average([table]) for table in tables]
     row: dict[str, Any] = {}
     for name, figure in _named(averaged.columns, fewest).items():
         found = figure(averaged, RESAMPLES)
@@ -134,7 +134,7 @@ def _figures(tables: list[pd.DataFrame], fewest: int) -> dict[str, Any]:
             continue
         row |= {name: found.value, f"{name}.low": found.low, f"{name}.high": found.high, f"{name}.n": found.n}
         if len(tables) > 1:
-            single = [figure(average([table]), 10).value for table in tables]
+            single = [figure(table, 10).value for table in alone]
             known = [value for value in single if value is not None]
             row |= {f"{name}.lowest": min(known, default=None), f"{name}.highest": max(known, default=None)}
     return row

@@ -100,7 +100,14 @@ def test_carried_columns(make_config):
     assert found.loc["s10", ["acquisition_flair_axial", "acquisition_field_strength_t"]].isna().all()
 
 
-@pytest.fixture(scope="module", params=["spacing", "histogram", "combat", "residualise"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "spacing",
+        "combat",
+        *(pytest.param(name, marks=pytest.mark.soak) for name in ("histogram", "residualise")),
+    ],
+)
 def run(request, tiny_overrides, tmp_path_factory):
     """A whole run with one of the remedies."""
     output = tmp_path_factory.mktemp(request.param) / "run"

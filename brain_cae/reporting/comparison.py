@@ -132,18 +132,20 @@ def _estimate(row: dict[Any, Any], name: str) -> dict[str, Any]:
 def _draw(rows: pd.DataFrame, theme: Theme) -> Figure | None:
     """A panel for each arm of features, and one of the scores that learn from no label; intervals in small print."""
     rows = rows.assign(panel=rows["features"].where(rows["classifier"] != "none", "no classifier"))
-    rows = rows.assign(across=rows["classifier"].where(rows["classifier"] != "none", rows["features"]))
+    rows = rows.assign(
+        across=rows["classifier"].where(rows["classifier"] != "none", rows["features"].str.removesuffix(" score"))
+    )
     panels = [name for name in (*ARMS, "no classifier") if name in set(rows["panel"])]
     modalities = list(dict.fromkeys(rows[KEY]))
     across = {name: list(dict.fromkeys(rows.loc[rows["panel"] == name, "across"])) for name in panels}
     widths = [len(across[name]) for name in panels]
-    drawn = Figure(figsize=(1.1 + 0.92 * sum(widths), 1.5 + 0.46 * len(modalities)), dpi=150, layout="constrained")
+    drawn = Figure(figsize=(1.4 + 1.05 * sum(widths), 1.5 + 0.46 * len(modalities)), dpi=150, layout="constrained")
     axes = np.ravel(drawn.subplots(1, len(panels), width_ratios=widths, sharey=True))
     scale = LinearSegmentedColormap.from_list("auroc", [theme.abnormal, theme.paper, theme.healthy])
     for axis, panel in zip(axes, panels, strict=True):
         part = rows[rows["panel"] == panel]
         _heat(axis, part, modalities, across[panel], scale, theme)
-        axis.set_title(f"{panel} features" if panel in ARMS else panel)
+        axis.set_title(panel)
     return drawn
 
 
@@ -161,8 +163,8 @@ def _heat(
         axis.annotate(formatting.number(found["value"], digits=2), place[::-1], (0, 1), textcoords="offset points",
                       ha="center", va="bottom", color=theme.ink, fontsize=8.5)  # fmt: skip
         axis.annotate("\N{EN DASH}".join(ends), place[::-1], (0, -1), textcoords="offset points", ha="center",
-                      va="top", color=theme.muted, fontsize=6.5)  # fmt: skip
-    # White is chance, whatever the highest figure is.
+                      va="top", color=theme.ink, alpha=0.8, fontsize=6.5)  # fmt: skip
+    # The page's own colour is chance, whatever the highest figure is.
     axis.imshow(values, cmap=scale, norm=Normalize(-0.1, 1.1), aspect="auto", alpha=0.75)
     axis.set_xticks(range(len(across)), [readable(name, longest=16) for name in across], rotation=35, ha="right")
     axis.set_yticks(range(len(down)), [readable(name) for name in down])

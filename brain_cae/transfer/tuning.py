@@ -80,7 +80,7 @@ class Tuning:
         if folds.max() < 1:
             return Tuned(clone(pipeline), pd.DataFrame(), [f"Not tuned: {notes[0]}"])
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        study = self._study(f"{name}, {_digest(pipeline, features, truth, self.space, seed)}", seed)
+        study = self._study(f"{name}, {self._digest(pipeline, features, truth, seed)}", seed)
         self._enqueue_own(study, pipeline)
 
         def objective(trial: Trial) -> float:
@@ -133,6 +133,16 @@ class Tuning:
                     where="classifier.tuning.storage",
                 ) from error
         return self._opened["storage"]
+
+    def _digest(self, pipeline: Pipeline, features: pd.DataFrame, truth: NDArray, seed: int) -> str:
+        """Everything that decides the result; another one of these is another search."""
+        content = hashlib.sha256(np.ascontiguousarray(features.to_numpy(dtype=float)).tobytes())
+        # The representation of a whole pipeline leaves out what does not fit a few lines; that of a parameter does not.
+        parameters = {name: repr(value) for name, value in sorted(pipeline.get_params().items())}
+        names = list(map(str, features.columns))
+        for item in (names, truth.tolist(), parameters, dict(self.space), self.folds, seed):
+            content.update(json.dumps(item, default=str).encode())
+        return content.hexdigest()[:12]
 
     def _enqueue_own(self, study: optuna.Study, pipeline: Pipeline) -> None:
         """Try the classifier's own values first, where the space has room for all of them."""
@@ -190,11 +200,3 @@ def _holds(values: Mapping[str, Any], own: Any) -> bool:
 def _last(trial: FrozenTrial) -> float | None:
     """What a pruned trial had reached."""
     return trial.intermediate_values[max(trial.intermediate_values)] if trial.intermediate_values else None
-
-
-def _digest(pipeline: Pipeline, features: pd.DataFrame, truth: NDArray, space: Mapping[str, Any], seed: int) -> str:
-    """Everything that decides the result; another one of these is another search."""
-    content = hashlib.sha256(np.ascontiguousarray(features.to_numpy(dtype=float)).tobytes())
-    for item in (list(map(str, features.columns)), truth.tolist(), repr(pipeline), dict(space), seed):
-        content.update(json.dumps(item, default=str).encode())
-    return content.hexdigest()[:12]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -145,18 +146,28 @@ def comparison_table(content: ReportContent) -> Table | None:
 
 
 def tuning_table(content: ReportContent) -> Table | None:
-    """Of each search for parameters: how long, the best inner AUROC, and what it chose."""
+    """Of each search for the run's own choice: how long, the best inner AUROC, and what it chose."""
+    own = f"{at(content.metrics, 'transfer', 'classifier')}, {at(content.metrics, 'transfer', 'features')}, "
     rows = [row for row in at(content.metrics, "transfer", "tuning") or [] if isinstance(row, Mapping)]
     cells = [
         [
-            label(row.get("study")),
+            label(str(row.get("study")).removeprefix(own)),
             Cell(str(row.get("trials")), True),
             Cell(str(row.get("pruned")), True),
             figure(row.get("auroc")),
-            label(row.get("parameters")),
+            label(_parameters(row.get("parameters"))),
         ]
         for row in rows
+        if str(row.get("study")).startswith(own)
     ]
-    columns = ["search", "trials", "pruned", "best inner AUROC", "parameters"]
-    note = "Every search sees the training part of its fold alone. All trials are in tuning.csv."
-    return Table(columns, cells, note, "Tuning") if cells else None
+    columns = ["searched in", "trials", "pruned", "best inner AUROC", "parameters"]
+    note = "Every search sees the training part of its fold alone. All trials, of every classifier, are in tuning.csv."
+    return Table(columns, cells, note, f"Tuning of {own.strip(', ')}") if cells else None
+
+
+def _parameters(text: Any) -> str:
+    """Parameters that are stored as JSON, for a reader."""
+    values = json.loads(str(text)) if text else {}
+    return ", ".join(
+        f"{name} = {value:.3g}" if isinstance(value, float) else f"{name} = {value}" for name, value in values.items()
+    )

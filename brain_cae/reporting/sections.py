@@ -37,7 +37,7 @@ VERDICT_TONES = {
 
 @dataclass(frozen=True)
 class Block:
-    """Something to show: ``kind`` is table, charts, gallery, text or code."""
+    """Something to show: ``kind`` is table, charts, gallery or code."""
 
     kind: str
     value: Any
@@ -149,14 +149,12 @@ def subjects(content: ReportContent, gallery: Gallery) -> Part:
 
 def transfer(content: ReportContent, charts: dict[str, Chart]) -> Part:
     """The transfer classifier on the encoder's features, what it is compared with, and how it was tuned."""
-    notes = [str(note) for note in at(content.metrics, "transfer", "notes") or []]
     blocks = _blocks(
         performance.transfer_table(content),
         performance.comparison_table(content),
         [charts.get("tuning")],
         performance.tuning_table(content),
     )
-    blocks += [Block("text", note) for note in notes]
     intro = "Classifier on features of the frozen autoencoder; every prediction is of a subject it never saw."
     intro = " ".join([intro, *(str(note) for note in at(content.metrics, "transfer", "notes") or [])])
     caveat = headline.caveat_of(content, "transfer")

@@ -185,3 +185,20 @@ def test_import_losses_and_cohort_are_counted(whole):
     row = re.search(r"<td>GE 1.5T sagittal</td>((?:<td class=\"figure\">\d+</td>)+)", page)
     assert row is not None
     assert row.group(1).endswith(f">{counts['GE 1.5T sagittal']}</td>")
+
+
+def test_tuning_shows_the_searches_of_the_runs_own_choice(make_content, tmp_path):
+    content = make_content()
+    part = content.metrics["transfer"]
+    part["tuning"] = [
+        {"study": f"{part['classifier']}, {part['features']}, fold 0", "trials": 12, "pruned": 3, "auroc": 0.71,
+         "parameters": '{"C": 6.581332043, "kernel": "rbf"}'},
+        {"study": "random_forest, encoder, fold 0", "trials": 12, "pruned": 0, "auroc": None, "parameters": None},
+    ]  # fmt: skip
+    study = part["tuning"][0]["study"]
+    trials = pd.DataFrame({"study": study, "trial": [0, 1], "state": "complete", "auroc": [0.6, 0.71]})
+    page = page_of(dataclasses.replace(content, trials=trials), tmp_path)
+    assert f"Tuning of {part['classifier']}, {part['features']}" in page
+    assert "C = 6.58, kernel = rbf" in page and "random_forest, encoder, fold 0" not in page
+    assert 'alt="Best inner AUROC of the tuning after each trial"' in page
+    assert "Tuning of" not in page_of(make_content(), tmp_path)

@@ -77,14 +77,13 @@ def test_hold_out_compares_the_held_out_alone() -> None:
 def test_labels_of_chance_give_chance_through_everything() -> None:
     """Scaler, balancing and tuning see the training part alone, so shuffled labels teach nothing."""
     values = []
-    for seed in range(8):
-        table, features = people(24, 24, seed=seed)
-        table["label"] = np.random.default_rng(seed).permutation(table["label"])
-        table.loc[table.index[:8], "label"] = "healthy"
-        found = run(table, features, "balancing=smote", "classifier.tuning.trials=4", "evaluation.folds=3",
+    for seed in range(5):
+        table, features = people(30, 18, seed=seed)
+        table["label"] = np.random.default_rng(100 + seed).permutation(table["label"])
+        found = run(table, features, "balancing=smote", "classifier.tuning.trials=2", "evaluation.folds=3",
                     "transfer.compare=[]")  # fmt: skip
         values.append(found.metrics["auroc"]["value"])
-    assert abs(np.mean(values) - 0.5) < 0.11  # standard error of eight: about 0.03
+    assert abs(np.mean(values) - 0.5) < 0.14  # standard error of five: about 0.04
 
 
 @pytest.mark.parametrize(("evaluation", "trials"), [("crossfit", 0), ("crossfit", 2), ("holdout", 0)])
@@ -110,7 +109,7 @@ def test_too_few_subjects_are_a_smaller_protocol_with_a_reason(
 
 
 @pytest.mark.parametrize("broken", ["constant", "one_missing", "column_missing", "infinite"])
-@pytest.mark.parametrize("classifier", ["logistic", "gradient_boosting"])
+@pytest.mark.parametrize("classifier", ["logistic", "knn"])
 def test_broken_features_leave_the_others(broken: str, classifier: str) -> None:
     table, features = people(20, 20)
     numbers = np.arange(len(features))

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
@@ -51,21 +50,6 @@ def test_the_held_out_fold_never_reaches_the_search() -> None:
     assert others[0] != others[1]
 
 
-def test_labels_of_chance_stay_at_chance_through_search_and_balancing() -> None:
-    generator = np.random.default_rng(0)
-    features, _ = people(30, 30, shift=0.0)
-    values = []
-    for seed in range(6):
-        labels = generator.permutation(np.repeat([0, 1], [40, 20]))
-        found = crossfit(
-            pipeline("logistic", "smote"), features, labels, folds=4, seed=seed,
-            tuning=Tuning({"C": {"low": 1e-3, "high": 10.0, "log": True}}, trials=8),
-        )  # fmt: skip
-        ranks = pd.Series(found.probabilities).rank().to_numpy()
-        values.append((ranks[labels == 1].sum() - 20 * 21 / 2) / (20 * 40))
-    assert abs(np.mean(values) - 0.5) < 0.12  # standard error of six: about 0.035
-
-
 @pytest.mark.parametrize("kind", ["journal", "database"])
 def test_an_interrupted_search_goes_on(kind: str, tmp_path: Path) -> None:
     features, labels = people(20, 20, shift=0.5)
@@ -105,8 +89,8 @@ def test_every_space_can_be_searched(name: str) -> None:
     if not classifier.tuning.space:
         assert name == "dummy"
         return
-    tuned = Tuning(classifier.tuning.space, trials=12)(pipeline(name), features, labels.astype(bool), name=name, seed=0)
-    assert len(tuned.trials) == 12 and (tuned.trials["state"] == "complete").sum() >= 5
+    tuned = Tuning(classifier.tuning.space, trials=6)(pipeline(name), features, labels.astype(bool), name=name, seed=0)
+    assert len(tuned.trials) == 6 and (tuned.trials["state"] == "complete").all()
     assert tuned.trials["auroc"].max() > 0.6
 
 

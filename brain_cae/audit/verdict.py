@@ -67,6 +67,10 @@ def conclude(decision: Decision, tests: list[AuditTest]) -> AuditResult:
         verdict,
         overlapping=gate is not None and gate.verdict != CONCERN,
         labels_hold=labels is None or labels.verdict != CONCERN,
+        scanner_learnable=all(
+            (test := named.get(name)) is not None and test.verdict == CONCERN
+            for name in ("metadata_only", "protocol_in_features")
+        ),
     )
     return AuditResult(verdict, reasons[:MOST_REASONS], tests, figures, [test.sentence for test in wrong])
 

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from brain_cae.audit import audit
+from brain_cae.audit.result import AuditTest
+from brain_cae.audit.verdict import conclude
 from brain_cae.errors import ConfigurationError, DatasetError
 
 
@@ -151,3 +153,19 @@ def test_every_reason_is_a_sentence(simulate) -> None:
         for reason in audit(subjects, acquisition=acquisition).reasons:
             assert reason[0].isupper() or reason[0].isdigit()
             assert reason.endswith(".") and "nan" not in reason and "None" not in reason
+
+
+@pytest.mark.parametrize(
+    ("features", "metadata"), [("concern", "concern"), ("concern", "no concern"), ("no concern", "concern")]
+)
+def test_a_classifier_that_can_have_learnt_the_scanner_is_read_with_care(features: str, metadata: str) -> None:
+    """The verdict is on a score that has learnt from no label; a classifier on features is another matter."""
+    found = {"protocol_in_features": features, "metadata_only": metadata, "overlap": "no concern"}
+    tests = [AuditTest(name, 0.8, None, None, 0.01, answer, "A sentence.", 80) for name, answer in found.items()]
+    rows = {row["keys"][0]: row for row in conclude(("clear", []), tests).figures}
+    both = features == metadata == "concern"
+    assert rows["transfer"]["standing"] == ("read with care" if both else "stands")
+    assert rows["detection"]["standing"] == "stands"
+    assert ("learnt the scanner" in rows["transfer"]["why"]) == both
+    confounded = {row["keys"][0]: row["standing"] for row in conclude(("confounded", []), tests).figures}
+    assert confounded["transfer"] == "no evidence"

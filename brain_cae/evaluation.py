@@ -245,8 +245,12 @@ def assess(
     *,
     model_run: Path | None = None,
     new_subjects: bool = False,
+    for_patients: bool = True,
 ) -> Assessment:
-    """Score every subject outside ``train`` and ``validation``, and classify it; arguments as for :func:`evaluate`.
+    """Score every subject outside ``train`` and ``validation``, and classify it.
+
+    Arguments are those of :func:`evaluate`; ``for_patients=False`` leaves out the classifier that is fitted on
+    everybody and stored, which an outer fold has no use for.
 
     Writes ``features.csv``, ``tuning.csv``, the anomaly maps, and the classifier into ``model/``.
 
@@ -268,11 +272,18 @@ def assess(
     with folder.stage("transfer"):
         learnt = _learnt_by_classifier(model, cohort) if new_subjects else set()
         scanned = carried_columns(model, cohort.acquisition.loc[evaluated], table["protocol"])
-        chosen = transfer(model, table, features.join(scanned), new_subjects=new_subjects, learnt=learnt)
+        chosen = transfer(
+            model,
+            table,
+            features.join(scanned),
+            new_subjects=new_subjects,
+            learnt=learnt,
+            for_patients=for_patients and model_run is None,
+        )
         if not chosen.trials.empty:
             folder.write_csv("tuning.csv", chosen.trials)
         table["fold"], table["classifier_probability"] = chosen.folds, chosen.probabilities
-        if model_run is None and chosen.fitted is not None:
+        if chosen.fitted is not None:
             model.classifier = chosen.fitted
             taught = cohort.index[cohort.index["subject"].isin(chosen.taught)]
             model.seen |= dict.fromkeys(taught["series_hash"], "classifier")

@@ -145,22 +145,22 @@ class FittedModel:
 
     def calibrate(self, healthy: list[PreparedSubject]) -> None:
         """Fit references, calibration scores and thresholds of every scorer on healthy brains."""
-        signals, levels = [], []
+        signals, framed, groups = [], [], []
         for subject in healthy:
             reconstruction = self.reconstruct(subject)
             signals.append(self.signals(subject, reconstruction))
-            framed = {name: to_frame(*level, FEATURE_FRAME) for name, level in reconstruction.levels.items()}
-            levels.append((reconstruction.group.name, framed))
-        if self.config.features.deviation:
-            self.encoder_references = {
-                name: HealthyReference.fit(
-                    np.stack([framed[name][0] for _, framed in levels]),
-                    np.stack([framed[name][1] for _, framed in levels]),
-                    [group for group, _ in levels],
-                    shrinkage=self.config.scoring.shrinkage,
-                )
-                for name in levels[0][1]
-            }
+            groups.append(reconstruction.group.name)
+            if self.config.features.deviation:
+                framed.append({name: to_frame(*level, FEATURE_FRAME) for name, level in reconstruction.levels.items()})
+        self.encoder_references = {
+            name: HealthyReference.fit(
+                np.stack([own[name][0] for own in framed]),
+                np.stack([own[name][1] for own in framed]),
+                groups,
+                shrinkage=self.config.scoring.shrinkage,
+            )
+            for name in (framed[0] if framed else {})
+        }
         for name in SCORERS:
             self.scorers[name] = make_scorer(name, self.config).fit([s[name] for s in signals], seed=self.config.seed)
 

@@ -91,8 +91,10 @@ def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -
         own = replace(config, resume=None, evaluation=replace(config.evaluation, name="holdout"))
         place = RunFolder(folder / f"outer/{number}")
         place.write_csv("splits.csv", roles)
-        model = _finished(config, number, roles) or fit(own, roles, cohort, place)
-        tested = assess(model, cohort, roles, place).among(roles.loc[roles["role"] == "test", "subject"])
+        model = _finished(config, own, number, roles) or fit(own, roles, cohort, place)
+        tested = assess(model, cohort, roles, place, for_patients=False).among(
+            roles.loc[roles["role"] == "test", "subject"]
+        )
         tested.table["fold"] = pd.array([number] * len(tested.table), dtype="Int64")
         parts.append(tested)
     table = pd.concat([part.table for part in parts])
@@ -113,16 +115,16 @@ def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -
     )
 
 
-def _finished(config: Config, number: int, roles: pd.DataFrame) -> FittedModel | None:
-    """The model of this fold that an interrupted run has left whole."""
+def _finished(config: Config, own: Config, number: int, roles: pd.DataFrame) -> FittedModel | None:
+    """The model of this fold that an interrupted run has left whole, by the same choices and roles."""
     if config.resume is None:
         return None
     run = Path(config.resume) / "outer" / str(number)
     if not (run / "model" / "config.yaml").is_file():
         return None
     before = pd.read_csv(run / "splits.csv", dtype=str, keep_default_na=False)
-    if not before.equals(roles.astype(str)):
-        return None
     model = FittedModel.load(run)
+    if model.config != own or not before.equals(roles.astype(str)):
+        return None
     model.network.to(scoring_device(config.trainer.accelerator))
     return model

@@ -80,10 +80,12 @@ def _evaluate(
     """Figures of the model's own unseen subjects, or of all subjects, each judged by an outer fold's model."""
     if config.evaluation.name != "nested":
         return evaluation.evaluate(model, cohort, splits, folder)
-    evaluation.assess(model, cohort, splits, folder)  # its classifier is for new patients
+    stored = evaluation.assess(model, cohort, splits, folder)  # its classifier is for new patients
     with folder.stage("outer folds"):
         found = assess_nested(config, cohort, folder, fit)
     folder.write_csv("predictions.csv", evaluation.predictions(found.table))
+    if not stored.transfer.trials.empty:
+        folder.write_csv("tuning.csv", pd.concat([found.transfer.trials, stored.transfer.trials]))
     return evaluation.conclude(model, splits, folder, found)
 
 

@@ -57,7 +57,13 @@ class Transfer:
 
 
 def transfer(
-    model: FittedModel, table: pd.DataFrame, features: pd.DataFrame, *, new_subjects: bool, learnt: set[str]
+    model: FittedModel,
+    table: pd.DataFrame,
+    features: pd.DataFrame,
+    *,
+    new_subjects: bool,
+    learnt: set[str],
+    for_patients: bool = True,
 ) -> Transfer:
     """Predict every subject from features of a network that never saw it.
 
@@ -68,11 +74,11 @@ def transfer(
         new_subjects: True applies the stored classifier and fits nothing.
         learnt: New subjects that the stored classifier has learnt from: they get no probability, and no figure
             counts them.
+        for_patients: Whether to fit the classifier for new patients as well.
     """
     config = model.config
     features, faults = usable(features)
     known = table.index[table["label"] != "unknown"]
-    base = {"features": config.features.name, "classifier": config.classifier.name}
     nothing = pd.Series(float("nan"), index=table.index)
     if new_subjects:
         probabilities, notes = nothing, []
@@ -84,9 +90,9 @@ def transfer(
         return Transfer(
             probabilities,
             pd.Series(pd.NA, index=table.index, dtype="Int64"),
-            base
+            _names(config)
             | _scores(config, table.loc[known, "label"], probabilities.loc[known])
-            | {"notes": notes, "comparison": []},
+            | {"notes": [*faults, *notes], "comparison": []},
             probabilities.to_frame(config.features.name),
             [],
             None,
@@ -104,29 +110,19 @@ def transfer(
     probabilities = nothing.copy()
     probabilities.loc[known] = own.probabilities
     folds = pd.Series(own.folds, index=known).replace(-1, pd.NA).astype("Int64").reindex(table.index)
-    section = base | _scores(config, labels[scored], probabilities.loc[known][scored], _fewest(config))
-    section["permutation_p"] = _permuted(chosen, own, labels, section["auroc"]["value"]).to_dict()
-    section["notes"] = [*faults, *own.notes]
-    ours = probabilities.loc[known][scored]
-    section["comparison"] = [
-        _row(config, candidate.features, candidate.classifier.name, labels, outcome.probabilities, ours)
-        for candidate, outcome in zip(candidates, outcomes, strict=True)
-    ]
-    section["comparison"] += [
-        _row(config, f"{name} score", None, labels, table.loc[known, f"score.{name}"], ours) for name in SCORERS
-    ]
-    taught = labels[roles == "classifier"] if isinstance(config.split, LeaveProtocolOut) else labels
-    fitted, trials = None, [outcome.trials for outcome in outcomes]
-    if len(taught) and not obstacle(chosen.pipeline, taught):
-        fitted, _, last = chosen.fit(taught)
-        trials.append(last)
-    searched = pd.concat(trials, ignore_index=True)
-    section["tuning"] = _searches(searched)
     arms = pd.DataFrame(
         {candidate.column: outcome.probabilities for candidate, outcome in zip(candidates, outcomes, strict=True)},
         index=known,
-    ).reindex(table.index)
-    return Transfer(probabilities, folds, section, arms, taught.index.tolist(), fitted, searched)
+    )
+    taught = labels[roles == "classifier"] if isinstance(config.split, LeaveProtocolOut) else labels
+    fitted, trials = None, [outcome.trials for outcome in outcomes]
+    if for_patients and len(taught) and not obstacle(chosen.pipeline, taught):
+        fitted, _, last = chosen.fit(taught)
+        trials.append(last)
+    searched = pd.concat(trials, ignore_index=True)
+    section = _section(config, table.loc[known][scored], arms[scored], [*faults, *own.notes], searched)
+    section["permutation_p"] = _permuted(chosen, own, labels, section["auroc"]["value"]).to_dict()
+    return Transfer(probabilities, folds, section, arms.reindex(table.index), taught.index.tolist(), fitted, searched)
 
 
 def pooled(config: Config, table: pd.DataFrame, parts: list[Transfer]) -> Transfer:
@@ -137,34 +133,20 @@ def pooled(config: Config, table: pd.DataFrame, parts: list[Transfer]) -> Transf
         table: As for :func:`transfer`, with ``fold``: the subjects of all folds.
         parts: Of each fold; it may say more than ``table`` asks for.
     """
-    tested = [table.index[table["fold"] == number] for number in range(len(parts))]
-    arms = pd.concat([part.arms.loc[names] for part, names in zip(parts, tested, strict=True)]).loc[table.index]
-    probabilities = pd.concat([part.probabilities[names] for part, names in zip(parts, tested, strict=True)])
-    probabilities = probabilities[table.index]
-    known = table.index[table["label"] != "unknown"]
-    labels, ours = table.loc[known, "label"], probabilities[known]
-    section: dict[str, Any] = {"features": config.features.name, "classifier": config.classifier.name}
-    section |= _scores(config, labels, ours)
-    section["permutation_p"] = _fixed_p(config, labels, ours, table.loc[known, "fold"]).to_dict()
-    section["notes"] = list(dict.fromkeys(note for part in parts for note in part.metrics["notes"]))
-    names = [column.partition(".") for column in arms.columns]
-    section["comparison"] = [
-        _row(config, features, classifier or config.classifier.name, labels, arms.loc[known, column], ours)
-        for column, (features, _, classifier) in zip(arms.columns, names, strict=True)
+    arms = pd.concat([part.arms.loc[table.index[table["fold"] == number]] for number, part in enumerate(parts)])
+    arms = arms.loc[table.index]
+    probabilities = arms[config.features.name]
+    known = table["label"] != "unknown"
+    notes = list(dict.fromkeys(note for part in parts for note in part.metrics["notes"]))
+    named = [
+        part.trials.assign(study=part.trials["study"] + f" of outer fold {number}")
+        for number, part in enumerate(parts)
+        if not part.trials.empty
     ]
-    section["comparison"] += [
-        _row(config, f"{name} score", None, labels, table.loc[known, f"score.{name}"], ours) for name in SCORERS
-    ]
-    trials = pd.concat(
-        [
-            part.trials.assign(study=part.trials["study"] + f" of outer fold {number}")
-            for number, part in enumerate(parts)
-            if not part.trials.empty
-        ]
-        or [pd.DataFrame()],
-        ignore_index=True,
-    )
-    section["tuning"] = _searches(trials)
+    trials = pd.concat(named or [pd.DataFrame()], ignore_index=True)
+    section = _section(config, table[known], arms[known], notes, trials)
+    labels, folds = table.loc[known, "label"], table.loc[known, "fold"]
+    section["permutation_p"] = _fixed_p(config, labels, probabilities[known], folds).to_dict()
     return Transfer(probabilities, table["fold"], section, arms, [], None, trials)
 
 
@@ -204,9 +186,7 @@ class Candidate:
         """Out-of-fold or held-out probabilities."""
         config = self.config
         if labels.empty:
-            return Crossfit(
-                np.empty(0), np.empty(0, int), ["No subject outside train and validation has a label."], pd.DataFrame()
-            )
+            return Crossfit(np.empty(0), np.empty(0, int), ["No subject outside train and validation has a label."])
         if _is_holdout(config):
             test = (roles == "test").to_numpy()
             return holdout(self.pipeline, self.values, labels, test=test, **self._search)[0]
@@ -245,6 +225,8 @@ def _compared(config: Config) -> list[Classifier]:
 
 def _permuted(chosen: Candidate, own: Crossfit, labels: pd.Series, auroc: float | None) -> estimates.Estimate:
     config = chosen.config
+    if not own.defined:
+        return estimates.undefined("no prediction to permute", n=len(labels))
     if _is_holdout(config):
         values = pd.Series(own.probabilities, index=labels.index)
         return _fixed_p(config, labels, values, pd.Series(0, index=labels.index))
@@ -282,33 +264,47 @@ def _scores(config: Config, labels: pd.Series, probabilities: pd.Series, fewest:
     return {name: estimate.to_dict() for name, estimate in found.items()}
 
 
-def _row(
-    config: Config, features: str, classifier: str | None, labels: pd.Series, values: Any, chosen: pd.Series
+def _names(config: Config) -> dict[str, Any]:
+    return {"features": config.features.name, "classifier": config.classifier.name}
+
+
+def _section(
+    config: Config, table: pd.DataFrame, arms: pd.DataFrame, notes: list[str], trials: pd.DataFrame
 ) -> dict[str, Any]:
-    """One line of the comparison, and the difference of its AUROC to that of the chosen one, paired.
+    """The section ``transfer`` of ``metrics.json``, but for the permutation test.
 
     Args:
         config: Of the run.
-        features: Arm of features, or a volume score that needs no classifier.
-        classifier: Its name; None for a score, which is no probability and so has no Brier score.
-        labels: Of all labelled subjects.
-        values: Probabilities or scores, one for each of them.
-        chosen: Probabilities of the run's own classifier, of the subjects that are scored.
+        table: The labelled subjects that figures count, as for :func:`transfer`.
+        arms: Their probabilities, columns as in :class:`Transfer`.
+        notes: What was changed or not possible.
+        trials: Of every search.
     """
-    values = pd.Series(np.asarray(values, dtype=float), index=labels.index)[chosen.index]
-    labels = labels[chosen.index]
-    drawn: dict[str, Any] = {
-        "seed": config.seed, "resamples": config.evaluation.resamples, "fewest": _fewest(config)
-    }  # fmt: skip
-    if classifier is not None:
-        found = _scores(config, labels, values, _fewest(config))
+    labels, fewest = table["label"], _fewest(config)
+    chosen = arms[config.features.name]
+    drawn: dict[str, Any] = {"seed": config.seed, "resamples": config.evaluation.resamples, "fewest": fewest}
+    rows = []
+    for column in arms:
+        features, _, classifier = str(column).partition(".")
+        found = _scores(config, labels, arms[column], fewest)
         figures = {name: found[name] for name in COMPARED}
-    else:
+        rows.append(
+            ({"features": features, "classifier": classifier or config.classifier.name} | figures, arms[column])
+        )
+    for name in SCORERS:
+        values = table[f"score.{name}"]
+        # A score is no probability, and so has no Brier score.
         figures = {
-            name: getattr(estimates, name)(labels, values, **drawn).to_dict() for name in ("auroc", "average_precision")
+            "auroc": estimates.auroc(labels, values, **drawn).to_dict(),
+            "average_precision": estimates.average_precision(labels, values, **drawn).to_dict(),
         }
-    difference = estimates.paired_difference(labels, values, chosen, **drawn)
-    return {"features": features, "classifier": classifier, **figures, "difference": difference.to_dict()}
+        rows.append(({"features": f"{name} score", "classifier": None} | figures, values))
+    comparison = [
+        row | {"difference": estimates.paired_difference(labels, values, chosen, **drawn).to_dict()}
+        for row, values in rows
+    ]
+    scores = _scores(config, labels, chosen, fewest)
+    return _names(config) | scores | {"notes": notes, "comparison": comparison, "tuning": _searches(trials)}
 
 
 def _searches(trials: pd.DataFrame) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ import pytest
 
 from brain_cae import training
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.nesting import outer_splits
+from brain_cae.nesting import assess_nested, outer_splits
+from brain_cae.run_folder import RunFolder
 from brain_cae.transfer.crossfit import permutation_p_of_predictions
 
 from .conftest import compose_config
@@ -80,6 +81,11 @@ def test_a_nested_run_leaves_one_model_and_figures_of_all_folds(
     assert "fixed predictions" in metrics["transfer"]["permutation_p"]["method"]
     studies = [row["study"] for row in metrics["transfer"]["tuning"]]
     assert "logistic, both, training part of outer fold 1" in studies
+    # What an outer fold fits on everybody would be of no use, and would have seen the fold.
+    assert not [name for name in studies if "everybody" in name]
+    searched = pd.read_csv(output / "tuning.csv")["study"]
+    assert {"logistic, both, everybody", *studies} <= set(searched)
+    assert not (output / "outer" / "0" / "model" / "classifier.skops").exists()
     assert {(row["classifier"], row["features"]) for row in metrics["transfer"]["comparison"]} >= {("dummy", "both")}
     assert (output / "model" / "classifier.skops").is_file()
     page = (output / "report.html").read_text()
@@ -89,12 +95,8 @@ def test_a_nested_run_leaves_one_model_and_figures_of_all_folds(
     trained = []
     fit = training.fit
     monkeypatch.setattr(training, "fit", lambda config, *rest: trained.append(config) or fit(config, *rest))
-    from brain_cae.cohort import Cohort
-    from brain_cae.nesting import assess_nested
-    from brain_cae.run_folder import RunFolder
-
     config = compose_config(*tiny_overrides, *quick, f"resume={output}")
-    cohort: Cohort = training.bring_in(config)
+    cohort = training.bring_in(config)
     cohort.prepare(training.prepared_store(config, config.cache), progress=False)
     again = assess_nested(config, cohort, RunFolder(tmp_path / "again"), training.fit)
     assert len(trained) == 1

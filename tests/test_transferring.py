@@ -108,6 +108,15 @@ def test_too_few_subjects_are_a_smaller_protocol_with_a_reason(
     assert found.metrics["auroc"]["value"] is None or found.metrics["auroc"]["n"] <= healthy + abnormal
 
 
+@pytest.mark.parametrize("evaluation", ["crossfit", "holdout"])
+def test_nobody_with_a_label_is_no_error(evaluation: str) -> None:
+    table, features = people(3, 3)
+    found = run(table.assign(label="unknown"), features, f"evaluation={evaluation}")
+    assert found.metrics["auroc"]["value"] is None and found.metrics["permutation_p"]["value"] is None
+    assert found.metrics["notes"] == ["No subject outside train and validation has a label."]
+    assert found.fitted is None and found.probabilities.isna().all()
+
+
 @pytest.mark.parametrize("broken", ["constant", "one_missing", "column_missing", "infinite"])
 @pytest.mark.parametrize("classifier", ["logistic", "knn"])
 def test_broken_features_leave_the_others(broken: str, classifier: str) -> None:

@@ -1,5 +1,8 @@
 """All tests on one cohort, and what they come to."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 
 from brain_cae.audit.cohort import Cohort, make_cohort, require_columns
@@ -45,7 +48,8 @@ def audit(
     Args:
         subjects: One row per subject, indexed by subject: ``label`` (healthy, abnormal, unknown), ``score`` (higher
             means more abnormal), the column named by ``strata``; optional ``role`` (train and validation are left
-            out), ``source``, ``reshape_group``, ``flagged``, ``lesion``.
+            out), ``source``, ``reshape_group``, ``flagged``, ``lesion``, and ``classifier_probability`` of a classifier
+            that has learnt from labels: it gets a verdict of its own by the same rule.
         acquisition: One row per subject, same index: numbers and categories of how the scan was made; gaps allowed.
         margin: AUROC below which the acquisition's part counts as too small to explain a result.
         seed: Seed of permutations and resampling.
@@ -86,8 +90,9 @@ def audit(
         within_protocol(cohort, seed=seed),
     )
     about = (leakage(scans, fingerprints), label_semantics(cohort, meaning))
+    classifier = _of_classifier(cohort, rule, margin=margin, seed=seed)
     if not explain:
-        return _result(cohort, _made(*rule, *about), margin)
+        return _result(cohort, _made(*rule, *about), margin, classifier)
     tests = _made(
         *rule,
         header_comparison(cohort, seed=seed),
@@ -101,7 +106,7 @@ def audit(
         protocol_in_harmonised(cohort, harmonised, seed=seed),
         *about,
     )
-    return _result(cohort, tests, margin)
+    return _result(cohort, tests, margin, classifier)
 
 
 def audit_headers(
@@ -158,10 +163,33 @@ def _impossible(cohort: Cohort) -> tuple[str, list[str]] | None:
     return CANNOT_TELL, [reason]
 
 
-def _result(cohort: Cohort, tests: list[AuditTest], margin: float) -> AuditResult:
+def _of_classifier(
+    cohort: Cohort, rule: tuple[AuditTest | None, ...], *, margin: float, seed: int
+) -> tuple[str, list[str]] | None:
+    """The decision on the classifier's probabilities: what the score alone decides is asked again of them."""
+    if "classifier_probability" not in cohort.table:
+        return None
+    probabilities = pd.to_numeric(cohort.table["classifier_probability"], errors="coerce").to_numpy(dtype=float)
+    if not np.isfinite(probabilities).any():
+        return None
+    judged = replace(cohort, scores=probabilities)
+    asked = (
+        score_dependence(judged, seed=seed),
+        contribution(judged, margin=margin, seed=seed),
+        within_protocol(judged, seed=seed),
+    )
+    # Of two tests with one name the later counts.
+    return _decision(judged, _made(*rule, *asked), margin)
+
+
+def _decision(cohort: Cohort, tests: list[AuditTest], margin: float) -> tuple[str, list[str]]:
     abnormal = int(cohort.truth.sum())
     named = {test.name: test for test in tests}
     verdict, reasons = decide(named, margin=margin, healthy=cohort.n - abnormal, abnormal=abnormal)
-    if label_is_source(cohort):
-        reasons = [SOURCE_IS_LABEL, *reasons]
-    return conclude((verdict, reasons), tests)
+    return verdict, [SOURCE_IS_LABEL, *reasons] if label_is_source(cohort) else reasons
+
+
+def _result(
+    cohort: Cohort, tests: list[AuditTest], margin: float, classifier: tuple[str, list[str]] | None = None
+) -> AuditResult:
+    return conclude(_decision(cohort, tests, margin), tests, classifier)

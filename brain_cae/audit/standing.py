@@ -8,23 +8,18 @@ STANDS, WITH_CARE, NOT_SHOWN, NO_EVIDENCE = "stands", "read with care", "not sho
 # What a figure compares, and the parts of metrics.json that hold it.
 FIGURES = {
     "Detection: AUROC, average precision, sensitivity, also of the baselines": ("between", ("detection", "baseline")),
-    "Transfer classifier: all figures": ("learnt", ("transfer",)),
+    "Transfer classifier: all figures": ("classifier", ("transfer",)),
     "AUROC among subjects of one protocol": ("within", ("audit.within_protocol",)),
     "False alarms on healthy brains (specificity)": ("healthy", ("detection.specificity", "detection.false_alarms")),
     "Reconstruction error": ("one class", ("reconstruction",)),
     "Localisation of lesions": ("one class", ("localisation",)),
 }
 BETWEEN = {CONFOUNDED: NO_EVIDENCE, AT_RISK: WITH_CARE, CLEAR: STANDS, CANNOT_TELL: NOT_SHOWN}
-LEARNABLE = (
-    "its features name the protocol, and the protocol goes with the label: it can have learnt the scanner, whatever "
-    "the verdict on the residual score, which has learnt from no label"
-)
 REASONS = {
     ("between", NO_EVIDENCE): "the scanner can explain a difference between the classes",
     ("between", WITH_CARE): "part of it may be the scanner's; quote the figure within protocols beside it",
     ("between", NOT_SHOWN): "the scanner's part in it could not be told",
     ("between", STANDS): "the scanner's part is too small to explain it",
-    ("learnt", WITH_CARE): LEARNABLE,
     ("within", NO_EVIDENCE): "no protocol was used for both classes",
     ("within", STANDS): "both classes were scanned alike there",
     ("healthy", STANDS): "healthy brains alone, each against the threshold",
@@ -33,28 +28,21 @@ REASONS = {
 MISLABELLED = "the class called healthy is not"
 
 
-def standing(
-    verdict: str, *, overlapping: bool, labels_hold: bool, scanner_learnable: bool = False
-) -> list[dict[str, object]]:
+def standing(verdict: str, classifier: str, *, overlapping: bool, labels_hold: bool) -> list[dict[str, object]]:
     """One row for each group of figures: ``figure``, ``keys`` (of metrics.json), ``standing`` and ``why``.
 
     Args:
-        verdict: Of the audit.
+        verdict: Of the audit, on the score.
+        classifier: The same on the transfer classifier's probabilities.
         overlapping: Whether any protocol was used for both classes.
         labels_hold: Whether the healthy class is what it is called.
-        scanner_learnable: Whether the features name the protocol and the protocol goes with the label. The verdict
-            judges a score that has learnt from no label; a classifier on such features can have learnt the scanner
-            where that score has not.
     """
     rows: list[dict[str, object]] = []
     for figure, (kind, keys) in FIGURES.items():
-        state = BETWEEN[verdict] if kind in ("between", "learnt") else STANDS
-        reason = "between" if kind == "learnt" else kind
-        if kind == "learnt" and state == STANDS and scanner_learnable:
-            state, reason = WITH_CARE, kind
+        state = {"between": BETWEEN[verdict], "classifier": BETWEEN[classifier]}.get(kind, STANDS)
         if kind == "within" and not overlapping:
             state = NO_EVIDENCE
-        why = REASONS[reason, state]
+        why = REASONS["between" if kind == "classifier" else kind, state]
         if not labels_hold and kind != "one class":
             state, why = NO_EVIDENCE, MISLABELLED
         rows.append({"figure": figure, "keys": list(keys), "standing": state, "why": why})

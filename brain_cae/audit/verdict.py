@@ -29,7 +29,9 @@ class AuditResult:
         reasons: Its strongest reasons, three at most.
         tests: Every test that was made.
         figures: Which figures of an evaluation are evidence under this verdict, see :mod:`brain_cae.audit.standing`.
-        warnings: What must be read before any figure and has nothing to do with the scanner.
+        warnings: What must be read before any figure and the verdict does not say.
+        classifier: ``verdict`` and ``reasons`` of the same rule on the transfer classifier's probabilities; None
+            without any.
     """
 
     verdict: str
@@ -37,6 +39,7 @@ class AuditResult:
     tests: list[AuditTest]
     figures: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    classifier: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -46,33 +49,43 @@ class AuditResult:
             "warnings": list(self.warnings),
             "figures": [dict(row) for row in self.figures],
             "tests": [test.to_dict() for test in self.tests],
+            "classifier": None if self.classifier is None else dict(self.classifier),
         }
 
 
-def conclude(decision: Decision, tests: list[AuditTest]) -> AuditResult:
+def conclude(decision: Decision, tests: list[AuditTest], classifier: Decision | None = None) -> AuditResult:
     """Make the result of a decision; wrong labels and proven leaks come before everything else.
 
     With either of them nothing can be ``clear``: the scanner may have no part, and still no figure is evidence.
+
+    Args:
+        decision: On the score.
+        tests: All that were made.
+        classifier: On the transfer classifier's probabilities; None where there are none.
     """
     named = {test.name: test for test in tests}
-    verdict, reasons = decision
     labels, leak = named.get("label_semantics"), named.get("leakage")
     wrong = [test for test in (labels, leak) if test is not None and test.verdict == CONCERN]
     decisive = [test for test in wrong if test is labels or certain(test)]
-    if decisive and verdict == CLEAR:
-        verdict = CANNOT_TELL
-    reasons = [*(test.sentence for test in decisive), *reasons]
+    verdict, learnt = (
+        CANNOT_TELL if decisive and found == CLEAR else found for found, _ in (decision, classifier or decision)
+    )
+    warnings = [test.sentence for test in wrong]
+    if classifier is not None and verdict == CLEAR and learnt in (CONFOUNDED, AT_RISK):
+        warnings.append(
+            f"The verdict on the score is clear, that on the transfer classifier is {learnt}: it has learnt from "
+            f"labels, and can have learnt the scanner. Of its probability as the score: {classifier[1][1]}"
+        )
     gate = named.get("overlap")
     figures = standing(
         verdict,
+        learnt,
         overlapping=gate is not None and gate.verdict != CONCERN,
         labels_hold=labels is None or labels.verdict != CONCERN,
-        scanner_learnable=all(
-            (test := named.get(name)) is not None and test.verdict == CONCERN
-            for name in ("metadata_only", "protocol_in_features")
-        ),
     )
-    return AuditResult(verdict, reasons[:MOST_REASONS], tests, figures, [test.sentence for test in wrong])
+    reasons = [*(test.sentence for test in decisive), *decision[1]][:MOST_REASONS]
+    own = None if classifier is None else {"verdict": learnt, "reasons": classifier[1][:MOST_REASONS]}
+    return AuditResult(verdict, reasons, tests, figures, warnings, own)
 
 
 def decide(tests: dict[str, AuditTest], *, margin: float, healthy: int, abnormal: int) -> Decision:

@@ -233,10 +233,11 @@ def _check_space(classifier: Classifier) -> None:
         if set(given) == {"choices"} and isinstance(given["choices"], list) and given["choices"]:
             continue
         ends = [end for side in ("low", "high") if isinstance(end := given.get(side), (int, float))]
-        if set(given) - {"low", "high", "log", "step"} or len(ends) < 2 or not ends[0] < ends[1]:
+        unknown, scale = set(given) - {"low", "high", "log", "step"}, given.get("log")
+        if unknown or len(ends) < 2 or not ends[0] < ends[1] or (scale and (ends[0] <= 0 or "step" in given)):
             raise ConfigurationError(
                 f"`{key}.{name}` is no range and no list.",
-                expected="{low: 0.1, high: 10, log: true}, with low below high, or {choices: [a, b]}",
+                expected="{low: 0.1, high: 10, log: true}, with low below high and above 0, or {choices: [a, b]}",
                 found=str(values),
                 where=f"{key}.{name}",
             )

@@ -47,6 +47,7 @@ def _row(found: Configuration, others: list[str]) -> dict[str, Any]:
         "confounding": float(found.choices[KEY]),
         "panel": ", ".join(f"{key}={found.choices[key]}" for key in others),
         "verdict": found.verdicts,
+        "classifier": found.classifier_verdicts,
     }
     # Of new subjects only the run's own arm of features is predicted.
     arm = (found.jobs[0]["metrics"].get("transfer") or {}).get("features")
@@ -68,9 +69,13 @@ def _table(rows: list[dict[str, Any]], gathered: list[Configuration], keys: list
     cells = []
     for found, row in zip(gathered, rows, strict=True):
         figures = [figure(row[f"{side}.{name}"].to_dict()) for side, name in pairs]
-        cells.append([*(label(found.choices[key]) for key in keys), *figures, label(row["verdict"])])
+        cells.append(
+            [*(label(found.choices[key]) for key in keys), *figures, label(row["verdict"]), label(row["classifier"])]
+        )
     headings = [f"{SCORES[name]}, {side}" for side, name in pairs]
-    return Table([*keys, *headings, "verdict"], cells, caption="AUROC in the cohort and outside it")
+    return Table(
+        [*keys, *headings, "verdict", "verdict on the classifier"], cells, caption="AUROC in the cohort and outside it"
+    )
 
 
 def _draw(rows: list[dict[str, Any]], theme: Theme) -> Figure:

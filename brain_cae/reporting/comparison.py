@@ -12,48 +12,57 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from brain_cae import estimates
 from brain_cae.reporting import formatting
-from brain_cae.reporting.configurations import RESAMPLES, Configuration, average, varied
-from brain_cae.reporting.differences import PLAIN, others
+from brain_cae.reporting.configurations import BASELINES, Configuration, average, varied
+from brain_cae.reporting.differences import PLAIN, others, paired
 from brain_cae.reporting.figures import Theme, chart, readable
 from brain_cae.reporting.sections import Block
 from brain_cae.reporting.tables import Table, figure, label
 
 KEY = "modality"
 ARMS = ("encoder", "residual", "both")
-SCORES = ("residual", "healthy_mean", "intensity")
-"""Volume scores that stand beside the classifiers: they learn from no label."""
+SCORES = {"residual": "detection.auroc"} | {name: f"baseline.{name}.auroc" for name in BASELINES}
+"""Volume scores that stand beside the classifiers, which learn from no label: by name, that of their AUROC."""
+
+ENDS = ("", ".low", ".high", ".n", ".lowest", ".highest")
 
 
-def comparison(gathered: list[Configuration]) -> pd.DataFrame:
+def comparison(gathered: list[Configuration], averaged: pd.DataFrame) -> pd.DataFrame:
     """One row for each configuration and each classifier with each arm of features, or each volume score.
 
-    Every subject is averaged over the runs first. Where the sweep varies the modality, each row also has the paired
-    difference of its AUROC to that of the plain modality, for the same classifier and features.
+    Where the sweep varies the modality, each row also has the paired difference of its AUROC to that of the plain
+    modality, for the same classifier and features.
+
+    Args:
+        gathered: The sweep's configurations.
+        averaged: Their figures, one row each, in the same order, see
+            :func:`brain_cae.reporting.configurations.configurations`.
 
     Returns:
         Columns: the configuration's keys, ``features``, ``classifier`` (``none`` for a score), ``auroc``, ``.low``,
         ``.high``, ``.n``, ``.lowest``, ``.highest`` (of the single runs), ``verdicts``, and ``difference``, ``.low``,
         ``.high``. Empty where no run has compared anything.
     """
-    averaged = [average(found.tables) for found in gathered]
+    tables = [average(found.tables) for found in gathered]
     plain = {
         others(found, KEY): table
-        for found, table in zip(gathered, averaged, strict=True)
+        for found, table in zip(gathered, tables, strict=True)
         if KEY in varied(gathered) and found.choices[KEY] == PLAIN[KEY]
     }
     rows = []
-    for found, table in zip(gathered, averaged, strict=True):
-        base, alone = plain.get(others(found, KEY)), [average([own]) for own in found.tables]
-        for features, classifier, column in _columns(found, table):
+    for found, table, figures in zip(gathered, tables, averaged.to_dict("records"), strict=True):
+        base = plain.get(others(found, KEY))
+        for features, classifier, column, name in _predictors(found, table):
             row: dict[str, Any] = {**found.choices, "features": features, "classifier": classifier}
-            row |= _auroc(table, column) | {"verdicts": found.verdicts}
-            single = [_auroc(own, column, resamples=10)["auroc"] for own in alone if column in own]
-            known = [value for value in single if value is not None]
-            row |= {"auroc.lowest": min(known, default=None), "auroc.highest": max(known, default=None)}
-            if base is not None and found.choices[KEY] != PLAIN[KEY] and column in base:
-                row |= _difference(table, base, column)
+            row |= {f"auroc{end}": figures.get(f"{name}{end}") for end in ENDS} | {"verdicts": found.verdicts}
+            if base is not None and found.choices[KEY] != PLAIN[KEY]:
+                difference = paired(table, base, column, "auroc", found.fewest)
+                if difference is not None:
+                    row |= {
+                        "difference": difference.value,
+                        "difference.low": difference.low,
+                        "difference.high": difference.high,
+                    }
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -75,29 +84,17 @@ def comparison_blocks(compared: pd.DataFrame, gathered: list[Configuration]) -> 
     return blocks
 
 
-def _columns(found: Configuration, table: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
-    """Features, classifier and column of ``subjects.csv`` of everything that predicts."""
+def _predictors(found: Configuration, table: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
+    """Features, classifier, column of ``subjects.csv`` and name in ``configurations.csv`` of all that predicts."""
     own = str((found.jobs[0]["metrics"].get("transfer") or {}).get("classifier") or "transfer classifier")
     for column in table.columns:
         if column.startswith("probability."):
-            features, _, classifier = column.removeprefix("probability.").partition(".")
-            yield features, classifier or own, column
-    for score in SCORES:
+            arm = column.removeprefix("probability.")
+            features, _, classifier = arm.partition(".")
+            yield features, classifier or own, column, f"transfer.{arm}.auroc"
+    for score, name in SCORES.items():
         if f"score.{score}" in table:
-            yield f"{score} score", "none", f"score.{score}"
-
-
-def _auroc(table: pd.DataFrame, column: str, *, resamples: int = RESAMPLES) -> dict[str, Any]:
-    known = table[table["label"] != "unknown"]
-    found = estimates.auroc(known["label"], known[column], resamples=resamples)
-    return {"auroc": found.value, "auroc.low": found.low, "auroc.high": found.high, "auroc.n": found.n}
-
-
-def _difference(table: pd.DataFrame, base: pd.DataFrame, column: str) -> dict[str, Any]:
-    both = pd.DataFrame({"label": table["label"], "ours": table[column], "plain": base[column]}).dropna()
-    both = both[both["label"] != "unknown"]
-    found = estimates.paired_difference(both["label"], both["ours"], both["plain"], resamples=RESAMPLES)
-    return {"difference": found.value, "difference.low": found.low, "difference.high": found.high}
+            yield f"{score} score", "none", f"score.{score}", name
 
 
 def _panels(compared: pd.DataFrame, keys: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:

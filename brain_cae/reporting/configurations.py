@@ -45,9 +45,22 @@ class Configuration:
     tables: list[pd.DataFrame]
 
     @property
+    def fewest(self) -> int:
+        """Members that each class must have for figures between the classes: more where a protocol is held out."""
+        return estimates.FEWEST_HELD_OUT if "split.protocol" in self.choices else 1
+
+    @property
     def verdicts(self) -> str:
         """Verdicts of the audit; empty where no job has one."""
-        found = {str((job["metrics"].get("audit") or {}).get("verdict") or "") for job in self.jobs}
+        return self._verdicts(lambda audit: audit)
+
+    @property
+    def classifier_verdicts(self) -> str:
+        """The same on the transfer classifier."""
+        return self._verdicts(lambda audit: audit.get("classifier") or {})
+
+    def _verdicts(self, of: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
+        found = {str(of(job["metrics"].get("audit") or {}).get("verdict") or "") for job in self.jobs}
         return " and ".join(sorted(found - {""}))
 
 
@@ -91,8 +104,7 @@ def configurations(gathered: list[Configuration]) -> pd.DataFrame:
         row["seeds"] = len(found.jobs)
         row["verdicts"] = found.verdicts
         row["score.shift"] = score_shift(found.tables)
-        fewest = estimates.FEWEST_HELD_OUT if "split.protocol" in found.choices else 1
-        rows.append(row | _figures(found.tables, fewest))
+        rows.append(row | _figures(found.tables, found.fewest))
     return pd.DataFrame(rows)
 
 

@@ -45,7 +45,7 @@ def differences(gathered: list[Configuration]) -> pd.DataFrame:
             if base is None or found.choices[key] == plain:
                 continue
             for name, (_, column, kind) in FIGURES.items():
-                difference = _paired(table, base, column, kind)
+                difference = paired(table, base, column, kind, found.fewest)
                 if difference is not None and difference.defined:
                     row = {"key": key, "plain": plain, "figure": name, "value": difference.value}
                     rows.append({**found.choices, **row, "low": difference.low, "high": difference.high,
@@ -78,7 +78,16 @@ def others(found: Configuration, key: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, choice) for name, choice in found.choices.items() if name != key)
 
 
-def _paired(table: pd.DataFrame, base: pd.DataFrame, column: str, kind: str) -> Estimate | None:
+def paired(table: pd.DataFrame, base: pd.DataFrame, column: str, kind: str, fewest: int) -> Estimate | None:
+    """One column of two configurations on the subjects that both have; None where one of them lacks it.
+
+    Args:
+        table: Of one configuration, averaged by subject.
+        base: Of the plain one.
+        column: Of both.
+        kind: ``auroc``, or whose mean it is: ``healthy``, ``abnormal`` or ``all``.
+        fewest: Members that each class must have.
+    """
     if column not in table or column not in base:
         return None
     both = pd.DataFrame({"label": table["label"], "ours": table[column], "plain": base[column]}).dropna()
@@ -86,4 +95,6 @@ def _paired(table: pd.DataFrame, base: pd.DataFrame, column: str, kind: str) -> 
     metric = "auroc" if kind == "auroc" else "mean"
     if kind in ("healthy", "abnormal"):
         both = both[both["label"] == kind]
-    return estimates.paired_difference(both["label"], both["ours"], both["plain"], metric=metric, resamples=RESAMPLES)
+    return estimates.paired_difference(
+        both["label"], both["ours"], both["plain"], metric=metric, resamples=RESAMPLES, fewest=fewest
+    )

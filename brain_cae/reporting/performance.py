@@ -161,7 +161,10 @@ def tuning_table(content: ReportContent) -> Table | None:
         if str(row.get("study")).startswith(own)
     ]
     columns = ["searched in", "trials", "pruned", "best inner AUROC", "parameters"]
-    note = "Every search sees the training part of its fold alone. All trials, of every classifier, are in tuning.csv."
+    note = (
+        "Every search sees the training part of its fold alone; `everybody` is that of the classifier for new "
+        "patients. All trials, of every classifier, are in tuning.csv."
+    )
     return Table(columns, cells, note, f"Tuning of {own.strip(', ')}") if cells else None
 
 

@@ -77,7 +77,8 @@ def write_summary(sweep_folder: Path) -> Path:
     first = ["run", *keys, "status", "error", "audit.verdict"]
     table = table.reindex(columns=[*first, *(name for name in table.columns if name not in first)])
     gathered = gather(jobs, [key for key in keys if key not in SAME_CONFIGURATION])
-    averaged, differ, compared = configurations(gathered), differences(gathered), comparison(gathered)
+    averaged, differ = configurations(gathered), differences(gathered)
+    compared = comparison(gathered, averaged)
     page = render(
         "summary.html.j2",
         sweep=folder.name,

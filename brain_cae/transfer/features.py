@@ -103,7 +103,8 @@ def usable(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """
     finite = frame.where(np.isfinite(frame.to_numpy(dtype=float)))
     missing = finite.isna().any()
-    empty, varying = finite.isna().all(), finite.nunique() > 1
+    # Of a single patient every feature is the same in every subject.
+    empty, varying = finite.isna().all(), (finite.nunique() > 1) | (len(frame) < 2)
     faults = {
         "are known of no subject": empty,
         "are not finite in some subjects, and replaced by the median": missing & ~empty,
@@ -112,7 +113,7 @@ def usable(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     notes = []
     for fault, found in faults.items():
         names = [str(name) for name in frame.columns[found] if not str(name).startswith(CARRIED)]
-        if names and len(frame) > 1:
+        if names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
             notes.append(f"Features that {fault}: {', '.join(names[:5])}{more}.")
     return finite, notes

@@ -10,8 +10,6 @@ import pandas as pd
 import pytest
 
 from brain_cae.audit import audit
-from brain_cae.audit.result import AuditTest
-from brain_cae.audit.verdict import conclude
 from brain_cae.errors import ConfigurationError, DatasetError
 
 
@@ -115,7 +113,7 @@ def test_deterministic_and_json_safe(simulate) -> None:
     first = audit(subjects, acquisition=acquisition, features=acquisition[["flair_rows"]]).to_dict()
     again = audit(subjects, acquisition=acquisition, features=acquisition[["flair_rows"]]).to_dict()
     assert json.dumps(first, allow_nan=False) == json.dumps(again, allow_nan=False)
-    assert set(first) == {"verdict", "reasons", "warnings", "figures", "tests"}
+    assert set(first) == {"verdict", "reasons", "warnings", "figures", "tests", "classifier"}
     assert {"name", "value", "low", "high", "p", "verdict"} <= set(first["tests"][0])
     for test in first["tests"]:
         assert test["low"] is None or test["low"] <= test["value"] <= test["high"], test["name"]
@@ -155,17 +153,43 @@ def test_every_reason_is_a_sentence(simulate) -> None:
             assert reason.endswith(".") and "nan" not in reason and "None" not in reason
 
 
-@pytest.mark.parametrize(
-    ("features", "metadata"), [("concern", "concern"), ("concern", "no concern"), ("no concern", "concern")]
-)
-def test_a_classifier_that_can_have_learnt_the_scanner_is_read_with_care(features: str, metadata: str) -> None:
-    """The verdict is on a score that has learnt from no label; a classifier on features is another matter."""
-    found = {"protocol_in_features": features, "metadata_only": metadata, "overlap": "no concern"}
-    tests = [AuditTest(name, 0.8, None, None, 0.01, answer, "A sentence.", 80) for name, answer in found.items()]
-    rows = {row["keys"][0]: row for row in conclude(("clear", []), tests).figures}
-    both = features == metadata == "concern"
-    assert rows["transfer"]["standing"] == ("read with care" if both else "stands")
-    assert rows["detection"]["standing"] == "stands"
-    assert ("learnt the scanner" in rows["transfer"]["why"]) == both
-    confounded = {row["keys"][0]: row["standing"] for row in conclude(("confounded", []), tests).figures}
-    assert confounded["transfer"] == "no evidence"
+def following(seed: int, *, disease: float, confounding: float = 0.6) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A score that sees a disease and no scanner, and a classifier that sees both."""
+    generator = np.random.default_rng(seed)
+    ill = np.arange(120) % 2
+    follows = generator.random(120) < confounding
+    scanner = np.where(follows, 2 * ill + generator.integers(0, 2, 120), generator.integers(0, 4, 120))
+    effect = disease * ill
+    classifier = effect + 2.0 * (scanner >= 2) + generator.standard_normal(120)
+    table = pd.DataFrame(
+        {
+            "label": np.where(ill, "abnormal", "healthy"),
+            "score": effect + generator.standard_normal(120),
+            "classifier_probability": 1 / (1 + np.exp(-classifier)),
+            "protocol": [f"scanner {number}" for number in scanner],
+        }
+    )
+    return table, pd.DataFrame({"echo_time_ms": [90.0, 110.0, 130.0, 160.0]}).loc[scanner].reset_index(drop=True)
+
+
+@pytest.mark.parametrize(("disease", "expected"), [(0.0, {"confounded"}), (2.0, {"at risk"})])
+def test_a_classifier_has_a_verdict_of_its_own(disease: float, expected: set[str]) -> None:
+    """The score has learnt from no label and sees no scanner; a classifier can have learnt it all the same."""
+    table, acquisition = following(0, disease=disease)
+    result = audit(table, acquisition=acquisition, explain=False)
+    assert result.verdict == "clear" and result.classifier is not None
+    assert {result.classifier["verdict"]} == expected
+    assert result.to_dict()["classifier"]["reasons"] == result.classifier["reasons"]
+    rows = {row["keys"][0]: row["standing"] for row in result.figures}
+    assert rows["detection"] == "stands"
+    assert rows["transfer"] == ("no evidence" if disease == 0 else "read with care")
+    assert any("that on the transfer classifier is" in warning for warning in result.warnings)
+    without = audit(table.drop(columns="classifier_probability"), acquisition=acquisition, explain=False)
+    assert without.classifier is None and without.verdict == "clear" and not without.warnings
+
+
+def test_a_classifier_on_an_even_cohort_is_clear_as_well() -> None:
+    table, acquisition = following(1, disease=2.0, confounding=0.0)
+    result = audit(table, acquisition=acquisition, explain=False)
+    assert result.verdict == "clear" and result.classifier is not None and result.classifier["verdict"] == "clear"
+    assert not result.warnings

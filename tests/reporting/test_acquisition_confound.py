@@ -29,7 +29,8 @@ def sweep(tmp_path):
         choices = f"- dataset.confounding={confounding}\n- dataset.lesions=false\n"
         (path / ".hydra" / "overrides.yaml").write_text(choices)
         (path / "status.json").write_text(json.dumps({"status": "finished"}))
-        metrics = {"audit": {"verdict": verdict}, "transfer": {"features": "encoder"}}
+        audit = {"verdict": verdict, "classifier": {"verdict": "at risk"}}
+        metrics = {"audit": audit, "transfer": {"features": "encoder"}}
         (path / "metrics.json").write_text(json.dumps(metrics))
         subjects(4 * float(confounding), "probability.encoder", number).to_csv(path / "subjects.csv", index=False)
         # Of new subjects only the run's own arm of features is predicted.
@@ -46,6 +47,7 @@ def test_apparent_and_true_stand_side_by_side(sweep):
     figures = [[float(value) for value in re.findall(r">([\d.]+) \[", row)] for row in rows]
     assert len(rows) == 2
     assert "confounded" in rows[1] and "clear" in rows[0]
+    assert all("at risk" in row for row in rows) and "verdict on the classifier" in part
     apparent, true, learnt, learnt_true = figures[1]
     assert min(apparent, learnt) > 0.95  # without any lesion
     assert max(true, learnt_true) < 0.7

@@ -49,6 +49,17 @@ def test_every_classifier_with_every_arm_has_a_row(sweep):
     np.testing.assert_allclose(weak["difference"].to_numpy(), (weak["auroc"].to_numpy() - strong["auroc"].to_numpy()))
 
 
+def test_a_held_out_protocol_needs_five_of_a_class_here_as_well(tmp_path):
+    for number, name in enumerate(("one", "two")):
+        job(tmp_path / str(number), {"split.protocol": name}, 1.0, number)
+        table = pd.read_csv(tmp_path / str(number) / "subjects.csv")
+        table.iloc[: 44 if number else 80].to_csv(tmp_path / str(number) / "subjects.csv", index=False)
+    write_summary(tmp_path)
+    table = pd.read_csv(tmp_path / "comparison.csv").set_index("split.protocol")
+    assert table.loc["one", "auroc"].notna().all()
+    assert table.loc["two", "auroc"].isna().all()  # four abnormal ones
+
+
 def test_the_page_shows_a_heat_map(sweep):
     part = (sweep / "summary.html").read_text().split("Modalities and classifiers")[1].split("</section>")[0]
     assert 'alt="AUROC by modality and classifier"' in part

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from brain_cae.assessing import Assessment, assess
 from brain_cae.cohort import Cohort
 from brain_cae.configuration import Config, validation_size
 from brain_cae.data.splits import check_leakage, stratified
 from brain_cae.errors import DatasetError
-from brain_cae.evaluation import Assessment, assess
 from brain_cae.fitted_model import FittedModel
 from brain_cae.learning import scoring_device
 from brain_cae.run_folder import RunFolder

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 from monai.utils import set_determinism
 
 from brain_cae import evaluation
+from brain_cae.assessing import assess
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import Config
 from brain_cae.data.brain_masks import require_stripper
@@ -80,7 +81,7 @@ def _evaluate(
     """Figures of the model's own unseen subjects, or of all subjects, each judged by an outer fold's model."""
     if config.evaluation.name != "nested":
         return evaluation.evaluate(model, cohort, splits, folder)
-    stored = evaluation.assess(model, cohort, splits, folder)  # its classifier is for new patients
+    stored = assess(model, cohort, splits, folder)  # its classifier is for new patients
     with folder.stage("outer folds"):
         found = assess_nested(config, cohort, folder, fit)
     folder.write_csv("predictions.csv", evaluation.predictions(found.table))

@@ -115,7 +115,8 @@ def assess(
             taught = cohort.index[cohort.index["subject"].isin(chosen.taught)]
             model.seen |= dict.fromkeys(taught["series_hash"], "classifier")
             model.save(folder / "model")
-        arm = select_arm(features.join(scanned), model.config.features.name)
+        own = model.config.features
+        arm = select_arm(features.join(scanned), own.name, own.levels)
         seen = harmonised_features(model, arm, table["label"], None if new_subjects else chosen.folds)
     return Assessment(
         table, examinations, features, seen, unharmonised, chosen, dict.fromkeys(table.index, model), cohort

@@ -216,7 +216,7 @@ def conclude(
     # Whoever taught one fold's model is tested by another's.
     roles = table["role"] if nested else splits.set_index("subject")["role"]
     with folder.stage("audit"):
-        arm = select_arm(found.features, "residual" if nested else config.features.name)
+        arm = select_arm(found.features, "residual" if nested else config.features.name, config.features.levels)
         verdict = audit_scores(config.audit, cohort, table, roles, arm, harmonised=found.harmonised, seed=config.seed)
     with folder.stage("report"):
         metrics = _metrics(model, table, examinations, found.transfer, splits, cohort, fewest)

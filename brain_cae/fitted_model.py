@@ -30,7 +30,7 @@ from brain_cae.scoring.frame import to_frame
 from brain_cae.scoring.reference import HealthyReference
 from brain_cae.scoring.scorer import Scorer, Signal
 from brain_cae.scoring.smoothing import smooth_inside
-from brain_cae.transfer.features import deviation_features, encoder_features, residual_features
+from brain_cae.transfer.features import distance_features, encoder_features, residual_features
 from brain_cae.transfer.pipeline import load_pipeline, save_pipeline
 
 SCORERS = ("residual", "absolute", "intensity", "healthy_mean")
@@ -50,7 +50,7 @@ class Reconstruction:
     Attributes:
         volume: (C, X, Y, Z), reconstruction on the brain's own grid.
         levels: By name what the encoder gives, (C, x, y, z) with the foreground on the same grid, (x, y, z) boolean;
-            the bottleneck has the empty name. Earlier levels only where ``features.levels`` asks for them.
+            the bottleneck has the empty name. A network without ``levels`` has the bottleneck alone.
         group: Reshape group.
     """
 
@@ -78,8 +78,7 @@ class FittedModel:
         harmoniser: What is done to the images of every brain before anything else here sees them.
         classifier: Fitted on all labelled subjects that the autoencoder never saw, but those of a held-out protocol;
             None without both classes.
-        encoder_references: By level of the encoder, what healthy validation brains show at each place; empty unless
-            ``features.deviation``.
+        encoder_references: By level of the encoder, what healthy validation brains show at each place.
     """
 
     config: Config
@@ -104,7 +103,7 @@ class FittedModel:
         volume = to_network(torch.from_numpy(np.asarray(subject.volume)), group, stride).to(device)
         mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), group, stride)
         with torch.inference_mode():
-            if self.config.features.levels == "all":
+            if hasattr(self.network, "levels"):
                 found = self.network.levels(volume[None])  # type: ignore[operator]
             else:
                 found = [self.network.encode(volume[None])]  # type: ignore[operator]
@@ -125,12 +124,10 @@ class FittedModel:
         """
         features: dict[str, float] = {}
         for level, found in reconstruction.levels.items():
-            features |= encoder_features(*found, level=level)
-            if level in self.encoder_references:
-                reference = self.encoder_references[level]
-                framed, inside = to_frame(*found, FEATURE_FRAME)
-                z = (framed - reference.mean) / (reference.spread * reference.factor(reconstruction.group.name))
-                features |= deviation_features(z, inside, level=level)
+            reference = self.encoder_references[level]
+            framed, inside = to_frame(*found, FEATURE_FRAME)
+            z = (framed - reference.mean) / (reference.spread * reference.factor(reconstruction.group.name))
+            features |= encoder_features(*found, level=level) | distance_features(z, inside, level=level)
         return features | residual_features(maps, mask, self.config.modality.names)
 
     def signals(self, subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, Signal]:
@@ -150,8 +147,7 @@ class FittedModel:
             reconstruction = self.reconstruct(subject)
             signals.append(self.signals(subject, reconstruction))
             groups.append(reconstruction.group.name)
-            if self.config.features.deviation:
-                framed.append({name: to_frame(*level, FEATURE_FRAME) for name, level in reconstruction.levels.items()})
+            framed.append({name: to_frame(*level, FEATURE_FRAME) for name, level in reconstruction.levels.items()})
         self.encoder_references = {
             name: HealthyReference.fit(
                 np.stack([own[name][0] for own in framed]),
@@ -159,7 +155,7 @@ class FittedModel:
                 groups,
                 shrinkage=self.config.scoring.shrinkage,
             )
-            for name in (framed[0] if framed else {})
+            for name in framed[0]
         }
         for name in SCORERS:
             self.scorers[name] = make_scorer(name, self.config).fit([s[name] for s in signals], seed=self.config.seed)

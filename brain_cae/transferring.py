@@ -77,13 +77,14 @@ def transfer(
         for_patients: Whether to fit the classifier for new patients as well.
     """
     config = model.config
-    features, faults = usable(features)
+    levels = config.features.levels
+    features, faults = usable(select_arm(features, "both", levels))
     known = table.index[table["label"] != "unknown"]
     nothing = pd.Series(float("nan"), index=table.index)
     if new_subjects:
         probabilities, notes = nothing, []
         if model.classifier is not None:
-            arm = select_arm(features, config.features.name)
+            arm = select_arm(features, config.features.name, levels)
             notes = harmonise_notes(model.classifier, count_unreached(model.classifier, arm), len(arm))
             probabilities = pd.Series(abnormal_probability(model.classifier, arm), index=table.index)
             probabilities[table.index.isin(learnt)] = float("nan")
@@ -99,7 +100,7 @@ def transfer(
         )
     labels, roles = table.loc[known, "label"], table.loc[known, "role"]
     candidates = [
-        Candidate(config, classifier, name, select_arm(features.loc[known], name))
+        Candidate(config, classifier, name, select_arm(features.loc[known], name, levels))
         for classifier in (config.classifier, *_compared(config))
         for name in ARMS
     ]

@@ -12,7 +12,7 @@ from brain_cae.scans.protocol import ProtocolGroups
 
 from .conftest import TINY_NETWORK, compose_config
 
-EVERYTHING = ("features.levels=all", "features.deviation=true", "reshape=isotropic", "reshape.spacing_mm=3")
+EVERYTHING = ("features.levels=all", "reshape=isotropic", "reshape.spacing_mm=3")
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_features_of_all_levels_survive_storing(model, make_subject, tmp_path: P
     assert len({name for name in before if name.startswith("encoder_level1_mean")}) == 4
     assert len({name for name in before if name.startswith("encoder_level3_mean")}) == 8
     assert len({name for name in before if name.startswith("encoder_mean")}) == 4
-    assert {"encoder_distance", "encoder_level1_distance_q95", "encoder_level2_deviation_07"} <= set(before)
+    assert {"distance_bottleneck_mean", "distance_level1_q95"} <= set(before)
     assert np.isfinite(list(before.values())).all()
     model.save(tmp_path / "model")
     after = examine(FittedModel.load(tmp_path), brain)[0].features
@@ -43,7 +43,7 @@ def test_a_brain_unlike_the_healthy_ones_deviates(model, make_subject) -> None:
     lump = np.zeros(unlike.mask.shape, bool)
     lump[8:16, 8:16, 6:12] = True
     unlike.volume[:, lump & unlike.mask] += 1.5
-    found = [examine(model, brain)[0].features["encoder_level1_distance_q95"] for brain in (like, unlike)]
+    found = [examine(model, brain)[0].features["distance_level1_q95"] for brain in (like, unlike)]
     assert found[1] > 1.3 * found[0]
 
 

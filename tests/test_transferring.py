@@ -8,6 +8,7 @@ import pytest
 
 from brain_cae.errors import ConfigurationError
 from brain_cae.fitted_model import SCORERS
+from brain_cae.transfer.features import ARMS
 from brain_cae.transferring import Transfer, transfer
 
 from .conftest import compose_config
@@ -28,6 +29,7 @@ def people(healthy: int, abnormal: int, *, shift: float = 2.0, seed: int = 0) ->
     features = pd.DataFrame(generator.standard_normal((count, 8)), index=names)
     features.columns = [*(f"encoder_mean_{n:02d}" for n in range(4)), *(f"residual_joint_q{n:03d}" for n in range(4))]
     features.iloc[:, 4:] += shift * ill[:, None]
+    features["distance_bottleneck_mean"] = generator.standard_normal(count)
     return table, features
 
 
@@ -40,9 +42,7 @@ def test_everything_is_compared_on_the_same_subjects() -> None:
     found = run(*people(30, 20), "transfer.compare=[svm,dummy,logistic]")
     rows = {(row["classifier"], row["features"]): row for row in found.metrics["comparison"]}
     classifiers = {"logistic", "svm", "dummy"}
-    assert set(rows) == {(c, f) for c in classifiers for f in ("encoder", "residual", "both")} | {
-        (None, f"{name} score") for name in SCORERS
-    }
+    assert set(rows) == {(c, f) for c in classifiers for f in ARMS} | {(None, f"{name} score") for name in SCORERS}
     own = rows["logistic", "both"]
     assert own["auroc"] == found.metrics["auroc"] and own["difference"]["value"] == 0
     assert rows["svm", "residual"]["auroc"]["value"] > 0.9 > rows["svm", "encoder"]["auroc"]["value"]
@@ -51,16 +51,14 @@ def test_everything_is_compared_on_the_same_subjects() -> None:
     assert rows["dummy", "both"]["brier"]["value"] == pytest.approx(0.24, abs=0.01)
     assert rows["dummy", "both"]["difference"]["high"] < 0
     assert "brier" not in rows[None, "intensity score"]
-    assert set(found.arms) == {
-        "encoder", "residual", "both", *(f"{f}.{c}" for c in ("svm", "dummy") for f in ("encoder", "residual", "both"))
-    }  # fmt: skip
+    assert set(found.arms) == {*ARMS, *(f"{f}.{c}" for c in ("svm", "dummy") for f in ARMS)}
     np.testing.assert_array_equal(found.arms["both"], found.probabilities)
 
 
 def test_a_search_is_part_of_every_fold_and_of_the_last_fit() -> None:
     found = run(*people(20, 20), "classifier.tuning.trials=3", "evaluation.folds=2", "transfer.compare=[knn]")
     studies = [row["study"] for row in found.metrics["tuning"]]
-    assert len(studies) == 2 * 3 * 2 + 1
+    assert len(studies) == 2 * len(ARMS) * 2 + 1
     assert "logistic, both, fold 0" in studies and "knn, residual, fold 1" in studies
     assert studies[-1] == "logistic, both, everybody"
     assert all(row["trials"] == 3 and row["auroc"] is not None for row in found.metrics["tuning"])

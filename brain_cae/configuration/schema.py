@@ -260,7 +260,6 @@ class Features:
 
     name: str
     levels: str
-    deviation: bool
 
 
 @dataclass

@@ -20,7 +20,7 @@ from brain_cae.reporting.sections import Block
 from brain_cae.reporting.tables import Table, figure, label
 
 KEY = "modality"
-ARMS = ("encoder", "residual", "both")
+ARMS = ("encoder", "distance", "residual", "both")
 SCORES = {"residual": "detection.auroc"} | {name: f"baseline.{name}.auroc" for name in BASELINES}
 """Volume scores that stand beside the classifiers, which learn from no label: by name, that of their AUROC."""
 

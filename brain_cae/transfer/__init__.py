@@ -9,7 +9,7 @@ from brain_cae.transfer.crossfit import (
     make_folds,
     permutation_p,
 )
-from brain_cae.transfer.features import deviation_features, encoder_features, residual_features, select_arm
+from brain_cae.transfer.features import distance_features, encoder_features, residual_features, select_arm
 from brain_cae.transfer.metrics import transfer_metrics
 from brain_cae.transfer.pipeline import build_pipeline, load_pipeline, save_pipeline
 
@@ -18,7 +18,7 @@ __all__ = [
     "abnormal_probability",
     "build_pipeline",
     "crossfit",
-    "deviation_features",
+    "distance_features",
     "encoder_features",
     "fit",
     "holdout",

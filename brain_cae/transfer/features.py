@@ -12,7 +12,13 @@ QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999)
 CARRIED = "acquisition_"
 """Columns with this prefix tell how a subject was scanned: they go with every arm, and the first step of the pipeline
 takes them off."""
-ARMS = {"encoder": ("encoder_",), "residual": ("residual_",), "both": ("encoder_", "residual_")}
+ARMS = {
+    "encoder": r"encoder_(mean|std)_",
+    "distance": r"distance_",
+    "residual": r"residual_",
+    "both": r"encoder_(mean|std)_|distance_|residual_",
+}
+"""What the columns of each arm begin with (regular expressions); earlier levels of the encoder come on demand."""
 
 
 def encoder_features(maps: NDArray, mask: NDArray, *, level: str = "") -> dict[str, float]:
@@ -30,12 +36,12 @@ def encoder_features(maps: NDArray, mask: NDArray, *, level: str = "") -> dict[s
         DatasetError: The mask is not on the level's grid.
     """
     values = np.asarray(maps, dtype=float)[:, _inside(maps, mask, "encoder maps")]
-    prefix = _prefix(level)
+    prefix = f"encoder_{level}" if level else "encoder"
     return _numbered(f"{prefix}_mean", values.mean(axis=1)) | _numbered(f"{prefix}_std", values.std(axis=1))
 
 
-def deviation_features(z: NDArray, mask: NDArray, *, level: str = "") -> dict[str, float]:
-    """How far a brain lies from healthy ones at the same place, in the encoder's terms.
+def distance_features(z: NDArray, mask: NDArray, *, level: str = "") -> dict[str, float]:
+    """How far a brain lies from healthy ones at the same place, in the terms of one of the encoder's levels.
 
     A tumour is local, so beside the mean over all places stands the upper twentieth.
 
@@ -45,17 +51,11 @@ def deviation_features(z: NDArray, mask: NDArray, *, level: str = "") -> dict[st
         level: As for :func:`encoder_features`.
 
     Returns:
-        For each channel ``encoder_deviation_00`` (mean absolute z) and ``encoder_deviation_q95_00``; for the root
-        mean square over channels ``encoder_distance`` and ``encoder_distance_q95``.
+        ``distance_<level>_mean`` and ``distance_<level>_q95``: over all places, of the root mean square over channels.
     """
-    values = np.abs(np.asarray(z, dtype=float)[:, _inside(z, mask, "encoder maps")])
-    distance, prefix = np.sqrt((values**2).mean(axis=0)), _prefix(level)
-    return {
-        **_numbered(f"{prefix}_deviation", values.mean(axis=1)),
-        **_numbered(f"{prefix}_deviation_q95", np.quantile(values, 0.95, axis=1)),
-        f"{prefix}_distance": float(distance.mean()),
-        f"{prefix}_distance_q95": float(np.quantile(distance, 0.95)),
-    }
+    values = np.asarray(z, dtype=float)[:, _inside(z, mask, "encoder maps")]
+    distance, prefix = np.sqrt((values**2).mean(axis=0)), f"distance_{level or 'bottleneck'}"
+    return {f"{prefix}_mean": float(distance.mean()), f"{prefix}_q95": float(np.quantile(distance, 0.95))}
 
 
 def residual_features(
@@ -119,8 +119,13 @@ def usable(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return finite, notes
 
 
-def select_arm(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
-    """Return the columns of one feature arm, ``encoder``, ``residual`` or ``both``; carried columns come last.
+def select_arm(frame: pd.DataFrame, arm: str, levels: str = "bottleneck") -> pd.DataFrame:
+    """Return the columns of one feature arm, one of ``ARMS``; carried columns come last.
+
+    Args:
+        frame: One row per subject.
+        arm: ``encoder``, ``distance``, ``residual`` or ``both``.
+        levels: ``bottleneck`` or ``all``: whose pooled channels the encoder's part holds.
 
     Raises:
         ConfigurationError: The arm is unknown.
@@ -128,14 +133,13 @@ def select_arm(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
     """
     if arm not in ARMS:
         raise ConfigurationError("Unknown features.", expected=", ".join(ARMS), found=arm, where="features")
-    own = [str(column).startswith(ARMS[arm]) for column in frame.columns]
-    if not any(own):
+    pattern = ARMS[arm].replace("encoder_", "encoder_(level[0-9]+_)?") if levels == "all" else ARMS[arm]
+    own = frame.columns.astype(str).str.match(pattern)
+    if not own.any():
         raise DatasetError(
-            f"The table holds no {arm} features.",
-            expected=" or ".join(ARMS[arm]),
-            found=", ".join(map(str, frame.columns)),
+            f"The table holds no {arm} features.", expected=pattern, found=", ".join(map(str, frame.columns))
         )
-    carried = [str(column).startswith(CARRIED) for column in frame.columns]
+    carried = frame.columns.astype(str).str.startswith(CARRIED)
     return pd.concat([frame.loc[:, own], frame.loc[:, carried]], axis=1)
 
 
@@ -146,10 +150,6 @@ def _inside(maps: NDArray, mask: NDArray, name: str) -> NDArray:
             f"Mask and {name} lie on different grids.", expected=str(maps.shape[1:]), found=str(inside.shape)
         )
     return inside if inside.any() else np.ones_like(inside)
-
-
-def _prefix(level: str) -> str:
-    return f"encoder_{level}" if level else "encoder"
 
 
 def _numbered(prefix: str, values: NDArray) -> dict[str, float]:

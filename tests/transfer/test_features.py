@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.transfer import deviation_features, encoder_features, residual_features, select_arm
+from brain_cae.transfer import distance_features, encoder_features, residual_features, select_arm
 
 
 def test_encoder_features_are_mask_statistics_of_each_channel() -> None:
@@ -26,18 +26,26 @@ def test_a_level_has_names_of_its_own() -> None:
     assert features == {"encoder_level2_mean_00": 1.0, "encoder_level2_std_00": 0.0}
 
 
-def test_deviation_sees_a_place_that_the_mean_does_not() -> None:
+def test_distance_sees_a_place_that_the_mean_does_not() -> None:
     z = np.zeros((2, 5, 5, 4))
     z[0, 0, 0] = -4.0  # 4 of 100 places
     z[0, 0, 1] = -4.0
-    features = deviation_features(z, np.ones((5, 5, 4)))
-    assert features["encoder_deviation_00"] == pytest.approx(0.32)
-    assert features["encoder_deviation_q95_00"] == 4.0
-    assert features["encoder_deviation_q95_01"] == 0.0
-    assert features["encoder_distance_q95"] == pytest.approx(4 / np.sqrt(2))
+    features = distance_features(z, np.ones((5, 5, 4)))
+    assert features["distance_bottleneck_mean"] == pytest.approx(0.32 / np.sqrt(2))
+    assert features["distance_bottleneck_q95"] == pytest.approx(4 / np.sqrt(2))
     outside = np.ones((5, 5, 4))
     outside[0] = 0
-    assert set(deviation_features(z, outside).values()) == {0.0}
+    assert distance_features(z, outside, level="level1") == {"distance_level1_mean": 0.0, "distance_level1_q95": 0.0}
+
+
+def test_each_arm_takes_its_own_columns() -> None:
+    columns = ["encoder_level1_mean_00", "encoder_mean_00", "distance_level1_q95", "residual_t1_q950", "acquisition_x"]
+    frame = pd.DataFrame([range(5)], columns=columns)
+    assert list(select_arm(frame, "encoder")) == ["encoder_mean_00", "acquisition_x"]
+    assert list(select_arm(frame, "encoder", "all")) == [*columns[:2], "acquisition_x"]
+    assert list(select_arm(frame, "distance", "all")) == ["distance_level1_q95", "acquisition_x"]
+    assert list(select_arm(frame, "both")) == columns[1:]
+    assert list(select_arm(frame, "both", "all")) == columns
 
 
 def test_residual_features_are_signed_quantiles_with_a_joint_map() -> None:
@@ -64,7 +72,7 @@ def test_select_arm() -> None:
     frame = pd.DataFrame({"encoder_mean_00": [1.0], "residual_t1_q990": [2.0], "age": [3.0]})
     assert list(select_arm(frame, "encoder")) == ["encoder_mean_00"]
     assert list(select_arm(frame, "both")) == ["encoder_mean_00", "residual_t1_q990"]
-    with pytest.raises(ConfigurationError, match="encoder, residual, both"):
+    with pytest.raises(ConfigurationError, match="encoder, distance, residual, both"):
         select_arm(frame, "pixels")
     with pytest.raises(DatasetError, match="residual"):
         select_arm(frame[["age"]], "residual")

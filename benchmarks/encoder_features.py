@@ -1,8 +1,8 @@
 """Which features of a healthy encoder carry disease? Sets of columns of ``features.csv``, on the same runs.
 
-Give it finished runs of one cohort with ``features.levels=all``, one for each seed:
+Give it finished runs of one cohort, one for each seed:
 
-    python train.py -m seed=0,1,2 dataset.seed=1 features.levels=all
+    python train.py -m seed=0,1,2 dataset.seed=1
     python benchmarks/encoder_features.py multirun/<date>/<time>/*
 
 Every set is scored by every classifier out of fold, each run's unseen subjects by themselves, and each subject's
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 from hydra.utils import instantiate
+from sklearn.metrics import roc_auc_score
 
 from brain_cae import estimates
 from brain_cae.configuration import classifier_option
@@ -22,20 +23,17 @@ from brain_cae.transfer.crossfit import crossfit
 from brain_cae.transfer.pipeline import build_pipeline
 
 SETS = {
-    "bottleneck, plain": r"encoder_(mean|std)_\d+",
-    "bottleneck, deviation": r"encoder_(deviation|distance).*",
-    "every level, plain": r"encoder_(level\d_)?(mean|std)_\d+",
-    "every level, deviation": r"encoder_(level\d_)?(deviation|distance).*",
-    "every level, distance alone": r"encoder_(level\d_)?distance.*",
-    "every level, all": r"encoder_.*",
-    "level 1": r"encoder_level1_.*",
-    "level 2": r"encoder_level2_.*",
-    "level 3": r"encoder_level3_.*",
-    "level 4": r"encoder_level4_.*",
-    "residual": r"residual_.*",
-    "residual and every level's distance": r"residual_.*|encoder_(level\d_)?distance.*",
-    "residual, bottleneck plain": r"residual_.*|encoder_(mean|std)_\d+",
-    "residual, bottleneck plain, distance": r"residual_.*|encoder_(mean|std)_\d+|encoder_(level\d_)?distance.*",
+    "pooled channels of the bottleneck (encoder)": r"encoder_(mean|std)_",
+    "pooled channels of every level (features.levels=all)": r"encoder_",
+    "distance, bottleneck": r"distance_bottleneck_",
+    "distance, level 4": r"distance_level4_",
+    "distance, level 3": r"distance_level3_",
+    "distance, level 2": r"distance_level2_",
+    "distance, level 1 (finest)": r"distance_level1_",
+    "distance, every level (distance)": r"distance_",
+    "quantiles of the residual (residual)": r"residual_",
+    "residual and distance": r"residual_|distance_",
+    "residual, distance and bottleneck (both)": r"residual_|distance_|encoder_(mean|std)_",
 }
 
 
@@ -49,21 +47,21 @@ def main() -> None:
     labels = pd.concat([own for _, own in runs])
     labels = labels[~labels.index.duplicated()].sort_index()
     print(f"{len(runs)} runs, {len(labels)} subjects, {(labels == 'abnormal').sum()} abnormal\n")
-    print(
-        f"| features | columns | {' | '.join(arguments.classifiers)} |\n|---|---|{'---|' * len(arguments.classifiers)}"
-    )
+    print(f"| features | columns | {' | '.join(arguments.classifiers)} |")
+    print("|---|---|" + "---|" * len(arguments.classifiers))
     for name, pattern in SETS.items():
         cells = []
         for classifier in arguments.classifiers:
             parts = [
-                predict(features.filter(regex=f"^({pattern})$"), own, classifier, arguments.folds, seed)
+                predict(features.filter(regex=f"^({pattern})"), own, classifier, arguments.folds, seed)
                 for seed, (features, own) in enumerate(runs)
             ]
-            single = [estimates.auroc(own, part, seed=0, resamples=2).value for (_, own), part in zip(runs, parts)]
+            single = [roc_auc_score(own == "abnormal", part) for (_, own), part in zip(runs, parts, strict=True)]
             mean = pd.concat(parts).groupby(level=0).mean().loc[labels.index]
             found = estimates.auroc(labels, mean, seed=0, resamples=1000)
-            cells.append(f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}] ({min(single):.2f}–{max(single):.2f})")
-        print(f"| {name} | {runs[0][0].filter(regex=f'^({pattern})$').shape[1]} | {' | '.join(cells)} |", flush=True)
+            between = f"({min(single):.2f} to {max(single):.2f})"
+            cells.append(f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}] {between}")
+        print(f"| {name} | {runs[0][0].filter(regex=f'^({pattern})').shape[1]} | {' | '.join(cells)} |", flush=True)
 
 
 def read(run: Path) -> tuple[pd.DataFrame, pd.Series]:

@@ -16,6 +16,7 @@ from brain_cae.configuration import LeaveProtocolOut
 from brain_cae.data.preprocess import to_source_space
 from brain_cae.errors import DatasetError
 from brain_cae.examination import Examination, examine
+from brain_cae.examined import ExaminedStore
 from brain_cae.fitted_model import SCORERS, FittedModel
 from brain_cae.harmonising import carried_columns, harmonised, harmonised_features, out_of_reach
 from brain_cae.run_folder import RunFolder
@@ -70,6 +71,7 @@ def assess(
     splits: pd.DataFrame,
     folder: RunFolder,
     *,
+    cache: str,
     model_run: Path | None = None,
     new_subjects: bool = False,
     for_patients: bool = True,
@@ -92,7 +94,7 @@ def assess(
     unharmonised = out_of_reach(model.harmoniser, cohort, evaluated)
     cohort = harmonised(model.harmoniser, cohort)
     with folder.stage("score"):
-        examinations = _score(model, cohort, evaluated, folder)
+        examinations = _score(model, cohort, evaluated, folder, ExaminedStore(Path(cache) / "examined", model))
         table = _table(model, cohort, roles, examinations)
         features = pd.DataFrame({name: e.features for name, e in examinations.items()}).T
         folder.write_csv("features.csv", features.rename_axis("subject").reset_index())
@@ -133,11 +135,19 @@ def _learnt_by_classifier(model: FittedModel, cohort: Cohort) -> set[str]:
     return seen
 
 
-def _score(model: FittedModel, cohort: Cohort, names: list[str], folder: RunFolder) -> dict[str, Examination]:
+def _score(
+    model: FittedModel, cohort: Cohort, names: list[str], folder: RunFolder, store: ExaminedStore
+) -> dict[str, Examination]:
+    """What the model finds of each brain; anomaly maps are written on the way."""
     examinations = {}
     for name in track(names, "score", disable=not model.config.trainer.progress):
         subject = cohort.prepared[name]
+        known = None if model.config.evaluation.maps else store.load(subject)
+        if known is not None:
+            examinations[name] = known
+            continue
         examinations[name], maps, joint_map = examine(model, subject)
+        store.keep(subject, examinations[name])
         if model.config.evaluation.maps:
             named = {**dict(zip(model.config.modality.names, maps, strict=True)), "all": joint_map}
             for modality, values in named.items():

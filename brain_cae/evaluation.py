@@ -13,7 +13,7 @@ from brain_cae.assessing import UNSEEN_ROLES, Assessment, assess
 from brain_cae.auditing import audit_scores
 from brain_cae.calibrating import recalibrate, skull_cautions
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
-from brain_cae.configuration import Config, EvaluateConfig, LeaveProtocolOut
+from brain_cae.configuration import Config, EvaluateConfig, LeaveProtocolOut, with_asked
 from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.splits import HEALTHY_ROLES
 from brain_cae.environment import environment
@@ -73,6 +73,7 @@ def score_stored(config: EvaluateConfig, output: Path) -> dict[str, Any]:
     with folder.status():
         log.info("model: %s", source / "model")
         model = FittedModel.load(source)
+        model.config = with_asked(model.config, config)
         require_stripper(model.config.preprocess.skull_strip)
         with folder.stage("import"):
             cohort, splits = _bring_in(config, model, source)
@@ -96,6 +97,7 @@ def score_stored(config: EvaluateConfig, output: Path) -> dict[str, Any]:
             cohort,
             splits,
             folder,
+            cache=config.cache,
             model_run=source,
             new_subjects=config.dataset is not None,
         )
@@ -164,6 +166,7 @@ def evaluate(
     splits: pd.DataFrame,
     folder: RunFolder,
     *,
+    cache: str,
     model_run: Path | None = None,
     new_subjects: bool = False,
 ) -> dict[str, Any]:
@@ -176,6 +179,7 @@ def evaluate(
         cohort: Prepared subjects.
         splits: Columns subject, role.
         folder: Where the files go.
+        cache: Where examinations of the same brains by the same model lie.
         model_run: The run that the model comes from; None when it was fitted just now.
         new_subjects: True applies the stored classifier. It has learnt from the run's own subjects: those are
             cross-fitted (or held out) again, whoever asks.
@@ -183,7 +187,7 @@ def evaluate(
     Returns:
         The content of ``metrics.json``.
     """
-    found = assess(model, cohort, splits, folder, model_run=model_run, new_subjects=new_subjects)
+    found = assess(model, cohort, splits, folder, cache=cache, model_run=model_run, new_subjects=new_subjects)
     folder.write_csv("predictions.csv", predictions(found.table))
     alone = isinstance(model.config.split, LeaveProtocolOut) and not new_subjects
     if alone:

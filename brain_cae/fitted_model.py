@@ -1,5 +1,6 @@
 """A fitted model: everything that scoring a new brain needs, and how it is stored without pickling anything."""
 
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -174,9 +175,8 @@ class FittedModel:
         weights = io.BytesIO()
         torch.save(self.network.state_dict(), weights)
         files.write("network.ckpt", lambda path: path.write_bytes(weights.getvalue()))
-        arrays: dict[str, np.ndarray] = {}
-        facts: dict[str, Any] = {
-            "reshape": self.reshape.state(),
+        arrays, facts = self._fitted()
+        facts |= {
             "protocols": self.protocols.to_dict(),
             "known_protocols": self.known_protocols,
             "skull": self.skull,
@@ -185,18 +185,36 @@ class FittedModel:
             "cost": self.cost,
             "harmonise": self.harmoniser.state(),
         }
-        for name, scorer in self.scorers.items():
-            state, facts[name] = scorer.state()
-            arrays |= {f"{name}.{key}": value for key, value in state.items()}
-        facts["encoder_factors"] = {level: own.factors for level, own in self.encoder_references.items()}
-        for level, reference in self.encoder_references.items():
-            arrays |= {f"encoder:{level}.mean": reference.mean, f"encoder:{level}.spread": reference.spread}
         arrays["facts"] = np.asarray(json.dumps(facts))
         files.write("calibration.npz", lambda path: np.savez(path, **arrays))  # type: ignore[arg-type]
         if self.classifier is not None:
             save_pipeline(self.classifier, folder / "classifier.skops")
         text = yaml.safe_dump(asdict(self.config), sort_keys=False)
         files.write("config.yaml", lambda path: path.write_text(text))
+
+    def fingerprint(self) -> str:
+        """Hash of everything that what this model finds of a brain depends on: weights, references, choices."""
+        arrays, facts = self._fitted()
+        arrays |= {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
+        config = self.config
+        chosen = [config.model.network, asdict(config.reshape), asdict(config.scoring), config.modality.names]
+        digest = hashlib.sha256(json.dumps([facts, chosen], sort_keys=True).encode())
+        for name in sorted(arrays):
+            digest.update(f"{name}{arrays[name].dtype}{arrays[name].shape}".encode())
+            digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+        return digest.hexdigest()[:32]
+
+    def _fitted(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """What reshape, scorers and encoder have learnt of healthy brains: arrays, and what JSON can hold."""
+        arrays: dict[str, np.ndarray] = {}
+        facts: dict[str, Any] = {"reshape": self.reshape.state()}
+        for name, scorer in self.scorers.items():
+            state, facts[name] = scorer.state()
+            arrays |= {f"{name}.{key}": value for key, value in state.items()}
+        facts["encoder_factors"] = {level: own.factors for level, own in self.encoder_references.items()}
+        for level, reference in self.encoder_references.items():
+            arrays |= {f"encoder:{level}.mean": reference.mean, f"encoder:{level}.spread": reference.spread}
+        return arrays, facts
 
     @classmethod
     def load(cls, run: Path) -> "FittedModel":

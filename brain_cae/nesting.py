@@ -92,7 +92,7 @@ def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -
         place = RunFolder(folder / f"outer/{number}")
         place.write_csv("splits.csv", roles)
         model = _finished(config, own, number, roles) or fit(own, roles, cohort, place)
-        tested = assess(model, cohort, roles, place, for_patients=False).among(
+        tested = assess(model, cohort, roles, place, cache=config.cache, for_patients=False).among(
             roles.loc[roles["role"] == "test", "subject"]
         )
         tested.table["fold"] = pd.array([number] * len(tested.table), dtype="Int64")

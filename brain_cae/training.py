@@ -80,8 +80,8 @@ def _evaluate(
 ) -> dict[str, Any]:
     """Figures of the model's own unseen subjects, or of all subjects, each judged by an outer fold's model."""
     if config.evaluation.name != "nested":
-        return evaluation.evaluate(model, cohort, splits, folder)
-    stored = assess(model, cohort, splits, folder)  # its classifier is for new patients
+        return evaluation.evaluate(model, cohort, splits, folder, cache=config.cache)
+    stored = assess(model, cohort, splits, folder, cache=config.cache)  # its classifier is for new patients
     with folder.stage("outer folds"):
         found = assess_nested(config, cohort, folder, fit)
     folder.write_csv("predictions.csv", evaluation.predictions(found.table))

@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 
 from brain_cae import evaluation
 from brain_cae.configuration import conf_folder, validate_evaluate
-from brain_cae.errors import LeakageError, RunError
+from brain_cae.errors import ConfigurationError, LeakageError, RunError
 from brain_cae.fitted_model import FittedModel
 
 
@@ -36,6 +36,26 @@ def test_the_same_subjects_get_the_same_scores(tiny_run, cache, tmp_path):
     assert first["classifier_probability"].tolist() == second["classifier_probability"].tolist()
     assert metrics["detection"]["auroc"] == json.loads((tiny_run / "metrics.json").read_text())["detection"]["auroc"]
     assert str(tiny_run.name) in (tmp_path / "again" / "report.html").read_text()
+
+
+def test_another_classifier_on_a_stored_run_examines_no_brain_again(tiny_run, cache, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("brain_cae.assessing.examine", lambda model, subject: seen.append(subject))
+    chosen = ("classifier=random_forest", "classifier.tuning.trials=2", "balancing=smote", "transfer.compare=[knn]")
+    evaluation.run(evaluate_config(f"run={tiny_run}", cache, *chosen), tmp_path / "other")
+    assert not seen and not (tmp_path / "other" / "anomaly_maps").exists()
+    before, after = (json.loads((run / "metrics.json").read_text()) for run in (tiny_run, tmp_path / "other"))
+    assert after["detection"] == before["detection"] and after["localisation"] == before["localisation"]
+    assert after["transfer"]["classifier"] == "random_forest" and after["transfer"]["tuning"]
+    assert {row["classifier"] for row in after["transfer"]["comparison"]} == {"random_forest", "knn", None}
+    assert not (tmp_path / "other" / "model").exists()
+
+
+@pytest.mark.parametrize("other", ["dataset=phantom", "calibrate=/scans", "audit_only=true"])
+@pytest.mark.parametrize("key", ["classifier=svm", "balancing=smote", "transfer.compare=[svm]"])
+def test_new_subjects_are_judged_by_the_classifier_that_was_stored(other, key):
+    with pytest.raises(ConfigurationError, match="own subjects only"):
+        evaluate_config(other, key)
 
 
 @pytest.fixture

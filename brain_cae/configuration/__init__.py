@@ -5,7 +5,8 @@ an error, and so is a value that does not fit. ``validate`` turns a composed Hyd
 dataclasses; everything behind it works with plain Python values.
 """
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -30,6 +31,7 @@ from brain_cae.configuration.schema import (
     LeaveProtocolOut,
     PhantomDataset,
     RsnaMiccaiDataset,
+    Transfer,
 )
 from brain_cae.configuration.stored import read_stored
 from brain_cae.errors import ConfigurationError
@@ -61,7 +63,37 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
         raise fixed_by_run("audit")
     config: EvaluateConfig = to_dataclass(composed, EvaluateConfig)
     check_dataset(config.dataset)
+    other = [key for key, value in _asked(config).items() if value is not None]
+    if other and (config.dataset is not None or config.calibrate is not None or config.audit_only):
+        raise ConfigurationError(
+            f"`{other[0]}` can be chosen for the run's own subjects only.",
+            expected="no dataset, calibrate or audit_only: new subjects are judged by the classifier that the run "
+            "has stored",
+            where=other[0],
+            advice="Leave it out, or train with it.",
+        )
     return config
+
+
+def with_asked(config: Config, asked: EvaluateConfig) -> Config:
+    """The run's configuration with the classifier, the balancing and the comparison that ``evaluate.py`` was asked for.
+
+    Raises:
+        ConfigurationError: A classifier is unknown, or its search is wrong.
+    """
+    chosen = {key: value for key, value in _asked(asked).items() if value is not None}
+    if not chosen:
+        return config
+    # The network is the same, and so are the maps that the run has written.
+    config = replace(config, evaluation=replace(config.evaluation, maps=False), **chosen)
+    check_classes(config, [classifier_option(name) for name in config.transfer.compare])
+    return config
+
+
+def _asked(config: EvaluateConfig) -> dict[str, Any]:
+    compare = config.transfer.compare
+    compared = None if compare is None else Transfer(compare)
+    return {"classifier": config.classifier, "balancing": config.balancing, "transfer": compared}
 
 
 def classifier_option(name: str) -> Classifier:
@@ -115,4 +147,5 @@ __all__ = [
     "validate",
     "validate_evaluate",
     "validation_size",
+    "with_asked",
 ]

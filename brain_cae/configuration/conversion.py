@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any
+from typing import Any, get_args
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -36,8 +36,8 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
     for f in fields(schema):
         if f.name not in plain:
             continue
-        kind: Any = f.type
         value = plain[f.name]
+        kind: Any = f.type if value is None else _present(f.type)
         if f.name in OPTIONS and (value is not None or f.default is MISSING):
             kind = _option(f.name, value.get("name") if isinstance(value, dict) else value, f.name)
         is_group = is_dataclass(kind)
@@ -49,6 +49,11 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
     scalars = {name: v for name, v in values.items() if not hasattr(v, "__dataclass_fields__")}
     checked = _merge(schema, scalars, prefix="")
     return schema(**{**values, **{name: checked[name] for name in scalars}})
+
+
+def _present(kind: Any) -> Any:
+    """The group's dataclass of a key that may be without a value."""
+    return next((own for own in get_args(kind) if is_dataclass(own)), kind)
 
 
 def _refuse_endless(value: Any, key: str = "") -> None:

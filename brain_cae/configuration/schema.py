@@ -350,8 +350,18 @@ class Config:
 
 
 @dataclass
+class EvaluateTransfer:
+    """The same of a stored run; None: what the run itself has compared."""
+
+    compare: list[str] | None
+
+
+@dataclass
 class EvaluateConfig:
-    """One run of ``evaluate.py``; everything else is fixed by the run."""
+    """One run of ``evaluate.py``; everything else is fixed by the run.
+
+    ``classifier``, ``balancing`` and ``transfer.compare`` are the run's own where they are None.
+    """
 
     run: str | None
     cache: str
@@ -361,6 +371,9 @@ class EvaluateConfig:
     audit: Any = field(default=None)
     dataset: Any = field(default=None)
     inspect: bool = False
+    classifier: Classifier | None = None
+    balancing: Balancing | None = None
+    transfer: EvaluateTransfer = field(default_factory=lambda: EvaluateTransfer(None))
 
 
 # Groups whose options have keys of their own: the option's name decides on the schema.

@@ -30,13 +30,14 @@ CASES = [
     ("train", "features.levels=none", "bottleneck"),
     ("evaluate", "seed=1", "fixed by the run"),
     ("evaluate", "model=cae", "fixed by the run"),
+    ("evaluate", "transfer.compare=[svm] dataset=phantom", "own subjects only"),
     ("evaluate", "runn=outputs", "Did you mean `run`?"),
 ]
 
 
 @pytest.mark.parametrize(("script", "argument", "expected"), CASES)
 def test_a_wrong_word_is_named_with_what_is_valid(run, says, tmp_path, script, argument, expected):
-    done = run(script, argument)
+    done = run(script, *argument.split())
     assert done.code == 1
     cells = says("configuration", f"`python {script}.py {argument}`", done.error)
     assert cells[-1], "it does not say what to do"

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from imblearn.over_sampling import SMOTE
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.naive_bayes import GaussianNB
@@ -49,6 +50,13 @@ def test_folds_hold_both_classes_and_each_subject_once(healthy: int, abnormal: i
 def test_held_out_rows_were_never_seen() -> None:
     features, labels = cohort()
     assert (crossfit(build_pipeline(Memory()), features, labels).probabilities == 0).all()
+
+
+@pytest.mark.parametrize("n", [7, 20, 61])
+def test_a_constant_ranks_nobody_whatever_the_folds_are(n: int) -> None:
+    features, labels = cohort(n=n)
+    found = crossfit(build_pipeline(DummyClassifier()), features, labels).probabilities
+    assert (found == labels.mean()).all()
 
 
 def test_scaler_and_balancing_see_the_training_folds_alone() -> None:

@@ -115,9 +115,10 @@ def _brier(truth: NDArray, values: NDArray, *, seed: int, resamples: int) -> Est
     drawn = sum(bootstrap_counts(rng, int(kind.sum()), resamples) @ errors[kind] for kind in (truth, ~truth)) / len(
         truth
     )
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    value, (low, high) = float(errors.mean()), np.quantile(drawn, [0.025, 0.975])
     method = f"95 % percentile bootstrap over subjects, stratified by class ({resamples} resamples)"
-    return Estimate(float(errors.mean()), float(low), float(high), len(truth), int(truth.sum()), method)
+    # Of a constant all resamples are alike, up to rounding.
+    return Estimate(value, min(float(low), value), max(float(high), value), len(truth), int(truth.sum()), method)
 
 
 def calibration_slope(labels: ArrayLike, probabilities: ArrayLike, *, seed: int = 0, resamples: int = 500) -> Estimate:

@@ -68,3 +68,11 @@ def test_all_called_alike() -> None:
     assert result["balanced_accuracy"].value == 0.5
     assert result["auroc"].value == 0.5
     assert result["calibration_slope"].value is None
+
+
+@pytest.mark.parametrize("abnormal", range(2, 30))
+def test_of_a_constant_every_figure_lies_in_its_interval(abnormal: int) -> None:
+    labels = np.repeat([0, 1], [17, abnormal])
+    for name, found in transfer_metrics(labels, np.full(len(labels), labels.mean()), seed=0, resamples=100).items():
+        if found.value is not None and found.low is not None:
+            assert found.low <= found.value <= found.high, name

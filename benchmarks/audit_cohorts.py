@@ -19,15 +19,13 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from audit_power import VERDICTS, share
 from joblib import Parallel, delayed
-from scipy.stats import binomtest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from brain_cae.locks import exclusive
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ("confounding", "cohort", "judged", "verdict", "classifier_verdict", "auroc", "classifier_auroc", "seconds")
-VERDICTS = ("confounded", "at risk", "clear", "cannot tell")
 PLAN = {0.0: 60, 1.0: 60, 0.25: 20, 0.5: 20, 0.75: 20}
 """How many cohorts at each degree of confounding."""
 FIRST_SEED = 1000
@@ -73,12 +71,6 @@ def read(out: Path) -> list[dict[str, str]]:
         out.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
     with out.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def share(count: int, total: int) -> str:
-    """A share in per cent with its 95 % interval (Clopper and Pearson)."""
-    low, high = binomtest(count, total).proportion_ci(method="exact")
-    return f"{100 * count / total:.0f} ({100 * low:.0f} to {100 * high:.0f})"
 
 
 def main() -> None:

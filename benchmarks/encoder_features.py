@@ -19,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 
 from brain_cae import estimates
 from brain_cae.configuration import classifier_option
+from brain_cae.reporting.configurations import read_subjects
 from brain_cae.transfer.crossfit import crossfit
 from brain_cae.transfer.pipeline import build_pipeline
 
@@ -67,7 +68,9 @@ def main() -> None:
 def read(run: Path) -> tuple[pd.DataFrame, pd.Series]:
     """Features and labels of a run's labelled unseen subjects."""
     features = pd.read_csv(run / "features.csv", dtype={"subject": str}).set_index("subject")
-    labels = pd.read_csv(run / "subjects.csv", dtype={"subject": str}).set_index("subject")["label"]
+    subjects = read_subjects(run)
+    assert subjects is not None, f"{run} has no subjects.csv"
+    labels = subjects.set_index("subject")["label"]
     labels = labels[labels != "unknown"]
     return features.loc[labels.index], labels
 

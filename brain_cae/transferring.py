@@ -22,6 +22,7 @@ from brain_cae.transfer.crossfit import (
     permutation_p,
     permutation_p_of_predictions,
     tune_and_fit,
+    without_sizes,
 )
 from brain_cae.transfer.features import ARMS, select_arm, usable
 from brain_cae.transfer.metrics import transfer_metrics
@@ -135,9 +136,10 @@ def pooled(config: Config, table: pd.DataFrame, parts: list[Transfer]) -> Transf
         parts: Of each fold; it may say more than ``table`` asks for.
     """
     arms = pd.concat([part.arms.loc[table.index[table["fold"] == number]] for number, part in enumerate(parts)])
-    arms = arms.loc[table.index]
-    probabilities = arms[config.features.name]
     known = table["label"] != "unknown"
+    labels, folds = table.loc[known, "label"], table.loc[known, "fold"]
+    arms = arms.loc[labels.index].apply(lambda column: without_sizes(column, folds, labels)).reindex(table.index)
+    probabilities = arms[config.features.name]
     notes = list(dict.fromkeys(note for part in parts for note in part.metrics["notes"]))
     named = [
         part.trials.assign(study=part.trials["study"] + f" of outer fold {number}")
@@ -146,7 +148,6 @@ def pooled(config: Config, table: pd.DataFrame, parts: list[Transfer]) -> Transf
     ]
     trials = pd.concat(named or [pd.DataFrame()], ignore_index=True)
     section = _section(config, table[known], arms[known], notes, trials)
-    labels, folds = table.loc[known, "label"], table.loc[known, "fold"]
     section["permutation_p"] = _fixed_p(config, labels, probabilities[known], folds).to_dict()
     return Transfer(probabilities, table["fold"], section, arms, [], None, trials)
 

@@ -10,7 +10,8 @@ from typing import Any, get_args
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from brain_cae.configuration.schema import OPTIONS, CombinedDataset
+from brain_cae.configuration.groups import OPTIONS
+from brain_cae.configuration.schema import CombinedDataset
 from brain_cae.errors import ConfigurationError
 
 

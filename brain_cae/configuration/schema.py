@@ -374,33 +374,3 @@ class EvaluateConfig:
     classifier: Classifier | None = None
     balancing: Balancing | None = None
     transfer: EvaluateTransfer = field(default_factory=lambda: EvaluateTransfer(None))
-
-
-# Groups whose options have keys of their own: the option's name decides on the schema.
-OPTIONS: dict[str, dict[str, type]] = {
-    "audit": {"standard": Audit},
-    "dataset": {
-        "phantom": PhantomDataset,
-        "rsna_miccai": RsnaMiccaiDataset,
-        "folder": FolderDataset,
-        "brats": BratsDataset,
-        "ixi": IxiDataset,
-        "bids": BidsDataset,
-        "combined": CombinedDataset,
-    },
-    "harmonise": {
-        "none": NoHarmonise,
-        "spacing": SpacingHarmonise,
-        "histogram": HistogramHarmonise,
-        "combat": CombatHarmonise,
-        "residualise": ResidualiseHarmonise,
-    },
-    "reshape": {
-        "fixed": FixedReshape,
-        "modal": ModalReshape,
-        "clustered": ClusteredReshape,
-        "isotropic": IsotropicReshape,
-    },
-    "split": {"stratified": Split, "protocol": Split, "leave_protocol_out": LeaveProtocolOut},
-}
-OPTIONS["external"] = OPTIONS["dataset"]

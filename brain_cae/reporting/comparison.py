@@ -20,7 +20,6 @@ from brain_cae.reporting.sections import Block
 from brain_cae.reporting.tables import Table, figure, label
 
 KEY = "modality"
-ARMS = ("encoder", "distance", "residual", "both")
 SCORES = {"residual": "detection.auroc"} | {name: f"baseline.{name}.auroc" for name in BASELINES}
 """Volume scores that stand beside the classifiers, which learn from no label: by name, that of their AUROC."""
 
@@ -132,7 +131,7 @@ def _draw(rows: pd.DataFrame, theme: Theme) -> Figure | None:
     rows = rows.assign(
         across=rows["classifier"].where(rows["classifier"] != "none", rows["features"].str.removesuffix(" score"))
     )
-    panels = [name for name in (*ARMS, "no classifier") if name in set(rows["panel"])]
+    panels = list(dict.fromkeys(rows["panel"]))
     modalities = list(dict.fromkeys(rows[KEY]))
     across = {name: list(dict.fromkeys(rows.loc[rows["panel"] == name, "across"])) for name in panels}
     widths = [len(across[name]) for name in panels]

@@ -128,20 +128,26 @@ def crossfit(
         probabilities[held_out] = abnormal_probability(fitted, features.loc[held_out])
         unreached += count_unreached(fitted, features.loc[held_out])
     notes += harmonise_notes(pipeline, unreached, int(np.isfinite(probabilities).sum()))
-    probabilities = _without_sizes(probabilities, numbers, truth)
+    probabilities = without_sizes(probabilities, numbers, truth)
     return Crossfit(probabilities, numbers, notes, pd.concat(trials) if trials else pd.DataFrame())
 
 
-def _without_sizes(probabilities: np.ndarray, numbers: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Of a predictor that says the same of everybody in a fold, the share of abnormal subjects.
+def without_sizes(probabilities: ArrayLike, folds: ArrayLike, labels: ArrayLike) -> np.ndarray:
+    """Of a predictor that says the same of everybody in a fold, the share of abnormal subjects; of others, no change.
 
     What it says differs between folds because these differ by a subject: a fold with one abnormal subject more leaves
     one less to learn from. So a constant would rank the abnormal lower, and its AUROC would be well below 0.5.
+
+    Args:
+        probabilities: Shape (subjects,), each from what was fitted on the other folds; NaN where there is none.
+        folds: Shape (subjects,), numbers.
+        labels: Shape (subjects,), as for :func:`crossfit`.
     """
-    known = np.isfinite(probabilities)
-    folds = [probabilities[known & (numbers == number)] for number in set(numbers[known])]
-    if len(folds) < 2 or any(np.ptp(fold) > 0 for fold in folds) or np.ptp(probabilities[known]) == 0:
-        return probabilities
+    values, numbers, truth = np.asarray(probabilities, dtype=float), np.asarray(folds), binary(labels)
+    known = np.isfinite(values)
+    parts = [values[known & (numbers == number)] for number in set(numbers[known])]
+    if len(parts) < 2 or any(np.ptp(part) > 0 for part in parts) or np.ptp(values[known]) == 0:
+        return values
     return np.where(known, truth[known].mean(), np.nan)
 
 

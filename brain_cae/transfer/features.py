@@ -13,12 +13,14 @@ CARRIED = "acquisition_"
 """Columns with this prefix tell how a subject was scanned: they go with every arm, and the first step of the pipeline
 takes them off."""
 ARMS = {
-    "encoder": r"encoder_(mean|std)_",
-    "distance": r"distance_",
-    "residual": r"residual_",
-    "both": r"encoder_(mean|std)_|distance_|residual_",
+    "encoder": ("encoder_",),
+    "distance": ("distance_",),
+    "residual": ("residual_",),
+    "both": ("encoder_", "distance_", "residual_"),
 }
-"""What the columns of each arm begin with (regular expressions); earlier levels of the encoder come on demand."""
+"""What the columns of each arm begin with."""
+EARLIER = "encoder_level"
+"""What pooled channels of levels before the bottleneck begin with."""
 
 
 def encoder_features(maps: NDArray, mask: NDArray, *, level: str = "") -> dict[str, float]:
@@ -133,14 +135,13 @@ def select_arm(frame: pd.DataFrame, arm: str, levels: str = "bottleneck") -> pd.
     """
     if arm not in ARMS:
         raise ConfigurationError("Unknown features.", expected=", ".join(ARMS), found=arm, where="features")
-    pattern = ARMS[arm].replace("encoder_", "encoder_(level[0-9]+_)?") if levels == "all" else ARMS[arm]
-    own = frame.columns.astype(str).str.match(pattern)
+    names = frame.columns.astype(str)
+    own = names.str.startswith(ARMS[arm]) & ((levels == "all") | ~names.str.startswith(EARLIER))
     if not own.any():
         raise DatasetError(
-            f"The table holds no {arm} features.", expected=pattern, found=", ".join(map(str, frame.columns))
+            f"The table holds no {arm} features.", expected=" or ".join(ARMS[arm]), found=", ".join(names)
         )
-    carried = frame.columns.astype(str).str.startswith(CARRIED)
-    return pd.concat([frame.loc[:, own], frame.loc[:, carried]], axis=1)
+    return pd.concat([frame.loc[:, own], frame.loc[:, names.str.startswith(CARRIED)]], axis=1)
 
 
 def _inside(maps: NDArray, mask: NDArray, name: str) -> NDArray:

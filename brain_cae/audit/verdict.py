@@ -17,6 +17,10 @@ SOURCE_IS_LABEL = (
     "Label and source are the same thing here: no source holds both classes, so nothing can separate disease from "
     "scanner."
 )
+HIDDEN = (
+    "The classes differ in settings that the groups of protocols do not show, so what the scanner adds to the score "
+    "cannot be measured by them: name the protocols where they are known (audit.strata)."
+)
 Decision = tuple[str, list[str]]
 
 
@@ -115,7 +119,10 @@ def decide(tests: dict[str, AuditTest], *, margin: float, healthy: int, abnormal
     if a_holds and score.verdict == CONCERN:
         return _both_hold(within, [association, score.sentence, within.sentence])
     if reach.verdict == NO_CONCERN:
-        return CLEAR, [association, score.sentence, reach.sentence]
+        if not a_holds or _groups_show_it(tests):
+            return CLEAR, [association, score.sentence, reach.sentence]
+        # What protocols add to the score is no answer where the classes differ in what the protocols' names hide.
+        return CANNOT_TELL, [association, score.sentence, HIDDEN]
     sizes = [test.n_needed for test in (metadata, reach) if test.n_needed]
     needed = min(sizes, default=math.ceil(1.5 * (healthy + abnormal)))
     return CANNOT_TELL, [association, score.sentence, f"{reach.sentence} About {needed} subjects would do."]
@@ -127,6 +134,11 @@ def _association(tests: dict[str, AuditTest]) -> tuple[bool, str]:
     holds = bool(looks) and min(holm([test.p or 0.0 for test in looks])) <= ALPHA
     strongest = min(looks, key=lambda test: test.p or 0.0) if holds else tests["metadata_only"]
     return holds, strongest.sentence
+
+
+def _groups_show_it(tests: dict[str, AuditTest]) -> bool:
+    p = tests["protocol_label"].p
+    return p is not None and p <= ALPHA
 
 
 def _both_hold(within: AuditTest, reasons: list[str]) -> Decision:

@@ -1,11 +1,13 @@
 """Protocol groups for scans whose headers say nothing: NIfTI without scanner, TR and TE."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 from scipy.sparse.csgraph import connected_components
 
 from brain_cae.scans.linkage import NEAR
-from brain_cae.scans.protocol import MINIMUM, POOLED, UNKNOWN
+from brain_cae.scans.protocol import MINIMUM, UNKNOWN, pooled_names
 
 # Noise and smoothness of one protocol scatter by 15 % (standard deviation, on simulated brains), so only what is far
 # apart makes another group; the audit sees their values as well.
@@ -21,7 +23,7 @@ def group_without_headers(
         acquisition: One row per subject, see :func:`brain_cae.scans.protocol.subject_acquisition`.
         appearance: One row per subject, columns ending in ``noise`` and ``smoothness_mm``; may be empty.
         source: Source of each subject.
-        minimum: Groups of fewer subjects are pooled.
+        minimum: Groups of fewer subjects are pooled, see :func:`brain_cae.scans.protocol.pooled_names`.
 
     Returns:
         Name of each subject's group; ``unknown`` for all where nothing but equal spacings is known, since sets that
@@ -41,11 +43,10 @@ def group_without_headers(
         return pd.Series(UNKNOWN, index=acquisition.index, name="protocol", dtype=object)
     sizes = np.bincount(numbers)
     place = {number: place for place, number in enumerate(np.argsort(-sizes, kind="stable"), start=1)}
-    names = [
-        f"no header, {family.iloc[row].strip()} #{place[number]}" if sizes[number] >= minimum else POOLED
-        for row, number in enumerate(numbers)
-    ]
-    return pd.Series(names, index=acquisition.index, name="protocol", dtype=object)
+    families = [f"no header, {name.strip()}" for name in family]
+    own = [f"{name} #{place[number]}" for name, number in zip(families, numbers, strict=True)]
+    pooled = pooled_names(dict(zip(own, families, strict=True)), Counter(own), minimum)
+    return pd.Series([pooled[name] for name in own], index=acquisition.index, name="protocol", dtype=object)
 
 
 def _near(values: np.ndarray, limit: float) -> np.ndarray:

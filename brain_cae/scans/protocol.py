@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -22,6 +23,25 @@ MINIMUM = 8
 POOLED = "pooled (small groups)"
 UNKNOWN = "unknown"
 UNSEEN = "unseen"
+
+
+def pooled_names(families: dict[str, str], counts: dict[str, int], minimum: int = MINIMUM) -> dict[str, str]:
+    """Give every group the name under which its subjects go: its own, or that of a pool where it is too small.
+
+    Small groups of one family (one scanner, one plane) go together; those of different families only where a family's
+    are still fewer than ``minimum``: a pool over all planes and scanners would show classes alike that share neither.
+
+    Args:
+        families: Family of each group.
+        counts: Number of subjects of each group.
+        minimum: Groups of fewer subjects are pooled.
+    """
+    small = {name for name in families if counts[name] < minimum}
+    sizes = Counter[str]()
+    for name in small:
+        sizes[families[name]] += counts[name]
+    pools = {family: f"{family}, small groups" if size >= minimum else POOLED for family, size in sizes.items()}
+    return {name: pools[family] if name in small else name for name, family in families.items()}
 
 
 def subject_acquisition(index: pd.DataFrame, *, modalities: Sequence[str], reference: str) -> pd.DataFrame:
@@ -90,8 +110,8 @@ class ProtocolGroups:
 
     A protocol is manufacturer, model, field (to 0.1 T) and plane of the reference; within those, single linkage on
     TR, TE, TI and spacings of all modalities splits it only where they differ beyond 20 %. Protocols of fewer than
-    ``minimum`` subjects are pooled. A subject whose headers say nothing is ``unknown``; one whose protocol was not
-    there when the groups were made is ``unseen``.
+    ``minimum`` subjects are pooled (:func:`pooled_names`). A subject whose headers say nothing is ``unknown``; one
+    whose protocol was not there when the groups were made is ``unseen``.
     """
 
     minimum: int = MINIMUM
@@ -119,13 +139,12 @@ class ProtocolGroups:
 
     @property
     def names(self) -> list[str]:
-        """Names of the protocols with enough subjects, then the pool if there is one."""
-        large = [name for name, count in self.counts.items() if count >= self.minimum]
-        return large + ([POOLED] if len(large) < len(self.counts) else [])
+        """Names of the protocols with enough subjects, then the pools if there are any."""
+        return sorted(dict.fromkeys(self._pooled.values()), key=self.is_small)
 
     def is_small(self, name: str) -> bool:
-        """Say whether a name stands for no single protocol: the pool, ``unknown`` or ``unseen``."""
-        return name in (POOLED, UNKNOWN, UNSEEN)
+        """Say whether a name stands for no single protocol: a pool, ``unknown`` or ``unseen``."""
+        return name not in self.counts
 
     def assign(self, table: pd.DataFrame) -> pd.Series:
         """Name the protocol of each subject: a group, the pool, ``unknown`` or ``unseen``.
@@ -141,7 +160,9 @@ class ProtocolGroups:
                 found=f"without {', '.join(missing)}",
                 advice="Use the modalities that the groups were made with.",
             )
-        names = [self._name(family, values) for family, values in self._describe(table)]
+        own = [self._name(family, values) for family, values in self._describe(table)]
+        pooled = self._pooled
+        names = [pooled.get(name, name) for name in own]
         return pd.Series(names, index=table.index, name="protocol", dtype=object)
 
     def to_dict(self) -> dict[str, Any]:
@@ -169,6 +190,11 @@ class ProtocolGroups:
             )
         return cls(minimum=content["minimum"], columns=columns, protocols=protocols, counts=dict(content["counts"]))
 
+    @property
+    def _pooled(self) -> dict[str, str]:
+        families = {protocol.name: protocol.family for protocol in self.protocols}
+        return pooled_names(families, self.counts, self.minimum)
+
     def _describe(self, table: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
         """Give the family (or ``unknown``) and the parameters of each subject."""
         rows = log_parameters(table, self.columns)
@@ -180,7 +206,7 @@ class ProtocolGroups:
         found = _nearest([protocol for protocol in self.protocols if protocol.family == family], values)
         if found is None:
             return UNSEEN
-        return found.name if self.counts[found.name] >= self.minimum else POOLED
+        return found.name
 
 
 def _nearest(protocols: Sequence[Protocol], values: np.ndarray) -> Protocol | None:

@@ -77,6 +77,18 @@ def test_label_that_equals_source_closes_the_gate(simulate, size: int) -> None:
     assert "source" not in audit(shared, acquisition=acquisition).reasons[0]
 
 
+def test_groups_that_hide_how_the_classes_differ_excuse_nothing() -> None:
+    rng = np.random.default_rng(3)
+    label = np.repeat(["healthy", "abnormal"], 40)
+    table = pd.DataFrame({"label": label, "score": rng.normal(size=80) + (label == "abnormal"), "protocol": "one grid"})
+    noise = pd.DataFrame({"flair_noise": np.exp(0.15 * rng.normal(size=80) + 0.2 * (label == "abnormal"))})
+    result = audit(table, acquisition=noise, explain=False)
+    tests = {test.name: test for test in result.tests}
+    # One group adds nothing to any score; but the noise tells the classes apart, and the group does not show it.
+    assert tests["contribution"].verdict == "no concern" and tests["metadata_only"].p <= 0.01
+    assert result.verdict == "cannot tell" and "audit.strata" in result.reasons[2]
+
+
 def test_one_scanner_for_all_is_clear(simulate) -> None:
     subjects, acquisition = simulate(1)
     same = acquisition.iloc[[0] * len(acquisition)].set_axis(acquisition.index)

@@ -32,6 +32,17 @@ def test_small_groups_are_pooled_and_sources_kept_apart() -> None:
     assert groups(1.0, source=["x"] * 20 + ["y"] * 20).nunique() == 2
 
 
+def test_small_groups_of_one_plane_go_together_and_not_with_another_plane() -> None:
+    columns = {
+        "orientation": np.repeat(["axial", "coronal", "sagittal"], [18, 18, 4]),
+        "flair_spacing_slice_mm": np.tile([1.0, 3.0, 9.0, 27.0], 10),
+    }
+    scans = pd.DataFrame(columns, index=NAMES)
+    found = group_without_headers(scans, pd.DataFrame(index=NAMES), pd.Series("own", index=NAMES))
+    names = ["no header, own axial, small groups", "no header, own coronal, small groups", POOLED]
+    assert found.tolist() == np.repeat(names, [18, 18, 4]).tolist()
+
+
 def test_noise_and_smoothness_tell_apart_what_one_grid_hides() -> None:
     rng = np.random.default_rng(0)
     noise = np.repeat([0.03, 0.09], 20) * np.exp(0.1 * rng.normal(size=40))

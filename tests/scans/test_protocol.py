@@ -129,6 +129,18 @@ def test_small_groups_are_pooled_and_marked():
     assert ProtocolGroups.fit(table, minimum=3).assign(table).nunique() == 3
 
 
+def test_small_groups_of_one_scanner_are_pooled_apart_from_the_others():
+    thick = [scan(f"a{n}", **SKYRA | {"spacing_slice_mm": 2.0 ** (n % 3)}) for n in range(9)]
+    table = table_of(thick + cohort("b", 8, **SIGNA) + cohort("c", 3, **SIGNA | {"echo_time_ms": 20.0}))
+    groups = ProtocolGroups.fit(table)
+    names = groups.assign(table)
+    own = "SIEMENS Skyra 3.0 T axial, small groups"
+    assert set(names[names.index.str.startswith("a")]) == {own} and set(names["c00":]) == {POOLED}
+    assert groups.names == ["GE SIGNA 1.5 T axial #1", POOLED, own]
+    assert groups.is_small(own) and not groups.is_small("GE SIGNA 1.5 T axial #1")
+    assert ProtocolGroups.from_dict(groups.to_dict()).assign(table).equals(names)
+
+
 def test_silent_headers_are_unknown_and_new_protocols_unseen():
     table = table_of(cohort("a", 9, **SKYRA) + cohort("n", 9, **NONE))
     groups = ProtocolGroups.fit(table)

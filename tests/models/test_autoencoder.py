@@ -23,3 +23,21 @@ def test_everything_passes_the_bottleneck():
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="same length"):
         ConvolutionalAutoencoder(1, (4, 8), (2,))
+
+
+@pytest.mark.parametrize("slices", [8, 16])
+def test_half_precision_holds_down_to_one_voxel(slices):
+    torch.manual_seed(0)
+    network = ConvolutionalAutoencoder(2, channels=[16, 32, 64, 128], strides=[2, 2, 2, 1], latent_channels=8)
+    volumes = torch.rand(1, 2, 32, 40, slices)
+    single = network(volumes)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = network(volumes).float()
+    assert torch.isfinite(half).all()
+    assert (half - single).abs().max() < 0.1 * single.abs().max()
+    gradients = []
+    for output in (single, half):
+        network.zero_grad()
+        output.square().sum().backward()
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
+    assert torch.nn.functional.cosine_similarity(*gradients, dim=0) > 0.98

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+NEARLY_ALL = 0.99
+"""A modality that shows this share of the brain loses its rim at most."""
+
 
 @dataclass
 class Cohort:
@@ -88,6 +91,7 @@ class Cohort:
             self.notes.append(f"{len(refused)} subjects could not be prepared and are left out: {some}.")
         self.index = self.index[~self.index["subject"].isin(refused)].reset_index(drop=True)
         self._tell_skulls()
+        self._tell_masks()
 
     def _tell_skulls(self) -> None:
         """Where nobody says whether the skull is on, the size of the foreground does."""
@@ -102,6 +106,21 @@ class Cohort:
             )
             self.notes.append(note)
             log.warning(note)
+
+    def _tell_masks(self) -> None:
+        """What the subjects' figures leave out: brain that a modality does not show, lesion masks that mark nothing."""
+        found: dict[str, list[str]] = {}
+        for modality in self.modalities:
+            shares = {name: own.appearance.get(f"{modality}_covered", 1.0) for name, own in self.prepared.items()}
+            if part := [name for name, share in shares.items() if share < NEARLY_ALL]:
+                least = 100 * min(shares.values())
+                text = f"subjects of whose brain {modality} shows only a part (down to {least:.0f} %)"
+                found[f"{text}, the rest being left out of scores and maps"] = part
+        empty = [name for name, own in self.prepared.items() if own.lesion is not None and not own.lesion.any()]
+        abnormal = self.labels.reindex(empty) == "abnormal"
+        text = "abnormal subjects whose lesion mask marks nothing: they count for detection and not for localisation"
+        found[text] = list(abnormal.index[abnormal])
+        self.notes += counted(found)
 
     def require_subjects(self) -> None:
         """To be called when the report is written, so that a person can look the reasons up.

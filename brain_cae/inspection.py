@@ -15,8 +15,9 @@ from rich.table import Table
 
 from brain_cae.cohort import complete_subjects, limited, make_source, require_modalities
 from brain_cae.configuration import Config, EvaluateConfig, read_stored, validate
+from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.splits import ROLES
-from brain_cae.errors import BrainCaeError, DatasetError
+from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError
 from brain_cae.reasons import advice_for
 from brain_cae.roles import calibration_cautions, draw_roles, protocol_cautions
 from brain_cae.run_folder import newest_run
@@ -111,6 +112,10 @@ def _look(dataset: Any, config: Config, *, limit: int | None, workers: int) -> I
     source = make_source(dataset, modalities=modalities, **options)
     locations = one_session(source.locate(), modalities)
     notes, problems = source.notes(), []
+    try:
+        require_stripper(config.preprocess.skull_strip)
+    except ConfigurationError as error:
+        problems.append(str(error))
     try:
         require_modalities(locations, modalities)
         notes += check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip)

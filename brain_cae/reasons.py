@@ -55,6 +55,7 @@ WHAT_TO_DO = {
     "mixed echo times": "Export each echo as a series of its own.",
     "not three-dimensional": "Take one volume out of the series and store it alone.",
     "no orientation": CONVERT_AGAIN,
+    "contradictory orientation": "Find out which of the two is right, then convert the scan again.",
     "unusable affine": CONVERT_AGAIN,
     # No usable values.
     "non-finite": "Export the scan again; a volume with holes cannot be repaired here.",
@@ -62,7 +63,9 @@ WHAT_TO_DO = {
     "constant volume": "The scan is empty; export it again.",
     "constant inside the mask": "Check that the modalities of the subject cover the same part of the head.",
     "no positive intensity scale": "Check the scan in a viewer: most of the brain is 0 or below.",
-    "empty mask": "Check the scan in a viewer, or give a brain mask.",
+    "empty mask": "Look at scan and brain mask in a viewer.",
+    "partial coverage": "Check that both belong to one session, or leave this modality out (modality=).",
+    "mask elsewhere": "Check that the mask belongs to this scan, or take it away.",
     "skull stripping failed": "Look at the tool's own message in the log; or give a brain mask for this subject.",
     "unreadable mask": "Store the mask again as .nii.gz, on any grid with an affine.",
 }

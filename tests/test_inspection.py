@@ -146,3 +146,9 @@ def test_a_look_leaves_nothing_and_loads_no_torch(scans, tmp_path):
     assert "loaded []" in done.stdout
     assert "Roles" in done.stdout
     assert not list(place.iterdir())
+
+
+def test_a_skull_stripper_that_is_not_there_is_a_problem(look, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    problems = look("preprocess.skull_strip=synthstrip").problems
+    assert len(problems) == 1 and "no command `mri_synthstrip` on the PATH" in problems[0]

@@ -14,9 +14,13 @@ from brain_cae.data import appearance
 from brain_cae.data.foreground import foreground_mask, intensity_scale
 from brain_cae.errors import ScanError
 from brain_cae.reshape import NativeGrid
+from brain_cae.scans.nifti import affine_to_ras, without_single_axes
 
-VERSION = 3
+VERSION = 4
 """Raised whenever this module computes something else, so that no cached volume outlives the code."""
+
+LEAST_COVERED = 0.5
+"""A modality that shows less of the reference's brain than this was not taken of it, or is a slab."""
 
 CEILING = 6.0
 """Scaled intensities are cut here: single hot voxels of vessels or noise would dominate a loss."""
@@ -29,12 +33,13 @@ class PreparedSubject:
     Attributes:
         subject: Name.
         volume: (C, X, Y, Z) float32, scaled intensities, 0 outside the mask; modalities in configuration order.
-        mask: (X, Y, Z) boolean, foreground.
+        mask: (X, Y, Z) boolean, foreground that every modality shows.
         affine: (4, 4), RAS+ mm, of the reference scan after reorientation.
         lesion: (X, Y, Z) boolean on the same grid, or None where no mask is known.
         source_affine: (4, 4) of the reference scan as stored, for maps in the scan's own space.
         source_shape: (3,) of the reference scan as stored.
-        appearance: Noise, smoothness, outline, background and histogram by name, see ``appearance.py``.
+        appearance: Noise, smoothness, outline, background and histogram by name, see ``appearance.py``; and
+            ``<modality>_covered``, the share of the reference's foreground that each other modality shows.
         fingerprint: (512,) block means of the reference scan; empty where they were not taken.
     """
 
@@ -91,8 +96,8 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
         scaling: See :func:`brain_cae.data.foreground.intensity_scale`.
 
     Raises:
-        ScanError: A scan is empty, constant, holds no finite numbers, the scans do not overlap, or a mask is broken
-            or lies elsewhere.
+        ScanError: A scan is empty, constant, holds no finite numbers, shows less than half of what the reference
+            shows, or a mask is broken, has no orientation, or lies elsewhere.
     """
     rows = scans.set_index("modality")
     subject = str(scans["subject"].iloc[0])
@@ -105,28 +110,24 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
     if not mask.any():
         raise ScanError(
             "empty mask",
-            expected=f"a brain mask that covers part of {reference}",
-            found="no voxel of it on the scan's grid",
+            expected="a brain mask that marks a brain",
+            found="no voxel above 0",
             where=str(rows.loc[reference, "brain_mask_path"]),
-            advice="Check that the mask belongs to this scan, or take it away.",
         )
+    paths = {modality: Path(str(rows.loc[modality, "path"])) for modality in modalities}
+    scans_of = {modality: stored if modality == reference else _load(path) for modality, path in paths.items()}
+    mask, looks = _shown_by_all(mask, grid, scans_of, reference=reference, paths=paths)
     channels = []
     spacing = nibabel.affines.voxel_sizes(grid.affine)
-    looks: dict[str, float] = {}
-    for modality in modalities:
-        path = Path(str(rows.loc[modality, "path"]))
-        own = stored if modality == reference else _load(path)
+    for modality, own in scans_of.items():
         image = grid if modality == reference else resample_from_to(own, grid, order=1, cval=0.0)
         values = np.asarray(image.dataobj, np.float32)
-        if not np.isfinite(values[mask]).all():
-            raise ScanError("non-finite values", where=f"subject {subject}, {modality}, {path}")
         inside = values[mask]
+        where = f"subject {subject}, {modality}, {paths[modality]}"
+        if not np.isfinite(inside).all():
+            raise ScanError("non-finite values", where=where)
         if np.ptp(inside) == 0:
-            raise ScanError(
-                "constant inside the mask",
-                expected=f"a brain on the grid of {reference}",
-                where=f"subject {subject}, {modality}, {path}",
-            )
+            raise ScanError("constant inside the mask", expected=f"a brain on the grid of {reference}", where=where)
         found = appearance.noise_and_smoothness(np.asarray(own.dataobj), nibabel.affines.voxel_sizes(own.affine))
         looks |= {f"{modality}_{name}": value for name, value in found.items()}
         background = _background(values, mask)
@@ -134,6 +135,9 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
         if modality == reference:
             looks |= appearance.background(values - background, mask, spacing)
         channels.append(np.where(mask, np.clip(scaled, 0, CEILING), 0).astype(np.float32))
+    lesion = _mask_on(grid, rows.loc[reference, "lesion_mask_path"])
+    if lesion is not None and lesion.any() and not (lesion & mask).any():
+        raise _elsewhere(str(rows.loc[reference, "lesion_mask_path"]), f"a lesion in the brain of {reference}")
     volume = np.stack(channels)
     looks |= appearance.outline(mask, spacing) | appearance.histogram(volume, mask, modalities)
     return PreparedSubject(
@@ -141,7 +145,7 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
         volume=volume,
         mask=mask,
         affine=np.asarray(grid.affine, float),
-        lesion=_mask_on(grid, rows.loc[reference, "lesion_mask_path"]),
+        lesion=lesion,
         source_affine=np.asarray(stored.affine, float),
         source_shape=tuple(stored.shape),  # type: ignore[arg-type]
         appearance=looks,
@@ -160,22 +164,73 @@ def _background(values: np.ndarray, mask: np.ndarray) -> float:
     return float(min(np.median(outside), 0.0)) if outside.size else 0.0
 
 
+def _shown_by_all(
+    mask: np.ndarray,
+    grid: nibabel.Nifti1Image,
+    scans: dict[str, nibabel.Nifti1Image],
+    *,
+    reference: str,
+    paths: dict[str, Path],
+) -> tuple[np.ndarray, dict[str, float]]:
+    """The part of the mask that lies in every scan's field of view, and the share that each covers.
+
+    Beyond its field of view a scan has no values, and zeros there would look like a lesion, or like none.
+    """
+    places = np.argwhere(mask)
+    inside = np.ones(len(places), dtype=bool)
+    shares: dict[str, float] = {}
+    for modality, scan in scans.items():
+        if modality == reference:
+            continue
+        voxels = nibabel.affines.apply_affine(np.linalg.inv(scan.affine) @ grid.affine, places)
+        # Within a voxel of the outermost centres interpolation still has a value to go by.
+        covered = ((voxels > -1) & (voxels < scan.shape)).all(axis=1)
+        shares[f"{modality}_covered"] = share = float(covered.mean())
+        if share < LEAST_COVERED:
+            raise ScanError(
+                "partial coverage",
+                expected=f"at least half of what {reference} shows",
+                found=f"{100 * share:.0f} % of it",
+                where=str(paths[modality]),
+            )
+        inside &= covered
+    shown = np.zeros_like(mask)
+    shown[tuple(places[inside].T)] = True
+    return shown, shares
+
+
 def _mask_on(grid: nibabel.Nifti1Image, path: object) -> np.ndarray | None:
-    """A mask file on the grid, by affine and nearest neighbour; None where there is none."""
+    """A mask file on the grid, by affine and nearest neighbour; None where there is none.
+
+    Raises:
+        ScanError: The mask is unreadable, has no orientation, or all that it marks lies beyond the grid.
+    """
     if not isinstance(path, str) or not path:
         return None
     try:
         image = nibabel.load(path)
-        mask = nibabel.Nifti1Image((np.asarray(image.dataobj) > 0).astype(np.uint8), image.affine)  # type: ignore[attr-defined]
-        return np.asarray(resample_from_to(mask, grid, order=0, cval=0).dataobj) > 0
+        marked = without_single_axes(np.asarray(image.dataobj) > 0).astype(np.uint8)  # type: ignore[attr-defined]
+        mask = nibabel.Nifti1Image(marked, affine_to_ras(image, path))  # type: ignore[arg-type]
+        found = np.asarray(resample_from_to(mask, grid, order=0, cval=0).dataobj) > 0
     except (ImageFileError, OSError, EOFError, zlib.error, ValueError, np.linalg.LinAlgError) as error:
         raise ScanError(
             "unreadable mask",
             expected="a complete NIfTI file with one volume",
             found=str(error).splitlines()[0] if str(error) else type(error).__name__,
             where=path,
-            advice="Export the mask again, or take it away.",
         ) from error
+    if marked.any() and not found.any():
+        raise _elsewhere(path, "a mask on the scan's grid")
+    return found
+
+
+def _elsewhere(path: str, expected: str) -> ScanError:
+    return ScanError(
+        "mask elsewhere",
+        expected=expected,
+        found="no voxel of it there",
+        where=path,
+    )
 
 
 def to_source_space(values: np.ndarray, subject: PreparedSubject) -> nibabel.Nifti1Image:

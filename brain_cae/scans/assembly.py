@@ -14,6 +14,8 @@ from brain_cae.scans.geometry import affine_of, order_slices, plane_of, slice_no
 from brain_cae.scans.volume import Volume, check_values, smallest_type
 
 SPACING_TOLERANCE = 1e-3
+# No scan of a brain is a few slices that far apart; localisers are, and not all say so.
+FEW_SLICES, FAR_MM = 5, 10.0
 # Two echoes of one sequence differ by milliseconds; the same echo written twice by rounding.
 ECHO_TOLERANCE_MS = 0.1
 
@@ -30,8 +32,8 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
     """Make one volume of the files of one series, in whatever order they come; of headers alone one of zeros.
 
     Raises:
-        ScanError: varying matrix, varying spacing, mixed echo times, and the reasons of ``frames.py``, ``geometry.py``
-            and ``volume.py``.
+        ScanError: varying matrix, varying spacing, mixed echo times, localiser, and the reasons of ``frames.py``,
+            ``geometry.py`` and ``volume.py``.
     """
     pairs, copies = _drop_copies([(frame, file) for file in files for frame in read_frames(file)])
     frames = [frame for frame, _ in pairs]
@@ -40,6 +42,9 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
     positions = np.array([frame.position for frame in frames])
     orientations = np.array([frame.orientation for frame in frames])
     order, distance = order_slices(positions, orientations, where=where)
+    if len(frames) <= FEW_SLICES and distance >= FAR_MM:
+        found = f"{len(frames)} slices {distance:.0f} mm apart"
+        raise ScanError("localiser", expected="slices that show the whole brain", found=found, where=where)
     if files[0].pixels:
         array = _stack([frames[number] for number in order])
         check_values(array, where=where)

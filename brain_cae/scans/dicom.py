@@ -45,13 +45,18 @@ class _Candidate:
     """A regular series: ``rank`` decides, larger is better (see :func:`read_folder`)."""
 
     volume: Volume
-    rank: tuple[bool, int, int, float, str]
+    rank: tuple[bool, bool, int, int, float, str]
     path: Path
     files: int
 
 
 # What each value of the rank says of the series that won by it.
-ADVANTAGES = ("is original", "has more slices", "has more voxels", "has the higher number", "has the later UID")
+ADVANTAGES = (
+    "is original", "is no fast scout", "has more slices", "has more voxels", "has the higher number",
+    "has the later UID",
+)  # fmt: skip
+# The scout from which scanners plan is a volume of many slices; no contrast of a brain is taken with times so short.
+SCOUT_TR_MS, SCOUT_TE_MS = 5.0, 2.0
 
 
 def read_series(files: Sequence[Path]) -> Volume:
@@ -82,10 +87,10 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     """Read files that ought to hold one series but may hold more, or strangers. Never raises ScanError.
 
     Files are split by SeriesInstanceUID, wherever they lie. Of the series that make a regular volume one is taken: an
-    original one before one computed from others, then the one with most slices, most voxels, the highest
-    SeriesNumber, the last UID. ``chosen``, a file or a folder, leaves only the series with a file there. Everything
-    else is listed with its reason; a table of contents (DICOMDIR) is passed over. Without ``pixels`` headers alone are
-    read: the volume has its shape and zeros, and nothing is refused for its values.
+    original one before one computed from others, any before a fast scout, then the one with most slices, most voxels,
+    the highest SeriesNumber, the last UID. ``chosen``, a file or a folder, leaves only the series with a file there.
+    Everything else is listed with its reason; a table of contents (DICOMDIR) is passed over. Without ``pixels`` headers
+    alone are read: the volume has its shape and zeros, and nothing is refused for its values.
     """
     groups, lost, refused = _split(files, pixels)
     refused += _leave(groups, chosen)
@@ -122,10 +127,14 @@ def _leave(groups: dict[str, list[DicomFile]], chosen: Path | None) -> list[Refu
     return [Refused(f"{NOT_CHOSEN}: it was chosen", (o := groups.pop(name))[0].path, len(o)) for name in left]
 
 
-def _rank(opened: list[DicomFile], volume: Volume) -> tuple[bool, int, int, float, str]:
+def _rank(opened: list[DicomFile], volume: Volume) -> tuple[bool, bool, int, int, float, str]:
     first = opened[0]
+    times = [volume.acquisition.get(name) for name in ("repetition_time_ms", "echo_time_ms")]
+    scout = all(
+        time is not None and 0 < time < limit for time, limit in zip(times, (SCOUT_TR_MS, SCOUT_TE_MS), strict=True)
+    )
     number = first.elements.number("SeriesNumber") or 0.0
-    return not is_derived(first), volume.array.shape[2], volume.array.size, number, first.series
+    return not is_derived(first), not scout, volume.array.shape[2], volume.array.size, number, first.series
 
 
 def _better(best: _Candidate | None, new: _Candidate) -> tuple[_Candidate, list[Refused]]:

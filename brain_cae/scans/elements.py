@@ -15,6 +15,7 @@ TAGS = {
     "ImageType": (0x00080008, "text"),
     "SOPClassUID": (0x00080016, "text"),
     "Modality": (0x00080060, "text"),
+    "ScanningSequence": (0x00180020, "text"),
     "EchoTime": (0x00180081, "decimal"),
     "EffectiveEchoTime": (0x00189082, "double"),
     "FrameType": (0x00089007, "text"),
@@ -35,8 +36,13 @@ TAGS = {
     "PixelRepresentation": (0x00280103, "short"),
     "RescaleIntercept": (0x00281052, "decimal"),
     "RescaleSlope": (0x00281053, "decimal"),
+    "SiemensHeaderCreator": (0x00190010, "text"),
+    "SiemensBValue": (0x0019100C, "decimal"),
+    "PhilipsImagingCreator": (0x20010010, "text"),
+    "PhilipsBValue": (0x20011003, "double"),
     "GeParameterCreator": (0x00430010, "text"),
     "GeImageKind": (0x0043102F, "short"),
+    "GeBValue": (0x00431039, "decimal"),
 }
 SEQUENCES = {
     "MRDiffusionSequence": 0x00189117,

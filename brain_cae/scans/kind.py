@@ -37,9 +37,10 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
         "a diffusion-weighted image or a map made of such",
         frozenset(
             {
-                "DIFFUSION", "DWI", "DTI", "ADC", "EADC", "EXP ADC", "ADC UNSPECIFIED", "AVERAGE DC", "FA", "COLFA",
-                "FRACTIONAL ANISO", "DIFFUSION ANISO", "DIFFUSION ISO", "DIFFUSION ATTNTD", "TRACE", "TRACEW",
-                "TRACEW ADC", "TENSOR", "TENSOR B0", "CALC BVALUE",
+                "DIFFUSION", "DWI", "DTI", "ADC", "ADC MAP", "DADC", "EADC", "EXP ADC", "EXPONENTIAL ADC",
+                "ADC UNSPECIFIED", "APPARENT DIFFUSION", "APPARENT DIFFUSION COEFFICIENT", "AVERAGE DC", "FA",
+                "FA MAP", "COLFA", "FRACTIONAL ANISO", "FRACTIONAL ANISOTROPY", "DIFFUSION ANISO", "DIFFUSION ISO",
+                "DIFFUSION ATTNTD", "TRACE", "TRACEW", "TRACEW ADC", "TENSOR", "TENSOR B0", "CALC BVALUE",
             }
         ),
     ),
@@ -48,7 +49,8 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
         frozenset(
             {
                 "PERFUSION", "ASL", "CBF", "RCBF", "RELCBF", "CBV", "RCBV", "RELCBV", "MTT", "RELMTT", "TTP", "TMAX",
-                "PBP", "GBP", "FMRI", "BOLD", "TTEST", "T TEST", "Z SCORE", "METABOLITE MAP",
+                "CEREBRAL BLOOD FLOW", "CEREBRAL BLOOD VOLUME", "MEAN TRANSIT TIME", "PBP", "GBP", "FMRI", "BOLD",
+                "TTEST", "T TEST", "Z SCORE", "METABOLITE MAP",
             }
         ),
     ),
@@ -77,6 +79,14 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
 COMPLEX_LETTERS = frozenset({"P", "R", "I"})
 # GE writes it as a number of its own: 0 magnitude, 1 phase, 2 real, 3 imaginary.
 GE_COMPLEX = (1, 2, 3)
+# Where vendors keep the b-value that older software does not write as the standard's: element, creator of its block.
+B_VALUES = {
+    "SiemensBValue": ("SiemensHeaderCreator", "SIEMENS MR HEADER"),
+    "PhilipsBValue": ("PhilipsImagingCreator", "Philips Imaging DD 001"),
+    "GeBValue": ("GeParameterCreator", "GEMS_PARM_01"),
+}
+# GE adds this to b-values of multi-directional series.
+GE_OFFSET = 10**9
 GREY = ("", "MONOCHROME2")
 
 
@@ -103,7 +113,9 @@ def check_kind(file: DicomFile, groups: Sequence[Elements] = ()) -> None:
         if found:
             raise refuse(file, found, "an anatomic image of the brain", KINDS[found][0])
     diffusion = [item for group in groups for item in group.items("MRDiffusionSequence")]
-    if any((place.number("DiffusionBValue") or 0) > 0 for place in (elements, *diffusion)):
+    if any((place.number("DiffusionBValue") or 0) > 0 for place in (elements, *diffusion)) or _private_b_value(
+        elements
+    ):
         raise refuse(file, "diffusion image", "an anatomic image of the brain", KINDS["diffusion image"][0])
     if _complex_part(elements) or any(_complex_part(frame) for frame in frames):
         raise refuse(file, "phase image", "a magnitude image", KINDS["phase image"][0])
@@ -131,6 +143,16 @@ def _check_colour(file: DicomFile) -> None:
         raise refuse(file, "inverted grey scale", "large values for bright pixels", "MONOCHROME1")
     if elements.whole("SamplesPerPixel", 1) != 1 or photometric not in GREY:
         raise refuse(file, "colour image", "one value per pixel", "a colour or a palette")
+
+
+def _private_b_value(elements: Elements) -> float:
+    # Of an echo-planar sequence alone: in others GE uses its element for something else.
+    if "EP" not in elements.texts("ScanningSequence"):
+        return 0.0
+    found = (
+        elements.number(name) or 0.0 for name, (creator, owner) in B_VALUES.items() if elements.text(creator) == owner
+    )
+    return max((value % GE_OFFSET for value in found), default=0.0)
 
 
 def _complex_part(elements: Elements) -> bool:

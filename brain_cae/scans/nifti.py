@@ -34,8 +34,8 @@ def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
         Volume with array (X, Y, Z), affine to RAS+ mm. Acquisition holds the grid alone: NIfTI knows no TR or TE.
 
     Raises:
-        ScanError: not NIfTI, truncated file, not three-dimensional, single slice, no orientation, unusable affine,
-            non-finite, constant volume.
+        ScanError: not NIfTI, truncated file, not three-dimensional, single slice, no orientation,
+            contradictory orientation, unusable affine, non-finite, constant volume.
     """
     where = str(path)
     try:
@@ -46,22 +46,22 @@ def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise ScanError("unreadable file", found=type(error).__name__, where=where) from error
         if path.name.lower().endswith(".gz") and not _is_gzip(path):
-            raise _not_nifti(where) from error
+            raise _not_nifti(where, "a file that is not compressed, in spite of its name") from error
         raise ScanError(
             "truncated file", expected="a complete file", found="its end is missing", where=where
         ) from error
     except (ImageFileError, HeaderDataError, WrapStructError, OverflowError) as error:
         if path.stat().st_size == 0:
             raise ScanError("truncated file", expected="a complete file", found="an empty file", where=where) from error
-        raise _not_nifti(where) from error
-    while array.ndim > 3 and array.shape[-1] == 1:
-        array = array[..., 0]
+        packed = not path.name.lower().endswith(".gz") and _is_gzip(path)
+        raise _not_nifti(where, "a compressed file; name it .nii.gz" if packed else "another kind of file") from error
+    array = without_single_axes(array)
     if array.ndim != 3 or array.dtype.kind not in "iuf":
         found = f"shape {array.shape}, type {array.dtype}"
         raise ScanError("not three-dimensional", expected="one volume of real numbers", found=found, where=where)
     if min(array.shape) < 2:
         raise ScanError("single slice", expected="at least 2 slices", found=f"shape {array.shape}", where=where)
-    affine = _affine(image, where)
+    affine = affine_to_ras(image, where)
     if pixels:
         array = smallest_type(array)
         check_values(array, where=where)
@@ -116,11 +116,23 @@ def _is_gzip(path: Path) -> bool:
         return stream.read(2) in (b"\x1f\x8b", b"\x1f", b"")
 
 
-def _not_nifti(where: str) -> ScanError:
-    return ScanError("not NIfTI", expected="a NIfTI-1 file", found="another kind of file", where=where)
+def _not_nifti(where: str, found: str) -> ScanError:
+    return ScanError("not NIfTI", expected="a NIfTI-1 file", found=found, where=where)
 
 
-def _affine(image: nibabel.Nifti1Image, where: str) -> np.ndarray:
+def without_single_axes(array: np.ndarray) -> np.ndarray:
+    """Drop last axes of length 1 beyond the third."""
+    while array.ndim > 3 and array.shape[-1] == 1:
+        array = array[..., 0]
+    return array
+
+
+def affine_to_ras(image: nibabel.Nifti1Image, where: str) -> np.ndarray:
+    """Return the (4, 4) affine to RAS+ mm that the header states.
+
+    Raises:
+        ScanError: no orientation (nibabel would make one up), contradictory orientation, unusable affine.
+    """
     if not int(image.header["sform_code"]) and not int(image.header["qform_code"]):
         raise ScanError(
             "no orientation",
@@ -133,4 +145,19 @@ def _affine(image: nibabel.Nifti1Image, where: str) -> np.ndarray:
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.isfinite(affine).all() or lengths.min() < 1e-3 or abs(np.linalg.det(affine[:3, :3] / lengths)) < 0.1:
         raise ScanError("unusable affine", expected="three axes of some length in mm", found=str(affine), where=where)
+    other = _qform(image)
+    if other is not None and np.linalg.det(other[:3, :3]) * np.linalg.det(affine[:3, :3]) < 0:
+        raise ScanError(
+            "contradictory orientation",
+            expected="sform and qform of one handedness",
+            found="sform and qform that take each other's left for right",
+            where=where,
+        )
     return affine
+
+
+def _qform(image: nibabel.Nifti1Image) -> np.ndarray | None:
+    try:
+        return image.get_qform(coded=True)[0]
+    except (ValueError, HeaderDataError):  # no rotation: of the two, sform alone says something
+        return None

@@ -137,10 +137,65 @@ def test_scans_that_do_not_overlap_are_refused(tmp_path):
     affine = centred((48, 48, 24), np.diag([2.0, 2.0, 4.0]))
     affine[:3, 3] += 500
     nibabel.save(nibabel.Nifti1Image(head((48, 48, 24), affine, centre=(500, 500, 500)), affine), tmp_path / "t1.nii")
-    with pytest.raises(ScanError, match="constant inside the mask"):
+    with pytest.raises(ScanError, match="partial coverage"):
         prepare_subject(
             rows(t1=tmp_path / "t1.nii", flair=flair), modalities=["t1", "flair"], reference="flair", scaling="median"
         )
+
+
+@pytest.mark.parametrize("slices", [17, 9])
+def test_brain_that_a_modality_does_not_show_counts_for_none(tmp_path, slices):
+    shape, matrix = (48, 48, 24), np.diag([2.0, 2.0, 4.0])
+    flair = write(tmp_path, "flair", shape, matrix)
+    affine = centred(shape, matrix)
+    nibabel.save(nibabel.Nifti1Image(head(shape, affine)[:, :, :slices], affine), tmp_path / "t1.nii")
+    scans, choices = rows(flair=flair, t1=tmp_path / "t1.nii"), {"reference": "flair", "scaling": "median"}
+    whole = prepare_subject(scans[:1], modalities=["flair"], **choices)
+    if slices == 9:
+        with pytest.raises(ScanError, match="partial coverage") as raised:
+            prepare_subject(scans, modalities=["flair", "t1"], **choices)
+        assert "28 %" in str(raised.value)  # a cap of 28 mm of a ball of 40 mm
+        return
+    subject = prepare_subject(scans, modalities=["flair", "t1"], **choices)
+    assert np.array_equal(subject.mask[:, :, :slices], whole.mask[:, :, :slices])
+    assert not subject.mask[:, :, slices:].any()
+    assert (subject.volume[:, subject.mask] > 0).all()
+    share = whole.mask[:, :, :slices].sum() / whole.mask.sum()
+    assert subject.appearance["t1_covered"] == pytest.approx(share) and 0.7 < share < 0.9
+
+
+def masked(tmp_path, column, mask, affine, codes=1):
+    image = nibabel.Nifti1Image(mask.astype(np.uint8), affine)
+    image.set_sform(affine, codes)
+    image.set_qform(affine, codes)
+    nibabel.save(image, tmp_path / "mask.nii.gz")
+    scans = rows(flair=write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0])))
+    scans[column] = str(tmp_path / "mask.nii.gz")
+    return prepare_subject(scans, modalities=["flair"], reference="flair", scaling="median")
+
+
+@pytest.mark.parametrize("column", ["brain_mask_path", "lesion_mask_path"])
+def test_a_mask_that_does_not_say_where_it_lies_or_lies_elsewhere_is_refused(tmp_path, column):
+    affine = centred((48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    mask = np.zeros((48, 48, 24))
+    mask[20:28, 18:24, 10:14] = 1
+    at = "mask" if column == "brain_mask_path" else "lesion"
+    assert np.array_equal(getattr(masked(tmp_path, column, mask, affine), at), mask > 0)
+    assert np.array_equal(getattr(masked(tmp_path, column, mask[..., None], affine), at), mask > 0)
+    with pytest.raises(ScanError, match="no orientation"):
+        masked(tmp_path, column, mask, affine, codes=0)
+    affine[:3, 3] += 300
+    with pytest.raises(ScanError, match="mask elsewhere"):
+        masked(tmp_path, column, mask, affine)
+
+
+def test_a_lesion_beside_the_brain_is_refused_and_an_empty_mask_is_none(tmp_path):
+    affine = centred((48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    mask = np.zeros((48, 48, 24))
+    assert not masked(tmp_path, "lesion_mask_path", mask, affine).lesion.any()
+    mask[:2, :2, :2] = 1
+    with pytest.raises(ScanError, match="mask elsewhere"):
+        masked(tmp_path, "lesion_mask_path", mask, affine)
 
 
 def test_a_brain_mask_on_another_grid_decides_what_is_brain(tmp_path):
@@ -158,7 +213,7 @@ def test_a_brain_mask_on_another_grid_decides_what_is_brain(tmp_path):
     elsewhere = affine.copy()
     elsewhere[:3, 3] += 400
     nibabel.save(nibabel.Nifti1Image(brain, elsewhere), tmp_path / "brain.nii.gz")
-    with pytest.raises(ScanError, match="empty mask"):
+    with pytest.raises(ScanError, match="mask elsewhere"):
         prepare_subject(table, modalities=["flair"], reference="flair", scaling="median")
 
 

@@ -255,6 +255,10 @@ DERIVED = ["DERIVED", "SECONDARY", "MPR"]
 CHOICES = {
     # what distinguishes the better series from the other one, and how the report says it
     "is original": ({}, {"change": set_all(ImageType=DERIVED), "stack": voxels((9, 5, 4))}),
+    "is no fast scout": (
+        {},
+        {"change": set_all(RepetitionTime=3.15, EchoTime=1.37, SeriesNumber=9), "stack": voxels((20, 5, 4))},
+    ),
     "has more slices": ({"stack": voxels((7, 5, 4))}, {"stack": voxels((6, 9, 9))}),
     "has more voxels": ({"stack": voxels((6, 6, 4))}, {}),
     "has the higher number": ({"change": set_all(SeriesNumber=12)}, {"change": set_all(SeriesNumber=9)}),

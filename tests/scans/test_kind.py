@@ -77,12 +77,23 @@ def ge_phase(header, number):
     header.private_block(0x0043, "GEMS_PARM_01", create=True).add_new(0x2F, "SS", 1)
 
 
+def private_b_value(group, creator, element, kind, value):
+    def change(header, number):
+        header.ScanningSequence = ["EP", "SE"]
+        header.private_block(group, creator, create=True).add_new(element, kind, value)
+
+    return change
+
+
 SINGLE = {
     "screenshot": set_all(SOPClassUID=uid.SecondaryCaptureImageStorage),
     "screenshot, of several frames": set_all(SOPClassUID=uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage),
     "not MR": set_all(Modality="CT"),
     "localiser": set_all(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]),
     "diffusion image": set_all(DiffusionBValue=1000.0),
+    "diffusion image, as Siemens says it": private_b_value(0x0019, "SIEMENS MR HEADER", 0x0C, "IS", 1000),
+    "diffusion image, as Philips says it": private_b_value(0x2001, "Philips Imaging DD 001", 0x03, "FL", 800.0),
+    "diffusion image, as GE says it": private_b_value(0x0043, "GEMS_PARM_01", 0x39, "IS", [1000000700, 8, 0, 0]),
     "phase image": set_all(ComplexImageComponent="PHASE"),
     "phase image, as GE says it": ge_phase,
     "colour image": set_all(SamplesPerPixel=3),
@@ -96,6 +107,22 @@ def test_headers_that_tell_no_anatomic_slice(tmp_path, reason):
     with pytest.raises(ScanError) as raised:
         read_series(write_series(tmp_path, change=SINGLE[reason]))
     assert raised.value.reason == reason.split(",")[0]
+
+
+def test_what_ge_keeps_in_the_place_of_a_b_value_elsewhere_is_no_obstacle(tmp_path):
+    def change(header, number):
+        header.ScanningSequence = "SE"
+        header.private_block(0x0043, "GEMS_PARM_01", create=True).add_new(0x39, "IS", [8, 0, 0, 0])
+
+    assert read_series(write_series(tmp_path, change=change)).array.shape == (4, 5, 6)
+
+
+def test_a_few_slices_far_apart_are_a_localiser(tmp_path):
+    with pytest.raises(ScanError) as raised:
+        read_series(write_series(tmp_path / "far", voxels((3, 6, 5)), distance=20))
+    assert raised.value.reason == "localiser" and "3 slices 20 mm apart" in str(raised.value)
+    assert read_series(write_series(tmp_path / "near", voxels((3, 6, 5)), distance=7)).array.shape == (5, 6, 3)
+    assert read_series(write_series(tmp_path / "many", voxels((8, 6, 5)), distance=20)).array.shape == (5, 6, 8)
 
 
 def test_a_b_value_of_zero_and_the_magnitude_are_no_obstacle(tmp_path):

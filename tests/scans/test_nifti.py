@@ -103,3 +103,22 @@ def test_an_axis_without_length_is_refused(tmp_path):
     image.set_sform(np.diag([1.0, 0.0, 1.0, 1.0]), code=1)
     image.to_filename(tmp_path / "a.nii")
     assert reason_of(tmp_path / "a.nii") == "unusable affine"
+
+
+def test_forms_that_swap_left_and_right_are_refused_and_forms_that_differ_are_not(tmp_path):
+    image = nibabel.Nifti1Image(noise(), AFFINE)
+    for name, other in {"swapped": np.diag([-1, 1, 1, 1]) @ AFFINE, "moved": AFFINE + np.diag([0.1, 0, 0], 1)}.items():
+        image.set_sform(AFFINE, 1)
+        image.set_qform(other, 1)
+        image.to_filename(tmp_path / f"{name}.nii")
+    assert reason_of(tmp_path / "swapped.nii") == "contradictory orientation"
+    assert np.allclose(read_nifti(tmp_path / "moved.nii").affine, AFFINE)
+
+
+def test_a_name_that_is_wrong_about_compression_is_said(tmp_path):
+    content = save(tmp_path / "a.nii", noise()).read_bytes()
+    (tmp_path / "plain.nii.gz").write_bytes(content)
+    (tmp_path / "packed.nii").write_bytes(gzip.compress(content))
+    for name, text in {"plain.nii.gz": "not compressed", "packed.nii": "name it .nii.gz"}.items():
+        with pytest.raises(ScanError, match=text):
+            read_nifti(tmp_path / name)

@@ -13,18 +13,15 @@ from brain_cae.scans.sources.base import (
     check_modalities,
     counted,
     describe,
-    visible_files,
 )
 from brain_cae.scans.sources.choice import apply_choices
+from brain_cae.scans.sources.derivatives import find_masks
 from brain_cae.scans.sources.participants import Participant, Participants
 from brain_cae.scans.sources.sidecar import Sidecars, parse_name
 
 SUFFIXES = {"T1w": "t1", "T2w": "t2", "FLAIR": "flair"}
 LAYOUT = "sub-<name>/[ses-<name>/]anat/sub-<name>_…_T1w.nii.gz (T2w, FLAIR; with ce-… in the name T1 with contrast)"
 ADVICE = "Set dataset.root to the folder that holds dataset_description.json and the folders sub-*."
-# Masks in a template's space do not lie on the scan, whatever their affine says.
-OWN_SPACES = ("", "orig", "native", "individual", "T1w", "T2w", "FLAIR")
-LESIONS = ("lesion", "tumor", "tumour", "l")
 
 
 @dataclass
@@ -33,7 +30,8 @@ class Bids:
 
     ``label_column`` of ``participants.tsv`` holds the label, ``healthy`` and ``abnormal`` the values that mean it;
     ``label`` holds for every subject that nothing else is said of. ``derivatives`` are folders below the root with
-    brain masks (``desc-brain_mask``) and lesion masks (``label-lesion_mask``, ``desc-lesion_mask``).
+    brain masks (``desc-brain_mask``) and lesion masks (``label-lesion_mask``, ``desc-lesion_mask``): see
+    ``derivatives.py``.
     Of several scans of one modality in one session one is taken: see :func:`_rank`; ``series.csv`` beside the subjects
     can name another. ``locate`` raises DatasetError for a wrong folder, and see ``participants.py``.
     """
@@ -69,7 +67,7 @@ class Bids:
         subjects = sorted({subject for subject, _ in scans})
         table = Participants(self.label_column, self.healthy, self.abnormal, self.label)
         people = table.read(root / "participants.tsv", subjects)
-        masks = self._masks(root)
+        masks = find_masks(root, self.derivatives)
         candidates = [
             SeriesLocation(
                 subject=subject,
@@ -77,8 +75,8 @@ class Bids:
                 modality=modality,
                 files=tuple(sorted(files.get(modality, ()), key=_rank)),
                 source=self.name,
-                brain_mask=masks.get((subject, session, "brain")),
-                lesion_mask=masks.get((subject, session, "lesion")),
+                brain_mask=masks.of(subject, session, "brain"),
+                lesion_mask=masks.of(subject, session, "lesion"),
                 skull=self.skull,
                 **vars(people.get(subject, Participant(label=self.label or "unknown"))),
             )
@@ -93,32 +91,12 @@ class Bids:
             "sidecars cannot be read and are passed over": sorted(sidecars.broken),
             "times in sidecars are too long to be seconds and count as unknown": sorted(sidecars.implausible),
         }
-        self._notes = table.notes + counted(lists)
+        self._notes = table.notes + counted(lists) + masks.notes(sorted(scans))
         return chosen
 
     def notes(self) -> list[str]:
         """Say which subjects, labels and sidecars could not be used."""
         return list(self._notes)
-
-    def _masks(self, root: Path) -> dict[tuple[str, str, str], Path]:
-        """Find the masks of each subject and session; of several the first by its path."""
-        masks: dict[tuple[str, str, str], Path] = {}
-        for name in self.derivatives:
-            folder = next((path for path in (root / name, root / "derivatives" / name) if path.is_dir()), None)
-            if folder is None:
-                raise DatasetError(
-                    "A folder of derivatives does not exist.",
-                    expected=f"{name} in the root or in derivatives/",
-                    found=describe(root / "derivatives"),
-                    where="dataset.derivatives",
-                )
-            for path in visible_files(folder):
-                entities = parse_name(path).entities
-                kind = _mask_kind(path)
-                if kind and "sub" in entities and entities.get("space", "") in OWN_SPACES:
-                    session = f"ses-{entities['ses']}" if "ses" in entities else ""
-                    masks.setdefault((f"sub-{entities['sub']}", session, kind), path)
-        return masks
 
 
 def _find(root: Path) -> dict[tuple[str, str], dict[str, list[Path]]]:
@@ -169,13 +147,3 @@ def _choose(one: SeriesLocation, sidecars: Sidecars) -> SeriesLocation:
         if path != taken
     )
     return replace(one, files=(taken,), left_out=others, acquisition=sidecars.acquisition(taken))
-
-
-def _mask_kind(path: Path) -> str | None:
-    name = parse_name(path)
-    label, description = (name.entities.get(key, "").lower() for key in ("label", "desc"))
-    if not is_nifti(path) or name.suffix not in ("mask", "roi"):
-        return None
-    if description == "brain" and name.suffix == "mask":
-        return "brain"
-    return "lesion" if label in LESIONS or description in LESIONS else None

@@ -9,6 +9,7 @@ REPORT_IT = "Look at the scan in a viewer; if it is sound, please report this as
 WHAT_TO_DO = {
     # Nothing, or nothing whole.
     "no files": "Put the scan there, or choose a modality=… that every subject has.",
+    "no usable scan": "The subject's other lines in import_report.csv say why nothing that is there can be taken.",
     "unreadable file": "Check the permissions and the disk; the import tries again next time.",
     "truncated file": COPY_AGAIN,
     "damaged header": COPY_AGAIN,
@@ -31,6 +32,8 @@ WHAT_TO_DO = {
     "parameter map": OTHER_SERIES,
     "subtraction image": OTHER_SERIES,
     "phase image": OTHER_SERIES,
+    "after contrast agent": "Nothing: after contrast agent only T1w is a modality here (t1ce).",
+    "another suffix": "Nothing, or name it as BIDS names this contrast: …_T1w, …_T2w or …_FLAIR.",
     "colour image": OTHER_SERIES,
     "inverted grey scale": "Export the series as MONOCHROME2.",
     # Several where one was meant.
@@ -38,6 +41,8 @@ WHAT_TO_DO = {
     "several NIfTI files": "Keep one file in the folder.",
     "several sessions": "Keep one session, or give each visit a subject of its own.",
     "another series was taken": "Nothing, if the right one was taken; else name the other in series.csv.",
+    "another scan was taken": "Nothing, if the right one was taken; else name the other in series.csv.",
+    "another session was taken": "Nothing: a subject enters once; where series.csv is read, it may name this one.",
     "identical copy": "Nothing: the slice is there once more.",
     "the chosen file is no image": "Correct the path in series.csv.",
     # No regular volume.

@@ -46,7 +46,7 @@ class Outcome:
 def known_outcome(location: SeriesLocation, store: Path) -> Outcome | None:
     """Look a location up in the store without reading its files; None when they have to be read."""
     if not location.files:
-        return Outcome(None, (_line("missing", "no files"),))
+        return _missing(location)
     try:
         key = (store / "seen" / _stamp(location)).read_text(encoding="ascii")
         entry = _read_entry(store, key)
@@ -81,10 +81,15 @@ def inspect_location(location: SeriesLocation) -> Outcome:
     copies) is not found.
     """
     if not location.files:
-        return Outcome(None, (_line("missing", "no files"),))
+        return _missing(location)
     _, entry = _describe(location, pixels=False)
     outcome = _outcome(location, entry | {"series_hash": NOT_READ}, Path(), "")
     return Outcome(outcome.row and outcome.row | {"path": str(location.files[0])}, outcome.lines)
+
+
+def _missing(location: SeriesLocation) -> Outcome:
+    # Where the source passed scans over, their own lines follow: "no files" would contradict them.
+    return Outcome(None, (_line("missing", "no usable scan" if location.left_out else "no files"),))
 
 
 def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None, dict[str, Any]]:

@@ -13,6 +13,7 @@ from brain_cae.scans.sources.base import (
     check_modalities,
     counted,
     describe,
+    some,
 )
 from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.derivatives import find_masks
@@ -20,6 +21,8 @@ from brain_cae.scans.sources.participants import Participant, Participants
 from brain_cae.scans.sources.sidecar import Sidecars, parse_name
 
 SUFFIXES = {"T1w": "t1", "T2w": "t2", "FLAIR": "flair"}
+# What another suffix resembles (UNIT1, inplaneT2, T2starw): there a reader of the report looks for the scan.
+RESEMBLANCES = {"flair": "flair", "t2": "t2", "t1": "t1"}
 LAYOUT = "sub-<name>/[ses-<name>/]anat/sub-<name>_…_T1w.nii.gz (T2w, FLAIR; with ce-… in the name T1 with contrast)"
 ADVICE = "Set dataset.root to the folder that holds dataset_description.json and the folders sub-*."
 
@@ -55,12 +58,13 @@ class Bids:
         """List the scans of every subject and session, and the ones that were passed over."""
         root = Path(self.root)
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=ADVICE)
-        scans = _find(root)
-        if not scans:
+        scans, strangers = _find(root)
+        if not any(one.files for one in scans.values()):
+            others = sorted(path.name for one in scans.values() for pairs in one.left_out.values() for path, _ in pairs)
             raise DatasetError(
                 "The folder holds no anatomical scan of BIDS.",
                 expected=LAYOUT,
-                found=describe(root),
+                found=f"images of another kind: {some(others + strangers)}" if others + strangers else describe(root),
                 where=str(root),
                 advice=ADVICE,
             )
@@ -73,14 +77,15 @@ class Bids:
                 subject=subject,
                 session=session,
                 modality=modality,
-                files=tuple(sorted(files.get(modality, ()), key=_rank)),
+                files=tuple(sorted(own.files.get(modality, ()), key=_rank)),
+                left_out=tuple(own.left_out.get(modality, ())),
                 source=self.name,
                 brain_mask=masks.of(subject, session, "brain"),
                 lesion_mask=masks.of(subject, session, "lesion"),
                 skull=self.skull,
                 **vars(people.get(subject, Participant(label=self.label or "unknown"))),
             )
-            for (subject, session), files in sorted(scans.items())
+            for (subject, session), own in sorted(scans.items())
             for modality in self.modalities
         ]
         sidecars = Sidecars(root)
@@ -88,6 +93,7 @@ class Bids:
         without = sorted(path.name for path in root.glob("sub-*") if path.is_dir() and path.name not in subjects)
         lists = {
             "subjects have no anatomical scan and are left out": without,
+            f"images in anat/ are neither of {', '.join(SUFFIXES)} nor like them and are left out": strangers,
             "sidecars cannot be read and are passed over": sorted(sidecars.broken),
             "times in sidecars are too long to be seconds and count as unknown": sorted(sidecars.implausible),
         }
@@ -99,29 +105,48 @@ class Bids:
         return list(self._notes)
 
 
-def _find(root: Path) -> dict[tuple[str, str], dict[str, list[Path]]]:
-    """Give the scans of each subject and session by modality.
+@dataclass
+class _Session:
+    """The images of one session in ``anat/`` by modality: those that can be taken, and those that cannot, with why."""
+
+    files: dict[str, list[Path]] = field(default_factory=dict)
+    left_out: dict[str, list[tuple[Path, str]]] = field(default_factory=dict)
+
+
+def _find(root: Path) -> tuple[dict[tuple[str, str], _Session], list[str]]:
+    """Give the scans of each subject and session, and the names of images that resemble no modality.
 
     Links that lead nowhere count as scans: a data set fetched in part should say which ones are not there yet.
     """
-    found: dict[tuple[str, str], dict[str, list[Path]]] = {}
+    found: dict[tuple[str, str], _Session] = {}
+    strangers = []
     for folder in sorted([*root.glob("sub-*/anat"), *root.glob("sub-*/ses-*/anat")]):
         subject, *session = folder.relative_to(root).parts[:-1]
-        for path in sorted(folder.iterdir()):
-            if (modality := _modality(path)) is not None:
-                scans = found.setdefault((subject, session[0] if session else ""), {})
-                scans.setdefault(modality, []).append(path)
-    return found
+        for path in filter(is_nifti, sorted(folder.iterdir())):
+            modality, refusal = _judge(path)
+            if modality is None:
+                strangers.append(path.name)
+                continue
+            own = found.setdefault((subject, session[0] if session else ""), _Session())
+            if refusal:
+                own.left_out.setdefault(modality, []).append((path, refusal))
+            else:
+                own.files.setdefault(modality, []).append(path)
+    return found, strangers
 
 
-def _modality(path: Path) -> str | None:
+def _judge(path: Path) -> tuple[str | None, str]:
+    """Give an image's modality, or the one that it resembles, and why it cannot be taken (``""`` if it can)."""
     name = parse_name(path)
-    # A phase image is no contrast; T2 and FLAIR after contrast agent are modalities that this program does not have.
-    if not is_nifti(path) or name.entities.get("part", "mag") != "mag":
-        return None
+    modality = next((own for mark, own in RESEMBLANCES.items() if mark in name.suffix.lower()), None)
+    if name.suffix not in SUFFIXES:
+        return modality, f"another suffix: {name.suffix} is none of {', '.join(SUFFIXES)}"
+    if name.entities.get("part", "mag") != "mag":
+        return modality, "phase image"
     if "ce" in name.entities:
-        return "t1ce" if name.suffix == "T1w" else None
-    return SUFFIXES.get(name.suffix)
+        # T2 and FLAIR after contrast agent are modalities that this program does not have.
+        return ("t1ce", "") if modality == "t1" else (modality, "after contrast agent")
+    return modality, ""
 
 
 def _rank(path: Path) -> tuple[int, int, str]:
@@ -146,4 +171,4 @@ def _choose(one: SeriesLocation, sidecars: Sidecars) -> SeriesLocation:
         for path in one.files
         if path != taken
     )
-    return replace(one, files=(taken,), left_out=others, acquisition=sidecars.acquisition(taken))
+    return replace(one, files=(taken,), left_out=others + one.left_out, acquisition=sidecars.acquisition(taken))

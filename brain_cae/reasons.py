@@ -39,6 +39,7 @@ WHAT_TO_DO = {
     # Several where one was meant.
     "several series": "Keep one series in the folder, or name it in series.csv.",
     "several NIfTI files": "Keep one file in the folder.",
+    "several candidates": "Keep one of the files or folders that bear this modality's name.",
     "several sessions": "Keep one session, or give each visit a subject of its own.",
     "another series was taken": "Nothing, if the right one was taken; else name the other in series.csv.",
     "another scan was taken": "Nothing, if the right one was taken; else name the other in series.csv.",

@@ -38,11 +38,6 @@ def other_columns(root, brain):
     (root / "labels.csv").write_text("id,diagnosis\na,healthy\n")
 
 
-def modality_twice(root, brain):
-    brain(root / "a" / "t1.nii.gz")
-    brain(root / "a" / "t1.nii", seed=1)
-
-
 LAYOUTS = {
     "`dataset.root` does not exist": (missing_folder, "dataset.root"),
     "`dataset.root` is empty": (empty_folder, "an empty folder"),
@@ -51,7 +46,6 @@ LAYOUTS = {
     "a label that nobody declared": (undeclared_label, "healthy, abnormal, unknown"),
     "a subject twice in `labels.csv`": (subject_twice, "again"),
     "`labels.csv` with other columns": (other_columns, "columns id, diagnosis"),
-    "a modality twice": (modality_twice, "t1.nii.gz, t1.nii"),
 }
 
 

@@ -125,12 +125,13 @@ def visible_files(folder: Path) -> tuple[Path, ...]:
     visited: set[str] = set()
     for top, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(top)
-        folders[:] = [] if real in visited else sorted(name for name in folders if _is_visible(name))
+        folders[:] = [] if real in visited else sorted(name for name in folders if is_visible(name))
         if real not in visited:
-            found += [path for name in files if _is_visible(name) and (path := Path(top, name)).is_file()]
+            found += [path for name in files if is_visible(name) and (path := Path(top, name)).is_file()]
         visited.add(real)
     return tuple(sorted(found))
 
 
-def _is_visible(name: str) -> bool:
+def is_visible(name: str) -> bool:
+    """Say whether a file or folder of this name counts."""
     return not name.startswith(".") and name.lower() not in LITTER

@@ -60,12 +60,11 @@ def import_location(location: SeriesLocation, store: Path) -> Outcome:
 
     Only a store that cannot be written to (StorageError) stops the import.
     """
-    files = location.files
     try:
         stamp = _stamp(location)
         key = _key(location)
     except OSError as error:
-        return Outcome(None, (_line("refused", "unreadable file", error.filename or files[0]),))
+        return _unreadable(location, error)
     entry = _read_entry(store, key)
     if entry is None:
         entry = _make_entry(location, store, key)
@@ -82,6 +81,10 @@ def inspect_location(location: SeriesLocation) -> Outcome:
     """
     if not location.files:
         return _missing(location)
+    try:
+        _stamp(location)
+    except OSError as error:
+        return _unreadable(location, error)
     _, entry = _describe(location, pixels=False)
     outcome = _outcome(location, entry | {"series_hash": NOT_READ}, Path(), "")
     return Outcome(outcome.row and outcome.row | {"path": str(location.files[0])}, outcome.lines)
@@ -90,6 +93,11 @@ def inspect_location(location: SeriesLocation) -> Outcome:
 def _missing(location: SeriesLocation) -> Outcome:
     # Where the source passed scans over, their own lines follow: "no files" would contradict them.
     return Outcome(None, (_line("missing", "no usable scan" if location.left_out else "no files"),))
+
+
+def _unreadable(location: SeriesLocation, error: OSError) -> Outcome:
+    reason = "no such file" if isinstance(error, FileNotFoundError) else "unreadable file"
+    return Outcome(None, (_line("refused", reason, error.filename or location.files[0]),))
 
 
 def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None, dict[str, Any]]:

@@ -38,6 +38,11 @@ def other_columns(root, brain):
     (root / "labels.csv").write_text("id,diagnosis\na,healthy\n")
 
 
+def other_encoding(root, brain):
+    brain(root / "a" / "t1.nii.gz")
+    (root / "labels.csv").write_bytes("subject,label\nMüller,healthy\n".encode("latin-1"))
+
+
 LAYOUTS = {
     "`dataset.root` does not exist": (missing_folder, "dataset.root"),
     "`dataset.root` is empty": (empty_folder, "an empty folder"),
@@ -46,6 +51,7 @@ LAYOUTS = {
     "a label that nobody declared": (undeclared_label, "healthy, abnormal, unknown"),
     "a subject twice in `labels.csv`": (subject_twice, "again"),
     "`labels.csv` with other columns": (other_columns, "columns id, diagnosis"),
+    "`labels.csv` in another encoding": (other_encoding, "line 2"),
 }
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.base import MODALITIES, SeriesLocation
+from brain_cae.scans.sources.base import MODALITIES, SPELLINGS, SeriesLocation
 from brain_cae.scans.sources.table import read_table, require_columns
 
 COLUMNS = ("subject", "modality", "path")
@@ -43,7 +43,8 @@ def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[
     rows = read_table(table, expected=EXPECTED)
     require_columns(rows, COLUMNS, expected=EXPECTED)
     for where, row in rows.lines():
-        modality, path = row["modality"].lower(), row["path"].replace("\\", "/")
+        modality = SPELLINGS.get(row["modality"].lower(), row["modality"])
+        path = row["path"].replace("\\", "/")
         # No part has a hyphen in its name. That the line is not of another part shows in its path, which must fit.
         subject = row["subject"] if row["subject"] in subjects else row["subject"].partition("-")[2]
         if subject not in subjects or modality not in MODALITIES or not path:

@@ -194,7 +194,7 @@ def test_scans_that_were_not_fetched_are_refused_by_name(root, tmp_path):
     scan.symlink_to(root / ".git" / "annex" / "not-here")
     report = import_series(Bids(root, modalities=["flair"]).locate(), tmp_path / "store", progress=False).report
     assert report[["subject", "status", "reason"]].to_numpy().tolist() == [
-        ["sub-01", "refused", "unreadable file"], ["sub-01", "refused", "after contrast agent"],
+        ["sub-01", "refused", "no such file"], ["sub-01", "refused", "after contrast agent"],
         ["sub-02", "imported", ""],
     ]  # fmt: skip
 

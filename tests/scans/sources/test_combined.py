@@ -62,5 +62,5 @@ def test_a_line_of_the_report_is_a_choice_of_its_part(tmp_path):
     assert bring_in().index["slices"].tolist() == [9, 4]
     # In the wrong part it is an error, not a choice there.
     line.to_csv(tmp_path / "north" / "series.csv", index=False)
-    with pytest.raises(DatasetError, match="no file of this scan at 'south/a/t1/S2/Image-1.dcm'"):
+    with pytest.raises(DatasetError, match=r"no file of this scan at 'south/a/t1/S2/Image-1\.dcm'"):
         bring_in()

@@ -104,9 +104,13 @@ class Ixi:
             raise DatasetError("The spreadsheet of IXI is another.", expected=SPREADSHEET, found=found, where=str(path))
         people: dict[str, tuple[float | None, str]] = {}
         contradictory = set()
-        for where, row in table.lines():
-            number = _number(row["IXI_ID"], where)
-            subject, facts = f"IXI{number:03d}", (age_of(row["AGE"]), SEXES.get(_float(row[sex_column]), ""))
+        nameless = []
+        for line, row in zip(table.numbers, table.rows, strict=True):
+            if not re.fullmatch(r"\d+(\.0*)?", row["IXI_ID"]):
+                nameless.append(f"line {line}")
+                continue
+            subject = f"IXI{int(float(row['IXI_ID'])):03d}"
+            facts = age_of(row["AGE"]), SEXES.get(_float(row[sex_column]), "")
             if people.setdefault(subject, facts) != facts:
                 contradictory.add(subject)
         people |= dict.fromkeys(contradictory, (None, ""))
@@ -115,6 +119,7 @@ class Ixi:
             "subjects stand in the spreadsheet twice with other values: their age and sex are unknown": sorted(
                 contradictory & set(subjects)
             ),
+            "lines of the spreadsheet have no number in IXI_ID and are passed over": nameless,
             "people of the spreadsheet have no scans and are left out": sorted(set(people) - set(subjects)),
         }
         self._notes = counted(lists)
@@ -146,13 +151,6 @@ def _find(root: Path) -> tuple[dict[str, str], dict[tuple[str, str], Path]]:
 def _spreadsheet(root: Path) -> Path | None:
     names = {f"ixi{suffix}" for suffix in SUFFIXES}
     return next((path for path in sorted(root.iterdir()) if path.name.lower() in names), None)
-
-
-def _number(text: str, where: str) -> int:
-    number = _float(text)
-    if not number.is_integer() or number < 0:
-        raise DatasetError("The spreadsheet of IXI is damaged.", expected="a whole number", found=text, where=where)
-    return int(number)
 
 
 def _float(text: str) -> float:

@@ -1,4 +1,4 @@
-"""RSNA-MICCAI: ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/*.dcm``, ``train_labels.csv``, optional ``masks/<id>.nii.gz``."""
+"""RSNA-MICCAI: ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM>``, ``train_labels.csv``, optional ``masks/<id>.nii.gz``."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from brain_cae.scans.sources.base import (
     counted,
     describe,
     some,
+    visible_files,
 )
 from brain_cae.scans.sources.choice import apply_choices
 
@@ -79,7 +80,7 @@ class RsnaMiccai:
 
 def find_subjects(root: Path) -> list[str]:
     """List the subjects (folder names of ``train``); raises DatasetError when the layout is another one."""
-    layout = "train/<id>/<FLAIR|T1w|T1wCE|T2w>/*.dcm below dataset.root"
+    layout = "train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM files> below dataset.root"
     advice = "Set dataset.root to the folder that holds train/ and train_labels.csv."
     check_folder(root, problem="The data set's folder does not exist.", expected=layout, advice=advice)
     train = check_folder(root / "train", problem="The data set has no train folder.", expected=layout, advice=advice)
@@ -157,7 +158,7 @@ def locate_series(
         mask = root / "masks" / f"{subject}.nii.gz"
         lesion_mask = mask if mask.is_file() else None
         for modality in modalities:
-            files = tuple(sorted((root / "train" / subject / FOLDERS[modality]).glob("*.dcm")))
+            files = visible_files(root / "train" / subject / FOLDERS[modality])
             locations.append(
                 SeriesLocation(
                     subject=subject,

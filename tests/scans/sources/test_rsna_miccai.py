@@ -56,6 +56,18 @@ def test_files_modalities_and_masks(root):
     assert {one.skull for one in locations} == {"stripped"} and {one.source for one in locations} == {"rsna_miccai"}
 
 
+def test_files_may_have_any_name_as_in_the_other_folders_of_dicom(root):
+    folder = root / "train" / "00012" / "T2w"
+    for name in ("IM0001", "Image-2.DCM", "more/Image-10.dcm", "Thumbs.db"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    (one,) = [one for one in RsnaMiccai(root, modalities=["t2"]).locate() if one.subject == "00012"]
+    names = [path.relative_to(folder).as_posix() for path in one.files]
+    assert sorted(set(names) - {f"Image-{number}.dcm" for number in (1, 2, 10)}) == [
+        "IM0001", "Image-2.DCM", "more/Image-10.dcm"
+    ]  # fmt: skip
+
+
 def test_a_missing_modality_is_located_without_files(root):
     for path in (root / "train" / "00012" / "T2w").iterdir():
         path.unlink()

@@ -155,6 +155,8 @@ def make_source(
         }
         return Combined(parts)
     options = {name: value for name, value in vars(dataset).items() if name != "name"}
+    # In the middle of an argument no shell expands ~, and a configuration file has no shell.
+    options |= {name: Path(options[name]).expanduser() for name in ("root", "table") if options.get(name)}
     if isinstance(dataset, PhantomDataset):
         options |= {"folder": options.pop("root"), "subjects": min(dataset.subjects, limit or dataset.subjects)}
         return Phantom(**options, workers=workers, modalities=modalities, progress=progress, write=write)

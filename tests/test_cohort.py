@@ -102,3 +102,9 @@ def test_a_part_that_is_only_tested_neither_teaches_nor_calibrates(make_config):
     tested = roles("dataset.test_only=[clinic]")
     assert len(tested) == 50 and set(tested[tested.index.str.startswith("clinic")]) == {"test"}
     assert set(roles()[tested.index.str.startswith("clinic")]) > {"test", "train"}
+
+
+def test_a_home_folder_in_quotes_is_found(bring_in, root, monkeypatch):
+    monkeypatch.setenv("HOME", str(root))
+    cohort = bring_in('dataset.parts.ixi.root="~/ixi"', 'dataset.parts.clinic.root="~/clinic"')
+    assert sorted(set(cohort.index["subject"])) == ["clinic-a", "ixi-IXI002", "ixi-IXI012"]

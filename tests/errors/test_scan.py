@@ -138,6 +138,9 @@ def test_every_reason_says_what_to_do():
     sources = [*ROOT.glob("brain_cae/scans/*.py"), *ROOT.glob("brain_cae/data/*.py")]
     reasons = {one or other for path in sources for one, other in named.findall(path.read_text(encoding="utf-8"))}
     assert len(reasons) > 25
+    # What sources and the import say of files that no reader has opened.
+    reasons |= {"no usable scan", "no such file", "several candidates", "after contrast agent", "another suffix"}
+    reasons |= {"another scan was taken", "another session was taken"}
     assert sorted(reasons - set(WHAT_TO_DO)) == []
 
 

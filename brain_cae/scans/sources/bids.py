@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from brain_cae.errors import DatasetError
+from brain_cae.layouts import LAYOUTS
 from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
     MODALITIES,
@@ -23,7 +24,7 @@ from brain_cae.scans.sources.sidecar import Sidecars, parse_name
 SUFFIXES = {"T1w": "t1", "T2w": "t2", "FLAIR": "flair"}
 # What another suffix resembles (UNIT1, inplaneT2, T2starw): there a reader of the report looks for the scan.
 RESEMBLANCES = {"flair": "flair", "t2": "t2", "t1": "t1"}
-LAYOUT = "sub-<name>/[ses-<name>/]anat/sub-<name>_…_T1w.nii.gz (T2w, FLAIR; with ce-… in the name T1 with contrast)"
+LAYOUT = LAYOUTS["bids"]
 ADVICE = "Set dataset.root to the folder that holds dataset_description.json and the folders sub-*."
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import DatasetError
+from brain_cae.layouts import LAYOUTS
 from brain_cae.scans.sources.base import (
     MODALITIES,
     SPELLINGS,
@@ -26,10 +27,7 @@ ODD_MASK = re.compile(r".*_segm\.nii(\.gz)?", re.IGNORECASE)
 TIME_POINT = re.compile(r"(BraTS-(?:MEN-RT|[A-Za-z]+)-\d+)-(\d{3}|\d)")
 # Planning scans of radiotherapy: T1 after contrast agent alone, in the scanner's space, the face removed and no more.
 WITH_SKULL = "BraTS-MEN-RT-"
-LAYOUT = (
-    "folders such as BraTS20_Training_001, BraTS2021_00000, BraTS-GLI-00000-000 or BraTS-MEN-RT-0000-1, at any depth, "
-    "with files <folder>_flair.nii[.gz], <folder>-t2f.nii.gz or <folder>_t1c.nii.gz"
-)
+LAYOUT = LAYOUTS["brats"]
 ADVICE = "Set dataset.root to the unpacked download, or to any folder above its scans."
 
 

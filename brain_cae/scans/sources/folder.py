@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from brain_cae.errors import DatasetError
+from brain_cae.layouts import LAYOUTS
 from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
     LABELS,
@@ -25,7 +26,7 @@ from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.scan_table import read_scans
 from brain_cae.scans.sources.table import read_table, require_columns
 
-LAYOUT = "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<modality>/<DICOM files>"
+LAYOUT = LAYOUTS["folder"]
 EXPECTED_LABELS = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"
 MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
 

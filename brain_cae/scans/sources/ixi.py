@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import DatasetError
+from brain_cae.layouts import LAYOUTS
 from brain_cae.scans.sources.base import (
     SeriesLocation,
     check_folder,
@@ -18,7 +19,7 @@ from brain_cae.scans.sources.table import SUFFIXES, age_of, read_table
 
 CONTRASTS = {"t1": "T1", "t2": "T2"}
 FILE = re.compile(r"(IXI\d+)-([A-Za-z]+)-\d+-([A-Za-z0-9]+)\.nii(\.gz)?")
-LAYOUT = "files such as IXI002-Guys-0828-T1.nii.gz, in one folder or in one folder per contrast"
+LAYOUT = LAYOUTS["ixi"]
 ADVICE = "Set dataset.root to the folder that IXI-T1.tar and IXI-T2.tar were unpacked in."
 SPREADSHEET = "the columns IXI_ID, AGE and SEX_ID (1=m, 2=f)"
 SEXES = {1.0: "M", 2.0: "F"}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.layouts import LAYOUTS
 from brain_cae.scans.sources.base import (
     MODALITIES,
     SeriesLocation,
@@ -80,7 +81,7 @@ class RsnaMiccai:
 
 def find_subjects(root: Path) -> list[str]:
     """List the subjects (folder names of ``train``); raises DatasetError when the layout is another one."""
-    layout = "train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM files> below dataset.root"
+    layout = LAYOUTS["rsna_miccai"]
     advice = "Set dataset.root to the folder that holds train/ and train_labels.csv."
     check_folder(root, problem="The data set's folder does not exist.", expected=layout, advice=advice)
     train = check_folder(root / "train", problem="The data set has no train folder.", expected=layout, advice=advice)

@@ -96,7 +96,8 @@ def test_a_wrong_root_says_what_is_there(tmp_path, root):
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        ("id,value\n0,1\n", "columns id,value"),
+        ("id,value\n0,1\n", "columns id, value"),
+        ("BraTS21ID;MGMT_value\n0;1\nM\u00fcller;1\n", "another encoding"),
         ("BraTS21ID,MGMT_value\n0,1\n0,0\n", "line 3"),
         ("BraTS21ID,MGMT_value\n0,2\n", "line 2"),
         ("BraTS21ID,MGMT_value\nx,1\n", "line 2"),
@@ -104,7 +105,7 @@ def test_a_wrong_root_says_what_is_there(tmp_path, root):
     ],
 )
 def test_wrong_labels_are_named(root, content, found):
-    (root / "train_labels.csv").write_text(content)
+    (root / "train_labels.csv").write_bytes(content.encode("latin-1"))
     with pytest.raises(DatasetError, match=found):
         RsnaMiccai(root, healthy_value=0).locate()
 

@@ -10,6 +10,6 @@ LAYOUTS = {
         "depth, with files <folder>_flair.nii[.gz], <folder>-t2f.nii.gz or <folder>_t1c.nii.gz"
     ),
     "ixi": "files such as IXI002-Guys-0828-T1.nii.gz, in one folder or in one folder per contrast",
-    "rsna_miccai": "train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM files> below dataset.root",
+    "rsna_miccai": "train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM files>",
 }
 """By the name of the option of ``dataset``."""

@@ -23,7 +23,7 @@ from brain_cae.scans.sources.sidecar import Sidecars, parse_name
 
 SUFFIXES = {"T1w": "t1", "T2w": "t2", "FLAIR": "flair"}
 # What another suffix resembles (UNIT1, inplaneT2, T2starw): there a reader of the report looks for the scan.
-RESEMBLANCES = {"flair": "flair", "t2": "t2", "t1": "t1"}
+RESEMBLANCES = ("flair", "t2", "t1")
 LAYOUT = LAYOUTS["bids"]
 ADVICE = "Set dataset.root to the folder that holds dataset_description.json and the folders sub-*."
 
@@ -139,7 +139,7 @@ def _find(root: Path) -> tuple[dict[tuple[str, str], _Session], list[str]]:
 def _judge(path: Path) -> tuple[str | None, str]:
     """Give an image's modality, or the one that it resembles, and why it cannot be taken (``""`` if it can)."""
     name = parse_name(path)
-    modality = next((own for mark, own in RESEMBLANCES.items() if mark in name.suffix.lower()), None)
+    modality = next((mark for mark in RESEMBLANCES if mark in name.suffix.lower()), None)
     if name.suffix not in SUFFIXES:
         return modality, f"another suffix: {name.suffix} is none of {', '.join(SUFFIXES)}"
     if name.entities.get("part", "mag") != "mag":

@@ -30,22 +30,22 @@ class Masks:
         return self.fit.get((subject, session, kind)) or self.fit.get((subject, "", kind))
 
     def notes(self, scans: Iterable[tuple[str, str]]) -> list[str]:
-        """Say which of the scans' subjects and sessions are left without a mask though the derivatives hold masks."""
-        lacking: dict[str, list[str]] = {"brain": [], "lesion": []}
-        for subject, session in scans:
-            for kind, names in lacking.items():
-                if self.of(subject, session, kind) is None and self._is_expected(subject, kind):
-                    names.append(f"{subject} {session}".rstrip())
+        """Say which of the scans' subjects and sessions are left without a mask.
+
+        Every head has a brain, so none may be missing where the derivatives hold masks of brains; a lesion is known
+        only of subjects that have a mask of one.
+        """
+        there = {(subject, kind) for subject, _, kind in self.fit} | self.unfit
+        brains = any(kind == "brain" for _, kind in there)
         text = (
             "subjects or sessions have no {} mask (those of other spaces, of tasks and outside of anat/ do not count)"
         )
-        return counted({text.format(kind): names for kind, names in lacking.items()})
-
-    def _is_expected(self, subject: str, kind: str) -> bool:
-        """Every head has a brain; that a brain has a lesion is known only where a mask of it is there."""
-        if kind == "brain":
-            return any(kind == other for *_, other in [*self.fit, *self.unfit])
-        return (subject, kind) in self.unfit or any((subject, kind) == (one[0], one[2]) for one in self.fit)
+        lacking: dict[str, list[str]] = {text.format("brain"): [], text.format("lesion"): []}
+        for subject, session in scans:
+            for kind, expected in (("brain", brains), ("lesion", (subject, "lesion") in there)):
+                if expected and self.of(subject, session, kind) is None:
+                    lacking[text.format(kind)].append(f"{subject} {session}".rstrip())
+        return counted(lacking)
 
 
 def find_masks(root: Path, names: Sequence[str]) -> Masks:

@@ -139,20 +139,6 @@ def test_masks_of_derivatives_lie_in_the_scans_space(root):
         located(root, derivatives=["nothing-here"])
 
 
-def test_masks_of_functional_images_are_none_of_the_head(root):
-    touch(
-        root,
-        "derivatives/fmriprep/sub-01/anat/sub-01_task-rest_desc-brain_mask.nii.gz",
-        "derivatives/fmriprep/sub-01/dwi/sub-01_desc-brain_mask.nii.gz",
-        "derivatives/fmriprep/sub-01/func/sub-01_task-rest_desc-brain_mask.nii.gz",
-        "derivatives/fmriprep/sub-02/ses-a/func/sub-02_ses-a_task-rest_space-T1w_desc-brain_mask.nii.gz",
-    )
-    source = Bids(root, derivatives=["fmriprep"])
-    assert {one.brain_mask for one in source.locate()} == {None}
-    (note,) = [note for note in source.notes() if "brain mask" in note]
-    assert note.startswith("2 subjects or sessions have no brain mask") and note.endswith(": sub-01, sub-02 ses-a.")
-
-
 def test_a_mask_without_session_serves_every_session_that_has_none_of_its_own(root):
     write_volume(root / "sub-02" / "ses-b" / "anat" / "sub-02_ses-b_T1w.nii.gz", 20)
     touch(
@@ -167,15 +153,6 @@ def test_a_mask_without_session_serves_every_session_that_has_none_of_its_own(ro
         ("sub-02", "ses-b"): "sub-02_ses-b_desc-brain_mask.nii.gz",
     }
     assert any("no brain mask" in note and note.endswith(": sub-01.") for note in source.notes())
-
-
-def test_a_lesion_mask_is_missed_only_where_there_is_one_that_does_not_fit(root):
-    touch(root, "derivatives/masks/sub-01/anat/sub-01_space-MNI152NLin6Asym_label-lesion_mask.nii.gz")
-    source = Bids(root, derivatives=["masks"])
-    source.locate()
-    (note,) = [note for note in source.notes() if "lesion mask" in note]
-    assert note.endswith(": sub-01.")
-    assert not any("brain mask" in note for note in source.notes())
 
 
 def test_what_could_not_be_used_is_noted(root):

@@ -9,7 +9,7 @@ REPORT_IT = "Look at the scan in a viewer; if it is sound, please report this as
 WHAT_TO_DO = {
     # Nothing, or nothing whole.
     "no files": "Put the scan there, or choose a modality=… that every subject has.",
-    "no usable scan": "The subject's other lines in import_report.csv say why nothing that is there can be taken.",
+    "no usable scan": "The files that are there have lines of their own, which say why none is taken.",
     "no such file": "Correct the path; where it is a link of a data set that was fetched in part, fetch the file.",
     "unreadable file": "Check the permissions and the disk; the import tries again next time.",
     "truncated file": COPY_AGAIN,

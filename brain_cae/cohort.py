@@ -16,7 +16,7 @@ from brain_cae.reasons import advice_for
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
-from brain_cae.scans.sources.base import SeriesLocation, Source, counted
+from brain_cae.scans.sources.base import SeriesLocation, Source, counted, some
 from brain_cae.scans.sources.bids import Bids
 from brain_cae.scans.sources.brats import Brats
 from brain_cae.scans.sources.combined import Combined
@@ -174,6 +174,10 @@ def make_source(
         }
         return Combined(parts)
     options = {name: value for name, value in vars(dataset).items() if name != "name"}
+    # In the middle of an argument no shell expands ~, and a configuration file has no shell.
+    for name in ("root", "table"):
+        if str(options.get(name)).startswith("~/"):
+            options[name] = Path(options[name]).expanduser()
     if isinstance(dataset, PhantomDataset):
         options |= {"folder": options.pop("root"), "subjects": min(dataset.subjects, limit or dataset.subjects)}
         return Phantom(**options, workers=workers, modalities=modalities, progress=progress, write=write)
@@ -228,12 +232,20 @@ def require_modalities(locations: list[SeriesLocation], modalities: list[str]) -
         there = {location.modality for location in locations if location.files and location.source == source}
         for modality in modalities:
             if modality not in there:
+                left_out = {
+                    reason: advice_for(reason)
+                    for location in locations
+                    if location.source == source and location.modality == modality
+                    for _, reason in location.left_out
+                }
                 raise DatasetError(
                     f"The dataset has no scan of the modality `{modality}`.",
                     expected=", ".join(modalities),
-                    found=f"{', '.join(sorted(there)) or 'no scans'} in {source}",
+                    found=f"{', '.join(sorted(there)) or 'no scans'} in {source}"
+                    + (f"; its scans of {modality} were left out: {some(sorted(left_out))}" if left_out else ""),
                     where="modality",
-                    advice="Choose another modality=…; inspect=true shows what is there.",
+                    advice=next(iter(left_out.values()), None)
+                    or "Choose another modality=…; inspect=true shows what is there.",
                 )
 
 

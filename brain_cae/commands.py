@@ -14,7 +14,7 @@ from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -200,6 +200,8 @@ def _message(error: Exception, config_name: str, *, started: bool) -> str | None
 def _explain(error: Exception, config_name: str) -> str:
     """Hydra's message; for a key or an option that does not exist also the ones that do,
     with the options that were chosen."""
+    if isinstance(error, OverrideParseException):
+        return str(_unreadable(error.override))
     option = re.search(r"Could not find '([^'/]+)/([^']+)'", str(error))
     if option is not None:
         group, name = option.groups()
@@ -216,6 +218,18 @@ def _explain(error: Exception, config_name: str) -> str:
     with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
         names = configuration.keys_beside(compose(config_name, overrides=words), key)
     return str(configuration.unknown_key(key, names))
+
+
+def _unreadable(argument: str) -> ConfigurationError:
+    key, separator, value = argument.partition("=")
+    quoted = f"""Quote the value for Hydra, and the whole for the shell: '{key}="{value}"'."""
+    return ConfigurationError(
+        "An argument cannot be read.",
+        expected="key=value; in double quotes where the value has signs of Hydra's own, such as ~ ( ) [ ] { } , :",
+        found=argument,
+        where=key,
+        **({"advice": quoted} if separator else {}),
+    )
 
 
 def _interrupted(config_name: str, started: list[Path]) -> str:

@@ -9,6 +9,8 @@ REPORT_IT = "Look at the scan in a viewer; if it is sound, please report this as
 WHAT_TO_DO = {
     # Nothing, or nothing whole.
     "no files": "Put the scan there, or choose a modality=… that every subject has.",
+    "no usable scan": "The files that are there have lines of their own, which say why none is taken.",
+    "no such file": "Correct the path; where it is a link of a data set that was fetched in part, fetch the file.",
     "unreadable file": "Check the permissions and the disk; the import tries again next time.",
     "truncated file": COPY_AGAIN,
     "damaged header": COPY_AGAIN,
@@ -31,13 +33,18 @@ WHAT_TO_DO = {
     "parameter map": OTHER_SERIES,
     "subtraction image": OTHER_SERIES,
     "phase image": OTHER_SERIES,
+    "after contrast agent": "Nothing: after contrast agent only T1w is a modality here (t1ce).",
+    "another suffix": "Nothing, or name it as BIDS names this contrast: …_T1w, …_T2w or …_FLAIR.",
     "colour image": OTHER_SERIES,
     "inverted grey scale": "Export the series as MONOCHROME2.",
     # Several where one was meant.
     "several series": "Keep one series in the folder, or name it in series.csv.",
     "several NIfTI files": "Keep one file in the folder.",
+    "several candidates": "Keep one of the files or folders that bear this modality's name.",
     "several sessions": "Keep one session, or give each visit a subject of its own.",
     "another series was taken": "Nothing, if the right one was taken; else name the other in series.csv.",
+    "another scan was taken": "Nothing, if the right one was taken; else name the other in series.csv.",
+    "another session was taken": "Nothing: a subject enters once; where series.csv is read, it may name this one.",
     "identical copy": "Nothing: the slice is there once more.",
     "the chosen file is no image": "Correct the path in series.csv.",
     # No regular volume.

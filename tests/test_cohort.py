@@ -71,6 +71,21 @@ def test_a_part_without_a_modality_is_an_error_that_names_it(bring_in, root):
         bring_in()
 
 
+def test_a_home_folder_in_quotes_is_found(bring_in, root, monkeypatch):
+    monkeypatch.setenv("HOME", str(root))
+    cohort = bring_in('dataset.parts.ixi.root="~/ixi"', 'dataset.parts.clinic.root="~/clinic"')
+    assert sorted(set(cohort.index["subject"])) == ["clinic-a", "ixi-IXI002", "ixi-IXI012"]
+
+
+def test_a_modality_whose_scans_were_all_left_out_is_missing_for_that_reason(bring_in, root):
+    write_volume(root / "clinic" / "a" / "T2w.nii", seed=31)
+    with pytest.raises(
+        DatasetError, match=r"t1 in clinic; its scans of t2 were left out: several candidates"
+    ) as raised:
+        bring_in()
+    assert "Keep one of the files" in str(raised.value)
+
+
 def test_a_part_may_be_a_phantom(make_config):
     from brain_cae.cohort import make_source
 

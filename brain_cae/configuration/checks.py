@@ -20,6 +20,7 @@ from brain_cae.configuration.schema import (
     Split,
 )
 from brain_cae.errors import ConfigurationError
+from brain_cae.layouts import LAYOUTS
 
 # Inclusive and exclusive bounds: (low, high, what the value is).
 RANGES: dict[str, tuple[float, float, str]] = {
@@ -127,6 +128,8 @@ def check_dataset(dataset: Any, key: str = "dataset") -> None:
     if isinstance(dataset, FolderDataset) and dataset.root is None and dataset.table is None:
         raise ConfigurationError(
             f"The key `{key}.root` has no value.",
+            expected=LAYOUTS["folder"],
+            found="nothing",
             where=f"{key}.root",
             advice=f"Give it on the command line: {key}.root=…, or {key}.table=… for a table of paths.",
         )

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from brain_cae.configuration.groups import OPTIONS
 from brain_cae.configuration.schema import CombinedDataset
 from brain_cae.errors import ConfigurationError
+from brain_cae.layouts import LAYOUTS
 
 
 def to_dataclass(composed: DictConfig, schema: type) -> Any:
@@ -114,6 +115,8 @@ def fit_group(kind: type, value: dict[str, Any], prefix: str) -> Any:
     if missing:
         raise ConfigurationError(
             f"The key `{prefix}.{missing[0]}` has no value.",
+            expected=LAYOUTS.get(str(value.get("name"))) if missing[0] == "root" else "a value",
+            found="nothing",
             where=f"{prefix}.{missing[0]}",
             advice=f"Give it on the command line: {prefix}.{missing[0]}=…",
         )

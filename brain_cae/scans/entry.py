@@ -46,7 +46,7 @@ class Outcome:
 def known_outcome(location: SeriesLocation, store: Path) -> Outcome | None:
     """Look a location up in the store without reading its files; None when they have to be read."""
     if not location.files:
-        return Outcome(None, (_line("missing", "no files"),))
+        return _missing(location)
     try:
         key = (store / "seen" / _stamp(location)).read_text(encoding="ascii")
         entry = _read_entry(store, key)
@@ -60,12 +60,11 @@ def import_location(location: SeriesLocation, store: Path) -> Outcome:
 
     Only a store that cannot be written to (StorageError) stops the import.
     """
-    files = location.files
     try:
         stamp = _stamp(location)
         key = _key(location)
     except OSError as error:
-        return Outcome(None, (_line("refused", "unreadable file", error.filename or files[0]),))
+        return _unreadable(location, error)
     entry = _read_entry(store, key)
     if entry is None:
         entry = _make_entry(location, store, key)
@@ -81,10 +80,24 @@ def inspect_location(location: SeriesLocation) -> Outcome:
     copies) is not found.
     """
     if not location.files:
-        return Outcome(None, (_line("missing", "no files"),))
+        return _missing(location)
+    try:
+        _stamp(location)
+    except OSError as error:
+        return _unreadable(location, error)
     _, entry = _describe(location, pixels=False)
     outcome = _outcome(location, entry | {"series_hash": NOT_READ}, Path(), "")
     return Outcome(outcome.row and outcome.row | {"path": str(location.files[0])}, outcome.lines)
+
+
+def _missing(location: SeriesLocation) -> Outcome:
+    # Where the source passed scans over, their own lines follow: "no files" would contradict them.
+    return Outcome(None, (_line("missing", "no usable scan" if location.left_out else "no files"),))
+
+
+def _unreadable(location: SeriesLocation, error: OSError) -> Outcome:
+    reason = "no such file" if isinstance(error, FileNotFoundError) else "unreadable file"
+    return Outcome(None, (_line("refused", reason, error.filename or location.files[0]),))
 
 
 def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None, dict[str, Any]]:

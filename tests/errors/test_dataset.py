@@ -38,9 +38,9 @@ def other_columns(root, brain):
     (root / "labels.csv").write_text("id,diagnosis\na,healthy\n")
 
 
-def modality_twice(root, brain):
+def other_encoding(root, brain):
     brain(root / "a" / "t1.nii.gz")
-    brain(root / "a" / "t1.nii", seed=1)
+    (root / "labels.csv").write_bytes("subject,label\nMüller,healthy\n".encode("latin-1"))
 
 
 LAYOUTS = {
@@ -51,7 +51,7 @@ LAYOUTS = {
     "a label that nobody declared": (undeclared_label, "healthy, abnormal, unknown"),
     "a subject twice in `labels.csv`": (subject_twice, "again"),
     "`labels.csv` with other columns": (other_columns, "columns id, diagnosis"),
-    "a modality twice": (modality_twice, "t1.nii.gz, t1.nii"),
+    "`labels.csv` in another encoding": (other_encoding, "line 2"),
 }
 
 

@@ -18,7 +18,7 @@ from brain_cae.scans import entry, store
 from brain_cae.scans.entry import REPORT_COLUMNS
 from brain_cae.scans.index import read_index, write_index
 from brain_cae.scans.sources.base import SeriesLocation
-from brain_cae.scans.store import import_series, load_sidecar, write_report
+from brain_cae.scans.store import import_series, inspect_series, load_sidecar, write_report
 
 from .synthesise import PRIVATE, voxels, write_series
 
@@ -176,9 +176,9 @@ def test_a_defect_in_one_series_costs_only_that(cohort, tmp_path, monkeypatch):
 def test_a_file_that_vanished_is_reported(tmp_path):
     location = locate(tmp_path / "a")
     location.files[3].unlink()
-    report = run([location], tmp_path / "store").report
-    assert report.loc[0, ["status", "reason"]].tolist() == ["refused", "unreadable file"]
-    assert report.loc[0, "path"].endswith("Image-4.dcm")
+    for report in (run([location], tmp_path / "store").report, inspect_series([location], progress=False).report):
+        assert report.loc[0, ["status", "reason"]].tolist() == ["refused", "no such file"]
+        assert report.loc[0, "path"].endswith("Image-4.dcm")
 
 
 def test_series_left_out_are_in_the_report(tmp_path):

@@ -9,6 +9,13 @@ from typing import Any, Protocol
 from brain_cae.errors import ConfigurationError, DatasetError
 
 MODALITIES = ("t1", "t2", "flair", "t1ce")
+# How data sets and people spell them, in small letters.
+SPELLINGS = {
+    "t1": "t1", "t1w": "t1", "t1n": "t1",
+    "t2": "t2", "t2w": "t2",
+    "flair": "flair", "t2f": "flair", "fl": "flair",
+    "t1ce": "t1ce", "t1c": "t1ce", "t1gd": "t1ce", "t1wce": "t1ce",
+}  # fmt: skip
 LABELS = ("healthy", "abnormal", "unknown")
 LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information")
 
@@ -27,7 +34,7 @@ class SeriesLocation:
 
     subject: str
     modality: str
-    files: tuple[Path, ...]
+    files: tuple[Path, ...] = ()
     label: str = "unknown"
     session: str = ""
     source: str = ""
@@ -68,6 +75,13 @@ def check_modalities(modalities: Sequence[str], *, key: str = "dataset.modalitie
             where=key,
         )
     return chosen
+
+
+def the_only(candidates: Sequence[tuple[Path, ...]]) -> dict[str, Any]:
+    """Give ``files`` of the only candidate for a modality; of several none, and each in ``left_out``."""
+    if len(candidates) > 1:
+        return {"left_out": tuple((files[0], "several candidates") for files in candidates)}
+    return {"files": candidates[0]} if candidates else {}
 
 
 def check_folder(folder: Path, *, problem: str, expected: str, advice: str) -> Path:
@@ -111,12 +125,13 @@ def visible_files(folder: Path) -> tuple[Path, ...]:
     visited: set[str] = set()
     for top, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(top)
-        folders[:] = [] if real in visited else sorted(name for name in folders if _is_visible(name))
+        folders[:] = [] if real in visited else sorted(name for name in folders if is_visible(name))
         if real not in visited:
-            found += [path for name in files if _is_visible(name) and (path := Path(top, name)).is_file()]
+            found += [path for name in files if is_visible(name) and (path := Path(top, name)).is_file()]
         visited.add(real)
     return tuple(sorted(found))
 
 
-def _is_visible(name: str) -> bool:
+def is_visible(name: str) -> bool:
+    """Say whether a file or folder of this name counts."""
     return not name.startswith(".") and name.lower() not in LITTER

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from brain_cae.errors import DatasetError
+from brain_cae.layouts import LAYOUTS
 from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
     MODALITIES,
@@ -13,18 +14,18 @@ from brain_cae.scans.sources.base import (
     check_modalities,
     counted,
     describe,
-    visible_files,
+    some,
 )
 from brain_cae.scans.sources.choice import apply_choices
+from brain_cae.scans.sources.derivatives import find_masks
 from brain_cae.scans.sources.participants import Participant, Participants
 from brain_cae.scans.sources.sidecar import Sidecars, parse_name
 
 SUFFIXES = {"T1w": "t1", "T2w": "t2", "FLAIR": "flair"}
-LAYOUT = "sub-<name>/[ses-<name>/]anat/sub-<name>_…_T1w.nii.gz (T2w, FLAIR; with ce-… in the name T1 with contrast)"
+# What another suffix resembles (UNIT1, inplaneT2, T2starw): there a reader of the report looks for the scan.
+RESEMBLANCES = ("flair", "t2", "t1")
+LAYOUT = LAYOUTS["bids"]
 ADVICE = "Set dataset.root to the folder that holds dataset_description.json and the folders sub-*."
-# Masks in a template's space do not lie on the scan, whatever their affine says.
-OWN_SPACES = ("", "orig", "native", "individual", "T1w", "T2w", "FLAIR")
-LESIONS = ("lesion", "tumor", "tumour", "l")
 
 
 @dataclass
@@ -33,7 +34,8 @@ class Bids:
 
     ``label_column`` of ``participants.tsv`` holds the label, ``healthy`` and ``abnormal`` the values that mean it;
     ``label`` holds for every subject that nothing else is said of. ``derivatives`` are folders below the root with
-    brain masks (``desc-brain_mask``) and lesion masks (``label-lesion_mask``, ``desc-lesion_mask``).
+    brain masks (``desc-brain_mask``) and lesion masks (``label-lesion_mask``, ``desc-lesion_mask``): see
+    ``derivatives.py``.
     Of several scans of one modality in one session one is taken: see :func:`_rank`; ``series.csv`` beside the subjects
     can name another. ``locate`` raises DatasetError for a wrong folder, and see ``participants.py``.
     """
@@ -57,32 +59,34 @@ class Bids:
         """List the scans of every subject and session, and the ones that were passed over."""
         root = Path(self.root)
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=ADVICE)
-        scans = _find(root)
-        if not scans:
+        scans, strangers = _find(root)
+        if not any(one.files for one in scans.values()):
+            others = sorted(path.name for one in scans.values() for pairs in one.left_out.values() for path, _ in pairs)
             raise DatasetError(
                 "The folder holds no anatomical scan of BIDS.",
                 expected=LAYOUT,
-                found=describe(root),
+                found=f"images of another kind: {some(others + strangers)}" if others + strangers else describe(root),
                 where=str(root),
                 advice=ADVICE,
             )
         subjects = sorted({subject for subject, _ in scans})
         table = Participants(self.label_column, self.healthy, self.abnormal, self.label)
         people = table.read(root / "participants.tsv", subjects)
-        masks = self._masks(root)
+        masks = find_masks(root, self.derivatives)
         candidates = [
             SeriesLocation(
                 subject=subject,
                 session=session,
                 modality=modality,
-                files=tuple(sorted(files.get(modality, ()), key=_rank)),
+                files=tuple(sorted(own.files.get(modality, ()), key=_rank)),
+                left_out=tuple(own.left_out.get(modality, ())),
                 source=self.name,
-                brain_mask=masks.get((subject, session, "brain")),
-                lesion_mask=masks.get((subject, session, "lesion")),
+                brain_mask=masks.of(subject, session, "brain"),
+                lesion_mask=masks.of(subject, session, "lesion"),
                 skull=self.skull,
                 **vars(people.get(subject, Participant(label=self.label or "unknown"))),
             )
-            for (subject, session), files in sorted(scans.items())
+            for (subject, session), own in sorted(scans.items())
             for modality in self.modalities
         ]
         sidecars = Sidecars(root)
@@ -90,60 +94,60 @@ class Bids:
         without = sorted(path.name for path in root.glob("sub-*") if path.is_dir() and path.name not in subjects)
         lists = {
             "subjects have no anatomical scan and are left out": without,
+            f"images in anat/ are neither of {', '.join(SUFFIXES)} nor like them and are left out": strangers,
             "sidecars cannot be read and are passed over": sorted(sidecars.broken),
             "times in sidecars are too long to be seconds and count as unknown": sorted(sidecars.implausible),
         }
-        self._notes = table.notes + counted(lists)
+        self._notes = table.notes + counted(lists) + masks.notes(sorted(scans))
         return chosen
 
     def notes(self) -> list[str]:
         """Say which subjects, labels and sidecars could not be used."""
         return list(self._notes)
 
-    def _masks(self, root: Path) -> dict[tuple[str, str, str], Path]:
-        """Find the masks of each subject and session; of several the first by its path."""
-        masks: dict[tuple[str, str, str], Path] = {}
-        for name in self.derivatives:
-            folder = next((path for path in (root / name, root / "derivatives" / name) if path.is_dir()), None)
-            if folder is None:
-                raise DatasetError(
-                    "A folder of derivatives does not exist.",
-                    expected=f"{name} in the root or in derivatives/",
-                    found=describe(root / "derivatives"),
-                    where="dataset.derivatives",
-                )
-            for path in visible_files(folder):
-                entities = parse_name(path).entities
-                kind = _mask_kind(path)
-                if kind and "sub" in entities and entities.get("space", "") in OWN_SPACES:
-                    session = f"ses-{entities['ses']}" if "ses" in entities else ""
-                    masks.setdefault((f"sub-{entities['sub']}", session, kind), path)
-        return masks
+
+@dataclass
+class _Session:
+    """The images of one session in ``anat/`` by modality: those that can be taken, and those that cannot, with why."""
+
+    files: dict[str, list[Path]] = field(default_factory=dict)
+    left_out: dict[str, list[tuple[Path, str]]] = field(default_factory=dict)
 
 
-def _find(root: Path) -> dict[tuple[str, str], dict[str, list[Path]]]:
-    """Give the scans of each subject and session by modality.
+def _find(root: Path) -> tuple[dict[tuple[str, str], _Session], list[str]]:
+    """Give the scans of each subject and session, and the names of images that resemble no modality.
 
     Links that lead nowhere count as scans: a data set fetched in part should say which ones are not there yet.
     """
-    found: dict[tuple[str, str], dict[str, list[Path]]] = {}
+    found: dict[tuple[str, str], _Session] = {}
+    strangers = []
     for folder in sorted([*root.glob("sub-*/anat"), *root.glob("sub-*/ses-*/anat")]):
         subject, *session = folder.relative_to(root).parts[:-1]
-        for path in sorted(folder.iterdir()):
-            if (modality := _modality(path)) is not None:
-                scans = found.setdefault((subject, session[0] if session else ""), {})
-                scans.setdefault(modality, []).append(path)
-    return found
+        for path in filter(is_nifti, sorted(folder.iterdir())):
+            modality, refusal = _judge(path)
+            if modality is None:
+                strangers.append(path.name)
+                continue
+            own = found.setdefault((subject, session[0] if session else ""), _Session())
+            if refusal:
+                own.left_out.setdefault(modality, []).append((path, refusal))
+            else:
+                own.files.setdefault(modality, []).append(path)
+    return found, strangers
 
 
-def _modality(path: Path) -> str | None:
+def _judge(path: Path) -> tuple[str | None, str]:
+    """Give an image's modality, or the one that it resembles, and why it cannot be taken (``""`` if it can)."""
     name = parse_name(path)
-    # A phase image is no contrast; T2 and FLAIR after contrast agent are modalities that this program does not have.
-    if not is_nifti(path) or name.entities.get("part", "mag") != "mag":
-        return None
+    modality = next((mark for mark in RESEMBLANCES if mark in name.suffix.lower()), None)
+    if name.suffix not in SUFFIXES:
+        return modality, f"another suffix: {name.suffix} is none of {', '.join(SUFFIXES)}"
+    if name.entities.get("part", "mag") != "mag":
+        return modality, "phase image"
     if "ce" in name.entities:
-        return "t1ce" if name.suffix == "T1w" else None
-    return SUFFIXES.get(name.suffix)
+        # T2 and FLAIR after contrast agent are modalities that this program does not have.
+        return ("t1ce", "") if modality == "t1" else (modality, "after contrast agent")
+    return modality, ""
 
 
 def _rank(path: Path) -> tuple[int, int, str]:
@@ -168,14 +172,4 @@ def _choose(one: SeriesLocation, sidecars: Sidecars) -> SeriesLocation:
         for path in one.files
         if path != taken
     )
-    return replace(one, files=(taken,), left_out=others, acquisition=sidecars.acquisition(taken))
-
-
-def _mask_kind(path: Path) -> str | None:
-    name = parse_name(path)
-    label, description = (name.entities.get(key, "").lower() for key in ("label", "desc"))
-    if not is_nifti(path) or name.suffix not in ("mask", "roi"):
-        return None
-    if description == "brain" and name.suffix == "mask":
-        return "brain"
-    return "lesion" if label in LESIONS or description in LESIONS else None
+    return replace(one, files=(taken,), left_out=others + one.left_out, acquisition=sidecars.acquisition(taken))

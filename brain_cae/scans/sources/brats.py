@@ -1,44 +1,43 @@
 """BraTS as it is published, 2020 to 2025: one folder of NIfTI per scan, named like the files in it, with masks."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import DatasetError
+from brain_cae.layouts import LAYOUTS
 from brain_cae.scans.sources.base import (
     MODALITIES,
+    SPELLINGS,
     SeriesLocation,
     check_folder,
     check_modalities,
     counted,
     describe,
     some,
+    the_only,
     visible_files,
 )
 
-ENDINGS = {
-    "t1": "t1", "t1n": "t1", "t1ce": "t1ce", "t1c": "t1ce", "t2": "t2", "t2w": "t2", "flair": "flair", "t2f": "flair",
-}  # fmt: skip
-MASK = "seg"
-FILE = re.compile(rf"[_-]({'|'.join(ENDINGS)}|{MASK})\.nii(?:\.gz)?", re.IGNORECASE)
+MASK = "mask"
+FILE = re.compile(rf"[_-]({'|'.join(SPELLINGS)}|seg|gtv)\.nii(?:\.gz)?", re.IGNORECASE)
 # In BraTS 2020 one patient's segmentation has kept the name that it had before: W39_1998.09.19_Segm.nii.
 ODD_MASK = re.compile(r".*_segm\.nii(\.gz)?", re.IGNORECASE)
-TIME_POINT = re.compile(r"(BraTS-[A-Za-z]+-\d+)-(\d{3})")
-LAYOUT = (
-    "folders such as BraTS20_Training_001, BraTS2021_00000 or BraTS-GLI-00000-000, at any depth, with files "
-    "<folder>_flair.nii[.gz] or <folder>-t2f.nii.gz"
-)
+TIME_POINT = re.compile(r"(BraTS-(?:MEN-RT|[A-Za-z]+)-\d+)-(\d{3}|\d)")
+# Planning scans of radiotherapy: T1 after contrast agent alone, in the scanner's space, the face removed and no more.
+WITH_SKULL = "BraTS-MEN-RT-"
+LAYOUT = LAYOUTS["brats"]
 ADVICE = "Set dataset.root to the unpacked download, or to any folder above its scans."
 
 
 @dataclass
 class Brats:
-    """The brain tumour segmentation challenge: every subject ``abnormal``, skulls stripped, ``seg`` the lesion mask.
+    """The brain tumour segmentation challenge: every subject ``abnormal``, ``seg`` or ``gtv`` the lesion mask.
 
     ``BraTS-GLI-00012-001`` is session ``001`` of subject ``BraTS-GLI-00012``. Every label above 0 counts as lesion
-    (since 2024 the resection cavity as well). ``locate`` raises DatasetError for a folder without such scans, and for
-    one scan in two places.
+    (since 2024 the resection cavity as well). Skulls are stripped, but for MEN-RT. ``locate`` raises DatasetError for a
+    folder without such scans, and for one folder's name in two places.
     """
 
     root: Path | str
@@ -55,14 +54,21 @@ class Brats:
         root = Path(self.root)
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=ADVICE)
         folders: dict[str, Path] = {}
+        scans: dict[str, dict[str, list[Path]]] = {}
         other: list[str] = []
-        for folder, names in _by_folder(root).items():
-            if not _files(folder, names):
-                other += [str((folder / name).relative_to(root)) for name in names if ".nii" in name.lower()]
-                continue
-            if folder.name in folders:
+        for folder, paths in _by_folder(root).items():
+            files = _sort(folder.name, paths)
+            taken = [path for own in files.values() for path in own]
+            # Beside the folders of scans any other kind of file may lie.
+            other += [
+                str(path.relative_to(root))
+                for path in paths
+                if path not in taken and (taken or ".nii" in path.name.lower())
+            ]
+            if files and folder.name in folders:
                 raise _twice(folder.name, folders[folder.name], folder)
-            folders[folder.name] = folder
+            if files:
+                folders[folder.name], scans[folder.name] = folder, files
         if not folders:
             raise DatasetError(
                 "The folder holds no scan of BraTS.",
@@ -71,57 +77,57 @@ class Brats:
                 where=str(root),
                 advice=ADVICE,
             )
-        self._notes = counted({"NIfTI files are not named like their folder and are left out": other})
-        return [one for name in sorted(folders) for one in self._scan(folders[name])]
+        several = [name for name, files in sorted(scans.items()) if len(files.get(MASK, ())) > 1]
+        self._notes = counted(
+            {
+                "files do not bear their folder's name and an ending of BraTS and are left out": other,
+                "scans have several lesion masks and count as without one": several,
+            }
+        )
+        return [one for name, files in sorted(scans.items()) for one in self._scan(name, files)]
 
     def notes(self) -> list[str]:
         """Say which files were left out."""
         return list(self._notes)
 
-    def _scan(self, folder: Path) -> list[SeriesLocation]:
-        names = sorted(path.name for path in folder.iterdir() if path.is_file())
-        files = _files(folder, names)
-        for kind, paths in files.items():
-            if len(paths) > 1:
-                raise _twice(f"{kind} of {folder.name}", *paths[:2])
-        parts = TIME_POINT.fullmatch(folder.name)
+    def _scan(self, name: str, files: Mapping[str, Sequence[Path]]) -> list[SeriesLocation]:
+        parts, masks = TIME_POINT.fullmatch(name), files.get(MASK, ())
         return [
             SeriesLocation(
-                subject=parts[1] if parts else folder.name,
+                subject=parts[1] if parts else name,
                 session=parts[2] if parts else "",
                 modality=modality,
-                files=tuple(files.get(modality, ())),
                 label="abnormal",
                 source=self.name,
-                lesion_mask=files[MASK][0] if MASK in files else None,
-                skull="stripped",
+                lesion_mask=masks[0] if len(masks) == 1 else None,
+                skull="on" if name.startswith(WITH_SKULL) else "stripped",
+                **the_only([(path,) for path in files.get(modality, ())]),
             )
             for modality in self.modalities
         ]
 
 
-def _by_folder(root: Path) -> dict[Path, list[str]]:
-    folders: dict[Path, list[str]] = {}
+def _by_folder(root: Path) -> dict[Path, list[Path]]:
+    folders: dict[Path, list[Path]] = {}
     for path in visible_files(root):
-        folders.setdefault(path.parent, []).append(path.name)
+        folders.setdefault(path.parent, []).append(path)
     return folders
 
 
-def _files(folder: Path, names: Sequence[str]) -> dict[str, list[Path]]:
-    """Sort a folder's files by modality or mask; empty when none is named like the folder."""
+def _sort(folder: str, paths: Sequence[Path]) -> dict[str, list[Path]]:
+    """Sort a folder's files by modality, and the masks; empty when none is named like the folder."""
     found: dict[str, list[Path]] = {}
-    for name in names:
-        if name.startswith(folder.name) and (match := FILE.fullmatch(name[len(folder.name) :])):
-            ending = match[1].lower()
-            found.setdefault(ENDINGS.get(ending, ending), []).append(folder / name)
-    odd = [folder / name for name in names if ODD_MASK.fullmatch(name)]
+    for path in paths:
+        if path.name.startswith(folder) and (match := FILE.fullmatch(path.name[len(folder) :])):
+            found.setdefault(SPELLINGS.get(match[1].lower(), MASK), []).append(path)
+    odd = [path for path in paths if ODD_MASK.fullmatch(path.name)]
     return found | {MASK: odd} if found and MASK not in found and odd else found
 
 
 def _twice(what: str, first: Path, second: Path) -> DatasetError:
     return DatasetError(
         "A scan is there twice.",
-        expected="one file of each modality in one folder of each name",
+        expected="one folder of each name",
         found=f"{what} in {first} and {second}",
         advice="Keep one of them.",
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.base import MODALITIES, SeriesLocation
+from brain_cae.scans.sources.base import MODALITIES, SPELLINGS, SeriesLocation
 from brain_cae.scans.sources.table import read_table, require_columns
 
 COLUMNS = ("subject", "modality", "path")
@@ -16,7 +16,8 @@ def apply_choices(locations: Sequence[SeriesLocation], root: Path) -> list[Serie
     """Mark in each location the series that ``<root>/series.csv`` names (subject,modality,path), where there is one.
 
     A path is a file of the series, or the folder that holds it: below the root, or any end of such a path, as the
-    import report shows it. Lines for a modality that is not in use are passed over.
+    import report shows it. A subject may bear the name of its part, ``clinic-a``, as the report of a combined data set
+    shows it. Lines for a modality that is not in use are passed over.
 
     Raises:
         DatasetError: a damaged table, an unknown subject or modality, a path that fits nothing or several places.
@@ -42,9 +43,12 @@ def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[
     rows = read_table(table, expected=EXPECTED)
     require_columns(rows, COLUMNS, expected=EXPECTED)
     for where, row in rows.lines():
-        subject, modality, path = row["subject"], row["modality"].lower(), row["path"].replace("\\", "/")
+        modality = SPELLINGS.get(row["modality"].lower(), row["modality"])
+        path = row["path"].replace("\\", "/")
+        # No part has a hyphen in its name. That the line is not of another part shows in its path, which must fit.
+        subject = row["subject"] if row["subject"] in subjects else row["subject"].partition("-")[2]
         if subject not in subjects or modality not in MODALITIES or not path:
-            raise _refuse(f"subject {subject!r}, modality {modality!r}, path {path!r}", where)
+            raise _refuse(f"subject {row['subject']!r}, modality {modality!r}, path {path!r}", where)
         if (subject, modality) in chosen:
             raise _refuse(f"{subject} {modality} again", where)
         if (subject, modality) in known:

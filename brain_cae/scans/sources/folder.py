@@ -1,27 +1,32 @@
 """One's own data: ``<subject>/<modality>.nii[.gz]``, DICOM below ``<subject>/<modality>/``, or a table of paths."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from brain_cae.errors import DatasetError
+from brain_cae.layouts import LAYOUTS
 from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
     LABELS,
     MODALITIES,
+    SPELLINGS,
     SeriesLocation,
     check_folder,
     check_modalities,
     counted,
     describe,
+    is_visible,
+    the_only,
     visible_files,
 )
 from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.scan_table import read_scans
 from brain_cae.scans.sources.table import read_table, require_columns
 
-LAYOUT = "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<modality>/<DICOM files>"
+LAYOUT = LAYOUTS["folder"]
 EXPECTED_LABELS = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"
 MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
 
@@ -32,9 +37,9 @@ class Folder:
 
     Beside the subjects, all optional: ``labels.csv`` or ``.tsv`` (subject,label), ``masks/<subject>.nii.gz`` (lesions),
     ``brain_masks/<subject>.nii.gz``, and ``series.csv`` (see ``choice.py``) for folders that hold several series.
-    The modality is the file's or folder's name: t1, t2, flair or t1ce. ``label`` and ``skull`` hold for every subject
-    that nothing else is said of. ``locate`` raises DatasetError when there is no such thing, when a modality is there
-    twice, or when a label is none of healthy, abnormal, unknown.
+    The modality is the file's or folder's name: t1, t2, flair or t1ce, in small or large letters, or one of the other
+    ``SPELLINGS``. ``label`` and ``skull`` hold for every subject that nothing else is said of. ``locate`` raises
+    DatasetError when there is no such thing, or when a label is none of healthy, abnormal, unknown.
     """
 
     root: Path | str | None = None
@@ -68,10 +73,10 @@ class Folder:
             "Set dataset.root to the folder that holds one folder per subject, or dataset.table to a table of paths."
         )
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=advice)
-        folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-        found = {path.name: self._files(path) for path in folders if path.name not in MASKS.values()}
-        subjects = {subject: files for subject, files in found.items() if any(files.values())}
-        if not subjects:
+        folders = sorted(path for path in root.iterdir() if path.is_dir() and is_visible(path.name))
+        found = {path.name: _look(path) for path in folders if path.name not in MASKS.values()}
+        subjects = {name: own for name, own in found.items() if own.candidates}
+        if not any(any(own.candidates.values()) for own in subjects.values()):
             raise DatasetError(
                 "The folder holds no scan.", expected=LAYOUT, found=describe(root), where=str(root), advice=advice
             )
@@ -81,35 +86,45 @@ class Folder:
         unlabelled = sorted(set(subjects) - set(labels)) if labels else []
         lists = {
             "folders hold no known modality and are left out": sorted(set(found) - set(subjects)),
+            "files or folders bear the name of no modality and are left out": [
+                str(path.relative_to(root)) for own in subjects.values() for path in own.strangers
+            ],
             "labelled subjects have no scans and are left out": sorted(set(labels) - set(subjects)),
             f"subjects have no label and count as {self.label or 'unknown'}": unlabelled,
             **{f"files in {folder} bear the name of no subject": names for folder, names in strangers.items()},
         }
         self._notes = counted(lists)
         return [
-            {"subject": subject, "modality": modality, "files": files}
+            {"subject": subject, "modality": modality}
+            | the_only(own.candidates.get(modality, ()))
             | {kind: paths.get(subject) for kind, paths in masks.items()}
             | ({"label": labels[subject]} if subject in labels else {})
-            for subject, series in subjects.items()
-            for modality, files in series.items()
+            for subject, own in subjects.items()
+            for modality in self.modalities
         ]
 
-    def _files(self, subject: Path) -> dict[str, tuple[Path, ...]]:
-        files: dict[str, tuple[Path, ...]] = {}
-        for modality in self.modalities:
-            volumes = [subject / f"{modality}{suffix}" for suffix in (".nii.gz", ".nii")]
-            candidates: list[tuple[Path, ...]] = [(path,) for path in volumes if path.is_file()]
-            candidates += [series] if (series := visible_files(subject / modality)) else []
-            if len(candidates) > 1:
-                raise DatasetError(
-                    "A modality is there twice.",
-                    expected=f"one of {LAYOUT}",
-                    found=", ".join(str(series[0].relative_to(subject)) for series in candidates),
-                    where=str(subject),
-                    advice="Keep one of them.",
-                )
-            files[modality] = candidates[0] if candidates else ()
-        return files
+
+@dataclass
+class _Subject:
+    """What a subject's folder holds: the candidates for each modality, and what bears the name of none."""
+
+    candidates: dict[str, list[tuple[Path, ...]]] = field(default_factory=dict)
+    strangers: list[Path] = field(default_factory=list)
+
+
+def _look(folder: Path) -> _Subject:
+    found = _Subject()
+    for path in sorted(path for path in folder.iterdir() if is_visible(path.name)):
+        if not path.is_dir() and not is_nifti(path):
+            continue
+        modality = SPELLINGS.get((path.name if path.is_dir() else _stem(path)).lower())
+        if modality is None:
+            found.strangers.append(path)
+            continue
+        candidates = found.candidates.setdefault(modality, [])
+        if files := visible_files(path) if path.is_dir() else (path,):
+            candidates.append(files)
+    return found
 
 
 def _labels(root: Path) -> dict[str, str]:
@@ -139,4 +154,8 @@ def _labels(root: Path) -> dict[str, str]:
 
 def _masks(folder: Path) -> dict[str, Path]:
     files = [path for path in visible_files(folder) if path.parent == folder and is_nifti(path)]
-    return {path.name.removesuffix(".gz").removesuffix(".nii"): path for path in files}
+    return {_stem(path): path for path in files}
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"\.nii(\.gz)?$", "", path.name, flags=re.IGNORECASE)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import DatasetError
+from brain_cae.layouts import LAYOUTS
 from brain_cae.scans.sources.base import (
     SeriesLocation,
     check_folder,
@@ -18,7 +19,7 @@ from brain_cae.scans.sources.table import SUFFIXES, age_of, read_table
 
 CONTRASTS = {"t1": "T1", "t2": "T2"}
 FILE = re.compile(r"(IXI\d+)-([A-Za-z]+)-\d+-([A-Za-z0-9]+)\.nii(\.gz)?")
-LAYOUT = "files such as IXI002-Guys-0828-T1.nii.gz, in one folder or in one folder per contrast"
+LAYOUT = LAYOUTS["ixi"]
 ADVICE = "Set dataset.root to the folder that IXI-T1.tar and IXI-T2.tar were unpacked in."
 SPREADSHEET = "the columns IXI_ID, AGE and SEX_ID (1=m, 2=f)"
 SEXES = {1.0: "M", 2.0: "F"}
@@ -104,9 +105,13 @@ class Ixi:
             raise DatasetError("The spreadsheet of IXI is another.", expected=SPREADSHEET, found=found, where=str(path))
         people: dict[str, tuple[float | None, str]] = {}
         contradictory = set()
-        for where, row in table.lines():
-            number = _number(row["IXI_ID"], where)
-            subject, facts = f"IXI{number:03d}", (age_of(row["AGE"]), SEXES.get(_float(row[sex_column]), ""))
+        nameless = []
+        for line, row in zip(table.numbers, table.rows, strict=True):
+            if not re.fullmatch(r"\d+(\.0*)?", row["IXI_ID"]):
+                nameless.append(f"line {line}")
+                continue
+            subject = f"IXI{int(float(row['IXI_ID'])):03d}"
+            facts = age_of(row["AGE"]), SEXES.get(_float(row[sex_column]), "")
             if people.setdefault(subject, facts) != facts:
                 contradictory.add(subject)
         people |= dict.fromkeys(contradictory, (None, ""))
@@ -115,6 +120,7 @@ class Ixi:
             "subjects stand in the spreadsheet twice with other values: their age and sex are unknown": sorted(
                 contradictory & set(subjects)
             ),
+            "lines of the spreadsheet have no number in IXI_ID and are passed over": nameless,
             "people of the spreadsheet have no scans and are left out": sorted(set(people) - set(subjects)),
         }
         self._notes = counted(lists)
@@ -146,13 +152,6 @@ def _find(root: Path) -> tuple[dict[str, str], dict[tuple[str, str], Path]]:
 def _spreadsheet(root: Path) -> Path | None:
     names = {f"ixi{suffix}" for suffix in SUFFIXES}
     return next((path for path in sorted(root.iterdir()) if path.name.lower() in names), None)
-
-
-def _number(text: str, where: str) -> int:
-    number = _float(text)
-    if not number.is_integer() or number < 0:
-        raise DatasetError("The spreadsheet of IXI is damaged.", expected="a whole number", found=text, where=where)
-    return int(number)
 
 
 def _float(text: str) -> float:

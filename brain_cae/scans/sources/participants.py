@@ -7,7 +7,7 @@ from pathlib import Path
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.sources.base import counted, some
-from brain_cae.scans.sources.table import Table, age_of, read_table, require_columns, sex_of
+from brain_cae.scans.sources.table import Table, age_of, not_understood, read_table, require_columns, sex_of
 
 EXPECTED = "participants.tsv with the column participant_id, each subject once"
 UNKNOWN = ("", "n/a")
@@ -97,6 +97,7 @@ class Participants:
         lists = {
             "subjects of participants.tsv have no scans and are left out": sorted(set(lines) - set(subjects)),
             "subjects with scans are not in participants.tsv": sorted(set(subjects) - set(lines)),
+            **not_understood(here),
         }
         self.notes += counted(lists)
         if self.label_column is None:

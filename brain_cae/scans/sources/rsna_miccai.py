@@ -1,11 +1,11 @@
-"""RSNA-MICCAI: ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/*.dcm``, ``train_labels.csv``, optional ``masks/<id>.nii.gz``."""
+"""RSNA-MICCAI: ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM>``, ``train_labels.csv``, optional ``masks/<id>.nii.gz``."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.layouts import LAYOUTS
 from brain_cae.scans.sources.base import (
     MODALITIES,
     SeriesLocation,
@@ -14,8 +14,10 @@ from brain_cae.scans.sources.base import (
     counted,
     describe,
     some,
+    visible_files,
 )
 from brain_cae.scans.sources.choice import apply_choices
+from brain_cae.scans.sources.table import read_table, require_columns
 
 FOLDERS = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1wCE", "t2": "T2w"}
 LABEL_COLUMNS = ("BraTS21ID", "MGMT_value")
@@ -79,7 +81,7 @@ class RsnaMiccai:
 
 def find_subjects(root: Path) -> list[str]:
     """List the subjects (folder names of ``train``); raises DatasetError when the layout is another one."""
-    layout = "train/<id>/<FLAIR|T1w|T1wCE|T2w>/*.dcm below dataset.root"
+    layout = LAYOUTS["rsna_miccai"]
     advice = "Set dataset.root to the folder that holds train/ and train_labels.csv."
     check_folder(root, problem="The data set's folder does not exist.", expected=layout, advice=advice)
     train = check_folder(root / "train", problem="The data set has no train folder.", expected=layout, advice=advice)
@@ -96,28 +98,22 @@ def find_subjects(root: Path) -> list[str]:
 def read_values(path: Path) -> dict[str, int]:
     """Read ``train_labels.csv`` as subject (five digits) -> MGMT_value; raises DatasetError that names the line."""
     expected = f"a table with the columns {','.join(LABEL_COLUMNS)} and the values 0 or 1"
-    if not path.is_file():
-        raise DatasetError("The labels are missing.", expected=expected, found="no such file", where=str(path))
+    table = read_table(path, expected=expected)
+    require_columns(table, LABEL_COLUMNS, expected=expected)
     values: dict[str, int] = {}
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        table = csv.DictReader(stream)
-        if not set(LABEL_COLUMNS) <= set(table.fieldnames or ()):
-            found = f"columns {','.join(table.fieldnames or ())}"
-            raise DatasetError("The labels cannot be read.", expected=expected, found=found, where=str(path))
-        for row in table:
-            subject, value = _parse(row)
-            if subject is None or subject in values:
-                what = "a repeated BraTS21ID" if subject else "a line that is no such pair"
-                where = f"{path}, line {table.line_num}"
-                raise DatasetError("The labels cannot be read.", expected=expected, found=what, where=where)
-            values[subject] = value
+    for where, row in table.lines():
+        subject, value = _parse(row)
+        if subject is None or subject in values:
+            what = "a repeated BraTS21ID" if subject else "a line that is no such pair"
+            raise DatasetError("The labels cannot be read.", expected=expected, found=what, where=where)
+        values[subject] = value
     return values
 
 
 def _parse(row: Mapping[str, str]) -> tuple[str | None, int]:
     try:
         number, value = int(row["BraTS21ID"]), int(row["MGMT_value"])
-    except (TypeError, ValueError):
+    except ValueError:
         return None, -1
     # The public file holds integers, the folders five digits: 12 and 00012 are one patient.
     return (f"{number:05d}", value) if value in (0, 1) and number >= 0 else (None, -1)
@@ -157,7 +153,7 @@ def locate_series(
         mask = root / "masks" / f"{subject}.nii.gz"
         lesion_mask = mask if mask.is_file() else None
         for modality in modalities:
-            files = tuple(sorted((root / "train" / subject / FOLDERS[modality]).glob("*.dcm")))
+            files = visible_files(root / "train" / subject / FOLDERS[modality])
             locations.append(
                 SeriesLocation(
                     subject=subject,

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.base import LABELS, MODALITIES, counted, visible_files
-from brain_cae.scans.sources.table import Table, age_of, read_table, require_columns, sex_of
+from brain_cae.scans.sources.base import LABELS, MODALITIES, SPELLINGS, counted, visible_files
+from brain_cae.scans.sources.table import Table, age_of, not_understood, read_table, require_columns, sex_of
 
 REQUIRED = ("subject", "modality", "path")
 # Facts of the subject: one line may give them for all of its lines.
@@ -17,36 +17,46 @@ COLUMNS = (*REQUIRED, "session", *SUBJECT, *SESSION)
 EXPECTED = (
     f"one line per scan, the columns {', '.join(REQUIRED)} and, where known, session, {', '.join((*SUBJECT, *SESSION))}"
 )
-WORDS = {"label": LABELS, "skull": ("on", "stripped", "unknown"), "modality": MODALITIES}
+WORDS = {"label": LABELS, "skull": ("on", "stripped", "unknown")}
+PATHS = ("path", "lesion_mask", "brain_mask")
 
 
 def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
     """Read the table as arguments of :class:`SeriesLocation`, only those that it gives, and notes for the reader.
 
     Relative paths start at the table's folder. A path is a NIfTI file or a folder of DICOM. Every session gets all of
-    ``modalities``: one that no line names has no files. Lines of other modalities are passed over.
+    ``modalities``: one that no line names has no files. Lines of modalities that are not in use are passed over; those
+    of unknown ones are named in the notes.
 
     Raises:
         DatasetError: a missing column, an unknown word, a scan in two lines, lines of one subject that contradict each
-            other, or paths of which none exists.
+            other, no line with a known modality, or paths of which none exists.
     """
     table = read_table(path, expected=EXPECTED, lower=True)
     require_columns(table, REQUIRED, expected=EXPECTED)
     scans: dict[tuple[str, str, str], dict[str, str]] = {}
     facts: dict[tuple[str, ...], dict[str, str]] = {}
+    strangers: dict[str, str] = {}
     for where, line in table.lines():
-        row = line | {name: line.get(name, "").lower() for name in WORDS}
+        row = _row(line)
         _check(row, where)
-        subject, session = row["subject"], row.get("session", "")
-        if (subject, session, row["modality"]) in scans:
-            _refuse("A scan stands in two lines.", f"{subject} {session} {row['modality']}".replace("  ", " "), where)
-        scans[subject, session, row["modality"]] = row
+        subject, session, modality = row["subject"], row.get("session", ""), row["modality"]
         _collect(facts.setdefault((subject,), {}), row, SUBJECT, where)
         _collect(facts.setdefault((subject, session), {}), row, SESSION, where)
+        name = " ".join(filter(None, (subject, session, modality)))
+        if modality not in MODALITIES:
+            strangers[where] = name
+            continue
+        if (subject, session, modality) in scans:
+            _refuse("A scan stands in two lines.", name, where)
+        scans[subject, session, modality] = row
+    if strangers and not scans:
+        where, name = next(iter(strangers.items()))
+        _refuse_word("modality", MODALITIES, name, where)
     root = path.parent
     _check_paths(table, [root / row["path"] for row in scans.values()])
     found = []
-    for subject, session in dict.fromkeys((subject, session) for subject, session, _ in scans):
+    for subject, session in (key for key in facts if len(key) == 2):
         known = facts[subject,] | facts[subject, session]
         for modality in modalities:
             row = scans.get((subject, session, modality), {})
@@ -54,7 +64,13 @@ def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, An
             found.append(
                 {"subject": subject, "session": session, "modality": modality, "files": files} | _facts(known, root)
             )
-    return found, _notes(table, root, facts)
+    return found, _notes(table, root, facts, list(strangers.values()))
+
+
+def _row(line: Mapping[str, str]) -> dict[str, str]:
+    row = dict(line) | {name: line.get(name, "").lower() for name in ("modality", *WORDS)}
+    row["modality"] = SPELLINGS.get(row["modality"], row["modality"])
+    return row | {name: line.get(name, "").replace("\\", "/") for name in PATHS}
 
 
 def _check(row: Mapping[str, str], where: str) -> None:
@@ -63,12 +79,7 @@ def _check(row: Mapping[str, str], where: str) -> None:
             _refuse("A line of the table lacks something.", f"nothing in the column {name}", where)
     for name, words in WORDS.items():
         if row[name] and row[name] not in words:
-            raise DatasetError(
-                "A line of the table holds an unknown word.",
-                expected=f"{name}: {', '.join(words)}",
-                found=row[name],
-                where=where,
-            )
+            _refuse_word(name, words, row[name], where)
 
 
 def _collect(known: dict[str, str], row: Mapping[str, str], names: Sequence[str], where: str) -> None:
@@ -100,9 +111,13 @@ def _check_paths(table: Table, paths: Sequence[Path]) -> None:
         )
 
 
-def _notes(table: Table, root: Path, facts: Mapping[tuple[str, ...], Mapping[str, str]]) -> list[str]:
+def _notes(
+    table: Table, root: Path, facts: Mapping[tuple[str, ...], Mapping[str, str]], strangers: Sequence[str]
+) -> list[str]:
     masks = [one[name] for one in facts.values() for name in ("lesion_mask", "brain_mask") if one.get(name)]
     lists = {
+        "lines of the table name an unknown modality and are left out": strangers,
+        **not_understood(table.rows),
         "columns of the table are not known and passed over": [name for name in table.columns if name not in COLUMNS],
         "masks of the table are not there": sorted(name for name in masks if not (root / name).is_file()),
     }
@@ -111,3 +126,9 @@ def _notes(table: Table, root: Path, facts: Mapping[tuple[str, ...], Mapping[str
 
 def _refuse(problem: str, found: str, where: str) -> None:
     raise DatasetError(problem, expected=EXPECTED, found=found, where=where)
+
+
+def _refuse_word(name: str, words: Sequence[str], found: str, where: str) -> None:
+    raise DatasetError(
+        "A line of the table holds an unknown word.", expected=f"{name}: {', '.join(words)}", found=found, where=where
+    )

@@ -1,8 +1,10 @@
 """A table of text that a person or another program has made: CSV, TSV or a spreadsheet."""
 
+import codecs
 import csv
+import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from brain_cae.errors import DatasetError
 
 SPREADSHEETS = (".xls", ".xlsx")
 SUFFIXES = (".csv", ".tsv", *SPREADSHEETS)
+# What people write where they know neither.
+NO_AGE_NO_SEX = ("", "n/a", "na", "nan", "unknown", "-")
 SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
 
 
@@ -34,8 +38,8 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
     """Read a table; rows without any text are passed over.
 
     Args:
-        path: ``.csv`` (comma, or semicolon as some spreadsheet programs write it), ``.tsv``, ``.xls`` or ``.xlsx``
-            (first sheet).
+        path: ``.csv`` (comma, or semicolon or tab as some spreadsheet programs write it), ``.tsv``, ``.xls`` or
+            ``.xlsx`` (first sheet). Text is UTF-8, or UTF-16 with the mark that such programs put at its beginning.
         expected: What the table should hold, for the error.
         lower: Column names in lower case, for tables typed by hand.
 
@@ -46,6 +50,14 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
         raise DatasetError("A table is missing.", expected=expected, found="no such file", where=str(path))
     try:
         lines = _cells(path) if path.suffix.lower() in SPREADSHEETS else _text(path)
+    except UnicodeDecodeError as error:
+        raise DatasetError(
+            "A table cannot be read.",
+            expected=f"{expected}, as text in UTF-8",
+            found="text in another encoding",
+            where=f"{path}, line {error.object[: error.start].count(10) + 1}",
+            advice="Save it as CSV in UTF-8, which spreadsheet programs offer beside plain CSV.",
+        ) from error
     except Exception as error:  # each reader of spreadsheets has errors of its own
         found = f"a file that cannot be read ({type(error).__name__})"
         raise DatasetError("A table cannot be read.", expected=expected, found=found, where=str(path)) from error
@@ -71,12 +83,18 @@ def require_columns(table: Table, names: tuple[str, ...], *, expected: str) -> N
 
 
 def _text(path: Path) -> list[tuple[int, list[str]]]:
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        first = stream.readline()
-        stream.seek(0)
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else ";" if ";" in first and "," not in first else ","
-        reader = csv.reader(stream, delimiter=delimiter)
-        return [(reader.line_num, cells) for cells in reader]
+    content = path.read_bytes()
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if marked else "utf-8-sig")
+    header = text.partition("\n")[0]
+    # Names of columns may hold the other signs, in quotes or not: the separator is what parts the header most often.
+    delimiter = max("\t" if path.suffix.lower() == ".tsv" else ",;\t", key=lambda sign: len(_split(header, sign)))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return [(reader.line_num, cells) for cells in reader]
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter), [])
 
 
 def _cells(path: Path) -> list[tuple[int, list[str]]]:
@@ -96,3 +114,16 @@ def age_of(text: str) -> float | None:
 def sex_of(text: str) -> str:
     """Read a sex as ``M``, ``F`` or ``""``."""
     return SEXES.get(text.strip().lower(), "")
+
+
+def not_understood(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
+    """Give what the columns ``age`` and ``sex`` hold that is neither an age nor a sex, each once, for the notes."""
+    ages, sexes = ({row.get(name, "") for row in rows} for name in ("age", "sex"))
+    return {
+        "entries in the column age are no age in years and count as unknown": sorted(
+            text for text in ages if text.lower() not in NO_AGE_NO_SEX and age_of(text) is None
+        ),
+        "entries in the column sex are neither M nor F and count as unknown": sorted(
+            text for text in sexes if text.lower() not in NO_AGE_NO_SEX and not sex_of(text)
+        ),
+    }

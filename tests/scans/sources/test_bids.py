@@ -3,6 +3,7 @@
 import pytest
 
 from brain_cae.errors import DatasetError
+from brain_cae.reasons import advice_for
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.sources.bids import Bids
 from brain_cae.scans.store import import_series
@@ -53,6 +54,37 @@ def test_of_several_scans_one_is_taken_and_the_others_are_listed(root):
         ("sub-02_ses-a_run-2_T1w.nii.gz", "another scan was taken: it has the lower run"),
         ("sub-02_ses-a_acq-se_run-1_T1w.nii.gz", "another scan was taken: its name has fewer entities"),
     ]
+
+
+def test_images_that_cannot_be_taken_are_listed_with_the_reason(root, tmp_path):
+    for name in ("UNIT1", "part-phase_T1w", "PDw"):
+        write_volume(root / "sub-03" / "anat" / f"sub-03_{name}.nii.gz")
+    touch(root, "sub-04/anat/sub-04_ce-gd_FLAIR.nii.gz", "sub-05/anat/sub-05_PDw.nii.gz")
+    source = Bids(root, modalities=["t1", "flair"])
+    report = import_series(source.locate(), tmp_path / "store", progress=False, root=root).report
+    lines = report[report["subject"].isin(["sub-03", "sub-04", "sub-05"])]
+    assert lines[["subject", "modality", "status", "reason", "path"]].to_numpy().tolist() == [
+        ["sub-03", "flair", "missing", "no files", ""],
+        ["sub-03", "t1", "missing", "no usable scan", ""],
+        [
+            "sub-03", "t1", "refused", "another suffix: UNIT1 is none of T1w, T2w, FLAIR",
+            "sub-03/anat/sub-03_UNIT1.nii.gz",
+        ],
+        ["sub-03", "t1", "refused", "phase image", "sub-03/anat/sub-03_part-phase_T1w.nii.gz"],
+        ["sub-04", "flair", "missing", "no usable scan", ""],
+        ["sub-04", "flair", "refused", "after contrast agent", "sub-04/anat/sub-04_ce-gd_FLAIR.nii.gz"],
+        ["sub-04", "t1", "missing", "no files", ""],
+    ]  # fmt: skip
+    assert all(advice_for(reason) for reason in lines["reason"])
+    text = " ".join(source.notes())
+    assert "1 subjects have no anatomical scan and are left out: sub-05." in text
+    assert "nor like them and are left out: sub-03_PDw.nii.gz, sub-05_PDw.nii.gz." in text
+
+
+def test_a_scan_that_was_taken_hides_none_that_cannot_be(root):
+    touch(root, "sub-01/anat/sub-01_UNIT1.nii.gz")
+    (one,) = [one for one in Bids(root, modalities=["t1"]).locate() if one.subject == "sub-01"]
+    assert [path.name for path, _ in one.left_out] == ["sub-01_UNIT1.nii.gz"]
 
 
 def test_a_line_of_the_report_is_a_choice(root, tmp_path):
@@ -107,6 +139,22 @@ def test_masks_of_derivatives_lie_in_the_scans_space(root):
         located(root, derivatives=["nothing-here"])
 
 
+def test_a_mask_without_session_serves_every_session_that_has_none_of_its_own(root):
+    write_volume(root / "sub-02" / "ses-b" / "anat" / "sub-02_ses-b_T1w.nii.gz", 20)
+    touch(
+        root,
+        "derivatives/masks/sub-02/anat/sub-02_desc-brain_mask.nii.gz",
+        "derivatives/masks/sub-02/ses-b/anat/sub-02_ses-b_desc-brain_mask.nii.gz",
+    )
+    source = Bids(root, derivatives=["masks"], modalities=["t1"])
+    assert {(one.subject, one.session): one.brain_mask and one.brain_mask.name for one in source.locate()} == {
+        ("sub-01", ""): None,
+        ("sub-02", "ses-a"): "sub-02_desc-brain_mask.nii.gz",
+        ("sub-02", "ses-b"): "sub-02_ses-b_desc-brain_mask.nii.gz",
+    }
+    assert any("no brain mask" in note and note.endswith(": sub-01.") for note in source.notes())
+
+
 def test_what_could_not_be_used_is_noted(root):
     (root / "sub-01" / "anat" / "sub-01_FLAIR.json").write_text("{broken")
     source = Bids(root)
@@ -123,7 +171,8 @@ def test_scans_that_were_not_fetched_are_refused_by_name(root, tmp_path):
     scan.symlink_to(root / ".git" / "annex" / "not-here")
     report = import_series(Bids(root, modalities=["flair"]).locate(), tmp_path / "store", progress=False).report
     assert report[["subject", "status", "reason"]].to_numpy().tolist() == [
-        ["sub-01", "refused", "unreadable file"], ["sub-02", "imported", ""]
+        ["sub-01", "refused", "no such file"], ["sub-01", "refused", "after contrast agent"],
+        ["sub-02", "imported", ""],
     ]  # fmt: skip
 
 
@@ -133,3 +182,6 @@ def test_a_wrong_root_says_what_was_expected_and_what_is_there(root):
     with pytest.raises(DatasetError, match="sub-<name>") as raised:
         located(root / "sub-01")
     assert "Found: anat, func" in str(raised.value)
+    touch(root / "other", "sub-01/anat/sub-01_UNIT1.nii.gz")
+    with pytest.raises(DatasetError, match=r"images of another kind: sub-01_UNIT1\.nii\.gz"):
+        located(root / "other")

@@ -84,10 +84,37 @@ def test_one_scan_in_two_places_names_both(root):
     touch(root, "copy/BraTS2021_00000/BraTS2021_00000_t1.nii.gz")
     with pytest.raises(DatasetError, match=r"BraTS2021_00000 in .*BraTS2021_00000 and .*copy"):
         Brats(root).locate()
-    (root / "copy" / "BraTS2021_00000" / "BraTS2021_00000_t1.nii.gz").unlink()
-    touch(root, "BraTS2021_00000/BraTS2021_00000_t1.nii")
-    with pytest.raises(DatasetError, match="t1 of BraTS2021_00000 in"):
-        Brats(root).locate()
+
+
+def test_a_modality_in_two_files_costs_that_scan_alone(root):
+    touch(root, "BraTS2021_00000/BraTS2021_00000_t1.nii", "BraTS2021_00000/BraTS2021_00000-seg.nii.gz")
+    source = Brats(root, modalities=["t1"])
+    found = {(one.subject, one.session): one for one in source.locate()}
+    twice = found.pop(("BraTS2021_00000", ""))
+    assert (twice.files, twice.lesion_mask) == ((), None)
+    assert [(path.name, reason) for path, reason in twice.left_out] == [
+        ("BraTS2021_00000_t1.nii", "several candidates"), ("BraTS2021_00000_t1.nii.gz", "several candidates"),
+    ]  # fmt: skip
+    assert len(found) == 3 and all(one.files for one in found.values())
+    assert source.notes() == ["1 scans have several lesion masks and count as without one: BraTS2021_00000."]
+
+
+def test_radiotherapy_has_its_skull_on_and_masks_of_its_own(tmp_path):
+    for name in ("BraTS-MEN-RT-0000-1", "BraTS-MEN-RT-0000-2"):
+        touch(tmp_path, f"{name}/{name}_t1c.nii.gz", f"{name}/{name}_gtv.nii.gz")
+    found = Brats(tmp_path, modalities=["t1ce"]).locate()
+    assert [(one.subject, one.session, one.skull, one.lesion_mask.name) for one in found] == [
+        ("BraTS-MEN-RT-0000", "1", "on", "BraTS-MEN-RT-0000-1_gtv.nii.gz"),
+        ("BraTS-MEN-RT-0000", "2", "on", "BraTS-MEN-RT-0000-2_gtv.nii.gz"),
+    ]
+
+
+def test_further_files_of_a_scan_are_noted(root):
+    touch(root, "BraTS2021_00000/BraTS2021_00000_seg_corrected.nii.gz")
+    source = Brats(root)
+    source.locate()
+    (note,) = source.notes()
+    assert note.endswith("left out: BraTS2021_00000/BraTS2021_00000_seg_corrected.nii.gz.")
 
 
 def test_files_with_other_names_are_noted(root):

@@ -6,7 +6,9 @@ from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.combined import Combined
 from brain_cae.scans.sources.folder import Folder
 from brain_cae.scans.sources.ixi import Ixi
+from brain_cae.scans.store import import_series
 
+from ..synthesise import voxels, write_series
 from .layouts import touch
 
 
@@ -41,3 +43,24 @@ def test_an_error_names_the_part_and_its_keys(parts, tmp_path):
         Combined(parts).locate()
     text = str(raised.value)
     assert "Set dataset.parts.north.root to" in text and "/dataset.old/gone" in text
+
+
+def test_a_line_of_the_report_is_a_choice_of_its_part(tmp_path):
+    for number, part in enumerate(("north", "south"), 3):
+        write_series(tmp_path / part / "a" / "t1" / "S1", voxels((9, 5, 4)), series=f"1.2.{number}.1")
+        write_series(tmp_path / part / "a" / "t1" / "S2", voxels((4, 5, 4)), series=f"1.2.{number}.2")
+
+    def bring_in():
+        source = Combined({part: Folder(tmp_path / part, ["t1"]) for part in ("north", "south")})
+        return import_series(source.locate(), tmp_path / "store", progress=False)
+
+    report = bring_in().report
+    left = report[report["status"] == "refused"].set_index("subject")
+    assert left["path"].to_dict() == {"north-a": "north/a/t1/S2/Image-1.dcm", "south-a": "south/a/t1/S2/Image-1.dcm"}
+    line = left.loc[["south-a"]].reset_index()[["subject", "modality", "path"]]
+    line.to_csv(tmp_path / "south" / "series.csv", index=False)
+    assert bring_in().index["slices"].tolist() == [9, 4]
+    # In the wrong part it is an error, not a choice there.
+    line.to_csv(tmp_path / "north" / "series.csv", index=False)
+    with pytest.raises(DatasetError, match=r"no file of this scan at 'south/a/t1/S2/Image-1\.dcm'"):
+        bring_in()

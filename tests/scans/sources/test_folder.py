@@ -4,6 +4,9 @@ import pytest
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.folder import Folder
+from brain_cae.scans.store import import_series
+
+from .layouts import touch
 
 
 @pytest.fixture
@@ -65,10 +68,36 @@ def test_wrong_labels_are_an_error(root, content):
         Folder(root).locate()
 
 
-def test_a_modality_given_twice_is_an_error(root):
-    (root / "a" / "t1.nii").touch()
-    with pytest.raises(DatasetError, match="there twice"):
-        Folder(root).locate()
+def test_other_spellings_are_understood(tmp_path):
+    touch(tmp_path, "a/T1.nii.gz", "a/FLAIR/IM1", "b/t1w.nii.gz", "b/Fl.NII", "c/t1n/IM1", "c/t2f.nii", "d/T1Gd.nii")
+    source = Folder(tmp_path, modalities=["t1", "flair"])
+    assert {(one.subject, one.modality): [path.name for path in one.files] for one in source.locate()} == {
+        ("a", "t1"): ["T1.nii.gz"], ("a", "flair"): ["IM1"], ("b", "t1"): ["t1w.nii.gz"], ("b", "flair"): ["Fl.NII"],
+        ("c", "t1"): ["IM1"], ("c", "flair"): ["t2f.nii"], ("d", "t1"): [], ("d", "flair"): [],
+    }  # fmt: skip
+    assert source.notes() == []
+
+
+def test_who_has_none_of_the_modalities_in_use_is_reported_as_missing_them(root, tmp_path):
+    touch(root, "d/t2.nii.gz", "d/adc.nii.gz", "d/scout/IM1", "d/t1/.DS_Store")
+    source = Folder(root, modalities=["t1"])
+    report = import_series(source.locate(), tmp_path / "store", progress=False).report
+    assert report.loc[report["subject"] == "d", ["status", "reason"]].to_numpy().tolist() == [["missing", "no files"]]
+    assert source.notes() == [
+        "1 folders hold no known modality and are left out: c.",
+        "2 files or folders bear the name of no modality and are left out: d/adc.nii.gz, d/scout.",
+    ]
+
+
+def test_a_modality_given_twice_costs_that_subject_alone(root, tmp_path):
+    touch(root, "a/T1/IM1", "a/t1w.nii")
+    found = {one.subject: one for one in Folder(root, modalities=["t1"]).locate()}
+    assert [len(found[name].files) for name in "ab"] == [0, 1]
+    report = import_series([found["a"]], tmp_path / "store", progress=False, root=root).report
+    assert report[["status", "reason", "path"]].to_numpy().tolist() == [
+        ["missing", "no usable scan", ""], ["refused", "several candidates", "a/T1/IM1"],
+        ["refused", "several candidates", "a/t1.nii.gz"], ["refused", "several candidates", "a/t1w.nii"],
+    ]  # fmt: skip
 
 
 def test_a_folder_without_scans_is_an_error(root, tmp_path):

@@ -49,6 +49,14 @@ def test_age_and_sex_come_from_the_spreadsheet(root):
     assert any("no scans" in note and "IXI099" in note for note in source.notes())
 
 
+def test_lines_of_nobody_are_passed_over(root):
+    (root / "IXI.csv").write_text(TABLE.replace("\n2,", "\n2.0,") + ",1.5,170,49\nmean,,,37\n")
+    source = Ixi(root, modalities=["t1"])
+    assert {one.subject: one.age for one in source.locate()} == {"IXI002": 35.8, "IXI012": 38.78, "IXI033": None}
+    (note,) = [note for note in source.notes() if "no number in IXI_ID" in note]
+    assert note.startswith("2 lines") and note.endswith(": line 4, line 5.")
+
+
 def test_lines_that_contradict_each_other_stay_unknown(root):
     (root / "IXI.csv").write_text(TABLE + "2,1,164,60\n12,1,175,38.78\n")
     source = Ixi(root, modalities=["t1"])

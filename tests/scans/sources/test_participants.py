@@ -34,6 +34,13 @@ def test_subjects_that_are_not_in_the_table_are_noted(path):
     assert any("not in participants.tsv: sub-07" in note for note in table.notes)
 
 
+def test_what_is_no_age_and_no_sex_is_noted(path):
+    path.write_text("participant_id\tage\tsex\tsite\nsub-01\tadult\tO\tNA\nsub-02\tn/a\tn/a\tn/a\n")
+    table = Participants(label="healthy")
+    assert [one.site for one in table.read(path, SUBJECTS).values()] == ["NA", ""]
+    assert [note.rpartition(": ")[2] for note in table.notes if "count as unknown" in note] == ["adult.", "O."]
+
+
 def test_no_declared_value_is_an_error_that_lists_what_there_is(path):
     with pytest.raises(DatasetError, match=r"group: HC \(1\), 1 \(1\), ms \(1\)"):
         Participants("group", ["healthy"]).read(path, SUBJECTS)

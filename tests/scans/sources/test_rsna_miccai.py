@@ -56,6 +56,18 @@ def test_files_modalities_and_masks(root):
     assert {one.skull for one in locations} == {"stripped"} and {one.source for one in locations} == {"rsna_miccai"}
 
 
+def test_files_may_have_any_name_as_in_the_other_folders_of_dicom(root):
+    folder = root / "train" / "00012" / "T2w"
+    for name in ("IM0001", "Image-2.DCM", "more/Image-10.dcm", "Thumbs.db"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    (one,) = [one for one in RsnaMiccai(root, modalities=["t2"]).locate() if one.subject == "00012"]
+    names = [path.relative_to(folder).as_posix() for path in one.files]
+    assert sorted(set(names) - {f"Image-{number}.dcm" for number in (1, 2, 10)}) == [
+        "IM0001", "Image-2.DCM", "more/Image-10.dcm"
+    ]  # fmt: skip
+
+
 def test_a_missing_modality_is_located_without_files(root):
     for path in (root / "train" / "00012" / "T2w").iterdir():
         path.unlink()
@@ -84,7 +96,8 @@ def test_a_wrong_root_says_what_is_there(tmp_path, root):
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        ("id,value\n0,1\n", "columns id,value"),
+        ("id,value\n0,1\n", "columns id, value"),
+        ("BraTS21ID;MGMT_value\n0;1\nM\u00fcller;1\n", "another encoding"),
         ("BraTS21ID,MGMT_value\n0,1\n0,0\n", "line 3"),
         ("BraTS21ID,MGMT_value\n0,2\n", "line 2"),
         ("BraTS21ID,MGMT_value\nx,1\n", "line 2"),
@@ -92,7 +105,7 @@ def test_a_wrong_root_says_what_is_there(tmp_path, root):
     ],
 )
 def test_wrong_labels_are_named(root, content, found):
-    (root / "train_labels.csv").write_text(content)
+    (root / "train_labels.csv").write_bytes(content.encode("latin-1"))
     with pytest.raises(DatasetError, match=found):
         RsnaMiccai(root, healthy_value=0).locate()
 

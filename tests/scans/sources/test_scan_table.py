@@ -57,8 +57,29 @@ def test_one_path_that_leads_nowhere_does_not_stop_the_others(table, tmp_path):
     report = import_series(source(table).locate(), tmp_path / "store", progress=False, root=tmp_path).report
     assert report[["subject", "modality", "status", "reason", "path"]].to_numpy().tolist() == [
         ["a", "flair", "missing", "no files", ""], ["a", "t1", "imported", "", "nifti/a.nii.gz"],
-        ["b", "flair", "missing", "no files", ""], ["b", "t1", "refused", "unreadable file", "nifti/gone.nii.gz"],
+        ["b", "flair", "missing", "no files", ""], ["b", "t1", "refused", "no such file", "nifti/gone.nii.gz"],
     ]  # fmt: skip
+
+
+def test_windows_paths_and_other_spellings_are_understood(table, tmp_path):
+    table.write_text("subject,modality,path,brain_mask\na,T1w,nifti\\a.nii.gz,masks\\b.nii.gz\na,FLAIR,dicom\\b\\S1,\n")
+    first, second = source(table).locate()
+    assert first.files == (tmp_path / "nifti" / "a.nii.gz",) and len(second.files) == 6
+    assert first.brain_mask == tmp_path / "masks" / "b.nii.gz"
+
+
+def test_lines_of_unknown_modalities_are_left_out_and_named(table):
+    table.write_text(
+        "subject,modality,path,age\na,t1,nifti/a.nii.gz,old\na,dwi,nifti/d.nii.gz,\nb,pd,nifti/p.nii.gz,\n"
+    )
+    folder = source(table)
+    assert {(one.subject, one.modality): len(one.files) for one in folder.locate()} == {
+        ("a", "t1"): 1, ("a", "flair"): 0, ("b", "t1"): 0, ("b", "flair"): 0
+    }  # fmt: skip
+    assert folder.notes() == [
+        "2 lines of the table name an unknown modality and are left out: a dwi, b pd.",
+        "1 entries in the column age are no age in years and count as unknown: old.",
+    ]
 
 
 def test_keys_serve_whom_the_table_does_not(table):

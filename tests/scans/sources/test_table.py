@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.table import age_of, read_table, sex_of
+from brain_cae.scans.sources.table import age_of, not_understood, read_table, sex_of
 
 RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -43,6 +43,7 @@ def write_xlsx(path, rows):
         ("a.csv", "id;age\n007;45\n;\n8;\n"),
         ("a.tsv", "id\tage\r\n007\t45\r\n\r\n8\r\n"),
         ("a.csv", "\ufeffid,age\n007,45\n,,,\n8\n"),
+        ("a.csv", "id\tage\n007\t45\n\n8\n"),
     ],
 )
 def test_text(tmp_path, name, text):
@@ -67,7 +68,7 @@ def test_a_spreadsheet(tmp_path):
     [
         ("a.csv", b"", "no column names"),
         ("a.csv", b"id,id\n1,2\n", "id, id"),
-        ("a.csv", b"name\nM\xfcller\n", "UnicodeDecodeError"),
+        ("a.csv", b"name\nM\xfcller\n", r"another encoding\s+In: .*line 2\s+What to do: Save it as CSV in UTF-8"),
         ("a.xls", b"no spreadsheet", "cannot be read"),
         ("a.xlsx", b"", "cannot be read"),
     ],
@@ -77,6 +78,24 @@ def test_what_is_no_table_is_named(tmp_path, name, content, found):
     with pytest.raises(DatasetError, match=found) as raised:
         read_table(tmp_path / name, expected="the columns id,age")
     assert name in str(raised.value) and "id,age" in str(raised.value)
+
+
+def test_utf16_as_spreadsheet_programs_write_it(tmp_path):
+    (tmp_path / "a.csv").write_text("id\tsite\n1\tMünchen\n", encoding="utf-16")
+    assert read_table(tmp_path / "a.csv", expected="x").rows == ({"id": "1", "site": "München"},)
+
+
+@pytest.mark.parametrize("header", ['id;"age, years";sex', "id;age, years;sex", 'id,"age; years",sex'])
+def test_the_separator_is_what_parts_the_names_of_the_columns(tmp_path, header):
+    separator = header[2]
+    (tmp_path / "a.csv").write_text(f"{header}\n{separator.join(('1', '45', 'f'))}\n")
+    (row,) = read_table(tmp_path / "a.csv", expected="x").rows
+    assert [*row.values()] == ["1", "45", "f"]
+
+
+def test_what_is_no_age_and_no_sex_is_said_once():
+    rows = [{"age": "045Y", "sex": "Mann"}, {"age": "045Y", "sex": "n/a"}, {"age": "45", "sex": "F"}, {}]
+    assert [*not_understood(rows).values()] == [["045Y"], ["Mann"]]
 
 
 def test_no_file(tmp_path):

@@ -1,0 +1,88 @@
+"""Brain and lesion masks in the derivatives of a BIDS data set."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.nifti import is_nifti
+from brain_cae.scans.sources.base import counted, describe, visible_files
+from brain_cae.scans.sources.sidecar import parse_name
+
+# Masks in a template's space do not lie on the scan, whatever their affine says.
+OWN_SPACES = ("", "orig", "native", "individual", "T1w", "T2w", "FLAIR")
+LESIONS = ("lesion", "tumor", "tumour", "l")
+
+
+@dataclass
+class Masks:
+    """Masks by subject, session (``""`` where the name has none) and kind (``brain``, ``lesion``).
+
+    ``unfit`` are the subjects and kinds of masks that lie on no anatomical scan: those of another space, and those of
+    functional or diffusion images, which pipelines name like the masks of anatomy.
+    """
+
+    fit: dict[tuple[str, str, str], Path] = field(default_factory=dict)
+    unfit: set[tuple[str, str]] = field(default_factory=set)
+
+    def of(self, subject: str, session: str, kind: str) -> Path | None:
+        """Give the mask of a session's scans: its own, else the one that the subject has for all its sessions."""
+        return self.fit.get((subject, session, kind)) or self.fit.get((subject, "", kind))
+
+    def notes(self, scans: Iterable[tuple[str, str]]) -> list[str]:
+        """Say which of the scans' subjects and sessions are left without a mask.
+
+        Every head has a brain, so none may be missing where the derivatives hold masks of brains; a lesion is known
+        only of subjects that have a mask of one.
+        """
+        there = {(subject, kind) for subject, _, kind in self.fit} | self.unfit
+        brains = any(kind == "brain" for _, kind in there)
+        text = (
+            "subjects or sessions have no {} mask (those of other spaces, of tasks and outside of anat/ do not count)"
+        )
+        lacking: dict[str, list[str]] = {text.format("brain"): [], text.format("lesion"): []}
+        for subject, session in scans:
+            for kind, expected in (("brain", brains), ("lesion", (subject, "lesion") in there)):
+                if expected and self.of(subject, session, kind) is None:
+                    lacking[text.format(kind)].append(f"{subject} {session}".rstrip())
+        return counted(lacking)
+
+
+def find_masks(root: Path, names: Sequence[str]) -> Masks:
+    """Find the masks in folders below the root or its ``derivatives``; of several of one kind the first by its path.
+
+    Raises:
+        DatasetError: one of the folders does not exist.
+    """
+    masks = Masks()
+    for name in names:
+        folder = next((path for path in (root / name, root / "derivatives" / name) if path.is_dir()), None)
+        if folder is None:
+            raise DatasetError(
+                "A folder of derivatives does not exist.",
+                expected=f"{name} in the root or in derivatives/",
+                found=describe(root / "derivatives"),
+                where="dataset.derivatives",
+            )
+        for path in visible_files(folder):
+            entities, kind = parse_name(path).entities, _kind(path)
+            if kind is None or "sub" not in entities:
+                continue
+            subject = f"sub-{entities['sub']}"
+            anatomical = path.parent.name == "anat" and "task" not in entities
+            if anatomical and entities.get("space", "") in OWN_SPACES:
+                session = f"ses-{entities['ses']}" if "ses" in entities else ""
+                masks.fit.setdefault((subject, session, kind), path)
+            else:
+                masks.unfit.add((subject, kind))
+    return masks
+
+
+def _kind(path: Path) -> str | None:
+    name = parse_name(path)
+    label, description = (name.entities.get(key, "").lower() for key in ("label", "desc"))
+    if not is_nifti(path) or name.suffix not in ("mask", "roi"):
+        return None
+    if description == "brain" and name.suffix == "mask":
+        return "brain"
+    return "lesion" if label in LESIONS or description in LESIONS else None

@@ -1,0 +1,35 @@
+"""Masks of BIDS derivatives: which lie on the scans, and who is left without one."""
+
+from brain_cae.scans.sources.derivatives import find_masks
+
+from .layouts import touch
+
+SCANS = [("sub-01", ""), ("sub-02", "ses-a")]
+
+
+def test_masks_of_functional_images_are_none_of_the_head(tmp_path):
+    touch(
+        tmp_path,
+        "derivatives/fmriprep/sub-01/anat/sub-01_task-rest_desc-brain_mask.nii.gz",
+        "derivatives/fmriprep/sub-01/dwi/sub-01_desc-brain_mask.nii.gz",
+        "derivatives/fmriprep/sub-01/func/sub-01_task-rest_desc-brain_mask.nii.gz",
+        "derivatives/fmriprep/sub-02/ses-a/func/sub-02_ses-a_task-rest_space-T1w_desc-brain_mask.nii.gz",
+    )
+    masks = find_masks(tmp_path, ["fmriprep"])
+    assert {masks.of(subject, session, "brain") for subject, session in SCANS} == {None}
+    (note,) = masks.notes(SCANS)
+    assert note.startswith("2 subjects or sessions have no brain mask") and note.endswith(": sub-01, sub-02 ses-a.")
+
+
+def test_who_has_none_is_noted_only_where_there_are_masks(tmp_path):
+    touch(tmp_path, "derivatives/other/sub-01/anat/sub-01_label-GM_mask.nii.gz")
+    assert find_masks(tmp_path, []).notes(SCANS) == find_masks(tmp_path, ["other"]).notes(SCANS) == []
+    touch(tmp_path, "derivatives/other/sub-01/anat/sub-01_desc-brain_mask.nii.gz")
+    (note,) = find_masks(tmp_path, ["other"]).notes(SCANS)
+    assert note.endswith(": sub-02 ses-a.")
+
+
+def test_a_lesion_mask_is_missed_only_where_there_is_one_that_does_not_fit(tmp_path):
+    touch(tmp_path, "derivatives/masks/sub-01/anat/sub-01_space-MNI152NLin6Asym_label-lesion_mask.nii.gz")
+    (note,) = find_masks(tmp_path, ["masks"]).notes(SCANS)
+    assert note.startswith("1 subjects or sessions have no lesion mask") and note.endswith(": sub-01.")

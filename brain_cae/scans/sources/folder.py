@@ -37,8 +37,8 @@ class Folder:
 
     Beside the subjects, all optional: ``labels.csv`` or ``.tsv`` (subject,label), ``masks/<subject>.nii.gz`` (lesions),
     ``brain_masks/<subject>.nii.gz``, and ``series.csv`` (see ``choice.py``) for folders that hold several series.
-    The modality is the file's or folder's name: t1, t2, flair or t1ce, in small or large letters, or one of the other
-    ``SPELLINGS``. ``label`` and ``skull`` hold for every subject that nothing else is said of. ``locate`` raises
+    The modality is the file's or folder's name: t1, t2, flair or t1ce, in small or large letters, or else one of the
+    other ``SPELLINGS``. ``label`` and ``skull`` hold for every subject that nothing else is said of. ``locate`` raises
     DatasetError when there is no such thing, or when a label is none of healthy, abnormal, unknown.
     """
 
@@ -96,7 +96,7 @@ class Folder:
         self._notes = counted(lists)
         return [
             {"subject": subject, "modality": modality}
-            | the_only(own.candidates.get(modality, ()))
+            | _choose(own.candidates.get(modality, {}), modality)
             | {kind: paths.get(subject) for kind, paths in masks.items()}
             | ({"label": labels[subject]} if subject in labels else {})
             for subject, own in subjects.items()
@@ -108,7 +108,7 @@ class Folder:
 class _Subject:
     """What a subject's folder holds: the candidates for each modality, and what bears the name of none."""
 
-    candidates: dict[str, list[tuple[Path, ...]]] = field(default_factory=dict)
+    candidates: dict[str, dict[Path, tuple[Path, ...]]] = field(default_factory=dict)
     strangers: list[Path] = field(default_factory=list)
 
 
@@ -117,14 +117,30 @@ def _look(folder: Path) -> _Subject:
     for path in sorted(path for path in folder.iterdir() if is_visible(path.name)):
         if not path.is_dir() and not is_nifti(path):
             continue
-        modality = SPELLINGS.get((path.name if path.is_dir() else _stem(path)).lower())
+        modality = SPELLINGS.get(_name(path))
         if modality is None:
             found.strangers.append(path)
             continue
-        candidates = found.candidates.setdefault(modality, [])
+        candidates = found.candidates.setdefault(modality, {})
         if files := visible_files(path) if path.is_dir() else (path,):
-            candidates.append(files)
+            candidates[path] = files
     return found
+
+
+def _choose(candidates: dict[Path, tuple[Path, ...]], modality: str) -> dict[str, Any]:
+    """Give the fields of a modality's location: its own name goes before other spellings."""
+    plain = [files for path, files in candidates.items() if _name(path) == modality]
+    if len(plain) != 1:
+        return the_only([*candidates.values()])
+    others = (files[0] for files in candidates.values() if files is not plain[0])
+    return {
+        "files": plain[0],
+        "left_out": tuple((path, "another scan was taken: it is named plainly") for path in others),
+    }
+
+
+def _name(path: Path) -> str:
+    return (path.name if path.is_dir() else _stem(path)).lower()
 
 
 def _labels(root: Path) -> dict[str, str]:

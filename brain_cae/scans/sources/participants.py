@@ -97,7 +97,7 @@ class Participants:
         lists = {
             "subjects of participants.tsv have no scans and are left out": sorted(set(lines) - set(subjects)),
             "subjects with scans are not in participants.tsv": sorted(set(subjects) - set(lines)),
-            **not_understood(here),
+            **not_understood((name, lines[name]) for name in subjects if name in lines),
         }
         self.notes += counted(lists)
         if self.label_column is None:

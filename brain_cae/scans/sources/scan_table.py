@@ -117,7 +117,7 @@ def _notes(
     masks = [one[name] for one in facts.values() for name in ("lesion_mask", "brain_mask") if one.get(name)]
     lists = {
         "lines of the table name an unknown modality and are left out": strangers,
-        **not_understood(table.rows),
+        **not_understood((row["subject"], row) for row in table.rows),
         "columns of the table are not known and passed over": [name for name in table.columns if name not in COLUMNS],
         "masks of the table are not there": sorted(name for name in masks if not (root / name).is_file()),
     }

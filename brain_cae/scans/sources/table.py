@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,14 +116,20 @@ def sex_of(text: str) -> str:
     return SEXES.get(text.strip().lower(), "")
 
 
-def not_understood(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
-    """Give what the columns ``age`` and ``sex`` hold that is neither an age nor a sex, each once, for the notes."""
-    ages, sexes = ({row.get(name, "") for row in rows} for name in ("age", "sex"))
+def not_understood(rows: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, list[str]]:
+    """Give the subjects (name, row) whose ``age`` or ``sex`` is neither, for the notes.
+
+    What stands there instead is not shown: it may be a date of birth.
+    """
+    ages: dict[str, None] = {}
+    sexes: dict[str, None] = {}
+    for name, row in rows:
+        age, sex = row.get("age", ""), row.get("sex", "")
+        if age.lower() not in NO_AGE_NO_SEX and age_of(age) is None:
+            ages[name] = None
+        if sex.lower() not in NO_AGE_NO_SEX and not sex_of(sex):
+            sexes[name] = None
     return {
-        "entries in the column age are no age in years and count as unknown": sorted(
-            text for text in ages if text.lower() not in NO_AGE_NO_SEX and age_of(text) is None
-        ),
-        "entries in the column sex are neither M nor F and count as unknown": sorted(
-            text for text in sexes if text.lower() not in NO_AGE_NO_SEX and not sex_of(text)
-        ),
+        "subjects have an age that is no number of years and counts as unknown": list(ages),
+        "subjects have a sex that is neither M nor F and counts as unknown": list(sexes),
     }

@@ -90,7 +90,7 @@ def test_who_has_none_of_the_modalities_in_use_is_reported_as_missing_them(root,
 
 
 def test_a_modality_given_twice_costs_that_subject_alone(root, tmp_path):
-    touch(root, "a/T1/IM1", "a/t1w.nii")
+    touch(root, "a/T1/IM1", "a/t1w.nii", "b/t1w/IM1")
     found = {one.subject: one for one in Folder(root, modalities=["t1"]).locate()}
     assert [len(found[name].files) for name in "ab"] == [0, 1]
     report = import_series([found["a"]], tmp_path / "store", progress=False, root=root).report

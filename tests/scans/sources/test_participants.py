@@ -38,7 +38,7 @@ def test_what_is_no_age_and_no_sex_is_noted(path):
     path.write_text("participant_id\tage\tsex\tsite\nsub-01\tadult\tO\tNA\nsub-02\tn/a\tn/a\tn/a\n")
     table = Participants(label="healthy")
     assert [one.site for one in table.read(path, SUBJECTS).values()] == ["NA", ""]
-    assert [note.rpartition(": ")[2] for note in table.notes if "count as unknown" in note] == ["adult.", "O."]
+    assert [note.rpartition(": ")[2] for note in table.notes if "counts as unknown" in note] == ["sub-01.", "sub-01."]
 
 
 def test_no_declared_value_is_an_error_that_lists_what_there_is(path):

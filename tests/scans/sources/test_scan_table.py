@@ -78,7 +78,7 @@ def test_lines_of_unknown_modalities_are_left_out_and_named(table):
     }  # fmt: skip
     assert folder.notes() == [
         "2 lines of the table name an unknown modality and are left out: a dwi, b pd.",
-        "1 entries in the column age are no age in years and count as unknown: old.",
+        "1 subjects have an age that is no number of years and counts as unknown: a.",
     ]
 
 

@@ -93,9 +93,9 @@ def test_the_separator_is_what_parts_the_names_of_the_columns(tmp_path, header):
     assert [*row.values()] == ["1", "45", "f"]
 
 
-def test_what_is_no_age_and_no_sex_is_said_once():
-    rows = [{"age": "045Y", "sex": "Mann"}, {"age": "045Y", "sex": "n/a"}, {"age": "45", "sex": "F"}, {}]
-    assert [*not_understood(rows).values()] == [["045Y"], ["Mann"]]
+def test_whose_age_or_sex_is_none_is_said_and_not_what_stands_there():
+    rows = [{"age": "1960-05-03", "sex": "Mann"}, {"age": "045Y", "sex": "n/a"}, {"age": "45", "sex": "F"}, {}]
+    assert [*not_understood(zip("abcd", rows, strict=True)).values()] == [["a", "b"], ["a"]]
 
 
 def test_no_file(tmp_path):

@@ -78,7 +78,7 @@ def test_a_home_folder_in_quotes_is_found(bring_in, root, monkeypatch):
 
 
 def test_a_modality_whose_scans_were_all_left_out_is_missing_for_that_reason(bring_in, root):
-    write_volume(root / "clinic" / "a" / "T2w.nii", seed=31)
+    write_volume(root / "clinic" / "a" / "T2.nii", seed=31)
     with pytest.raises(
         DatasetError, match=r"t1 in clinic; its scans of t2 were left out: several candidates"
     ) as raised:

@@ -70,7 +70,7 @@ def nothing(folder, brain):
 
 def twice(folder, brain):
     brain(folder / "t1.nii.gz")
-    brain(folder / "T1w.nii", seed=1)
+    brain(folder / "T1.nii", seed=1)
 
 
 CASES = {

@@ -135,7 +135,7 @@ def _choose(candidates: dict[Path, tuple[Path, ...]], modality: str) -> dict[str
     others = (files[0] for files in candidates.values() if files is not plain[0])
     return {
         "files": plain[0],
-        "left_out": tuple((path, "another scan was taken: it is named plainly") for path in others),
+        "left_out": tuple((path, "several candidates: the one named plainly was taken") for path in others),
     }
 
 

@@ -93,6 +93,7 @@ def test_a_modality_given_twice_costs_that_subject_alone(root, tmp_path):
     touch(root, "a/T1/IM1", "a/t1w.nii", "b/t1w/IM1")
     found = {one.subject: one for one in Folder(root, modalities=["t1"]).locate()}
     assert [len(found[name].files) for name in "ab"] == [0, 1]
+    assert found["b"].left_out == ((root / "b/t1w/IM1", "several candidates: the one named plainly was taken"),)
     report = import_series([found["a"]], tmp_path / "store", progress=False, root=root).report
     assert report[["status", "reason", "path"]].to_numpy().tolist() == [
         ["missing", "no usable scan", ""], ["refused", "several candidates", "a/T1/IM1"],

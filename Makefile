@@ -24,7 +24,7 @@ train: $(READY)  ## Import, train, evaluate and report on the embedded phantom: 
 	$(BIN)/python train.py $(ARGS)
 
 test: $(READY)  ## Run the tests (minutes), two files at a time
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 soak: $(READY)  ## Run the long tests: kills, fuzz, the documents' commands
 	$(BIN)/python -m pytest -m soak $(ARGS)

@@ -64,12 +64,12 @@ class ConvolutionalAutoencoder(nn.Module):
 
     def forward(self, volumes: torch.Tensor) -> torch.Tensor:
         """Reconstruct (N, C, X, Y, Z)."""
-        if volumes.is_cuda or volumes.shape[-1] > self.stride:
+        if volumes.device.type != "cpu" or volumes.shape[-1] > self.stride:
             return self.decode(self.encode(volumes))
         # Where a convolution strides down to one voxel along the last axis, PyTorch's bfloat16 on CPUs with AMX gives
         # memory that nobody has written (github.com/pytorch/pytorch/issues/169688, in 2.13), forwards and backwards:
         # scans of eight slices would be learnt from noise, or end in NaN. Single precision is right there.
-        with torch.autocast(volumes.device.type, enabled=False):
+        with torch.autocast("cpu", enabled=False):
             return self.decode(self.encode(volumes.float()))
 
 

@@ -1,5 +1,6 @@
 """DICOM files that belong to one scan: which series they hold, and which of these is taken."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,10 +130,8 @@ def _leave(groups: dict[str, list[DicomFile]], chosen: Path | None) -> list[Refu
 
 def _rank(opened: list[DicomFile], volume: Volume) -> tuple[bool, bool, int, int, float, str]:
     first = opened[0]
-    times = [volume.acquisition.get(name) for name in ("repetition_time_ms", "echo_time_ms")]
-    scout = all(
-        time is not None and 0 < time < limit for time, limit in zip(times, (SCOUT_TR_MS, SCOUT_TE_MS), strict=True)
-    )
+    tr, te = (volume.acquisition.get(name) or math.nan for name in ("repetition_time_ms", "echo_time_ms"))
+    scout = tr < SCOUT_TR_MS and te < SCOUT_TE_MS
     number = first.elements.number("SeriesNumber") or 0.0
     return not is_derived(first), not scout, volume.array.shape[2], volume.array.size, number, first.series
 

@@ -113,9 +113,8 @@ def check_kind(file: DicomFile, groups: Sequence[Elements] = ()) -> None:
         if found:
             raise refuse(file, found, "an anatomic image of the brain", KINDS[found][0])
     diffusion = [item for group in groups for item in group.items("MRDiffusionSequence")]
-    if any((place.number("DiffusionBValue") or 0) > 0 for place in (elements, *diffusion)) or _private_b_value(
-        elements
-    ):
+    b_values = [place.number("DiffusionBValue") or 0.0 for place in (elements, *diffusion)]
+    if max(*b_values, _private_b_value(elements)) > 0:
         raise refuse(file, "diffusion image", "an anatomic image of the brain", KINDS["diffusion image"][0])
     if _complex_part(elements) or any(_complex_part(frame) for frame in frames):
         raise refuse(file, "phase image", "a magnitude image", KINDS["phase image"][0])

@@ -22,7 +22,7 @@ from pathlib import Path
 from audit_power import VERDICTS, share
 from joblib import Parallel, delayed
 
-from brain_cae.locks import exclusive
+from brain_cae.files.locks import exclusive
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ("confounding", "cohort", "judged", "verdict", "classifier_verdict", "auroc", "classifier_auroc")

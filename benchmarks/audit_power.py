@@ -31,7 +31,7 @@ from scipy.stats import binomtest, norm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import brain_cae
 from brain_cae.audit import audit
-from brain_cae.locks import exclusive
+from brain_cae.files.locks import exclusive
 from brain_cae.phantom import PhantomSettings
 from brain_cae.phantom.dimensions import vary_dimensions
 from brain_cae.phantom.protocol import PROTOCOLS, Protocol, SeriesProtocol, draw_protocol

@@ -17,9 +17,9 @@ from brain_cae.data.preprocess import to_source_space
 from brain_cae.errors import DatasetError
 from brain_cae.examination import Examination, examine
 from brain_cae.examined import ExaminedStore
+from brain_cae.files.run_folder import RunFolder
 from brain_cae.fitted_model import SCORERS, FittedModel
 from brain_cae.harmonising import carried_columns, harmonised, harmonised_features, out_of_reach
-from brain_cae.run_folder import RunFolder
 from brain_cae.transfer.features import select_arm
 from brain_cae.transferring import Transfer, transfer
 

@@ -13,8 +13,8 @@ from brain_cae.cohort import Cohort, make_source
 from brain_cae.configuration import CombinedDataset, EvaluateConfig, PhantomDataset, RsnaMiccaiDataset
 from brain_cae.configuration.schema import Audit
 from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.files.run_folder import RunFolder
 from brain_cae.reporting import ReportContent, write_audit_report
-from brain_cae.run_folder import RunFolder
 from brain_cae.scans.headerless import group_without_headers
 from brain_cae.scans.protocol import UNKNOWN, ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session

@@ -8,10 +8,10 @@ from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import EvaluateConfig, FolderDataset
 from brain_cae.data.splits import check_leakage
 from brain_cae.errors import DatasetError, LeakageError
+from brain_cae.files.run_folder import RunFolder
 from brain_cae.fitted_model import FittedModel
 from brain_cae.harmonising import harmonised
 from brain_cae.roles import ADVISED, FEW, calibration_cautions
-from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
 
 log = logging.getLogger(__name__)

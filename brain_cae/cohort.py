@@ -11,8 +11,8 @@ import pandas as pd
 from brain_cae.configuration import CombinedDataset, Config, PhantomDataset
 from brain_cae.data.foreground import skull_state
 from brain_cae.errors import DatasetError
-from brain_cae.locks import exclusive
-from brain_cae.reasons import advice_for
+from brain_cae.errors.reasons import advice_for
+from brain_cae.files.locks import exclusive
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls

@@ -23,8 +23,8 @@ from omegaconf.errors import OmegaConfBaseException
 from brain_cae import configuration, sweep
 from brain_cae.configuration import conf_folder
 from brain_cae.errors import BrainCaeError, ConfigurationError, StorageError
+from brain_cae.files.system_errors import explain
 from brain_cae.resuming import with_stored_choices
-from brain_cae.storage import explain
 
 Job = TypeVar("Job", bound=Callable[[DictConfig], Any])
 

@@ -16,15 +16,15 @@ from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import Config, EvaluateConfig, LeaveProtocolOut, with_asked
 from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.splits import HEALTHY_ROLES
-from brain_cae.environment import environment
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.estimates import FEWEST_HELD_OUT
 from brain_cae.examination import Examination, examine
+from brain_cae.files.provenance import environment
+from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.fitted_model import FittedModel
 from brain_cae.harmonising import harmonise_cautions
 from brain_cae.measurement import Measurement, by_subject
 from brain_cae.reporting import ReportContent, SubjectView, write_report
-from brain_cae.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.transfer.features import select_arm
 from brain_cae.transferring import Transfer
 

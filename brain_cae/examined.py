@@ -10,9 +10,9 @@ import numpy as np
 
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.examination import Examination
+from brain_cae.files.run_folder import RunFolder
 from brain_cae.fitted_model import FittedModel
 from brain_cae.reshape import Group
-from brain_cae.run_folder import RunFolder
 from brain_cae.scoring.localisation import Localisation
 
 VERSION = 1

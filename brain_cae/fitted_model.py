@@ -21,11 +21,11 @@ from torch.nn import functional
 from brain_cae.configuration import Config, read_stored, validate
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.errors import BrainCaeError, ConfigurationError, RunError
+from brain_cae.files.run_folder import RunFolder
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.harmonise.histogram import Histogram
 from brain_cae.harmonise.spacing import Spacing
 from brain_cae.reshape import Group, Reshape, from_network, to_network
-from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.scoring.frame import to_frame
 from brain_cae.scoring.reference import HealthyReference

@@ -18,9 +18,9 @@ from brain_cae.configuration import Config, EvaluateConfig, read_stored, validat
 from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.splits import ROLES
 from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError
-from brain_cae.reasons import advice_for
+from brain_cae.errors.reasons import advice_for
+from brain_cae.files.run_folder import newest_run
 from brain_cae.roles import calibration_cautions, draw_roles, protocol_cautions
-from brain_cae.run_folder import newest_run
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls

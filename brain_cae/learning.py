@@ -19,13 +19,13 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from brain_cae.configuration import Config
 from brain_cae.data.module import BrainData
 from brain_cae.errors import BrainCaeError, ConfigurationError
+from brain_cae.files.run_folder import RunFolder
+from brain_cae.files.system_errors import writing
 from brain_cae.models.cost import Cost
 from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.models.panel import ValidationPanel
 from brain_cae.reporting import training_panel
 from brain_cae.resuming import last_checkpoint
-from brain_cae.run_folder import RunFolder
-from brain_cae.storage import writing
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from brain_cae.cohort import Cohort
 from brain_cae.configuration import Config, validation_size
 from brain_cae.data.splits import check_leakage, stratified
 from brain_cae.errors import DatasetError
+from brain_cae.files.run_folder import RunFolder
 from brain_cae.fitted_model import FittedModel
 from brain_cae.learning import scoring_device
-from brain_cae.run_folder import RunFolder
 from brain_cae.transfer.crossfit import make_folds
 from brain_cae.transferring import pooled
 

@@ -4,11 +4,9 @@
 job begins: what it held is kept beside it, and put back where the job is refused.
 """
 
-import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,22 +16,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from brain_cae.configuration import Config
+from brain_cae.configuration.identity import WITHOUT_EFFECT, choices, configuration_hash, flattened
 from brain_cae.errors import ConfigurationError, RunError
-from brain_cae.run_folder import is_running
+from brain_cae.files.run_folder import is_running
 
 log = logging.getLogger(__name__)
 
-WITHOUT_EFFECT = ("cache", "workers", "trainer.progress", "trainer.workers", "trainer.panel_every")
-"""Keys that change no result: another machine may have others."""
 
 KEPT = ".hydra_before"
 """Beside ``.hydra/`` while a sweep is taken up."""
-
-
-def configuration_hash(config: Config) -> str:
-    """16 hexadecimal digits that stand for every choice that a result depends on."""
-    content = json.dumps(_choices(asdict(config)), sort_keys=True, default=str)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def stored_result(config: Config, folder: Path) -> dict[str, Any] | None:
@@ -128,35 +119,15 @@ def _constants(config: Any) -> dict[str, Any]:
     parsed = OverridesParser.create().parse_overrides(given)
     varied = {one.key_or_group for one in parsed if one.is_sweep_override()}
     fixed = {one.key_or_group: one.get_value_string() for one in parsed if one.key_or_group not in WITHOUT_EFFECT}
-    return {key: value for key, value in (dict(_flat(plain)) | fixed).items() if key not in varied}
-
-
-def _choices(config: dict[str, Any]) -> dict[str, Any]:
-    """Every key that a result depends on; where the simulated cohort is kept is none of them."""
-    flat = dict(_flat(config))
-    for cohort in ("dataset", "external"):
-        if flat.get(f"{cohort}.name") == "phantom":
-            del flat[f"{cohort}.root"]
-    return flat
-
-
-def _flat(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if name in WITHOUT_EFFECT:
-            continue
-        if isinstance(value, dict):
-            yield from _flat(value, f"{name}.")
-        else:
-            yield name, value
+    return {key: value for key, value in (dict(flattened(plain)) | fixed).items() if key not in varied}
 
 
 def _differences(config: Config, path: Path) -> str:
     try:
-        before = _choices(yaml.safe_load(path.read_text()))
+        before = choices(yaml.safe_load(path.read_text()))
     except (OSError, yaml.YAMLError, AttributeError, KeyError):
         return "another configuration hash; the old configuration was not kept"
-    now = _choices(asdict(config))
+    now = choices(asdict(config))
     differ = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     return "; ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in differ[:5])
 

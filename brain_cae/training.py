@@ -12,10 +12,12 @@ from brain_cae import evaluation
 from brain_cae.assessing import assess
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import Config
+from brain_cae.configuration.identity import configuration_hash
 from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.module import BrainData
 from brain_cae.data.splits import HEALTHY_ROLES, check_leakage
 from brain_cae.errors import LeakageError, RunError
+from brain_cae.files.run_folder import RunFolder
 from brain_cae.fitted_model import FittedModel, make_network, make_reshape, network_stride
 from brain_cae.harmonising import harmonise_images
 from brain_cae.learning import check_hardware, is_main_process, learn, scoring_device
@@ -23,9 +25,7 @@ from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.nesting import assess_nested
 from brain_cae.resuming import last_checkpoint
 from brain_cae.roles import calibration_cautions, draw_roles, protocol_cautions
-from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
-from brain_cae.sweep import configuration_hash
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from sklearn.metrics import roc_auc_score
 from brain_cae import evaluation, learning, training, transferring
 from brain_cae.configuration import EvaluateConfig
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
+from brain_cae.files.run_folder import RunFolder
 from brain_cae.fitted_model import FittedModel
-from brain_cae.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
 

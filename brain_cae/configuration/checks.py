@@ -20,7 +20,7 @@ from brain_cae.configuration.schema import (
     Split,
 )
 from brain_cae.errors import ConfigurationError
-from brain_cae.layouts import LAYOUTS
+from brain_cae.errors.layouts import LAYOUTS
 
 # Inclusive and exclusive bounds: (low, high, what the value is).
 RANGES: dict[str, tuple[float, float, str]] = {

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from brain_cae.configuration.groups import OPTIONS
 from brain_cae.configuration.schema import CombinedDataset
 from brain_cae.errors import ConfigurationError
-from brain_cae.layouts import LAYOUTS
+from brain_cae.errors.layouts import LAYOUTS
 
 
 def to_dataclass(composed: DictConfig, schema: type) -> Any:

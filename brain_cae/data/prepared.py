@@ -16,8 +16,8 @@ from brain_cae.data import preprocess
 from brain_cae.data.brain_masks import BrainMasks
 from brain_cae.data.preprocess import PreparedSubject, prepare_subject
 from brain_cae.errors import ScanError
-from brain_cae.locks import exclusive
-from brain_cae.storage import writing
+from brain_cae.files.locks import exclusive
+from brain_cae.files.system_errors import writing
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from joblib import Parallel, delayed, parallel_config
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from brain_cae.errors import ConfigurationError
-from brain_cae.locks import exclusive
+from brain_cae.files.locks import exclusive
+from brain_cae.files.system_errors import writing
 from brain_cae.phantom.dicom import FOLDERS, write_series
 from brain_cae.phantom.settings import VERSION, PhantomSettings
 from brain_cae.phantom.subject import Subject, simulate_subject
-from brain_cae.storage import writing
 
 
 def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, progress: bool = True) -> Path:

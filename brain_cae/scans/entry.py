@@ -21,11 +21,11 @@ import nibabel
 import numpy as np
 
 from brain_cae.errors import ScanError
+from brain_cae.files.system_errors import writing
 from brain_cae.scans.dicom import STRANGER, FolderReading, Refused, read_folder
 from brain_cae.scans.nifti import is_nifti, read_nifti
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
-from brain_cae.storage import writing
 
 # Raise this whenever the same files would give another volume, another column or another reason.
 VERSION = "2"

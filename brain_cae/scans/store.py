@@ -21,6 +21,7 @@ import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.files.system_errors import writing
 from brain_cae.scans.entry import (
     REPORT_COLUMNS,
     Outcome,
@@ -31,7 +32,6 @@ from brain_cae.scans.entry import (
 )
 from brain_cae.scans.index import make_index
 from brain_cae.scans.sources.base import SeriesLocation
-from brain_cae.storage import writing
 
 # A process of its own costs about a second to start; below this many series it costs more than it brings.
 FEWEST_FOR_PROCESSES = 8

@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from brain_cae.errors import ConfigurationError, RunError
+from brain_cae.files.system_errors import writing
 from brain_cae.harmonise import FeatureHarmoniser
-from brain_cae.storage import writing
 
 # What a stored classifier may hold beyond the types that skops itself trusts. A fixed list: whatever else a file asks
 # for could run code on loading, so it is refused.

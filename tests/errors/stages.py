@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brain_cae.run_folder import RunFolder
+from brain_cae.files.run_folder import RunFolder
 
 ROOM = 4096  # bytes; enough for status.json, too little for a volume, a checkpoint or a report
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from brain_cae.errors import ScanError
-from brain_cae.reasons import WHAT_TO_DO, advice_for
+from brain_cae.errors.reasons import WHAT_TO_DO, advice_for
 from brain_cae.scans.dicom import read_series
 from brain_cae.scans.nifti import read_nifti
 

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from brain_cae.errors import StorageError
-from brain_cae.run_folder import RunFolder
-from brain_cae.storage import explain
+from brain_cae.files.run_folder import RunFolder
+from brain_cae.files.system_errors import explain
 
 from .stages import at, fill_the_disk, locked
 

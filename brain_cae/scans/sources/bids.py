@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from brain_cae.errors import DatasetError
-from brain_cae.layouts import LAYOUTS
+from brain_cae.errors.layouts import LAYOUTS
 from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
     MODALITIES,

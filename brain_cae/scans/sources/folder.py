@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from brain_cae.errors import DatasetError
-from brain_cae.layouts import LAYOUTS
+from brain_cae.errors.layouts import LAYOUTS
 from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
     LABELS,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.layouts import LAYOUTS
+from brain_cae.errors.layouts import LAYOUTS
 from brain_cae.scans.sources.base import (
     MODALITIES,
     SeriesLocation,

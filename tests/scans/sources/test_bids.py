@@ -3,7 +3,7 @@
 import pytest
 
 from brain_cae.errors import DatasetError
-from brain_cae.reasons import advice_for
+from brain_cae.errors.reasons import advice_for
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.sources.bids import Bids
 from brain_cae.scans.store import import_series

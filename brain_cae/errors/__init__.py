@@ -4,7 +4,7 @@ Every message says what is wrong and, where they apply, what was expected, what 
 key, and what to do next.
 """
 
-from brain_cae.reasons import advice_for
+from brain_cae.errors.reasons import advice_for
 
 
 class BrainCaeError(Exception):

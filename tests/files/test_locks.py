@@ -3,14 +3,14 @@ import sys
 import time
 from pathlib import Path
 
-from brain_cae.locks import exclusive, is_held
+from brain_cae.files.locks import exclusive, is_held
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HOLD = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from brain_cae.locks import exclusive
+from brain_cae.files.locks import exclusive
 with exclusive(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from brain_cae.errors import RunError
-from brain_cae.run_folder import RunFolder, newest_run
+from brain_cae.files.run_folder import RunFolder, newest_run
 
 
 def test_status_follows_the_run(tmp_path):

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from brain_cae.errors import RunError, StorageError
-from brain_cae.locks import is_held
-from brain_cae.storage import explain, writing
+from brain_cae.files.locks import is_held
+from brain_cae.files.system_errors import explain, writing
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from brain_cae.storage import writing
+from brain_cae.files.system_errors import writing
 
 
 @contextmanager

@@ -14,11 +14,13 @@ from rich.progress import track
 from brain_cae.cohort import Cohort
 from brain_cae.configuration import LeaveProtocolOut
 from brain_cae.data.preprocess import to_source_space
+from brain_cae.detector.build import SCORERS
+from brain_cae.detector.detector import Detector
+from brain_cae.detector.findings import Findings, examine
+from brain_cae.detector.findings_cache import FindingsCache
+from brain_cae.detector.storage import save
 from brain_cae.errors import DatasetError
-from brain_cae.examination import Examination, examine
-from brain_cae.examined import ExaminedStore
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.fitted_model import SCORERS, FittedModel
 from brain_cae.harmonising import carried_columns, harmonised, harmonised_features, out_of_reach
 from brain_cae.transfer.features import select_arm
 from brain_cae.transferring import Transfer, transfer
@@ -32,7 +34,7 @@ class Assessment:
 
     Attributes:
         table: One row per subject (index: subject): the columns of ``predictions.csv`` and those of each scorer.
-        examinations: By subject.
+        findings: By subject.
         features: One row per subject.
         harmonised: The same as the classifier saw each subject out of fold; None where features are not harmonised.
         unreached: Subjects whose images the remedy against scanners let pass unchanged.
@@ -42,12 +44,12 @@ class Assessment:
     """
 
     table: pd.DataFrame
-    examinations: dict[str, Examination]
+    findings: dict[str, Findings]
     features: pd.DataFrame
     harmonised: pd.DataFrame | None
     unreached: list[str]
     transfer: Transfer
-    models: dict[str, FittedModel]
+    models: dict[str, Detector]
     cohort: Cohort
 
     def among(self, subjects: Iterable[str]) -> "Assessment":
@@ -55,7 +57,7 @@ class Assessment:
         names = self.table.index.intersection(list(subjects))
         return Assessment(
             self.table.loc[names].copy(),
-            {name: self.examinations[name] for name in names},
+            {name: self.findings[name] for name in names},
             self.features.loc[names],
             None if self.harmonised is None else self.harmonised.loc[names],
             [name for name in self.unreached if name in names],
@@ -66,7 +68,7 @@ class Assessment:
 
 
 def assess(
-    model: FittedModel,
+    model: Detector,
     cohort: Cohort,
     splits: pd.DataFrame,
     folder: RunFolder,
@@ -94,9 +96,9 @@ def assess(
     unharmonised = out_of_reach(model.harmoniser, cohort, evaluated)
     cohort = harmonised(model.harmoniser, cohort)
     with folder.stage("score"):
-        examinations = _score(model, cohort, evaluated, folder, ExaminedStore(Path(cache) / "examined", model))
-        table = _table(model, cohort, roles, examinations)
-        features = pd.DataFrame({name: e.features for name, e in examinations.items()}).T
+        findings = _score(model, cohort, evaluated, folder, FindingsCache(Path(cache) / "examined", model))
+        table = _table(model, cohort, roles, findings)
+        features = pd.DataFrame({name: e.features for name, e in findings.items()}).T
         folder.write_csv("features.csv", features.rename_axis("subject").reset_index())
     with folder.stage("transfer"):
         learnt = _learnt_by_classifier(model, cohort) if new_subjects else set()
@@ -116,16 +118,14 @@ def assess(
             model.classifier = chosen.fitted
             taught = cohort.index[cohort.index["subject"].isin(chosen.taught)]
             model.seen |= dict.fromkeys(taught["series_hash"], "classifier")
-            model.save(folder / "model")
+            save(model, folder / "model")
         own = model.config.features
         arm = select_arm(features.join(scanned), own.name, own.levels)
         seen = harmonised_features(model, arm, table["label"], None if new_subjects else chosen.folds)
-    return Assessment(
-        table, examinations, features, seen, unharmonised, chosen, dict.fromkeys(table.index, model), cohort
-    )
+    return Assessment(table, findings, features, seen, unharmonised, chosen, dict.fromkeys(table.index, model), cohort)
 
 
-def _learnt_by_classifier(model: FittedModel, cohort: Cohort) -> set[str]:
+def _learnt_by_classifier(model: Detector, cohort: Cohort) -> set[str]:
     """Subjects that the stored classifier has learnt from, whatever they are called now; a note says so."""
     seen = set(cohort.index[cohort.index["series_hash"].map(model.seen) == "classifier"]["subject"])
     if seen:
@@ -136,36 +136,36 @@ def _learnt_by_classifier(model: FittedModel, cohort: Cohort) -> set[str]:
 
 
 def _score(
-    model: FittedModel, cohort: Cohort, names: list[str], folder: RunFolder, store: ExaminedStore
-) -> dict[str, Examination]:
+    model: Detector, cohort: Cohort, names: list[str], folder: RunFolder, store: FindingsCache
+) -> dict[str, Findings]:
     """What the model finds of each brain; anomaly maps are written on the way."""
-    examinations = {}
+    findings = {}
     for name in track(names, "score", disable=not model.config.trainer.progress):
         subject = cohort.prepared[name]
         known = None if model.config.evaluation.maps else store.load(subject)
         if known is not None:
-            examinations[name] = known
+            findings[name] = known
             continue
-        examinations[name], maps, joint_map = examine(model, subject)
-        store.keep(subject, examinations[name])
+        findings[name], maps, joint_map = examine(model, subject)
+        store.keep(subject, findings[name])
         if model.config.evaluation.maps:
             named = {**dict(zip(model.config.modality.names, maps, strict=True)), "all": joint_map}
             for modality, values in named.items():
                 # Two decimals are finer than any reader needs and compress to a third.
                 image = to_source_space(np.round(values, 2), subject)
                 folder.write(f"anomaly_maps/{name}_{modality}.nii.gz", partial(nibabel.save, image))
-    return examinations
+    return findings
 
 
-def _table(model: FittedModel, cohort: Cohort, roles: pd.Series, examinations: dict[str, Examination]) -> pd.DataFrame:
+def _table(model: Detector, cohort: Cohort, roles: pd.Series, findings: dict[str, Findings]) -> pd.DataFrame:
     """One row per evaluated subject (index: subject)."""
     alpha = model.config.scoring.alpha
-    first = cohort.index.groupby("subject")[["session", "source", "label"]].first().loc[list(examinations)]
-    protocols = model.protocols.assign(cohort.acquisition.loc[list(examinations)])
+    first = cohort.index.groupby("subject")[["session", "source", "label"]].first().loc[list(findings)]
+    protocols = model.protocols.assign(cohort.acquisition.loc[list(findings)])
     threshold = model.scorers["residual"].calibration.threshold(alpha)
     skull = cohort.skull
     rows = []
-    for name, examination in examinations.items():
+    for name, examination in findings.items():
         row: dict[str, Any] = {
             "subject": name,
             **{str(column): first.at[name, column] for column in first},

@@ -7,9 +7,10 @@ import pandas as pd
 from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import EvaluateConfig, FolderDataset
 from brain_cae.data.splits import check_leakage
+from brain_cae.detector.detector import Detector
+from brain_cae.detector.storage import save
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.fitted_model import FittedModel
 from brain_cae.harmonising import harmonised
 from brain_cae.roles import ADVISED, FEW, calibration_cautions
 from brain_cae.scans.protocol import ProtocolGroups
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 FEWEST = 2
 
 
-def recalibrate(model: FittedModel, config: EvaluateConfig, scored: pd.DataFrame, folder: RunFolder) -> None:
+def recalibrate(model: Detector, config: EvaluateConfig, scored: pd.DataFrame, folder: RunFolder) -> None:
     """Fit healthy reference, calibration scores and thresholds anew on local healthy brains; the network stays.
 
     Protocols, dimensions and the state of the skull count as known where the local brains show them. The transfer
@@ -77,10 +78,10 @@ def recalibrate(model: FittedModel, config: EvaluateConfig, scored: pd.DataFrame
         *_namesakes(local, scored),
     ]
     model.classifier = None
-    model.save(folder / "model")
+    save(model, folder / "model")
 
 
-def skull_cautions(model: FittedModel, skull: pd.Series) -> list[str]:
+def skull_cautions(model: Detector, skull: pd.Series) -> list[str]:
     """What must be said where skulls (index: subject) are in another state than the calibration brains'."""
     state = " or ".join(model.skull)
     unlike = skull[[model.unlike_skull(state) for state in skull]]
@@ -113,7 +114,7 @@ def _keep_healthy(local: Cohort) -> None:
     local.index = local.index[labels == "healthy"].reset_index(drop=True)
 
 
-def _refuse_overlap(model: FittedModel, local: Cohort, scored: pd.DataFrame) -> None:
+def _refuse_overlap(model: Detector, local: Cohort, scored: pd.DataFrame) -> None:
     """Brains that calibrate must be new to the network, and must not be scored by what they have calibrated."""
     learnt = local.index[local.index["series_hash"].map(model.seen) == "train"]
     if len(learnt):
@@ -143,7 +144,7 @@ def _namesakes(local: Cohort, scored: pd.DataFrame) -> list[str]:
     ]
 
 
-def _news(model: FittedModel, calibrate: str, brains: int, before: int) -> list[str]:
+def _news(model: Detector, calibrate: str, brains: int, before: int) -> list[str]:
     cautions = [
         f"Healthy reference, thresholds and p-values come from {brains} local healthy brains ({calibrate}), not from "
         f"the {before} of the run; the network is the run's."

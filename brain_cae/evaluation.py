@@ -16,12 +16,13 @@ from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import Config, EvaluateConfig, LeaveProtocolOut, with_asked
 from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.splits import HEALTHY_ROLES
+from brain_cae.detector.detector import Detector
+from brain_cae.detector.findings import Findings, examine
+from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.estimates import FEWEST_HELD_OUT
-from brain_cae.examination import Examination, examine
 from brain_cae.files.provenance import environment
 from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
-from brain_cae.fitted_model import FittedModel
 from brain_cae.harmonising import harmonise_cautions
 from brain_cae.measurement import Measurement, by_subject
 from brain_cae.reporting import ReportContent, SubjectView, write_report
@@ -72,7 +73,7 @@ def score_stored(config: EvaluateConfig, output: Path) -> dict[str, Any]:
     folder = RunFolder(output)
     with folder.status():
         log.info("model: %s", source / "model")
-        model = FittedModel.load(source)
+        model = load(source)
         model.config = with_asked(model.config, config)
         require_stripper(model.config.preprocess.skull_strip)
         with folder.stage("import"):
@@ -105,7 +106,7 @@ def score_stored(config: EvaluateConfig, output: Path) -> dict[str, Any]:
     return metrics
 
 
-def _bring_in(config: EvaluateConfig, model: FittedModel, source: Path) -> tuple[Cohort, pd.DataFrame]:
+def _bring_in(config: EvaluateConfig, model: Detector, source: Path) -> tuple[Cohort, pd.DataFrame]:
     """The run's own subjects with their roles, or the subjects of another dataset, all in the role ``test``."""
     own = model.config
     roles = _own_roles(source) if config.dataset is None else None
@@ -141,7 +142,7 @@ def _own_roles(source: Path) -> pd.DataFrame:
     return roles
 
 
-def _refuse_seen(model: FittedModel, cohort: Cohort) -> None:
+def _refuse_seen(model: Detector, cohort: Cohort) -> None:
     """New subjects must be new to the network and to its calibration, whatever they are called now.
 
     Raises:
@@ -161,7 +162,7 @@ def _refuse_seen(model: FittedModel, cohort: Cohort) -> None:
 
 
 def evaluate(
-    model: FittedModel,
+    model: Detector,
     cohort: Cohort,
     splits: pd.DataFrame,
     folder: RunFolder,
@@ -179,7 +180,7 @@ def evaluate(
         cohort: Prepared subjects.
         splits: Columns subject, role.
         folder: Where the files go.
-        cache: Where examinations of the same brains by the same model lie.
+        cache: Where findings of the same brains by the same model lie.
         model_run: The run that the model comes from; None when it was fitted just now.
         new_subjects: True applies the stored classifier. It has learnt from the run's own subjects: those are
             cross-fitted (or held out) again, whoever asks.
@@ -197,7 +198,7 @@ def evaluate(
 
 
 def conclude(
-    model: FittedModel,
+    model: Detector,
     splits: pd.DataFrame,
     folder: RunFolder,
     found: Assessment,
@@ -215,7 +216,7 @@ def conclude(
         model_run: As for :func:`evaluate`.
         fewest: Members that each class must have for figures between the classes.
     """
-    config, table, examinations, cohort = model.config, found.table, found.examinations, found.cohort
+    config, table, findings, cohort = model.config, found.table, found.findings, found.cohort
     nested = config.evaluation.name == "nested" and model_run is None
     # Whoever taught one fold's model is tested by another's.
     roles = table["role"] if nested else splits.set_index("subject")["role"]
@@ -223,13 +224,13 @@ def conclude(
         arm = select_arm(found.features, "residual" if nested else config.features.name, config.features.levels)
         verdict = audit_scores(config.audit, cohort, table, roles, arm, harmonised=found.harmonised, seed=config.seed)
     with folder.stage("report"):
-        metrics = _metrics(model, table, examinations, found.transfer, splits, cohort, fewest)
+        metrics = _metrics(model, table, findings, found.transfer, splits, cohort, fewest)
         metrics["harmonise"] = {"name": config.harmonise.name, "unchanged": len(found.unreached)}
         if nested:
             metrics["subjects"]["test"] = len(table)
         metrics["environment"]["model_run"] = str(model_run) if model_run else None
         metrics["audit"] = verdict.to_dict()
-        folder.write_csv("subjects.csv", by_subject(table, examinations, found.transfer.arms))
+        folder.write_csv("subjects.csv", by_subject(table, findings, found.transfer.arms))
         cautions = [*model.cautions, *cohort.notes, *skull_cautions(model, cohort.skull[list(table.index)])]
         cautions += harmonise_cautions(found.unreached, len(table))
         if nested:
@@ -262,16 +263,16 @@ def predictions(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _metrics(
-    model: FittedModel,
+    model: Detector,
     table: pd.DataFrame,
-    examinations: dict[str, Examination],
+    findings: dict[str, Findings],
     chosen: Transfer,
     splits: pd.DataFrame,
     cohort: Cohort,
     fewest: int,
 ) -> dict[str, Any]:
     config = model.config
-    measure = Measurement(table, examinations, seed=config.seed, resamples=config.evaluation.resamples, fewest=fewest)
+    measure = Measurement(table, findings, seed=config.seed, resamples=config.evaluation.resamples, fewest=fewest)
     counts = splits["role"].value_counts()
     calibration = model.scorers["residual"].calibration
     threshold = calibration.threshold(config.scoring.alpha)

@@ -12,7 +12,8 @@ from brain_cae.cohort import Cohort
 from brain_cae.configuration import Config
 from brain_cae.data import appearance
 from brain_cae.data.preprocess import CEILING
-from brain_cae.fitted_model import FittedModel, make_harmoniser
+from brain_cae.detector.build import make_harmoniser
+from brain_cae.detector.detector import Detector
 from brain_cae.harmonise import Brain, FeatureHarmoniser, ImageHarmoniser, Unharmonised
 from brain_cae.harmonise.combat import Combat
 from brain_cae.harmonise.residualise import Residualise
@@ -102,7 +103,7 @@ def carried_names(config: Config) -> list[str]:
     return []
 
 
-def carried_columns(model: FittedModel, acquisition: pd.DataFrame, protocols: pd.Series) -> pd.DataFrame:
+def carried_columns(model: Detector, acquisition: pd.DataFrame, protocols: pd.Series) -> pd.DataFrame:
     """How each subject was scanned, as numbers: one row per subject, see :func:`carried_names`.
 
     Args:
@@ -127,7 +128,7 @@ def carried_columns(model: FittedModel, acquisition: pd.DataFrame, protocols: pd
 
 
 def harmonised_features(
-    model: FittedModel, features: pd.DataFrame, labels: pd.Series, folds: pd.Series | None
+    model: Detector, features: pd.DataFrame, labels: pd.Series, folds: pd.Series | None
 ) -> pd.DataFrame | None:
     """Features as the classifier saw each subject, which it had not learnt from; None where they are not harmonised.
 

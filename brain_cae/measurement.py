@@ -6,23 +6,21 @@ import numpy as np
 import pandas as pd
 
 from brain_cae import estimates
+from brain_cae.detector.detector import Detector
+from brain_cae.detector.findings import Findings
 from brain_cae.estimates import Estimate
-from brain_cae.examination import Examination
-from brain_cae.fitted_model import FittedModel
 from brain_cae.reshape.measures import size_spread_mm
 from brain_cae.scoring.localisation import dice_of
 
 Section = dict[str, Any]
 
 
-def by_subject(
-    predictions: pd.DataFrame, examinations: dict[str, Examination], probabilities: pd.DataFrame
-) -> pd.DataFrame:
+def by_subject(predictions: pd.DataFrame, findings: dict[str, Findings], probabilities: pd.DataFrame) -> pd.DataFrame:
     """The table of ``subjects.csv``: what every figure is made of, so that several runs can be averaged by subject.
 
     Args:
         predictions: As for :class:`Measurement`.
-        examinations: By subject.
+        findings: By subject.
         probabilities: Of ``abnormal``, one column for each arm of features, indexed by subject.
 
     Returns:
@@ -30,8 +28,8 @@ def by_subject(
         ``<scorer>.average_precision`` and ``<scorer>.dice`` where a lesion is known; ``reconstruction.<measure>``;
         ``reshape.<measure>``, the distortion of the reshape strategy.
     """
-    rows, distortions = [], distortions_by_subject(examinations)
-    for name, found in examinations.items():
+    rows, distortions = [], distortions_by_subject(findings)
+    for name, found in findings.items():
         row: dict[str, Any] = {"subject": name, **predictions.loc[name, ["label", "role", "protocol"]]}
         row |= {f"score.{scorer}": score for scorer, score in found.scores.items()}
         row |= {f"p_value.{scorer}": p for scorer, p in found.p_values.items()}
@@ -44,13 +42,13 @@ def by_subject(
     return pd.DataFrame(rows)
 
 
-def distortions_by_subject(examinations: dict[str, Examination]) -> dict[str, dict[str, float]]:
+def distortions_by_subject(findings: dict[str, Findings]) -> dict[str, dict[str, float]]:
     """The measures of the reshape strategy; ``size_spread_mm`` tells how far a subject lies from the others."""
-    spread = size_spread_mm(np.stack([e.distortion["network_spacing"] for e in examinations.values()]))
+    spread = size_spread_mm(np.stack([e.distortion["network_spacing"] for e in findings.values()]))
     return {
         name: {key: value for key, value in e.distortion.items() if key != "network_spacing"}
         | {"size_spread_mm": float(spread[number])}
-        for number, (name, e) in enumerate(examinations.items())
+        for number, (name, e) in enumerate(findings.items())
     }
 
 
@@ -59,7 +57,7 @@ class Measurement:
 
     Args:
         predictions: The table of ``predictions.csv``, indexed by subject, with one column of scores per scorer.
-        examinations: By subject.
+        findings: By subject.
         seed: Of the bootstrap.
         resamples: Of the bootstrap.
         fewest: Members that each class must have for AUROC, its differences, and average precision.
@@ -68,14 +66,14 @@ class Measurement:
     def __init__(
         self,
         predictions: pd.DataFrame,
-        examinations: dict[str, Examination],
+        findings: dict[str, Findings],
         *,
         seed: int,
         resamples: int,
         fewest: int = 1,
     ) -> None:
         self.predictions = predictions
-        self.examinations = examinations
+        self.findings = findings
         self.seed = seed
         self.resamples = resamples
         self.fewest = fewest
@@ -112,7 +110,7 @@ class Measurement:
 
     def localisation(self, name: str) -> Section | None:
         """Voxel average precision and Dice, mean over subjects with a known lesion; None where there is none."""
-        found = [e.localisation[name] for e in self.examinations.values() if name in e.localisation]
+        found = [e.localisation[name] for e in self.findings.values() if name in e.localisation]
         if not found:
             return None
         overlaps = np.stack([item.overlaps for item in found])
@@ -126,16 +124,16 @@ class Measurement:
     def reconstruction(self) -> Section:
         """Error on healthy brains that the network never saw, inside the mask, in the scan's own space."""
         healthy = self.predictions.index[self.predictions["label"] == "healthy"]
-        kept = [self.examinations[subject].reconstruction for subject in healthy]
+        kept = [self.findings[subject].reconstruction for subject in healthy]
         return {key: self._mean([item[key] for item in kept]).to_dict() for key in ("l1", "ssim")}
 
-    def reshape(self, model: FittedModel) -> Section:
+    def reshape(self, model: Detector) -> Section:
         """How much the strategy distorts, and what it costs; ``size_spread_mm`` is relative to the mean size.
 
         ``reconstruction`` is the mean absolute error on healthy brains in the scan's own space, which strategies with
         different grids can be compared by; ``voxels`` is what the network sees of a brain, padding included.
         """
-        distortions = list(distortions_by_subject(self.examinations).values())
+        distortions = list(distortions_by_subject(self.findings).values())
         section: Section = {"strategy": model.config.reshape.name, "groups": model.reshape.groups()}
         for key in ("scale_ratio", "anisotropy_mm", "size_spread_mm", "round_trip_l1", "voxels"):
             section[key] = self._mean([item[key] for item in distortions]).to_dict()

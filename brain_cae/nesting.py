@@ -16,16 +16,17 @@ from brain_cae.assessing import Assessment, assess
 from brain_cae.cohort import Cohort
 from brain_cae.configuration import Config, validation_size
 from brain_cae.data.splits import check_leakage, stratified
+from brain_cae.detector.detector import Detector
+from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.fitted_model import FittedModel
 from brain_cae.learning import scoring_device
 from brain_cae.transfer.crossfit import make_folds
 from brain_cae.transferring import pooled
 
 log = logging.getLogger(__name__)
 
-Fit = Callable[[Config, pd.DataFrame, Cohort, RunFolder], FittedModel]
+Fit = Callable[[Config, pd.DataFrame, Cohort, RunFolder], Detector]
 
 
 def outer_splits(config: Config, labels: pd.Series) -> list[pd.DataFrame]:
@@ -102,7 +103,7 @@ def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -
     residual, harmonised = r"^residual_", [part.harmonised for part in parts if part.harmonised is not None]
     return Assessment(
         table=table,
-        examinations={name: found for part in parts for name, found in part.examinations.items()},
+        findings={name: found for part in parts for name, found in part.findings.items()},
         # What a channel of the bottleneck means differs from network to network; the residual means the same in all.
         features=pd.concat([part.features.filter(regex=residual) for part in parts]),
         harmonised=pd.concat([own.filter(regex=residual) for own in harmonised]) if harmonised else None,
@@ -115,7 +116,7 @@ def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -
     )
 
 
-def _finished(config: Config, own: Config, number: int, roles: pd.DataFrame) -> FittedModel | None:
+def _finished(config: Config, own: Config, number: int, roles: pd.DataFrame) -> Detector | None:
     """The model of this fold that an interrupted run has left whole, by the same choices and roles."""
     if config.resume is None:
         return None
@@ -123,7 +124,7 @@ def _finished(config: Config, own: Config, number: int, roles: pd.DataFrame) -> 
     if not (run / "model" / "config.yaml").is_file():
         return None
     before = pd.read_csv(run / "splits.csv", dtype=str, keep_default_na=False)
-    model = FittedModel.load(run)
+    model = load(run)
     if model.config != own or not before.equals(roles.astype(str)):
         return None
     model.network.to(scoring_device(config.trainer.accelerator))

@@ -16,9 +16,11 @@ from brain_cae.configuration.identity import configuration_hash
 from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.module import BrainData
 from brain_cae.data.splits import HEALTHY_ROLES, check_leakage
+from brain_cae.detector.build import make_network, make_reshape, network_stride
+from brain_cae.detector.detector import Detector
+from brain_cae.detector.storage import save
 from brain_cae.errors import LeakageError, RunError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.fitted_model import FittedModel, make_network, make_reshape, network_stride
 from brain_cae.harmonising import harmonise_images
 from brain_cae.learning import check_hardware, is_main_process, learn, scoring_device
 from brain_cae.models.lightning import HealthyAutoencoder
@@ -76,7 +78,7 @@ def run(config: Config, output: Path) -> float | None:
 
 
 def _evaluate(
-    config: Config, model: FittedModel, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder
+    config: Config, model: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder
 ) -> dict[str, Any]:
     """Figures of the model's own unseen subjects, or of all subjects, each judged by an outer fold's model."""
     if config.evaluation.name != "nested":
@@ -134,7 +136,7 @@ def _check_same_roles(splits: pd.DataFrame, path: Path) -> None:
         )
 
 
-def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder) -> FittedModel:
+def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder) -> Detector:
     """Fit harmonising, reshape, network, healthy reference and thresholds; may be called many times in one process.
 
     The transfer classifier is fitted by the evaluation, which decides who it may learn from.
@@ -146,7 +148,7 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
         cost = learn(config, module, data, folder)
     protocols = ProtocolGroups.fit(cohort.acquisition)
     known = protocols.assign(cohort.acquisition.loc[names["train"] + names["validation"]])
-    model = FittedModel(
+    model = Detector(
         config=config,
         network=module.network.eval().to(scoring_device(config.trainer.accelerator)),
         reshape=reshape,
@@ -161,7 +163,7 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
     )
     with folder.stage("calibrate"):
         model.calibrate(cohort.subjects(names["validation"]))
-    model.save(folder / "model")
+    save(model, folder / "model")
     return model
 
 

@@ -10,8 +10,9 @@ from imblearn.pipeline import Pipeline
 
 from brain_cae import estimates
 from brain_cae.configuration import Classifier, Config, LeaveProtocolOut, classifier_option
+from brain_cae.detector.build import SCORERS
+from brain_cae.detector.detector import Detector
 from brain_cae.estimates import FEWEST_HELD_OUT
-from brain_cae.fitted_model import SCORERS, FittedModel
 from brain_cae.harmonising import feature_step
 from brain_cae.transfer.crossfit import (
     Crossfit,
@@ -58,7 +59,7 @@ class Transfer:
 
 
 def transfer(
-    model: FittedModel,
+    model: Detector,
     table: pd.DataFrame,
     features: pd.DataFrame,
     *,

@@ -11,8 +11,8 @@ import yaml
 
 from brain_cae import evaluation
 from brain_cae.calibrating import calibration_cautions, skull_cautions
+from brain_cae.detector.detector import Detector
 from brain_cae.errors import DatasetError, LeakageError
-from brain_cae.fitted_model import FittedModel
 
 from .test_evaluation import evaluate_config
 
@@ -162,7 +162,7 @@ def test_cautions_about_few_brains():
 
 
 def test_a_skull_in_another_state_is_out_of_calibration(trained, cache, tmp_path, monkeypatch):
-    model = FittedModel.load(trained)
+    model = Detector.load(trained)
     assert model.skull == ["stripped"]
     states = pd.Series({"a": "on", "b": "stripped", "c": "unknown"})
     assert [model.unlike_skull(state) for state in states] == [True, False, False]

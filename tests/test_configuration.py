@@ -6,8 +6,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from brain_cae.configuration import check_alpha, check_target, conf_folder, validate, validate_evaluate, validation_size
+from brain_cae.detector.build import make_network, make_reshape
 from brain_cae.errors import ConfigurationError
-from brain_cae.fitted_model import make_network, make_reshape
 
 GROUPS = sorted(
     path.name for path in conf_folder().iterdir() if path.is_dir() and path.name not in ("hydra", "__pycache__")

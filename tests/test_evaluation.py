@@ -12,8 +12,8 @@ from hydra import compose, initialize_config_dir
 
 from brain_cae import evaluation
 from brain_cae.configuration import conf_folder, validate_evaluate
+from brain_cae.detector.detector import Detector
 from brain_cae.errors import ConfigurationError, LeakageError, RunError
-from brain_cae.fitted_model import FittedModel
 
 
 def evaluate_config(*overrides):
@@ -132,15 +132,15 @@ def test_a_new_patient_is_scored_as_in_the_run(tiny_run, cache, patients, tmp_pa
 
 def test_a_model_that_is_missing_truncated_or_not_ours_is_refused(tiny_run, tmp_path):
     with pytest.raises(RunError, match="no model"):
-        FittedModel.load(tmp_path)
+        Detector.load(tmp_path)
     copy = tmp_path / "copy"
     shutil.copytree(tiny_run / "model", copy / "model")
     whole = (copy / "model" / "network.ckpt").read_bytes()
     (copy / "model" / "network.ckpt").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(RunError, match="cannot be read"):
-        FittedModel.load(copy)
+        Detector.load(copy)
     (copy / "model" / "network.ckpt").write_bytes(whole)
-    FittedModel.load(copy)
+    Detector.load(copy)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,11 @@ def test_a_model_that_is_missing_truncated_or_not_ours_is_refused(tiny_run, tmp_
     [
         ("model", "network", {"_target_": "os.system", "command": "touch owned"}),
         ("model", "network", {"_target_": "torch.load", "f": "owned"}),
-        ("model", "network", {"_target_": "brain_cae.fitted_model.instantiate", "config": {"_target_": "os.getcwd"}}),
+        (
+            "model",
+            "network",
+            {"_target_": "brain_cae.detector.detector.instantiate", "config": {"_target_": "os.getcwd"}},
+        ),
         ("reshape", "_target_", "os.system"),
         ("classifier", "estimator", {"_target_": "sklearn.svm.SVC", "C": [{"_target_": "os.getcwd"}]}),
         ("classifier", "estimator", {"_target_": "sklearn.pipeline.Pipeline", "steps": {"_target_": "os.getcwd"}}),
@@ -161,7 +165,7 @@ def test_a_model_from_elsewhere_cannot_name_what_to_run(tiny_run, tmp_path, grou
     content[group][key] = target
     (copy / "model" / "config.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(RunError) as caught:
-        FittedModel.load(copy)
+        Detector.load(copy)
     assert "may not name" in str(caught.value) or "no class" in str(caught.value)
     assert not (tmp_path / "owned").exists()
 

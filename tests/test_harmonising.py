@@ -10,7 +10,7 @@ import pytest
 
 from brain_cae import evaluation, training
 from brain_cae.cohort import Cohort
-from brain_cae.fitted_model import FittedModel
+from brain_cae.detector.detector import Detector
 from brain_cae.harmonising import carried_columns, carried_names, feature_step, harmonise_images, out_of_reach
 from brain_cae.scans.protocol import ProtocolGroups
 
@@ -86,7 +86,7 @@ def test_carried_columns(make_config):
 
     def table(option: str) -> pd.DataFrame:
         config = make_config("modality=flair", f"harmonise={option}")
-        model = FittedModel(config, None, None, {}, protocols, [])
+        model = Detector(config, None, None, {}, protocols, [])
         found = carried_columns(model, acquisition, protocols.assign(acquisition))
         step = feature_step(config)
         assert list(found) == carried_names(config) and found.shape[1] == (step.carried if step else 0)
@@ -123,6 +123,6 @@ def test_a_stored_model_scores_as_the_run_did(run, tiny_overrides, tmp_path):
     pd.testing.assert_frame_equal(first, second)
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["transfer"]["auroc"]["value"] is not None
-    assert metrics["harmonise"]["name"] == FittedModel.load(run).config.harmonise.name
+    assert metrics["harmonise"]["name"] == Detector.load(run).config.harmonise.name
     for note in metrics["transfer"]["notes"]:
         assert note in (run / "report.html").read_text()

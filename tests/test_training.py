@@ -15,9 +15,9 @@ from sklearn.metrics import roc_auc_score
 
 from brain_cae import evaluation, learning, training, transferring
 from brain_cae.configuration import EvaluateConfig
+from brain_cae.detector.detector import Detector
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.fitted_model import FittedModel
 
 ROOT = Path(__file__).parents[1]
 
@@ -211,7 +211,7 @@ def test_a_held_out_protocol_is_judged_alone_and_teaches_nothing(make_config, ti
     # Not even the classifier for new patients has learnt from the protocol.
     index = pd.read_csv(tmp_path / "run" / "index.csv", dtype={"subject": str})
     apart = index.loc[index["subject"].isin(table.loc[tested, "subject"]), "series_hash"]
-    assert len(apart) == 18 and not set(apart) & set(FittedModel.load(tmp_path / "run").seen)
+    assert len(apart) == 18 and not set(apart) & set(Detector.load(tmp_path / "run").seen)
 
     for module in (evaluation, transferring):
         monkeypatch.setattr(module, "FEWEST_HELD_OUT", 4)

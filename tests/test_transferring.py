@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brain_cae.detector.build import SCORERS
 from brain_cae.errors import ConfigurationError
-from brain_cae.fitted_model import SCORERS
 from brain_cae.transfer.features import ARMS
 from brain_cae.transferring import Transfer, transfer
 

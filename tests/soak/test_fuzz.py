@@ -19,8 +19,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from brain_cae.configuration import Config, conf_folder, validate
 from brain_cae.configuration.checks import RANGES, WORDS
+from brain_cae.detector.build import make_network, make_reshape
 from brain_cae.errors import ConfigurationError
-from brain_cae.fitted_model import make_network, make_reshape
 from brain_cae.scans.index import validate_index
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.store import import_series

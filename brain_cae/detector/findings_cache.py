@@ -1,4 +1,4 @@
-"""The store of examinations: what a fitted model has found of a brain is not computed twice."""
+"""The store of findings: what a fitted model has found of a brain is not computed twice."""
 
 import hashlib
 import json
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from brain_cae.data.preprocess import PreparedSubject
-from brain_cae.examination import Examination
+from brain_cae.detector.detector import Detector
+from brain_cae.detector.findings import Findings
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.fitted_model import FittedModel
 from brain_cae.reshape import Group
 from brain_cae.scoring.localisation import Localisation
 
@@ -19,7 +19,7 @@ VERSION = 1
 """Raised whenever an examination finds something else in the same brain with the same model."""
 
 
-class ExaminedStore:
+class FindingsCache:
     """Examinations on disk, keyed by everything that a model reads of itself and by the content of the brain's arrays.
 
     Another classifier on a stored model takes them from here. Anomaly maps are not kept: where they are to be written,
@@ -30,10 +30,10 @@ class ExaminedStore:
         model: Fitted.
     """
 
-    def __init__(self, folder: Path, model: FittedModel) -> None:
+    def __init__(self, folder: Path, model: Detector) -> None:
         self.folder = RunFolder(folder / f"{VERSION}-{model.fingerprint()}")
 
-    def load(self, subject: PreparedSubject) -> Examination | None:
+    def load(self, subject: PreparedSubject) -> Findings | None:
         """What was found of this brain; None where it was not examined, or where its file is damaged."""
         try:
             stored = json.loads((self.folder / _name(subject)).read_text(encoding="utf-8"))
@@ -42,11 +42,11 @@ class ExaminedStore:
                 own["overlaps"] = np.asarray(own["overlaps"])
             stored["distortion"]["network_spacing"] = np.asarray(stored["distortion"]["network_spacing"])
             stored["localisation"] = {name: Localisation(**own) for name, own in stored["localisation"].items()}
-            return Examination(subject=subject.subject, **stored)
+            return Findings(subject=subject.subject, **stored)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def keep(self, subject: PreparedSubject, found: Examination) -> None:
+    def keep(self, subject: PreparedSubject, found: Findings) -> None:
         """Store what was found of this brain; its name is not in the file."""
         content = asdict(found)
         del content["subject"]

@@ -9,7 +9,8 @@ import torch
 from monai.metrics.regression import compute_ssim_and_cs
 
 from brain_cae.data.preprocess import PreparedSubject
-from brain_cae.fitted_model import FittedModel, Reconstruction, network_stride
+from brain_cae.detector.build import network_stride
+from brain_cae.detector.detector import Detector, Reconstruction
 from brain_cae.reshape import Group, network_shape
 from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_trip_l1, scale_ratio
 from brain_cae.scoring.localisation import Localisation, localise
@@ -19,7 +20,7 @@ SSIM_WINDOW = 7
 
 
 @dataclass(frozen=True)
-class Examination:
+class Findings:
     """What is kept of one brain when its maps are gone.
 
     Attributes:
@@ -44,7 +45,7 @@ class Examination:
     distortion: dict[str, Any]
 
 
-def examine(model: FittedModel, subject: PreparedSubject) -> tuple[Examination, np.ndarray, np.ndarray]:
+def examine(model: Detector, subject: PreparedSubject) -> tuple[Findings, np.ndarray, np.ndarray]:
     """Reconstruct and score one brain.
 
     Returns:
@@ -63,7 +64,7 @@ def examine(model: FittedModel, subject: PreparedSubject) -> tuple[Examination, 
             threshold = scorer.calibration.voxel_threshold
             found[name] = localise(joints[name], subject.lesion, subject.mask, threshold=threshold)
     maps = model.scorers["residual"].maps(signals["residual"])
-    examination = Examination(
+    examination = Findings(
         subject=subject.subject,
         group=reconstruction.group,
         scores=scores,
@@ -98,7 +99,7 @@ def _fidelity(subject: PreparedSubject, reconstruction: Reconstruction) -> dict[
     return {"l1": float(difference.mean()), "ssim": similarity}
 
 
-def _distortion(model: FittedModel, subject: PreparedSubject, group: Group) -> dict[str, Any]:
+def _distortion(model: Detector, subject: PreparedSubject, group: Group) -> dict[str, Any]:
     native, spacing, stride = subject.native_shape, subject.spacing, network_stride(model.network)
     volume, mask = torch.from_numpy(np.asarray(subject.volume)), torch.from_numpy(subject.mask)
     return {

@@ -1,30 +1,20 @@
-"""A fitted model: everything that scoring a new brain needs, and how it is stored without pickling anything."""
+"""The detector: everything that scoring a new brain needs."""
 
 import hashlib
-import io
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import yaml
-from hydra.utils import instantiate
 from imblearn.pipeline import Pipeline
-from omegaconf import OmegaConf
 from torch import nn
 from torch.nn import functional
 
-from brain_cae.configuration import Config, read_stored, validate
+from brain_cae.configuration import Config
 from brain_cae.data.preprocess import PreparedSubject
-from brain_cae.errors import BrainCaeError, ConfigurationError, RunError
-from brain_cae.files.run_folder import RunFolder
+from brain_cae.detector.build import SCORERS, make_scorer, network_stride
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
-from brain_cae.harmonise.histogram import Histogram
-from brain_cae.harmonise.spacing import Spacing
 from brain_cae.reshape import Group, Reshape, from_network, to_network
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.scoring.frame import to_frame
@@ -32,16 +22,9 @@ from brain_cae.scoring.reference import HealthyReference
 from brain_cae.scoring.scorer import Scorer, Signal
 from brain_cae.scoring.smoothing import smooth_inside
 from brain_cae.transfer.features import distance_features, encoder_features, residual_features
-from brain_cae.transfer.pipeline import load_pipeline, save_pipeline
-
-SCORERS = ("residual", "absolute", "intensity", "healthy_mean")
-"""Ways of scoring: ours with the signs of the configuration and without them, and the two baselines."""
 
 FEATURE_FRAME = (8, 8, 8)
 """Dimensions of the shared frame in which the encoder's levels are compared: about those of a bottleneck."""
-
-IMAGE_HARMONISERS: dict[str, type[ImageHarmoniser]] = {"spacing": Spacing, "histogram": Histogram}
-"""By the name of the option; its keys are their arguments."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +44,7 @@ class Reconstruction:
 
 
 @dataclass
-class FittedModel:
+class Detector:
     """Network, reshape, healthy references with their calibration, protocols, and the transfer classifier.
 
     Attributes:
@@ -166,35 +149,9 @@ class FittedModel:
         comparable = bool(self.skull) and "unknown" not in [*self.skull, state]
         return comparable and state not in self.skull
 
-    def save(self, folder: Path) -> None:
-        """Write ``network.ckpt`` (weights only), ``calibration.npz``, ``config.yaml`` and ``classifier.skops``."""
-        files = RunFolder(folder)
-        # Written last: a folder with a config.yaml holds a whole model.
-        (folder / "config.yaml").unlink(missing_ok=True)
-        # PyTorch's own writer does not say that a disk is full.
-        weights = io.BytesIO()
-        torch.save(self.network.state_dict(), weights)
-        files.write("network.ckpt", lambda path: path.write_bytes(weights.getvalue()))
-        arrays, facts = self._fitted()
-        facts |= {
-            "protocols": self.protocols.to_dict(),
-            "known_protocols": self.known_protocols,
-            "skull": self.skull,
-            "seen": self.seen,
-            "cautions": self.cautions,
-            "cost": self.cost,
-            "harmonise": self.harmoniser.state(),
-        }
-        arrays["facts"] = np.asarray(json.dumps(facts))
-        files.write("calibration.npz", lambda path: np.savez(path, **arrays))  # type: ignore[arg-type]
-        if self.classifier is not None:
-            save_pipeline(self.classifier, folder / "classifier.skops")
-        text = yaml.safe_dump(asdict(self.config), sort_keys=False)
-        files.write("config.yaml", lambda path: path.write_text(text))
-
     def fingerprint(self) -> str:
         """Hash of everything that what this model finds of a brain depends on: weights, references, choices."""
-        arrays, facts = self._fitted()
+        arrays, facts = self.learnt()
         arrays |= {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
         config = self.config
         chosen = [config.model.network, asdict(config.reshape), asdict(config.scoring), config.modality.names]
@@ -204,7 +161,7 @@ class FittedModel:
             digest.update(np.ascontiguousarray(arrays[name]).tobytes())
         return digest.hexdigest()[:32]
 
-    def _fitted(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    def learnt(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """What reshape, scorers and encoder have learnt of healthy brains: arrays, and what JSON can hold."""
         arrays: dict[str, np.ndarray] = {}
         facts: dict[str, Any] = {"reshape": self.reshape.state()}
@@ -216,121 +173,9 @@ class FittedModel:
             arrays |= {f"encoder:{level}.mean": reference.mean, f"encoder:{level}.spread": reference.spread}
         return arrays, facts
 
-    @classmethod
-    def load(cls, run: Path) -> "FittedModel":
-        """Read the model of a run; nothing in it is executed, and only our own and MONAI's networks are made.
-
-        Raises:
-            RunError: The folder holds no model, or one that is damaged or not ours.
-        """
-        folder = run / "model"
-        read_stored(run)  # says so where there is none
-        with _readable(folder / "config.yaml"):
-            config = validate(OmegaConf.create(read_stored(run)))
-            network = make_network(config)
-        with _readable(folder / "network.ckpt"):
-            network.load_state_dict(torch.load(folder / "network.ckpt", weights_only=True, map_location="cpu"))
-        with _readable(folder / "calibration.npz"):
-            with np.load(folder / "calibration.npz", allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            facts = json.loads(str(arrays.pop("facts")))
-            model = cls(
-                config=config,
-                network=network.eval(),
-                reshape=make_reshape(config).restore(facts["reshape"]),
-                scorers={},
-                protocols=ProtocolGroups.from_dict(facts["protocols"]),
-                known_protocols=list(facts["known_protocols"]),
-                skull=list(facts.get("skull", [])),
-                seen=dict(facts["seen"]),
-                cautions=list(facts["cautions"]),
-                cost=dict(facts.get("cost", {})),
-                harmoniser=make_harmoniser(config).restore(facts.get("harmonise", {})),
-            )
-            for name in SCORERS:
-                own = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{name}.")}
-                model.scorers[name] = make_scorer(name, config).restore(own, facts[name])
-            model.encoder_references = {
-                level: HealthyReference(arrays[f"encoder:{level}.mean"], arrays[f"encoder:{level}.spread"], factors)
-                for level, factors in facts.get("encoder_factors", {}).items()
-            }
-        if (folder / "classifier.skops").is_file():
-            with _readable(folder / "classifier.skops"):
-                model.classifier = load_pipeline(folder / "classifier.skops")
-        return model
-
 
 def _with_mask(maps: torch.Tensor, mask: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Maps (C, x, y, z) and the foreground (1, X, Y, Z) on their grid; all of it where nothing is left of it."""
     size = (maps.shape[1], maps.shape[2], maps.shape[3])
     inside = functional.adaptive_avg_pool3d(mask[None], size)[0, 0].numpy() > 0.5
     return maps.numpy(), inside if inside.any() else np.ones_like(inside)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Name the file of a stored model that is damaged, or that somebody else has written."""
-    try:
-        yield
-    except Exception as error:
-        raise RunError(
-            "The stored model cannot be read.",
-            expected=f"{path.name} as `train.py` writes it",
-            found=error.problem
-            if isinstance(error, BrainCaeError)
-            else f"a damaged file, or one of another program ({type(error).__name__})",
-            where=str(path),
-            advice="Copy the whole folder model/ once more, or train again.",
-        ) from error
-
-
-def make_network(config: Config) -> nn.Module:
-    """The network of a configuration, with as many input channels as there are modalities.
-
-    Raises:
-        ConfigurationError: It is no autoencoder: it lacks ``encode``, ``decode`` or ``stride``.
-    """
-    network = instantiate(config.model.network, in_channels=len(config.modality.names), _convert_="all")
-    needed = ["encode", "decode", "stride", *(["levels"] if config.features.levels == "all" else [])]
-    missing = [name for name in needed if not hasattr(network, name)]
-    if missing:
-        raise ConfigurationError(
-            "This network is no autoencoder that the program can use.",
-            expected=f"an nn.Module with {', '.join(needed[:-1])} and {needed[-1]}, such as ConvolutionalAutoencoder",
-            found=f"{type(network).__name__} without {', '.join(missing)}",
-            where="model.network",
-        )
-    return network
-
-
-def network_stride(network: nn.Module) -> int:
-    """By how much the network divides each axis."""
-    return int(network.stride)  # type: ignore[arg-type]
-
-
-def make_reshape(config: Config) -> Reshape:
-    """The reshape strategy of a configuration, not fitted yet."""
-    arguments = {name: value for name, value in asdict(config.reshape).items() if name != "name"}
-    return instantiate(arguments, _convert_="all")
-
-
-def make_harmoniser(config: Config) -> ImageHarmoniser:
-    """What a configuration does to images, not fitted yet; nothing where the choice does not act on them."""
-    kind = IMAGE_HARMONISERS.get(config.harmonise.name, Unharmonised)
-    options = {name: value for name, value in asdict(config.harmonise).items() if name != "name"}
-    return Unharmonised() if kind is Unharmonised else kind(**options)
-
-
-def make_scorer(name: str, config: Config) -> Scorer:
-    """One of ``SCORERS``, not fitted yet."""
-    scoring = config.scoring
-    sign = dict.fromkeys(scoring.sign, "both") if name == "absolute" else scoring.sign
-    return Scorer(
-        modalities=config.modality.names,
-        sign=sign,
-        percentile=scoring.percentile,
-        frame=(scoring.frame[0], scoring.frame[1], scoring.frame[2]),
-        shrinkage=scoring.shrinkage,
-        voxel_rate=scoring.voxel_false_positive_rate,
-        compare=name != "intensity",
-    )

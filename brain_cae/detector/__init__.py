@@ -1,0 +1,1 @@
+"""What is fitted, stored and applied to one brain."""

@@ -1,0 +1,109 @@
+"""How a detector is stored: weights, arrays and plain text, nothing that could be executed when it is read."""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from omegaconf import OmegaConf
+
+from brain_cae.configuration import read_stored, validate
+from brain_cae.detector.build import SCORERS, make_harmoniser, make_network, make_reshape, make_scorer
+from brain_cae.detector.detector import Detector
+from brain_cae.errors import BrainCaeError, RunError
+from brain_cae.files.run_folder import RunFolder
+from brain_cae.scans.protocol import ProtocolGroups
+from brain_cae.scoring.reference import HealthyReference
+from brain_cae.transfer.pipeline import load_pipeline, save_pipeline
+
+
+def save(detector: Detector, folder: Path) -> None:
+    """Write ``network.ckpt`` (weights only), ``calibration.npz``, ``config.yaml`` and ``classifier.skops``."""
+    files = RunFolder(folder)
+    # Written last: a folder with a config.yaml holds a whole model.
+    (folder / "config.yaml").unlink(missing_ok=True)
+    # PyTorch's own writer does not say that a disk is full.
+    weights = io.BytesIO()
+    torch.save(detector.network.state_dict(), weights)
+    files.write("network.ckpt", lambda path: path.write_bytes(weights.getvalue()))
+    arrays, facts = detector.learnt()
+    facts |= {
+        "protocols": detector.protocols.to_dict(),
+        "known_protocols": detector.known_protocols,
+        "skull": detector.skull,
+        "seen": detector.seen,
+        "cautions": detector.cautions,
+        "cost": detector.cost,
+        "harmonise": detector.harmoniser.state(),
+    }
+    arrays["facts"] = np.asarray(json.dumps(facts))
+    files.write("calibration.npz", lambda path: np.savez(path, **arrays))  # type: ignore[arg-type]
+    if detector.classifier is not None:
+        save_pipeline(detector.classifier, folder / "classifier.skops")
+    text = yaml.safe_dump(asdict(detector.config), sort_keys=False)
+    files.write("config.yaml", lambda path: path.write_text(text))
+
+
+def load(run: Path) -> Detector:
+    """Read the model of a run; nothing in it is executed, and only our own and MONAI's networks are made.
+
+    Raises:
+        RunError: The folder holds no model, or one that is damaged or not ours.
+    """
+    folder = run / "model"
+    read_stored(run)  # says so where there is none
+    with _readable(folder / "config.yaml"):
+        config = validate(OmegaConf.create(read_stored(run)))
+        network = make_network(config)
+    with _readable(folder / "network.ckpt"):
+        network.load_state_dict(torch.load(folder / "network.ckpt", weights_only=True, map_location="cpu"))
+    with _readable(folder / "calibration.npz"):
+        with np.load(folder / "calibration.npz", allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        facts = json.loads(str(arrays.pop("facts")))
+        detector = Detector(
+            config=config,
+            network=network.eval(),
+            reshape=make_reshape(config).restore(facts["reshape"]),
+            scorers={},
+            protocols=ProtocolGroups.from_dict(facts["protocols"]),
+            known_protocols=list(facts["known_protocols"]),
+            skull=list(facts.get("skull", [])),
+            seen=dict(facts["seen"]),
+            cautions=list(facts["cautions"]),
+            cost=dict(facts.get("cost", {})),
+            harmoniser=make_harmoniser(config).restore(facts.get("harmonise", {})),
+        )
+        for name in SCORERS:
+            own = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{name}.")}
+            detector.scorers[name] = make_scorer(name, config).restore(own, facts[name])
+        detector.encoder_references = {
+            level: HealthyReference(arrays[f"encoder:{level}.mean"], arrays[f"encoder:{level}.spread"], factors)
+            for level, factors in facts.get("encoder_factors", {}).items()
+        }
+    if (folder / "classifier.skops").is_file():
+        with _readable(folder / "classifier.skops"):
+            detector.classifier = load_pipeline(folder / "classifier.skops")
+    return detector
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Name the file of a stored model that is damaged, or that somebody else has written."""
+    try:
+        yield
+    except Exception as error:
+        raise RunError(
+            "The stored model cannot be read.",
+            expected=f"{path.name} as `train.py` writes it",
+            found=error.problem
+            if isinstance(error, BrainCaeError)
+            else f"a damaged file, or one of another program ({type(error).__name__})",
+            where=str(path),
+            advice="Copy the whole folder model/ once more, or train again.",
+        ) from error

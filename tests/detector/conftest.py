@@ -1,0 +1,40 @@
+"""A detector with an untrained network, calibrated with a few healthy brains; a brain with a lesion."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.detector.build import make_network, make_reshape
+from brain_cae.detector.detector import Detector
+from brain_cae.scans.protocol import ProtocolGroups
+
+from ..conftest import TINY_NETWORK, compose_config
+
+
+@pytest.fixture
+def make_detector(make_subject) -> Callable[..., Detector]:
+    def make(*overrides: str, brains: int = 6) -> Detector:
+        config = compose_config(*TINY_NETWORK, *overrides)
+        healthy = [make_subject(f"h{seed}", seed=seed) for seed in range(brains)]
+        reshape = make_reshape(config).fit([subject.grid for subject in healthy])
+        detector = Detector(config, make_network(config).eval(), reshape, {}, ProtocolGroups(), [])
+        detector.calibrate(healthy)
+        return detector
+
+    return make
+
+
+@pytest.fixture
+def detector(make_detector) -> Detector:
+    return make_detector()
+
+
+@pytest.fixture
+def ill(make_subject) -> PreparedSubject:
+    brain = make_subject("Jane", seed=77)
+    lesion = np.zeros(brain.mask.shape, bool)
+    lesion[8:16, 8:16, 6:12] = True
+    object.__setattr__(brain, "lesion", lesion & brain.mask)
+    return brain

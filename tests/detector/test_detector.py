@@ -1,0 +1,38 @@
+"""A detector is stored and read back with what its features are measured against."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brain_cae.detector.findings import examine
+from brain_cae.detector.storage import load, save
+
+EVERYTHING = ("features.levels=all", "reshape=isotropic", "reshape.spacing_mm=3")
+
+
+@pytest.fixture
+def detector(make_detector):
+    return make_detector(*EVERYTHING, brains=8)
+
+
+def test_features_of_all_levels_survive_storing(detector, make_subject, tmp_path: Path) -> None:
+    brain = make_subject("new", seed=99)
+    before = examine(detector, brain)[0].features
+    assert len({name for name in before if name.startswith("encoder_level1_mean")}) == 4
+    assert len({name for name in before if name.startswith("encoder_level3_mean")}) == 8
+    assert len({name for name in before if name.startswith("encoder_mean")}) == 4
+    assert {"distance_bottleneck_mean", "distance_level1_q95"} <= set(before)
+    assert np.isfinite(list(before.values())).all()
+    save(detector, tmp_path / "model")
+    after = examine(load(tmp_path), brain)[0].features
+    assert after == pytest.approx(before, rel=1e-4, abs=1e-5)
+
+
+def test_a_brain_unlike_the_healthy_ones_deviates(detector, make_subject) -> None:
+    like, unlike = make_subject("like", seed=50), make_subject("unlike", seed=50)
+    lump = np.zeros(unlike.mask.shape, bool)
+    lump[8:16, 8:16, 6:12] = True
+    unlike.volume[:, lump & unlike.mask] += 1.5
+    found = [examine(detector, brain)[0].features["distance_level1_q95"] for brain in (like, unlike)]
+    assert found[1] > 1.3 * found[0]

@@ -1,0 +1,37 @@
+"""What is said of one brain."""
+
+import numpy as np
+import pytest
+
+from brain_cae.detector.findings import examine
+
+
+def test_every_score_and_p_value_is_within_its_bounds(detector, ill) -> None:
+    findings, maps, joint = examine(detector, ill)
+    assert set(findings.scores) == set(findings.p_values) == {"residual", "absolute", "intensity", "healthy_mean"}
+    assert all(1 / 7 - 1e-9 <= p <= 1 for p in findings.p_values.values())
+    assert maps.shape == (2, *ill.mask.shape) and joint.shape == ill.mask.shape
+    assert not joint[~ill.mask].any()
+    assert findings.scores["residual"] == pytest.approx(np.percentile(joint[ill.mask], 99.5), rel=0.2)
+
+
+def test_a_brain_without_a_known_lesion_is_not_localised(detector, ill, make_subject) -> None:
+    assert set(examine(detector, ill)[0].localisation) == set(detector.scorers)
+    assert examine(detector, make_subject("healthy", seed=5))[0].localisation == {}
+    object.__setattr__(ill, "lesion", ~ill.mask)  # marks nothing of the brain
+    assert examine(detector, ill)[0].localisation == {}
+
+
+def test_a_bright_lump_is_where_the_map_is_highest(detector, ill) -> None:
+    ill.volume[1, ill.lesion] += 2
+    findings, _, joint = examine(detector, ill)
+    assert joint[ill.lesion].mean() > joint[ill.mask & ~ill.lesion].mean() + 1
+    assert findings.localisation["residual"].average_precision > 0.8
+
+
+def test_a_thin_volume_has_no_structural_similarity(make_detector, make_subject) -> None:
+    detector = make_detector()
+    thin = make_subject("thin", shape=(24, 28, 6), seed=3)
+    assert np.isnan(examine(detector, thin)[0].reconstruction["ssim"])
+    thick = examine(detector, make_subject("thick", seed=3))[0].reconstruction
+    assert -1 <= thick["ssim"] <= 1 and thick["l1"] > 0

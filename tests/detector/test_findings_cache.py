@@ -1,0 +1,65 @@
+"""What was found of a brain is found again by the same detector, and by no other."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from brain_cae.detector.findings import examine
+from brain_cae.detector.findings_cache import FindingsCache
+from brain_cae.detector.storage import load, save
+
+
+def test_nothing_is_lost_on_the_way(detector, ill, make_subject, tmp_path: Path) -> None:
+    for brain in (ill, make_subject("other", seed=78)):
+        found = examine(detector, brain)[0]
+        store = FindingsCache(tmp_path, detector)
+        assert store.load(brain) is None
+        store.keep(brain, found)
+        again = store.load(brain)
+        assert again is not None and again.localisation.keys() == found.localisation.keys()
+        assert (again.subject, again.group) == (found.subject, found.group)
+        for part in ("scores", "p_values", "features", "reconstruction"):
+            assert getattr(again, part) == getattr(found, part), part
+        for name, own in found.localisation.items():
+            assert again.localisation[name].dice == own.dice
+            np.testing.assert_array_equal(again.localisation[name].overlaps, own.overlaps)
+        spacing = again.distortion.pop("network_spacing"), found.distortion.pop("network_spacing")
+        np.testing.assert_array_equal(*spacing)
+        assert again.distortion == found.distortion
+
+
+def test_a_stored_model_is_the_same_detector(detector, ill, tmp_path: Path) -> None:
+    FindingsCache(tmp_path, detector).keep(ill, examine(detector, ill)[0])
+    save(detector, tmp_path / "model")
+    assert FindingsCache(tmp_path, load(tmp_path)).load(ill) is not None
+
+
+@pytest.mark.parametrize("changed", ["weights", "reference", "percentile", "image", "lesion"])
+def test_another_model_or_another_image_finds_nothing(
+    detector, ill, make_subject, tmp_path: Path, changed: str
+) -> None:
+    FindingsCache(tmp_path, detector).keep(ill, examine(detector, ill)[0])
+    if changed == "weights":
+        with torch.no_grad():
+            next(detector.network.parameters()).view(-1)[0] += 1e-6
+    elif changed == "reference":
+        detector.calibrate([make_subject(f"local{seed}", seed=200 + seed) for seed in range(6)])
+    elif changed == "percentile":
+        detector.config.scoring.percentile = 99.0
+    elif changed == "image":
+        ill.volume[0, 12, 14, 10] += 1e-3
+    else:
+        ill.lesion[12, 14, 10] = False
+    assert FindingsCache(tmp_path, detector).load(ill) is None
+
+
+def test_a_damaged_file_is_no_examination_and_no_name_is_in_it(detector, ill, tmp_path: Path) -> None:
+    store = FindingsCache(tmp_path, detector)
+    store.keep(ill, examine(detector, ill)[0])
+    (path,) = tmp_path.rglob("*.json")
+    assert "Jane" not in path.read_text()
+    for content in ("", "{}", "[1]", path.read_text()[:-200]):
+        path.write_text(content)
+        assert store.load(ill) is None

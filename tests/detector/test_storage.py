@@ -1,0 +1,51 @@
+"""A detector is stored whole, read without executing anything, and a damaged part is named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brain_cae.detector.findings import examine
+from brain_cae.detector.storage import load, save
+from brain_cae.errors import RunError
+
+
+@pytest.fixture
+def run(detector, tmp_path: Path) -> Path:
+    save(detector, tmp_path / "model")
+    return tmp_path
+
+
+def test_what_is_read_back_scores_the_same(detector, run, ill) -> None:
+    before, again = examine(detector, ill)[0], examine(load(run), ill)[0]
+    assert again.scores == pytest.approx(before.scores, rel=1e-5)
+    assert again.p_values == before.p_values
+    assert load(run).fingerprint() == detector.fingerprint()
+
+
+@pytest.mark.parametrize("name", ["network.ckpt", "calibration.npz"])
+def test_a_damaged_file_is_named(run, name: str) -> None:
+    (run / "model" / name).write_bytes(b"PK half a file")
+    with pytest.raises(RunError, match="cannot be read") as raised:
+        load(run)
+    assert raised.value.where == str(run / "model" / name)
+
+
+def test_pickled_arrays_are_refused(run) -> None:
+    np.savez(run / "model" / "calibration.npz", facts=np.asarray([{"seen": {}}], dtype=object))
+    with pytest.raises(RunError, match=r"calibration\.npz"):
+        load(run)
+
+
+@pytest.mark.parametrize("target", ["os.system", "torch.nn.Identity", "brain_cae_elsewhere.Network"])
+def test_a_class_from_elsewhere_is_refused(run, target: str) -> None:
+    path = run / "model" / "config.yaml"
+    path.write_text(path.read_text().replace("brain_cae.models.autoencoder.ConvolutionalAutoencoder", target))
+    with pytest.raises(RunError, match="cannot be read"):
+        load(run)
+
+
+def test_a_model_that_was_stopped_while_it_was_written_is_none(run) -> None:
+    (run / "model" / "config.yaml").unlink()
+    with pytest.raises(RunError, match="no model"):
+        load(run)

@@ -4,16 +4,16 @@ import logging
 
 import pandas as pd
 
-from brain_cae.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.configuration import EvaluateConfig, FolderDataset
 from brain_cae.data.splits import check_leakage
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import save
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.harmonising import harmonised
-from brain_cae.roles import ADVISED, FEW, calibration_cautions
 from brain_cae.scans.protocol import ProtocolGroups
+from brain_cae.stages.cautions import ADVISED, FEW, calibration_cautions
+from brain_cae.stages.cohort import Cohort, import_cohort, prepared_store
+from brain_cae.stages.harmonisation import harmonised
 
 log = logging.getLogger(__name__)
 
@@ -79,25 +79,6 @@ def recalibrate(model: Detector, config: EvaluateConfig, scored: pd.DataFrame, f
     ]
     model.classifier = None
     save(model, folder / "model")
-
-
-def skull_cautions(model: Detector, skull: pd.Series) -> list[str]:
-    """What must be said where skulls (index: subject) are in another state than the calibration brains'."""
-    state = " or ".join(model.skull)
-    unlike = skull[[model.unlike_skull(state) for state in skull]]
-    cautions = []
-    if len(unlike):
-        cautions.append(
-            f"In {len(unlike)} of these subjects the skull is {' or '.join(sorted(set(unlike)))}, in the brains "
-            f"that calibrate it is {state}: their scores and p-values mean nothing. Bring both into the same state."
-        )
-    unsaid = int((skull == "unknown").sum())
-    if unsaid and model.skull and "unknown" not in model.skull:
-        cautions.append(
-            f"Whether the skull is on is not known of {unsaid} of these subjects; in the brains that calibrate it is "
-            f"{state}. Scores can be compared only between scans in the same state."
-        )
-    return cautions
 
 
 def _keep_healthy(local: Cohort) -> None:

@@ -87,7 +87,7 @@ def evaluate(config: DictConfig) -> float | None:
     _refuse_lists()
     typed = configuration.validate_evaluate(config)
     if typed.audit_only:
-        from brain_cae import auditing
+        from brain_cae.stages import audit as auditing
 
         auditing.run(typed, Path(HydraConfig.get().runtime.output_dir))
         return None

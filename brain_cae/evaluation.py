@@ -5,38 +5,28 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
 
-from brain_cae.assessing import UNSEEN_ROLES, Assessment, assess
-from brain_cae.auditing import audit_scores
-from brain_cae.calibrating import recalibrate, skull_cautions
-from brain_cae.cohort import Cohort, import_cohort, prepared_store
+from brain_cae.calibrating import recalibrate
 from brain_cae.configuration import Config, EvaluateConfig, LeaveProtocolOut, with_asked
 from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.splits import HEALTHY_ROLES
 from brain_cae.detector.detector import Detector
-from brain_cae.detector.findings import Findings, examine
 from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.estimates import FEWEST_HELD_OUT
-from brain_cae.files.provenance import environment
 from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
-from brain_cae.harmonising import harmonise_cautions
-from brain_cae.measurement import Measurement, by_subject
-from brain_cae.reporting import ReportContent, SubjectView, write_report
+from brain_cae.reporting import ReportContent, write_report
+from brain_cae.stages.audit import audit_scores
+from brain_cae.stages.cautions import harmonise_cautions, skull_cautions
+from brain_cae.stages.cohort import Cohort, import_cohort, prepared_store
+from brain_cae.stages.metrics import by_subject, metrics_of
+from brain_cae.stages.prediction import UNSEEN_ROLES, Assessment, assess
+from brain_cae.stages.report import curves, predictions, title, views
 from brain_cae.transfer.features import select_arm
-from brain_cae.transferring import Transfer
 
 log = logging.getLogger(__name__)
-
-SCHEMA_VERSION = 1
-
-PREDICTIONS = [
-    "subject", "session", "source", "protocol", "reshape_group", "label", "role", "fold", "score", "p_value",
-    "threshold", "flagged", "out_of_calibration", "classifier_probability",
-]  # fmt: skip
 
 
 def run(config: EvaluateConfig, output: Path) -> float | None:
@@ -224,7 +214,7 @@ def conclude(
         arm = select_arm(found.features, "residual" if nested else config.features.name, config.features.levels)
         verdict = audit_scores(config.audit, cohort, table, roles, arm, harmonised=found.harmonised, seed=config.seed)
     with folder.stage("report"):
-        metrics = _metrics(model, table, findings, found.transfer, splits, cohort, fewest)
+        metrics = metrics_of(model, table, findings, found.transfer, splits, cohort, fewest)
         metrics["harmonise"] = {"name": config.harmonise.name, "unchanged": len(found.unreached)}
         if nested:
             metrics["subjects"]["test"] = len(table)
@@ -239,15 +229,15 @@ def conclude(
                 "outer/; thresholds, groups and costs shown are those of the stored model, which no figure judges."
             )
         content = ReportContent(
-            title=_title(config, cohort, model_run),
+            title=title(config, cohort, model_run),
             metrics=metrics,
             predictions=predictions(table),
             import_report=cohort.report,
             index=cohort.index,
-            views=_views(config, found),
+            views=views(config, found),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
             warnings=list(dict.fromkeys([*cautions, *verdict.warnings])),
-            curves=_curves(table, fewest),
+            curves=curves(table, fewest),
             trials=found.transfer.trials,
         )
         write_report(folder / "report.html", content)
@@ -255,91 +245,3 @@ def conclude(
     metrics["peak_memory_mb"] = peak_memory_mb()
     folder.write_json("metrics.json", metrics)
     return metrics
-
-
-def predictions(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of ``predictions.csv``."""
-    return table.rename_axis("subject").reset_index()[PREDICTIONS]
-
-
-def _metrics(
-    model: Detector,
-    table: pd.DataFrame,
-    findings: dict[str, Findings],
-    chosen: Transfer,
-    splits: pd.DataFrame,
-    cohort: Cohort,
-    fewest: int,
-) -> dict[str, Any]:
-    config = model.config
-    measure = Measurement(table, findings, seed=config.seed, resamples=config.evaluation.resamples, fewest=fewest)
-    counts = splits["role"].value_counts()
-    calibration = model.scorers["residual"].calibration
-    threshold = calibration.threshold(config.scoring.alpha)
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "subjects": {role: int(counts.get(role, 0)) for role in ("train", "validation", "classifier", "test")},
-        "reconstruction": measure.reconstruction(),
-        "scoring": {
-            "alpha": config.scoring.alpha,
-            "sign": {name: config.scoring.sign[name] for name in config.modality.names},
-            "n_calibration": len(calibration.scores),
-            "threshold": threshold if np.isfinite(threshold) else None,
-            "voxel_threshold": calibration.voxel_threshold,
-        },
-        "detection": measure.detection(),
-        "localisation": measure.localisation("residual"),
-        "baseline": {name: measure.baseline(name) for name in ("intensity", "healthy_mean")},
-        "transfer": chosen.metrics,
-        "reshape": measure.reshape(model),
-        "environment": environment(config.seed, splits, cohort.index),
-    }
-
-
-def _title(config: Config, cohort: Cohort, model_run: Path | None) -> str:
-    sources = " and ".join(sorted(set(cohort.index["source"])))
-    chosen = f"{sources}, {config.modality.name}, {config.reshape.name}"
-    return chosen if model_run is None else f"{chosen}: scored with the model of {model_run.name}"
-
-
-def _curves(table: pd.DataFrame, fewest: int) -> dict[str, tuple[Any, Any]]:
-    rows = table[table["label"] != "unknown"]
-    if min((rows["label"] == kind).sum() for kind in ("healthy", "abnormal")) < fewest:
-        return {}
-    curves = {name: (rows["label"], rows[f"score.{name}"]) for name in ("residual", "intensity", "healthy_mean")}
-    known = rows[rows["classifier_probability"].notna()]
-    if known["label"].nunique() == 2:
-        curves["transfer classifier"] = (known["label"], known["classifier_probability"])
-    return curves
-
-
-def _views(config: Config, found: Assessment) -> list[SubjectView]:
-    """The highest scores, and the worst false alarms among the healthy."""
-    table, count = found.table, config.evaluation.views
-    highest = table.sort_values("score", ascending=False)
-    healthy = highest[highest["label"] == "healthy"].head(max(1, count // 4) if count else 0)
-    others = highest[~highest.index.isin(healthy.index)].head(count - len(healthy))
-    chosen = [*others.index, *healthy.index]
-    reference = config.modality.reference
-    views = []
-    for name in chosen:
-        subject, row = found.cohort.prepared[name], table.loc[name]
-        _, _, joint_map = examine(found.models[name], subject)
-        images = dict(zip(config.modality.names, subject.volume, strict=True))
-        views.append(
-            SubjectView(
-                subject=name,
-                label=row["label"],
-                score=float(row["score"]),
-                p_value=float(row["p_value"]),
-                flagged=row["flagged"],
-                image=images.pop(reference),
-                others=images,
-                anomaly_map=joint_map,
-                lesion=subject.lesion,
-                spacing=subject.spacing,
-                caption="protocol, dimensions or skull never calibrated" if row["out_of_calibration"] else "",
-                modality=reference,
-            )
-        )
-    return views

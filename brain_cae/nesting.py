@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_cae.assessing import Assessment, assess
-from brain_cae.cohort import Cohort
 from brain_cae.configuration import Config, validation_size
 from brain_cae.data.splits import check_leakage, stratified
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.learning import scoring_device
+from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.fit import scoring_device
+from brain_cae.stages.prediction import Assessment, assess
+from brain_cae.stages.transfer import pooled
 from brain_cae.transfer.crossfit import make_folds
-from brain_cae.transferring import pooled
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
-from brain_cae import auditing
 from brain_cae.configuration import CombinedDataset, FolderDataset, RsnaMiccaiDataset, conf_folder, validate_evaluate
 from brain_cae.configuration.schema import BratsDataset, IxiDataset
 from brain_cae.errors import ConfigurationError
 from brain_cae.scans.protocol import UNKNOWN
+from brain_cae.stages import audit as auditing
 
 ROOT = Path(__file__).parents[1]
 

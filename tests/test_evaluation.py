@@ -40,7 +40,7 @@ def test_the_same_subjects_get_the_same_scores(tiny_run, cache, tmp_path):
 
 def test_another_classifier_on_a_stored_run_examines_no_brain_again(tiny_run, cache, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr("brain_cae.assessing.examine", lambda model, subject: seen.append(subject))
+    monkeypatch.setattr("brain_cae.stages.prediction.examine", lambda model, subject: seen.append(subject))
     chosen = ("classifier=random_forest", "classifier.tuning.trials=2", "balancing=smote", "transfer.compare=[knn]")
     evaluation.run(evaluate_config(f"run={tiny_run}", cache, *chosen), tmp_path / "other")
     assert not seen and not (tmp_path / "other" / "anomaly_maps").exists()

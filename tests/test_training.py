@@ -13,11 +13,13 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from brain_cae import evaluation, learning, training, transferring
+from brain_cae import evaluation, training
 from brain_cae.configuration import EvaluateConfig
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
 from brain_cae.files.run_folder import RunFolder
+from brain_cae.stages import fit as learning
+from brain_cae.stages import transfer as transferring
 
 ROOT = Path(__file__).parents[1]
 

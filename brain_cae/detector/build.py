@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""The one factory: how a configuration becomes a network, a reshape strategy, a harmoniser, a scorer."""
 
 from dataclasses import asdict
 

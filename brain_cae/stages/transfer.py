@@ -13,7 +13,7 @@ from brain_cae.configuration import Classifier, Config, LeaveProtocolOut, classi
 from brain_cae.detector.build import SCORERS
 from brain_cae.detector.detector import Detector
 from brain_cae.estimates import FEWEST_HELD_OUT
-from brain_cae.harmonising import feature_step
+from brain_cae.stages.harmonisation import feature_step
 from brain_cae.transfer.crossfit import (
     Crossfit,
     abnormal_probability,

@@ -4,13 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_cae.configuration import Config, LeaveProtocolOut, calibration_needed, validation_size
-from brain_cae.data.splits import leave_protocol_out, read_splits, stratified
-from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.configuration import Config, LeaveProtocolOut, validation_size
+from brain_cae.data.splits import check_leakage, leave_protocol_out, read_splits, stratified
+from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
 from brain_cae.scans.protocol import MINIMUM, UNKNOWN, ProtocolGroups, as_typed, subject_acquisition
-
-ADVISED = 40
-FEW = 20
+from brain_cae.stages.cohort import Cohort
 
 
 def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
@@ -42,7 +40,7 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
             "has a glioblastoma; dataset.healthy_value=0 reads MGMT_value 0 as healthy, which it is not.",
         )
     if isinstance(config.split, LeaveProtocolOut):
-        protocols = _protocols(config, index)
+        protocols = protocols_of(config, index)
         held_out = _held_out(config.split.protocol, labels, protocols)
         return leave_protocol_out(
             labels,
@@ -60,13 +58,13 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
         validation=validation_size(healthy, config.split),
         classifier=config.split.classifier,
         seed=config.seed,
-        protocols=_protocols(config, index) if config.split.name == "protocol" else None,
+        protocols=protocols_of(config, index) if config.split.name == "protocol" else None,
     )
     apart = pd.DataFrame({"subject": subjects.index[tested], "role": "test"})
     return pd.concat([drawn, apart]).sort_values("subject", ignore_index=True)
 
 
-def _protocols(config: Config, index: pd.DataFrame) -> pd.Series:
+def protocols_of(config: Config, index: pd.DataFrame) -> pd.Series:
     """Protocol of each subject, as the run will name it in ``predictions.csv``."""
     acquisition = subject_acquisition(index, modalities=config.modality.names, reference=config.modality.reference)
     return ProtocolGroups.fit(acquisition).assign(acquisition)
@@ -106,37 +104,40 @@ def _held_out(typed: str | None, labels: pd.Series, protocols: pd.Series) -> str
     )
 
 
-def protocol_cautions(config: Config, index: pd.DataFrame, splits: pd.DataFrame) -> list[str]:
-    """What must be said of figures that count a held-out protocol alone."""
-    if not isinstance(config.split, LeaveProtocolOut):
-        return []
-    tested = splits.loc[splits["role"] == "test", "subject"]
-    labels = index.groupby("subject")["label"].first()[tested]
-    protocols = _protocols(config, index)
-    cautions = [
-        f"{protocols[tested].iloc[0]} is held out: figures count its {int((labels == 'healthy').sum())} healthy and "
-        f"{int((labels == 'abnormal').sum())} abnormal subjects alone, and the transfer classifier has learnt from "
-        f"other protocols alone, whatever evaluation={config.evaluation.name} says."
-    ]
-    if unknown := int((protocols == UNKNOWN).sum()):
-        cautions.append(
-            f"{unknown} subjects whose headers name no protocol are among the others: some may have been scanned as "
-            "those that are held out."
-        )
-    return cautions
+def split(config: Config, cohort: Cohort) -> pd.DataFrame:
+    """Draw the roles, or read them from ``split.file``; leakage is an error.
+
+    Raises:
+        ConfigurationError: No protocol is named that could be held out.
+        DatasetError: No or too few healthy brains.
+        LeakageError: A subject, series or pixel content stands in two roles.
+    """
+    splits = draw_roles(config, cohort.index)
+    check_leakage(splits, cohort.index)
+    if config.resume is not None:
+        _check_same_roles(splits, Path(config.resume) / "splits.csv")
+    return splits
 
 
-def calibration_cautions(brains: int, alpha: float) -> list[str]:
-    """What must be said of p-values and thresholds that rest on so many healthy brains."""
-    cautions = []
-    if brains < FEW:
-        cautions.append(
-            f"Only {brains} healthy brains calibrate the threshold ({FEW} are the least, {ADVISED} advised): "
-            "p-values are coarse and the voxel statistics uncertain."
+def _check_same_roles(splits: pd.DataFrame, path: Path) -> None:
+    """A network that goes on learning must not be tested on brains that it has learnt from before.
+
+    Raises:
+        RunError: The run that is to go on has learnt, and left no roles.
+        LeakageError: Its roles were others.
+    """
+    if not path.is_file():
+        if not (path.parent / "checkpoints").is_dir():
+            return  # stopped before the roles were drawn: nothing has been learnt
+        raise RunError("The roles of the run that is to go on are missing.", expected=str(path), where="resume")
+    before = pd.read_csv(path, dtype=str, keep_default_na=False)
+    now = set(splits.itertuples(index=False, name=None))
+    differ = {subject for subject, _ in now ^ set(before.itertuples(index=False, name=None))}
+    if differ:
+        raise LeakageError(
+            "The roles differ from those of the run that is to go on.",
+            expected="the same subjects in the same roles",
+            found=f"{len(differ)} subjects differ, among them {', '.join(sorted(differ)[:5])}",
+            where=str(path),
+            advice="Give the same data set and limit, or start a new run.",
         )
-    if brains < (needed := calibration_needed(alpha)):
-        cautions.append(
-            f"Nothing can be flagged: the smallest p-value of {brains} healthy brains is 1/{brains + 1}; "
-            f"scoring.alpha={alpha:g} needs at least {needed} of them."
-        )
-    return cautions

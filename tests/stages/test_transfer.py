@@ -8,10 +8,10 @@ import pytest
 
 from brain_cae.detector.build import SCORERS
 from brain_cae.errors import ConfigurationError
+from brain_cae.stages.transfer import Transfer, transfer
 from brain_cae.transfer.features import ARMS
-from brain_cae.transferring import Transfer, transfer
 
-from .conftest import compose_config
+from ..conftest import compose_config
 
 QUICK = ("evaluation.resamples=100", "evaluation.permutations=5")
 

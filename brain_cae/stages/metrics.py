@@ -9,8 +9,11 @@ from brain_cae import estimates
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings import Findings
 from brain_cae.estimates import Estimate
+from brain_cae.files.provenance import environment
 from brain_cae.reshape.measures import size_spread_mm
 from brain_cae.scoring.localisation import dice_of
+from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.transfer import Transfer
 
 Section = dict[str, Any]
 
@@ -192,3 +195,41 @@ class Measurement:
         pooled = np.einsum("rs,sgk->rgk", counts, overlaps.astype(float), optimize=True)
         low, high = np.quantile(dice_of(pooled).max(axis=1), [0.025, 0.975])
         return Estimate(value, float(low), float(high), len(overlaps), len(overlaps), method)
+
+
+SCHEMA_VERSION = 1
+
+
+def metrics_of(
+    model: Detector,
+    table: pd.DataFrame,
+    findings: dict[str, Findings],
+    chosen: Transfer,
+    splits: pd.DataFrame,
+    cohort: Cohort,
+    fewest: int,
+) -> dict[str, Any]:
+    """The content of ``metrics.json``, but for the audit and what the run itself adds."""
+    config = model.config
+    measure = Measurement(table, findings, seed=config.seed, resamples=config.evaluation.resamples, fewest=fewest)
+    counts = splits["role"].value_counts()
+    calibration = model.scorers["residual"].calibration
+    threshold = calibration.threshold(config.scoring.alpha)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "subjects": {role: int(counts.get(role, 0)) for role in ("train", "validation", "classifier", "test")},
+        "reconstruction": measure.reconstruction(),
+        "scoring": {
+            "alpha": config.scoring.alpha,
+            "sign": {name: config.scoring.sign[name] for name in config.modality.names},
+            "n_calibration": len(calibration.scores),
+            "threshold": threshold if np.isfinite(threshold) else None,
+            "voxel_threshold": calibration.voxel_threshold,
+        },
+        "detection": measure.detection(),
+        "localisation": measure.localisation("residual"),
+        "baseline": {name: measure.baseline(name) for name in ("intensity", "healthy_mean")},
+        "transfer": chosen.metrics,
+        "reshape": measure.reshape(model),
+        "environment": environment(config.seed, splits, cohort.index),
+    }

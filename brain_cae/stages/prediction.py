@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from brain_cae.cohort import Cohort
 from brain_cae.configuration import LeaveProtocolOut
 from brain_cae.data.preprocess import to_source_space
 from brain_cae.detector.build import SCORERS
@@ -21,9 +20,10 @@ from brain_cae.detector.findings_cache import FindingsCache
 from brain_cae.detector.storage import save
 from brain_cae.errors import DatasetError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.harmonising import carried_columns, harmonised, harmonised_features, out_of_reach
+from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.harmonisation import carried_columns, harmonised, harmonised_features, out_of_reach
+from brain_cae.stages.transfer import Transfer, transfer
 from brain_cae.transfer.features import select_arm
-from brain_cae.transferring import Transfer, transfer
 
 UNSEEN_ROLES = ("classifier", "test")
 

@@ -8,7 +8,6 @@ import nibabel
 import numpy as np
 import pandas as pd
 
-from brain_cae.cohort import Cohort
 from brain_cae.configuration import Config
 from brain_cae.data import appearance
 from brain_cae.data.preprocess import CEILING
@@ -18,6 +17,7 @@ from brain_cae.harmonise import Brain, FeatureHarmoniser, ImageHarmoniser, Unhar
 from brain_cae.harmonise.combat import Combat
 from brain_cae.harmonise.residualise import Residualise
 from brain_cae.scans.linkage import DEFINING, log_parameters
+from brain_cae.stages.cohort import Cohort
 from brain_cae.transfer.features import CARRIED
 from brain_cae.transfer.harmonised import harmonised_out_of_fold
 
@@ -55,16 +55,6 @@ def out_of_reach(harmoniser: ImageHarmoniser, cohort: Cohort, names: list[str]) 
     if isinstance(harmoniser, Unharmonised):
         return []
     return [name for name, brain in _brains(cohort, names) if not harmoniser.reaches(brain)]
-
-
-def harmonise_cautions(unreached: list[str], evaluated: int) -> list[str]:
-    """What must be said of subjects whose images passed unchanged."""
-    if not unreached:
-        return []
-    return [
-        f"The images of {len(unreached)} of {evaluated} subjects were acquired more coarsely than the healthy training "
-        f"brains and could not be harmonised: {', '.join(unreached[:5])}."
-    ]
 
 
 def _brains(cohort: Cohort, names: list[str]) -> Iterator[tuple[str, Brain]]:

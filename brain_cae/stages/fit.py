@@ -1,4 +1,4 @@
-"""Learning a network with Lightning: callbacks, checkpoints, resuming, hardware."""
+"""Fitting a detector: harmonisation, reshape, the network's training with Lightning, calibration."""
 
 import logging
 import os
@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytorch_lightning as pl
 import torch
+from monai.utils import set_determinism
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.loggers import Logger as LightningLogger
@@ -18,6 +20,10 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from brain_cae.configuration import Config
 from brain_cae.data.module import BrainData
+from brain_cae.data.splits import HEALTHY_ROLES
+from brain_cae.detector.build import make_network, make_reshape, network_stride
+from brain_cae.detector.detector import Detector
+from brain_cae.detector.storage import save
 from brain_cae.errors import BrainCaeError, ConfigurationError
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.files.system_errors import writing
@@ -25,7 +31,11 @@ from brain_cae.models.cost import Cost
 from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.models.panel import ValidationPanel
 from brain_cae.reporting import training_panel
-from brain_cae.resuming import last_checkpoint
+from brain_cae.scans.protocol import ProtocolGroups
+from brain_cae.stages.cautions import training_cautions
+from brain_cae.stages.checkpoint import last_checkpoint
+from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.harmonisation import harmonise_images
 
 log = logging.getLogger(__name__)
 
@@ -181,3 +191,69 @@ def scoring_device(accelerator: str) -> torch.device:
 def is_main_process() -> bool:
     """False in the further processes that Lightning or the cluster starts for DDP."""
     return getattr(rank_zero_only, "rank", 0) == 0 and os.environ.get("NODE_RANK", "0") == "0"
+
+
+def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder) -> Detector:
+    """Fit harmonising, reshape, network, healthy reference and thresholds; may be called many times in one process.
+
+    The transfer classifier is fitted by the evaluation, which decides who it may learn from.
+    """
+    names = {role: splits.loc[splits["role"] == role, "subject"].tolist() for role in ("train", "validation")}
+    harmoniser, cohort = harmonise_images(config, cohort, names["train"])
+    module, data, reshape = assemble(config, cohort, names)
+    with folder.stage("train"):
+        cost = learn(config, module, data, folder)
+    protocols = ProtocolGroups.fit(cohort.acquisition)
+    known = protocols.assign(cohort.acquisition.loc[names["train"] + names["validation"]])
+    model = Detector(
+        config=config,
+        network=module.network.eval().to(scoring_device(config.trainer.accelerator)),
+        reshape=reshape,
+        scorers={},
+        protocols=protocols,
+        known_protocols=sorted(set(known)),
+        skull=sorted(set(cohort.skull[names["validation"]])),
+        seen=_content_of(cohort, splits),
+        cautions=training_cautions(config, cohort, splits),
+        cost=cost.to_dict(),
+        harmoniser=harmoniser,
+    )
+    with folder.stage("calibrate"):
+        model.calibrate(cohort.subjects(names["validation"]))
+    save(model, folder / "model")
+    return model
+
+
+def _content_of(cohort: Cohort, splits: pd.DataFrame) -> dict[str, str]:
+    """Hash of every scan that the network learns from or is calibrated with, and its role."""
+    roles = splits[splits["role"].isin(HEALTHY_ROLES)]
+    scans = cohort.index.merge(roles, on="subject")
+    return dict(zip(scans["series_hash"], scans["role"], strict=True))
+
+
+def assemble(config: Config, cohort: Cohort, names: dict[str, list[str]]) -> tuple[HealthyAutoencoder, BrainData, Any]:
+    """Network with its loss, batches and fitted reshape strategy, for the brains of ``train`` and ``validation``."""
+    set_determinism(config.seed)
+    train, validation = cohort.subjects(names["train"]), cohort.subjects(names["validation"])
+    if config.overfit_subjects:
+        train = validation = train[: config.overfit_subjects]
+    reshape = make_reshape(config).fit([subject.grid for subject in train])
+    network = make_network(config)
+    module = HealthyAutoencoder(
+        network,
+        loss=config.model.loss,
+        learning_rate=config.model.learning_rate,
+        weight_decay=config.model.weight_decay,
+        corruption=config.model.corruption,
+        seed=config.seed,
+    )
+    data = BrainData(
+        train,
+        validation,
+        reshape,
+        stride=network_stride(network),
+        batch_size=config.trainer.batch_size,
+        workers=config.trainer.workers,
+        seed=config.seed,
+    )
+    return module, data, reshape

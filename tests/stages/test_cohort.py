@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.cohort import Cohort, import_cohort
 from brain_cae.errors import DatasetError
+from brain_cae.stages.cohort import Cohort, import_cohort
 
 from .scans.sources.layouts import write_volume
 
@@ -87,7 +87,7 @@ def test_a_modality_whose_scans_were_all_left_out_is_missing_for_that_reason(bri
 
 
 def test_a_part_may_be_a_phantom(make_config):
-    from brain_cae.cohort import make_source
+    from brain_cae.stages.cohort import make_source
 
     config = make_config(
         "dataset=combined", "+dataset@dataset.parts.phantom=phantom", "dataset.parts.phantom.subjects=9"
@@ -98,8 +98,8 @@ def test_a_part_may_be_a_phantom(make_config):
 
 def test_a_part_that_is_only_tested_neither_teaches_nor_calibrates(make_config):
     from brain_cae import training
-    from brain_cae.cohort import Cohort
     from brain_cae.scans.index import make_index
+    from brain_cae.stages.cohort import Cohort
 
     row = {
         "modality": "t1", "path": "x", "skull": "on", "rows": 5, "columns": 5, "slices": 5, "spacing_row_mm": 1,

@@ -3,8 +3,9 @@
 import pytest
 
 from brain_cae.errors import ConfigurationError
-from brain_cae.roles import draw_roles, protocol_cautions
 from brain_cae.scans.index import make_index
+from brain_cae.stages.cautions import protocol_cautions
+from brain_cae.stages.roles import draw_roles
 
 SCANNERS = {
     "a": {"manufacturer": "SIEMENS", "model": "Skyra", "field_strength_t": 3.0},

@@ -9,7 +9,6 @@ import pandas as pd
 
 from brain_cae.audit import AuditResult, LabelMeaning, audit, audit_headers
 from brain_cae.audit.nuisance_images import KINDS
-from brain_cae.cohort import Cohort, make_source
 from brain_cae.configuration import CombinedDataset, EvaluateConfig, PhantomDataset, RsnaMiccaiDataset
 from brain_cae.configuration.schema import Audit
 from brain_cae.errors import ConfigurationError, DatasetError
@@ -20,6 +19,7 @@ from brain_cae.scans.protocol import UNKNOWN, ProtocolGroups, subject_acquisitio
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.sources.base import MODALITIES
 from brain_cae.scans.store import inspect_series
+from brain_cae.stages.cohort import Cohort, make_source
 
 log = logging.getLogger(__name__)
 

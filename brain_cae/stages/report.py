@@ -1,0 +1,73 @@
+"""From predictions to what the report shows: its title, curves and views, and the columns of ``predictions.csv``."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from brain_cae.configuration import Config
+from brain_cae.detector.findings import examine
+from brain_cae.reporting import SubjectView
+from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.prediction import Assessment
+
+PREDICTIONS = [
+    "subject", "session", "source", "protocol", "reshape_group", "label", "role", "fold", "score", "p_value",
+    "threshold", "flagged", "out_of_calibration", "classifier_probability",
+]  # fmt: skip
+
+
+def predictions(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns of ``predictions.csv``."""
+    return table.rename_axis("subject").reset_index()[PREDICTIONS]
+
+
+def title(config: Config, cohort: Cohort, model_run: Path | None) -> str:
+    """Sources and main choices; for a stored model also the run that it comes from."""
+    sources = " and ".join(sorted(set(cohort.index["source"])))
+    chosen = f"{sources}, {config.modality.name}, {config.reshape.name}"
+    return chosen if model_run is None else f"{chosen}: scored with the model of {model_run.name}"
+
+
+def curves(table: pd.DataFrame, fewest: int) -> dict[str, tuple[Any, Any]]:
+    """By name labels and scores of each ROC curve; none where a class has fewer members than ``fewest``."""
+    rows = table[table["label"] != "unknown"]
+    if min((rows["label"] == kind).sum() for kind in ("healthy", "abnormal")) < fewest:
+        return {}
+    drawn = {name: (rows["label"], rows[f"score.{name}"]) for name in ("residual", "intensity", "healthy_mean")}
+    known = rows[rows["classifier_probability"].notna()]
+    if known["label"].nunique() == 2:
+        drawn["transfer classifier"] = (known["label"], known["classifier_probability"])
+    return drawn
+
+
+def views(config: Config, found: Assessment) -> list[SubjectView]:
+    """The highest scores, and the worst false alarms among the healthy."""
+    table, count = found.table, config.evaluation.views
+    highest = table.sort_values("score", ascending=False)
+    healthy = highest[highest["label"] == "healthy"].head(max(1, count // 4) if count else 0)
+    others = highest[~highest.index.isin(healthy.index)].head(count - len(healthy))
+    chosen = [*others.index, *healthy.index]
+    reference = config.modality.reference
+    views = []
+    for name in chosen:
+        subject, row = found.cohort.prepared[name], table.loc[name]
+        _, _, joint_map = examine(found.models[name], subject)
+        images = dict(zip(config.modality.names, subject.volume, strict=True))
+        views.append(
+            SubjectView(
+                subject=name,
+                label=row["label"],
+                score=float(row["score"]),
+                p_value=float(row["p_value"]),
+                flagged=row["flagged"],
+                image=images.pop(reference),
+                others=images,
+                anomaly_map=joint_map,
+                lesion=subject.lesion,
+                spacing=subject.spacing,
+                caption="protocol, dimensions or skull never calibrated" if row["out_of_calibration"] else "",
+                modality=reference,
+            )
+        )
+    return views

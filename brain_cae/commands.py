@@ -77,7 +77,7 @@ def train(config: DictConfig) -> float | None:
     output = Path(HydraConfig.get().runtime.output_dir)
     if HydraConfig.get().mode == RunMode.MULTIRUN and (found := sweep.stored_result(typed, output)) is not None:
         return found["detection"]["auroc"]["value"] if "detection" in found else None
-    from brain_cae import training
+    from brain_cae.workflows import training
 
     return training.run(typed, output)
 
@@ -87,11 +87,11 @@ def evaluate(config: DictConfig) -> float | None:
     _refuse_lists()
     typed = configuration.validate_evaluate(config)
     if typed.audit_only:
-        from brain_cae.stages import audit as auditing
+        from brain_cae.workflows import header_audit
 
-        auditing.run(typed, Path(HydraConfig.get().runtime.output_dir))
+        header_audit.run(typed, Path(HydraConfig.get().runtime.output_dir))
         return None
-    from brain_cae import evaluation
+    from brain_cae.workflows import evaluation
 
     return evaluation.run(typed, Path(HydraConfig.get().runtime.output_dir))
 
@@ -100,7 +100,7 @@ def inspect_training(config: DictConfig) -> None:
     """``train.py inspect=true``."""
     _refuse_lists()
     typed = configuration.validate(config)
-    from brain_cae import inspection
+    from brain_cae.workflows import inspection
 
     inspection.show(inspection.inspect_training(typed))
 
@@ -109,7 +109,7 @@ def inspect_evaluation(config: DictConfig) -> None:
     """``evaluate.py inspect=true``."""
     _refuse_lists()
     typed = configuration.validate_evaluate(config)
-    from brain_cae import inspection
+    from brain_cae.workflows import inspection
 
     inspection.show(inspection.inspect_evaluation(typed))
 

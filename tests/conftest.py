@@ -87,7 +87,7 @@ def tiny_overrides(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture(scope="session")
 def tiny_run(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one whole run: import, train, evaluate, report."""
-    from brain_cae import training
+    from brain_cae.workflows import training
 
     output = tmp_path_factory.mktemp("run") / "run"
     training.run(compose_config(*tiny_overrides), output)

@@ -10,8 +10,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from scipy.ndimage import binary_fill_holes
 
-from brain_cae import evaluation, training
 from brain_cae.configuration import conf_folder, validate_evaluate
+from brain_cae.workflows import evaluation, training
 
 from .conftest import TINY_NETWORK
 

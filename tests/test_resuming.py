@@ -11,10 +11,10 @@ import pytest
 import torch
 import yaml
 
-from brain_cae import training
 from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.resuming import with_stored_choices
 from brain_cae.stages.checkpoint import last_checkpoint
+from brain_cae.workflows import training
 
 CHOICES = ["modality=flair", "seed=3", "trainer=cpu", "trainer.max_epochs=7"]
 

@@ -97,9 +97,9 @@ def test_a_part_may_be_a_phantom(make_config):
 
 
 def test_a_part_that_is_only_tested_neither_teaches_nor_calibrates(make_config):
-    from brain_cae import training
     from brain_cae.scans.index import make_index
     from brain_cae.stages.cohort import Cohort
+    from brain_cae.workflows import training
 
     row = {
         "modality": "t1", "path": "x", "skull": "on", "rows": 5, "columns": 5, "slices": 5, "spacing_row_mm": 1,

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae import evaluation, training
 from brain_cae.detector.detector import Detector
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.harmonisation import carried_columns, carried_names, feature_step, harmonise_images, out_of_reach
+from brain_cae.workflows import evaluation, training
 
 from ..conftest import compose_config
 from .test_evaluation import evaluate_config

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-from brain_cae import evaluation
 from brain_cae.configuration import conf_folder, validate_evaluate
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import ConfigurationError, LeakageError, RunError
+from brain_cae.workflows import evaluation
 
 
 def evaluate_config(*overrides):

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
-from brain_cae.configuration import CombinedDataset, FolderDataset, RsnaMiccaiDataset, conf_folder, validate_evaluate
-from brain_cae.configuration.schema import BratsDataset, IxiDataset
+from brain_cae.audit import audit_headers
+from brain_cae.configuration import conf_folder, validate_evaluate
 from brain_cae.errors import ConfigurationError
 from brain_cae.scans.protocol import UNKNOWN
-from brain_cae.stages import audit as auditing
+from brain_cae.workflows import header_audit
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def evaluate_config(*overrides: str):
@@ -71,7 +71,7 @@ def test_a_command_without_torch_says_that_the_protocol_is_the_label(scans, tmp_
 
 def test_what_goes_with_no_label_is_not_held_against_the_cohort(scans, tmp_path):
     config = evaluate_config("audit_only=true", "dataset=folder", f"dataset.root={scans / 'free'}")
-    result = auditing.run(config, tmp_path / "out")
+    result = header_audit.run(config, tmp_path / "out")
     assert result.verdict in ("clear", "cannot tell")
     named = {test.name: test for test in result.tests}
     assert named["overlap"].value == pytest.approx(1.0)
@@ -83,36 +83,16 @@ def test_strata_and_meaning_are_configured(scans, tmp_path):
         "audit_only=true", "dataset=folder", f"dataset.root={scans / 'tied'}", "audit=standard",
         "audit.strata=orientation", "audit.healthy_means=volunteers",
     )  # fmt: skip
-    named = {test.name: test for test in auditing.run(config, tmp_path / "out").tests}
+    named = {test.name: test for test in header_audit.run(config, tmp_path / "out").tests}
     assert [row["protocol"] for row in named["overlap"].details] == ["axial"]
     assert named["label_semantics"].verdict == "no concern"
 
 
 def test_what_does_not_go_together_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="needs a dataset"):
-        auditing.run(evaluate_config("audit_only=true"), tmp_path / "out")
+        header_audit.run(evaluate_config("audit_only=true"), tmp_path / "out")
     with pytest.raises(ConfigurationError, match="fixed by the run"):
         evaluate_config("audit=standard")
-
-
-def test_mgmt_is_no_diagnosis():
-    read = auditing.label_meaning(RsnaMiccaiDataset("rsna_miccai", "", 0), auditing.DEFAULTS)
-    assert read.controls is False and "MGMT_value 0" in read.healthy and "glioblastoma" in read.healthy
-    assert auditing.label_meaning(RsnaMiccaiDataset("rsna_miccai", "", None), auditing.DEFAULTS).controls is None
-
-
-def test_several_sources_mean_what_those_with_healthy_subjects_mean():
-    ixi, brats = IxiDataset("ixi", "", None), BratsDataset("brats", "")
-    both = auditing.label_meaning(CombinedDataset("combined", {"a": ixi, "b": brats}, []), auditing.DEFAULTS)
-    assert (both.healthy, both.abnormal, both.controls) == ("healthy volunteers", "patients with a glioma", True)
-    read = RsnaMiccaiDataset("rsna_miccai", "", 0)
-    mixed = auditing.label_meaning(CombinedDataset("combined", {"a": ixi, "b": read}, []), auditing.DEFAULTS)
-    assert mixed.controls is False
-    own = auditing.label_meaning(
-        CombinedDataset("combined", {"a": ixi, "b": FolderDataset("folder", "", None, None, "on")}, []),
-        auditing.DEFAULTS,
-    )
-    assert own.controls is None
 
 
 def test_one_grid_for_all_and_no_header_cannot_tell(scans):
@@ -124,7 +104,7 @@ def test_one_grid_for_all_and_no_header_cannot_tell(scans):
     numbers = ("repetition_time_ms", "echo_time_ms", "inversion_time_ms", "flip_angle_deg", "field_strength_t")
     grid = ("rows", "columns", "slices", "spacing_row_mm", "spacing_column_mm", "spacing_slice_mm")
     index = index.assign(**dict.fromkeys(numbers, np.nan), **dict.fromkeys(grid, 1.0))
-    subjects, acquisition = auditing._subjects(index, "protocol")
+    subjects, acquisition = header_audit._subjects(index, "protocol")
     assert set(subjects["protocol"]) == {UNKNOWN}
-    result = auditing.audit_headers(subjects, acquisition=acquisition)
+    result = audit_headers(subjects, acquisition=acquisition)
     assert result.verdict == "cannot tell" and "not known" in result.reasons[0]

@@ -7,19 +7,19 @@ from typing import Any
 import pandas as pd
 import pytorch_lightning as pl
 
-from brain_cae import evaluation
 from brain_cae.configuration import Config
 from brain_cae.configuration.identity import configuration_hash
 from brain_cae.data.brain_masks import require_stripper
 from brain_cae.detector.detector import Detector
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.nesting import assess_nested
 from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.stages.fit import assemble, check_hardware, fit, is_main_process, learn
 from brain_cae.stages.harmonisation import harmonise_images
 from brain_cae.stages.prediction import assess
 from brain_cae.stages.roles import draw_roles, split
+from brain_cae.workflows import evaluation
+from brain_cae.workflows.nested import assess_nested
 
 log = logging.getLogger(__name__)
 

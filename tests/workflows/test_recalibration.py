@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from brain_cae import evaluation
-from brain_cae.calibrating import calibration_cautions
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.stages.cautions import skull_cautions
+from brain_cae.workflows import evaluation
+from brain_cae.workflows.recalibration import calibration_cautions
 
 from .test_evaluation import evaluate_config
 

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae import training
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.nesting import assess_nested, outer_splits
 from brain_cae.transfer.crossfit import permutation_p_of_predictions
+from brain_cae.workflows import training
+from brain_cae.workflows.nested import assess_nested, outer_splits
 
-from .conftest import compose_config
+from ..conftest import compose_config
 
 NESTED = ("evaluation=nested", "evaluation.folds=3", "split.validation_minimum=9", "limit=40", "scoring.alpha=0.3")
 

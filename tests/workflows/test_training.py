@@ -13,15 +13,15 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from brain_cae import evaluation, training
 from brain_cae.configuration import EvaluateConfig
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages import fit as learning
 from brain_cae.stages import transfer as transferring
+from brain_cae.workflows import evaluation, training
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def estimates(node, path=""):

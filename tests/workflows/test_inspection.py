@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from brain_cae import inspection
 from brain_cae.configuration import EvaluateConfig, FolderDataset
 from brain_cae.errors import DatasetError, RunError
+from brain_cae.workflows import inspection
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def text_of(found):

@@ -5,10 +5,10 @@ import json
 import pandas as pd
 import pytest
 
-from brain_cae import training
 from brain_cae.errors import ConfigurationError
+from brain_cae.workflows import training
 
-from .conftest import compose_config
+from ..conftest import compose_config
 
 
 def test_a_run_scores_other_brains_with_its_own_model(tiny_overrides, tmp_path):

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from brain_cae.calibrating import recalibrate
 from brain_cae.configuration import Config, EvaluateConfig, LeaveProtocolOut, with_asked
 from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.splits import HEALTHY_ROLES
@@ -25,6 +24,7 @@ from brain_cae.stages.metrics import by_subject, metrics_of
 from brain_cae.stages.prediction import UNSEEN_ROLES, Assessment, assess
 from brain_cae.stages.report import curves, predictions, title, views
 from brain_cae.transfer.features import select_arm
+from brain_cae.workflows.recalibration import recalibrate
 
 log = logging.getLogger(__name__)
 

@@ -1,10 +1,13 @@
 """What several parts' tests share: a configuration, a prepared brain, and one whole run on a tiny phantom."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import yaml
 from hydra import compose, initialize_config_dir
 
 from brain_cae.configuration import Config, conf_folder, validate
@@ -92,3 +95,19 @@ def tiny_run(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
     output = tmp_path_factory.mktemp("run") / "run"
     training.run(compose_config(*tiny_overrides), output)
     return output
+
+
+INTERRUPTED = ["modality=flair", "seed=3", "trainer=cpu", "trainer.max_epochs=7"]
+
+
+@pytest.fixture
+def interrupted(make_config, tmp_path):
+    """A run that was killed in its second epoch."""
+    run = tmp_path / "interrupted"
+    (run / ".hydra").mkdir(parents=True)
+    (run / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(INTERRUPTED))
+    (run / ".hydra" / "config.yaml").write_text(yaml.safe_dump(asdict(make_config(*INTERRUPTED))))
+    (run / "status.json").write_text('{"status": "running"}')
+    (run / "checkpoints").mkdir()
+    torch.save({"state_dict": {}, "optimizer_states": [], "loops": {}}, run / "checkpoints" / "last.ckpt")
+    return run

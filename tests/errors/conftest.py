@@ -12,7 +12,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from brain_cae.commands import evaluate_command, train_command
+from brain_cae.cli.commands import evaluate_command, train_command
 
 from .document import REGENERATE, WRITING, Document, cells_of
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
+from brain_cae.cli.resume import with_stored_choices
 from brain_cae.configuration import Config
 from brain_cae.phantom import write_cohort
-from brain_cae.resuming import with_stored_choices
 from brain_cae.workflows import training
 
 from .cases import cases

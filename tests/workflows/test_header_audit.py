@@ -49,7 +49,7 @@ def scans(tmp_path_factory) -> Path:
 def test_a_command_without_torch_says_that_the_protocol_is_the_label(scans, tmp_path):
     code = (
         "import sys; sys.argv = ['evaluate.py', 'audit_only=true', 'dataset=folder', f'dataset.root={sys.argv[1]}'];"
-        "from brain_cae.commands import evaluate_command; evaluate_command();"
+        "from brain_cae.cli.commands import evaluate_command; evaluate_command();"
         "print([name for name in ('torch', 'monai', 'pytorch_lightning') if name in sys.modules])"
     )
     done = subprocess.run(

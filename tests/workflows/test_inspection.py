@@ -134,7 +134,7 @@ def test_new_subjects_of_another_scanner_are_announced(tiny_run, scans, tmp_path
 def test_a_look_leaves_nothing_and_loads_no_torch(scans, tmp_path):
     code = (
         "import sys; sys.argv[1:] = {arguments!r}\n"
-        "from brain_cae.commands import train_command; train_command()\n"
+        "from brain_cae.cli.commands import train_command; train_command()\n"
         "print('loaded', sorted({{'torch', 'monai', 'sklearn', 'nilearn'}} & set(sys.modules)))"
     ).format(arguments=["inspect=true", "dataset=folder", f"dataset.root={scans}", "workers=1"])
     place = tmp_path / "place"

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import secrets
 import sys
 from collections.abc import Callable
@@ -11,20 +10,18 @@ from typing import Any, TypeVar
 
 import hydra
 from hydra import compose
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn
-from hydra.errors import HydraException, OverrideParseException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from brain_cae import configuration, sweep
+from brain_cae import configuration
+from brain_cae.cli import sweep
+from brain_cae.cli.messages import groups, interrupted, message_for
+from brain_cae.cli.resume import with_stored_choices
 from brain_cae.configuration import conf_folder
-from brain_cae.errors import BrainCaeError, ConfigurationError, StorageError
-from brain_cae.files.system_errors import explain
-from brain_cae.resuming import with_stored_choices
+from brain_cae.errors import BrainCaeError, ConfigurationError
 
 Job = TypeVar("Job", bound=Callable[[DictConfig], Any])
 
@@ -60,9 +57,9 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
             looked_at = _to_inspect(sys.argv[1:], config_name)
             inspect(looked_at) if looked_at is not None else entry()
         except KeyboardInterrupt:
-            _stop(_interrupted(config_name, started), code=130)
+            _stop(interrupted(config_name, started), code=130)
         except Exception as error:
-            message = _message(error, config_name, started=bool(started))
+            message = message_for(error, config_name, started=bool(started))
             if message is None:
                 raise
             _stop(message)
@@ -158,86 +155,14 @@ def _to_inspect(arguments: list[str], config_name: str) -> DictConfig | None:
     return config
 
 
-def _groups() -> set[str]:
-    return {path.name for path in conf_folder().iterdir() if any(path.glob("*.yaml"))}
-
-
 def _refuse_lists() -> None:
     """Hydra merges ``classifier=[a,b]`` into one table that is neither, and then names no choice for the group."""
-    groups = _groups()
+    known = groups()
     given = {override.split("=", 1)[0].lstrip("+") for override in HydraConfig.get().overrides.task}
-    for group in sorted(groups & given - set(HydraConfig.get().runtime.choices)):
+    for group in sorted(known & given - set(HydraConfig.get().runtime.choices)):
         raise ConfigurationError(
             f"`{group}` takes one option.", where=group, advice=f"For several runs, one after the other: -m {group}=a,b"
         )
-
-
-def _message(error: Exception, config_name: str, *, started: bool) -> str | None:
-    """What to show instead of a traceback; None for an error that no user can put right."""
-    if isinstance(error, BrainCaeError):
-        return str(error)
-    if isinstance(error, (HydraException, OmegaConfBaseException)):
-        return _explain(error, config_name)
-    if isinstance(error, OSError) and (refusal := explain(error)) is not None:
-        return str(refusal)
-    if started:
-        return None
-    if isinstance(error, OSError):
-        return str(
-            StorageError(
-                "The run's folder cannot be made.",
-                found=error.strerror,
-                where=str(error.filename),
-                advice="Name another one: hydra.run.dir=<folder>.",
-            )
-        )
-    if isinstance(error, (TypeError, ValueError)):
-        # Hydra's own words for a choice of the wrong kind, such as classifier=1.
-        return f"{error}\n  What to do: Give one option of each group, see `python {config_name}.py --help`."
-    return None
-
-
-def _explain(error: Exception, config_name: str) -> str:
-    """Hydra's message; for a key or an option that does not exist also the ones that do,
-    with the options that were chosen."""
-    if isinstance(error, OverrideParseException):
-        return str(_unreadable(error.override))
-    option = re.search(r"Could not find '([^'/]+)/([^']+)'", str(error))
-    if option is not None:
-        group, name = option.groups()
-        return str(configuration.unknown_option(group, name, configuration.option_names(group)))
-    match = re.search(r"Could not override '([^']+)'", str(error))
-    if match is None:
-        return str(error)
-    key = match.group(1)
-    if config_name == "evaluate" and configuration.is_fixed(key):
-        return str(configuration.fixed_by_run(key))
-    groups = _groups()
-    words = [word for word in sys.argv[1:] if re.split("[@=]", word.lstrip("+"))[0] in groups and "," not in word]
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        names = configuration.keys_beside(compose(config_name, overrides=words), key)
-    return str(configuration.unknown_key(key, names))
-
-
-def _unreadable(argument: str) -> ConfigurationError:
-    key, separator, value = argument.partition("=")
-    quoted = f"""Quote the value for Hydra, and the whole for the shell: '{key}="{value}"'."""
-    return ConfigurationError(
-        "An argument cannot be read.",
-        expected="key=value; in double quotes where the value has signs of Hydra's own, such as ~ ( ) [ ] { } , :",
-        found=argument,
-        where=key,
-        **({"advice": quoted} if separator else {}),
-    )
-
-
-def _interrupted(config_name: str, started: list[Path]) -> str:
-    if config_name == "train" and started:
-        again = f"Go on with `python train.py resume={started[-1]}`"
-    else:
-        again = "Give the same command again"
-    return f"Interrupted. {again}: what was imported and prepared is kept."
 
 
 def _stop(message: str, code: int = 1) -> None:

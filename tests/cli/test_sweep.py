@@ -7,10 +7,10 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from brain_cae.cli.sweep import check_constants, stored_result, take_up
 from brain_cae.configuration.identity import configuration_hash
 from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.sweep import check_constants, stored_result, take_up
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 QUICK = ("trainer.max_epochs=1", "evaluation.maps=false", "evaluation.permutations=2", "evaluation.views=0")
 
 

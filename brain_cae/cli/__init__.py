@@ -1,0 +1,1 @@
+"""The two commands, what they say when something is wrong, and sweeps."""

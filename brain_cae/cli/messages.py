@@ -1,0 +1,90 @@
+"""What a command says when something went wrong, in the user's words instead of a traceback."""
+
+import re
+import sys
+from pathlib import Path
+
+import hydra
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+
+from brain_cae import configuration
+from brain_cae.configuration import conf_folder
+from brain_cae.errors import BrainCaeError, ConfigurationError, StorageError
+from brain_cae.files.system_errors import explain
+
+
+def groups() -> set[str]:
+    """The groups of choices that ``conf/`` holds."""
+    return {path.name for path in conf_folder().iterdir() if any(path.glob("*.yaml"))}
+
+
+def message_for(error: Exception, config_name: str, *, started: bool) -> str | None:
+    """What to show instead of a traceback; None for an error that no user can put right."""
+    if isinstance(error, BrainCaeError):
+        return str(error)
+    if isinstance(error, (HydraException, OmegaConfBaseException)):
+        return _explain(error, config_name)
+    if isinstance(error, OSError) and (refusal := explain(error)) is not None:
+        return str(refusal)
+    if started:
+        return None
+    if isinstance(error, OSError):
+        return str(
+            StorageError(
+                "The run's folder cannot be made.",
+                found=error.strerror,
+                where=str(error.filename),
+                advice="Name another one: hydra.run.dir=<folder>.",
+            )
+        )
+    if isinstance(error, (TypeError, ValueError)):
+        # Hydra's own words for a choice of the wrong kind, such as classifier=1.
+        return f"{error}\n  What to do: Give one option of each group, see `python {config_name}.py --help`."
+    return None
+
+
+def _explain(error: Exception, config_name: str) -> str:
+    """Hydra's message; for a key or an option that does not exist also the ones that do,
+    with the options that were chosen."""
+    if isinstance(error, OverrideParseException):
+        return str(_unreadable(error.override))
+    option = re.search(r"Could not find '([^'/]+)/([^']+)'", str(error))
+    if option is not None:
+        group, name = option.groups()
+        return str(configuration.unknown_option(group, name, configuration.option_names(group)))
+    match = re.search(r"Could not override '([^']+)'", str(error))
+    if match is None:
+        return str(error)
+    key = match.group(1)
+    if config_name == "evaluate" and configuration.is_fixed(key):
+        return str(configuration.fixed_by_run(key))
+    known = groups()
+    words = [word for word in sys.argv[1:] if re.split("[@=]", word.lstrip("+"))[0] in known and "," not in word]
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        names = configuration.keys_beside(compose(config_name, overrides=words), key)
+    return str(configuration.unknown_key(key, names))
+
+
+def _unreadable(argument: str) -> ConfigurationError:
+    key, separator, value = argument.partition("=")
+    quoted = f"""Quote the value for Hydra, and the whole for the shell: '{key}="{value}"'."""
+    return ConfigurationError(
+        "An argument cannot be read.",
+        expected="key=value; in double quotes where the value has signs of Hydra's own, such as ~ ( ) [ ] { } , :",
+        found=argument,
+        where=key,
+        **({"advice": quoted} if separator else {}),
+    )
+
+
+def interrupted(config_name: str, started: list[Path]) -> str:
+    """How to go on after Ctrl-C."""
+    if config_name == "train" and started:
+        again = f"Go on with `python train.py resume={started[-1]}`"
+    else:
+        again = "Give the same command again"
+    return f"Interrupted. {again}: what was imported and prepared is kept."

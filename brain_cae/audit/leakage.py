@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brain_cae.audit.cohort import FITTED_ROLES
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
+from brain_cae.audit.table import FITTED_ROLES
 from brain_cae.estimates import proportion
 
 HASH_NEAR, LIKENESS_NEAR = 0.06, 0.80

@@ -5,9 +5,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from brain_cae.audit.cohort import make_cohort
 from brain_cae.audit.full_confounder import draw_labels, full_confounder
 from brain_cae.audit.partial_confounder import partial_confounder
+from brain_cae.audit.table import make_table
 
 
 def test_draws_have_the_conditional_bernoulli_distribution() -> None:
@@ -21,7 +21,7 @@ def test_draws_have_the_conditional_bernoulli_distribution() -> None:
 
 
 def answers(simulate, test, number: int = 24, **settings) -> list[str]:
-    tables = (make_cohort(*simulate(seed, **settings)) for seed in range(number))
+    tables = (make_table(*simulate(seed, **settings)) for seed in range(number))
     return [test(cohort, permutations=199).verdict for cohort in tables]
 
 
@@ -34,7 +34,7 @@ def test_partial_test_sees_the_scanner_in_the_score_and_nothing_else(simulate) -
 def test_partial_test_names_the_parameter(simulate) -> None:
     subjects, acquisition = simulate(3)
     subjects = subjects.assign(score=subjects["score"] + 2 * (acquisition["field_strength_t"] == 3.0))
-    test = partial_confounder(make_cohort(subjects, acquisition))
+    test = partial_confounder(make_table(subjects, acquisition))
     assert test.details[0]["parameter"] == "field_strength_t"
     # A shift of 2 in half of the subjects adds a variance of 1 to a noise of 1.
     assert test.low < 0.5 < test.high
@@ -49,6 +49,6 @@ def test_full_test_asks_whether_anything_is_left(simulate) -> None:
 
 
 def test_the_sentence_of_the_full_test_shows_what_the_acquisition_alone_gives(simulate) -> None:
-    test = full_confounder(make_cohort(*simulate(1, confounding=0.6, dependence=1.0, effect=0.0)))
+    test = full_confounder(make_table(*simulate(1, confounding=0.6, dependence=1.0, effect=0.0)))
     assert "from the acquisition alone would give" in test.sentence
     assert test.value > 0.6 and test.p > 0.05

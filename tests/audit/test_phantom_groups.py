@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.audit.cohort import make_cohort
 from brain_cae.audit.reshape_group import reshape_group
+from brain_cae.audit.table import make_table
 from brain_cae.phantom import PhantomSettings
 from brain_cae.phantom.dimensions import vary_dimensions
 from brain_cae.phantom.protocol import SeriesProtocol, draw_protocol
@@ -44,7 +44,7 @@ def cohort(confounding: float, dimensions: str) -> tuple[pd.DataFrame, pd.DataFr
 
 @pytest.mark.parametrize("dimensions", ["protocols", "varied"])
 def test_the_group_alone_tells_the_label_only_where_the_scanner_does(dimensions: str) -> None:
-    free, tied = (reshape_group(make_cohort(*cohort(confounding, dimensions))) for confounding in (0.0, 1.0))
+    free, tied = (reshape_group(make_table(*cohort(confounding, dimensions))) for confounding in (0.0, 1.0))
     assert free is not None and tied is not None
     assert tied.verdict == "concern" and tied.p <= 0.01
     # Not nearly 1: groups are learnt from healthy brains, and the tumours' dimensions go to the nearest of those.

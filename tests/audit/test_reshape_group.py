@@ -15,6 +15,16 @@ from brain_cae.reshape import Clustered, NativeGrid
 AXES = {"axial": (0, 1, 2), "coronal": (0, 2, 1), "sagittal": (1, 2, 0)}  # of columns, rows and slices in R, A, S
 
 
+def test_a_group_that_is_the_label_tells_it(simulate) -> None:
+    subjects, acquisition = simulate(1)
+    free = reshape_group(make_table(subjects, acquisition))
+    tied = reshape_group(make_table(subjects.assign(reshape_group=subjects["label"] == "healthy"), acquisition))
+    assert tied.value == 1.0 and tied.p <= 0.01 and tied.verdict == "concern"
+    assert free.value < 0.65
+    assert reshape_group(make_table(subjects.assign(reshape_group=1), acquisition)).value == 0.5
+    assert reshape_group(make_table(subjects.drop(columns="reshape_group"), acquisition)) is None
+
+
 def native_grid(series: SeriesProtocol, generator: np.random.Generator) -> NativeGrid:
     """Dimensions of a FLAIR on a head of any size, without simulating its pixels."""
     sizes = [series.columns, series.rows, int(generator.integers(series.slices[0], series.slices[1] + 1))]

@@ -58,6 +58,36 @@ def test_headers_alone_see_the_association_and_no_more(simulate) -> None:
     assert found[1.0] == {"confounded": 8}
 
 
+def test_headers_alone_are_judged_without_looking_at_a_score(simulate) -> None:
+    subjects, acquisition = simulate(1, confounding=0.6)
+    result = audit_headers(subjects, acquisition=acquisition)
+    assert result.to_dict() == audit_headers(subjects.drop(columns="score"), acquisition=acquisition).to_dict()
+    assert [test.name for test in result.tests] == [
+        "overlap",
+        "metadata_only",
+        "protocol_label",
+        "header_comparison",
+        "label_semantics",
+    ]
+    single = audit_headers(subjects.assign(label="healthy"), acquisition=acquisition)
+    assert single.verdict == "cannot tell" and "All 80 labelled subjects are healthy" in single.reasons[0]
+
+
+def test_tests_that_explain_do_not_move_the_verdict(simulate) -> None:
+    subjects, acquisition = simulate(1, confounding=0.6, dependence=1.0)
+    whole = audit(subjects, acquisition=acquisition)
+    short = audit(subjects, acquisition=acquisition, explain=False)
+    assert (short.verdict, short.reasons, short.figures) == (whole.verdict, whole.reasons, whole.figures)
+    left_out = {test.name for test in whole.tests} - {test.name for test in short.tests}
+    assert left_out == {
+        "header_comparison",
+        "partial_confounder",
+        "full_confounder",
+        "reshape_group",
+        "false_alarms",
+    }
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("effect", [0.0, 1.5])
 @pytest.mark.parametrize("dependence", [0.0, 0.7])
@@ -194,6 +224,12 @@ def test_a_classifier_has_a_verdict_of_its_own(disease: float, expected: set[str
     assert any("that on the transfer classifier is" in warning for warning in result.warnings)
     without = audit(table.drop(columns="classifier_probability"), acquisition=acquisition, explain=False)
     assert without.classifier is None and without.verdict == "clear" and not without.warnings
+
+
+def test_a_classifier_without_any_probability_has_no_verdict() -> None:
+    table, acquisition = following(0, disease=0.0)
+    result = audit(table.assign(classifier_probability=np.nan), acquisition=acquisition, explain=False)
+    assert result.classifier is None and not result.warnings
 
 
 def test_a_classifier_on_an_even_cohort_is_clear_as_well() -> None:

@@ -60,3 +60,9 @@ def test_the_group_alone_tells_the_label_only_where_the_scanner_does(dimensions:
     # Not nearly 1: groups are learnt from healthy brains, and the tumours' dimensions go to the nearest of those.
     assert tied.value > 0.65 and tied.low > 0.55
     assert free.verdict == "no concern" and free.p > 0.05
+
+
+def test_one_class_has_nothing_to_tell(simulate) -> None:
+    subjects, acquisition = simulate(1)
+    test = reshape_group(make_table(subjects.assign(label="healthy"), acquisition))
+    assert (test.verdict, test.value, test.n) == ("cannot tell", None, 80)

@@ -7,6 +7,134 @@ import pandas as pd
 import pytest
 
 from brain_cae.audit import audit
+from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest
+from brain_cae.audit.verdict import conclude, decide
+
+
+def made(name: str, verdict: str = NO_CONCERN, p: float | None = 0.5, **fields) -> AuditTest:
+    return AuditTest(name, 0.5, 0.4, 0.6, p, verdict, f"The sentence of {name}.", 100, **fields)
+
+
+def answers(**changed: AuditTest) -> dict[str, AuditTest]:
+    """Answers of a cohort whose classes were scanned alike, but for those that are given."""
+    tests = [
+        made("overlap", details=[{}, {}]),
+        made("metadata_only", upper_bound=0.6),
+        made("protocol_label", upper_bound=0.6),
+        made("score_dependence"),
+        made("contribution"),
+        made("within_protocol"),
+    ]
+    return {test.name: test for test in tests} | changed
+
+
+def verdict_of(tests: dict[str, AuditTest], *, healthy: int = 40, abnormal: int = 60) -> str:
+    return decide(tests, margin=0.65, healthy=healthy, abnormal=abnormal)[0]
+
+
+ASSOCIATED = {
+    "metadata_only": made("metadata_only", CONCERN, 0.001, upper_bound=0.9),
+    "protocol_label": made("protocol_label", CONCERN, 0.004, upper_bound=0.9),
+}
+
+
+def test_an_association_below_the_margin_is_clear_whatever_the_score_does() -> None:
+    tests = answers(score_dependence=made("score_dependence", CONCERN, 0.001))
+    verdict, reasons = decide(tests, margin=0.65, healthy=40, abnormal=60)
+    assert verdict == "clear"
+    assert reasons == ["The sentence of metadata_only.", "The sentence of protocol_label.",
+                       "The two classes were scanned alike."]  # fmt: skip
+
+
+@pytest.mark.parametrize("look", ["metadata_only", "protocol_label"])
+def test_either_bound_at_the_margin_leaves_the_question_to_the_contribution(look: str) -> None:
+    at_margin = {look: made(look, CANNOT_TELL, upper_bound=0.65)}
+    assert verdict_of(answers(**at_margin)) == "clear"
+    unsure = made("contribution", CANNOT_TELL, None, n_needed=300)
+    assert verdict_of(answers(contribution=unsure)) == "clear"
+    verdict, reasons = decide(answers(contribution=unsure, **at_margin), margin=0.65, healthy=40, abnormal=60)
+    assert verdict == "cannot tell" and "About 300 subjects would do." in reasons[2]
+    # A test without a bound has shown nothing.
+    assert verdict_of(answers(contribution=unsure, **{look: made(look, CANNOT_TELL)})) == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("within", "expected"), [(CONCERN, "confounded"), (NO_CONCERN, "at risk"), (CANNOT_TELL, "cannot tell")]
+)
+def test_where_a_and_b_hold_c_decides(within: str, expected: str) -> None:
+    tests = answers(**ASSOCIATED, score_dependence=made("score_dependence", CONCERN, 0.001))
+    tests["within_protocol"] = made("within_protocol", within)
+    verdict, reasons = decide(tests, margin=0.65, healthy=40, abnormal=60)
+    # The stronger of the two looks at condition A speaks for both.
+    assert (verdict, reasons[0]) == (expected, "The sentence of metadata_only.")
+
+
+@pytest.mark.parametrize(("p", "verdict"), [(0.025, "at risk"), (0.026, "cannot tell")])
+def test_the_two_looks_at_condition_a_share_the_five_per_cent(p: float, verdict: str) -> None:
+    look = made("metadata_only", CONCERN, p, upper_bound=0.9)
+    tests = answers(metadata_only=look, score_dependence=made("score_dependence", CONCERN, 0.001))
+    tests["contribution"] = made("contribution", CONCERN, None)
+    assert verdict_of(tests) == verdict
+
+
+@pytest.mark.parametrize(("p", "verdict"), [(0.05, "clear"), (0.06, "cannot tell")])
+def test_a_small_contribution_excuses_only_what_the_protocols_show(p: float, verdict: str) -> None:
+    assert verdict_of(answers(**ASSOCIATED | {"protocol_label": made("protocol_label", p=p)})) == verdict
+
+
+def test_the_gate_comes_before_the_size_and_the_size_before_all_else() -> None:
+    closed = answers(overlap=made("overlap", CONCERN, details=[{}, {}]))
+    assert verdict_of(closed, healthy=2, abnormal=2) == "confounded"
+    assert verdict_of(answers(), healthy=4) == verdict_of(answers(), abnormal=4) == "cannot tell"
+    assert verdict_of(answers(), healthy=5, abnormal=5) == "clear"
+    assert verdict_of(answers(overlap=made("overlap", CANNOT_TELL, details=[{}, {}]))) == "cannot tell"
+
+
+def test_headers_alone_are_at_most_a_risk() -> None:
+    headers = {"overlap", "metadata_only", "protocol_label"}
+    associated = {name: test for name, test in answers(**ASSOCIATED).items() if name in headers}
+    assert verdict_of(associated) == "at risk"
+    alike = {name: test for name, test in answers().items() if name in headers}
+    assert verdict_of(alike) == "clear"
+    assert verdict_of(alike | {"metadata_only": made("metadata_only", CANNOT_TELL, upper_bound=0.7)}) == "cannot tell"
+
+
+def test_a_proven_leak_is_never_clear_and_a_likeness_is_a_warning() -> None:
+    leak, likeness = (made("leakage", CONCERN, None, details=[{"same": same}]) for same in ("scan", "picture"))
+    clear, confounded = ("clear", ["a", "b", "c"]), ("confounded", ["a", "b", "c"])
+    proven = conclude(clear, [leak])
+    assert (proven.verdict, proven.reasons) == ("cannot tell", ["The sentence of leakage.", "a", "b"])
+    assert conclude(confounded, [leak]).verdict == "confounded"
+    near = conclude(clear, [likeness])
+    assert (near.verdict, near.reasons, near.warnings) == ("clear", ["a", "b", "c"], ["The sentence of leakage."])
+
+
+def test_wrong_labels_leave_no_figure_between_the_classes_standing() -> None:
+    result = conclude(("clear", ["a"]), [made("overlap"), made("label_semantics", CONCERN, None)])
+    assert result.verdict == "cannot tell" and result.warnings == ["The sentence of label_semantics."]
+    assert {row["keys"][0] for row in result.figures if row["standing"] == "stands"} == {
+        "reconstruction",
+        "localisation",
+    }
+
+
+def test_nothing_stands_within_protocols_where_the_gate_is_closed_or_was_not_asked() -> None:
+    for tests, expected in (
+        ([made("overlap")], "stands"),
+        ([made("overlap", CONCERN)], "no evidence"),
+        ([], "no evidence"),
+    ):
+        rows = {row["keys"][0]: row["standing"] for row in conclude(("clear", ["a"]), tests).figures}
+        assert rows["audit.within_protocol"] == expected
+
+
+@pytest.mark.parametrize(
+    ("learnt", "warned"), [("confounded", True), ("at risk", True), ("cannot tell", False), ("clear", False)]
+)
+def test_a_classifier_that_is_worse_than_a_clear_score_is_a_warning(learnt: str, warned: bool) -> None:
+    result = conclude(("clear", ["a"]), [], (learnt, ["w", "x", "y", "z"]))
+    assert result.classifier == {"verdict": learnt, "reasons": ["w", "x", "y"]}
+    assert [warning.endswith("Of its probability as the score: x") for warning in result.warnings] == [True] * warned
 
 
 def verdicts(simulate, number: int, **settings) -> Counter:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from brain_cae.audit.protocol_in_features import protocol_in_features, protocol_in_harmonised
 from brain_cae.audit.table import make_table
@@ -20,7 +21,7 @@ def test_protocol_in_features(simulate) -> None:
     assert protocol_in_features(cohort, None) is None
 
 
-def test_features_that_are_the_protocol_name_every_subject_and_a_small_protocol_is_not_drowned() -> None:
+def test_features_that_are_the_protocol_name_every_subject() -> None:
     number = np.repeat([0, 1], [60, 10])
     label = np.where(np.arange(70) % 2, "abnormal", "healthy")
     table = pd.DataFrame({"label": label, "score": 0.0, "protocol": [f"scanner {one}" for one in number]})
@@ -30,6 +31,15 @@ def test_features_that_are_the_protocol_name_every_subject_and_a_small_protocol_
     # Ten of ten is no certainty.
     assert test.low < 0.99
     assert "chance is 0.50" in test.sentence
+
+
+def test_a_large_protocol_does_not_win_always() -> None:
+    number = np.repeat([0, 1], [60, 10])
+    label = np.where(np.arange(70) % 2, "abnormal", "healthy")
+    table = pd.DataFrame({"label": label, "score": 0.0, "protocol": [f"scanner {one}" for one in number]})
+    mark = pd.DataFrame({"mark": 1.5 * number + np.random.default_rng(0).normal(size=70)})
+    # Two normal distributions 1.5 apart are told apart in 77 % of each; always naming the large one gives 0.50.
+    assert protocol_in_features(make_table(table, mark), mark).value == pytest.approx(0.77, abs=0.1)
 
 
 def test_subjects_without_features_are_left_out_and_few_cannot_tell(simulate) -> None:

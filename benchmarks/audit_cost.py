@@ -18,8 +18,8 @@ from sklearn.model_selection import KFold, permutation_test_score
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from brain_cae.audit import LabelMeaning, audit
-from brain_cae.audit.cohort import make_cohort
 from brain_cae.audit.smoother import read_label
+from brain_cae.audit.table import make_table
 
 ALLOWED_S = 60.0
 PERMUTATIONS = 99
@@ -78,7 +78,7 @@ def seconds(run) -> tuple[float, float]:
 
 def peer(table: dict) -> tuple[float, float]:
     """Return processor seconds of the p value of headers alone: ours, and scikit-learn's with the same folds."""
-    cohort = make_cohort(table["subjects"], table["acquisition"])
+    cohort = make_table(table["subjects"], table["acquisition"])
     ours = seconds(lambda: read_label(cohort.truth, cohort.metadata, seed=0, permutations=PERMUTATIONS))[1]
     # Five partitions of five folds, as ours.
     theirs = seconds(

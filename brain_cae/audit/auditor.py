@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from brain_cae.audit.cohort import Cohort, make_cohort, require_columns
 from brain_cae.audit.contribution import contribution
 from brain_cae.audit.correction import correct
 from brain_cae.audit.false_alarms import false_alarms
@@ -23,6 +22,7 @@ from brain_cae.audit.protocol_label import protocol_label
 from brain_cae.audit.reshape_group import reshape_group
 from brain_cae.audit.result import CANNOT_TELL, AuditTest
 from brain_cae.audit.score_dependence import score_dependence
+from brain_cae.audit.table import AuditTable, make_table, require_columns
 from brain_cae.audit.verdict import SOURCE_IS_LABEL, AuditResult, conclude, decide
 from brain_cae.audit.within_protocol import within_protocol
 from brain_cae.errors import ConfigurationError
@@ -77,7 +77,7 @@ def audit(
         'confounded'
     """
     require_columns(subjects, "label", "score")
-    cohort = _cohort(subjects, acquisition, margin, strata)
+    cohort = _table(subjects, acquisition, margin, strata)
     if (early := _impossible(cohort)) is not None:
         alarms = [false_alarms(cohort, seed=seed) if cohort.n else None]
         return conclude(early, _made(*alarms, leakage(scans, fingerprints), label_semantics(cohort, meaning)))
@@ -123,7 +123,7 @@ def audit_headers(
 
     Arguments and errors as for :func:`audit`; a column ``score`` is not looked at.
     """
-    cohort = _cohort(subjects.drop(columns="score", errors="ignore"), acquisition, margin, strata)
+    cohort = _table(subjects.drop(columns="score", errors="ignore"), acquisition, margin, strata)
     about = (leakage(scans), label_semantics(cohort, meaning))
     if (early := _impossible(cohort)) is not None:
         return conclude(early, _made(*about))
@@ -137,19 +137,19 @@ def audit_headers(
     return _result(cohort, tests, margin)
 
 
-def _cohort(subjects: pd.DataFrame, acquisition: pd.DataFrame, margin: float, strata: str) -> Cohort:
+def _table(subjects: pd.DataFrame, acquisition: pd.DataFrame, margin: float, strata: str) -> AuditTable:
     if not 0.5 < margin < 1:
         raise ConfigurationError(
             "The audit's margin is an AUROC.", expected="between 0.5 and 1", found=str(margin), where="audit.margin"
         )
-    return make_cohort(subjects, acquisition, strata=strata)
+    return make_table(subjects, acquisition, strata=strata)
 
 
 def _made(*tests: AuditTest | None) -> list[AuditTest]:
     return correct([test for test in tests if test is not None])
 
 
-def _impossible(cohort: Cohort) -> tuple[str, list[str]] | None:
+def _impossible(cohort: AuditTable) -> tuple[str, list[str]] | None:
     """The decision where there is nothing to compare."""
     if cohort.n == 0:
         reason = "No subject has a label (healthy or abnormal), so nothing can be said about the classes."
@@ -164,7 +164,7 @@ def _impossible(cohort: Cohort) -> tuple[str, list[str]] | None:
 
 
 def _of_classifier(
-    cohort: Cohort, rule: tuple[AuditTest | None, ...], *, margin: float, seed: int
+    cohort: AuditTable, rule: tuple[AuditTest | None, ...], *, margin: float, seed: int
 ) -> tuple[str, list[str]] | None:
     """The decision on the classifier's probabilities: what the score alone decides is asked again of them."""
     if "classifier_probability" not in cohort.table:
@@ -182,7 +182,7 @@ def _of_classifier(
     return _decision(judged, _made(*rule, *asked), margin)
 
 
-def _decision(cohort: Cohort, tests: list[AuditTest], margin: float) -> tuple[str, list[str]]:
+def _decision(cohort: AuditTable, tests: list[AuditTest], margin: float) -> tuple[str, list[str]]:
     abnormal = int(cohort.truth.sum())
     named = {test.name: test for test in tests}
     verdict, reasons = decide(named, margin=margin, healthy=cohort.n - abnormal, abnormal=abnormal)
@@ -190,6 +190,6 @@ def _decision(cohort: Cohort, tests: list[AuditTest], margin: float) -> tuple[st
 
 
 def _result(
-    cohort: Cohort, tests: list[AuditTest], margin: float, classifier: tuple[str, list[str]] | None = None
+    cohort: AuditTable, tests: list[AuditTest], margin: float, classifier: tuple[str, list[str]] | None = None
 ) -> AuditResult:
     return conclude(_decision(cohort, tests, margin), tests, classifier)

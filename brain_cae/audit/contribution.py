@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from brain_cae.audit.cohort import Cohort, one_hot
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.score_dependence import aligned_ranks
+from brain_cae.audit.table import AuditTable, one_hot
 from brain_cae.estimates import bootstrap_counts
 
 
-def contribution(cohort: Cohort, *, margin: float, seed: int = 0, resamples: int = 1000) -> AuditTest:
+def contribution(cohort: AuditTable, *, margin: float, seed: int = 0, resamples: int = 1000) -> AuditTest:
     """AUROC that the score would have if only the protocols differed between the classes.
 
     Ranks of the score within each label are regressed on label and protocol; the protocols' effects, weighted by the

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from brain_cae.audit.cohort import Cohort, one_hot
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import permutation_p, shuffled_rows
+from brain_cae.audit.table import AuditTable, one_hot
 from brain_cae.estimates import proportion
 
 
-def false_alarms(cohort: Cohort, *, seed: int = 0, permutations: int = 1999) -> AuditTest | None:
+def false_alarms(cohort: AuditTable, *, seed: int = 0, permutations: int = 1999) -> AuditTest | None:
     """Share of healthy subjects flagged, per protocol (Wilson), and a test for a difference; ``None`` without flags.
 
     The p value permutes the flags among the healthy and compares the chi-square over protocols (the Monte Carlo form of

@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from brain_cae.audit.cohort import Cohort
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import auroc_rows, permutation_p
+from brain_cae.audit.table import AuditTable
 from brain_cae.estimates import auroc
 
 WORTH_SEEING = 0.15
 PENALTY = 1.0
 
 
-def full_confounder(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> AuditTest:
+def full_confounder(cohort: AuditTable, *, seed: int = 0, permutations: int = 999) -> AuditTest:
     """AUROC of the score against labels drawn anew from the acquisition; null: score independent of label given it.
 
     Spisak (2022, GigaScience 11:giac082), with the conditional permutation of Berrett et al. (2020, J R Stat Soc B

@@ -7,15 +7,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from brain_cae.audit.cohort import Cohort, as_codes, as_numbers, one_hot
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import shuffled_rows
+from brain_cae.audit.table import AuditTable, as_codes, as_numbers, one_hot
 
 MODALITIES = ("t1ce", "t1", "t2", "flair")
 FEW = 20
 
 
-def header_comparison(cohort: Cohort, *, seed: int = 0, permutations: int = 999, resamples: int = 300) -> AuditTest:
+def header_comparison(cohort: AuditTable, *, seed: int = 0, permutations: int = 999, resamples: int = 300) -> AuditTest:
     """Every parameter of every modality, healthy against abnormal subjects.
 
     Effect: Cliff's delta for numbers (share of pairs in which the abnormal subject's is larger, minus the share in
@@ -65,7 +65,9 @@ def header_comparison(cohort: Cohort, *, seed: int = 0, permutations: int = 999,
     )
 
 
-def _interval(cohort: Cohort, first: dict[str, Any], *, seed: int, resamples: int) -> tuple[float | None, float | None]:
+def _interval(
+    cohort: AuditTable, first: dict[str, Any], *, seed: int, resamples: int
+) -> tuple[float | None, float | None]:
     """95 % interval of the absolute effect of one row of the table."""
     name = "_".join(part for part in (first["modality"], first["parameter"]) if part)
     column = {str(key): values for key, values in cohort.acquisition.items()}[name]

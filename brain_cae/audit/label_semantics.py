@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from brain_cae.audit.cohort import Cohort
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest
+from brain_cae.audit.table import AuditTable
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class LabelMeaning:
     controls: bool | None = None
 
 
-def label_semantics(cohort: Cohort, meaning: LabelMeaning | None) -> AuditTest:
+def label_semantics(cohort: AuditTable, meaning: LabelMeaning | None) -> AuditTest:
     """Compare what the classes are called with what their source says they are, and with the lesion masks.
 
     A healthy class of patients is a concern whatever the scanner does: no figure between the classes can then speak of

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brain_cae.audit.cohort import FITTED_ROLES
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
+from brain_cae.audit.table import FITTED_ROLES
 from brain_cae.estimates import proportion
 
 HASH_NEAR, LIKENESS_NEAR = 0.06, 0.80
@@ -59,8 +59,8 @@ def certain(test: AuditTest | None) -> bool:
     return test is not None and any(row["same"] in CERTAIN for row in test.details)
 
 
-def near_duplicates(prints: NDArray) -> list[tuple[int, int, float, float]]:
-    """Pairs of rows of block means (n, b**3) that are nearly the same picture: numbers, hash distance, likeness."""
+def near_duplicates(prints: NDArray) -> list[tuple[int, int, float]]:
+    """Pairs of rows of block means (n, b**3) that are nearly the same picture: numbers and hash distance."""
     n, blocks = prints.shape
     side = round(blocks ** (1 / 3))
     cubes = prints.reshape(n, side, side, side)
@@ -71,7 +71,7 @@ def near_duplicates(prints: NDArray) -> list[tuple[int, int, float, float]]:
     own = own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-12)
     likeness = own @ own.T
     found = np.argwhere(np.triu((distance <= HASH_NEAR) & (likeness >= LIKENESS_NEAR), k=1))
-    return [(int(i), int(j), float(distance[i, j]), float(likeness[i, j])) for i, j in found]
+    return [(int(i), int(j), float(distance[i, j])) for i, j in found]
 
 
 def _row(subject: str, other: str, roles: pd.Series, same: str, distance: float | None = None) -> dict:
@@ -105,4 +105,4 @@ def _near_pictures(fingerprints: pd.DataFrame | None, roles: pd.Series) -> list[
         return []
     names = [str(name) for name in table.index]
     found = near_duplicates(table.to_numpy(dtype=np.float32))
-    return [_row(names[i], names[j], roles, "picture", distance) for i, j, distance, _ in found]
+    return [_row(names[i], names[j], roles, "picture", distance) for i, j, distance in found]

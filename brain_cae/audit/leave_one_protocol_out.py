@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brain_cae.audit.cohort import Cohort
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import crossfit_smoother, smoother_of, standardised
+from brain_cae.audit.table import AuditTable
 from brain_cae.estimates import auroc, bootstrap_counts, pair_wins
 
 LARGE_DROP = 0.10
 
 
 def leave_one_protocol_out(
-    cohort: Cohort, features: pd.DataFrame | None, *, seed: int = 0, resamples: int = 1000
+    cohort: AuditTable, features: pd.DataFrame | None, *, seed: int = 0, resamples: int = 1000
 ) -> AuditTest | None:
     """AUROC on held-out protocols of a ridge classifier of the label, and its drop from ordinary cross-fitting.
 
@@ -83,6 +83,6 @@ def _resampled(truth: NDArray, wins: list[NDArray], same: NDArray, seed: int, re
     ]
 
 
-def _name(cohort: Cohort, keep: NDArray, number: int) -> str:
+def _name(cohort: AuditTable, keep: NDArray, number: int) -> str:
     names = sorted({cohort.names[code] for code in cohort.protocols[keep][cohort.pooled[keep] == number]})
     return names[0] if len(names) == 1 else f"{len(names)} rare protocols"

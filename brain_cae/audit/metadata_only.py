@@ -5,16 +5,16 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from brain_cae.audit.cohort import Cohort
 from brain_cae.audit.protocol_label import needed_for_margin
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import LabelReading, read_label
+from brain_cae.audit.table import AuditTable
 from brain_cae.estimates import paired_difference
 
 ALPHA = 0.05
 
 
-def metadata_only(cohort: Cohort, *, margin: float, seed: int = 0, permutations: int = 999) -> list[AuditTest]:
+def metadata_only(cohort: AuditTable, *, margin: float, seed: int = 0, permutations: int = 999) -> list[AuditTest]:
     """Cross-fitted AUROC of a classifier that sees only acquisition metadata, and the image score's lead over it.
 
     The first test is condition A. ``upper_bound`` is the one-sided 95 % bound that is held against ``margin``.
@@ -31,7 +31,7 @@ def metadata_only(cohort: Cohort, *, margin: float, seed: int = 0, permutations:
     return [*tests, _lead(cohort, reading.predicted, seed)] if cohort.scored.any() else tests
 
 
-def _association(reading: LabelReading, margin: float, cohort: Cohort) -> AuditTest:
+def _association(reading: LabelReading, margin: float, cohort: AuditTable) -> AuditTest:
     own, p, bound = reading.own, reading.p, reading.bound
     text = f"Scanner settings alone, without any image, tell abnormal from healthy with AUROC {own.value:.2f}"
     text += f" (95 % interval {_number(own.low):.2f} to {_number(own.high):.2f};"
@@ -52,7 +52,7 @@ def _association(reading: LabelReading, margin: float, cohort: Cohort) -> AuditT
     return AuditTest("metadata_only", own.value, own.low, own.high, p, verdict, text, cohort.n, needed, bound)
 
 
-def _lead(cohort: Cohort, predicted: NDArray, seed: int) -> AuditTest:
+def _lead(cohort: AuditTable, predicted: NDArray, seed: int) -> AuditTest:
     keep = cohort.scored
     lead = paired_difference(cohort.truth[keep], cohort.scores[keep], predicted[keep], seed=seed)
     if lead.value is None or lead.low is None or lead.high is None:

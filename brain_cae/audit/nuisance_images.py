@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from brain_cae.audit.cohort import Cohort
 from brain_cae.audit.protocol_label import needed_for_auroc
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import read_label, standardised
+from brain_cae.audit.table import AuditTable
 
 KINDS = {
     "mask": "The outline of the brain or head, without anything inside it,",
@@ -22,7 +22,7 @@ FEW = 20
 
 
 def nuisance_images(
-    cohort: Cohort, nuisance: pd.DataFrame | None, *, margin: float, seed: int = 0, permutations: int = 499
+    cohort: AuditTable, nuisance: pd.DataFrame | None, *, margin: float, seed: int = 0, permutations: int = 499
 ) -> list[AuditTest]:
     """Cross-fitted AUROC of a classifier that sees only one nuisance image, one test for each kind.
 
@@ -48,7 +48,7 @@ def nuisance_images(
     return tests
 
 
-def _test(kind: str, cohort: Cohort, table: pd.DataFrame, margin: float, seed: int, permutations: int) -> AuditTest:
+def _test(kind: str, cohort: AuditTable, table: pd.DataFrame, margin: float, seed: int, permutations: int) -> AuditTest:
     name = f"nuisance_{kind}"
     values = table.reindex(cohort.table.index).to_numpy(dtype=float)
     keep = np.isfinite(values).all(axis=1)

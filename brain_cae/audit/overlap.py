@@ -3,16 +3,16 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from brain_cae.audit.cohort import Cohort, one_hot
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import shuffled_rows
+from brain_cae.audit.table import AuditTable, one_hot
 from brain_cae.estimates import bootstrap_counts
 
 LEAST = 0.10
 FEW = 0.50
 
 
-def overlap(cohort: Cohort, *, seed: int = 0, permutations: int = 999, resamples: int = 1000) -> AuditTest:
+def overlap(cohort: AuditTable, *, seed: int = 0, permutations: int = 999, resamples: int = 1000) -> AuditTest:
     """Overlap of the two classes' distributions over protocols: ``sum(min(share of healthy, share of abnormal))``.
 
     0 means that no protocol holds both classes, 1 that the classes are spread alike. Below 0.10 no claim between the
@@ -60,7 +60,7 @@ def _shared(healthy: NDArray, abnormal: NDArray) -> NDArray:
     return np.minimum(*shares).sum(axis=1)
 
 
-def label_is_source(cohort: Cohort) -> bool:
+def label_is_source(cohort: AuditTable) -> bool:
     """Whether there are several sources and none of them holds both classes."""
     if "source" not in cohort.table:
         return False

@@ -5,14 +5,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from brain_cae.audit.cohort import Cohort, as_codes, as_numbers, one_hot
 from brain_cae.audit.header_comparison import permuted_p_values, smallest_p_correction
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.score_dependence import LARGE, aligned_ranks, needed_for_share, share_interval
 from brain_cae.audit.smoother import shuffled_rows
+from brain_cae.audit.table import AuditTable, as_codes, as_numbers, one_hot
 
 
-def partial_confounder(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> AuditTest:
+def partial_confounder(cohort: AuditTable, *, seed: int = 0, permutations: int = 999) -> AuditTest:
     """R² of the score and each parameter among subjects of the same label; null: score independent of it given label.
 
     Spisak (2022, GigaScience 11:giac082), with the conditional permutation of Berrett et al. (2020, J R Stat Soc B

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brain_cae.audit.cohort import Cohort, one_hot
 from brain_cae.audit.result import CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import crossfit_smoother, kernel, permutation_p, shuffled_rows, standardised
+from brain_cae.audit.table import AuditTable, one_hot
 
 
 def protocol_in_features(
-    cohort: Cohort, features: pd.DataFrame | None, *, seed: int = 0, permutations: int = 199, resamples: int = 1000
+    cohort: AuditTable, features: pd.DataFrame | None, *, seed: int = 0, permutations: int = 199, resamples: int = 1000
 ) -> AuditTest | None:
     """Balanced accuracy of naming the protocol from the features out of fold, against permuted protocols.
 
@@ -47,7 +47,7 @@ def protocol_in_features(
     return AuditTest("protocol_in_features", value, low, high, p, CONCERN if p <= 0.05 else NO_CONCERN, text, n)
 
 
-def protocol_in_harmonised(cohort: Cohort, harmonised: pd.DataFrame | None, *, seed: int = 0) -> AuditTest | None:
+def protocol_in_harmonised(cohort: AuditTable, harmonised: pd.DataFrame | None, *, seed: int = 0) -> AuditTest | None:
     """The same of the features after harmonising; ``None`` where features were not harmonised."""
     found = protocol_in_features(cohort, harmonised, seed=seed)
     return found and replace(found, name="protocol_in_harmonised", sentence=f"After harmonising: {found.sentence}")

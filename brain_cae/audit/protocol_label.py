@@ -6,12 +6,12 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import chi2, ncx2, norm
 
-from brain_cae.audit.cohort import Cohort, one_hot
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import permutation_p, shuffled_rows
+from brain_cae.audit.table import AuditTable, one_hot
 
 
-def protocol_label(cohort: Cohort, *, margin: float, seed: int = 0, permutations: int = 999) -> AuditTest:
+def protocol_label(cohort: AuditTable, *, margin: float, seed: int = 0, permutations: int = 999) -> AuditTest:
     """Cramér's V of protocol and label (bias-corrected, Bergsma 2013), permutation p of its chi-square.
 
     Protocols of fewer than three subjects are taken together. The interval inverts the noncentral chi-square.

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from brain_cae.audit.cohort import Cohort, one_hot
 from brain_cae.audit.result import CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import read_label
+from brain_cae.audit.table import AuditTable, one_hot
 
 
-def reshape_group(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> AuditTest | None:
+def reshape_group(cohort: AuditTable, *, seed: int = 0, permutations: int = 999) -> AuditTest | None:
     """Cross-fitted AUROC of the reshape group as only predictor, with a permutation p; ``None`` without the column.
 
     Clustered reshape writes the scan's dimensions into the shape of what the network sees, so a group that goes with

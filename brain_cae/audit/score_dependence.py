@@ -5,15 +5,15 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import chi2, ncf, rankdata
 
-from brain_cae.audit.cohort import Cohort, one_hot
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import holm, kernel, permutation_p, shuffled_rows
+from brain_cae.audit.table import AuditTable, one_hot
 
 ALPHA = 0.05
 LARGE = 0.14
 
 
-def score_dependence(cohort: Cohort, *, seed: int = 0, permutations: int = 999) -> AuditTest:
+def score_dependence(cohort: AuditTable, *, seed: int = 0, permutations: int = 999) -> AuditTest:
     """Kruskal-Wallis statistic of score against protocol, combined over the labels, permuted within label.
 
     Scores are ranked within each label; the protocols' rank sums over both labels, against their permutation
@@ -82,7 +82,7 @@ def _covariance(truth: NDArray, aligned: NDArray, groups: NDArray) -> NDArray:
     return total
 
 
-def _without_contrast(cohort: Cohort, p: float, n: int) -> AuditTest:
+def _without_contrast(cohort: AuditTable, p: float, n: int) -> AuditTest:
     if len(np.unique(cohort.pooled)) == 1 and p > ALPHA:
         text = f"All subjects share one protocol, and within it the score does not follow the settings (p = {p:.3f})."
         return AuditTest("score_dependence", 0.0, 0.0, 0.0, p, NO_CONCERN, text, n, upper_bound=0.0)
@@ -122,7 +122,7 @@ def share_interval(statistic: float, df: int, n: int, *, level: float = 0.95) ->
     return end(0.5 + level / 2), end(0.5 - level / 2)
 
 
-def _by_protocol(cohort: Cohort) -> list[dict]:
+def _by_protocol(cohort: AuditTable) -> list[dict]:
     rows = []
     for number, name in enumerate(cohort.names):
         member = (cohort.protocols == number) & cohort.scored

@@ -5,15 +5,15 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from brain_cae.audit.cohort import Cohort
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import permutation_p, shuffled_rows
+from brain_cae.audit.table import AuditTable
 from brain_cae.estimates import auroc, bootstrap_counts, newcombe_interval, pair_wins
 
 WORTH_SEEING = 0.70
 
 
-def within_protocol(cohort: Cohort, *, seed: int = 0, resamples: int = 2000, permutations: int = 999) -> AuditTest:
+def within_protocol(cohort: AuditTable, *, seed: int = 0, resamples: int = 2000, permutations: int = 999) -> AuditTest:
     """AUROC over pairs of one healthy and one abnormal subject of the same protocol.
 
     The pairs of all protocols are pooled (each weighs its number of pairs). Interval: percentile bootstrap over
@@ -99,7 +99,7 @@ def _permuted_p(truth: NDArray, scores: NDArray, protocols: NDArray, permutation
     return permutation_p(float(won[0]), won[1:])
 
 
-def _by_protocol(cohort: Cohort) -> list[dict]:
+def _by_protocol(cohort: AuditTable) -> list[dict]:
     rows = []
     for number, name in enumerate(cohort.names):
         member = (cohort.protocols == number) & cohort.scored

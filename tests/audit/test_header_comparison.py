@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.audit.cohort import make_cohort
 from brain_cae.audit.header_comparison import header_comparison, permuted_p_values, smallest_p_correction
+from brain_cae.audit.table import make_table
 
 
 def test_effects_are_those_of_the_textbook(simulate) -> None:
@@ -14,7 +14,7 @@ def test_effects_are_those_of_the_textbook(simulate) -> None:
     acquisition["flair_echo_time_ms"] = np.where(truth, 120.0, 100.0) + np.arange(80) % 3
     acquisition["t1_sequence"] = np.where(truth, "SE", "GRE")
     acquisition.loc[~truth, "flair_inversion_time_ms"] = np.nan
-    test = header_comparison(make_cohort(subjects, acquisition))
+    test = header_comparison(make_table(subjects, acquisition))
     rows = {(row["modality"], row["parameter"], row["what"]): row for row in test.details}
     longer = rows["flair", "echo_time_ms", "value"]
     assert longer["effect"] == 1.0 and longer["effect_name"] == "Cliff's delta" and longer["p_corrected"] <= 0.01
@@ -27,7 +27,7 @@ def test_effects_are_those_of_the_textbook(simulate) -> None:
 
 def test_cliffs_delta_counts_pairs() -> None:
     table = pd.DataFrame({"label": ["healthy"] * 3 + ["abnormal"] * 2, "score": 0.0, "protocol": "a"})
-    cohort = make_cohort(table, pd.DataFrame({"flip_angle_deg": [10, 20, 30, 20, 40.0]}, index=table.index))
+    cohort = make_table(table, pd.DataFrame({"flip_angle_deg": [10, 20, 30, 20, 40.0]}, index=table.index))
     # Of six pairs the abnormal subject has more in four, less in one, as much in one.
     test = header_comparison(cohort, permutations=9)
     row = test.details[0]
@@ -44,7 +44,7 @@ def test_one_false_alarm_in_twenty_however_many_parameters() -> None:
         columns = pd.DataFrame(rng.integers(0, 6, (40, 12)).astype(float), index=table.index)
         columns["words"] = rng.choice(["x", "y", "z"], 40)
         columns = columns.mask(rng.random(columns.shape) < 0.05)
-        cohort = make_cohort(table, columns)
+        cohort = make_table(table, columns)
         test = header_comparison(cohort, permutations=99, resamples=2, seed=int(rng.integers(1e6)))
         alarms += test.verdict == "concern"
     # 5 % of 200 is 10; more than 18 would happen once in a hundred times.

@@ -3,12 +3,12 @@
 import pandas as pd
 
 from brain_cae.audit import LabelMeaning, audit
-from brain_cae.audit.cohort import make_cohort
 from brain_cae.audit.label_semantics import label_semantics
+from brain_cae.audit.table import make_table
 
 
 def test_what_the_source_declares(simulate) -> None:
-    cohort = make_cohort(*simulate(1))
+    cohort = make_table(*simulate(1))
     assert label_semantics(cohort, LabelMeaning("volunteers", "patients", True)).verdict == "no concern"
     assert label_semantics(cohort, None).verdict == "cannot tell"
     patients = label_semantics(cohort, LabelMeaning("MGMT_value 0", "MGMT_value 1", False))
@@ -19,9 +19,9 @@ def test_a_lesion_in_a_healthy_brain_contradicts_its_label(simulate) -> None:
     subjects, acquisition = simulate(1)
     lesion = pd.Series(subjects["label"] == "abnormal")
     meaning = LabelMeaning("volunteers", "patients", True)
-    assert label_semantics(make_cohort(subjects.assign(lesion=lesion), acquisition), meaning).verdict == "no concern"
+    assert label_semantics(make_table(subjects.assign(lesion=lesion), acquisition), meaning).verdict == "no concern"
     lesion.iloc[:2] = True
-    test = label_semantics(make_cohort(subjects.assign(lesion=lesion), acquisition), meaning)
+    test = label_semantics(make_table(subjects.assign(lesion=lesion), acquisition), meaning)
     assert test.verdict == "concern" and test.value == 2 / 28 and "2 of 28" in test.sentence
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from brain_cae.audit.cohort import make_cohort
 from brain_cae.audit.leave_one_protocol_out import leave_one_protocol_out
+from brain_cae.audit.table import make_table
 
 
 def features(subjects: pd.DataFrame, seed: int, *, flipped: bool) -> pd.DataFrame:
@@ -22,14 +22,14 @@ def features(subjects: pd.DataFrame, seed: int, *, flipped: bool) -> pd.DataFram
 
 def test_a_disease_that_looks_the_same_everywhere_survives(simulate) -> None:
     subjects, acquisition = simulate(1, healthy=60, abnormal=60)
-    test = leave_one_protocol_out(make_cohort(subjects, acquisition), features(subjects, 1, flipped=False))
+    test = leave_one_protocol_out(make_table(subjects, acquisition), features(subjects, 1, flipped=False))
     assert test.value > 0.85 and test.low > 0.75 and test.verdict != "concern"
     assert len(test.details) == 4 and test.details[0]["protocol"].startswith("protocol")
 
 
 def test_what_belongs_to_each_protocol_is_lost(simulate) -> None:
     subjects, acquisition = simulate(1, healthy=60, abnormal=60)
-    test = leave_one_protocol_out(make_cohort(subjects, acquisition), features(subjects, 1, flipped=True))
+    test = leave_one_protocol_out(make_table(subjects, acquisition), features(subjects, 1, flipped=True))
     assert test.verdict == "concern" and test.value < 0.8
     assert test.details[0]["ordinary"]["value"] > test.details[0]["held_out"]["value"]
 
@@ -39,15 +39,15 @@ def test_noise_loses_nothing(simulate) -> None:
     for seed in range(20):
         subjects, acquisition = simulate(seed)
         noise = pd.DataFrame(np.random.default_rng(seed).normal(size=(80, 5)), index=subjects.index)
-        alarms += leave_one_protocol_out(make_cohort(subjects, acquisition), noise, resamples=200).verdict == "concern"
+        alarms += leave_one_protocol_out(make_table(subjects, acquisition), noise, resamples=200).verdict == "concern"
     assert alarms <= 3
 
 
 def test_nothing_to_leave_out(simulate) -> None:
     subjects, acquisition = simulate(1)
     noise = features(subjects, 0, flipped=False)
-    assert leave_one_protocol_out(make_cohort(subjects, acquisition), None) is None
-    single = make_cohort(subjects.assign(protocol="one"), acquisition)
+    assert leave_one_protocol_out(make_table(subjects, acquisition), None) is None
+    single = make_table(subjects.assign(protocol="one"), acquisition)
     assert leave_one_protocol_out(single, noise).verdict == "cannot tell"
-    tied = make_cohort(subjects.assign(protocol=subjects["label"]), acquisition)
+    tied = make_table(subjects.assign(protocol=subjects["label"]), acquisition)
     assert "No protocol holds both" in leave_one_protocol_out(tied, noise).sentence

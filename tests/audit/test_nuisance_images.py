@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from brain_cae.audit.cohort import make_cohort
 from brain_cae.audit.nuisance_images import nuisance_images
+from brain_cae.audit.table import make_table
 
 
 def nuisance(subjects: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -17,7 +17,7 @@ def test_only_the_picture_that_tells_is_a_concern(simulate) -> None:
     subjects, acquisition = simulate(1)
     table = nuisance(subjects, 2)
     table["background_0"] += 2.0 * (subjects["label"] == "abnormal")
-    found = {test.name: test for test in nuisance_images(make_cohort(subjects, acquisition), table, margin=0.65)}
+    found = {test.name: test for test in nuisance_images(make_table(subjects, acquisition), table, margin=0.65)}
     assert set(found) == {"nuisance_mask", "nuisance_background", "nuisance_histogram"}
     assert found["nuisance_background"].verdict == "concern" and found["nuisance_background"].value > 0.8
     assert found["nuisance_mask"].p > 0.05 and found["nuisance_histogram"].p > 0.05
@@ -30,14 +30,14 @@ def test_false_alarm_rate(simulate) -> None:
         subjects, acquisition = simulate(seed)
         table = nuisance(subjects, seed + 100)[[f"mask_{number}" for number in range(4)]]
         p_values += [
-            test.p for test in nuisance_images(make_cohort(subjects, acquisition), table, margin=0.65, permutations=99)
+            test.p for test in nuisance_images(make_table(subjects, acquisition), table, margin=0.65, permutations=99)
         ]
     assert len(p_values) == 40 and sum(p <= 0.05 for p in p_values) <= 6
 
 
 def test_pictures_that_are_all_alike_or_missing(simulate) -> None:
     subjects, acquisition = simulate(1)
-    cohort = make_cohort(subjects, acquisition)
+    cohort = make_table(subjects, acquisition)
     assert nuisance_images(cohort, None, margin=0.65) == []
     empty = pd.DataFrame({"background_same": 1.0}, index=subjects.index)
     (test,) = nuisance_images(cohort, empty, margin=0.65)

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.audit.cohort import make_cohort
 from brain_cae.audit.overlap import label_is_source, overlap
+from brain_cae.audit.table import make_table
 
 
 def cohort(healthy: list[str], abnormal: list[str]):
     labels = ["healthy"] * len(healthy) + ["abnormal"] * len(abnormal)
     table = pd.DataFrame({"label": labels, "score": 0.0, "protocol": healthy + abnormal})
-    return make_cohort(table, pd.DataFrame(index=table.index))
+    return make_table(table, pd.DataFrame(index=table.index))
 
 
 def test_value_is_the_shared_part_of_both_distributions() -> None:
@@ -41,4 +41,4 @@ def test_label_is_source_needs_several_sources() -> None:
         (np.repeat(["x", "y"], 3), False),
     ):
         subjects = table.assign(source=source)
-        assert label_is_source(make_cohort(subjects, pd.DataFrame(index=table.index))) is expected
+        assert label_is_source(make_table(subjects, pd.DataFrame(index=table.index))) is expected

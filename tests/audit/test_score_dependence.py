@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from brain_cae.audit.cohort import make_cohort
 from brain_cae.audit.score_dependence import aligned_ranks, score_dependence, share_interval
+from brain_cae.audit.table import make_table
 
 
 def test_the_label_is_taken_out() -> None:
@@ -16,14 +16,14 @@ def test_the_label_is_taken_out() -> None:
 
 def test_disease_alone_is_no_dependence_even_if_protocol_follows_label(simulate) -> None:
     p_values = [
-        score_dependence(make_cohort(*simulate(seed, confounding=0.6, effect=3.0)), permutations=199).p
+        score_dependence(make_table(*simulate(seed, confounding=0.6, effect=3.0)), permutations=199).p
         for seed in range(30)
     ]
     assert sum(p <= 0.05 for p in p_values) <= 5
 
 
 def test_dependence_is_found_with_its_size(simulate) -> None:
-    test = score_dependence(make_cohort(*simulate(2, dependence=1.0, healthy=100, abnormal=100)))
+    test = score_dependence(make_table(*simulate(2, dependence=1.0, healthy=100, abnormal=100)))
     # The protocol adds a variance of 1 to a noise of 1, so half of the spread within a label.
     assert test.verdict == "concern"
     assert test.low < 0.5 < test.high
@@ -35,7 +35,7 @@ def test_settings_within_a_protocol_are_seen(simulate) -> None:
     time = acquisition["flair_repetition_time_ms"]
     # One protocol's name for all, so that only the settings themselves can tell.
     subjects = subjects.assign(protocol="one", score=subjects["score"] + 3 * (time > 9500))
-    assert score_dependence(make_cohort(subjects, acquisition)).p <= 0.01
+    assert score_dependence(make_table(subjects, acquisition)).p <= 0.01
 
 
 def test_share_interval_covers() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.audit.cohort import make_cohort
+from brain_cae.audit.table import make_table
 from brain_cae.audit.within_protocol import within_protocol
 
 
@@ -14,7 +14,7 @@ def test_scanner_offsets_cancel() -> None:
     protocol = np.repeat(["a", "b"], 40)
     score = rng.normal(size=80) + 5.0 * (protocol == "b")
     table = pd.DataFrame({"label": np.where(truth, "abnormal", "healthy"), "score": score, "protocol": protocol})
-    test = within_protocol(make_cohort(table, pd.DataFrame(index=table.index)))
+    test = within_protocol(make_table(table, pd.DataFrame(index=table.index)))
     pairs = [score[(truth == 1) & (protocol == p)][:, None] > score[(truth == 0) & (protocol == p)] for p in "ab"]
     assert test.value == pytest.approx(np.concatenate([part.ravel() for part in pairs]).mean())
     assert test.low < 0.5 < test.high and test.p > 0.05
@@ -24,15 +24,15 @@ def test_scanner_offsets_cancel() -> None:
 
 def test_real_effect_survives_and_perfect_separation_is_not_certain(simulate) -> None:
     subjects, acquisition = simulate(1, confounding=0.5, dependence=1.0, effect=2.0)
-    test = within_protocol(make_cohort(subjects, acquisition))
+    test = within_protocol(make_table(subjects, acquisition))
     assert test.verdict == "no concern" and test.low > 0.5 and test.p < 0.01
     perfect = subjects.assign(score=(subjects["label"] == "abnormal") * 1.0)
-    sure = within_protocol(make_cohort(perfect, acquisition))
+    sure = within_protocol(make_table(perfect, acquisition))
     assert sure.value == 1.0 and sure.low < 0.99
 
 
 def test_few_pairs_cannot_tell(simulate) -> None:
     subjects, acquisition = simulate(4, effect=0.0, healthy=6, abnormal=8)
-    test = within_protocol(make_cohort(subjects, acquisition))
+    test = within_protocol(make_table(subjects, acquisition))
     assert test.verdict == "cannot tell"
     assert test.n_needed > 14

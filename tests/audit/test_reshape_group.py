@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.audit.cohort import make_cohort
 from brain_cae.audit.reshape_group import reshape_group
+from brain_cae.audit.table import make_table
 from brain_cae.phantom import PhantomSettings
 from brain_cae.phantom.dimensions import vary_dimensions
 from brain_cae.phantom.protocol import SeriesProtocol, draw_protocol
@@ -13,6 +13,16 @@ from brain_cae.phantom.settings import Stream
 from brain_cae.reshape import Clustered, NativeGrid
 
 AXES = {"axial": (0, 1, 2), "coronal": (0, 2, 1), "sagittal": (1, 2, 0)}  # of columns, rows and slices in R, A, S
+
+
+def test_a_group_that_is_the_label_tells_it(simulate) -> None:
+    subjects, acquisition = simulate(1)
+    free = reshape_group(make_table(subjects, acquisition))
+    tied = reshape_group(make_table(subjects.assign(reshape_group=subjects["label"] == "healthy"), acquisition))
+    assert tied.value == 1.0 and tied.p <= 0.01 and tied.verdict == "concern"
+    assert free.value < 0.65
+    assert reshape_group(make_table(subjects.assign(reshape_group=1), acquisition)).value == 0.5
+    assert reshape_group(make_table(subjects.drop(columns="reshape_group"), acquisition)) is None
 
 
 def native_grid(series: SeriesProtocol, generator: np.random.Generator) -> NativeGrid:
@@ -44,9 +54,15 @@ def cohort(confounding: float, dimensions: str) -> tuple[pd.DataFrame, pd.DataFr
 
 @pytest.mark.parametrize("dimensions", ["protocols", "varied"])
 def test_the_group_alone_tells_the_label_only_where_the_scanner_does(dimensions: str) -> None:
-    free, tied = (reshape_group(make_cohort(*cohort(confounding, dimensions))) for confounding in (0.0, 1.0))
+    free, tied = (reshape_group(make_table(*cohort(confounding, dimensions))) for confounding in (0.0, 1.0))
     assert free is not None and tied is not None
     assert tied.verdict == "concern" and tied.p <= 0.01
     # Not nearly 1: groups are learnt from healthy brains, and the tumours' dimensions go to the nearest of those.
     assert tied.value > 0.65 and tied.low > 0.55
     assert free.verdict == "no concern" and free.p > 0.05
+
+
+def test_one_class_has_nothing_to_tell(simulate) -> None:
+    subjects, acquisition = simulate(1)
+    test = reshape_group(make_table(subjects.assign(label="healthy"), acquisition))
+    assert (test.verdict, test.value, test.n) == ("cannot tell", None, 80)

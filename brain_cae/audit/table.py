@@ -15,7 +15,7 @@ RARE = 3
 
 
 @dataclass(frozen=True)
-class Cohort:
+class AuditTable:
     """Subjects with a known label that the autoencoder was not fitted on.
 
     Args:
@@ -51,7 +51,7 @@ class Cohort:
         return np.isfinite(self.scores)
 
 
-def make_cohort(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str = "protocol") -> Cohort:
+def make_table(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str = "protocol") -> AuditTable:
     """Line up subjects and their acquisition; without a column ``score`` no subject is scored.
 
     Raises:
@@ -100,7 +100,7 @@ def make_cohort(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: st
         np.unique(np.where(sizes[codes] < RARE, len(names), codes), return_inverse=True)[1] if len(codes) else codes
     )
     scores = table["score"] if "score" in table else pd.Series(np.nan, index=table.index)
-    return Cohort(
+    return AuditTable(
         table=table,
         truth=(table["label"].astype(str) == "abnormal").to_numpy(),
         scores=pd.to_numeric(scores, errors="coerce").to_numpy(dtype=float),

@@ -20,7 +20,7 @@ from brain_cae.errors import DatasetError
 from brain_cae.fitted_model import FittedModel
 from brain_cae.learning import scoring_device
 from brain_cae.run_folder import RunFolder
-from brain_cae.transfer.crossfit import make_folds
+from brain_cae.transfer.fitting import make_folds
 from brain_cae.transferring import pooled
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from brain_cae import training
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.nesting import assess_nested, outer_splits
 from brain_cae.run_folder import RunFolder
-from brain_cae.transfer.crossfit import permutation_p_of_predictions
+from brain_cae.transfer.permutation import permutation_p_of_predictions
 
 from .conftest import compose_config
 

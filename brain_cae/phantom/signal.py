@@ -83,11 +83,6 @@ def inversion_recovery(tissue: Tissue, *, tr_ms: float, te_ms: float, ti_ms: flo
     return float(tissue.density * recovery * np.exp(-te_ms / tissue.t2_ms))
 
 
-def null_inversion_time(t1_ms: float, tr_ms: float) -> float:
-    """Return the inversion time in ms at which a tissue of this T1 gives no signal: T1 ln(2 / (1 + exp(-TR/T1)))."""
-    return float(t1_ms * np.log(2 / (1 + np.exp(-tr_ms / t1_ms))))
-
-
 def individual_tissues(field_t: float, generator: np.random.Generator) -> dict[str, Tissue]:
     """Return the tissues of one person: T1 and T2 vary by about 3 % (fluid 1.5 %), proton density by 1.5 %."""
     tissues = {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from brain_cae.reporting import cohort, evidence, formatting, headline, performance
+from brain_cae.reporting import evidence, formatting, headline, performance, subject_tables
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at
 from brain_cae.reporting.figures import Chart
@@ -182,7 +182,7 @@ def audit(content: ReportContent, charts: dict[str, Chart]) -> Part:
         _standing_table(content),
         table,
         [charts.get("protocols")],
-        cohort.compared_headers(content) or cohort.header_table(content),
+        subject_tables.compared_headers(content) or subject_tables.header_table(content),
         _leaks(tests),
     )
     return Part("audit", "Audit of acquisition", intro, blocks, left_out)
@@ -228,13 +228,14 @@ def reshape(content: ReportContent) -> Part:
 
 def imported(content: ReportContent) -> Part:
     """Losses of the import by reason."""
-    return Part("import", "Import", cohort.import_sentence(content), _blocks(cohort.loss_table(content)),
-                "no series was lost" if len(content.import_report) else "there is no import report")  # fmt: skip
+    why = "no series was lost" if len(content.import_report) else "there is no import report"
+    blocks = _blocks(subject_tables.loss_table(content))
+    return Part("import", "Import", subject_tables.import_sentence(content), blocks, why)
 
 
 def people(content: ReportContent) -> Part:
     """Who was in which role."""
-    return Part("cohort", "Cohort", "Subjects, not scans.", _blocks(*cohort.cohort_tables(content)),
+    return Part("cohort", "Cohort", "Subjects, not scans.", _blocks(*subject_tables.cohort_tables(content)),
                 "no subjects are known")  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """The import: every series read once, checked, and kept as an uncompressed volume under the hash of what made it."""
 
-import json
 import os
 import sys
 import threading
@@ -15,7 +14,6 @@ from itertools import pairwise
 from multiprocessing import get_context, get_start_method, parent_process, set_start_method
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -264,8 +262,3 @@ def _remove_leftovers(store: Path) -> None:
 def _bar(visible: bool) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, disable=not visible)
-
-
-def load_sidecar(path: Path) -> dict[str, Any]:
-    """Read the acquisition of a stored volume (``<volume>.nii``) from the JSON beside it."""
-    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))

@@ -14,19 +14,11 @@ from brain_cae.detector.build import SCORERS
 from brain_cae.detector.detector import Detector
 from brain_cae.estimates import FEWEST_HELD_OUT
 from brain_cae.stages.harmonisation import feature_step
-from brain_cae.transfer.crossfit import (
-    Crossfit,
-    abnormal_probability,
-    crossfit,
-    holdout,
-    obstacle,
-    permutation_p,
-    permutation_p_of_predictions,
-    tune_and_fit,
-    without_sizes,
-)
+from brain_cae.transfer.crossfit import Crossfit, crossfit, holdout, tune_and_fit, without_sizes
 from brain_cae.transfer.features import ARMS, select_arm, usable
+from brain_cae.transfer.fitting import abnormal_probability, obstacle
 from brain_cae.transfer.metrics import transfer_metrics
+from brain_cae.transfer.permutation import permutation_p, permutation_p_of_predictions
 from brain_cae.transfer.pipeline import build_pipeline, count_unreached, harmonise_notes
 from brain_cae.transfer.tuning import Tuning
 

@@ -19,7 +19,7 @@ from sklearn.base import clone
 
 from brain_cae.errors import StorageError
 from brain_cae.estimates import pair_wins
-from brain_cae.transfer.crossfit import abnormal_probability, fit, make_folds, obstacle
+from brain_cae.transfer.fitting import abnormal_probability, fit, make_folds, obstacle
 
 STARTUP_TRIALS: Final = 10
 """Drawn at random before the search is guided by what it has found."""

@@ -22,7 +22,7 @@ from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.fit import scoring_device
 from brain_cae.stages.prediction import Assessment, assess
 from brain_cae.stages.transfer import pooled
-from brain_cae.transfer.crossfit import make_folds
+from brain_cae.transfer.fitting import make_folds
 
 log = logging.getLogger(__name__)
 

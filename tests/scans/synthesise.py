@@ -168,3 +168,20 @@ def transcode(path: Path, syntax: str) -> Path:
     header.file_meta.TransferSyntaxUID = syntax
     header.save_as(path, enforce_file_format=True)
     return path
+
+
+def set_all(**values):
+    """A change that sets elements of every header."""
+    return lambda header, number: [setattr(header, name, value) for name, value in values.items()]
+
+
+def set_some(number_changed, **values):
+    """A change that sets elements of one header."""
+    return lambda header, number: [
+        setattr(header, name, value) for name, value in values.items() if number == number_changed
+    ]
+
+
+def remove(name):
+    """A change that takes an element out of every header."""
+    return lambda header, number: delattr(header, name)

@@ -117,14 +117,6 @@ def test_what_ge_keeps_in_the_place_of_a_b_value_elsewhere_is_no_obstacle(tmp_pa
     assert read_series(write_series(tmp_path, change=change)).array.shape == (4, 5, 6)
 
 
-def test_a_few_slices_far_apart_are_a_localiser(tmp_path):
-    with pytest.raises(ScanError) as raised:
-        read_series(write_series(tmp_path / "far", voxels((3, 6, 5)), distance=20))
-    assert raised.value.reason == "localiser" and "3 slices 20 mm apart" in str(raised.value)
-    assert read_series(write_series(tmp_path / "near", voxels((3, 6, 5)), distance=7)).array.shape == (5, 6, 3)
-    assert read_series(write_series(tmp_path / "many", voxels((8, 6, 5)), distance=20)).array.shape == (5, 6, 8)
-
-
 def test_a_b_value_of_zero_and_the_magnitude_are_no_obstacle(tmp_path):
     change = set_all(DiffusionBValue=0.0, ComplexImageComponent="MAGNITUDE")
     assert read_series(write_series(tmp_path, change=change)).array.shape == (4, 5, 6)

@@ -21,7 +21,7 @@ from brain_cae.configuration import Config, conf_folder, validate
 from brain_cae.configuration.checks import RANGES, WORDS
 from brain_cae.detector.build import make_network, make_reshape
 from brain_cae.errors import ConfigurationError
-from brain_cae.scans.index import validate_index
+from brain_cae.scans.index import make_index
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.store import import_series
 
@@ -88,7 +88,7 @@ def damage(path: Path, chance: random.Random, *, header: int) -> str:
 def check_import(location: SeriesLocation, store: Path, story: str) -> str:
     """Import one series; the index's row is true or the report names a reason. Returns the status."""
     result = import_series([location], store, workers=1, progress=False)
-    validate_index(result.index)
+    pd.testing.assert_frame_equal(make_index(result.index.to_dict("records")), result.index)
     first = result.report.iloc[0]
     if result.index.empty:
         assert first["status"] in ("refused", "missing"), story

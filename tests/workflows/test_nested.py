@@ -9,7 +9,7 @@ import pytest
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.transfer.crossfit import permutation_p_of_predictions
+from brain_cae.transfer.permutation import permutation_p_of_predictions
 from brain_cae.workflows import training
 from brain_cae.workflows.nested import assess_nested, outer_splits
 

@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.base import visible_files
 from brain_cae.scans.sources.folder import Folder
 from brain_cae.scans.store import import_series
 
@@ -77,14 +76,3 @@ def test_other_columns_are_an_error(root):
     (root / "series.csv").write_text("subject,series\na,2\n")
     with pytest.raises(DatasetError, match="columns subject, series"):
         bring_in(root)
-
-
-def test_files_are_found_at_any_depth_and_litter_is_not(tmp_path):
-    wanted = ["IM1", "disc/IM2", "disc/deep/er/IM3", "DICOMDIR"]
-    litter = ["Thumbs.db", "disc/desktop.ini", ".DS_Store", "disc/.hidden/IM4", "__MACOSX/IM1", "disc/._IM2"]
-    for name in (*wanted, *litter):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "disc" / "round").symlink_to(tmp_path, target_is_directory=True)
-    assert [path.relative_to(tmp_path).as_posix() for path in visible_files(tmp_path)] == sorted(wanted)
-    assert visible_files(tmp_path / "absent") == ()

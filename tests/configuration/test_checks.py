@@ -1,0 +1,116 @@
+"""Ranges, words, and choices that exclude each other."""
+
+from dataclasses import replace
+
+import pytest
+
+from brain_cae.configuration import classifier_option
+from brain_cae.configuration.checks import (
+    RANGES,
+    WORDS,
+    calibration_needed,
+    check_alpha,
+    check_classes,
+    check_target,
+    validation_size,
+)
+from brain_cae.errors import ConfigurationError
+
+from ..conftest import compose_config
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "hint"),
+    [
+        ("+model.network.chanels=[1]", "model.network.chanels", "`model.network.channels`"),
+        ("scoring.alpha=1.5", "scoring.alpha", "between 0 and 1"),
+        ("scoring.smoothing_mm=-2", "scoring.smoothing_mm", "0 or more"),
+        ("scoring.alpha=0.001", "scoring.alpha", "999 healthy validation brains"),
+        ("scoring.sign.flair=sideways", "scoring.sign.flair", "darker | brighter | both"),
+        ("modality.names=[t1,pet]", "modality.names", "t1, t2, flair, t1ce"),
+        ("modality.reference=t2", "modality.reference", "t1 | flair"),
+        ("split.train=0.9", "split", "below 1"),
+        ("scoring.frame=[4,4,4]", "scoring.frame", "at least 8"),
+        ("model.loss=huber", "model.loss", "l1 | l2"),
+        ("model.network._target_=torch.load", "model.network._target_", "brain_cae"),
+        ("model.network._target_=brain_cae.nothing", "model.network._target_", "no class"),
+        ("dataset=folder", "dataset.root", "dataset.root="),
+        ("model.network.strides=[2,2]", "model.network", "same length"),
+        ("model.network.latent_channels=0", "model.network", "at least 1"),
+        ("trainer.accelerator=abacus", "trainer.accelerator", "auto | cpu | gpu"),
+    ],
+)
+def test_wrong_values_name_the_key_and_what_is_valid(make_config, override, key, hint):
+    with pytest.raises(ConfigurationError) as caught:
+        make_config(override)
+    assert key in str(caught.value)
+    assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "hint"),
+    [
+        ("combat", "minimum=1", "at least 2 healthy subjects"),
+        ("residualise", "penalty=-1", "0 or more"),
+        ("histogram", "percentiles=[90,10]", "ascending"),
+        ("histogram", "percentiles=[50]", "two or more"),
+        ("histogram", "percentiles=[10,120]", "from 0 to 100"),
+    ],
+)
+def test_wrong_values_of_a_remedy_are_named(make_config, option, value, hint):
+    with pytest.raises(ConfigurationError) as caught:
+        make_config(f"harmonise={option}", f"harmonise.{value}")
+    assert f"harmonise.{value.partition('=')[0]}" in str(caught.value)
+    assert hint in str(caught.value)
+
+
+def test_every_rule_is_about_a_key_that_exists():
+    """A key that was renamed would silently lose its range."""
+    groups = [
+        compose_config(f"reshape={reshape}", f"harmonise={harmonise}")
+        for reshape, harmonise in (("clustered", "combat"), ("isotropic", "residualise"))
+    ]
+    for key in (*RANGES, *WORDS):
+        values = groups
+        for name in key.split("."):
+            values = [getattr(value, name) for value in values if hasattr(value, name)]
+        assert values, key
+
+
+def test_nested_folds_refuse_what_draws_the_roles_otherwise(make_config):
+    for override in ("split=protocol", "trainer.devices=2"):
+        with pytest.raises(ConfigurationError, match="evaluation=nested draws the roles"):
+            make_config("evaluation=nested", "dataset.subjects=400", override)
+
+
+def test_a_search_names_what_is_no_parameter_and_no_range(make_config):
+    config, logistic = make_config(), classifier_option("logistic")
+
+    def check(space):
+        check_classes(config, [replace(logistic, tuning=replace(logistic.tuning, space=space))])
+
+    check({"C": {"low": 0.1, "high": 1, "log": True}, "fit_intercept": {"choices": [True, False]}})
+    with pytest.raises(ConfigurationError, match=r"classifier\.tuning\.space\.D"):
+        check({"D": {"low": 1, "high": 2}})
+    for wrong in ({"low": 2, "high": 1}, {"low": 0, "high": 1, "log": True}, {"choices": []}, {"low": 1}):
+        with pytest.raises(ConfigurationError, match="is no range and no list"):
+            check({"C": wrong})
+
+
+def test_alpha_needs_enough_brains():
+    check_alpha(0.1, 9)
+    with pytest.raises(ConfigurationError, match="at least 9"):
+        check_alpha(0.1, 8)
+    assert [calibration_needed(alpha) for alpha in (0.05, 0.1, 0.3)] == [19, 9, 3]
+
+
+def test_validation_is_raised_to_the_minimum_but_never_takes_more_than_half(make_config):
+    split = make_config().split
+    assert validation_size(107, split) == 40
+    assert validation_size(400, split) == 100
+    assert validation_size(30, split) == 15
+
+
+def test_a_target_from_elsewhere_is_refused():
+    with pytest.raises(ConfigurationError, match="may not name"):
+        check_target({"_target_": "os.system"}, "model.network", allowed=("brain_cae.", "monai.networks."))

@@ -1,0 +1,34 @@
+"""The types agree with the files that hold the values, and with the parts that read them."""
+
+from dataclasses import MISSING, fields
+
+import pytest
+
+from brain_cae.configuration import schema
+from brain_cae.configuration.groups import OPTIONS
+from brain_cae.configuration.options import read_option
+from brain_cae.phantom import protocol
+from brain_cae.scans.sources import base
+
+CASES = [(group, name) for group in sorted(set(OPTIONS) - {"external"}) for name in OPTIONS[group]]
+
+
+@pytest.mark.parametrize(("group", "name"), CASES)
+def test_a_file_holds_the_keys_of_its_schema_and_its_name(group, name):
+    values = read_option(group, name)
+    composed = {"parts"} if values.pop("defaults", None) else set()
+    assert set(values) | composed == {field.name for field in fields(OPTIONS[group][name])}
+    assert values["name"] == name
+
+
+def test_modalities_are_the_same_everywhere():
+    assert schema.MODALITIES == base.MODALITIES
+    assert set(schema.MODALITIES) == set(protocol.MODALITIES)
+
+
+def test_what_an_evaluation_may_choose_has_the_name_that_it_has_in_training():
+    of_evaluation, of_training = ({f.name for f in fields(kind)} for kind in (schema.EvaluateConfig, schema.Config))
+    assert of_evaluation - of_training == {"run", "calibrate", "audit_only"}
+    # Without an answer of its own each of the shared ones is the run's.
+    asked = {f.name for f in fields(schema.EvaluateConfig) if f.default is not MISSING and f.default in (None, False)}
+    assert asked == {"calibrate", "audit_only", "audit", "dataset", "inspect", "classifier", "balancing"}

@@ -1,0 +1,65 @@
+"""What learning costs: the memory that the forward pass keeps, and the time of an epoch."""
+
+import pytest
+import torch
+
+from brain_cae.models.cost import MEBIBYTE, Cost
+
+MODULE = torch.nn.Identity()
+
+
+def step(cost: Cost, forward) -> None:
+    """One batch, as the trainer calls the callback."""
+    cost.on_train_batch_start(None, MODULE)
+    loss = forward()
+    cost.on_before_backward(None, MODULE, loss)
+    loss.backward()
+
+
+def mebibytes(count: int) -> torch.Tensor:
+    return torch.ones(count * MEBIBYTE // 4, requires_grad=True)
+
+
+def test_each_tensor_that_is_kept_counts_once():
+    cost = Cost()
+
+    def forward():
+        kept = mebibytes(4).exp()  # the exponential keeps its result
+        return (kept * kept).sum()  # and so does its square: the same one
+
+    step(cost, forward)
+    assert cost.to_dict()["memory_mb"] == 4.0
+
+
+def test_the_largest_batch_of_the_first_epoch_counts():
+    cost = Cost()
+    for count in (1, 3, 2):
+        step(cost, lambda count=count: mebibytes(count).exp().sum())
+    assert cost.to_dict()["memory_mb"] == 3.0
+    cost.seconds.append(1.0)  # the first epoch has ended
+    step(cost, lambda: mebibytes(8).exp().sum())
+    assert cost.to_dict()["memory_mb"] == 3.0
+
+
+def test_parameters_are_no_memory_of_the_batch():
+    cost, weight = Cost(), torch.nn.Parameter(torch.ones(MEBIBYTE))
+    step(cost, lambda: torch.sum(weight * weight))
+    assert cost.kept_bytes == 0 and cost.to_dict()["memory_mb"] is None
+
+
+def test_after_an_interruption_nothing_is_watched():
+    cost = Cost()
+    cost.on_train_batch_start(None, MODULE)
+    cost.on_exception(None, MODULE, KeyboardInterrupt())
+    mebibytes(4).exp().sum().backward()
+    assert cost._storages == {}
+
+
+def test_the_time_is_that_of_the_middle_epoch():
+    cost = Cost()
+    assert cost.to_dict()["seconds_per_epoch"] is None
+    cost.on_train_epoch_start(None, MODULE)
+    cost.on_train_epoch_end(None, MODULE)
+    assert cost.seconds == [pytest.approx(0, abs=1)]
+    cost.seconds = [9.0, 1.0, 2.0]
+    assert cost.to_dict()["seconds_per_epoch"] == 2.0

@@ -1,0 +1,61 @@
+"""What is read from the metrics, and why a figure is not defined."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from brain_cae.reporting import evidence
+from brain_cae.reporting.content import ReportContent
+
+
+def content_of(labels, *, metrics=None, role="test", **columns) -> ReportContent:
+    rows = pd.DataFrame({"label": labels, "role": role, **columns})
+    return ReportContent(title="", metrics=metrics or {}, predictions=rows)
+
+
+def test_a_path_that_breaks_off_leads_to_nothing():
+    metrics = {"a": {"b": {"c": 1}}, "d": [1]}
+    assert evidence.at(metrics, "a", "b", "c") == 1
+    assert evidence.at(metrics, "a", "x", "c") is None and evidence.at(metrics, "d", "b") is None
+
+
+def test_flags_are_read_as_python_and_csv_write_them():
+    values = [True, False, "True", "false", "1.0", "0", None, "maybe"]
+    read = evidence.flags(pd.DataFrame({"flagged": values}))
+    assert read.tolist()[:6] == [1, 0, 1, 0, 1, 0] and read[6:].isna().all()
+
+
+def test_brains_that_fitted_the_network_or_the_threshold_are_not_scored():
+    content = content_of(["healthy"] * 4, role=["train", "validation", "classifier", "test"])
+    assert evidence.scored(content)["role"].tolist() == ["classifier", "test"]
+    assert evidence.label_counts(content) == {"healthy": 2, "abnormal": 0}
+
+
+@pytest.mark.parametrize(
+    ("labels", "why"),
+    [
+        ([], "no subject was scored"),
+        (["unknown"], "the scored subjects carry no labels"),
+        (["healthy"] * 3, "all 3 labelled subjects are healthy"),
+        (["abnormal", "unknown"], "all 1 labelled subjects are abnormal"),
+        (["healthy", "abnormal"], "this evaluation did not compute it"),
+    ],
+)
+def test_why_a_figure_between_the_classes_is_missing(labels, why):
+    assert evidence.why_undefined(content_of(labels)).startswith(why)
+
+
+def test_false_alarms_are_stated_or_the_rest_of_specificity_or_counted():
+    flagged = [True, False, False, False, None]
+    content = content_of(["healthy"] * 4 + ["abnormal"], flagged=flagged)
+    counted = evidence.false_alarms(content)
+    assert (counted["value"], counted["n"], counted["n_positive"]) == (0.25, 4, 1)
+    specificity = {"value": 0.9, "low": 0.7, "high": 0.95, "n": 40, "n_positive": 36}
+    metrics = {"detection": {"specificity": specificity}}
+    rate = evidence.false_alarms(dataclasses.replace(content, metrics=metrics))
+    assert [rate[key] for key in ("value", "low", "high")] == pytest.approx([0.1, 0.05, 0.3])
+    assert (rate["n"], rate["n_positive"]) == (40, 4)
+    metrics["detection"]["false_alarms"] = {"value": 0.5}
+    assert evidence.false_alarms(dataclasses.replace(content, metrics=metrics)) == {"value": 0.5}
+    assert evidence.false_alarms(content_of(["abnormal"], flagged=True)) is None

@@ -1,0 +1,65 @@
+"""Every section is there in its place, with its tables or the reason why it has none."""
+
+import dataclasses
+
+import pytest
+
+from brain_cae.reporting.content import ReportContent
+from brain_cae.reporting.figures import Chart
+from brain_cae.reporting.pictures import gallery
+from brain_cae.reporting.sections import parts
+
+NAMES = (
+    "detection", "calibration", "localisation", "subjects", "transfer", "audit", "reshape", "import", "cohort",
+    "environment",
+)  # fmt: skip
+
+
+def sections_of(content: ReportContent, charts: dict | None = None) -> dict:
+    made = parts(content, charts or {}, gallery(content))
+    assert tuple(part.anchor for part in made) == NAMES
+    return {part.anchor: part for part in made}
+
+
+def test_a_section_without_content_says_why_and_shows_nothing():
+    made = sections_of(ReportContent(title="", metrics={}))
+    assert all(part.blocks == [] and part.left_out for part in made.values())
+    assert made["import"].left_out == "there is no import report"
+    assert made["detection"].left_out == "no subject was scored"
+
+
+def test_a_chart_goes_to_its_section(make_content):
+    chart = Chart("data:a", "data:b", "what it shows")
+    made = sections_of(make_content(views=0), dict.fromkeys(("roc", "alarms", "tuning", "protocols"), chart))
+    where = {name for name, part in made.items() if any(block.kind == "charts" for block in part.blocks)}
+    assert where == {"detection", "calibration", "transfer", "audit"}
+
+
+def test_signs_are_said_in_words(make_content):
+    content = make_content(views=0)
+    assert "(t1 darker, flair brighter)" in sections_of(content)["detection"].intro
+    scoring = {"sign": {"t1": 0, "flair": "both"}}
+    other = sections_of(dataclasses.replace(content, metrics={"scoring": scoring}))
+    assert "(t1 two-sided, flair both)" in other["detection"].intro
+
+
+def test_the_audit_shows_each_test_and_what_leaked():
+    tests = [
+        {"name": "leakage", "value": 1.0, "verdict": "at_risk", "details": [{"other": "b", "subject": "a"}]},
+        {"name": "metadata_only", "value": 0.9, "p": 0.0004, "verdict": "confounded", "sentence": "It does."},
+    ]
+    content = ReportContent(title="", metrics={"audit": {"verdict": "confounded", "tests": tests}})
+    table, leaks = (block.value for block in sections_of(content)["audit"].blocks)
+    rows = [[cell.text for cell in row] for row in table.rows]
+    assert rows[0][:5] == ["leakage", "1.00", "\N{EN DASH}", "\N{EN DASH}", "at risk"]
+    assert rows[1][2:] == ["< 0.001", "\N{EN DASH}", "confounded", "It does."]
+    assert leaks.columns == ["subject", "other"]
+
+
+@pytest.mark.parametrize("groups", [{"0": {"members": 3}, "1": {"members": 5}}, {"0": 3, "1": 5}])
+def test_groups_of_reshape_are_listed_however_they_are_stored(groups):
+    metrics = {"reshape": {"scale_ratio": 1.14, "groups": groups}}
+    blocks = sections_of(ReportContent(title="", metrics=metrics))["reshape"].blocks
+    measures, table = (block.value for block in blocks)
+    assert [row[1].text for row in measures.rows] == ["1.14"]
+    assert [[cell.text for cell in row] for row in table.rows] == [["0", "3"], ["1", "5"]]

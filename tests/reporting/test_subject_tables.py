@@ -1,0 +1,62 @@
+"""Who was in which role, what the import lost, and how the classes were scanned."""
+
+import dataclasses
+
+import pandas as pd
+
+from brain_cae.reporting import subject_tables
+from brain_cae.reporting.content import ReportContent
+
+
+def texts(table) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+def test_losses_are_counted_by_reason_the_largest_first(make_content):
+    content = make_content(views=0)
+    assert subject_tables.import_sentence(content) == "7 of 10 series of 10 subjects were imported."
+    assert texts(subject_tables.loss_table(content)) == [
+        ["gap between slices", "2", "2", "flair"], ["truncated file", "1", "1", "flair"]
+    ]  # fmt: skip
+    whole = dataclasses.replace(content, import_report=content.import_report.assign(status="imported"))
+    assert subject_tables.loss_table(whole) is None
+    assert subject_tables.import_sentence(ReportContent(title="", metrics={})) == ""
+
+
+def test_protocols_count_scored_subjects_alone(make_content):
+    content = make_content(views=0)
+    roles, protocols = subject_tables.cohort_tables(content)
+    counted = pd.crosstab(content.predictions.query("role != 'validation'")["protocol"], "all")["all"]
+    assert {row[0]: int(row[-1]) for row in texts(protocols)} == counted.to_dict()
+    assert texts(roles) == [
+        # Of the training brains the predictions hold no labels: their total stands alone.
+        ["train", "\N{EN DASH}", "\N{EN DASH}", "\N{EN DASH}", "56"],
+        ["validation", "40", "0", "0", "40"],
+        ["classifier", "44", "34", "0", "78"],
+    ]
+
+
+def test_parameters_stand_side_by_side_with_median_and_range():
+    index = pd.DataFrame(
+        {
+            "label": ["healthy"] * 3 + ["abnormal"] * 2, "modality": "flair", "echo_time_ms": [90, 100, 120, 80, 85.5],
+            "manufacturer": ["GE", "GE", "SIEMENS", "GE", ""], "rows": 256,
+        }
+    )  # fmt: skip
+    table = subject_tables.header_table(ReportContent(title="", metrics={}, index=index))
+    assert texts(table) == [
+        ["flair", "TE, ms", "100 (90\N{EN DASH}120)", "82.8 (80.0\N{EN DASH}85.5)"],
+        ["flair", "manufacturer", "GE (2), SIEMENS (1)", "GE (1)"],
+    ]
+    one_class = ReportContent(title="", metrics={}, index=index[:3])
+    assert subject_tables.header_table(one_class) is None
+
+
+def test_a_difference_that_chance_does_not_explain_is_marked():
+    row = {"modality": "t1", "parameter": "echo_time_ms", "what": "value", "healthy": "90", "abnormal": "100",
+           "effect": 0.5, "effect_name": "delta", "p": 0.01}  # fmt: skip
+    details = [row | {"p_corrected": 0.04}, row | {"p_corrected": 0.2, "what": "known or missing"}]
+    metrics = {"audit": {"tests": [{"name": "header_comparison", "details": details}]}}
+    table = subject_tables.compared_headers(ReportContent(title="", metrics=metrics))
+    assert [row[4].tone for row in table.rows] == ["amber", ""]
+    assert texts(table)[1][1] == "TE, ms: known or missing" and texts(table)[0][6] == "0.040"

@@ -1,0 +1,95 @@
+"""Slices to one volume: order, affine, values, and why there is none."""
+
+import numpy as np
+import pytest
+
+from brain_cae.errors import ScanError
+from brain_cae.scans.assembly import assemble
+from brain_cae.scans.dicom import read_series
+from brain_cae.scans.file import open_dicom
+
+from .synthesise import SAGITTAL, set_all, set_pixels, set_some, voxels, write_series
+from .test_dicom import reason_of
+
+
+def test_affine_and_spacing_of_an_axial_series(tmp_path):
+    volume = read_series(write_series(tmp_path))
+    assert volume.array.shape == (4, 5, 6)
+    assert volume.affine == pytest.approx(
+        np.array([[-1.0, 0, 0, 10], [0, -1.5, 0, 20], [0, 0, 3.0, -30], [0, 0, 0, 1]])
+    )
+    facts = {"rows": 5, "columns": 4, "slices": 6, "spacing_row_mm": 1.5, "spacing_column_mm": 1.0}
+    assert facts | {"spacing_slice_mm": 3.0, "orientation": "axial"} | volume.acquisition == volume.acquisition
+
+
+def test_rescale_is_applied_slice_by_slice(tmp_path):
+    def rescale(header, number):
+        header.RescaleSlope, header.RescaleIntercept = 1 + 0.5 * number, -3
+
+    stack = voxels()
+    volume = read_series(write_series(tmp_path, stack, change=rescale))
+    expected = stack * (1 + 0.5 * np.arange(6))[:, None, None] - 3
+    assert volume.array.dtype == np.float32
+    assert np.array_equal(volume.array, expected.transpose(2, 1, 0))
+
+
+def test_whole_rescale_stays_whole(tmp_path):
+    def rescale(header, number):
+        header.RescaleSlope, header.RescaleIntercept = 2, -1000
+
+    stack = voxels()
+    volume = read_series(write_series(tmp_path, stack, change=rescale))
+    assert volume.array.dtype == np.int16
+    assert np.array_equal(volume.array, (2 * stack - 1000).transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize(("kind", "stored"), [("uint8", "int16"), ("uint16", "float32"), ("int16", "int16")])
+def test_stored_types_keep_their_values(tmp_path, kind, stored):
+    limits = np.iinfo(kind)
+    stack = np.random.default_rng(1).integers(limits.min, limits.max, (3, 5, 7), endpoint=True).astype(kind)
+    stack[0, 0, :2] = limits.min, limits.max
+    volume = read_series(write_series(tmp_path, stack))
+    assert volume.array.dtype == stored
+    assert np.array_equal(volume.array, stack.transpose(2, 1, 0))
+
+
+CHANGES = {
+    "mixed orientation": set_some(2, ImageOrientationPatient=list(SAGITTAL)),
+    "varying matrix": lambda header, number: set_pixels(header, voxels((1, 7, 4))[0]) if number == 3 else None,
+    "varying spacing": set_some(4, PixelSpacing=[1.5, 1.1]),
+    "mixed echo times": set_some(0, EchoTime=30.0),
+    "duplicate slice position": set_some(3, ImagePositionPatient=[-10.0, -20.0, -30.0]),
+    "slices shifted sideways": set_some(3, ImagePositionPatient=[-5.0, -20.0, -21.0]),
+    "constant volume": lambda header, number: set_pixels(header, np.full((5, 4), 7, np.int16)),
+    "unusable orientation": set_all(ImageOrientationPatient=[1, 0, 0, 1, 0, 0]),
+}
+
+
+@pytest.mark.parametrize("reason", CHANGES)
+def test_reasons(tmp_path, reason):
+    assert reason_of(write_series(tmp_path, change=CHANGES[reason])) == reason.split(",")[0]
+
+
+def test_a_second_image_of_one_place_is_no_copy(tmp_path):
+    files = write_series(tmp_path / "first")
+    changed = voxels()
+    changed[2, 0, 0] += 1
+    again = write_series(tmp_path / "second", changed)
+    assert reason_of([*files, again[2]]) == "duplicate slice position"
+
+
+def test_a_few_slices_far_apart_are_a_localiser(tmp_path):
+    with pytest.raises(ScanError) as raised:
+        read_series(write_series(tmp_path / "far", voxels((3, 6, 5)), distance=20))
+    assert raised.value.reason == "localiser" and "3 slices 20 mm apart" in str(raised.value)
+    assert read_series(write_series(tmp_path / "near", voxels((3, 6, 5)), distance=7)).array.shape == (5, 6, 3)
+    assert read_series(write_series(tmp_path / "many", voxels((8, 6, 5)), distance=20)).array.shape == (5, 6, 8)
+
+
+def test_copies_are_listed_and_headers_alone_give_zeros(tmp_path):
+    files = write_series(tmp_path / "a") + write_series(tmp_path / "b")[:2]
+    whole = assemble([open_dicom(path) for path in files], "here")
+    assert [path.parent.name for path in whole.copies] == ["b", "b"]
+    bare = assemble([open_dicom(path, pixels=False) for path in files], "here")
+    assert bare.volume.array.shape == whole.volume.array.shape == (4, 5, 6) and not bare.volume.array.any()
+    assert np.array_equal(bare.volume.affine, whole.volume.affine)

@@ -1,0 +1,46 @@
+"""One file, opened: what is DICOM, whether its end is there, and to which series it belongs."""
+
+import numpy as np
+import pytest
+
+from brain_cae.errors import ScanError
+from brain_cae.scans.dicom import read_series
+from brain_cae.scans.file import open_dicom
+
+from .synthesise import write_series
+from .test_dicom import reason_of
+
+
+def test_other_files_are_not_dicom(tmp_path):
+    for name, content in {"a": b"# text\n", "b": b"\x08\x00" + b"rubbish" * 40, "c": b"{}"}.items():
+        (tmp_path / name).write_bytes(content)
+        assert reason_of([tmp_path / name]) == "not DICOM"
+
+
+def test_a_headerless_export_is_read(tmp_path):
+    files = write_series(tmp_path / "series")
+    expected = read_series(files)
+    for path in files:
+        content = path.read_bytes()
+        # Skip preamble, prefix and the meta group: its length stands in its first element.
+        start = 144 + int.from_bytes(content[140:144], "little")
+        path.write_bytes(content[start:])
+    assert np.array_equal(read_series(files).array, expected.array)
+
+
+def test_a_missing_end_is_noticed_with_and_without_reading_pixels(tmp_path):
+    path = write_series(tmp_path)[0]
+    content = path.read_bytes()
+    for pixels in (True, False):
+        whole = open_dicom(path, pixels=pixels)
+        assert (whole.series, whole.cut, whole.is_directory) == ("1.2.3.1", False, False)
+    path.write_bytes(content[:-1])
+    assert open_dicom(path).cut and open_dicom(path, pixels=False).cut
+
+
+def test_an_empty_or_missing_file_has_its_own_reason(tmp_path):
+    (tmp_path / "empty").touch()
+    for name, reason in {"empty": "truncated file", "none": "unreadable file"}.items():
+        with pytest.raises(ScanError) as raised:
+            open_dicom(tmp_path / name)
+        assert raised.value.reason == reason

@@ -15,6 +15,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from brain_cae.configuration import Config, EvaluateConfig, conf_folder, validate, validate_evaluate
+from brain_cae.phantom import PhantomSettings, write_cohort
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -187,42 +188,42 @@ def test_a_command_that_cannot_work_is_rejected(command: str) -> None:
         check(command)
 
 
-@pytest.fixture
-def phantom(tiny_overrides: list[str], tiny_run: Path) -> Path:
-    """The simulated cohort on disk; ``tiny_run`` has written it."""
-    cache = next(item for item in tiny_overrides if item.startswith("cache="))
-    return next(Path(cache.removeprefix("cache=")).glob("phantom/*"))
-
-
-@pytest.fixture
-def healthy_folder(phantom: Path, tmp_path: Path) -> Path:
-    """Its healthy brains in the layout of ``dataset=folder``."""
-    labels = pd.read_csv(phantom / "train_labels.csv", dtype=str)
-    for subject in labels[labels["MGMT_value"] == "0"]["BraTS21ID"]:
-        for name, modality in (("FLAIR", "flair"), ("T1w", "t1")):
-            target = tmp_path / "healthy" / subject / modality
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(phantom / "train" / subject / name)
-    return tmp_path / "healthy"
+@pytest.fixture(scope="session")
+def places(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What the documents' folders stand for: a run, scans that it has not seen, and healthy brains beside them."""
+    root = tmp_path_factory.mktemp("documents")
+    settings = PhantomSettings(subjects=48, seed=5)
+    write_cohort(settings, root, progress=False)
+    cohort, scans, healthy = root / settings.key(), root / "scans", root / "healthy"
+    labels = pd.read_csv(cohort / "train_labels.csv", dtype=str).rename(columns={"BraTS21ID": "subject"})
+    labels["label"] = labels.pop("MGMT_value").map({"0": "healthy", "1": "abnormal"})
+    calibrating = set(labels[labels["label"] == "healthy"]["subject"].head(8))
+    for subject in labels["subject"]:
+        folder = (healthy if subject in calibrating else scans) / subject
+        folder.mkdir(parents=True)
+        for name, modality in (("FLAIR", "flair"), ("T1w", "t1"), ("T2w", "t2")):
+            (cohort / "train" / subject / name).rename(folder / modality)
+    labels[~labels["subject"].isin(calibrating)].to_csv(scans / "labels.csv", index=False)
+    return {"run": tiny_run, "calibrate": healthy, "external.root": scans, "dataset.root": scans}
 
 
 def with_real_places(given: list[str], places: dict[str, Path]) -> list[str]:
-    """The command's arguments, with the phantom in the place of every data set and folder that is not here."""
-    phantom = places["dataset.root"]
+    """The command's arguments, with one folder of scans for every data set, real folders, and two choices per sweep."""
     chosen = []
     for word in given:
-        key, _, value = word.partition("=")
-        group = key.partition("@")[2] or key
-        if "dataset.parts." in key:
-            continue
-        if word == "dataset=combined":
-            chosen += [word, f"dataset.parts.rsna_miccai.root={phantom}", "dataset.parts.rsna_miccai.healthy_value=0"]
-        elif key in ("dataset", "dataset@external") and value != "phantom":
-            chosen += [f"{key}=rsna_miccai", f"{group}.root={phantom}", f"{group}.healthy_value=0"]
-        elif key in places or key == "external.root":
-            chosen += [f"{key}={places[key]}"] if key in ("run", "calibrate") else []
-        elif not key.startswith("dataset.") or not {"dataset=folder", "dataset=bids"} & {*given}:
-            chosen.append(word)
+        key = word.partition("=")[0]
+        if word in ("dataset=folder", "dataset=bids"):
+            chosen += ["dataset=folder", f"dataset.root={places['dataset.root']}", "dataset.skull=stripped"]
+        elif word == "dataset=combined":
+            chosen += [
+                word,
+                f"dataset.parts.folder.root={places['dataset.root']}",
+                "dataset.parts.folder.skull=stripped",
+            ]
+        elif key in ("run", "calibrate", "external.root"):
+            chosen.append(f"{key}={places[key]}")
+        elif not key.lstrip("+").startswith(("dataset.", "dataset@dataset.")):
+            chosen.append(re.sub(r"=([^\[{(,]*,[^,]*),.*$", r"=\1", word))
     return chosen
 
 
@@ -232,26 +233,27 @@ def small(name: str, chosen: list[str], tiny_overrides: list[str]) -> list[str]:
         return []
     if name == "evaluate":
         return [item for item in tiny_overrides if item.startswith("cache=")]
-    dropped = ("trainer=cpu", "limit=") if "dataset=rsna_miccai" in chosen else ("trainer=cpu",)
+    dropped = ("trainer=cpu", "limit=") if "dataset=folder" in chosen else ("trainer=cpu",)
     kept = [item for item in tiny_overrides if not item.startswith(dropped)]
     kept += ["trainer.max_epochs=1", "trainer.accelerator=cpu"]
     kept += ["evaluation.permutations=1", "evaluation.maps=false", "evaluation.views=1"]
-    return kept + ["hydra.mode=RUN"] * any(word.startswith("experiment=") for word in chosen)
+    kept += ["hydra.mode=RUN"] * any(word.startswith("experiment=") for word in chosen)
+    return kept + ["classifier.tuning.trials=2"] * any(word.startswith("classifier.tuning.") for word in chosen)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("command", cases(runnable=True))
 def test_a_command_of_a_document_runs(
-    command: str, tiny_overrides: list[str], tiny_run: Path, phantom: Path, healthy_folder: Path, tmp_path: Path
+    command: str, tiny_overrides: list[str], places: dict[str, Path], tmp_path: Path
 ) -> None:
     """On a tiny phantom: the command's choices first, then what makes them small."""
     name, given = script(command), arguments(command)
     assert name is not None
     if any(word.startswith("resume=") for word in given):
         pytest.skip("resuming a run is tested with the kills")
-    chosen = with_real_places(given, {"run": tiny_run, "dataset.root": phantom, "calibrate": healthy_folder})
+    chosen = with_real_places(given, places)
     if name == "evaluate" and not any(word.startswith(("run=", "audit_only=")) for word in given):
-        chosen.append(f"run={tiny_run}")
+        chosen.append(f"run={places['run']}")
     done = subprocess.run(
         [sys.executable, str(ROOT / f"{name}.py"), *chosen, *small(name, chosen, tiny_overrides)],
         cwd=tmp_path,

@@ -204,7 +204,7 @@ def places(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         for name, modality in (("FLAIR", "flair"), ("T1w", "t1"), ("T2w", "t2")):
             (cohort / "train" / subject / name).rename(folder / modality)
     labels[~labels["subject"].isin(calibrating)].to_csv(scans / "labels.csv", index=False)
-    return {"run": tiny_run, "calibrate": healthy, "external.root": scans, "dataset.root": scans}
+    return {"run": tiny_run, "calibrate": healthy, "dataset.root": scans}
 
 
 def with_real_places(given: list[str], places: dict[str, Path]) -> list[str]:
@@ -220,9 +220,11 @@ def with_real_places(given: list[str], places: dict[str, Path]) -> list[str]:
                 f"dataset.parts.folder.root={places['dataset.root']}",
                 "dataset.parts.folder.skull=stripped",
             ]
-        elif key in ("run", "calibrate", "external.root"):
+        elif word == "dataset@external=folder":
+            chosen += [word, f"external.root={places['dataset.root']}", "external.skull=stripped"]
+        elif key in ("run", "calibrate"):
             chosen.append(f"{key}={places[key]}")
-        elif not key.lstrip("+").startswith(("dataset.", "dataset@dataset.")):
+        elif not key.lstrip("+").startswith(("dataset.", "dataset@dataset.", "external.")):
             chosen.append(re.sub(r"=([^\[{(,]*,[^,]*),.*$", r"=\1", word))
     return chosen
 

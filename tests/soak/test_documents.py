@@ -1,37 +1,56 @@
-"""Every command that the README shows: it composes, its targets exist, and (in the long run) it reaches its end."""
+"""Every command that a document shows: it composes, its targets exist, and (in the long run) it reaches its end."""
 
+import importlib.util
 import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from brain_cae.configuration import Config, EvaluateConfig, conf_folder, validate, validate_evaluate
+from brain_cae.phantom import PhantomSettings, write_cohort
 
 ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PLACE = re.compile(r"<[^>\s]*>|…|\.\.\.")  # what the reader is to fill in
-COMMANDS = ("python train.py", "python evaluate.py", "make ", "make")
+SHELL = re.compile(r"\$\([^)]*\)")  # what the shell fills in
+PYTHON = r"python (?:train\.py|evaluate\.py|benchmarks/|-m brain_cae)"
+COMMAND = re.compile(rf"{PYTHON}|make( |$)")
 
 
 def commands(text: str) -> list[str]:
-    """The commands inside ```bash fences that are ours; a line that ends in a backslash goes on."""
-    found = []
+    """The project's commands inside ```bash fences; a line that ends in a backslash continues on the next one."""
+    shown = []
     for block in FENCE.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
-            words = line.strip().removeprefix("$ ")
-            if words in COMMANDS or words.startswith(tuple(f"{start.strip()} " for start in COMMANDS)):
-                found.append(" ".join(shlex.split(words, comments=True)) if '"' not in words else words.split("  #")[0])
-    return list(dict.fromkeys(found))
+            words = SHELL.sub("<shell>", line.strip().removeprefix("$ "))
+            if COMMAND.match(words):
+                shown.append(" ".join(shlex.split(words, comments=True)) if '"' not in words else words.split("  #")[0])
+    return list(dict.fromkeys(shown))
 
 
-SHOWN = commands(README.read_text(encoding="utf-8")) if README.is_file() else []
+def hidden_commands(text: str) -> list[str]:
+    """Lines that show a Python command outside of a ```bash fence, where nothing checks it."""
+    return re.findall(rf"^\s*(?:\$ )?({PYTHON}.*)$", FENCE.sub("", text), re.MULTILINE)
+
+
+SHOWN = {document.relative_to(ROOT).as_posix(): commands(document.read_text("utf-8")) for document in DOCUMENTS}
+EVERY = [(document, command) for document, shown in SHOWN.items() for command in shown]
+
+
+def cases(*, runnable: bool) -> list[Any]:
+    """One parameter per command, named by its document; ``runnable`` keeps train.py and evaluate.py, each once."""
+    pairs = {command: document for document, command in reversed(EVERY) if script(command)}
+    chosen = [(document, command) for command, document in pairs.items()] if runnable else EVERY
+    return [pytest.param(command, id=f"{document}: {command}") for document, command in sorted(chosen)]
 
 
 def arguments(command: str) -> list[str]:
@@ -55,22 +74,35 @@ def script(command: str) -> str | None:
     words = shlex.split(command)
     if words[:2] == ["make", "train"]:
         return "train"
-    return words[1].removesuffix(".py") if words[0] == "python" else None
+    return words[1].removesuffix(".py") if words[1:2] in (["train.py"], ["evaluate.py"]) else None
+
+
+def check_other(command: str) -> None:
+    """A make target, a benchmark with its options, or a module has to exist."""
+    words = shlex.split(command)
+    if words[0] == "make":
+        targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        named = {word for word in words[1:] if "=" not in word}
+        assert named <= targets, f"the Makefile has no {sorted(named - targets)}"
+    elif words[1] == "-m":
+        assert importlib.util.find_spec(words[2]), f"there is no module {words[2]}"
+    else:
+        assert (ROOT / words[1]).is_file(), f"there is no {words[1]}"
+        code = (ROOT / words[1]).read_text("utf-8")
+        unknown = [word for word in words[2:] if word.startswith("--") and f'"{word}"' not in code]
+        assert not unknown, f"{words[1]} has no options {unknown}"
 
 
 def check(command: str) -> Config | EvaluateConfig | None:
-    """Compose and validate a command's configuration; a make target has to exist.
+    """Compose and validate a command's configuration; for other commands, see ``check_other``.
 
     Raises:
         ConfigurationError: A key or value is wrong.
         HydraException: A key or option does not exist.
     """
-    words = shlex.split(command)
-    if words[0] == "make":
-        targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-        named = [word for word in words[1:] if "=" not in word]
-        assert set(named) <= targets, f"the Makefile has no {sorted(set(named) - targets)}"
     name = script(command)
+    if name is None or command.startswith("make"):
+        check_other(command)
     if name is None:
         return None
     flags = {word for word in arguments(command) if word.startswith("-")}
@@ -83,11 +115,22 @@ def check(command: str) -> Config | EvaluateConfig | None:
 
 
 def test_the_readme_shows_how_to_train_and_to_evaluate() -> None:
-    assert {script(command) for command in SHOWN} >= {"train", "evaluate"}
+    assert {script(command) for command in SHOWN["README.md"]} >= {"train", "evaluate"}
 
 
-@pytest.mark.parametrize("command", SHOWN)
-def test_a_command_of_the_readme_is_valid(command: str) -> None:
+def test_commands_of_several_documents_are_checked() -> None:
+    assert {"README.md", "CONTRIBUTING.md", "docs/data.md", "docs/audit.md", "docs/experiments/reshape.md"} <= {
+        document for document, _ in EVERY
+    }
+
+
+@pytest.mark.parametrize("document", SHOWN)
+def test_a_document_shows_its_commands_where_they_are_checked(document: str) -> None:
+    assert hidden_commands((ROOT / document).read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("command", cases(runnable=False))
+def test_a_command_of_a_document_is_valid(command: str) -> None:
     check(command)
 
 
@@ -102,24 +145,34 @@ $ python train.py modality=t1_flair \\
     reshape=clustered     # both
 python train.py -m seed=0,1,2 model.network.channels=[4,8,16,32]
 python evaluate.py run=outputs/<date>/<time> dataset=folder dataset.root=/scans
+python evaluate.py -m run=$(ls -d multirun/<date>/<time>/*/ | paste -sd,)
+python benchmarks/audit_power.py --minutes 60
+python -m brain_cae.reporting multirun/<date>/<time>
 tensorboard --logdir outputs
 ```
 
 ```python
 python train.py not=this
 ```
+
+    $ python train.py nor=this
 """
 
 
-def test_commands_are_found_in_a_document() -> None:
-    found = commands(EXAMPLE)
-    assert [script(command) for command in found] == [None, "train", "train", "train", "evaluate"]
-    assert overrides(found[1]) == ["modality=flair", "seed=1"]
-    assert overrides(found[2]) == ["modality=t1_flair", "reshape=clustered"]
-    assert overrides(found[3]) == ["seed=0", "model.network.channels=[4,8,16,32]"]
-    assert overrides(found[4]) == ["run=outputs/place/place", "dataset=folder", "dataset.root=/scans"]
-    for command in found:
+def test_commands_are_read_from_a_document() -> None:
+    shown = commands(EXAMPLE)
+    assert [script(command) for command in shown] == [None, *["train"] * 3, *["evaluate"] * 2, None, None]
+    assert overrides(shown[1]) == ["modality=flair", "seed=1"]
+    assert overrides(shown[2]) == ["modality=t1_flair", "reshape=clustered"]
+    assert overrides(shown[3]) == ["seed=0", "model.network.channels=[4,8,16,32]"]
+    assert overrides(shown[4]) == ["run=outputs/place/place", "dataset=folder", "dataset.root=/scans"]
+    assert overrides(shown[5]) == ["run=place"]
+    for command in shown:
         check(command)
+
+
+def test_commands_outside_of_a_bash_fence_are_reported() -> None:
+    assert hidden_commands(EXAMPLE) == ["python train.py not=this", "python train.py nor=this"]
 
 
 @pytest.mark.parametrize(
@@ -127,45 +180,84 @@ def test_commands_are_found_in_a_document() -> None:
     [
         "python train.py reshape=nothing", "python train.py seeed=1", "python train.py scoring.alpha=2", "make nothing",
         "python train.py --nothing", "python evaluate.py seed=1", 'make train ARGS="modality=pet"',
+        "python benchmarks/nothing.py", "python benchmarks/audit_power.py --nothing 1", "python -m brain_cae.nothing",
     ],
 )  # fmt: skip
-def test_a_command_that_cannot_work_is_found_out(command: str) -> None:
+def test_a_command_that_cannot_work_is_rejected(command: str) -> None:
     with pytest.raises(Exception, match=r"nothing|seeed|alpha|seed|pet"):
         check(command)
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("command", [command for command in SHOWN if script(command)])
-def test_a_command_of_the_readme_runs(command: str, tiny_overrides: list[str], tiny_run: Path, tmp_path: Path) -> None:
-    """On a tiny phantom: the command's own choices first, then what makes them small."""
-    name, given = script(command), arguments(command)
-    cache = next(item for item in tiny_overrides if item.startswith("cache="))
-    phantom = next(Path(cache.removeprefix("cache=")).glob("phantom/*"))
-    if any(word.startswith("-") and word not in ("-m", "--multirun") for word in given):
-        small: list[str] = []
-    elif name == "train":
-        small = [*(item for item in tiny_overrides if item != "trainer=cpu"), "trainer.max_epochs=1"]
-        small += ["trainer.accelerator=cpu", "evaluation.permutations=1", "evaluation.maps=false", "evaluation.views=1"]
-    else:
-        small = [cache]
-    real = {"run": str(tiny_run), "resume": str(tiny_run), "dataset": "rsna_miccai", "dataset.root": str(phantom)}
-    if "dataset=combined" in given:
-        given = [word for word in given if "dataset.parts." not in word]
-        given += [f"dataset.parts.rsna_miccai.root={phantom}", "dataset.parts.rsna_miccai.healthy_value=0"]
-    known = [word for word in given if "=" in word]
-    own = any(word.startswith("dataset=") and word not in ("dataset=phantom", "dataset=combined") for word in known)
+@pytest.fixture(scope="session")
+def places(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What the documents' folders stand for: a run, scans that it has not seen, and healthy brains beside them."""
+    root = tmp_path_factory.mktemp("documents")
+    settings = PhantomSettings(subjects=48, seed=5)
+    write_cohort(settings, root, progress=False)
+    cohort, scans, healthy = root / settings.key(), root / "scans", root / "healthy"
+    labels = pd.read_csv(cohort / "train_labels.csv", dtype=str).rename(columns={"BraTS21ID": "subject"})
+    labels["label"] = labels.pop("MGMT_value").map({"0": "healthy", "1": "abnormal"})
+    calibrating = set(labels[labels["label"] == "healthy"]["subject"].head(8))
+    for subject in labels["subject"]:
+        folder = (healthy if subject in calibrating else scans) / subject
+        folder.mkdir(parents=True)
+        for name, modality in (("FLAIR", "flair"), ("T1w", "t1"), ("T2w", "t2")):
+            (cohort / "train" / subject / name).rename(folder / modality)
+    labels[~labels["subject"].isin(calibrating)].to_csv(scans / "labels.csv", index=False)
+    return {"run": tiny_run, "calibrate": healthy, "dataset.root": scans}
+
+
+def with_real_places(given: list[str], places: dict[str, Path]) -> list[str]:
+    """The command's arguments, with one folder of scans for every data set, real folders, and two choices per sweep."""
     chosen = []
     for word in given:
         key = word.partition("=")[0]
-        if key == "resume":
-            pytest.skip("going on with a run is tested with the kills")
-        chosen.append(f"{key}={real[key]}" if key in real and (own or key == "run") else word)
-    if own and name == "train":
-        small = [item for item in small if not item.startswith("limit=")] + ["dataset.healthy_value=0"]
-    if name == "evaluate" and not any(word.startswith("run=") for word in given):
-        chosen.append(f"run={tiny_run}")
+        if word in ("dataset=folder", "dataset=bids"):
+            chosen += ["dataset=folder", f"dataset.root={places['dataset.root']}", "dataset.skull=stripped"]
+        elif word == "dataset=combined":
+            chosen += [
+                word,
+                f"dataset.parts.folder.root={places['dataset.root']}",
+                "dataset.parts.folder.skull=stripped",
+            ]
+        elif word == "dataset@external=folder":
+            chosen += [word, f"external.root={places['dataset.root']}", "external.skull=stripped"]
+        elif key in ("run", "calibrate"):
+            chosen.append(f"{key}={places[key]}")
+        elif not key.lstrip("+").startswith(("dataset.", "dataset@dataset.", "external.")):
+            chosen.append(re.sub(r"=([^\[{(,]*,[^,]*),.*$", r"=\1", word))
+    return chosen
+
+
+def small(name: str, chosen: list[str], tiny_overrides: list[str]) -> list[str]:
+    """What makes a command take seconds; an experiment runs one of its jobs."""
+    if any(word.startswith("-") and word not in ("-m", "--multirun") for word in chosen):
+        return []
+    if name == "evaluate":
+        return [item for item in tiny_overrides if item.startswith("cache=")]
+    dropped = ("trainer=cpu", "limit=") if "dataset=folder" in chosen else ("trainer=cpu",)
+    kept = [item for item in tiny_overrides if not item.startswith(dropped)]
+    kept += ["trainer.max_epochs=1", "trainer.accelerator=cpu"]
+    kept += ["evaluation.permutations=1", "evaluation.maps=false", "evaluation.views=1"]
+    kept += ["hydra.mode=RUN"] * any(word.startswith("experiment=") for word in chosen)
+    return kept + ["classifier.tuning.trials=2"] * any(word.startswith("classifier.tuning.") for word in chosen)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("command", cases(runnable=True))
+def test_a_command_of_a_document_runs(
+    command: str, tiny_overrides: list[str], places: dict[str, Path], tmp_path: Path
+) -> None:
+    """On a tiny phantom: the command's choices first, then what makes them small."""
+    name, given = script(command), arguments(command)
+    assert name is not None
+    if any(word.startswith("resume=") for word in given):
+        pytest.skip("resuming a run is tested with the kills")
+    chosen = with_real_places(given, places)
+    if name == "evaluate" and not any(word.startswith(("run=", "audit_only=")) for word in given):
+        chosen.append(f"run={places['run']}")
     done = subprocess.run(
-        [sys.executable, str(ROOT / f"{name}.py"), *chosen, *small],
+        [sys.executable, str(ROOT / f"{name}.py"), *chosen, *small(name, chosen, tiny_overrides)],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

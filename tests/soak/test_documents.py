@@ -67,7 +67,7 @@ def check(command: str) -> Config | EvaluateConfig | None:
     """
     words = shlex.split(command)
     if words[0] == "make":
-        targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
         named = [word for word in words[1:] if "=" not in word]
         assert set(named) <= targets, f"the Makefile has no {sorted(set(named) - targets)}"
     name = script(command)

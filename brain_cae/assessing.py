@@ -9,7 +9,6 @@ from typing import Any
 import nibabel
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
 from brain_cae.cohort import Cohort
 from brain_cae.configuration import LeaveProtocolOut
@@ -19,6 +18,7 @@ from brain_cae.examination import Examination, examine
 from brain_cae.examined import ExaminedStore
 from brain_cae.fitted_model import SCORERS, FittedModel
 from brain_cae.harmonising import carried_columns, harmonised, harmonised_features, out_of_reach
+from brain_cae.progress import track
 from brain_cae.run_folder import RunFolder
 from brain_cae.transfer.features import select_arm
 from brain_cae.transferring import Transfer, transfer
@@ -140,7 +140,7 @@ def _score(
 ) -> dict[str, Examination]:
     """What the model finds of each brain; anomaly maps are written on the way."""
     examinations = {}
-    for name in track(names, "score", disable=not model.config.trainer.progress):
+    for name in track(names, "score", bar=model.config.trainer.progress):
         subject = cohort.prepared[name]
         known = None if model.config.evaluation.maps else store.load(subject)
         if known is not None:

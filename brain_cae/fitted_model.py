@@ -24,6 +24,7 @@ from brain_cae.errors import BrainCaeError, ConfigurationError, RunError
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.harmonise.histogram import Histogram
 from brain_cae.harmonise.spacing import Spacing
+from brain_cae.progress import track
 from brain_cae.reshape import Group, Reshape, from_network, to_network
 from brain_cae.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
@@ -144,7 +145,7 @@ class FittedModel:
     def calibrate(self, healthy: list[PreparedSubject]) -> None:
         """Fit references, calibration scores and thresholds of every scorer on healthy brains."""
         signals, framed, groups = [], [], []
-        for subject in healthy:
+        for subject in track(healthy, "calibrate", bar=self.config.trainer.progress):
             reconstruction = self.reconstruct(subject)
             signals.append(self.signals(subject, reconstruction))
             groups.append(reconstruction.group.name)

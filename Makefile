@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 ARGS ?=
 
-.PHONY: help setup train test soak errors check tensorboard bench clean
+.PHONY: help setup train test test-extras coverage soak errors check tensorboard bench clean
 
 help:  ## Print this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else "Python 3.11 to 3.13 is needed, found %d.%d. Name another: make setup PYTHON=python3.11" % v)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip setuptools
@@ -25,6 +25,13 @@ train: $(READY)  ## Import, train, evaluate and report on the embedded phantom: 
 
 test: $(READY)  ## Run the tests (minutes), two files at a time
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-extras: $(READY)  ## Run the heavier tests: built wheels, a browser, optional extras
+	$(BIN)/python -m pytest -m extras $(ARGS)
+
+coverage: $(READY)  ## Run the tests and print which lines and branches none reaches, the worst modules first
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report= $(ARGS)
+	@$(BIN)/coverage report | awk 'NR <= 32 || /^TOTAL/'
 
 soak: $(READY)  ## Run the long tests: kills, fuzz, the documents' commands
 	$(BIN)/python -m pytest -m soak $(ARGS)

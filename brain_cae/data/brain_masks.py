@@ -13,9 +13,9 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
 from brain_cae.errors import ConfigurationError, ScanError
+from brain_cae.progress import track
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class BrainMasks:
 
         Args:
             index: Rows of the index; left as it is.
-            progress: Draw a progress bar.
+            progress: Draw a progress bar if this is a terminal.
 
         Returns:
             The index with ``brain_mask_path`` filled in and ``skull`` ``stripped`` for every subject with a mask: no
@@ -100,7 +100,7 @@ class BrainMasks:
         if self.tool != "none":
             with_skull = index.loc[rows].query("brain_mask_path == '' and skull != 'stripped'")
             bare = list(with_skull.index)
-            for row in track(bare, "strip skulls", disable=not (progress and bare)):
+            for row in track(bare, "strip skulls", bar=progress):
                 try:
                     index.at[row, "brain_mask_path"] = str(self._mask_of(Path(str(index.at[row, "path"]))))
                 except ScanError as error:

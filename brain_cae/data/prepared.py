@@ -4,13 +4,11 @@ import hashlib
 import json
 import logging
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
 from brain_cae.data import preprocess
 from brain_cae.data.brain_masks import BrainMasks
@@ -18,6 +16,7 @@ from brain_cae.data.preprocess import PreparedSubject, prepare_subject
 from brain_cae.errors import ScanError
 from brain_cae.files.locks import exclusive
 from brain_cae.files.system_errors import writing
+from brain_cae.progress import track
 
 log = logging.getLogger(__name__)
 
@@ -85,10 +84,10 @@ class PreparedStore:
 
     def load_all(self, index: pd.DataFrame, *, progress: bool) -> tuple[dict[str, PreparedSubject], dict[str, str]]:
         """Every subject of the index; what cannot be prepared is named with its reason, and the others go on."""
-        groups: Iterable = list(index.groupby("subject", sort=True))
+        groups: list[tuple[Any, pd.DataFrame]] = list(index.groupby("subject", sort=True))
         prepared: dict[str, PreparedSubject] = {}
         refused: dict[str, str] = {}
-        for subject, scans in track(groups, "prepare", disable=not progress):
+        for subject, scans in track(groups, "prepare", bar=progress):
             try:
                 prepared[str(subject)] = self.load(scans)
             except ScanError as error:

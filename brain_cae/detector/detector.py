@@ -15,6 +15,7 @@ from brain_cae.configuration import Config
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.detector.build import SCORERS, make_scorer, network_stride
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
+from brain_cae.progress import track
 from brain_cae.reshape import Group, Reshape, from_network, to_network
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.scoring.frame import to_frame
@@ -127,7 +128,7 @@ class Detector:
     def calibrate(self, healthy: list[PreparedSubject]) -> None:
         """Fit references, calibration scores and thresholds of every scorer on healthy brains."""
         signals, framed, groups = [], [], []
-        for subject in healthy:
+        for subject in track(healthy, "calibrate", bar=self.config.trainer.progress):
             reconstruction = self.reconstruct(subject)
             signals.append(self.signals(subject, reconstruction))
             groups.append(reconstruction.group.name)

@@ -4,13 +4,11 @@ import gzip
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import nibabel
 from joblib import Parallel, delayed, parallel_config
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from brain_cae.errors import ConfigurationError
 from brain_cae.files.locks import exclusive
@@ -18,6 +16,7 @@ from brain_cae.files.system_errors import writing
 from brain_cae.phantom.dicom import FOLDERS, write_series
 from brain_cae.phantom.settings import VERSION, PhantomSettings
 from brain_cae.phantom.subject import Subject, simulate_subject
+from brain_cae.progress import counter
 
 
 def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, progress: bool = True) -> Path:
@@ -30,7 +29,7 @@ def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, p
         settings: What to simulate.
         folder: Where cohorts are kept.
         workers: Processes to use, each with one thread.
-        progress: Whether to show a progress bar.
+        progress: Draw a progress bar if this is a terminal.
 
     Returns:
         The cohort's folder.
@@ -53,10 +52,10 @@ def _write_missing(settings: PhantomSettings, target: Path, workers: int, *, pro
     for name in ("train", "masks"):
         (target / name).mkdir(parents=True, exist_ok=True)
     missing = [n for n in range(settings.subjects) if not (target / "train" / f"{n:05d}").exists()]
-    with _counter("Simulating subjects", settings.subjects, shown=progress) as advance:
-        advance(settings.subjects - len(missing))
+    done = settings.subjects - len(missing)
+    with counter("simulate", settings.subjects, done=done, bar=progress) as advance:
         for _ in _run(settings, target, missing, workers):
-            advance(1)
+            advance()
     rows = "".join(f"{number:05d},{label}\n" for number, label in enumerate(settings.labels()))
     _write_whole(target / "train_labels.csv", ("BraTS21ID,MGMT_value\n" + rows).encode())
     shutil.rmtree(target / ".partial", ignore_errors=True)
@@ -106,11 +105,3 @@ def _write_whole(path: Path, content: bytes) -> None:
     aside = path.with_name(f".{path.name}-{os.getpid()}")
     aside.write_bytes(content)
     aside.replace(path)
-
-
-@contextmanager
-def _counter(text: str, total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=not shown) as bar:
-        task = bar.add_task(text, total=total)
-        yield lambda count: bar.advance(task, count)

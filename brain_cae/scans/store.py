@@ -16,10 +16,10 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pandas as pd
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.files.system_errors import writing
+from brain_cae.progress import counter
 from brain_cae.scans.entry import (
     REPORT_COLUMNS,
     Outcome,
@@ -58,7 +58,7 @@ def import_series(
         locations: What a source found. A location without files is reported as missing.
         store: Folder of volumes; may be shared by several data sets and processes.
         workers: Processes; 1 imports in this one.
-        progress: Draw a progress bar.
+        progress: Draw a progress bar if this is a terminal.
         root: Folder that the report's paths start from; by default the deepest one that holds all files.
 
     Returns:
@@ -117,14 +117,13 @@ def _read_all(
     progress: bool,
 ) -> None:
     """Read the locations that ``rest`` numbers, and put what became of them into ``outcomes``."""
-    with _bar(progress and bool(rest)) as bar:
-        task = bar.add_task(name, total=len(locations), completed=len(outcomes))
+    with counter(name, len(locations), done=len(outcomes), bar=progress) as advance:
         if workers > 1 and len(rest) >= FEWEST_FOR_PROCESSES:
-            _read_in_processes(locations, rest, read, workers, outcomes, lambda: bar.advance(task))
+            _read_in_processes(locations, rest, read, workers, outcomes, advance)
             return
         for number in rest:
             outcomes[number] = read(locations[number])
-            bar.advance(task)
+            advance()
 
 
 def _read_in_processes(
@@ -257,8 +256,3 @@ def _remove_leftovers(store: Path) -> None:
                 path.unlink()
         except FileNotFoundError:
             pass
-
-
-def _bar(visible: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, disable=not visible)

@@ -28,8 +28,10 @@ from brain_cae.errors import BrainCaeError, ConfigurationError
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.files.system_errors import writing
 from brain_cae.models.cost import Cost
+from brain_cae.models.epochs import EpochLines
 from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.models.panel import ValidationPanel
+from brain_cae.progress import on_terminal
 from brain_cae.reporting import training_panel
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.stages.cautions import training_cautions
@@ -60,8 +62,11 @@ def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: R
     cost = Cost()
     callbacks.append(cost)
     callbacks.append(ValidationPanel(training_panel, modalities=config.modality.names, every=settings.panel_every))
-    if settings.progress:
+    bar = settings.progress and on_terminal()
+    if bar:
         callbacks.append(RichProgressBar(leave=False))
+    if not on_terminal():
+        callbacks.append(EpochLines())
     trainer = pl.Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
@@ -73,7 +78,7 @@ def learn(config: Config, module: HealthyAutoencoder, data: BrainData, folder: R
         plugins=[WholeCheckpoint()],
         logger=_logger(config, folder),
         default_root_dir=folder.path,
-        enable_progress_bar=settings.progress,
+        enable_progress_bar=bar,
         enable_model_summary=False,
         use_distributed_sampler=False,  # our batch sampler shares the batches out itself
         gradient_clip_val=1.0,

@@ -9,7 +9,6 @@ from typing import Any
 import nibabel
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
 from brain_cae.configuration import LeaveProtocolOut
 from brain_cae.data.preprocess import to_source_space
@@ -20,6 +19,7 @@ from brain_cae.detector.findings_cache import FindingsCache
 from brain_cae.detector.storage import save
 from brain_cae.errors import DatasetError
 from brain_cae.files.run_folder import RunFolder
+from brain_cae.progress import track
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.harmonisation import carried_columns, harmonised, harmonised_features, out_of_reach
 from brain_cae.stages.transfer import Transfer, transfer
@@ -140,7 +140,7 @@ def _score(
 ) -> dict[str, Findings]:
     """What the model finds of each brain; anomaly maps are written on the way."""
     findings = {}
-    for name in track(names, "score", disable=not model.config.trainer.progress):
+    for name in track(names, "score", bar=model.config.trainer.progress):
         subject = cohort.prepared[name]
         known = None if model.config.evaluation.maps else store.load(subject)
         if known is not None:

@@ -9,7 +9,7 @@ import pytest
 from brain_cae.errors import DatasetError
 from brain_cae.stages.cohort import Cohort, import_cohort
 
-from .scans.sources.layouts import write_volume
+from ..scans.sources.layouts import write_volume
 
 IXI = ("IXI002-Guys-0828", "IXI012-HH-1211")
 

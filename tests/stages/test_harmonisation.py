@@ -15,7 +15,7 @@ from brain_cae.stages.harmonisation import carried_columns, carried_names, featu
 from brain_cae.workflows import evaluation, training
 
 from ..conftest import compose_config
-from .test_evaluation import evaluate_config
+from ..workflows.test_evaluation import evaluate_config
 
 
 @pytest.fixture

@@ -285,6 +285,10 @@ def test_two_processes_train_together(tiny_overrides, tiny_run, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads((tmp_path / "run" / "status.json").read_text())["status"] == "finished"
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["detection"]["auroc"]["value"] is not None
+    # Into a file go one line an epoch, from one of the processes, and one at each tenth of the subjects.
+    text = (tmp_path / "run" / "train.log").read_text()
+    assert text.count("epoch 1 of 2: training loss ") == text.count("epoch 2 of 2: training loss ") == 1
+    assert text.count("prepare: 36 of 36") == text.count("calibrate: 9 of 9") == 1
 
 
 def test_a_sweep_is_summarised_also_when_a_job_fails(tiny_overrides, tiny_run, tmp_path):

@@ -1,0 +1,61 @@
+"""How far long work has come: a bar on a terminal, lines in the log where the output goes to a file."""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich import get_console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+
+def on_terminal() -> bool:
+    """Whether the output goes to a screen that can draw a bar: a terminal or a notebook, not a file or a pipe."""
+    console = get_console()
+    return console.is_interactive or console.is_jupyter
+
+
+def track(items: Collection[Item], name: str, *, bar: bool = True) -> Iterator[Item]:
+    """Yield the items, and show how many have been worked on; ``bar`` as in :func:`counter`."""
+    with counter(name, len(items), bar=bar) as advance:
+        for item in items:
+            yield item
+            advance()
+
+
+@contextmanager
+def counter(name: str, total: int, *, done: int = 0, bar: bool = True) -> Iterator[Callable[[], None]]:
+    """Show how far a stage has come; what it yields is called after each item.
+
+    Args:
+        name: Of the stage.
+        total: Number of items.
+        done: How many of them an earlier run has left; nothing is shown where that is all.
+        bar: Draw a bar if this is a terminal. Elsewhere a line is logged at each tenth of the items, whatever ``bar``
+            says.
+    """
+    if not on_terminal():
+        yield _lines(name, total, done)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    shown = bar and done < total
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=not shown) as drawn:
+        task = drawn.add_task(name, total=total, completed=done)
+        yield lambda: drawn.advance(task)
+
+
+def _lines(name: str, total: int, done: int) -> Callable[[], None]:
+    start = time.monotonic()
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if 10 * done // total > 10 * (done - 1) // total:
+            log.info("%s: %d of %d (%.0f s)", name, done, total, time.monotonic() - start)
+
+    return advance

@@ -1,0 +1,60 @@
+"""One line of the log for each epoch."""
+
+import logging
+import re
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from brain_cae.models.epochs import EpochLines
+
+
+class Known(pl.LightningModule):
+    """Logs losses that are known: 1, 2, 3 in training and ten times the epoch's number in validation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+
+    def training_step(self, batch, number):
+        self.log("train/loss", batch.mean(), on_step=False, on_epoch=True)
+        return self.weight.square()
+
+    def validation_step(self, batch, number):
+        self.log("validation/loss", 10.0 * (self.current_epoch + 1))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def fit(tmp_path, *validation):
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=2, callbacks=[EpochLines()], logger=False, default_root_dir=tmp_path,
+        enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False, num_sanity_val_steps=0,
+    )  # fmt: skip
+    trainer.fit(Known(), DataLoader(torch.tensor([1.0, 2.0, 6.0]), batch_size=1), *validation)
+    return trainer
+
+
+@pytest.fixture
+def lines(caplog):
+    caplog.set_level(logging.INFO, logger="brain_cae.models.epochs")
+    return lambda: [one.getMessage() for one in caplog.records if one.name == "brain_cae.models.epochs"]
+
+
+def test_a_line_gives_both_losses_of_its_epoch_and_the_time(tmp_path, lines):
+    fit(tmp_path, DataLoader(torch.zeros(1)))
+    assert [re.sub(r"\(\d+ s\)", "", line) for line in lines()] == [
+        "epoch 1 of 2: training loss 3, validation 10 ",
+        "epoch 2 of 2: training loss 3, validation 20 ",
+    ]
+
+
+def test_the_time_holds_the_validation(tmp_path, lines, monkeypatch):
+    clock = iter([100.0, 107.0, 200.0, 263.0])
+    monkeypatch.setattr("brain_cae.models.epochs.time", type("Clock", (), {"monotonic": lambda: next(clock)}))
+    fit(tmp_path)
+    assert [line.rpartition(" (")[2] for line in lines()] == ["7 s)", "63 s)"]
+    assert "validation nan" in lines()[0]

@@ -1,0 +1,83 @@
+"""Bars on a terminal, lines elsewhere."""
+
+import io
+import logging
+
+import pytest
+import rich
+from rich.console import Console
+
+from brain_cae.phantom import PhantomSettings, write_cohort
+from brain_cae.progress import counter, on_terminal, track
+
+
+@pytest.fixture
+def console(monkeypatch):
+    """Put a console in the place of the program's; gives the text that it gets."""
+
+    def make(terminal: bool) -> io.StringIO:
+        file = io.StringIO()
+        monkeypatch.setattr(rich, "_console", Console(file=file, force_terminal=terminal, width=100))
+        return file
+
+    return make
+
+
+@pytest.fixture
+def lines(caplog):
+    """What has been logged, without the time that it took."""
+    caplog.set_level(logging.INFO, logger="brain_cae.progress")
+    return lambda: [record.getMessage().partition(" (")[0] for record in caplog.records]
+
+
+@pytest.mark.parametrize("bar", [True, False])
+def test_a_file_gets_a_line_at_each_tenth_whatever_is_said_of_bars(console, lines, bar):
+    file = console(terminal=False)
+    assert not on_terminal()
+    assert list(track(list(range(25)), "import", bar=bar)) == list(range(25))
+    assert lines() == [f"import: {done} of 25" for done in (3, 5, 8, 10, 13, 15, 18, 20, 23, 25)]
+    assert file.getvalue() == ""
+
+
+def test_a_line_counts_what_is_finished_not_what_has_begun(console, lines):
+    console(terminal=False)
+    seen = [lines()[-1:] for _ in track(["a", "b", "c"], "score")]
+    assert seen == [[], ["score: 1 of 3"], ["score: 2 of 3"]]
+    assert lines()[-1] == "score: 3 of 3"
+
+
+def test_work_that_is_taken_up_counts_on_and_finished_work_is_silent(console, lines):
+    console(terminal=False)
+    with counter("import", 40, done=35) as advance:
+        for _ in range(5):
+            advance()
+    with counter("import", 40, done=40):
+        pass
+    assert list(track([], "strip skulls")) == []
+    assert lines() == ["import: 36 of 40", "import: 40 of 40"]
+
+
+def test_a_terminal_gets_a_bar_and_no_lines(console, lines):
+    file = console(terminal=True)
+    assert on_terminal()
+    assert list(track(["a", "b"], "prepare")) == ["a", "b"]
+    assert "prepare" in file.getvalue() and "2/2" in file.getvalue()
+    assert lines() == []
+
+
+def test_a_terminal_without_bars_stays_empty(console, lines):
+    file = console(terminal=True)
+    assert list(track(["a", "b"], "prepare", bar=False)) == ["a", "b"]
+    with counter("import", 3, done=3):
+        pass
+    assert "prepare" not in file.getvalue() and "import" not in file.getvalue()
+    assert lines() == []
+
+
+def test_a_simulation_says_how_far_it_has_come(console, lines, tmp_path):
+    console(terminal=False)
+    settings = PhantomSettings(subjects=2, seed=1)
+    folder = write_cohort(settings, tmp_path)
+    assert lines() == ["simulate: 1 of 2", "simulate: 2 of 2"]
+    assert write_cohort(settings, tmp_path) == folder
+    assert len(lines()) == 2

@@ -1,5 +1,6 @@
 """All tests on one cohort, and what they come to."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,7 @@ from brain_cae.audit.partial_confounder import partial_confounder
 from brain_cae.audit.protocol_in_features import protocol_in_features, protocol_in_harmonised
 from brain_cae.audit.protocol_label import protocol_label
 from brain_cae.audit.reshape_group import reshape_group
-from brain_cae.audit.result import CANNOT_TELL, AuditTest
+from brain_cae.audit.result import CANNOT_TELL, AuditTest, ExtraTest
 from brain_cae.audit.score_dependence import score_dependence
 from brain_cae.audit.table import AuditTable, make_table, require_columns
 from brain_cae.audit.verdict import SOURCE_IS_LABEL, AuditResult, conclude, decide
@@ -41,6 +42,7 @@ def audit(
     scans: pd.DataFrame | None = None,
     fingerprints: pd.DataFrame | None = None,
     meaning: LabelMeaning | None = None,
+    extra: Sequence[ExtraTest] = (),
     explain: bool = True,
 ) -> AuditResult:
     """Say whether the way the subjects were scanned explains the result.
@@ -61,6 +63,7 @@ def audit(
         scans: One row per scan of every subject, trained on or not, see :func:`brain_cae.audit.leakage.leakage`.
         fingerprints: Block means of every subject's brain, see there.
         meaning: What the classes stand for, as their source declares it.
+        extra: Further tests, called with the table; they never move the verdict.
         explain: False leaves out the tests that cannot move the verdict.
 
     Raises:
@@ -104,6 +107,7 @@ def audit(
         false_alarms(cohort, seed=seed),
         protocol_in_features(cohort, features, seed=seed),
         protocol_in_harmonised(cohort, harmonised, seed=seed),
+        *(test(cohort, seed=seed) for test in extra),
         *about,
     )
     return _result(cohort, tests, margin, classifier)

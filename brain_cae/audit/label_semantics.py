@@ -1,27 +1,10 @@
 """Does ``healthy`` mean healthy?"""
 
-from dataclasses import dataclass
-
 import pandas as pd
 
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest
 from brain_cae.audit.table import AuditTable
-
-
-@dataclass(frozen=True)
-class LabelMeaning:
-    """What the classes of a cohort stand for, as its source declares it.
-
-    Args:
-        healthy: In words; ``""`` where nobody says.
-        abnormal: In words; ``""`` where nobody says.
-        controls: Whether the healthy class holds people (or simulated brains) without the disease; ``None`` where
-            nobody says.
-    """
-
-    healthy: str = ""
-    abnormal: str = ""
-    controls: bool | None = None
+from brain_cae.vocabulary import LabelMeaning
 
 
 def label_semantics(cohort: AuditTable, meaning: LabelMeaning | None) -> AuditTest:

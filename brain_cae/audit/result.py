@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
+
+from brain_cae.audit.table import AuditTable
 
 CONCERN, NO_CONCERN, CANNOT_TELL = "concern", "no concern", "cannot tell"
 
@@ -42,6 +44,17 @@ class AuditTest:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; numbers that are not finite become ``None``."""
         return {key: _plain(entry) for key, entry in vars(self).items()}
+
+
+class ExtraTest(Protocol):
+    """A test of the user's own, named in ``audit.extra``; its class takes ``name``, and the keys of its option.
+
+    It is shown among the others, corrected with them, and never part of the verdict.
+    """
+
+    def __call__(self, table: AuditTable, *, seed: int) -> AuditTest | None:
+        """The answer on the labelled subjects; None where there is nothing to ask."""
+        ...
 
 
 def unable(name: str, sentence: str, *, n: int, n_needed: int | None = None) -> AuditTest:

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from brain_cae.configuration import Config
 from brain_cae.configuration.identity import WITHOUT_EFFECT, choices, configuration_hash, flattened
+from brain_cae.configuration.stored import completed
 from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.files.run_folder import is_running
 
@@ -56,14 +57,15 @@ def stored_result(config: Config, folder: Path) -> dict[str, Any] | None:
     if status.get("status") != "finished":
         _set_aside(folder)
         return None
-    if status.get("configuration") != configuration_hash(config):
+    differences = _differences(config, folder / "model" / "config.yaml")
+    if status.get("configuration") != configuration_hash(config) and differences:
         if (folder / KEPT).is_dir():
             shutil.rmtree(folder / ".hydra")
             (folder / KEPT).rename(folder / ".hydra")
         raise ConfigurationError(
             f"Job {folder.name} of this sweep has finished with other choices.",
             expected="the choices that the sweep was started with",
-            found=_differences(config, folder / "model" / "config.yaml"),
+            found=differences,
             where=str(folder),
             advice="Give the same choices, or leave hydra.sweep.dir out for a new sweep.",
         )
@@ -124,7 +126,7 @@ def _constants(config: Any) -> dict[str, Any]:
 
 def _differences(config: Config, path: Path) -> str:
     try:
-        before = choices(yaml.safe_load(path.read_text()))
+        before = choices(completed(yaml.safe_load(path.read_text())))
     except (OSError, yaml.YAMLError, AttributeError, KeyError):
         return "another configuration hash; the old configuration was not kept"
     now = choices(asdict(config))

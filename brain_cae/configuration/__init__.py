@@ -20,17 +20,20 @@ from brain_cae.configuration.checks import (
     check_values,
     validation_size,
 )
-from brain_cae.configuration.conversion import fit_group, keys_beside, to_dataclass, unknown_key, unknown_option
+from brain_cae.configuration.conversion import (
+    fit_group,
+    fit_option,
+    keys_beside,
+    to_dataclass,
+    unknown_key,
+    unknown_option,
+)
 from brain_cae.configuration.options import conf_folder, option_names, read_option
 from brain_cae.configuration.schema import (
     Classifier,
-    CombinedDataset,
     Config,
     EvaluateConfig,
-    FolderDataset,
     LeaveProtocolOut,
-    PhantomDataset,
-    RsnaMiccaiDataset,
     Transfer,
 )
 from brain_cae.configuration.stored import read_stored
@@ -107,6 +110,16 @@ def classifier_option(name: str) -> Classifier:
     return fit_group(Classifier, read_option("classifier", name), "classifier")
 
 
+def dataset_option(name: str, **keys: Any) -> Any:
+    """A dataset of ``conf/dataset`` by its name, with some of its keys given.
+
+    Example:
+        >>> dataset_option("folder", root="/scans").skull
+        'unknown'
+    """
+    return fit_option("dataset", read_option("dataset", name) | keys, "dataset", [])
+
+
 def is_fixed(key: str) -> bool:
     """Whether a key belongs to a training run alone, so that ``evaluate.py`` takes its value from there."""
     own, trained = ({f.name for f in fields(kind)} for kind in (EvaluateConfig, Config))
@@ -125,18 +138,15 @@ def fixed_by_run(key: str) -> ConfigurationError:
 
 __all__ = [
     "Classifier",
-    "CombinedDataset",
     "Config",
     "EvaluateConfig",
-    "FolderDataset",
     "LeaveProtocolOut",
-    "PhantomDataset",
-    "RsnaMiccaiDataset",
     "calibration_needed",
     "check_alpha",
     "check_target",
     "classifier_option",
     "conf_folder",
+    "dataset_option",
     "fixed_by_run",
     "is_fixed",
     "keys_beside",

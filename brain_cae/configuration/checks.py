@@ -1,38 +1,25 @@
 """The checks that need no data: ranges, words, and choices that must fit each other."""
 
-import importlib
 import inspect
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 from hydra.utils import instantiate
 
 from brain_cae.configuration.conversion import refuse_unknown, unknown_key
+from brain_cae.configuration.kinds import SOURCES, find_class, not_a_choice, out_of_range, prefixes
 from brain_cae.configuration.schema import (
     MODALITIES,
     Classifier,
     Config,
-    FolderDataset,
     LeaveProtocolOut,
-    PhantomDataset,
     Split,
 )
 from brain_cae.errors import ConfigurationError
-from brain_cae.errors.layouts import LAYOUTS
 
 # Inclusive and exclusive bounds: (low, high, what the value is).
 RANGES: dict[str, tuple[float, float, str]] = {
-    "dataset.subjects": (1, math.inf, "a number of subjects"),
-    "dataset.confounding": (0, 1, "a share from 0 to 1"),
-    "dataset.abnormal_fraction": (0, 1, "a share from 0 to 1"),
-    "reshape.tolerance": (0.01, 10, "a relative difference of dimensions above 0"),
-    "reshape.groups": (1, math.inf, "a number of groups"),
-    "reshape.spacing_mm": (0.1, 20, "a side of a voxel in mm"),
-    "reshape.margin_mm": (0, 200, "a length in mm, 0 or more"),
-    "harmonise.minimum": (2, math.inf, "at least 2 healthy subjects"),
-    "harmonise.penalty": (0, math.inf, "a penalty, 0 or more"),
     "split.train": (0.01, 0.99, "a share between 0 and 1"),
     "split.validation": (0.01, 0.99, "a share between 0 and 1"),
     "split.validation_minimum": (0, math.inf, "a number of brains"),
@@ -66,7 +53,6 @@ RANGES: dict[str, tuple[float, float, str]] = {
 }
 
 WORDS: dict[str, tuple[str, ...]] = {
-    "dataset.dimensions": ("protocols", "varied"),
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.strategy": ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp"),
     "preprocess.scaling": ("median", "white_matter"),
@@ -76,62 +62,28 @@ WORDS: dict[str, tuple[str, ...]] = {
     "features.levels": ("bottleneck", "all"),
     "stop_after": ("import",),
 }
-DATASET_WORDS: dict[str, tuple[str, ...]] = {
-    "label": ("healthy", "abnormal"),
-    "skull": ("on", "stripped", "unknown"),
-}
 
 
 def check_values(config: Config) -> None:
     """Ranges and words, each on its own."""
-    ranges = RANGES | _for_external(RANGES)
-    for key, (low, high, meaning) in ranges.items():
+    for key, (low, high, meaning) in RANGES.items():
         value = _select(config, key)
         if value is not None and not (low <= value <= high):
-            raise ConfigurationError(
-                f"The value of `{key}` makes no sense.", expected=meaning, found=str(value), where=key
-            )
-    for key, words in (WORDS | _for_external(WORDS)).items():
+            raise out_of_range(key, value, meaning)
+    for key, words in WORDS.items():
         value = _select(config, key)
         if value is not None and value not in words:
-            raise ConfigurationError(
-                f"`{key}` has no such choice.", expected=" | ".join(words), found=str(value), where=key
-            )
-
-
-def _for_external(rules: dict[str, Any]) -> dict[str, Any]:
-    """What holds for a data set holds for the external one."""
-    return {key.replace("dataset.", "external."): rule for key, rule in rules.items() if key.startswith("dataset.")}
+            raise not_a_choice(key, value, words)
 
 
 def check_dataset(dataset: Any, key: str = "dataset") -> None:
-    """The words of a data set and of its parts, and a place on disk."""
-    for name, part in getattr(dataset, "parts", {}).items():
-        check_dataset(part, f"{key}.parts.{name}")
+    """What holds for the parts of a data set together."""
     if strangers := set(getattr(dataset, "test_only", [])) - set(getattr(dataset, "parts", {})):
         raise ConfigurationError(
             f"`{key}.test_only` names no part.",
             expected=", ".join(dataset.parts),
             found=", ".join(sorted(strangers)),
             where=f"{key}.test_only",
-        )
-    for name, words in DATASET_WORDS.items():
-        value = getattr(dataset, name, None)
-        if value is not None and value not in words:
-            raise ConfigurationError(
-                f"`{key}.{name}` has no such choice.",
-                expected=" | ".join(words),
-                found=str(value),
-                where=f"{key}.{name}",
-                advice='In YAML write skull: "on", with quotes.' if name == "skull" else None,
-            )
-    if isinstance(dataset, FolderDataset) and dataset.root is None and dataset.table is None:
-        raise ConfigurationError(
-            f"The key `{key}.root` has no value.",
-            expected=LAYOUTS["folder"],
-            found="nothing",
-            where=f"{key}.root",
-            advice=f"Give it on the command line: {key}.root=…, or {key}.table=… for a table of paths.",
         )
 
 
@@ -166,8 +118,7 @@ def check_choices(config: Config) -> None:
             found=modality.reference,
             where="modality.reference",
         )
-    _check_sizes(config)
-    _check_percentiles(getattr(config.harmonise, "percentiles", None))
+    _check_frame(scoring.frame)
     if config.split.train + config.split.validation >= 1:
         raise ConfigurationError(
             "Nothing is left for classifier and test.",
@@ -184,12 +135,28 @@ def check_choices(config: Config) -> None:
             where="split=leave_protocol_out",
             advice="Leave dataset.test_only out, or use split=stratified.",
         )
-    if isinstance(config.dataset, PhantomDataset) and getattr(config.split, "file", None) is None:
-        subjects = min(config.dataset.subjects, config.limit or config.dataset.subjects)
-        healthy = subjects - round(subjects * config.dataset.abnormal_fraction)
+    healthy = _healthy_subjects(config)
+    if healthy is not None and getattr(config.split, "file", None) is None:
         if config.evaluation.name == "nested":
             healthy -= math.ceil(healthy / config.evaluation.folds)
         check_alpha(scoring.alpha, validation_size(healthy, config.split))
+
+
+def _check_frame(frame: list[int]) -> None:
+    """The shared frame must hold a brain."""
+    if len(frame) != 3 or min(frame) < 8:
+        raise ConfigurationError(
+            "`scoring.frame` is no size of a volume.",
+            expected="three whole numbers (R, A, S), each at least 8",
+            found=str(list(frame)),
+            where="scoring.frame",
+        )
+
+
+def _healthy_subjects(config: Config) -> int | None:
+    """How many healthy brains there will be, where the source knows before anything is read."""
+    source = find_class(config.dataset._target_, "dataset", (*SOURCES.packages, *prefixes(config.extensions)))
+    return source.healthy_subjects(config.dataset, config.limit) if hasattr(source, "healthy_subjects") else None
 
 
 def _check_nested(config: Config) -> None:
@@ -215,8 +182,12 @@ def _check_nested(config: Config) -> None:
 
 def check_classes(config: Config, compared: Sequence[Classifier] = ()) -> None:
     """Every class that is named must be there, allowed, and take its arguments; loads torch, MONAI and scikit-learn."""
-    check_target({"_target_": config.reshape._target_}, "reshape", allowed=("brain_cae.reshape.",), arguments=False)
-    check_target(config.model.network, "model.network", allowed=("brain_cae.", "monai.networks."))
+    ours = prefixes(config.extensions)
+    check_target(config.model.network, "model.network", allowed=("brain_cae.", "monai.networks.", *ours))
+    for name, score in config.scoring.scores.items():
+        check_target(score, f"scoring.scores.{name}", allowed=("brain_cae.scoring.", *ours))
+    for name, test in config.audit.extra.items():
+        check_target(test, f"audit.extra.{name}", allowed=("brain_cae.audit.", *ours))
     _build_network(config)
     for classifier in (config.classifier, *compared):
         check_target(classifier.estimator, "classifier.estimator", allowed=("sklearn.",))
@@ -244,43 +215,6 @@ def _check_space(classifier: Classifier) -> None:
                 found=str(values),
                 where=f"{key}.{name}",
             )
-
-
-def _check_sizes(config: Config) -> None:
-    """Sizes that must hold a brain."""
-    for key, size in (
-        ("reshape.dimensions", getattr(config.reshape, "dimensions", None)),
-        ("scoring.frame", config.scoring.frame),
-    ):
-        if size is not None and (len(size) != 3 or min(size) < 8):
-            raise ConfigurationError(
-                f"`{key}` is no size of a volume.",
-                expected="three whole numbers (R, A, S), each at least 8",
-                found=str(list(size)),
-                where=key,
-            )
-    box = getattr(config.reshape, "box_mm", None)
-    if box is not None and (len(box) != 3 or min(box) < 8 * config.reshape.spacing_mm):
-        raise ConfigurationError(
-            "`reshape.box_mm` is no box that holds a brain.",
-            expected=f"three lengths in mm (R, A, S), each at least {8 * config.reshape.spacing_mm:g}: 8 voxels",
-            found=str(list(box)),
-            where="reshape.box_mm",
-        )
-
-
-def _check_percentiles(percentiles: list[float] | None) -> None:
-    """Landmarks of a histogram."""
-    if percentiles is None:
-        return
-    rising = all(low < high for low, high in pairwise(percentiles))
-    if len(percentiles) < 2 or not rising or percentiles[0] < 0 or percentiles[-1] > 100:
-        raise ConfigurationError(
-            "`harmonise.percentiles` are no landmarks of a histogram.",
-            expected="two or more numbers from 0 to 100, ascending",
-            found=str(list(percentiles)),
-            where="harmonise.percentiles",
-        )
 
 
 def _build_network(config: Config) -> None:
@@ -332,37 +266,22 @@ def check_alpha(alpha: float, validation: int) -> None:
         )
 
 
-def check_target(node: dict[str, Any], key: str, *, allowed: tuple[str, ...], arguments: bool = True) -> None:
+def check_target(node: dict[str, Any], key: str, *, allowed: tuple[str, ...]) -> None:
     """A ``_target_`` must come from a known package and take the arguments that it is given.
 
     Args:
         node: The table that names the class and its arguments; tables inside are checked as well.
         key: Where it stands in the configuration.
         allowed: Prefixes of allowed names.
-        arguments: Whether the arguments are checked too.
 
     Raises:
         ConfigurationError: The class is missing, comes from elsewhere, or does not know an argument.
     """
-    target = str(node.get("_target_", ""))
-    if not target.startswith(allowed):
-        raise ConfigurationError(
-            f"`{key}` may not name `{target}`.",
-            expected=f"a class of {' or '.join(a.rstrip('.') for a in allowed)}",
-            where=f"{key}._target_",
-        )
+    member = find_class(str(node.get("_target_", "")), key, allowed)
     for nested in _nested_targets(list(node.values())):
         check_target(nested, key, allowed=allowed)
-    module, _, name = target.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(f"There is no class `{target}`.", where=f"{key}._target_") from error
-    # A function, or a class that the module has only imported, could run anything.
-    if not isinstance(found, type) or not found.__module__.startswith(allowed):
-        raise ConfigurationError(f"`{target}` is no class of that package.", where=f"{key}._target_")
-    parameters = inspect.signature(found).parameters
-    if not arguments or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+    parameters = inspect.signature(member).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         return
     names = [name for name in parameters if name not in ("self", "in_channels", "spatial_dims", "out_channels")]
     refuse_unknown({k: v for k, v in node.items() if not k.startswith("_")}, names, prefix=f"{key}.")

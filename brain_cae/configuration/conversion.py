@@ -5,15 +5,16 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import MISSING, fields, is_dataclass
+from types import SimpleNamespace
 from typing import Any, get_args
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from brain_cae.configuration.groups import OPTIONS
-from brain_cae.configuration.schema import CombinedDataset
+from brain_cae.configuration.kinds import KINDS, check_bounds, find_class, prefixes, schema_of, with_class
+from brain_cae.configuration.options import option_names
 from brain_cae.errors import ConfigurationError
-from brain_cae.errors.layouts import LAYOUTS
 
 
 def to_dataclass(composed: DictConfig, schema: type) -> Any:
@@ -30,7 +31,7 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
     refuse_unknown(plain, [f.name for f in fields(schema)], prefix="")
     _refuse_endless(plain)
     for f in fields(schema):
-        if f.name not in plain and f.default is MISSING:
+        if f.name not in plain and f.default is MISSING and f.default_factory is MISSING:
             raise ConfigurationError(
                 f"The key `{f.name}` is missing.", where=f.name, advice="Leave its default in place."
             )
@@ -40,15 +41,16 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
             continue
         value = plain[f.name]
         kind: Any = f.type if value is None else _present(f.type)
+        if f.name in KINDS and (value is not None or f.default is MISSING):
+            values[f.name] = _fit_kind(f.name, value, plain)
+            continue
         if f.name in OPTIONS and (value is not None or f.default is MISSING):
             kind = _option(f.name, value.get("name") if isinstance(value, dict) else value, f.name)
         is_group = is_dataclass(kind)
         if is_group and not isinstance(value, dict):
             raise ConfigurationError(f"`{f.name}` is a group of keys.", found=repr(value), where=f.name)
         values[f.name] = fit_group(kind, value, f.name) if is_group else value
-        if kind is CombinedDataset:
-            values[f.name].parts = _parts(values[f.name].parts, f"{f.name}.parts")
-    scalars = {name: v for name, v in values.items() if not hasattr(v, "__dataclass_fields__")}
+    scalars = {name: v for name, v in values.items() if not hasattr(v, "__dataclass_fields__") and name not in KINDS}
     checked = _merge(schema, scalars, prefix="")
     return schema(**{**values, **{name: checked[name] for name in scalars}})
 
@@ -78,25 +80,62 @@ def _option(group: str, name: Any, prefix: str) -> type:
     return OPTIONS[group][name]
 
 
-def _parts(parts: dict[str, Any], prefix: str) -> dict[str, Any]:
+def _fit_kind(group: str, value: Any, plain: dict[str, Any]) -> Any:
+    """The keys of an option that is a class, as it declares them; of a run that only inspects, datasets alone.
+
+    Importing the class of a reshape strategy takes longer than reading a hundred headers.
+    """
+    if not isinstance(value, dict):
+        raise ConfigurationError(f"`{group}` is a group of keys.", found=repr(value), where=group)
+    if plain.get("inspect") is True and KINDS[group] is not KINDS["dataset"]:
+        return SimpleNamespace(**value)
+    return fit_option(group, value, group, list(plain.get("extensions") or []))
+
+
+def fit_option(group: str, value: dict[str, Any], key: str, extensions: list[str]) -> Any:
+    """An option's keys with every type and bound checked.
+
+    Args:
+        group: One of ``KINDS``.
+        value: The option's table, with ``name`` and ``_target_``.
+        key: Where it stands in the configuration.
+        extensions: Further packages whose classes may be named.
+
+    Raises:
+        ConfigurationError: The class may not be named, a key is unknown or missing, or a value does not fit.
+    """
+    kind, value = KINDS[group], with_class(group, value)
+    if "_target_" not in value:
+        options = option_names("dataset" if group == "external" else group)
+        raise ConfigurationError(
+            f"`{key}` has no option `{value.get('name')}`.", expected=" | ".join(options), where=f"{key}.name"
+        )
+    option = find_class(str(value.get("_target_", "")), key, (*kind.packages, *prefixes(extensions)))
+    choice = fit_group(schema_of(option, kind.run), value, key, layout=getattr(option, "layout", None))
+    if hasattr(choice, "parts"):
+        choice.parts = _parts(choice.parts, f"{key}.parts", extensions)
+    check_bounds(option, choice, key)
+    return choice
+
+
+def _parts(parts: dict[str, Any], prefix: str, extensions: list[str]) -> dict[str, Any]:
     """The parts of a combined data set that have a place on disk; the others only wait for one."""
     fitted = {}
     for name, part in parts.items():
         key = f"{prefix}.{name}"
         if not isinstance(part, dict):
             raise ConfigurationError(f"`{key}` is a group of keys.", found=repr(part), where=key)
-        kind = _option("dataset", part.get("name"), key)
-        if kind is CombinedDataset or re.fullmatch(r"[A-Za-z0-9_]+", name) is None:
+        if "parts" in part or re.fullmatch(r"[A-Za-z0-9_]+", name) is None:
             raise ConfigurationError(
                 f"`{key}` cannot be a part.",
                 expected="a name of letters, digits and _, and any data set but combined",
-                found=f"{name}: {part['name']}",
+                found=f"{name}: {part.get('name')}",
                 where=key,
             )
         waiting = part.get("root") in (None, "???") and part.get("table") is None
         # The parts that conf/dataset/combined.yaml offers bear the name of their kind.
-        if not waiting or name != part["name"]:
-            fitted[name] = fit_group(kind, part, key)
+        if not waiting or name != part.get("name"):
+            fitted[name] = fit_option("dataset", part, key, extensions)
     if not fitted:
         raise ConfigurationError(
             "No part has a place on disk.",
@@ -107,15 +146,18 @@ def _parts(parts: dict[str, Any], prefix: str) -> dict[str, Any]:
     return fitted
 
 
-def fit_group(kind: type, value: dict[str, Any], prefix: str) -> Any:
-    """An instance of a group's dataclass, with every key there and every type checked; groups inside alike."""
+def fit_group(kind: type, value: dict[str, Any], prefix: str, *, layout: str | None = None) -> Any:
+    """An instance of a group's dataclass, with every key there and every type checked; groups inside alike.
+
+    ``layout`` says what is expected in a ``root`` that has no value.
+    """
     names = [f.name for f in fields(kind)]
     refuse_unknown(value, names, prefix=f"{prefix}.")
     missing = [name for name in names if name not in value or value[name] == "???"]
     if missing:
         raise ConfigurationError(
             f"The key `{prefix}.{missing[0]}` has no value.",
-            expected=LAYOUTS.get(str(value.get("name"))) if missing[0] == "root" else "a value",
+            expected=layout if missing[0] == "root" and layout else "a value",
             found="nothing",
             where=f"{prefix}.{missing[0]}",
             advice=f"Give it on the command line: {prefix}.{missing[0]}=…",

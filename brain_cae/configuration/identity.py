@@ -8,7 +8,7 @@ from typing import Any
 
 from brain_cae.configuration import Config
 
-WITHOUT_EFFECT = ("cache", "workers", "trainer.progress", "trainer.workers", "trainer.panel_every")
+WITHOUT_EFFECT = ("cache", "workers", "extensions", "trainer.progress", "trainer.workers", "trainer.panel_every")
 """Keys that change no result: another machine may have others."""
 
 

@@ -1,84 +1,12 @@
-"""The types: one dataclass per group. The YAML files in ``conf/`` hold the values."""
+"""The types: one dataclass per group. The YAML files in ``conf/`` hold the values.
+
+Groups whose options are classes (``dataset``, ``reshape``, ``harmonise``) are typed by these, see ``kinds``.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 MODALITIES = ("t1", "t2", "flair", "t1ce")
-
-
-@dataclass
-class PhantomDataset:
-    """The embedded simulated cohort."""
-
-    name: str
-    root: str
-    subjects: int
-    seed: int
-    confounding: float
-    abnormal_fraction: float
-    lesions: bool
-    head_shell: bool
-    dimensions: str
-
-
-@dataclass
-class RsnaMiccaiDataset:
-    """RSNA-MICCAI DICOM folders."""
-
-    name: str
-    root: str
-    healthy_value: int | None
-
-
-@dataclass
-class FolderDataset:
-    """One folder per subject, or a table of paths."""
-
-    name: str
-    root: str | None
-    table: str | None
-    label: str | None
-    skull: str
-
-
-@dataclass
-class BratsDataset:
-    """BraTS as it is published."""
-
-    name: str
-    root: str
-
-
-@dataclass
-class IxiDataset:
-    """IXI as it is published."""
-
-    name: str
-    root: str
-    table: str | None
-
-
-@dataclass
-class BidsDataset:
-    """The Brain Imaging Data Structure."""
-
-    name: str
-    root: str
-    label_column: str | None
-    healthy: list[str]
-    abnormal: list[str]
-    label: str | None
-    skull: str
-    derivatives: list[str]
-
-
-@dataclass
-class CombinedDataset:
-    """Several data sets by name: each part is one of the above."""
-
-    name: str
-    parts: dict[str, Any]
-    test_only: list[str]
 
 
 @dataclass
@@ -97,85 +25,6 @@ class Preprocess:
     name: str
     scaling: str
     skull_strip: str
-
-
-@dataclass
-class FixedReshape:
-    """One size for all."""
-
-    name: str
-    _target_: str
-    dimensions: list[int]
-    tolerance: float
-
-
-@dataclass
-class ModalReshape:
-    """The most common size for all."""
-
-    name: str
-    _target_: str
-    tolerance: float
-
-
-@dataclass
-class IsotropicReshape:
-    """One spacing in mm and one box around the foreground for all."""
-
-    name: str
-    _target_: str
-    spacing_mm: float
-    box_mm: list[float] | None
-    margin_mm: float
-    tolerance: float
-
-
-@dataclass
-class ClusteredReshape:
-    """One size per group of volumes."""
-
-    name: str
-    _target_: str
-    groups: int | None
-    tolerance: float
-
-
-@dataclass
-class NoHarmonise:
-    """Differences between scanners are audited, not removed."""
-
-    name: str
-
-
-@dataclass
-class SpacingHarmonise:
-    """Images brought to one resolution."""
-
-    name: str
-
-
-@dataclass
-class HistogramHarmonise:
-    """Intensities brought to one histogram."""
-
-    name: str
-    percentiles: list[float]
-
-
-@dataclass
-class CombatHarmonise:
-    """Features given one location and scale for all protocols."""
-
-    name: str
-    minimum: int
-
-
-@dataclass
-class ResidualiseHarmonise:
-    """Features without what acquisition parameters predict of them."""
-
-    name: str
-    penalty: float
 
 
 @dataclass
@@ -252,6 +101,7 @@ class Scoring:
     voxel_false_positive_rate: float
     frame: list[int]
     shrinkage: float
+    scores: dict[str, Any]
 
 
 @dataclass
@@ -316,6 +166,7 @@ class Audit:
     margin: float
     strata: str
     healthy_means: str | None
+    extra: dict[str, Any]
 
 
 @dataclass
@@ -347,6 +198,7 @@ class Config:
     limit: int | None = None
     overfit_subjects: int | None = None
     external: Any = None
+    extensions: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -371,6 +223,7 @@ class EvaluateConfig:
     audit: Any = field(default=None)
     dataset: Any = field(default=None)
     inspect: bool = False
+    extensions: list[str] = field(default_factory=list)
     classifier: Classifier | None = None
     balancing: Balancing | None = None
     transfer: EvaluateTransfer = field(default_factory=lambda: EvaluateTransfer(None))

@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+from brain_cae.configuration.kinds import with_class
+from brain_cae.configuration.options import read_option
 from brain_cae.errors import ConfigurationError, RunError
 
 
@@ -35,4 +37,23 @@ def read_stored(run: Path) -> dict[str, Any]:
         content = None
     if not isinstance(content, dict):
         raise ConfigurationError("The stored configuration is no table of keys.", where=str(path))
+    return completed(content)
+
+
+def completed(content: dict[str, Any]) -> dict[str, Any]:
+    """A stored configuration with the keys that earlier versions did not store, at the values that they had then.
+
+    Classes of datasets and harmonisers followed from the name of the option, and the scores were always the same four.
+    """
+    content = {**content}
+    for group in ("dataset", "external", "harmonise"):
+        if isinstance(content.get(group), dict):
+            content[group] = with_class(group, content[group])
+    if isinstance(content.get("scoring"), dict):
+        scores = {
+            name: read_option("scoring/score", name) for name in ("residual", "absolute", "intensity", "healthy_mean")
+        }
+        content["scoring"] = {"scores": scores} | content["scoring"]
+    if isinstance(content.get("audit"), dict):
+        content["audit"] = {"extra": {}} | content["audit"]
     return content

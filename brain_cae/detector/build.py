@@ -1,24 +1,17 @@
 """The one factory: how a configuration becomes a network, a reshape strategy, a harmoniser, a scorer."""
 
 from dataclasses import asdict
+from typing import Any
 
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from torch import nn
 
+from brain_cae.audit import ExtraTest
 from brain_cae.configuration import Config
 from brain_cae.errors import ConfigurationError
-from brain_cae.harmonise import ImageHarmoniser, Unharmonised
-from brain_cae.harmonise.histogram import Histogram
-from brain_cae.harmonise.spacing import Spacing
+from brain_cae.harmonise import FeatureHarmoniser, ImageHarmoniser, Unharmonised
 from brain_cae.reshape import Reshape
 from brain_cae.scoring.scorer import Scorer
-
-SCORERS = ("residual", "absolute", "intensity", "healthy_mean")
-"""Ways of scoring: ours with the signs of the configuration and without them, and the two baselines."""
-
-
-IMAGE_HARMONISERS: dict[str, type[ImageHarmoniser]] = {"spacing": Spacing, "histogram": Histogram}
-"""By the name of the option; its keys are their arguments."""
 
 
 def make_network(config: Config) -> nn.Module:
@@ -52,22 +45,48 @@ def make_reshape(config: Config) -> Reshape:
 
 
 def make_harmoniser(config: Config) -> ImageHarmoniser:
-    """What a configuration does to images, not fitted yet; nothing where the choice does not act on them."""
-    kind = IMAGE_HARMONISERS.get(config.harmonise.name, Unharmonised)
-    options = {name: value for name, value in asdict(config.harmonise).items() if name != "name"}
-    return Unharmonised() if kind is Unharmonised else kind(**options)
+    """What a configuration does to images, not fitted yet; nothing where the choice acts on features instead."""
+    kind = _class_of(config.harmonise)
+    return kind(**_keys(config.harmonise)) if issubclass(kind, ImageHarmoniser) else Unharmonised()
+
+
+def make_feature_harmoniser(config: Config) -> FeatureHarmoniser | None:
+    """The unfitted first step of the classifier's pipeline; None where the choice does not act on features."""
+    kind = _class_of(config.harmonise)
+    if not issubclass(kind, FeatureHarmoniser):
+        return None
+    return kind(**_keys(config.harmonise), carried=len(kind.carries(config.modality.names)))
+
+
+def carried_columns(config: Config) -> list[str]:
+    """What that step needs to know of how a subject was scanned, see :meth:`FeatureHarmoniser.carries`."""
+    kind = _class_of(config.harmonise)
+    return kind.carries(config.modality.names) if issubclass(kind, FeatureHarmoniser) else []
 
 
 def make_scorer(name: str, config: Config) -> Scorer:
-    """One of ``SCORERS``, not fitted yet."""
+    """One of ``scoring.scores``, not fitted yet."""
     scoring = config.scoring
-    sign = dict.fromkeys(scoring.sign, "both") if name == "absolute" else scoring.sign
-    return Scorer(
+    return instantiate(
+        scoring.scores[name],
         modalities=config.modality.names,
-        sign=sign,
+        sign=scoring.sign,
         percentile=scoring.percentile,
-        frame=(scoring.frame[0], scoring.frame[1], scoring.frame[2]),
+        frame=tuple(scoring.frame),
         shrinkage=scoring.shrinkage,
         voxel_rate=scoring.voxel_false_positive_rate,
-        compare=name != "intensity",
+        _convert_="all",
     )
+
+
+def make_audit_tests(config: Config) -> list[ExtraTest]:
+    """The tests of ``audit.extra``, in their order."""
+    return [instantiate(test, name=name, _convert_="all") for name, test in config.audit.extra.items()]
+
+
+def _class_of(choice: Any) -> type:
+    return get_class(choice._target_)
+
+
+def _keys(choice: Any) -> dict[str, Any]:
+    return {name: value for name, value in asdict(choice).items() if name not in ("name", "_target_")}

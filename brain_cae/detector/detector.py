@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from brain_cae.configuration import Config
 from brain_cae.data.preprocess import PreparedSubject
-from brain_cae.detector.build import SCORERS, make_scorer, network_stride
+from brain_cae.detector.build import make_scorer, network_stride
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.progress import track
 from brain_cae.reshape import Group, Reshape, from_network, to_network
@@ -52,7 +52,7 @@ class Detector:
         config: Configuration of the run.
         network: The autoencoder in evaluation mode.
         reshape: Fitted strategy.
-        scorers: By name, see ``SCORERS``; fitted on the healthy validation brains.
+        scorers: By name, see ``scoring.scores``; fitted on the healthy validation brains.
         protocols: Groups of protocols of the run's cohort.
         known_protocols: Protocols of the brains that the model has learnt from or was calibrated with.
         skull: States of the skull in the brains that calibrate: ``on``, ``stripped``, ``unknown``.
@@ -116,14 +116,14 @@ class Detector:
         return features | residual_features(maps, mask, self.config.modality.names)
 
     def signals(self, subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, Signal]:
-        """What each scorer looks at: smoothed residual x - x̂, or smoothed intensity."""
+        """What scorers look at: the smoothed residual x - x̂, and the smoothed intensity."""
         sigma = self.config.scoring.smoothing_mm
         name = reconstruction.group.name
         residual, intensity = (
             Signal(smooth_inside(maps, subject.mask, subject.spacing, sigma), subject.mask, name)
             for maps in (subject.volume - reconstruction.volume, subject.volume)
         )
-        return {"residual": residual, "absolute": residual, "intensity": intensity, "healthy_mean": intensity}
+        return {"residual": residual, "intensity": intensity}
 
     def calibrate(self, healthy: list[PreparedSubject]) -> None:
         """Fit references, calibration scores and thresholds of every scorer on healthy brains."""
@@ -142,8 +142,14 @@ class Detector:
             )
             for name in framed[0]
         }
-        for name in SCORERS:
-            self.scorers[name] = make_scorer(name, self.config).fit([s[name] for s in signals], seed=self.config.seed)
+        for name in self.config.scoring.scores:
+            scorer = make_scorer(name, self.config)
+            self.scorers[name] = scorer.fit([kinds[scorer.signal] for kinds in signals], seed=self.config.seed)
+
+    @property
+    def baselines(self) -> list[str]:
+        """Scores that do not look at the network."""
+        return [name for name, scorer in self.scorers.items() if scorer.signal == "intensity"]
 
     def unlike_skull(self, state: str) -> bool:
         """Whether a skull is in another state than the calibration brains'; where one is unknown, nobody can say."""

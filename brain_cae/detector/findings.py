@@ -57,7 +57,7 @@ def examine(model: Detector, subject: PreparedSubject) -> tuple[Findings, np.nda
     scores, p_values, found = {}, {}, {}
     joints = {}
     for name, scorer in model.scorers.items():
-        joints[name] = scorer.joint(signals[name])
+        joints[name] = scorer.joint(signals[scorer.signal])
         scores[name] = scorer.score(joints[name], subject.mask)
         p_values[name] = scorer.calibration.p_value(scores[name])
         if lesion and subject.lesion is not None:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +13,8 @@ import yaml
 from omegaconf import OmegaConf
 
 from brain_cae.configuration import read_stored, validate
-from brain_cae.detector.build import SCORERS, make_harmoniser, make_network, make_reshape, make_scorer
+from brain_cae.configuration.kinds import prefixes
+from brain_cae.detector.build import make_harmoniser, make_network, make_reshape, make_scorer
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import BrainCaeError, RunError
 from brain_cae.files.run_folder import RunFolder
@@ -49,8 +50,12 @@ def save(detector: Detector, folder: Path) -> None:
     files.write("config.yaml", lambda path: path.write_text(text))
 
 
-def load(run: Path) -> Detector:
+def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
     """Read the model of a run; nothing in it is executed, and only our own and MONAI's networks are made.
+
+    Args:
+        run: The run's folder.
+        extensions: Packages whose classes may be made as well; what the stored configuration says of that is not asked.
 
     Raises:
         RunError: The folder holds no model, or one that is damaged or not ours.
@@ -58,7 +63,7 @@ def load(run: Path) -> Detector:
     folder = run / "model"
     read_stored(run)  # says so where there is none
     with _readable(folder / "config.yaml"):
-        config = validate(OmegaConf.create(read_stored(run)))
+        config = validate(OmegaConf.create(read_stored(run) | {"extensions": list(extensions)}))
         network = make_network(config)
     with _readable(folder / "network.ckpt"):
         network.load_state_dict(torch.load(folder / "network.ckpt", weights_only=True, map_location="cpu"))
@@ -79,7 +84,7 @@ def load(run: Path) -> Detector:
             cost=dict(facts.get("cost", {})),
             harmoniser=make_harmoniser(config).restore(facts.get("harmonise", {})),
         )
-        for name in SCORERS:
+        for name in config.scoring.scores:
             own = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{name}.")}
             detector.scorers[name] = make_scorer(name, config).restore(own, facts[name])
         detector.encoder_references = {
@@ -88,7 +93,7 @@ def load(run: Path) -> Detector:
         }
     if (folder / "classifier.skops").is_file():
         with _readable(folder / "classifier.skops"):
-            detector.classifier = load_pipeline(folder / "classifier.skops")
+            detector.classifier = load_pipeline(folder / "classifier.skops", prefixes(list(extensions)))
     return detector
 
 

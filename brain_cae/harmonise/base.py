@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+PROTOCOL = "protocol"
+PLANES = ("axial", "coronal", "sagittal")
+
 
 @dataclass(frozen=True)
 class Brain:
@@ -67,6 +70,15 @@ class FeatureHarmoniser(TransformerMixin, BaseEstimator):
 
     def __init__(self, *, carried: int) -> None:
         self.carried = carried
+
+    @classmethod
+    def carries(cls, modalities: Sequence[str]) -> list[str]:
+        """What the step must know of how a subject was scanned, a column each.
+
+        ``PROTOCOL`` is the protocol's number, -1 where there is none; ``<modality>_<plane>`` whether the scan lies in
+        that plane; any other name an acquisition parameter of the index, as a logarithm, NaN where it is not known.
+        """
+        return []
 
     def fit(self, rows: ArrayLike, labels: ArrayLike) -> Self:
         """Learn from the healthy rows.

@@ -1,9 +1,14 @@
 """ComBat: each protocol's features get the location and scale of all healthy subjects."""
 
+import math
+from collections.abc import Sequence
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import NDArray
 
-from brain_cae.harmonise.base import FeatureHarmoniser
+from brain_cae.harmonise.base import PROTOCOL, FeatureHarmoniser
+from brain_cae.keys import Between
 
 ITERATIONS = 200
 CONVERGED = 1e-4
@@ -25,7 +30,14 @@ class Combat(FeatureHarmoniser):
 
     unreached = "two protocols at least must have enough healthy subjects to teach it, and theirs is none of them"
 
-    def __init__(self, *, minimum: int = 3, carried: int = 1) -> None:
+    @classmethod
+    def carries(cls, modalities: Sequence[str]) -> list[str]:
+        """The number of the protocol."""
+        return [PROTOCOL]
+
+    def __init__(
+        self, *, minimum: Annotated[int, Between(2, math.inf, "at least 2 healthy subjects")] = 3, carried: int = 1
+    ) -> None:
         super().__init__(carried=carried)
         self.minimum = minimum
 

@@ -1,11 +1,13 @@
 """Histogram: the intensities of every brain are brought to the percentiles that healthy training brains have."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from brain_cae.errors import ConfigurationError
 from brain_cae.harmonise.base import Brain, ImageHarmoniser
 
 GAP = 1e-6
@@ -26,7 +28,20 @@ class Histogram(ImageHarmoniser):
         percentiles: Between 0 and 100, ascending.
     """
 
-    def __init__(self, percentiles: Sequence[float]) -> None:
+    @staticmethod
+    def check(choice: Any, key: str) -> None:
+        """Landmarks must ascend: raises ConfigurationError."""
+        percentiles = choice.percentiles
+        rising = all(low < high for low, high in pairwise(percentiles))
+        if len(percentiles) < 2 or not rising or percentiles[0] < 0 or percentiles[-1] > 100:
+            raise ConfigurationError(
+                f"`{key}.percentiles` are no landmarks of a histogram.",
+                expected="two or more numbers from 0 to 100, ascending",
+                found=str(list(percentiles)),
+                where=f"{key}.percentiles",
+            )
+
+    def __init__(self, percentiles: list[float]) -> None:
         self.percentiles = list(percentiles)
         self.standard = np.empty((0, len(self.percentiles)))
 

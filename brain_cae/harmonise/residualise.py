@@ -1,10 +1,20 @@
 """Residualise: what the acquisition parameters predict of a feature in healthy subjects is taken off."""
 
+import math
+from collections.abc import Sequence
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
-from brain_cae.harmonise.base import FeatureHarmoniser
+from brain_cae.harmonise.base import PLANES, FeatureHarmoniser
+from brain_cae.keys import Between
+
+PARAMETERS = (
+    "repetition_time_ms", "echo_time_ms", "inversion_time_ms", "spacing_row_mm", "spacing_column_mm",
+    "spacing_slice_mm", "flip_angle_deg",
+)  # fmt: skip
 
 NEAR = float(np.log(1.2)) + 1e-3
 """Differences up to a fifth count as scanned alike, as they do where protocols are grouped."""
@@ -29,7 +39,15 @@ class Residualise(FeatureHarmoniser):
 
     unreached = "no healthy subject was scanned like them, or all healthy ones were scanned alike"
 
-    def __init__(self, *, penalty: float = 1.0, carried: int = 1) -> None:
+    @classmethod
+    def carries(cls, modalities: Sequence[str]) -> list[str]:
+        """Field strength, and times, spacings, flip angle and plane of each modality."""
+        of_each = [f"{modality}_{name}" for modality in modalities for name in (*PARAMETERS, *PLANES)]
+        return ["field_strength_t", *of_each]
+
+    def __init__(
+        self, *, penalty: Annotated[float, Between(0, math.inf, "a penalty, 0 or more")] = 1.0, carried: int = 1
+    ) -> None:
         super().__init__(carried=carried)
         self.penalty = penalty
 

@@ -3,11 +3,13 @@
 from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch.nn import functional
+
+from brain_cae.keys import Between
 
 Shape = tuple[int, int, int]
 
@@ -49,6 +51,13 @@ class Group:
     def size(self) -> Shape:
         """Dimensions of the whole volume after resizing, in voxels."""
         return self.resized or self.target
+
+
+SMALLEST = 8
+"""Voxels that a target needs along each axis to hold a brain."""
+
+Tolerance = Annotated[float, Between(0.01, 10, "a relative difference of dimensions above 0")]
+"""The key that every strategy has."""
 
 
 class Reshape(ABC):

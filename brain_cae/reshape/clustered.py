@@ -1,12 +1,14 @@
 """Clustered reshape: group volumes by their dimensions, resize each to its group's most common dimensions."""
 
-from typing import Any
+import math
+from typing import Annotated, Any
 
 import numpy as np
 from sklearn.cluster import AgglomerativeClustering
 
 from brain_cae.errors import ConfigurationError
-from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape, distinct, most_common
+from brain_cae.keys import Between
+from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape, Tolerance, distinct, most_common
 
 
 class Clustered(Reshape):
@@ -21,7 +23,11 @@ class Clustered(Reshape):
             every training volume still goes to the nearest group, and is reported as not known.
     """
 
-    def __init__(self, groups: int | None = None, tolerance: float = 0.25) -> None:
+    def __init__(
+        self,
+        groups: Annotated[int, Between(1, math.inf, "a number of groups")] | None = None,
+        tolerance: Tolerance = 0.25,
+    ) -> None:
         super().__init__(tolerance)
         self.count = groups
         self.targets: list[Shape] = []

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape, distinct
+from brain_cae.errors import ConfigurationError
+from brain_cae.reshape.base import SMALLEST, Group, NativeGrid, Reshape, Shape, Tolerance, distinct
 
 
 class Fixed(Reshape):
@@ -14,7 +15,18 @@ class Fixed(Reshape):
             reported as not known.
     """
 
-    def __init__(self, dimensions: list[int], tolerance: float = 0.25) -> None:
+    @staticmethod
+    def check(choice: Any, key: str) -> None:
+        """The target must hold a brain: raises ConfigurationError."""
+        if len(choice.dimensions) != 3 or min(choice.dimensions) < SMALLEST:
+            raise ConfigurationError(
+                f"`{key}.dimensions` is no size of a volume.",
+                expected=f"three whole numbers (R, A, S), each at least {SMALLEST}",
+                found=str(list(choice.dimensions)),
+                where=f"{key}.dimensions",
+            )
+
+    def __init__(self, dimensions: list[int], tolerance: Tolerance = 0.25) -> None:
         super().__init__(tolerance)
         self.dimensions: Shape = (int(dimensions[0]), int(dimensions[1]), int(dimensions[2]))
         self.members = 0

@@ -1,10 +1,12 @@
 """Every volume to one spacing in mm and one box around the brain: no distortion, but a resolution that is nobody's."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape
+from brain_cae.errors import ConfigurationError
+from brain_cae.keys import Between
+from brain_cae.reshape.base import SMALLEST, Group, NativeGrid, Reshape, Shape, Tolerance
 
 
 class Isotropic(Reshape):
@@ -22,12 +24,24 @@ class Isotropic(Reshape):
             is reported as not known, and so is one whose foreground does not fit into the box.
     """
 
+    @staticmethod
+    def check(choice: Any, key: str) -> None:
+        """The box must hold a brain: raises ConfigurationError."""
+        least = SMALLEST * choice.spacing_mm
+        if choice.box_mm is not None and (len(choice.box_mm) != 3 or min(choice.box_mm) < least):
+            raise ConfigurationError(
+                f"`{key}.box_mm` is no box that holds a brain.",
+                expected=f"three lengths in mm (R, A, S), each at least {least:g}: {SMALLEST} voxels",
+                found=str(list(choice.box_mm)),
+                where=f"{key}.box_mm",
+            )
+
     def __init__(
         self,
-        spacing_mm: float = 2.5,
+        spacing_mm: Annotated[float, Between(0.1, 20, "a side of a voxel in mm")] = 2.5,
         box_mm: list[float] | None = None,
-        margin_mm: float = 5.0,
-        tolerance: float = 0.25,
+        margin_mm: Annotated[float, Between(0, 200, "a length in mm, 0 or more")] = 5.0,
+        tolerance: Tolerance = 0.25,
     ) -> None:
         super().__init__(tolerance)
         self.spacing_mm = float(spacing_mm)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape, distinct, most_common
+from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape, Tolerance, distinct, most_common
 
 
 class Modal(Reshape):
@@ -13,7 +13,7 @@ class Modal(Reshape):
             reported as not known.
     """
 
-    def __init__(self, tolerance: float = 0.25) -> None:
+    def __init__(self, tolerance: Tolerance = 0.25) -> None:
         super().__init__(tolerance)
         self.target: Shape = (0, 0, 0)
         self.members = 0

@@ -44,6 +44,9 @@ class Scorer:
         frame: Dimensions of the shared frame.
         shrinkage: See :class:`HealthyReference`.
         voxel_rate: Voxel false-positive rate that sets the voxel threshold.
+        signal: What it looks at, ``residual`` of the network or ``intensity`` of the image; with the latter it is a
+            baseline.
+        signed: False counts both directions alike, whatever ``sign`` says.
         compare: False takes the maps as they are (the ``intensity`` baseline).
     """
 
@@ -56,10 +59,13 @@ class Scorer:
         frame: tuple[int, int, int],
         shrinkage: float,
         voxel_rate: float,
+        signal: str = "residual",
+        signed: bool = True,
         compare: bool = True,
     ) -> None:
         self.modalities = modalities
-        self.sign = sign
+        self.sign = sign if signed else dict.fromkeys(sign, "both")
+        self.signal = signal
         self.percentile = percentile
         self.frame = frame
         self.shrinkage = shrinkage
@@ -79,7 +85,7 @@ class Scorer:
         scores, samples = [], []
         for signal, reference in zip(healthy, leave_one_out, strict=True):
             inside = self._joint(signal, reference)[signal.mask]
-            scores.append(self._percentile(inside))
+            scores.append(self.statistic(inside))
             samples.append(generator.choice(inside, VOXELS_PER_BRAIN, replace=len(inside) < VOXELS_PER_BRAIN))
         self.calibration = Calibration(np.asarray(scores), voxel_threshold(samples, self.voxel_rate))
         if self.compare:
@@ -97,9 +103,10 @@ class Scorer:
 
     def score(self, joint_map: np.ndarray, mask: np.ndarray) -> float:
         """The volume's score from its joint map."""
-        return self._percentile(joint_map[mask])
+        return self.statistic(joint_map[mask])
 
-    def _percentile(self, values: np.ndarray) -> float:
+    def statistic(self, values: np.ndarray) -> float:
+        """The volume's score from the values (n,) of its joint map inside the mask."""
         return float(np.percentile(values, self.percentile))
 
     def _joint(self, signal: Signal, reference: HealthyReference | None) -> np.ndarray:

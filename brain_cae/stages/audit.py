@@ -1,25 +1,18 @@
 """What the audit is given: tables of a scored cohort, its strata, and what the classes mean."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from brain_cae.audit import AuditResult, LabelMeaning, audit
+from brain_cae.audit import AuditResult, ExtraTest, audit
 from brain_cae.audit.nuisance_images import KINDS
-from brain_cae.configuration import CombinedDataset, PhantomDataset, RsnaMiccaiDataset
 from brain_cae.configuration.schema import Audit
 from brain_cae.scans.headerless import group_without_headers
 from brain_cae.scans.protocol import UNKNOWN
+from brain_cae.scans.sources.build import make_source
 from brain_cae.stages.cohort import Cohort
-
-NOBODY = "nobody"
-PUBLISHED = {
-    "rsna_miccai": LabelMeaning(NOBODY, "patients with a glioblastoma", None),
-    "brats": LabelMeaning(NOBODY, "patients with a glioma", None),
-    "ixi": LabelMeaning("healthy volunteers", NOBODY, True),
-}
-"""What the classes of published data sets hold."""
+from brain_cae.vocabulary import NOBODY, LabelMeaning
 
 
 def audit_scores(
@@ -30,6 +23,7 @@ def audit_scores(
     features: pd.DataFrame,
     *,
     harmonised: pd.DataFrame | None = None,
+    extra: Sequence[ExtraTest] = (),
     seed: int,
 ) -> AuditResult:
     """Audit an evaluation.
@@ -41,6 +35,7 @@ def audit_scores(
         roles: Role of every subject.
         features: What the transfer classifier has learnt from, one row per evaluated subject.
         harmonised: The same as the classifier saw each subject out of fold; None where features are not harmonised.
+        extra: Tests of the user's own; shown, never part of the verdict.
         seed: Of permutations and resampling.
     """
     acquisition = cohort.acquisition.loc[table.index]
@@ -57,27 +52,21 @@ def audit_scores(
         strata=settings.strata,
         features=features,
         harmonised=harmonised,
+        extra=extra,
         nuisance=looks[[name for name in looks if str(name).startswith(tuple(f"{kind}_" for kind in KINDS))]],
         scans=cohort.index.assign(role=cohort.index["subject"].map(roles))[["subject", "role", "series_hash"]].dropna(),
         fingerprints=pd.DataFrame(prints).T,
-        meaning=label_meaning(cohort.dataset, settings),
+        meaning=label_meaning(make_source(cohort.dataset, modalities=cohort.modalities), settings),
     )
 
 
-def label_meaning(dataset: Any, settings: Audit) -> LabelMeaning:
-    """What the classes of a dataset stand for; own data says so by ``audit.healthy_means``."""
-    if isinstance(dataset, CombinedDataset):
-        return _together([label_meaning(part, settings) for part in dataset.parts.values()])
-    if isinstance(dataset, PhantomDataset):
-        lesions = "simulated brains with a glioma" if dataset.lesions else "simulated brains, their gliomas left out"
-        return LabelMeaning("simulated brains without a tumour", lesions, True)
-    if isinstance(dataset, RsnaMiccaiDataset) and dataset.healthy_value is not None:
-        status = "methylation status of a promoter, in patients who all have a glioblastoma"
-        own, other = dataset.healthy_value, 1 - dataset.healthy_value
-        return LabelMeaning(f"MGMT_value {own} ({status})", f"MGMT_value {other} (the same)", False)
-    if dataset.name in PUBLISHED:
-        return PUBLISHED[dataset.name]
-    return LabelMeaning(settings.healthy_means or "", "", True if settings.healthy_means else None)
+def label_meaning(source: Any, settings: Audit) -> LabelMeaning:
+    """What the classes of a source stand for; data of one's own say so by ``audit.healthy_means``."""
+    if hasattr(source, "parts"):
+        return _together([label_meaning(part, settings) for part in source.parts.values()])
+    if source.meaning == LabelMeaning():
+        return LabelMeaning(settings.healthy_means or "", "", True if settings.healthy_means else None)
+    return source.meaning
 
 
 def _together(parts: list[LabelMeaning]) -> LabelMeaning:

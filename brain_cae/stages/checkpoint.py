@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from brain_cae.configuration import Config
+from brain_cae.configuration.stored import completed
 from brain_cae.errors import ConfigurationError, RunError
 
 LEARNING = (
@@ -40,7 +41,7 @@ def last_checkpoint(config: Config) -> Path | None:
             where="resume",
             advice="Name the folder of an interrupted run: resume=outputs/<date>/<time>.",
         )
-    _refuse_changes(yaml.safe_load(stored.read_text(encoding="utf-8")) or {}, config)
+    _refuse_changes(completed(yaml.safe_load(stored.read_text(encoding="utf-8")) or {}), config)
     if _finished(run):
         raise RunError(
             "This run is finished: there is nothing to go on with.",

@@ -1,14 +1,13 @@
 """From a source on disk to prepared subjects: the first half of both journeys."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from brain_cae.configuration import CombinedDataset, Config, PhantomDataset
+from brain_cae.configuration import Config
 from brain_cae.data.foreground import skull_state
 from brain_cae.errors import DatasetError
 from brain_cae.errors.reasons import advice_for
@@ -16,14 +15,8 @@ from brain_cae.files.locks import exclusive
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
-from brain_cae.scans.sources.base import SeriesLocation, Source, counted, some
-from brain_cae.scans.sources.bids import Bids
-from brain_cae.scans.sources.brats import Brats
-from brain_cae.scans.sources.combined import Combined
-from brain_cae.scans.sources.folder import Folder
-from brain_cae.scans.sources.ixi import Ixi
-from brain_cae.scans.sources.phantom import Phantom
-from brain_cae.scans.sources.rsna_miccai import RsnaMiccai
+from brain_cae.scans.sources.base import SeriesLocation, counted, some
+from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import import_series
 
 if TYPE_CHECKING:
@@ -151,37 +144,6 @@ def prepared_store(config: Config, cache: str) -> "PreparedStore":
         scaling=config.preprocess.scaling,
         masks=BrainMasks(Path(cache) / "brain_masks", config.preprocess.skull_strip, config.modality.reference),
     )
-
-
-SOURCES: dict[str, Callable[..., Source]] = {
-    "rsna_miccai": RsnaMiccai,
-    "folder": Folder,
-    "brats": Brats,
-    "ixi": Ixi,
-    "bids": Bids,
-}
-"""By the name of the option; its keys are the arguments of the source."""
-
-
-def make_source(
-    dataset: Any, *, modalities: list[str], workers: int, limit: int | None, progress: bool, write: bool = True
-) -> Source:
-    """The source that a dataset's configuration names; without ``write`` nothing is simulated on the way."""
-    if isinstance(dataset, CombinedDataset):
-        parts = {
-            name: make_source(part, modalities=modalities, workers=workers, limit=limit, progress=progress, write=write)
-            for name, part in dataset.parts.items()
-        }
-        return Combined(parts)
-    options = {name: value for name, value in vars(dataset).items() if name != "name"}
-    # In the middle of an argument no shell expands ~, and a configuration file has no shell.
-    for name in ("root", "table"):
-        if str(options.get(name)).startswith("~/"):
-            options[name] = Path(options[name]).expanduser()
-    if isinstance(dataset, PhantomDataset):
-        options |= {"folder": options.pop("root"), "subjects": min(dataset.subjects, limit or dataset.subjects)}
-        return Phantom(**options, workers=workers, modalities=modalities, progress=progress, write=write)
-    return SOURCES[dataset.name](**options, modalities=modalities)
 
 
 def import_cohort(dataset: Any, config: Config, *, cache: str, workers: int, limit: int | None = None) -> Cohort:

@@ -1,7 +1,7 @@
 """Where remedies against differences between scanners act: on a cohort's images, or on a classifier's features."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import nibabel
@@ -11,21 +11,13 @@ import pandas as pd
 from brain_cae.configuration import Config
 from brain_cae.data import appearance
 from brain_cae.data.preprocess import CEILING
-from brain_cae.detector.build import make_harmoniser
+from brain_cae.detector.build import carried_columns, make_feature_harmoniser, make_harmoniser
 from brain_cae.detector.detector import Detector
-from brain_cae.harmonise import Brain, FeatureHarmoniser, ImageHarmoniser, Unharmonised
-from brain_cae.harmonise.combat import Combat
-from brain_cae.harmonise.residualise import Residualise
-from brain_cae.scans.linkage import DEFINING, log_parameters
+from brain_cae.harmonise import PLANES, PROTOCOL, Brain, ImageHarmoniser, Unharmonised
+from brain_cae.scans.linkage import log_parameters
 from brain_cae.stages.cohort import Cohort
 from brain_cae.transfer.features import CARRIED
 from brain_cae.transfer.harmonised import harmonised_out_of_fold
-
-FEATURE_HARMONISERS: dict[str, type[FeatureHarmoniser]] = {"combat": Combat, "residualise": Residualise}
-"""By the name of the option; its keys are their arguments."""
-
-PARAMETERS = (*DEFINING, "flip_angle_deg")
-PLANES = ("axial", "coronal", "sagittal")
 
 
 def harmonise_images(config: Config, cohort: Cohort, train: list[str]) -> tuple[ImageHarmoniser, Cohort]:
@@ -74,47 +66,26 @@ def _spacing_mm(path: str) -> np.ndarray:
     return spacing
 
 
-def feature_step(config: Config) -> FeatureHarmoniser | None:
-    """The unfitted first step of the classifier's pipeline; None where the choice does not act on features."""
-    kind = FEATURE_HARMONISERS.get(config.harmonise.name)
-    if kind is None:
-        return None
-    options: dict[str, Any] = {name: value for name, value in asdict(config.harmonise).items() if name != "name"}
-    return kind(**options, carried=len(carried_names(config)))
-
-
-def carried_names(config: Config) -> list[str]:
-    """Columns that the step needs beside the features."""
-    if config.harmonise.name == "combat":
-        return [f"{CARRIED}protocol"]
-    if config.harmonise.name == "residualise":
-        known = [f"{modality}_{name}" for modality in config.modality.names for name in (*PARAMETERS, *PLANES)]
-        return [f"{CARRIED}{name}" for name in ("field_strength_t", *known)]
-    return []
-
-
-def carried_columns(model: Detector, acquisition: pd.DataFrame, protocols: pd.Series) -> pd.DataFrame:
-    """How each subject was scanned, as numbers: one row per subject, see :func:`carried_names`.
+def carried(model: Detector, acquisition: pd.DataFrame, protocols: pd.Series) -> pd.DataFrame:
+    """How each subject was scanned, as numbers: one row per subject, see :meth:`FeatureHarmoniser.carries`.
 
     Args:
         model: Names the protocols.
         acquisition: One row per subject.
         protocols: The protocol of each. What stands for several or none (pooled, unknown, unseen) gets -1.
     """
-    names = carried_names(model.config)
     columns: dict[str, Any] = {}
-    if model.config.harmonise.name == "combat":
-        own = [name for name in model.protocols.names if not model.protocols.is_small(name)]
-        columns[names[0]] = [own.index(name) if name in own else -1 for name in protocols]
-    elif names:
-        for name in (name.removeprefix(CARRIED) for name in names):
-            modality, _, last = name.rpartition("_")
-            if last in PLANES:
-                plane = acquisition[f"{modality}_orientation"]
-                columns[f"{CARRIED}{name}"] = np.where(plane == "", np.nan, plane == last)
-            else:
-                columns[f"{CARRIED}{name}"] = log_parameters(acquisition, [name])[:, 0]
-    return pd.DataFrame(columns, index=acquisition.index, columns=names)
+    for name in carried_columns(model.config):
+        modality, _, last = name.rpartition("_")
+        if name == PROTOCOL:
+            large = [protocol for protocol in model.protocols.names if not model.protocols.is_small(protocol)]
+            columns[f"{CARRIED}{name}"] = [large.index(p) if p in large else -1 for p in protocols]
+        elif last in PLANES:
+            plane = acquisition[f"{modality}_orientation"]
+            columns[f"{CARRIED}{name}"] = np.where(plane == "", np.nan, plane == last)
+        else:
+            columns[f"{CARRIED}{name}"] = log_parameters(acquisition, [name])[:, 0]
+    return pd.DataFrame(columns, index=acquisition.index)
 
 
 def harmonised_features(
@@ -128,7 +99,7 @@ def harmonised_features(
         labels: ``healthy``, ``abnormal`` or ``unknown``.
         folds: In which fold each subject was held out; None: all are new subjects.
     """
-    step = feature_step(model.config)
+    step = make_feature_harmoniser(model.config)
     if step is None:
         return None
     if folds is not None:

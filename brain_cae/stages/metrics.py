@@ -1,5 +1,6 @@
 """From what is known of each subject to ``metrics.json``: every figure with its interval and its n."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,7 @@ class Measurement:
         seed: Of the bootstrap.
         resamples: Of the bootstrap.
         fewest: Members that each class must have for AUROC, its differences, and average precision.
+        baselines: Scores that do not look at the network.
     """
 
     def __init__(
@@ -74,21 +76,23 @@ class Measurement:
         seed: int,
         resamples: int,
         fewest: int = 1,
+        baselines: Sequence[str] = ("intensity", "healthy_mean"),
     ) -> None:
         self.predictions = predictions
         self.findings = findings
         self.seed = seed
         self.resamples = resamples
         self.fewest = fewest
+        self.baselines = list(baselines)
+        scores = [str(name).removeprefix("score.") for name in predictions if str(name).startswith("score.")]
+        self.others = [name for name in scores if name != "residual"]
         self.labelled = predictions[predictions["label"] != "unknown"]
 
     def detection(self) -> Section:
         """Residual score: AUROC, average precision, rates at the label-free threshold, differences, protocols."""
         section = self._detection("residual")
-        section["absolute"] = self._detection("absolute")
-        section["difference"] = {
-            name: self._difference("residual", name) for name in ("healthy_mean", "intensity", "absolute")
-        }
+        section |= {name: self._detection(name) for name in self.others if name not in self.baselines}
+        section["difference"] = {name: self._difference("residual", name) for name in self.others}
         section["false_alarms"] = self._false_alarms(self.labelled)
         section["by_protocol"] = [
             {
@@ -211,7 +215,14 @@ def metrics_of(
 ) -> dict[str, Any]:
     """The content of ``metrics.json``, but for the audit and what the run itself adds."""
     config = model.config
-    measure = Measurement(table, findings, seed=config.seed, resamples=config.evaluation.resamples, fewest=fewest)
+    measure = Measurement(
+        table,
+        findings,
+        seed=config.seed,
+        resamples=config.evaluation.resamples,
+        fewest=fewest,
+        baselines=model.baselines,
+    )
     counts = splits["role"].value_counts()
     calibration = model.scorers["residual"].calibration
     threshold = calibration.threshold(config.scoring.alpha)
@@ -228,7 +239,7 @@ def metrics_of(
         },
         "detection": measure.detection(),
         "localisation": measure.localisation("residual"),
-        "baseline": {name: measure.baseline(name) for name in ("intensity", "healthy_mean")},
+        "baseline": {name: measure.baseline(name) for name in model.baselines},
         "transfer": chosen.metrics,
         "reshape": measure.reshape(model),
         "environment": environment(config.seed, splits, cohort.index),

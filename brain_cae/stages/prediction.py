@@ -12,7 +12,6 @@ import pandas as pd
 
 from brain_cae.configuration import LeaveProtocolOut
 from brain_cae.data.preprocess import to_source_space
-from brain_cae.detector.build import SCORERS
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings import Findings, examine
 from brain_cae.detector.findings_cache import FindingsCache
@@ -21,7 +20,7 @@ from brain_cae.errors import DatasetError
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.progress import track
 from brain_cae.stages.cohort import Cohort
-from brain_cae.stages.harmonisation import carried_columns, harmonised, harmonised_features, out_of_reach
+from brain_cae.stages.harmonisation import carried, harmonised, harmonised_features, out_of_reach
 from brain_cae.stages.transfer import Transfer, transfer
 from brain_cae.transfer.features import select_arm
 
@@ -102,7 +101,7 @@ def assess(
         folder.write_csv("features.csv", features.rename_axis("subject").reset_index())
     with folder.stage("transfer"):
         learnt = _learnt_by_classifier(model, cohort) if new_subjects else set()
-        scanned = carried_columns(model, cohort.acquisition.loc[evaluated], table["protocol"])
+        scanned = carried(model, cohort.acquisition.loc[evaluated], table["protocol"])
         chosen = transfer(
             model,
             table,
@@ -181,7 +180,7 @@ def _table(model: Detector, cohort: Cohort, roles: pd.Series, findings: dict[str
                 or model.unlike_skull(skull[name])
             ),
         }
-        for scorer in SCORERS:
+        for scorer in model.scorers:
             calibration = model.scorers[scorer].calibration
             able = np.isfinite(calibration.threshold(alpha))
             row[f"score.{scorer}"] = examination.scores[scorer]

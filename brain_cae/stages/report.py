@@ -1,5 +1,6 @@
 """From predictions to what the report shows: its title, curves and views, and the columns of ``predictions.csv``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,12 @@ def title(config: Config, cohort: Cohort, model_run: Path | None) -> str:
     return chosen if model_run is None else f"{chosen}: scored with the model of {model_run.name}"
 
 
-def curves(table: pd.DataFrame, fewest: int) -> dict[str, tuple[Any, Any]]:
+def curves(table: pd.DataFrame, baselines: Sequence[str], fewest: int) -> dict[str, tuple[Any, Any]]:
     """By name labels and scores of each ROC curve; none where a class has fewer members than ``fewest``."""
     rows = table[table["label"] != "unknown"]
     if min((rows["label"] == kind).sum() for kind in ("healthy", "abnormal")) < fewest:
         return {}
-    drawn = {name: (rows["label"], rows[f"score.{name}"]) for name in ("residual", "intensity", "healthy_mean")}
+    drawn = {name: (rows["label"], rows[f"score.{name}"]) for name in ("residual", *baselines)}
     known = rows[rows["classifier_probability"].notna()]
     if known["label"].nunique() == 2:
         drawn["transfer classifier"] = (known["label"], known["classifier_probability"])

@@ -10,10 +10,9 @@ from imblearn.pipeline import Pipeline
 
 from brain_cae import estimates
 from brain_cae.configuration import Classifier, Config, LeaveProtocolOut, classifier_option
-from brain_cae.detector.build import SCORERS
+from brain_cae.detector.build import make_feature_harmoniser
 from brain_cae.detector.detector import Detector
 from brain_cae.estimates import FEWEST_HELD_OUT
-from brain_cae.stages.harmonisation import feature_step
 from brain_cae.transfer.crossfit import Crossfit, crossfit, holdout, tune_and_fit, without_sizes
 from brain_cae.transfer.features import ARMS, select_arm, usable
 from brain_cae.transfer.fitting import abnormal_probability, obstacle
@@ -63,7 +62,7 @@ def transfer(
 
     Args:
         model: Its configuration names features, classifier, balancing and evaluation, and what is compared.
-        table: Columns label, role, and ``score.<scorer>`` for each of ``SCORERS``, indexed by subject.
+        table: Columns label, role, and ``score.<scorer>`` for each of ``scoring.scores``, indexed by subject.
         features: One row per subject, same index, with the columns that the harmonising step takes off.
         new_subjects: True applies the stored classifier and fits nothing.
         learnt: New subjects that the stored classifier has learnt from: they get no probability, and no figure
@@ -174,7 +173,7 @@ class Candidate:
         return build_pipeline(
             instantiate(self.classifier.estimator, _convert_="all"),
             instantiate(sampler, _convert_="all") if sampler else None,
-            harmonise=feature_step(self.config),
+            harmonise=make_feature_harmoniser(self.config),
         )
 
     def predict(self, labels: pd.Series, roles: pd.Series) -> Crossfit:
@@ -286,7 +285,7 @@ def _section(
         rows.append(
             ({"features": features, "classifier": classifier or config.classifier.name} | figures, arms[column])
         )
-    for name in SCORERS:
+    for name in config.scoring.scores:
         values = table[f"score.{name}"]
         # A score is no probability, and so has no Brier score.
         figures = {

@@ -119,8 +119,12 @@ def save_pipeline(pipeline: Pipeline, path: Path | str) -> Path:
     return target
 
 
-def load_pipeline(path: Path | str) -> Pipeline:
+def load_pipeline(path: Path | str, extensions: tuple[str, ...] = ()) -> Pipeline:
     """Read a pipeline that :func:`save_pipeline` wrote.
+
+    Args:
+        path: The file.
+        extensions: Prefixes of further types that may be loaded: packages that the caller trusts.
 
     Raises:
         RunError: The file is missing, damaged, or holds a type outside the fixed list.
@@ -129,9 +133,11 @@ def load_pipeline(path: Path | str) -> Pipeline:
     if not file.is_file():
         raise RunError("The stored classifier is missing.", expected="a .skops file", where=str(file))
     try:
-        untrusted = set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES)
+        types = skops.io.get_untrusted_types(file=file)
+        trusted = [*TRUSTED_TYPES, *(name for name in types if extensions and name.startswith(extensions))]
+        untrusted = set(types) - set(trusted)
         if not untrusted:
-            loaded = skops.io.load(file, trusted=list(TRUSTED_TYPES))
+            loaded = skops.io.load(file, trusted=trusted)
     except Exception as error:  # skops and zipfile raise many kinds for a damaged file
         raise RunError(
             "The stored classifier cannot be read.",

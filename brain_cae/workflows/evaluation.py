@@ -11,6 +11,7 @@ import yaml
 from brain_cae.configuration import Config, EvaluateConfig, LeaveProtocolOut, with_asked
 from brain_cae.data.brain_masks import require_stripper
 from brain_cae.data.splits import HEALTHY_ROLES
+from brain_cae.detector.build import make_audit_tests
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError, LeakageError
@@ -46,7 +47,13 @@ def score_external(config: Config, output: Path) -> dict[str, Any]:
     Returns:
         The section ``external`` of the run's ``metrics.json``.
     """
-    again = EvaluateConfig(run=str(output), cache=config.cache, workers=config.workers, dataset=config.external)
+    again = EvaluateConfig(
+        run=str(output),
+        cache=config.cache,
+        workers=config.workers,
+        dataset=config.external,
+        extensions=config.extensions,
+    )
     metrics = score_stored(again, output / "external")
     return {
         "dataset": config.external.name,
@@ -63,7 +70,7 @@ def score_stored(config: EvaluateConfig, output: Path) -> dict[str, Any]:
     folder = RunFolder(output)
     with folder.status():
         log.info("model: %s", source / "model")
-        model = load(source)
+        model = load(source, config.extensions)
         model.config = with_asked(model.config, config)
         require_stripper(model.config.preprocess.skull_strip)
         with folder.stage("import"):
@@ -212,7 +219,16 @@ def conclude(
     roles = table["role"] if nested else splits.set_index("subject")["role"]
     with folder.stage("audit"):
         arm = select_arm(found.features, "residual" if nested else config.features.name, config.features.levels)
-        verdict = audit_scores(config.audit, cohort, table, roles, arm, harmonised=found.harmonised, seed=config.seed)
+        verdict = audit_scores(
+            config.audit,
+            cohort,
+            table,
+            roles,
+            arm,
+            harmonised=found.harmonised,
+            extra=make_audit_tests(config),
+            seed=config.seed,
+        )
     with folder.stage("report"):
         metrics = metrics_of(model, table, findings, found.transfer, splits, cohort, fewest)
         metrics["harmonise"] = {"name": config.harmonise.name, "unchanged": len(found.unreached)}
@@ -237,7 +253,7 @@ def conclude(
             views=views(config, found),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
             warnings=list(dict.fromkeys([*cautions, *verdict.warnings])),
-            curves=curves(table, fewest),
+            curves=curves(table, model.baselines, fewest),
             trials=found.transfer.trials,
         )
         write_report(folder / "report.html", content)

@@ -14,13 +14,13 @@ from brain_cae.reporting import ReportContent, write_audit_report
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.sources.base import MODALITIES
+from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import inspect_series
 from brain_cae.stages.audit import label_meaning, with_strata
-from brain_cae.stages.cohort import make_source
 
 log = logging.getLogger(__name__)
 
-DEFAULTS = Audit(name="standard", margin=0.65, strata="protocol", healthy_means=None)
+DEFAULTS = Audit(name="standard", margin=0.65, strata="protocol", healthy_means=None, extra={})
 
 
 def run(config: EvaluateConfig, output: Path) -> AuditResult:
@@ -53,7 +53,7 @@ def run(config: EvaluateConfig, output: Path) -> AuditResult:
                 margin=settings.margin,
                 strata=settings.strata,
                 scans=index.assign(role="not drawn yet")[["subject", "role", "series_hash"]],
-                meaning=label_meaning(config.dataset, settings),
+                meaning=label_meaning(make_source(config.dataset, modalities=MODALITIES), settings),
             )
         metrics = {"schema_version": 1, "audit": result.to_dict() | {"kind": "headers"}}
         content = ReportContent(

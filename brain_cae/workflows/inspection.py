@@ -23,9 +23,10 @@ from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
 from brain_cae.scans.sources.base import MODALITIES, SeriesLocation, some
+from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import inspect_series
 from brain_cae.stages.cautions import calibration_cautions, protocol_cautions
-from brain_cae.stages.cohort import complete_subjects, limited, make_source, require_modalities
+from brain_cae.stages.cohort import complete_subjects, limited, require_modalities
 from brain_cae.stages.roles import draw_roles
 
 LABELS = ("healthy", "abnormal", "unknown")
@@ -91,7 +92,7 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
         BrainCaeError: There is no run with a model, or the data set is not where the configuration says.
     """
     run = Path(config.run) if config.run else newest_run(Path("outputs"))
-    own = validate(OmegaConf.create(read_stored(run) | {"inspect": True}))
+    own = validate(OmegaConf.create(read_stored(run) | {"inspect": True, "extensions": config.extensions}))
     new = config.dataset is not None
     dataset = config.dataset if new else own.dataset
     limit = None if new else own.limit

@@ -124,7 +124,7 @@ def _finished(config: Config, own: Config, number: int, roles: pd.DataFrame) -> 
     if not (run / "model" / "config.yaml").is_file():
         return None
     before = pd.read_csv(run / "splits.csv", dtype=str, keep_default_na=False)
-    model = load(run)
+    model = load(run, config.extensions)
     if model.config != own or not before.equals(roles.astype(str)):
         return None
     model.network.to(scoring_device(config.trainer.accelerator))

@@ -4,7 +4,7 @@ import logging
 
 import pandas as pd
 
-from brain_cae.configuration import EvaluateConfig, FolderDataset
+from brain_cae.configuration import EvaluateConfig, dataset_option
 from brain_cae.data.splits import check_leakage
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import save
@@ -40,7 +40,7 @@ def recalibrate(model: Detector, config: EvaluateConfig, scored: pd.DataFrame, f
     assert config.calibrate is not None
     own = model.config
     local = import_cohort(
-        FolderDataset("folder", config.calibrate, table=None, label=None, skull="unknown"),
+        dataset_option("folder", root=config.calibrate),
         own,
         cache=config.cache,
         workers=config.workers,

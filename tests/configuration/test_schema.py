@@ -10,14 +10,13 @@ from brain_cae.configuration.options import read_option
 from brain_cae.phantom import protocol
 from brain_cae.scans.sources import base
 
-CASES = [(group, name) for group in sorted(set(OPTIONS) - {"external"}) for name in OPTIONS[group]]
+CASES = [(group, name) for group in sorted(OPTIONS) for name in OPTIONS[group]]
 
 
 @pytest.mark.parametrize(("group", "name"), CASES)
 def test_a_file_holds_the_keys_of_its_schema_and_its_name(group, name):
     values = read_option(group, name)
-    composed = {"parts"} if values.pop("defaults", None) else set()
-    assert set(values) | composed == {field.name for field in fields(OPTIONS[group][name])}
+    assert set(values) == {field.name for field in fields(OPTIONS[group][name])}
     assert values["name"] == name
 
 

@@ -2,7 +2,15 @@
 
 import pytest
 
-from brain_cae.detector.build import SCORERS, make_network, make_reshape, make_scorer, network_stride
+from brain_cae.detector.build import (
+    carried_columns,
+    make_feature_harmoniser,
+    make_harmoniser,
+    make_network,
+    make_reshape,
+    make_scorer,
+    network_stride,
+)
 from brain_cae.errors import ConfigurationError
 
 from ..conftest import TINY_NETWORK, compose_config
@@ -25,7 +33,18 @@ def test_a_score_without_signs_counts_both_directions() -> None:
     signed, absolute = make_scorer("residual", config), make_scorer("absolute", config)
     assert signed.sign == config.scoring.sign
     assert set(absolute.sign.values()) == {"both"}
-    assert [make_scorer(name, config).compare for name in SCORERS] == [True, True, False, True]
+    scorers = {name: make_scorer(name, config) for name in config.scoring.scores}
+    assert [scorer.compare for scorer in scorers.values()] == [True, True, False, True]
+    assert [name for name, scorer in scorers.items() if scorer.signal == "intensity"] == ["intensity", "healthy_mean"]
+
+
+def test_a_harmoniser_acts_on_images_or_on_features() -> None:
+    images, features = compose_config("harmonise=spacing"), compose_config("harmonise=combat", "harmonise.minimum=4")
+    assert type(make_harmoniser(images)).__name__ == "Spacing" and make_feature_harmoniser(images) is None
+    step = make_feature_harmoniser(features)
+    assert step is not None and step.minimum == 4 and step.carried == 1
+    assert carried_columns(features) == ["protocol"] and carried_columns(images) == []
+    assert type(make_harmoniser(features)).__name__ == "Unharmonised"
 
 
 def test_a_network_without_levels_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def test_a_modality_whose_scans_were_all_left_out_is_missing_for_that_reason(bri
 
 
 def test_a_part_may_be_a_phantom(make_config):
-    from brain_cae.stages.cohort import make_source
+    from brain_cae.scans.sources.build import make_source
 
     config = make_config(
         "dataset=combined", "+dataset@dataset.parts.phantom=phantom", "dataset.parts.phantom.subjects=9"

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brain_cae.detector.build import carried_columns, make_feature_harmoniser
 from brain_cae.detector.detector import Detector
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.stages.cohort import Cohort
-from brain_cae.stages.harmonisation import carried_columns, carried_names, feature_step, harmonise_images, out_of_reach
+from brain_cae.stages.harmonisation import carried, harmonise_images, out_of_reach
+from brain_cae.transfer.features import CARRIED
 from brain_cae.workflows import evaluation, training
 
 from ..conftest import compose_config
@@ -87,9 +89,11 @@ def test_carried_columns(make_config):
     def table(option: str) -> pd.DataFrame:
         config = make_config("modality=flair", f"harmonise={option}")
         model = Detector(config, None, None, {}, protocols, [])
-        found = carried_columns(model, acquisition, protocols.assign(acquisition))
-        step = feature_step(config)
-        assert list(found) == carried_names(config) and found.shape[1] == (step.carried if step else 0)
+        found = carried(model, acquisition, protocols.assign(acquisition))
+        step = make_feature_harmoniser(config)
+        assert list(found) == [f"{CARRIED}{name}" for name in carried_columns(config)] and found.shape[1] == (
+            step.carried if step else 0
+        )
         return found
 
     assert table("none").shape == (11, 0)

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.detector.build import SCORERS
 from brain_cae.errors import ConfigurationError
 from brain_cae.stages.transfer import Transfer, transfer
 from brain_cae.transfer.features import ARMS
 
 from ..conftest import compose_config
 
+SCORES = ("residual", "absolute", "intensity", "healthy_mean")
 QUICK = ("evaluation.resamples=100", "evaluation.permutations=5")
 
 
@@ -24,7 +24,7 @@ def people(healthy: int, abnormal: int, *, shift: float = 2.0, seed: int = 0) ->
     names = pd.Index([f"s{number:02d}" for number in range(count)])
     table = pd.DataFrame({"label": label, "role": "test"}, index=names)
     table.loc[names[::2], "role"] = "classifier"
-    for name in SCORERS:
+    for name in SCORES:
         table[f"score.{name}"] = generator.standard_normal(count) + (name == "residual") * ill
     features = pd.DataFrame(generator.standard_normal((count, 8)), index=names)
     features.columns = [*(f"encoder_mean_{n:02d}" for n in range(4)), *(f"residual_joint_q{n:03d}" for n in range(4))]
@@ -42,7 +42,7 @@ def test_everything_is_compared_on_the_same_subjects() -> None:
     found = run(*people(30, 20), "transfer.compare=[svm,dummy,logistic]")
     rows = {(row["classifier"], row["features"]): row for row in found.metrics["comparison"]}
     classifiers = {"logistic", "svm", "dummy"}
-    assert set(rows) == {(c, f) for c in classifiers for f in ARMS} | {(None, f"{name} score") for name in SCORERS}
+    assert set(rows) == {(c, f) for c in classifiers for f in ARMS} | {(None, f"{name} score") for name in SCORES}
     own = rows["logistic", "both"]
     assert own["auroc"] == found.metrics["auroc"] and own["difference"]["value"] == 0
     assert rows["svm", "residual"]["auroc"]["value"] > 0.9 > rows["svm", "encoder"]["auroc"]["value"]

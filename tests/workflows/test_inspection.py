@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from brain_cae.configuration import EvaluateConfig, FolderDataset
+from brain_cae.configuration import EvaluateConfig, dataset_option
 from brain_cae.errors import DatasetError, RunError
 from brain_cae.workflows import inspection
 
@@ -122,7 +122,7 @@ def test_new_subjects_of_another_scanner_are_announced(tiny_run, scans, tmp_path
         cache=str(tmp_path),
         workers=1,
         inspect=True,
-        dataset=FolderDataset("folder", str(scans), table=None, label=None, skull="unknown"),
+        dataset=dataset_option("folder", root=str(scans)),
     )
     found = inspection.inspect_evaluation(config)
     assert found.roles is None

@@ -4,9 +4,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.keys import OneOf
+from brain_cae.vocabulary import LabelMeaning
 
 MODALITIES = ("t1", "t2", "flair", "t1ce")
 # How data sets and people spell them, in small letters.
@@ -16,6 +18,9 @@ SPELLINGS = {
     "flair": "flair", "t2f": "flair", "fl": "flair",
     "t1ce": "t1ce", "t1c": "t1ce", "t1gd": "t1ce", "t1wce": "t1ce",
 }  # fmt: skip
+Label = Annotated[str, OneOf(("healthy", "abnormal"))]
+Skull = Annotated[str, OneOf(("on", "stripped", "unknown"), 'In YAML write skull: "on", with quotes.')]
+"""Keys that several sources have: what holds for every subject that nothing else is said of."""
 LABELS = ("healthy", "abnormal", "unknown")
 LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information")
 
@@ -50,9 +55,25 @@ class SeriesLocation:
 
 
 class Source(Protocol):
-    """A layout on disk. ``locate`` raises DatasetError when the layout is not there."""
+    """A layout on disk. ``locate`` raises DatasetError when the layout is not there.
 
+    The arguments of its class are the keys of its option in ``conf/dataset``, but for those that the run gives:
+    ``modalities``, and where the class takes them ``workers`` (processes), ``limit`` (subjects), ``progress`` (draw
+    bars) and ``write`` (False: nothing may be written).
+
+    Attributes:
+        name: Of the option, and the source of its subjects.
+        layout: What is expected in ``root``, for messages; None where nothing has to be there.
+        meaning: What its classes stand for; the audit reads it.
+    """
+
+    layout: ClassVar[str | None]
     name: str
+
+    @property
+    def meaning(self) -> LabelMeaning:
+        """What ``healthy`` and ``abnormal`` stand for in this data set."""
+        ...
 
     def locate(self) -> list[SeriesLocation]:
         """List every series of the data set, ordered by subject and modality."""

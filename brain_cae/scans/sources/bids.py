@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 from brain_cae.errors import DatasetError
-from brain_cae.errors.layouts import LAYOUTS
 from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
     MODALITIES,
+    Label,
     SeriesLocation,
+    Skull,
     check_folder,
     check_modalities,
     counted,
@@ -20,11 +22,12 @@ from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.derivatives import find_masks
 from brain_cae.scans.sources.participants import Participant, Participants
 from brain_cae.scans.sources.sidecar import Sidecars, parse_name
+from brain_cae.vocabulary import LabelMeaning
 
 SUFFIXES = {"T1w": "t1", "T2w": "t2", "FLAIR": "flair"}
 # What another suffix resembles (UNIT1, inplaneT2, T2starw): there a reader of the report looks for the scan.
 RESEMBLANCES = ("flair", "t2", "t1")
-LAYOUT = LAYOUTS["bids"]
+LAYOUT = "sub-<name>/[ses-<name>/]anat/sub-<name>_…_T1w.nii.gz (T2w, FLAIR; with ce-… in the name T1 with contrast)"
 ADVICE = "Set dataset.root to the folder that holds dataset_description.json and the folders sub-*."
 
 
@@ -40,19 +43,21 @@ class Bids:
     can name another. ``locate`` raises DatasetError for a wrong folder, and see ``participants.py``.
     """
 
-    root: Path | str
+    layout: ClassVar[str] = LAYOUT
+    meaning: ClassVar[LabelMeaning] = LabelMeaning()
+
+    root: str
     modalities: Sequence[str] = MODALITIES
     label_column: str | None = None
-    healthy: Sequence[str] = ()
-    abnormal: Sequence[str] = ()
-    label: str | None = None
-    skull: str = "on"
-    derivatives: Sequence[str] = ()
+    healthy: list[str] = field(default_factory=list)
+    abnormal: list[str] = field(default_factory=list)
+    label: Label | None = None
+    skull: Skull = "on"
+    derivatives: list[str] = field(default_factory=list)
     name: str = field(default="bids", init=False)
     _notes: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.root = Path(self.root)
         self.modalities = check_modalities(self.modalities)
 
     def locate(self) -> list[SeriesLocation]:

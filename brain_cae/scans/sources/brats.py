@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from brain_cae.errors import DatasetError
-from brain_cae.errors.layouts import LAYOUTS
 from brain_cae.scans.sources.base import (
     MODALITIES,
     SPELLINGS,
@@ -19,6 +19,7 @@ from brain_cae.scans.sources.base import (
     the_only,
     visible_files,
 )
+from brain_cae.vocabulary import NOBODY, LabelMeaning
 
 MASK = "mask"
 FILE = re.compile(rf"[_-]({'|'.join(SPELLINGS)}|seg|gtv)\.nii(?:\.gz)?", re.IGNORECASE)
@@ -27,7 +28,10 @@ ODD_MASK = re.compile(r".*_segm\.nii(\.gz)?", re.IGNORECASE)
 TIME_POINT = re.compile(r"(BraTS-(?:MEN-RT|[A-Za-z]+)-\d+)-(\d{3}|\d)")
 # Planning scans of radiotherapy: T1 after contrast agent alone, in the scanner's space, the face removed and no more.
 WITH_SKULL = "BraTS-MEN-RT-"
-LAYOUT = LAYOUTS["brats"]
+LAYOUT = (
+    "folders such as BraTS20_Training_001, BraTS2021_00000, BraTS-GLI-00000-000 or BraTS-MEN-RT-0000-1, at any "
+    "depth, with files <folder>_flair.nii[.gz], <folder>-t2f.nii.gz or <folder>_t1c.nii.gz"
+)
 ADVICE = "Set dataset.root to the unpacked download, or to any folder above its scans."
 
 
@@ -40,13 +44,15 @@ class Brats:
     folder without such scans, and for one folder's name in two places.
     """
 
-    root: Path | str
+    layout: ClassVar[str] = LAYOUT
+    meaning: ClassVar[LabelMeaning] = LabelMeaning(NOBODY, "patients with a glioma", None)
+
+    root: str
     modalities: Sequence[str] = MODALITIES
     name: str = field(default="brats", init=False)
     _notes: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.root = Path(self.root)
         self.modalities = check_modalities(self.modalities)
 
     def locate(self) -> list[SeriesLocation]:

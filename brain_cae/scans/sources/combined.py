@@ -1,21 +1,27 @@
 """Several data sets as one: each keeps its name as the source of its subjects."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.base import SeriesLocation, Source
+from brain_cae.vocabulary import LabelMeaning
 
 
 @dataclass
 class Combined:
     """Data sets by name; subject ``a`` of part ``x`` becomes ``x-a``, so that names of two parts never meet.
 
-    ``locate`` raises DatasetError when a part cannot be read, with the part's name.
+    Parts in ``test_only`` neither teach nor calibrate. What the classes mean is for each part to say. ``locate`` raises
+    DatasetError when a part cannot be read, with the part's name.
     """
 
-    parts: Mapping[str, Source]
+    layout: ClassVar[str | None] = None
+    meaning: ClassVar[LabelMeaning] = LabelMeaning()
+
+    parts: dict[str, Any]
+    test_only: list[str] = field(default_factory=list)
     name: str = field(default="combined", init=False)
 
     def locate(self) -> list[SeriesLocation]:

@@ -4,16 +4,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from brain_cae.errors import DatasetError
-from brain_cae.errors.layouts import LAYOUTS
+from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
     LABELS,
     MODALITIES,
     SPELLINGS,
+    Label,
     SeriesLocation,
+    Skull,
     check_folder,
     check_modalities,
     counted,
@@ -25,8 +26,9 @@ from brain_cae.scans.sources.base import (
 from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.scan_table import read_scans
 from brain_cae.scans.sources.table import read_table, require_columns
+from brain_cae.vocabulary import LabelMeaning
 
-LAYOUT = LAYOUTS["folder"]
+LAYOUT = "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<modality>/<DICOM files>"
 EXPECTED_LABELS = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"
 MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
 
@@ -42,16 +44,31 @@ class Folder:
     DatasetError when there is no such thing, or when a label is none of healthy, abnormal, unknown.
     """
 
-    root: Path | str | None = None
+    layout: ClassVar[str] = LAYOUT
+    meaning: ClassVar[LabelMeaning] = LabelMeaning()
+
+    root: str | None = None
     modalities: Sequence[str] = MODALITIES
-    table: Path | str | None = None
-    label: str | None = None
-    skull: str = "unknown"
+    table: str | None = None
+    label: Label | None = None
+    skull: Skull = "unknown"
     name: str = field(default="folder", init=False)
     _notes: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.modalities = check_modalities(self.modalities)
+
+    @staticmethod
+    def check(choice: Any, key: str) -> None:
+        """There must be a place on disk: raises ConfigurationError where there is neither a folder nor a table."""
+        if choice.root is None and choice.table is None:
+            raise ConfigurationError(
+                f"The key `{key}.root` has no value.",
+                expected=LAYOUT,
+                found="nothing",
+                where=f"{key}.root",
+                advice=f"Give it on the command line: {key}.root=…, or {key}.table=… for a table of paths.",
+            )
 
     def locate(self) -> list[SeriesLocation]:
         """List the series of every subject that has at least one known modality."""

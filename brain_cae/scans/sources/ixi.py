@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from brain_cae.errors import DatasetError
-from brain_cae.errors.layouts import LAYOUTS
 from brain_cae.scans.sources.base import (
     SeriesLocation,
     check_folder,
@@ -16,10 +16,11 @@ from brain_cae.scans.sources.base import (
     visible_files,
 )
 from brain_cae.scans.sources.table import SUFFIXES, age_of, read_table
+from brain_cae.vocabulary import NOBODY, LabelMeaning
 
 CONTRASTS = {"t1": "T1", "t2": "T2"}
 FILE = re.compile(r"(IXI\d+)-([A-Za-z]+)-\d+-([A-Za-z0-9]+)\.nii(\.gz)?")
-LAYOUT = LAYOUTS["ixi"]
+LAYOUT = "files such as IXI002-Guys-0828-T1.nii.gz, in one folder or in one folder per contrast"
 ADVICE = "Set dataset.root to the folder that IXI-T1.tar and IXI-T2.tar were unpacked in."
 SPREADSHEET = "the columns IXI_ID, AGE and SEX_ID (1=m, 2=f)"
 SEXES = {1.0: "M", 2.0: "F"}
@@ -39,14 +40,16 @@ class Ixi:
     is there. ``locate`` raises DatasetError for a modality that IXI lacks, a wrong folder, a scan in two places.
     """
 
-    root: Path | str
+    layout: ClassVar[str] = LAYOUT
+    meaning: ClassVar[LabelMeaning] = LabelMeaning("healthy volunteers", NOBODY, True)
+
+    root: str
     modalities: Sequence[str] = ("t1", "t2")
-    table: Path | str | None = None
+    table: str | None = None
     name: str = field(default="ixi", init=False)
     _notes: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.root = Path(self.root)
         self.modalities = check_modalities(self.modalities)
 
     def locate(self) -> list[SeriesLocation]:

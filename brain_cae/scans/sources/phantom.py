@@ -1,32 +1,39 @@
 """The simulated cohort: written once, then read as the RSNA-MICCAI layout in which 0 is truly healthy."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
 from brain_cae.errors import DatasetError
+from brain_cae.keys import Between, OneOf
 from brain_cae.scans.sources.base import MODALITIES, SeriesLocation, check_modalities
 from brain_cae.scans.sources.rsna_miccai import compare_subjects, find_subjects, locate_series, read_values
+from brain_cae.vocabulary import LabelMeaning
 
 
 @dataclass
 class Phantom:
     """Brains simulated from tissue maps and the MR signal equations, with and without a glioma.
 
-    ``folder`` keeps the written cohorts, one per settings; ``confounding`` (0 to 1) is how strongly protocol follows
+    ``root`` keeps the written cohorts, one per settings; ``confounding`` (0 to 1) is how strongly protocol follows
     label. ``locate`` writes the cohort unless it is complete; without ``write`` it raises DatasetError instead. The
     skull is on where ``head_shell`` draws one.
     """
 
-    folder: Path | str
-    subjects: int = 160
+    layout: ClassVar[str | None] = None
+
+    root: str
+    subjects: Annotated[int, Between(1, math.inf, "a number of subjects")] = 160
     seed: int = 0
-    confounding: float = 0.0
-    abnormal_fraction: float = 1 / 3
+    confounding: Annotated[float, Between(0, 1, "a share from 0 to 1")] = 0.0
+    abnormal_fraction: Annotated[float, Between(0, 1, "a share from 0 to 1")] = 1 / 3
     lesions: bool = True
     head_shell: bool = False
-    dimensions: str = "protocols"
+    dimensions: Annotated[str, OneOf(("protocols", "varied"))] = "protocols"
     workers: int = 1
+    limit: int | None = None
     modalities: Sequence[str] = MODALITIES
     progress: bool = True
     write: bool = True
@@ -34,7 +41,7 @@ class Phantom:
     _notes: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.folder = Path(self.folder)
+        self.subjects = min(self.subjects, self.limit or self.subjects)
         self.modalities = check_modalities(self.modalities)
 
     def locate(self) -> list[SeriesLocation]:
@@ -51,15 +58,15 @@ class Phantom:
             head_shell=self.head_shell,
             dimensions=self.dimensions,
         )
-        if not self.write and not (Path(self.folder) / settings.key() / "complete").exists():
+        if not self.write and not (Path(self.root) / settings.key() / "complete").exists():
             raise DatasetError(
                 "The simulated cohort has not been written yet.",
                 expected=f"{self.subjects} simulated subjects",
                 found="none",
-                where=str(Path(self.folder) / settings.key()),
+                where=str(Path(self.root) / settings.key()),
                 advice="`python train.py stop_after=import` writes and imports it.",
             )
-        root = write_cohort(settings, Path(self.folder), workers=self.workers, progress=self.progress)
+        root = write_cohort(settings, Path(self.root), workers=self.workers, progress=self.progress)
         subjects = find_subjects(root)
         values = read_values(root / "train_labels.csv")
         labels = {subject: "abnormal" if value else "healthy" for subject, value in values.items()}
@@ -72,6 +79,18 @@ class Phantom:
             source=self.name,
             skull="on" if self.head_shell else "stripped",
         )
+
+    @staticmethod
+    def healthy_subjects(choice: Any, limit: int | None) -> int:
+        """How many healthy brains the cohort will hold, which is known before it is written."""
+        subjects = min(choice.subjects, limit or choice.subjects)
+        return subjects - round(subjects * choice.abnormal_fraction)
+
+    @property
+    def meaning(self) -> LabelMeaning:
+        """The truth: the cohort is simulated."""
+        lesions = "simulated brains with a glioma" if self.lesions else "simulated brains, their gliomas left out"
+        return LabelMeaning("simulated brains without a tumour", lesions, True)
 
     def notes(self) -> list[str]:
         """Say what does not fit in the written cohort; a simulated cohort needs no warning about its labels."""

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.errors.layouts import LAYOUTS
 from brain_cae.scans.sources.base import (
     MODALITIES,
     SeriesLocation,
@@ -18,7 +18,9 @@ from brain_cae.scans.sources.base import (
 )
 from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.table import read_table, require_columns
+from brain_cae.vocabulary import NOBODY, LabelMeaning
 
+LAYOUT = "train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM files>"
 FOLDERS = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1wCE", "t2": "T2w"}
 LABEL_COLUMNS = ("BraTS21ID", "MGMT_value")
 
@@ -37,14 +39,15 @@ class RsnaMiccai:
     reads ``MGMT_value`` as a diagnosis, and then ``notes`` warns. ``locate`` raises DatasetError for a wrong folder.
     """
 
-    root: Path | str
+    layout: ClassVar[str] = LAYOUT
+
+    root: str
     healthy_value: int | None = None
     modalities: Sequence[str] = MODALITIES
     name: str = field(default="rsna_miccai", init=False)
     _notes: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.root = Path(self.root)
         self.modalities = check_modalities(self.modalities)
         if self.healthy_value is not None and (
             isinstance(self.healthy_value, bool) or self.healthy_value not in (0, 1)
@@ -73,6 +76,15 @@ class RsnaMiccai:
         locations = locate_series(root, subjects, labels, self.modalities, source=self.name, skull="stripped")
         return apply_choices(locations, root)
 
+    @property
+    def meaning(self) -> LabelMeaning:
+        """Patients with a glioblastoma, whatever MGMT_value says."""
+        if self.healthy_value is None:
+            return LabelMeaning(NOBODY, "patients with a glioblastoma", None)
+        status = "methylation status of a promoter, in patients who all have a glioblastoma"
+        other = 1 - self.healthy_value
+        return LabelMeaning(f"MGMT_value {self.healthy_value} ({status})", f"MGMT_value {other} (the same)", False)
+
     def notes(self) -> list[str]:
         """Warn when MGMT_value is read as a diagnosis, and list labels without scans and scans without labels."""
         warning = [] if self.healthy_value is None else [MGMT_WARNING.format(value=self.healthy_value)]
@@ -81,16 +93,15 @@ class RsnaMiccai:
 
 def find_subjects(root: Path) -> list[str]:
     """List the subjects (folder names of ``train``); raises DatasetError when the layout is another one."""
-    layout = LAYOUTS["rsna_miccai"]
     advice = "Set dataset.root to the folder that holds train/ and train_labels.csv."
-    check_folder(root, problem="The data set's folder does not exist.", expected=layout, advice=advice)
-    train = check_folder(root / "train", problem="The data set has no train folder.", expected=layout, advice=advice)
+    check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=advice)
+    train = check_folder(root / "train", problem="The data set has no train folder.", expected=LAYOUT, advice=advice)
     subjects = sorted(path.name for path in train.iterdir() if path.is_dir() and not path.name.startswith("."))
     series = (train / subject / folder for subject in subjects for folder in FOLDERS.values())
     if not any(folder.is_dir() for folder in series):
         found = describe(train / subjects[0]) if subjects else describe(train)
         raise DatasetError(
-            "The train folder holds no scan.", expected=layout, found=found, where=str(train), advice=advice
+            "The train folder holds no scan.", expected=LAYOUT, found=found, where=str(train), advice=advice
         )
     return subjects
 

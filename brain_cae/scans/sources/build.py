@@ -1,0 +1,28 @@
+"""From the configuration of a dataset to its source."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import get_class
+
+from brain_cae.scans.sources.base import Source
+
+
+def make_source(dataset: Any, **run: Any) -> Source:
+    """The source that a dataset's ``_target_`` names; a combined one with its parts.
+
+    Args:
+        dataset: The keys of its option.
+        run: What the run gives, see :class:`Source`; a class gets what it takes.
+    """
+    kind = get_class(dataset._target_)
+    keys = {name: value for name, value in vars(dataset).items() if name not in ("name", "_target_")}
+    # In the middle of an argument no shell expands ~, and a configuration file has no shell.
+    for name in ("root", "table"):
+        if str(keys.get(name)).startswith("~/"):
+            keys[name] = str(Path(keys[name]).expanduser())
+    if "parts" in keys:
+        keys["parts"] = {name: make_source(part, **run) for name, part in keys["parts"].items()}
+    taken = inspect.signature(kind).parameters
+    return kind(**keys, **{name: value for name, value in run.items() if name in taken})

@@ -81,7 +81,7 @@ def test_everything_of_a_package_of_ones_own_runs_and_is_stored(package: Path) -
     metrics = json.loads((package / "run" / "metrics.json").read_text())
     assert metrics["reshape"]["strategy"] == "native" and metrics["harmonise"]["name"] == "median"
     assert metrics["detection"]["top_mean"]["auroc"]["n"] > 0 and "top_mean" in metrics["detection"]["difference"]
-    test = next(test for test in metrics["audit"]["tests"] if test["name"] == "unknown_protocol")
+    test = next(test for test in metrics["audit"]["tests"] if test["name"] == "unknown_field")
     assert test["verdict"] == "concern" and "100%" in test["sentence"]
     assert set(pd.read_csv(package / "run" / "predictions.csv")["source"]) == {"pairs"}
     again = [word.replace("<run folder>", "run") for word in evaluate]

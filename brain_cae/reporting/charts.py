@@ -143,7 +143,7 @@ def _finish_strips(axis: Axes, names: list[str], content: ReportContent, theme: 
 
 
 def reliability(content: ReportContent, theme: Theme) -> Figure | None:
-    """Draw the fraction of abnormal subjects against the mean predicted probability, in bins of equal count."""
+    """Draw the fraction of abnormal subjects against the mean predicted probability, with Wilson 95 % intervals."""
     rows = scored(content)
     truth = pd.Series(_binary(column(rows, "label")), index=rows.index, dtype=float)
     table = pd.DataFrame({"probability": numbers(rows, "classifier_probability"), "truth": truth}).dropna()

@@ -90,9 +90,9 @@ def _predictors(configuration: Configuration, table: pd.DataFrame) -> Iterator[t
     selected = str((configuration.jobs[0]["metrics"].get("transfer") or {}).get("classifier") or "transfer classifier")
     for column in table.columns:
         if column.startswith("probability."):
-            arm = column.removeprefix("probability.")
-            features, _, classifier = arm.partition(".")
-            yield features, classifier or selected, column, f"transfer.{arm}.auroc"
+            suffix = column.removeprefix("probability.")
+            features, _, classifier = suffix.partition(".")
+            yield features, classifier or selected, column, f"transfer.{suffix}.auroc"
     for score, name in SCORES.items():
         if f"score.{score}" in table:
             yield f"{score} score", "none", f"score.{score}", name

@@ -136,9 +136,9 @@ def calibration(content: ReportContent, charts: dict[str, Chart]) -> Part:
 def localisation(content: ReportContent) -> Part:
     """Return the section on the localisation of lesions."""
     intro = (
-        "Voxels inside the brain mask, in the native space of the scan; mean over subjects with a lesion mask. Dice is "
-        "computed at the threshold set on healthy brains. Oracle Dice uses the best threshold, chosen with the lesions "
-        "known: it is an upper bound, not a result."
+        "Voxels inside the foreground mask, in the native space of the scan; mean over subjects with a lesion mask. "
+        "Dice is computed at the threshold set on healthy brains. Oracle Dice uses the best threshold, chosen with the "
+        "lesions known: it is an upper bound, not a result."
     )
     return Part("localisation", "Localisation", intro, _blocks(performance.localisation_table(content)),
                 evidence.why_no_localisation(content))  # fmt: skip

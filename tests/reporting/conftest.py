@@ -82,14 +82,14 @@ def build_metrics(predictions: pd.DataFrame, curves: dict[str, Any], *, verdict:
 
     oracle = {"dice_oracle_pooled": overlap(0.72), "dice_oracle_per_subject": overlap(0.75)}
     rates = {key: value.to_dict() for key, value in threshold_metrics(rows["label"], rows["flagged"]).items()}
-    arms = [
+    compared = [
         {
-            "features": arm,
+            "features": features,
             "classifier": classifier,
             "auroc": overlap(middle),
             "balanced_accuracy": overlap(middle - 0.1),
         }
-        for arm, middle in (("residual", 0.9), ("encoder", 0.6), ("both", 0.88))
+        for features, middle in (("residual", 0.9), ("encoder", 0.6), ("both", 0.88))
         for classifier in ("logistic", "svm")
     ]
     return {
@@ -119,7 +119,7 @@ def build_metrics(predictions: pd.DataFrame, curves: dict[str, Any], *, verdict:
             "features": "both", "classifier": "logistic", **ranking("transfer classifier"),
             "balanced_accuracy": overlap(0.82), "f1": overlap(0.79), "mcc": overlap(0.65), "brier": overlap(0.11),
             "calibration_slope": {"value": 1.31, "low": 0.72, "high": 2.4, "n": 78, "n_positive": 34, "method": "fit"},
-            "permutation_p": 0.002, "comparison": arms,
+            "permutation_p": 0.002, "comparison": compared,
         },
         "reshape": {
             "strategy": "clustered", "scale_ratio": 1.14, "anisotropy_mm": 1.62, "size_spread_mm": 0.21,

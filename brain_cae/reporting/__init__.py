@@ -1,4 +1,4 @@
-"""What a run shows: the report, its figures, the TensorBoard panel and the summary of a sweep."""
+"""Outputs for the reader: the report, its figures, the TensorBoard panel and the summary of a sweep."""
 
 from brain_cae.reporting.content import ReportContent, SubjectView
 from brain_cae.reporting.panels import training_panel

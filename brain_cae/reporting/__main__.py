@@ -1,4 +1,4 @@
-"""Summarise a sweep again: ``python -m brain_cae.reporting multirun/<date>/<time>``."""
+"""Write the summary of a sweep again: ``python -m brain_cae.reporting multirun/<date>/<time>``."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from brain_cae.reporting import write_summary
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("Name one sweep: python -m brain_cae.reporting multirun/<date>/<time>")
+        sys.exit("Expected the folder of one sweep: python -m brain_cae.reporting multirun/<date>/<time>")
     try:
         print(write_summary(Path(sys.argv[1])).with_name("summary.html"))  # noqa: T201
     except BrainCaeError as error:

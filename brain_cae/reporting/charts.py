@@ -1,4 +1,4 @@
-"""Charts of the report: ROC curves, scores by label and by protocol, calibration."""
+"""Charts of the report: ROC curves, scores by label and by protocol, calibration, tuning."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from brain_cae.reporting.evidence import at, column, flags, numbers, scored
 from brain_cae.reporting.figures import Chart, Theme, blank, chart, readable
 from brain_cae.reporting.formatting import finite
 
-MOST_PROTOCOLS = 18
+MAX_PROTOCOLS = 18
 Draw = Callable[[ReportContent, Theme], Figure | None]
 
 
 def all_charts(content: ReportContent) -> dict[str, Chart]:
-    """Every chart that the content can give, by name."""
+    """Draw every chart for which the content has data, by name."""
     drawn = {
         "roc": _chart(roc, content, "ROC curves of the residual score, the baselines and the transfer classifier"),
         "scores": _chart(scores, content, "Scores of the subjects by label, with the threshold"),
@@ -40,7 +40,7 @@ def _chart(draw: Draw, content: ReportContent, alternative: str) -> Chart | None
 
 
 def roc(content: ReportContent, theme: Theme) -> Figure | None:
-    """ROC curves of every entry of ``content.curves`` that holds both classes."""
+    """Draw the ROC curve of every entry of ``content.curves`` that has both classes."""
     curves = {}
     for name, (labels, values) in content.curves.items():
         truth, score = _binary(labels), np.asarray(values, dtype=float)
@@ -53,11 +53,11 @@ def roc(content: ReportContent, theme: Theme) -> Figure | None:
         return None
     figure, (axis,) = blank(5.0, 4.6)
     axis.plot([0, 1], [0, 1], color=theme.muted, linewidth=0.8, linestyle=(0, (3, 3)))
-    for place, (name, (false, true)) in enumerate(curves.items()):
-        colour, dash = _curve_look(name, place, theme)
-        width = 2.2 if place == 0 else 1.5
-        axis.plot(false, true, color=colour, linewidth=width, linestyle=dash, label=readable(name), clip_on=False,
-                  zorder=10 - place)  # fmt: skip
+    for number, (name, (false_positive, true_positive)) in enumerate(curves.items()):
+        colour, dash = _curve_style(name, number, theme)
+        width = 2.2 if number == 0 else 1.5
+        axis.plot(false_positive, true_positive, color=colour, linewidth=width, linestyle=dash, label=readable(name),
+                  clip_on=False, zorder=10 - number)  # fmt: skip
     axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axis.set_xlabel("false-positive rate (1 \N{MINUS SIGN} specificity)")
     axis.set_ylabel("true-positive rate (sensitivity)")
@@ -65,22 +65,22 @@ def roc(content: ReportContent, theme: Theme) -> Figure | None:
     return figure
 
 
-def _curve_look(name: str, place: int, theme: Theme) -> tuple[str, object]:
-    plain = name.lower().replace(" ", "_")
+def _curve_style(name: str, number: int, theme: Theme) -> tuple[str, object]:
+    key = name.lower().replace(" ", "_")
     for word, colour, dash in (
         ("intensity", theme.intensity, (0, (5, 1.5))),
         ("healthy_mean", theme.healthy_mean, (0, (3, 1, 1, 1))),
         ("absolute", theme.muted, (0, (2, 1))),
     ):
-        if word in plain:
+        if word in key:
             return colour, dash
-    if any(word in plain for word in ("classifier", "transfer", "logistic", "svm")):
+    if any(word in key for word in ("classifier", "transfer", "logistic", "svm")):
         return theme.classifier, "-"
-    return (theme.residual, theme.abnormal, theme.healthy, theme.unknown)[place % 4], "-"
+    return (theme.residual, theme.abnormal, theme.healthy, theme.unknown)[number % 4], "-"
 
 
 def _binary(labels: object) -> np.ndarray:
-    """Labels as 1 (abnormal), 0 (healthy) or NaN."""
+    """Return labels as 1 (abnormal), 0 (healthy) or NaN."""
     names = {"abnormal": 1.0, "healthy": 0.0, "True": 1.0, "False": 0.0}
     return np.array([names[str(item)] if str(item) in names else _zero_or_one(item) for item in np.asarray(labels)])
 
@@ -91,25 +91,25 @@ def _zero_or_one(item: object) -> float:
 
 
 def threshold(content: ReportContent) -> float | None:
-    """The one threshold of the scores; None where there is none, or where folds have different ones."""
-    stated = finite(at(content.metrics, "scoring", "threshold"))
-    if stated is not None:
-        return stated
-    used = set(numbers(scored(content), "threshold").dropna())
-    return used.pop() if len(used) == 1 else None
+    """Return the threshold of the scores; None if there is none, or if the folds have different ones."""
+    stored = finite(at(content.metrics, "scoring", "threshold"))
+    if stored is not None:
+        return stored
+    thresholds = set(numbers(scored(content), "threshold").dropna())
+    return thresholds.pop() if len(thresholds) == 1 else None
 
 
 def scores(content: ReportContent, theme: Theme) -> Figure | None:
-    """Scores by label; validation brains, which calibrate, in a row of their own."""
+    """Draw the scores by label, with the validation brains used for calibration in a separate row."""
     rows = content.predictions
-    fitted = column(rows, "role") == "validation"
+    calibration = column(rows, "role") == "validation"
     labels, values = column(rows, "label"), numbers(rows, "score")
     evaluated = rows.index.isin(scored(content).index)
     groups = {
         "abnormal": (values[evaluated & (labels == "abnormal")], theme.abnormal),
         "healthy": (values[evaluated & (labels == "healthy")], theme.healthy),
         "unlabelled": (values[evaluated & ~labels.isin(["healthy", "abnormal"])], theme.unknown),
-        "healthy,\ncalibration": (values[fitted], theme.unknown),
+        "healthy,\ncalibration": (values[calibration], theme.unknown),
     }
     groups = {name: (part.dropna(), colour) for name, (part, colour) in groups.items() if part.notna().any()}
     if not groups:
@@ -143,7 +143,7 @@ def _finish_strips(axis: Axes, names: list[str], content: ReportContent, theme: 
 
 
 def reliability(content: ReportContent, theme: Theme) -> Figure | None:
-    """Fraction of abnormal subjects against the classifier's mean probability, in bins of equal count, Wilson 95 %."""
+    """Draw the fraction of abnormal subjects against the mean predicted probability, with Wilson 95 % intervals."""
     rows = scored(content)
     truth = pd.Series(_binary(column(rows, "label")), index=rows.index, dtype=float)
     table = pd.DataFrame({"probability": numbers(rows, "classifier_probability"), "truth": truth}).dropna()
@@ -153,10 +153,10 @@ def reliability(content: ReportContent, theme: Theme) -> Figure | None:
     axis.plot([0, 1], [0, 1], color=theme.muted, linewidth=0.8, linestyle=(0, (3, 3)))
     bins = pd.qcut(table["probability"].rank(method="first"), min(8, len(table) // 5), labels=False)
     for _, part in table.groupby(bins):
-        middle, positive, count = part["probability"].mean(), int(part["truth"].sum()), len(part)
+        mean, positive, count = part["probability"].mean(), int(part["truth"].sum()), len(part)
         low, high = wilson_interval(positive, count)
-        axis.plot([middle, middle], [low, high], color=theme.classifier, linewidth=1.2, alpha=0.6)
-        axis.plot(middle, positive / count, "o", color=theme.classifier, markersize=5.5, clip_on=False)
+        axis.plot([mean, mean], [low, high], color=theme.classifier, linewidth=1.2, alpha=0.6)
+        axis.plot(mean, positive / count, "o", color=theme.classifier, markersize=5.5, clip_on=False)
     axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="mean predicted probability")
     axis.set_ylabel("fraction abnormal (Wilson 95 %)")
     axis.set_title("Transfer classifier")
@@ -164,9 +164,9 @@ def reliability(content: ReportContent, theme: Theme) -> Figure | None:
 
 
 def alarms(content: ReportContent, theme: Theme) -> Figure | None:
-    """Share of healthy brains with p at most alpha, against alpha, with the beta-binomial 95 % band of chance.
+    """Draw the fraction of healthy brains with p at most alpha against alpha, with the 95 % band expected by chance.
 
-    With n calibration brains and m tested ones, the number with p <= k / (n + 1) follows a beta-binomial
+    With n calibration brains and m test brains, the number with p <= k / (n + 1) follows a beta-binomial
     distribution with parameters m, k, n + 1 - k (Vovk 2012, Conditional validity of inductive conformal predictors).
     """
     rows = scored(content)
@@ -184,35 +184,37 @@ def alarms(content: ReportContent, theme: Theme) -> Figure | None:
         if len(steps):
             low, high = betabinom.interval(0.95, len(values), steps, calibration + 1 - steps)
             axis.fill_between(steps / (calibration + 1), low / len(values), high / len(values), step="post",
-                              color=theme.healthy, alpha=0.15, linewidth=0, label="95 % of chance")  # fmt: skip
+                              color=theme.healthy, alpha=0.15, linewidth=0, label="95 % by chance")  # fmt: skip
     grid = np.linspace(0, right, 401)
     observed = np.searchsorted(values, grid, side="right") / len(values)
     axis.step(grid, observed, where="post", color=theme.healthy, linewidth=1.8, label="observed")
     if alpha is not None:
         axis.axvline(alpha, color=theme.muted, linewidth=1.1, linestyle=(0, (4, 2)), label=f"alpha = {alpha:g}")
-    axis.set(xlim=(0, right), ylim=(0, min(1.0, max(right, observed[-1] * 1.05))), xlabel="alpha asked for")
-    axis.set_ylabel("false-alarm rate observed")
+    axis.set(
+        xlim=(0, right), ylim=(0, min(1.0, max(right, observed[-1] * 1.05))), xlabel="nominal false-alarm rate (alpha)"
+    )
+    axis.set_ylabel("observed false-alarm rate")
     axis.set_title(f"Healthy brains (n={len(values)})")
     axis.legend(loc="lower right")
     return figure
 
 
 def protocols(content: ReportContent, theme: Theme) -> Figure | None:
-    """Scores of healthy brains by protocol, the most frequent protocols first, with their false alarms."""
+    """Draw the scores of healthy brains by protocol, most frequent first, with their false alarms."""
     rows = scored(content)
     rows = rows[(column(rows, "label") == "healthy") & numbers(rows, "score").notna()]
     if rows.empty or not (column(rows, "protocol").fillna("").astype(str) != "").any():
         return None
     names = column(rows, "protocol").fillna("").astype(str)
-    kept = names.value_counts().index[:MOST_PROTOCOLS]
+    kept = names.value_counts().index[:MAX_PROTOCOLS]
     names = names.where(names.isin(kept), "all others")
     order = [*kept, "all others"] if (names == "all others").any() and "all others" not in kept else list(kept)
     figure, (axis,) = blank(10.2, 1.1 + 0.42 * len(order))
     for place, name in enumerate(order):
         part = rows[names == name]
         _strip(axis, numbers(part, "score").to_numpy(), place, theme.healthy, theme)
-        raised = flags(part).dropna()
-        note = f"{int(raised.sum())} of {len(raised)} flagged" if len(raised) else "nothing flagged"
+        flagged = flags(part).dropna()
+        note = f"{int(flagged.sum())} of {len(flagged)} flagged" if len(flagged) else "flagging not available"
         axis.annotate(note, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5,
                       color=theme.muted, annotation_clip=False)  # fmt: skip
     _finish_strips(axis, [readable(name) for name in order], content, theme)
@@ -221,21 +223,21 @@ def protocols(content: ReportContent, theme: Theme) -> Figure | None:
 
 
 def tuning(content: ReportContent, theme: Theme) -> Figure | None:
-    """Best inner AUROC so far against the number of trials, a line for each search of the run's own choice."""
+    """Draw the best inner AUROC against the number of trials, one line per search for the selected classifier."""
     if content.trials.empty:
         return None
-    own = f"{at(content.metrics, 'transfer', 'classifier')}, {at(content.metrics, 'transfer', 'features')}, "
-    rows = content.trials[content.trials["study"].str.startswith(own)]
+    prefix = f"{at(content.metrics, 'transfer', 'classifier')}, {at(content.metrics, 'transfer', 'features')}, "
+    rows = content.trials[content.trials["study"].str.startswith(prefix)]
     if rows.empty:
         return None
     figure, (axis,) = blank(5.0, 4.4)
     for name, part in rows.groupby("study", sort=False):
         best = part["auroc"].where(part["state"] == "complete").cummax().ffill()
-        last = str(name).removeprefix(own) == "everybody"
-        axis.step(range(1, len(part) + 1), best, where="post", linewidth=2.0 if last else 1.0,
-                  color=theme.classifier if last else theme.unknown,
-                  label=readable(str(name).removeprefix(own)))  # fmt: skip
+        final = str(name).removeprefix(prefix) == "everybody"
+        axis.step(range(1, len(part) + 1), best, where="post", linewidth=2.0 if final else 1.0,
+                  color=theme.classifier if final else theme.unknown,
+                  label=readable(str(name).removeprefix(prefix)))  # fmt: skip
     axis.set(xlabel="trials", ylabel="best AUROC over inner folds")
-    axis.set_title(readable(own.strip(", ")))
+    axis.set_title(readable(prefix.strip(", ")))
     axis.legend(loc="lower right")
     return figure

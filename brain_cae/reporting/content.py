@@ -1,4 +1,4 @@
-"""What a report is made from: plain tables, arrays and the content of ``metrics.json``."""
+"""Input of a report: tables, arrays and the content of ``metrics.json``."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class SubjectView:
-    """One brain as the report shows it, in three planes through the maximum of its anomaly map.
+    """One brain to show in three planes through the maximum of its anomaly map.
 
     Args:
         subject: Identifier of the subject.
         label: ``healthy``, ``abnormal`` or ``unknown``.
         score: Volume score.
         p_value: Conformal p-value against the healthy calibration brains; None if there is none.
-        flagged: Whether p is at most alpha; None if nothing could be flagged.
+        flagged: Whether p is at most alpha; None if flagging was not possible.
         image: Reference modality, (X, Y, Z), RAS+.
-        others: Further modalities by name, each (X, Y, Z) on the same grid.
-        anomaly_map: Joint map of z, (X, Y, Z) on the same grid; voxels outside the mask are 0 or NaN.
-        lesion: Lesion mask (X, Y, Z), or None where it is not known.
-        spacing: Size of a voxel along X, Y, Z in mm.
-        caption: A short remark under the pictures; may be empty.
+        others: Other modalities by name, each (X, Y, Z) on the same grid.
+        anomaly_map: Joint z map, (X, Y, Z) on the same grid; voxels outside the mask are 0 or NaN.
+        lesion: Lesion mask (X, Y, Z), or None if it is not known.
+        spacing: Voxel size along X, Y, Z in mm.
+        caption: Short remark below the images; may be empty.
         modality: Name of the reference modality.
     """
 
@@ -44,7 +44,7 @@ class SubjectView:
 
 @dataclass(frozen=True)
 class ReportContent:
-    """Everything that one report shows.
+    """Content of one report.
 
     Args:
         title: Heading of the page.
@@ -52,11 +52,11 @@ class ReportContent:
         predictions: The table of ``predictions.csv``.
         import_report: The table of ``import_report.csv``.
         index: The index table, one row per scan.
-        views: Brains to show, in the order to show them.
+        views: Brains to show, in this order.
         configuration: The resolved configuration as YAML.
-        warnings: Sentences that the reader must see before any figure.
-        curves: For the ROC figure, name to (labels, scores); labels are 0/1 or ``healthy``/``abnormal``.
-        trials: The table of ``tuning.csv``; empty where nothing was tuned.
+        cautions: Sentences that the reader must know before any figure.
+        curves: Name of each ROC curve to (labels, scores); labels are 0/1 or ``healthy``/``abnormal``.
+        trials: The table of ``tuning.csv``; empty if nothing was tuned.
     """
 
     title: str
@@ -66,6 +66,6 @@ class ReportContent:
     index: pd.DataFrame = field(default_factory=pd.DataFrame)
     views: list[SubjectView] = field(default_factory=list)
     configuration: str = ""
-    warnings: list[str] = field(default_factory=list)
+    cautions: list[str] = field(default_factory=list)
     curves: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     trials: pd.DataFrame = field(default_factory=pd.DataFrame)

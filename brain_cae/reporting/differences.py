@@ -1,4 +1,4 @@
-"""Two configurations of a sweep on the same subjects: what a choice gains over the plain one."""
+"""Paired differences between configurations of a sweep: each choice minus the reference choice."""
 
 from __future__ import annotations
 
@@ -11,90 +11,95 @@ from brain_cae.estimates import Estimate
 from brain_cae.reporting.configurations import RESAMPLES, Configuration, average, varied
 from brain_cae.reporting.tables import Cell, Table, figure, label
 
-PLAIN = {"reshape": "fixed", "modality": "t1_flair"}
-"""The choice of a key that the others are compared with."""
+REFERENCE = {"reshape": "fixed", "modality": "t1_flair"}
+"""Reference choice of a key, with which the other choices are compared."""
 
-FIGURES = {
+METRICS = {
     "detection.auroc": ("AUROC, residual score", "score.residual", "auroc"),
     "transfer.both.auroc": ("AUROC, transfer, both", "probability.both", "auroc"),
     "localisation.average_precision": ("localisation AP", "residual.average_precision", "abnormal"),
     "localisation.dice": ("Dice", "residual.dice", "abnormal"),
-    "reconstruction.l1": ("reconstruction error, own space", "reconstruction.l1", "healthy"),
-    "reshape.round_trip_l1": ("interpolation error, own space", "reshape.round_trip_l1", "all"),
+    "reconstruction.l1": ("reconstruction error, native space", "reconstruction.l1", "healthy"),
+    "reshape.round_trip_l1": ("interpolation error, native space", "reshape.round_trip_l1", "all"),
 }
-"""By the name in ``configurations.csv``: heading, column of ``subjects.csv``, and ``auroc`` or whose mean it is."""
+"""Name in ``configurations.csv`` to heading, column of ``subjects.csv``, and ``auroc`` or the subjects of the mean."""
 
 
-def differences(gathered: list[Configuration]) -> pd.DataFrame:
-    """Each configuration minus the one that makes the plain choice and is otherwise the same, paired by subject.
+def differences(configurations: list[Configuration]) -> pd.DataFrame:
+    """Return the differences of each configuration from the reference that is otherwise the same, paired by subject.
 
-    Both are averaged over their runs first; a subject counts that runs of both have evaluated.
+    Both are averaged over their runs first. Only subjects that runs of both evaluated are used.
 
     Returns:
-        Columns: the configuration's keys, ``key`` (the one that differs), ``plain`` (its plain choice), ``figure``,
-        ``value``, ``low``, ``high``, ``n``; empty where a sweep varies no key of ``PLAIN``.
+        Columns: the keys of the configuration, ``key`` (the one that differs), ``plain`` (its reference choice),
+        ``figure`` (name of the metric), ``value``, ``low``, ``high``, ``n``. Empty if the sweep varies no key of
+        ``REFERENCE``.
     """
-    averaged = [(found, average(found.tables)) for found in gathered]
+    averaged = [(configuration, average(configuration.tables)) for configuration in configurations]
     rows: list[dict[str, Any]] = []
-    for key, plain in PLAIN.items():
-        if key not in varied(gathered):
+    for key, reference in REFERENCE.items():
+        if key not in varied(configurations):
             continue
-        bases = {others(found, key): table for found, table in averaged if found.choices.get(key) == plain}
-        for found, table in averaged:
-            base = bases.get(others(found, key))
-            if base is None or found.choices[key] == plain:
+        references = {
+            other_choices(configuration, key): table
+            for configuration, table in averaged
+            if configuration.choices.get(key) == reference
+        }
+        for configuration, table in averaged:
+            reference_table = references.get(other_choices(configuration, key))
+            if reference_table is None or configuration.choices[key] == reference:
                 continue
-            for name, (_, column, kind) in FIGURES.items():
-                difference = paired(table, base, column, kind, found.fewest)
+            for name, (_, column, kind) in METRICS.items():
+                difference = paired(table, reference_table, column, kind, configuration.min_per_class)
                 if difference is not None and difference.defined:
-                    row = {"key": key, "plain": plain, "figure": name, "value": difference.value}
-                    rows.append({**found.choices, **row, "low": difference.low, "high": difference.high,
+                    row = {"key": key, "plain": reference, "figure": name, "value": difference.value}
+                    rows.append({**configuration.choices, **row, "low": difference.low, "high": difference.high,
                                  "n": difference.n})  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def differences_table(found: pd.DataFrame) -> list[Table]:
-    """One table for each key that has a plain choice, a column for each figure; nothing where there is none."""
-    if found.empty:
+def differences_table(rows: pd.DataFrame) -> list[Table]:
+    """Return one table per key with a reference choice, one column per metric; an empty list if there are no rows."""
+    if rows.empty:
         return []
-    keys = list(found.columns[: list(found.columns).index("key")])
+    keys = list(rows.columns[: list(rows.columns).index("key")])
     tables = []
-    for (key, plain), part in found.groupby(["key", "plain"], sort=False):
-        shown = [name for name in FIGURES if name in set(part["figure"])]
+    for (key, reference), part in rows.groupby(["key", "plain"], sort=False):
+        shown = [name for name in METRICS if name in set(part["figure"])]
         differing = [name for name in keys if part[name].nunique() > 1 or name == key]
-        rows = []
-        for choices, own in part.groupby(keys, sort=False):
+        body = []
+        for choices, group in part.groupby(keys, sort=False):
             chosen = dict(zip(keys, choices, strict=True))
-            figures = {row["figure"]: row for row in own.to_dict("records")}
-            cells = [figure(figures[name], signed=True) if name in figures else Cell("", True) for name in shown]
-            rows.append([*(label(chosen[name]) for name in differing), *cells])
-        headings = [*differing, *(FIGURES[name][0] for name in shown)]
-        tables.append(Table(headings, rows, caption=f"Minus {key}={plain}"))
+            estimates = {row["figure"]: row for row in group.to_dict("records")}
+            cells = [figure(estimates[name], signed=True) if name in estimates else Cell("", True) for name in shown]
+            body.append([*(label(chosen[name]) for name in differing), *cells])
+        headings = [*differing, *(METRICS[name][0] for name in shown)]
+        tables.append(Table(headings, body, caption=f"Difference from {key}={reference}"))
     return tables
 
 
-def others(found: Configuration, key: str) -> tuple[tuple[str, str], ...]:
-    """What a configuration has chosen beside one key."""
-    return tuple((name, choice) for name, choice in found.choices.items() if name != key)
+def other_choices(configuration: Configuration, key: str) -> tuple[tuple[str, str], ...]:
+    """Return the choices of a configuration for all keys but one."""
+    return tuple((name, choice) for name, choice in configuration.choices.items() if name != key)
 
 
-def paired(table: pd.DataFrame, base: pd.DataFrame, column: str, kind: str, fewest: int) -> Estimate | None:
-    """One column of two configurations on the subjects that both have; None where one of them lacks it.
+def paired(table: pd.DataFrame, reference: pd.DataFrame, column: str, kind: str, min_per_class: int) -> Estimate | None:
+    """Return the paired difference of one column between two configurations; None if a column is missing.
 
     Args:
-        table: Of one configuration, averaged by subject.
-        base: Of the plain one.
-        column: Of both.
-        kind: ``auroc``, or whose mean it is: ``healthy``, ``abnormal`` or ``all``.
-        fewest: Members that each class must have.
+        table: Values of one configuration, averaged by subject.
+        reference: Values of the reference configuration, averaged by subject.
+        column: Column of both tables.
+        kind: ``auroc``, or the subjects over which the mean is taken: ``healthy``, ``abnormal`` or ``all``.
+        min_per_class: Minimum subjects in each class.
     """
-    if column not in table or column not in base:
+    if column not in table or column not in reference:
         return None
-    both = pd.DataFrame({"label": table["label"], "ours": table[column], "plain": base[column]}).dropna()
+    both = pd.DataFrame({"label": table["label"], "choice": table[column], "reference": reference[column]}).dropna()
     both = both[both["label"] != "unknown"]
     metric = "auroc" if kind == "auroc" else "mean"
     if kind in ("healthy", "abnormal"):
         both = both[both["label"] == kind]
     return estimates.paired_difference(
-        both["label"], both["ours"], both["plain"], metric=metric, resamples=RESAMPLES, fewest=fewest
+        both["label"], both["choice"], both["reference"], metric=metric, resamples=RESAMPLES, fewest=min_per_class
     )

@@ -1,4 +1,4 @@
-"""Drawing with matplotlib, and PNG data URIs of what was drawn."""
+"""Matplotlib figures in the look of the report, encoded as PNG data URIs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a chart, in a light page and in a dark one; chosen to stay apart for colour-blind readers."""
+    """Colours of a chart on a light or a dark page, chosen to be distinguishable by colour-blind readers."""
 
     paper: str
     ink: str
@@ -44,7 +44,7 @@ DARK = Theme(
 
 @dataclass(frozen=True)
 class Chart:
-    """One figure as data URIs for a light and a dark page (the same where it has its own background)."""
+    """One figure as data URIs for a light and a dark page (identical if the figure sets its background)."""
 
     light: str
     dark: str
@@ -54,7 +54,7 @@ class Chart:
 
 
 def style(theme: Theme) -> Any:
-    """Context in which charts are drawn in the report's look."""
+    """Return the context in which charts are drawn in the look of the report."""
     return rc_context(
         {
             "font.size": 9, "axes.edgecolor": theme.muted, "axes.labelcolor": theme.ink, "text.color": theme.ink,
@@ -69,16 +69,16 @@ def style(theme: Theme) -> Any:
 
 
 def blank(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """An empty figure (inches) that no global state of matplotlib holds on to, and its axes in one row."""
+    """Return an empty figure (size in inches), not registered with pyplot, and its axes in one row."""
     figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
     return figure, list(np.ravel(figure.subplots(1, columns)))
 
 
 def chart(draw: Callable[[Theme], Figure | None], alternative: str) -> Chart | None:
-    """Draw a figure for a light and for a dark page; None where there is nothing to draw."""
+    """Draw a figure for a light and for a dark page; None if there is nothing to draw."""
     uris, width = [], 0
     for theme in (LIGHT, DARK):
-        # Encoded inside the context as well: texts made while drawing read the style too.
+        # Encode inside the context: text created while drawing reads the style too.
         with style(theme):
             figure = draw(theme)
             if figure is None:
@@ -88,37 +88,40 @@ def chart(draw: Callable[[Theme], Figure | None], alternative: str) -> Chart | N
     return Chart(uris[0], uris[1], alternative, width=width)
 
 
-def reach(*estimates: Mapping[str, Any]) -> np.ndarray:
-    """How far intervals reach below and above their values, (2, N), for error bars; 0 where unknown."""
-    bounds = [(e["value"] - _known(e["low"], e), _known(e["high"], e) - e["value"]) for e in estimates]
+def error_bars(*estimates: Mapping[str, Any]) -> np.ndarray:
+    """Return the lengths of the intervals below and above their values, (2, N); 0 where a bound is unknown."""
+    bounds = [(e["value"] - _bound(e["low"], e), _bound(e["high"], e) - e["value"]) for e in estimates]
     return np.maximum(np.transpose(bounds), 0)
 
 
-def _known(bound: Any, estimate: Mapping[str, Any]) -> float:
+def _bound(bound: Any, estimate: Mapping[str, Any]) -> float:
     return estimate["value"] if bound is None or np.isnan(bound) else bound
 
 
 def data_uri(figure: Figure, *, picture: bool = False) -> str:
-    """A figure as a PNG data URI with a palette, which makes it about three times smaller.
+    """Return a figure as a PNG data URI; a colour palette makes it about three times smaller.
 
     Args:
-        figure: It is cleared afterwards.
-        picture: Whether it is a grey picture with some colour, whose greys and colours get palettes of their own.
+        figure: Figure to encode; it is cleared afterwards.
+        picture: True for greyscale images with coloured overlays; greys and colours then get separate palettes.
     """
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
     figure.clear()
-    drawn.seek(0)
-    with Image.open(drawn) as image:
-        plain = image.convert("RGB")
-    packed = io.BytesIO()
-    reduced = _reduced(plain) if picture else plain.quantize(128, dither=Image.Dither.NONE)
-    reduced.save(packed, format="png", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode("ascii")
+    buffer.seek(0)
+    with Image.open(buffer) as image:
+        rgb = image.convert("RGB")
+    encoded = io.BytesIO()
+    quantized = _quantized(rgb) if picture else rgb.quantize(128, dither=Image.Dither.NONE)
+    quantized.save(encoded, format="png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
 
 
-def _reduced(image: Image.Image, greys: int = 96) -> Image.Image:
-    """Even greys and the colours of the coloured pixels alone: a common palette would lose thin lines and band maps."""
+def _quantized(image: Image.Image, greys: int = 96) -> Image.Image:
+    """Quantize to evenly spaced greys plus colours of the coloured pixels.
+
+    One common palette would lose thin lines and cause banding in maps.
+    """
     pixels = np.asarray(image)
     coloured = pixels[np.ptp(pixels.astype(int), axis=2) > 24]
     colours = np.repeat(np.linspace(0, 255, greys).astype(np.uint8)[:, None], 3, axis=1).ravel().tolist()
@@ -130,6 +133,6 @@ def _reduced(image: Image.Image, greys: int = 96) -> Image.Image:
 
 
 def readable(text: Any, *, longest: int = 32) -> str:
-    """Text that came from files, fit for a label in a figure: one line, printable, not too long."""
+    """Return text from files as a figure label: one line, printable, at most ``longest`` characters."""
     line = "".join(letter if letter.isprintable() else " " for letter in str(text)).strip() or "not known"
     return line if len(line) <= longest else line[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"

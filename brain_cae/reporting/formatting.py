@@ -1,4 +1,4 @@
-"""Numbers and estimates as the report prints them."""
+"""Formatting of numbers and estimates for the report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def finite(value: Any) -> float | None:
-    """The value as a float, or None where it is missing, not a number or infinite; a boolean is not a number."""
+    """Return the value as a float; None if it is missing, a boolean, text, NaN or infinite."""
     if value is None or isinstance(value, bool | str):
         return None
     try:
@@ -23,12 +23,15 @@ def finite(value: Any) -> float | None:
 
 
 def is_estimate(value: Any) -> bool:
-    """Whether a part of ``metrics.json`` is an estimate: a value with an interval."""
+    """Return whether a part of ``metrics.json`` is an estimate: a value with an interval."""
     return isinstance(value, Mapping) and {"value", "low", "high"} <= value.keys() and "name" not in value
 
 
 def decimals(*values: float) -> int:
-    """Decimals that keep two figures or more of the largest value, and apart what is not equal (at most 4)."""
+    """Return the decimals that show two significant digits of the largest value and keep unequal values distinct.
+
+    At most 4.
+    """
     largest = max((abs(value) for value in values), default=0.0)
     if largest == 0:
         return 2
@@ -40,26 +43,26 @@ def decimals(*values: float) -> int:
 
 
 def number(value: Any, *, digits: int | None = None, signed: bool = False) -> str:
-    """A number with a typographic minus; ``not defined`` where there is none. Whole numbers stay whole."""
-    plain = finite(value)
-    if plain is None:
+    """Format a number with a typographic minus; ``not defined`` if it is missing. Integers get no decimals."""
+    finite_value = finite(value)
+    if finite_value is None:
         return NOT_DEFINED
-    if digits is None and float(plain).is_integer() and isinstance(value, int):
-        text = f"{plain:+,.0f}" if signed else f"{plain:.0f}"
+    if digits is None and finite_value.is_integer() and isinstance(value, int):
+        text = f"{finite_value:+,.0f}" if signed else f"{finite_value:.0f}"
     else:
-        digits = decimals(plain) if digits is None else digits
-        text = f"{plain:+.{digits}f}" if signed else f"{plain:.{digits}f}"
+        digits = decimals(finite_value) if digits is None else digits
+        text = f"{finite_value:+.{digits}f}" if signed else f"{finite_value:.{digits}f}"
     if not any(digit in "123456789" for digit in text):
-        text = text.lstrip("+-")  # no sign on what rounds to zero
+        text = text.lstrip("+-")  # no sign on a value that rounds to zero
     return text.replace("-", MINUS)
 
 
 def estimate(value: Any, *, signed: bool = False) -> str:
-    """An estimate as ``0.93 [0.88, 0.97] (n=78)``; ``not defined`` when null.
+    """Format an estimate as ``0.93 [0.88, 0.97] (n=78)``; ``not defined`` if it is null.
 
     Args:
         value: ``{"value", "low", "high", "n", ...}``, a plain number, or None.
-        signed: Print the sign of a positive value too, for differences.
+        signed: Also print the sign of positive values, for differences.
     """
     if not isinstance(value, Mapping):
         return number(value, signed=signed)
@@ -69,7 +72,7 @@ def estimate(value: Any, *, signed: bool = False) -> str:
     known = [item for item in (middle, low, high) if item is not None]
     digits = decimals(*known)
     if signed:
-        # A bound that is not zero must not look as if it were: what matters in a difference is on which side it lies.
+        # A nonzero bound must not be printed as zero: the reader looks at which side of zero the interval lies on.
         while digits < 4 and any(item and not round(item, digits) for item in known):
             digits += 1
     text = number(middle, digits=digits, signed=signed)
@@ -81,23 +84,23 @@ def estimate(value: Any, *, signed: bool = False) -> str:
 
 
 def p_value(value: Any) -> str:
-    """A p-value with three decimals at most: ``0.03``, ``0.004``, ``< 0.001``."""
-    plain = finite(value)
-    if plain is None:
+    """Format a p-value with at most three decimals: ``0.03``, ``0.004``, ``< 0.001``."""
+    p = finite(value)
+    if p is None:
         return NOT_DEFINED
-    if plain < 0.001:
+    if p < 0.001:
         return "< 0.001"
-    return f"{plain:.3f}" if plain < 0.1 else f"{plain:.2f}"
+    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
 def reason(value: Any) -> str:
-    """Why an estimate is not defined, as it says itself (``undefined: no lesion``); empty when it does not say."""
+    """Return the stored reason why an estimate is not defined (``undefined: no lesion``); empty if there is none."""
     method = str(value.get("method") or "") if isinstance(value, Mapping) else ""
     return method.removeprefix("undefined: ") if method.startswith("undefined: ") else ""
 
 
 def details(value: Any) -> str:
-    """How an estimate was made: number of positives and method, for a tooltip; empty when not known."""
+    """Return number of positives and method of an estimate for a tooltip; empty if neither is known."""
     if not isinstance(value, Mapping):
         return ""
     parts = []
@@ -109,7 +112,7 @@ def details(value: Any) -> str:
 
 
 def words(value: Any) -> str:
-    """Anything of ``metrics.json`` as short text: numbers, names, lists as ``1.2 × 1.0 × 1.1``, mappings by key."""
+    """Format any value of ``metrics.json`` as short text: numbers, names, lists as ``1.2 × 1.0 × 1.1``, mappings."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return NOT_DEFINED
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""HTML pages: rendered with autoescape, written whole or not at all."""
+"""HTML pages, rendered with autoescape and written atomically."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def render(template: str, **values: Any) -> str:
-    """Render one of the package's templates; everything in it is escaped unless it is ``Markup`` of our own."""
+    """Render a template of this package; all values are escaped, except ``Markup``."""
     environment = Environment(
         loader=PackageLoader("brain_cae.reporting", "templates"),
         autoescape=True,
@@ -23,17 +23,20 @@ def render(template: str, **values: Any) -> str:
 
 
 def write_whole(path: Path, text: str) -> Path:
-    """Write text beside ``path`` and rename it, so that a reader sees the old file or the new one, never a part."""
+    """Write a file atomically: write a temporary file in the same folder, then rename it.
+
+    A reader sees the old file or the new one, never a part of it.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own for each writer: jobs of one sweep may write the same summary at the same time.
-    handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    # A unique temporary name: several jobs of a sweep may write the same summary at the same time.
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
-        Path(aside).chmod(0o644)
-        Path(aside).replace(path)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
     return path

@@ -1,4 +1,4 @@
-"""The TensorBoard panel: input, reconstruction and residual of a few fixed brains, in three planes."""
+"""TensorBoard panel: input, reconstruction and residual of a few fixed brains in three planes."""
 
 from __future__ import annotations
 
@@ -21,29 +21,30 @@ def training_panel(
     modalities: Sequence[str],
     spacing: Sequence[float] | None = None,
 ) -> Figure:
-    """Pictures of input, reconstruction and residual, one row per brain and modality, through the middle of the brain.
+    """Draw input, reconstruction and residual through the middle of the brain, one row per brain and modality.
 
-    The grey scale of a row runs from 0 to the 99.5th percentile of the *inputs* of that modality, the residual's
-    from minus to plus half of that: it depends on the fixed inputs alone, so that panels of different epochs compare.
+    The grey scale of a row runs from 0 to the 99.5th percentile of the *inputs* of that modality, the scale of the
+    residual from minus half to plus half of that. Both depend only on the fixed inputs, so that panels of different
+    epochs can be compared.
 
     Args:
         inputs: (N, C, X, Y, Z), RAS+; background is 0.
         reconstructions: The same shape.
         residuals: The same shape, signed.
-        modalities: C names.
-        spacing: Size of a voxel along X, Y, Z in mm; cubes if not given.
+        modalities: Names of the C channels.
+        spacing: Voxel size along X, Y, Z in mm; 1 mm isotropic if not given.
 
     Returns:
-        A figure that no global state of matplotlib holds on to.
+        A figure that is not registered with pyplot.
 
     Raises:
-        ValueError: If shapes differ or the number of modalities is not C.
+        ValueError: If the shapes differ or the number of modalities is not C.
     """
     stacks = [np.asarray(stack, dtype=np.float32) for stack in (inputs, reconstructions, residuals)]
     shape = stacks[0].shape
     if len(shape) != 5 or any(stack.shape != shape for stack in stacks) or shape[1] != len(modalities):
-        found = ", ".join(str(stack.shape) for stack in stacks)
-        raise ValueError(f"expected three arrays (N, {len(modalities)}, X, Y, Z), found {found}")
+        shapes = ", ".join(str(stack.shape) for stack in stacks)
+        raise ValueError(f"expected three arrays (N, {len(modalities)}, X, Y, Z), found {shapes}")
     x, y, z = spacing if spacing is not None else (1.0, 1.0, 1.0)
     millimetres = (float(x), float(y), float(z))
     brains, channels = shape[:2]
@@ -70,13 +71,13 @@ def training_panel(
 
 
 def _upper(images: np.ndarray) -> float:
-    """Upper end of a modality's grey scale: the 99.5th percentile of what is above 0."""
+    """Return the upper end of the grey scale of a modality: the 99.5th percentile of values above 0."""
     inside = images[np.isfinite(images) & (images > 0)]
     return float(np.percentile(inside, 99.5)) if inside.size else 1.0
 
 
 def _middle(brain: np.ndarray) -> tuple[int, int, int]:
-    """Middle voxel of the foreground of (C, X, Y, Z), so that padding does not move the cut."""
+    """Return the middle voxel of the foreground of (C, X, Y, Z), so that padding does not move the planes."""
     inside = np.argwhere(np.any(brain > 0, axis=0))
     centre = (inside.min(axis=0) + inside.max(axis=0)) // 2 if len(inside) else np.array(brain.shape[1:]) // 2
     return int(centre[0]), int(centre[1]), int(centre[2])

@@ -1,4 +1,4 @@
-"""Tables of how well the run detects, localises and classifies."""
+"""Tables of detection, localisation and transfer performance."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ BASELINES = {
     "healthy_mean": "Baseline healthy_mean",
 }
 BASELINE_NOTE = (
-    "Baselines learn nothing: intensity is the masked intensity itself, healthy_mean compares it with healthy brains "
-    "at the same place; smoothing, signs and calibration are the same."
+    "Baselines involve no training: intensity is the masked intensity itself, healthy_mean compares it with healthy "
+    "brains at the same location. Smoothing, signs and calibration are the same."
 )
 
 
 def _as_part(value: Any) -> Mapping[str, Any]:
-    """A part of the metrics; an estimate that stands alone is its AUROC."""
+    """Return a part of the metrics as a mapping; a single estimate is taken as its AUROC."""
     if is_estimate(value) or finite(value) is not None:
         return {"auroc": value}
     return value if isinstance(value, Mapping) else {}
@@ -32,7 +32,7 @@ def _as_part(value: Any) -> Mapping[str, Any]:
 def _table(
     rows: list[tuple[str, Mapping[str, Any]]], keys: list[str], *, why: str, first: str, note: str = ""
 ) -> Table | None:
-    """One row for each part; keys that no row has are left out; the note says why figures are not defined."""
+    """Return a table with one row per part and one column per key that occurs; None if no value is defined."""
     present = [(name, part) for name, part in rows if any(key in part for key in keys)]
     used = [key for key in keys if any(key in part for _, part in present)]
     defined = any(finite(part[key]["value"] if is_estimate(part[key]) else part[key]) is not None
@@ -42,19 +42,19 @@ def _table(
     cells = [[label(name), *(figure(part[key]) if key in part else Cell("\N{EN DASH}", True) for key in used)]
              for name, part in present]  # fmt: skip
     values = [part[key] for _, part in present for key in used if key in part]
-    note = " ".join(filter(None, (note, _missing(values, why))))
+    note = " ".join(filter(None, (note, _reasons(values, why))))
     return Table([first, *(heading(key) for key in used)], cells, note)
 
 
-def _missing(values: list[Any], why: str) -> str:
-    """The sentence that gives the reasons of the figures that are not defined; empty if all are."""
-    empty = [value for value in values if formatting.estimate(value) == formatting.NOT_DEFINED]
-    reasons = dict.fromkeys(formatting.reason(value) or why for value in empty)
+def _reasons(values: list[Any], why: str) -> str:
+    """Return a sentence with the reasons of undefined values; empty if all are defined."""
+    undefined = [value for value in values if formatting.estimate(value) == formatting.NOT_DEFINED]
+    reasons = dict.fromkeys(formatting.reason(value) or why for value in undefined)
     return f"Not defined: {'; '.join(reasons)}." if reasons else ""
 
 
 def detection_table(content: ReportContent) -> Table | None:
-    """Residual score, signed and absolute, and both baselines: AUROC, average precision, rates at the threshold."""
+    """Return AUROC, average precision and rates at the threshold, for the residual scores and the baselines."""
     metrics = content.metrics
     rows = [
         ("Residual score, signed", _as_part(at(metrics, "detection"))),
@@ -66,13 +66,13 @@ def detection_table(content: ReportContent) -> Table | None:
     note = BASELINE_NOTE
     if alpha is not None:
         note += f" Sensitivity and specificity at alpha = {alpha:g}"
-        note += f", calibrated on {count:.0f} healthy brains without labels." if count is not None else "."
+        note += f", calibrated on {count:.0f} healthy brains." if count is not None else "."
     keys = ["auroc", "average_precision", "sensitivity", "specificity"]
     return _table(rows, keys, why=evidence.why_undefined(content), first="score", note=note)
 
 
 def difference_table(content: ReportContent) -> Table | None:
-    """Paired differences of AUROC, residual score minus baseline, with what they say."""
+    """Return the paired differences of AUROC, residual score minus baseline, with their interpretation."""
     differences = at(content.metrics, "detection", "difference")
     if not isinstance(differences, Mapping):
         return None
@@ -80,34 +80,34 @@ def difference_table(content: ReportContent) -> Table | None:
     for name, value in differences.items():
         auroc = value["auroc"] if isinstance(value, Mapping) and "auroc" in value else value
         cell = figure(auroc, signed=True)
-        rows.append([label(f"Residual score \N{MINUS SIGN} {name}"), cell, label(_reading(auroc))])
-    return Table(["paired difference", "AUROC", "reading"], rows)
+        rows.append([label(f"Residual score \N{MINUS SIGN} {name}"), cell, label(_interpretation(auroc))])
+    return Table(["paired difference", "AUROC", "interpretation"], rows)
 
 
-def _reading(value: Any) -> str:
+def _interpretation(value: Any) -> str:
     low, high = (finite(value.get(key)) if isinstance(value, Mapping) else None for key in ("low", "high"))
     if low is None or high is None:
         return ""
     if low > 0:
         return "the residual score is better"
-    return "the baseline is better" if high < 0 else "not distinguished"
+    return "the baseline is better" if high < 0 else "no clear difference"
 
 
 def localisation_table(content: ReportContent) -> Table | None:
-    """Voxel average precision, Dice at the label-free threshold, and oracle Dice labelled so."""
+    """Return voxel average precision, Dice at the label-free threshold, and oracle Dice."""
     metrics = content.metrics
     rows = [("Anomaly map", _as_part(at(metrics, "localisation")))]
     for key, name in BASELINES.items():
-        # A baseline's own `average_precision` is of subjects; that of voxels stands in its `localisation`.
+        # `average_precision` of a baseline is over subjects; that over voxels is in its part `localisation`.
         part = _as_part(at(metrics, "baseline", key))
-        flat = {measure: part[measure] for measure in part if str(measure).startswith("dice")}
-        rows.append((name, {**flat, **_as_part(at(part, "localisation"))}))
+        dice = {measure: part[measure] for measure in part if str(measure).startswith("dice")}
+        rows.append((name, {**dice, **_as_part(at(part, "localisation"))}))
     keys = ["average_precision", "dice", "dice_oracle_pooled", "dice_oracle_per_subject"]
     return _table(rows, keys, why=evidence.why_no_localisation(content), first="map")
 
 
 def transfer_table(content: ReportContent) -> Table | None:
-    """All measures of the one classifier of the run."""
+    """Return all metrics of the selected classifier."""
     part = at(content.metrics, "transfer")
     if not isinstance(part, Mapping):
         return None
@@ -123,53 +123,53 @@ def transfer_table(content: ReportContent) -> Table | None:
         return None
     names = [str(part[key]) for key in ("classifier", "features") if part.get(key)]
     caption = ", ".join(names[:1] + [f"{name} features" for name in names[1:]])
-    return Table(["measure", "value"], rows, _missing([part[key] for key in keys], why), caption)
+    return Table(["measure", "value"], rows, _reasons([part[key] for key in keys], why), caption)
 
 
 def comparison_table(content: ReportContent) -> Table | None:
-    """Classifiers and arms of features on the same autoencoder, and the scores that need no classifier."""
+    """Return the comparison of classifiers and feature sets on one autoencoder, and of scores without a classifier."""
     rows = [row for row in at(content.metrics, "transfer", "comparison") or [] if isinstance(row, Mapping)]
     keys = [key for key in ("auroc", "average_precision", "brier", "difference") if any(key in row for row in rows)]
     if not rows or not keys:
         return None
-    own = at(content.metrics, "transfer", "classifier"), at(content.metrics, "transfer", "features")
+    selected = at(content.metrics, "transfer", "classifier"), at(content.metrics, "transfer", "features")
     cells = []
     for row in rows:
         name = (row.get("classifier"), row.get("features"))
-        figures = [figure(row[key], signed=key == "difference") if key in row else label("") for key in keys]
-        if name == own and "difference" in keys:
-            figures[-1] = label("the run's choice")
-        cells.append([*map(label, name), *figures])
-    headings = ["difference of AUROC, paired" if key == "difference" else heading(key) for key in keys]
-    note = "Volume scores need no classifier. Differences are to the run's own choice, over the same subjects."
+        values = [figure(row[key], signed=key == "difference") if key in row else label("") for key in keys]
+        if name == selected and "difference" in keys:
+            values[-1] = label("selected")
+        cells.append([*map(label, name), *values])
+    headings = ["paired difference of AUROC" if key == "difference" else heading(key) for key in keys]
+    note = "Volume scores need no classifier. Differences are from the row marked as selected, on the same subjects."
     return Table(["classifier", "features", *headings], cells, note, "Classifiers on the same autoencoder")
 
 
 def tuning_table(content: ReportContent) -> Table | None:
-    """Of each search for the run's own choice: how long, the best inner AUROC, and what it chose."""
-    own = f"{at(content.metrics, 'transfer', 'classifier')}, {at(content.metrics, 'transfer', 'features')}, "
+    """Return trials, best inner AUROC and parameters of each search for the selected classifier and features."""
+    prefix = f"{at(content.metrics, 'transfer', 'classifier')}, {at(content.metrics, 'transfer', 'features')}, "
     rows = [row for row in at(content.metrics, "transfer", "tuning") or [] if isinstance(row, Mapping)]
     cells = [
         [
-            label(str(row.get("study")).removeprefix(own)),
+            label(str(row.get("study")).removeprefix(prefix)),
             Cell(str(row.get("trials")), True),
             Cell(str(row.get("pruned")), True),
             figure(row.get("auroc")),
             label(_parameters(row.get("parameters"))),
         ]
         for row in rows
-        if str(row.get("study")).startswith(own)
+        if str(row.get("study")).startswith(prefix)
     ]
-    columns = ["searched in", "trials", "pruned", "best inner AUROC", "parameters"]
+    columns = ["search", "trials", "pruned", "best inner AUROC", "parameters"]
     note = (
-        "Every search sees the training part of its fold alone; `everybody` is that of the classifier for new "
-        "patients. All trials, of every classifier, are in tuning.csv."
+        "Each search uses only the training part of its fold. The search `everybody` is for the classifier that is "
+        "applied to new patients. All trials of all classifiers are in tuning.csv."
     )
-    return Table(columns, cells, note, f"Tuning of {own.strip(', ')}") if cells else None
+    return Table(columns, cells, note, f"Tuning of {prefix.strip(', ')}") if cells else None
 
 
 def _parameters(text: Any) -> str:
-    """Parameters that are stored as JSON, for a reader."""
+    """Format parameters that are stored as JSON."""
     values = json.loads(str(text)) if text else {}
     return ", ".join(
         f"{name} = {value:.3g}" if isinstance(value, float) else f"{name} = {value}" for name, value in values.items()

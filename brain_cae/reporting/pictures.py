@@ -1,4 +1,4 @@
-"""Brains in three planes: input, further modalities, anomaly map on one colour scale, contour of the lesion."""
+"""Images of brains in three planes: modalities, anomaly map on a common colour scale, contour of the lesion."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from brain_cae.reporting.figures import LIGHT, Chart, data_uri, readable, style
 from brain_cae.reporting.formatting import finite, number, p_value
 from brain_cae.reporting.planes import Convention, Plane, cut, peak
 
-BUDGET = 4_000_000  # characters of data URIs for all brains together, so that a report stays below 6 MB
+BUDGET = 4_000_000  # total characters of the data URIs, which keeps a report below 6 MB
 CONVENTION: Convention = "radiological"
 CONTOUR = "#3fe0e8"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One brain with what is said about it."""
+    """Image of one brain with its score and caption."""
 
     subject: str
     label: str
@@ -35,7 +35,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Brains of the report: abnormal or unlabelled ones, healthy ones, and the scale that all share."""
+    """Images of abnormal or unlabelled brains, of healthy brains, and their common colour scale."""
 
     suspects: list[Picture] = field(default_factory=list)
     healthy: list[Picture] = field(default_factory=list)
@@ -44,47 +44,47 @@ class Gallery:
 
 
 def gallery(content: ReportContent) -> Gallery:
-    """Draw all views of the content, at a resolution that keeps them within the size of a report."""
+    """Draw all views of the content, at a resolution that keeps the report within its size limit."""
     if not content.views:
         return Gallery()
-    mark = finite(at(content.metrics, "scoring", "voxel_threshold"))
-    top = upper_limit(content.views, mark)
+    threshold = finite(at(content.metrics, "scoring", "voxel_threshold"))
+    top = upper_limit(content.views, threshold)
     resolution = 170
-    uris = [_view_uri(view, top, mark, resolution) for view in content.views]
+    uris = [_view_uri(view, top, threshold, resolution) for view in content.views]
     while sum(map(len, uris)) > BUDGET and resolution > 40:
         resolution = max(40, int(resolution * min(0.9, (BUDGET / sum(map(len, uris))) ** 0.5)))
-        uris = [_view_uri(view, top, mark, resolution) for view in content.views]
+        uris = [_view_uri(view, top, threshold, resolution) for view in content.views]
     pictures = [(view, _picture(view, uri)) for view, uri in zip(content.views, uris, strict=True)]
     return Gallery(
         [picture for view, picture in pictures if view.label != "healthy"],
         [picture for view, picture in pictures if view.label == "healthy"],
-        _scale(top, mark),
+        _scale(top, threshold),
     )
 
 
-def upper_limit(views: list[SubjectView], mark: float | None) -> float:
-    """Upper end of the colour scale of all maps: their pooled 99.9th percentile, at least twice the voxel threshold."""
+def upper_limit(views: list[SubjectView], threshold: float | None) -> float:
+    """Return the upper end of the common colour scale: pooled 99.9th percentile, at least twice the voxel threshold."""
     pooled = [np.ravel(view.anomaly_map) for view in views]
     pooled = [values[np.isfinite(values) & (values > 0)][::7] for values in pooled]
     values = np.concatenate(pooled) if pooled else np.empty(0)
     top = float(np.percentile(values, 99.9)) if values.size else 1.0
-    return max(top, 2 * mark) if mark is not None and mark > 0 else top
+    return max(top, 2 * threshold) if threshold is not None and threshold > 0 else top
 
 
 def _picture(view: SubjectView, uri: str) -> Picture:
-    inside = ""
+    location = ""
     if view.lesion is not None and np.any(view.lesion):
         hit = bool(np.asarray(view.lesion)[peak(view.anomaly_map)])
-        inside = "the maximum lies inside the lesion" if hit else "the maximum lies outside the lesion"
-    remark = "; ".join(text for text in (view.caption, inside) if text)
+        location = "the maximum lies inside the lesion" if hit else "the maximum lies outside the lesion"
+    remark = "; ".join(text for text in (view.caption, location) if text)
     flagged = "" if view.flagged is None else "flagged" if view.flagged else "not flagged"
     chart = Chart(uri, uri, f"{view.label} brain {view.subject} in three planes with its anomaly map")
     score = number(view.score, digits=2)
     return Picture(str(view.subject), view.label, score, p_value(view.p_value), flagged, remark, chart)
 
 
-def _view_uri(view: SubjectView, top: float, mark: float | None, resolution: int) -> str:
-    """One brain as a picture: a row for each modality and one for the map; all rows on the same scale in mm."""
+def _view_uri(view: SubjectView, top: float, threshold: float | None, resolution: int) -> str:
+    """Draw one brain: a row per modality and one for the map, all on the same scale in mm."""
     voxel = peak(view.anomaly_map)
     box = _foreground(view.image)
     origin = tuple(part.start for part in box)
@@ -107,12 +107,12 @@ def _view_uri(view: SubjectView, top: float, mark: float | None, resolution: int
             is_map = place == len(rows) - 1
             grey = _window(np.asarray(volume)[box])
             maps = planes(view.anomaly_map) if is_map else [None] * 3
-            for number_, (plane, values) in enumerate(zip(planes(volume), maps, strict=True)):
+            for column, (plane, values) in enumerate(zip(planes(volume), maps, strict=True)):
                 slack = (height - gap - plane.height_mm) / 2
                 bottom = (len(rows) - 1 - place) * height + gap / 2 + slack
                 total = height * len(rows)
                 axis = figure.add_axes((left / width, bottom / total, plane.width_mm / width, plane.height_mm / total))
-                _draw(axis, plane, grey, values, top, mark, outline[number_] if outline else None)
+                _draw(axis, plane, grey, values, top, threshold, outline[column] if outline else None)
                 if place == 0:
                     _sides(axis, plane)
                 left += plane.width_mm + gap
@@ -122,7 +122,7 @@ def _view_uri(view: SubjectView, top: float, mark: float | None, resolution: int
 
 
 def _draw(
-    axis: Axes, plane: Plane, grey: tuple[float, float], values: Plane | None, top: float, mark: float | None,
+    axis: Axes, plane: Plane, grey: tuple[float, float], values: Plane | None, top: float, threshold: float | None,
     outline: Plane | None,
 ) -> None:  # fmt: skip
     axis.set_axis_off()
@@ -130,7 +130,7 @@ def _draw(
                 aspect="auto")  # fmt: skip
     if values is not None:
         known = np.nan_to_num(values.pixels, nan=0.0, posinf=top, neginf=0.0)
-        axis.imshow(known, extent=plane.extent, cmap=map_colours(top, mark), vmin=0, vmax=top,
+        axis.imshow(known, extent=plane.extent, cmap=map_colours(top, threshold), vmin=0, vmax=top,
                     interpolation="bilinear", aspect="auto")  # fmt: skip
     if outline is not None and outline.pixels.min() < 0.5 < outline.pixels.max():
         rows, columns = outline.pixels.shape
@@ -145,31 +145,34 @@ def _sides(axis: Axes, plane: Plane) -> None:
         axis.text(place, 0.97, letter, transform=axis.transAxes, color="#aab6c6", fontsize=7, ha=align, va="top")
 
 
-def map_colours(top: float, mark: float | None) -> ListedColormap:
-    """Red to yellow; transparent at 0, opaque from the voxel threshold (a third of the scale without one) upwards."""
+def map_colours(top: float, threshold: float | None) -> ListedColormap:
+    """Return a colour map from red to yellow, transparent at 0 and opaque from the voxel threshold upwards.
+
+    Without a threshold, it is opaque from a third of the scale.
+    """
     steps = 256
     colours = LinearSegmentedColormap.from_list("anomaly", ["#b01818", "#f0701c", "#ffe45c"])(np.linspace(0, 1, steps))
-    solid = (mark / top) if mark is not None and mark > 0 else 1 / 3
+    opaque_from = (threshold / top) if threshold is not None and threshold > 0 else 1 / 3
     values = np.linspace(0, 1, steps)
-    colours[:, 3] = np.clip((values - 0.4 * solid) / (0.6 * solid), 0, 1) * 0.85
+    colours[:, 3] = np.clip((values - 0.4 * opaque_from) / (0.6 * opaque_from), 0, 1) * 0.85
     return ListedColormap(colours)
 
 
-def _scale(top: float, mark: float | None) -> Chart:
+def _scale(top: float, threshold: float | None) -> Chart:
     with style(LIGHT):
         figure = Figure(figsize=(4.6, 0.62), dpi=150, facecolor="black", layout="constrained")
         axis = figure.subplots()
         axis.set_facecolor("#555555")
-        axis.imshow(np.linspace(0, top, 256)[None], extent=(0, top, 0, 1), cmap=map_colours(top, mark), vmin=0,
+        axis.imshow(np.linspace(0, top, 256)[None], extent=(0, top, 0, 1), cmap=map_colours(top, threshold), vmin=0,
                     vmax=top, aspect="auto")  # fmt: skip
         axis.grid(False)
         axis.set_yticks([])
         axis.tick_params(colors="#e6e9ee", labelsize=7.5, length=2)
         for spine in axis.spines.values():
             spine.set_visible(False)
-        if mark is not None and 0 < mark < top:
-            axis.axvline(mark, color="white", linewidth=1)
-            axis.annotate(" voxel threshold", (mark, 0.5), color="white", fontsize=7.5, va="center")
+        if threshold is not None and 0 < threshold < top:
+            axis.axvline(threshold, color="white", linewidth=1)
+            axis.annotate(" voxel threshold", (threshold, 0.5), color="white", fontsize=7.5, va="center")
         uri = data_uri(figure)
     return Chart(uri, uri, "Colour scale of the anomaly maps (joint z)", width=440)
 
@@ -183,11 +186,11 @@ def _window(image: np.ndarray) -> tuple[float, float]:
 
 
 def _foreground(image: np.ndarray) -> tuple[slice, slice, slice]:
-    """Box around what is not 0, with a margin of two voxels; the whole volume where nothing is."""
-    filled = np.isfinite(image) & (image != 0)
+    """Return the bounding box of nonzero voxels with a margin of two voxels; the whole volume if all are 0."""
+    nonzero = np.isfinite(image) & (image != 0)
     box = []
     for axis, size in enumerate(image.shape):
         others = tuple(other for other in range(3) if other != axis)
-        places = np.flatnonzero(filled.any(axis=others))
-        box.append(slice(max(places[0] - 2, 0), min(places[-1] + 3, size)) if places.size else slice(0, size))
+        indices = np.flatnonzero(nonzero.any(axis=others))
+        box.append(slice(max(indices[0] - 2, 0), min(indices[-1] + 3, size)) if indices.size else slice(0, size))
     return box[0], box[1], box[2]

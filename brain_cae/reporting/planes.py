@@ -1,8 +1,8 @@
-"""Slices of an RAS+ volume as they are looked at, with the sides of the patient named.
+"""Sagittal, coronal and axial slices of an RAS+ volume in display orientation, with the sides of the patient.
 
-Radiological convention (the default): the patient's right is on the left of a coronal or axial picture, as if
-one stood at the patient's feet. Neurological convention: the patient's right is on the right. A sagittal picture
-is seen from the patient's left in both, the nose to the left.
+Radiological convention (the default): the right of the patient is on the left of a coronal or axial image, as if
+viewed from the feet. Neurological convention: the right of the patient is on the right. In both, a sagittal image is
+viewed from the left of the patient, nose to the left.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ PLANES = ("sagittal", "coronal", "axial")
 
 @dataclass(frozen=True)
 class Plane:
-    """One picture, rows from top to bottom.
+    """One slice as an image, rows from top to bottom.
 
     Args:
         name: ``sagittal``, ``coronal`` or ``axial``.
         pixels: (rows, columns).
         width_mm: Extent of the columns in mm.
         height_mm: Extent of the rows in mm.
-        left: Letter of the patient's side on the left of the picture (L, R, A, P).
-        right: The same on the right.
-        top: The same at the top.
-        bottom: The same at the bottom.
+        left: Side of the patient at the left of the image (L, R, A, P).
+        right: Side of the patient at the right of the image.
+        top: Side of the patient at the top of the image (S, A).
+        bottom: Side of the patient at the bottom of the image (I, P).
     """
 
     name: str
@@ -42,19 +42,19 @@ class Plane:
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
-        """``extent`` of matplotlib's imshow in mm: left, right, bottom, top."""
+        """Extent for ``imshow`` in mm: left, right, bottom, top."""
         return (0.0, self.width_mm, self.height_mm, 0.0)
 
 
 def peak(volume: np.ndarray) -> tuple[int, int, int]:
-    """Voxel (x, y, z) of the maximum; the middle of the volume where the map is constant or not finite.
+    """Return the voxel (x, y, z) of the maximum; the middle of the volume if the map is constant or not finite.
 
     Args:
         volume: (X, Y, Z).
     """
     usable = np.where(np.isfinite(volume), volume, -np.inf)
-    spread = np.isfinite(usable)
-    if not spread.any() or usable[spread].max() == usable[spread].min():
+    valid = np.isfinite(usable)
+    if not valid.any() or usable[valid].max() == usable[valid].min():
         x, y, z = (size // 2 for size in volume.shape)
     else:
         x, y, z = np.unravel_index(int(np.argmax(usable)), volume.shape)
@@ -68,17 +68,17 @@ def cut(
     *,
     convention: Convention = "radiological",
 ) -> list[Plane]:
-    """Sagittal, coronal and axial pictures through one voxel.
+    """Return the sagittal, coronal and axial slice through one voxel.
 
     Args:
         volume: (X, Y, Z), RAS+.
-        voxel: Index (x, y, z) that all three pictures pass through.
-        spacing: Size of a voxel along X, Y, Z in mm.
-        convention: Side of the picture on which the patient's right lies.
+        voxel: Index (x, y, z) through which all three slices pass.
+        spacing: Voxel size along X, Y, Z in mm.
+        convention: Whether the right of the patient is on the left (radiological) or right of the image.
     """
     x, y, z = voxel
-    across, along, up = (float(size) * step for size, step in zip(volume.shape, spacing, strict=True))
-    # Transposed, a slice has its second axis as rows; rows are turned so that superior or anterior is at the top.
+    width, depth, height = (float(size) * step for size, step in zip(volume.shape, spacing, strict=True))
+    # Transposing makes the second axis the rows; flipping the rows puts superior or anterior at the top.
     sagittal = volume[x].T[::-1, ::-1]
     coronal = volume[:, y].T[::-1]
     axial = volume[:, :, z].T[::-1]
@@ -87,7 +87,7 @@ def cut(
         coronal, axial = coronal[:, ::-1], axial[:, ::-1]
         left, right = right, left
     return [
-        Plane("sagittal", sagittal, along, up, "A", "P", "S", "I"),
-        Plane("coronal", coronal, across, up, left, right, "S", "I"),
-        Plane("axial", axial, across, along, left, right, "A", "P"),
+        Plane("sagittal", sagittal, depth, height, "A", "P", "S", "I"),
+        Plane("coronal", coronal, width, height, left, right, "S", "I"),
+        Plane("axial", axial, width, depth, left, right, "A", "P"),
     ]

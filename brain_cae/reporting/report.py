@@ -1,4 +1,4 @@
-"""``report.html``: one self-contained file, from the verdict down to the configuration."""
+"""``report.html``: one self-contained file, from the verdict to the configuration."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["ReportContent", "SubjectView", "write_audit_report", "write_report"]
 
 
 def write_report(path: Path, content: ReportContent) -> Path:
-    """Write the report of one run; the file appears whole or not at all.
+    """Write the report of one run, atomically.
 
     Args:
-        path: Where to write, for example ``<run>/report.html``.
-        content: What to show. Missing parts are left out with the reason why.
+        path: File to write, for example ``<run>/report.html``.
+        content: What to show. Missing parts are left out, and the report gives the reason.
 
     Returns:
         The path.
@@ -29,9 +29,9 @@ def write_report(path: Path, content: ReportContent) -> Path:
 def write_audit_report(path: Path, content: ReportContent) -> Path:
     """Write the report of an audit of headers and labels: verdict, tests, header comparison, cohort.
 
-    Arguments and result as for :func:`write_report`.
+    Arguments and return value as for :func:`write_report`.
     """
-    parts = [sections.audit(content, {}), sections.people(content)]
+    parts = [sections.audit(content, {}), sections.cohort(content)]
     return _write(path, content, summary=headline.cohort_summary(content), cards=[], parts=parts)
 
 

@@ -1,4 +1,4 @@
-"""The sections of the report below its headline, each a list of blocks that the template knows how to show."""
+"""Sections of the report below the headline, each a list of blocks for the template."""
 
 from __future__ import annotations
 
@@ -16,17 +16,26 @@ from brain_cae.reporting.tables import Cell, Table, anything, figure, label, of_
 
 MEASURES = {
     "strategy": ("strategy", ""),
-    "scale_ratio": ("scale ratio", "largest over smallest scale factor of the three axes, in voxels; 1: no distortion"),
-    "anisotropy_mm": ("anisotropy", "longest over shortest side in mm of a voxel that the network sees"),
-    "size_spread_mm": ("size spread", "how much the size in mm of such a voxel differs between subjects"),
-    "round_trip_l1": ("round trip", "mean absolute error after reshape and back, in the scan's own space"),
+    "scale_ratio": (
+        "scale ratio",
+        "ratio of the largest to the smallest per-axis scale factor, in voxels; 1: no distortion",
+    ),
+    "anisotropy_mm": (
+        "anisotropy",
+        "ratio of the longest to the shortest side, in mm, of a voxel of the network input",
+    ),
+    "size_spread_mm": ("size spread", "variation between subjects of the size, in mm, of a voxel of the network input"),
+    "round_trip_l1": (
+        "round trip",
+        "mean absolute error after reshaping and reversing it, in the native space of the scan",
+    ),
     "reconstruction": (
         "reconstruction",
-        "mean absolute error of the network on healthy brains, in the scan's own space",
+        "mean absolute error of the network on healthy brains, in the native space of the scan",
     ),
-    "voxels": ("voxels", "of one brain as the network sees it, padding included"),
-    "seconds_per_epoch": ("seconds per epoch", "median over the epochs, validation included"),
-    "memory_mb": ("memory", "MiB that the largest batch keeps for the way back through the network"),
+    "voxels": ("voxels", "number of voxels of one brain at the network input, including padding"),
+    "seconds_per_epoch": ("seconds per epoch", "median over the epochs, including validation"),
+    "memory_mb": ("memory", "MiB that the largest batch keeps for the backward pass"),
 }
 
 VERDICT_TONES = {
@@ -37,7 +46,7 @@ VERDICT_TONES = {
 
 @dataclass(frozen=True)
 class Block:
-    """Something to show: ``kind`` is table, charts, gallery or code."""
+    """Element of a section; ``kind`` is table, charts, gallery or code."""
 
     kind: str
     value: Any
@@ -45,7 +54,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Part:
-    """One section: its anchor, heading, a sentence on how to read it, and its blocks.
+    """Section of the report: anchor, heading, introduction and blocks.
 
     A section without blocks is shown with the reason why it is left out.
     """
@@ -55,11 +64,11 @@ class Part:
     intro: str
     blocks: list[Block] = field(default_factory=list)
     left_out: str = ""
-    caveat: str = ""
+    caution: str = ""
 
 
 def parts(content: ReportContent, charts: dict[str, Chart], gallery: Gallery) -> list[Part]:
-    """All sections in the order of the page."""
+    """Return all sections in the order of the page."""
     return [
         detection(content, charts),
         calibration(content, charts),
@@ -69,7 +78,7 @@ def parts(content: ReportContent, charts: dict[str, Chart], gallery: Gallery) ->
         audit(content, charts),
         reshape(content),
         imported(content),
-        people(content),
+        cohort(content),
         provenance(content),
     ]
 
@@ -85,7 +94,7 @@ def _blocks(*values: Table | list[Chart | None] | None) -> list[Block]:
 
 
 def detection(content: ReportContent, charts: dict[str, Chart]) -> Part:
-    """Detection of abnormal subjects, beside the two baselines that learn nothing."""
+    """Return the section on the detection of abnormal subjects, compared with the two baselines."""
     blocks = _blocks(
         performance.detection_table(content),
         performance.difference_table(content),
@@ -93,76 +102,79 @@ def detection(content: ReportContent, charts: dict[str, Chart]) -> Part:
         of_records(at(content.metrics, "detection", "by_protocol") or [], first=("protocol",), caption="By protocol"),
     )
     sign = at(content.metrics, "scoring", "sign")
-    intro = "Volume score of each subject: does it separate abnormal brains from healthy ones? "
+    intro = "Does the volume score separate abnormal brains from healthy ones? "
     if isinstance(sign, Mapping) and sign:
-        directions = ", ".join(f"{name} {_direction(way)}" for name, way in sign.items())
-        intro += f"Signs of the residual ({directions}) are a glioma prior; the absolute score does without. "
+        directions = ", ".join(f"{name} {_direction(value)}" for name, value in sign.items())
+        intro += f"The signs of the residual ({directions}) are prior knowledge about gliomas. "
+        intro += "The absolute score does not use them. "
     intro += "Intervals are 95 %."
-    caveat = headline.caveat_of(content, "detection")
-    return Part("detection", "Detection", intro, blocks, evidence.why_undefined(content), caveat)
+    caution = headline.caution_for(content, "detection")
+    return Part("detection", "Detection", intro, blocks, evidence.why_undefined(content), caution)
 
 
-def _direction(way: Any) -> str:
-    value = finite(way)
-    if value is None:
-        return str(way)
-    return "brighter" if value > 0 else "darker" if value < 0 else "two-sided"
+def _direction(value: Any) -> str:
+    number = finite(value)
+    if number is None:
+        return str(value)
+    return "brighter" if number > 0 else "darker" if number < 0 else "two-sided"
 
 
 def calibration(content: ReportContent, charts: dict[str, Chart]) -> Part:
-    """Whether the p-values and probabilities mean what they say."""
+    """Return the section on the calibration of p-values and probabilities."""
     intro = (
-        "Left: of healthy brains, a share of alpha should be flagged at every alpha; the band holds what chance gives "
-        "with that many calibration and test brains. Right: among subjects with the same predicted probability, that "
-        "share should be abnormal."
+        "Left: at every alpha, a fraction alpha of the healthy brains should be flagged; the band is the 95 % range "
+        "expected by chance with this number of calibration and test brains. Right: among subjects with the same "
+        "predicted probability, that fraction should be abnormal."
     )
     drawn = [charts.get("alarms"), charts.get("reliability")]
     if drawn[0] is None or drawn[1] is None:
-        intro = "Do the p-values and probabilities mean what they say?"
+        intro = "Are the p-values and probabilities calibrated?"
     why = "too few labelled subjects with p-values or probabilities"
     return Part("calibration", "Calibration", intro, _blocks(drawn), why)
 
 
 def localisation(content: ReportContent) -> Part:
-    """Localisation of lesions."""
+    """Return the section on the localisation of lesions."""
     intro = (
-        "Voxels inside the mask, in the scan's own space; mean over subjects with a lesion mask. Dice counts at the "
-        "threshold that healthy brains gave. Oracle Dice picks the best threshold with the answer known: an upper "
-        "bound, not a result."
+        "Voxels inside the foreground mask, in the native space of the scan; mean over subjects with a lesion mask. "
+        "Dice is computed at the threshold set on healthy brains. Oracle Dice uses the best threshold, chosen with the "
+        "lesions known: it is an upper bound, not a result."
     )
     return Part("localisation", "Localisation", intro, _blocks(performance.localisation_table(content)),
                 evidence.why_no_localisation(content))  # fmt: skip
 
 
 def subjects(content: ReportContent, gallery: Gallery) -> Part:
-    """Brains with the highest scores in three planes."""
+    """Return the section that shows the brains with the highest scores in three planes."""
     side = "left" if gallery.convention == "radiological" else "right"
     intro = (
         f"Planes through the maximum of the anomaly map, {gallery.convention} convention (the patient's right is on "
-        f"the {side} of coronal and axial pictures). The map is the joint z of the residual against healthy "
-        "brains, on one colour scale for all. Cyan: outline of the lesion, where known."
+        f"the {side} of coronal and axial images). The map is the joint z-score of the residual relative to healthy "
+        "brains; all maps share one colour scale. Cyan: contour of the lesion, where known."
     )
     shown = gallery.suspects or gallery.healthy
     return Part("subjects", "Subjects with the highest scores", intro, [Block("gallery", gallery)] if shown else [],
-                "no subject was given to be shown")  # fmt: skip
+                "no subjects were selected for display")  # fmt: skip
 
 
 def transfer(content: ReportContent, charts: dict[str, Chart]) -> Part:
-    """The transfer classifier on the encoder's features, what it is compared with, and how it was tuned."""
+    """Return the section on the transfer classifier, its comparison with others and its tuning."""
     blocks = _blocks(
         performance.transfer_table(content),
         performance.comparison_table(content),
         [charts.get("tuning")],
         performance.tuning_table(content),
     )
-    intro = "Classifier on features of the frozen autoencoder; every prediction is of a subject it never saw."
+    intro = (
+        "Classifier on features of the frozen autoencoder. Every prediction is for a subject not used in training it."
+    )
     intro = " ".join([intro, *(str(note) for note in at(content.metrics, "transfer", "notes") or [])])
-    caveat = headline.caveat_of(content, "transfer")
-    return Part("transfer", "Transfer", intro, blocks, evidence.why_no_transfer(content), caveat)
+    caution = headline.caution_for(content, "transfer")
+    return Part("transfer", "Transfer", intro, blocks, evidence.why_no_transfer(content), caution)
 
 
 def audit(content: ReportContent, charts: dict[str, Chart]) -> Part:
-    """Tests of whether acquisition explains the result."""
+    """Return the section on the tests of whether acquisition explains the result."""
     tests = [test for test in at(content.metrics, "audit", "tests") or [] if isinstance(test, Mapping)]
     rows = [
         [
@@ -175,33 +187,39 @@ def audit(content: ReportContent, charts: dict[str, Chart]) -> Part:
         ]
         for test in tests
     ]
-    table = Table(["test", "value", "p", "p corrected", "answer", "in words"], rows, caption="Tests") if rows else None
-    intro = "Is it the disease or the scanner? Each test asks for one way in which acquisition could make the result."
+    table = (
+        Table(["test", "value", "p", "p corrected", "verdict", "interpretation"], rows, caption="Tests")
+        if rows
+        else None
+    )
+    intro = (
+        "Is it the disease or the scanner? Each test examines one way in which acquisition could produce the result."
+    )
     left_out = "the audit was not run, or had no labelled subjects"
     blocks = _blocks(
-        _standing_table(content),
+        _evidence_table(content),
         table,
         [charts.get("protocols")],
         subject_tables.compared_headers(content) or subject_tables.header_table(content),
-        _leaks(tests),
+        _leakage_table(tests),
     )
     return Part("audit", "Audit of acquisition", intro, blocks, left_out)
 
 
-def _standing_table(content: ReportContent) -> Table | None:
-    """Which figures are evidence under the verdict; None where nothing was scored."""
+def _evidence_table(content: ReportContent) -> Table | None:
+    """Return which figures are evidence under the verdict; None if nothing was scored."""
     figures = [] if at(content.metrics, "audit", "kind") == "headers" else at(content.metrics, "audit", "figures") or []
     rows = [[label(row.get("figure")), _verdict(row.get("standing")), label(row.get("why"))] for row in figures]
     return Table(["figure", "as evidence", "why"], rows, caption="Which figures are evidence") if rows else None
 
 
-def _leaks(tests: list[Mapping[str, Any]]) -> Table | None:
-    found = [row for test in tests if test.get("name") == "leakage" for row in test.get("details") or []]
-    return of_records(found, first=("subject", "other"), caption="What stands there twice")
+def _leakage_table(tests: list[Mapping[str, Any]]) -> Table | None:
+    duplicates = [row for test in tests if test.get("name") == "leakage" for row in test.get("details") or []]
+    return of_records(duplicates, first=("subject", "other"), caption="Duplicate subjects and scans")
 
 
 def _p(value: Any) -> Cell:
-    """A test need not have a p-value: then the cell is a dash, not an undefined figure."""
+    """Return a cell with a p-value, or a dash for a test that has none."""
     return Cell("\N{EN DASH}" if finite(value) is None else formatting.p_value(value), True)
 
 
@@ -211,36 +229,39 @@ def _verdict(value: Any) -> Cell:
 
 
 def reshape(content: ReportContent) -> Part:
-    """How much the reshape strategy distorts."""
+    """Return the section on the distortion by the reshape strategy."""
     part = at(content.metrics, "reshape")
     measures = None
     if isinstance(part, Mapping):
-        known = [(key, *told) for key, told in MEASURES.items() if key in part]
-        rows = [[label(name), anything(part[key]), Cell(meaning)] for key, name, meaning in known]
+        rows = [
+            [label(name), anything(part[key]), Cell(meaning)]
+            for key, (name, meaning) in MEASURES.items()
+            if key in part
+        ]
         measures = Table(["measure", "value", "meaning"], rows) if rows else None
     groups = at(part, "groups")
     groups = [{"group": name, **group} if isinstance(group, Mapping) else {"group": name, "members": group}
               for name, group in groups.items()] if isinstance(groups, Mapping) else groups or []  # fmt: skip
     table = of_records(groups, first=("group", "number", "dimensions", "target", "members"), caption="Groups")
-    intro = "What was done to the volumes' dimensions before the network saw them."
-    return Part("reshape", "Reshape", intro, _blocks(measures, table), "the run reported no reshape")
+    intro = "How the dimensions of the volumes were changed for the network input."
+    return Part("reshape", "Reshape", intro, _blocks(measures, table), "the run has no reshape metrics")
 
 
 def imported(content: ReportContent) -> Part:
-    """Losses of the import by reason."""
+    """Return the section on series that were not imported, by reason."""
     why = "no series was lost" if len(content.import_report) else "there is no import report"
     blocks = _blocks(subject_tables.loss_table(content))
     return Part("import", "Import", subject_tables.import_sentence(content), blocks, why)
 
 
-def people(content: ReportContent) -> Part:
-    """Who was in which role."""
-    return Part("cohort", "Cohort", "Subjects, not scans.", _blocks(*subject_tables.cohort_tables(content)),
-                "no subjects are known")  # fmt: skip
+def cohort(content: ReportContent) -> Part:
+    """Return the section on subjects by role and protocol."""
+    return Part("cohort", "Cohort", "Numbers are subjects, not scans.", _blocks(*subject_tables.cohort_tables(content)),
+                "there are no subjects")  # fmt: skip
 
 
 def provenance(content: ReportContent) -> Part:
-    """Environment and configuration of the run."""
+    """Return the section on environment and configuration."""
     environment = at(content.metrics, "environment") or {}
     rows = []
     for key, value in environment.items():
@@ -249,4 +270,4 @@ def provenance(content: ReportContent) -> Part:
     blocks = _blocks(Table(["", ""], rows) if rows else None)
     if content.configuration:
         blocks.append(Block("code", content.configuration))
-    return Part("environment", "Environment", "", blocks, "the run reported neither")
+    return Part("environment", "Environment", "", blocks, "the run recorded neither")

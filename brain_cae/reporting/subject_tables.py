@@ -1,4 +1,4 @@
-"""Tables of the subjects and scans: roles, protocols, import losses, acquisition parameters by label."""
+"""Tables of subjects and scans: roles, protocols, import losses, acquisition parameters by label."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ TEXT = ("manufacturer", "model", "orientation", "sequence", "dimensionality")
 
 
 def cohort_tables(content: ReportContent) -> list[Table | None]:
-    """Roles by label, and protocols by label of the scored subjects."""
+    """Return the tables of subjects by role and of scored subjects by protocol, each by label."""
     rows = scored(content)
     protocols, labels = column(rows, "protocol"), column(rows, "label")
     return [_roles(content), of_counts(protocols, labels, corner="protocol", caption="Scored subjects by protocol")]
 
 
 def _roles(content: ReportContent) -> Table | None:
-    """Counts of ``metrics.json`` where it has them, of the predictions else."""
-    stated = at(content.metrics, "subjects")
-    stated = stated if isinstance(stated, Mapping) else {}
+    """Return subjects by role, counted in ``metrics.json`` if it has the role, else in the predictions."""
+    stored = at(content.metrics, "subjects")
+    stored = stored if isinstance(stored, Mapping) else {}
     roles, labels = column(content.predictions, "role").astype(str), column(content.predictions, "label")
     names = ["healthy", "abnormal", "unknown"]
     rows = []
-    for role in (*ROLES, *(role for role in stated if role not in ROLES)):
-        part = stated.get(role)
+    for role in (*ROLES, *(role for role in stored if role not in ROLES)):
+        part = stored.get(role)
         if isinstance(part, Mapping):
             counts = [int(finite(part.get(name)) or 0) for name in names]
             total = int(finite(part.get("total")) or sum(counts))
@@ -47,14 +47,14 @@ def _roles(content: ReportContent) -> Table | None:
             counts = [int(((roles == role) & (labels == name)).sum()) for name in names]
             total = sum(counts) if finite(part) is None else int(finite(part) or 0)
         if total:
-            # A role whose labels the predictions do not hold (the training brains) shows its total alone.
+            # Predictions hold no labels of the training brains: such a role shows its total only.
             shown = [str(count) for count in counts] if sum(counts) == total else ["\N{EN DASH}"] * len(names)
             rows.append([label(role), *(Cell(text, True) for text in shown), Cell(str(total), True)])
     return Table(["role", *names, "total"], rows, caption="Subjects by role") if rows else None
 
 
 def import_sentence(content: ReportContent) -> str:
-    """How many series were imported, in one sentence."""
+    """Return a sentence on how many series were imported."""
     report = content.import_report
     if report.empty:
         return ""
@@ -67,7 +67,7 @@ def _status(report: pd.DataFrame) -> pd.Series:
 
 
 def loss_table(content: ReportContent) -> Table | None:
-    """Series that were not imported, by reason."""
+    """Return the series that were not imported, by reason."""
     report = content.import_report
     lost = report[_status(report) != "imported"] if len(report) else report
     if lost.empty:
@@ -76,13 +76,13 @@ def loss_table(content: ReportContent) -> Table | None:
     rows = []
     for reason, part in sorted(lost.groupby(reasons), key=lambda item: -len(item[1])):
         modalities = ", ".join(sorted(set(column(part, "modality").dropna().astype(str))))
-        people = column(part, "subject").nunique()
-        rows.append([label(str(reason)), Cell(str(len(part)), True), Cell(str(people), True), label(modalities)])
+        subjects = column(part, "subject").nunique()
+        rows.append([label(str(reason)), Cell(str(len(part)), True), Cell(str(subjects), True), label(modalities)])
     return Table(["reason", "series lost", "subjects", "modalities"], rows)
 
 
 def compared_headers(content: ReportContent) -> Table | None:
-    """Header comparison of the audit: what differs between the classes, how much, and whether chance does that."""
+    """Return the header comparison of the audit: parameters by class, effect size and p-values."""
     tests = at(content.metrics, "audit", "tests") or []
     details = [row for test in tests if test.get("name") == "header_comparison" for row in test.get("details") or []]
     rows = []
@@ -95,13 +95,13 @@ def compared_headers(content: ReportContent) -> Table | None:
         sides = [label(row.get(name)) for name in ("healthy", "abnormal")]
         rows.append([label(row.get("modality")), label(title), *sides, effect, *p_values])
     columns = ["modality", "parameter", "healthy", "abnormal", "effect", "p", "p corrected"]
-    note = "Median and range of numbers; the three most frequent words. Parameters that never vary are left out. "
-    note += "Cliff's delta: \N{MINUS SIGN}1 to 1, positive where abnormal subjects have more; Cramér's V: 0 to 1."
-    return Table(columns, rows, note, "Acquisition parameters, healthy against abnormal") if rows else None
+    note = "Numbers: median and range. Text: the three most frequent values. Constant parameters are left out. "
+    note += "Cliff's delta: \N{MINUS SIGN}1 to 1, positive if abnormal subjects have larger values; Cramér's V: 0 to 1."
+    return Table(columns, rows, note, "Acquisition parameters, healthy versus abnormal") if rows else None
 
 
 def header_table(content: ReportContent) -> Table | None:
-    """Acquisition parameters of healthy and abnormal subjects side by side, from the index; None without two labels."""
+    """Return the acquisition parameters by label, from the index; None unless both labels occur."""
     index = content.index
     labels = column(index, "label")
     sides = [name for name in ("healthy", "abnormal") if (labels == name).any()]
@@ -114,7 +114,7 @@ def header_table(content: ReportContent) -> Table | None:
             cells = [_text(part, name) if name in TEXT else _range(part, name) for part in parts]
             if any(cell.text for cell in cells) and len(set(column(scans, name).astype(str))) > 1:
                 rows.append([label(str(modality)), label(title), *cells])
-    note = "Median and range of numbers; the three most frequent names. Parameters that never vary are left out."
+    note = "Numbers: median and range. Text: the three most frequent values. Constant parameters are left out."
     return Table(["modality", "parameter", *sides], rows, note, "Acquisition parameters by label") if rows else None
 
 
@@ -122,9 +122,9 @@ def _range(part: pd.DataFrame, name: str) -> Cell:
     values = numbers(part, name).dropna()
     if values.empty:
         return Cell("", True)
-    found = (values.min(), values.median(), values.max())
-    low, middle, high = (number(value, digits=_digits(values)) for value in found)
-    return Cell(f"{middle} ({low}\N{EN DASH}{high})", True)
+    statistics = (values.min(), values.median(), values.max())
+    low, median, high = (number(value, digits=_digits(values)) for value in statistics)
+    return Cell(f"{median} ({low}\N{EN DASH}{high})", True)
 
 
 def _digits(values: pd.Series) -> int:

@@ -1,4 +1,4 @@
-"""The summary of a sweep: configurations averaged over seeds, one row for each job, failed ones included."""
+"""Summary of a sweep: configurations averaged over seeds, and one row per job, including failed jobs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from brain_cae.errors import RunError
 from brain_cae.reporting import formatting
 from brain_cae.reporting.acquisition_confound import confound_blocks
 from brain_cae.reporting.comparison import comparison, comparison_blocks
-from brain_cae.reporting.configurations import configurations, gather
+from brain_cae.reporting.configurations import average_configurations, gather
 from brain_cae.reporting.differences import differences, differences_table
 from brain_cae.reporting.formatting import finite, is_estimate
 from brain_cae.reporting.page import render, write_whole
 from brain_cae.reporting.reshape_impact import reshape_blocks
 from brain_cae.reporting.tables import Cell, Table, label
 
-AIM = "detection.auroc"
+SELECTION_METRIC = "detection.auroc"
 SHOWN = {
     "detection.auroc": "AUROC, residual score", "baseline.healthy_mean.auroc": "AUROC, healthy_mean",
     "baseline.intensity.auroc": "AUROC, intensity", "transfer.auroc": "AUROC, transfer",
@@ -29,8 +29,8 @@ SHOWN = {
 }  # fmt: skip
 AVERAGED = {
     "Residual score": {
-        "detection.auroc": "AUROC", "detection.difference.healthy_mean": "difference to healthy_mean",
-        "detection.difference.intensity": "difference to intensity",
+        "detection.auroc": "AUROC", "detection.difference.healthy_mean": "difference from healthy_mean",
+        "detection.difference.intensity": "difference from intensity",
     },
     "Baselines and transfer classifier": {
         "baseline.healthy_mean.auroc": "AUROC, healthy_mean", "baseline.intensity.auroc": "intensity",
@@ -39,31 +39,31 @@ AVERAGED = {
     },
     "Localisation": {
         "localisation.average_precision": "average precision",
-        "localisation.difference.healthy_mean.average_precision": "difference to healthy_mean",
-        "localisation.difference.intensity.average_precision": "difference to intensity", "localisation.dice": "Dice",
+        "localisation.difference.healthy_mean.average_precision": "difference from healthy_mean",
+        "localisation.difference.intensity.average_precision": "difference from intensity", "localisation.dice": "Dice",
     },
 }  # fmt: skip
 SAME_CONFIGURATION = ("seed", "resume")
-"""Keys that make no other configuration of a run."""
+"""Keys that do not distinguish configurations."""
 
 
 def write_summary(sweep_folder: Path) -> Path:
-    """Write ``summary.csv``, ``configurations.csv`` and ``summary.html`` of a sweep from what its jobs have left.
+    """Write ``summary.csv``, ``configurations.csv`` and ``summary.html`` of a sweep from the folders of its jobs.
 
-    Where the sweep varies a key that has a plain choice (``reshape=fixed``), also ``differences.csv``, see
-    :func:`brain_cae.reporting.differences.differences`; and ``comparison.csv`` with a row for each classifier and arm
-    of features, see :func:`brain_cae.reporting.comparison.comparison`.
+    ``comparison.csv`` is also written, with one row per classifier and feature set, see
+    :func:`brain_cae.reporting.comparison.comparison`; and, if the sweep varies a key that has a reference choice
+    (``reshape=fixed``), ``differences.csv``, see :func:`brain_cae.reporting.differences.differences`.
 
-    It reads only the jobs' folders, so that it can be called after every job, and again later, with the same result.
-    A job of ``evaluate.py`` counts as one of the run that it names, scored again.
+    Only the folders of the jobs are read, so the function can be called after every job, and again later with the
+    same result. A job of ``evaluate.py`` has the choices of the run that it scores.
 
     Args:
-        sweep_folder: ``multirun/<date>/<time>``, which holds one numbered folder for each job.
+        sweep_folder: ``multirun/<date>/<time>``, with one numbered folder per job.
 
     Returns:
-        The path of ``summary.csv``. Columns: ``run``, one for each overridden key with the choice as typed,
-        ``status``, ``error`` (its first line), ``audit.verdict``, and the numeric metrics by dotted name
-        (estimates as ``name``, ``name.low``, ``name.high``). For ``configurations.csv`` see :func:`configurations`.
+        The path of ``summary.csv``. Columns: ``run``, one per overridden key with the choice as typed, ``status``,
+        ``error`` (its first line), ``audit.verdict``, and the numeric metrics by dotted name (estimates as ``name``,
+        ``name.low``, ``name.high``). For ``configurations.csv`` see :func:`average_configurations`.
 
     Raises:
         RunError: If the folder does not exist.
@@ -76,23 +76,23 @@ def write_summary(sweep_folder: Path) -> Path:
     table = pd.DataFrame([_row(job) for job in jobs])
     first = ["run", *keys, "status", "error", "audit.verdict"]
     table = table.reindex(columns=[*first, *(name for name in table.columns if name not in first)])
-    gathered = gather(jobs, [key for key in keys if key not in SAME_CONFIGURATION])
-    averaged, differ = configurations(gathered), differences(gathered)
-    compared = comparison(gathered, averaged)
+    configurations = gather(jobs, [key for key in keys if key not in SAME_CONFIGURATION])
+    averaged, paired_differences = average_configurations(configurations), differences(configurations)
+    compared = comparison(configurations, averaged)
     page = render(
         "summary.html.j2",
         sweep=folder.name,
-        averaged=_averaged(averaged, keys),
-        differences=differences_table(differ),
-        reshape=reshape_blocks(gathered, averaged),
-        comparison=comparison_blocks(compared, gathered),
-        confound=confound_blocks(gathered),
+        averaged=_averaged_tables(averaged, keys),
+        differences=differences_table(paired_differences),
+        reshape=reshape_blocks(configurations, averaged),
+        comparison=comparison_blocks(compared, configurations),
+        confound=confound_blocks(configurations),
         **_page(table, keys),
     )
     write_whole(folder / "configurations.csv", averaged.to_csv(index=False, lineterminator="\n"))
-    for name, found in (("differences.csv", differ), ("comparison.csv", compared)):
-        if not found.empty:
-            write_whole(folder / name, found.to_csv(index=False, lineterminator="\n"))
+    for name, rows in (("differences.csv", paired_differences), ("comparison.csv", compared)):
+        if not rows.empty:
+            write_whole(folder / name, rows.to_csv(index=False, lineterminator="\n"))
     write_whole(folder / "summary.html", page)
     return write_whole(folder / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
 
@@ -103,7 +103,7 @@ def _job_folders(folder: Path) -> list[Path]:
 
 
 def read_job(folder: Path) -> dict[str, Any]:
-    """Choices, status, error and metrics of one job; what is missing or half written is said, not raised."""
+    """Read choices, status, error and metrics of one job; missing or incomplete files raise no error."""
     status = _read_json(folder / "status.json")
     status = {"status": status} if isinstance(status, str) else status if isinstance(status, Mapping) else {}
     metrics = _read_json(folder / "metrics.json")
@@ -122,12 +122,12 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        # A job that is still running may be writing this file; its row fills in at the next call.
+        # A running job may be writing this file; its row is completed at the next call.
         return None
 
 
 def _choices(path: Path) -> dict[str, str]:
-    """Overridden keys, without Hydra's ``+`` and ``~``, and the choice as typed."""
+    """Return the overridden keys, without the ``+`` and ``~`` of Hydra, and their choices as typed."""
     try:
         overrides = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     except (OSError, yaml.YAMLError):
@@ -141,21 +141,21 @@ def _choices(path: Path) -> dict[str, str]:
 
 
 def flatten(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """Numbers of ``metrics.json`` by dotted name; an estimate gives its value, ``.low`` and ``.high``."""
+    """Return the numbers of ``metrics.json`` by dotted name; an estimate gives its value, ``.low`` and ``.high``."""
     flat: dict[str, float] = {}
     for key, value in metrics.items():
         name = f"{prefix}{key}"
         if is_estimate(value):
-            found = {name: value["value"], f"{name}.low": value["low"], f"{name}.high": value["high"]}
-            flat.update({part: plain for part, bound in found.items() if (plain := finite(bound)) is not None})
+            parts = {name: value["value"], f"{name}.low": value["low"], f"{name}.high": value["high"]}
+            flat.update({part: number for part, item in parts.items() if (number := finite(item)) is not None})
         elif isinstance(value, Mapping):
             flat.update(flatten(value, f"{name}."))
         elif name == "transfer.comparison":
             for row in value:
-                own = f"{name}.{row.get('features')}.{row.get('classifier')}."
-                flat.update(flatten({key: item for key, item in row.items() if is_estimate(item)}, own))
-        elif (plain := finite(value)) is not None:
-            flat[name] = int(value) if isinstance(value, int) else plain
+                prefix_of_row = f"{name}.{row.get('features')}.{row.get('classifier')}."
+                flat.update(flatten({key: item for key, item in row.items() if is_estimate(item)}, prefix_of_row))
+        elif (number := finite(value)) is not None:
+            flat[name] = int(value) if isinstance(value, int) else number
     return flat
 
 
@@ -163,12 +163,12 @@ def _row(job: dict[str, Any]) -> dict[str, Any]:
     audit = job["metrics"].get("audit")
     verdict = audit.get("verdict") if isinstance(audit, Mapping) else None
     known = {"run": job["run"], "status": job["status"], "error": job["error"], "audit.verdict": verdict or ""}
-    # A swept key wins over a metric of the same name (`scoring.alpha`): it holds the choice as typed.
+    # A swept key takes precedence over a metric of the same name (`scoring.alpha`): it is the choice as typed.
     return {**flatten(job["metrics"]), **known, **job["choices"]}
 
 
 def _page(table: pd.DataFrame, keys: list[str]) -> dict[str, Any]:
-    """What the template shows: swept and constant choices, the table, failed jobs, the best configuration."""
+    """Return values for the template: table of jobs, counts, failed jobs, constant choices, best configuration."""
     swept = [key for key in keys if len(set(table[key].fillna("").astype(str))) > 1]
     best = _best(table, [key for key in swept if key != "seed"])
     columns = [name for name in SHOWN if name in table.columns and name not in keys]
@@ -191,8 +191,8 @@ def _page(table: pd.DataFrame, keys: list[str]) -> dict[str, Any]:
     }
 
 
-def _averaged(table: pd.DataFrame, keys: list[str]) -> list[Table]:
-    """Configurations for the page; nothing where no job has finished."""
+def _averaged_tables(table: pd.DataFrame, keys: list[str]) -> list[Table]:
+    """Return the tables of averaged configurations; empty if no job has finished."""
     swept = [key for key in keys if key in table and len(set(table[key])) > 1]
     tables = []
     for caption, figures in AVERAGED.items():
@@ -201,10 +201,10 @@ def _averaged(table: pd.DataFrame, keys: list[str]) -> list[Table]:
             continue
         rows = []
         for row in table.to_dict("records"):
-            said = [label(row[key]) for key in swept] + [label(row["runs"]), label(row["verdicts"])]
+            leading = [label(row[key]) for key in swept] + [label(row["runs"]), label(row["verdicts"])]
             subjects, single = formatting.number(row.get(f"{shown[0]}.n"), digits=0), _range(row, shown[0])
             estimates = [_estimate(row, name, signed="difference" in name) for name in shown]
-            rows.append([*said, Cell(subjects, True), estimates[0], Cell(single, True), *estimates[1:]])
+            rows.append([*leading, Cell(subjects, True), estimates[0], Cell(single, True), *estimates[1:]])
         names = [figures[name] for name in shown]
         columns = [*swept, "runs", "verdict", "subjects", names[0], "single runs", *names[1:]]
         tables.append(Table(columns, rows, caption=caption))
@@ -212,7 +212,7 @@ def _averaged(table: pd.DataFrame, keys: list[str]) -> list[Table]:
 
 
 def _range(row: Mapping[Any, Any], name: str) -> str:
-    """Lowest and highest of the single runs; a dash where there is one."""
+    """Return the lowest and highest value of the single runs; a dash if there is only one run."""
     bounds = [finite(row.get(f"{name}.{end}")) for end in ("lowest", "highest")]
     known = [bound for bound in bounds if bound is not None]
     if len(known) < 2:
@@ -226,7 +226,7 @@ def _status(status: str) -> Cell:
 
 
 def _estimate(row: Mapping[Any, Any], name: str, *, signed: bool = False) -> Cell:
-    """An estimate; of several runs with the range of the single ones on pointing at it."""
+    """Return a cell with an estimate; if there are several runs, the tooltip gives their range."""
     if finite(row.get(name)) is None:
         return Cell("\N{EN DASH}", True)
     value = {"value": row[name], "low": row.get(f"{name}.low"), "high": row.get(f"{name}.high")}
@@ -235,28 +235,30 @@ def _estimate(row: Mapping[Any, Any], name: str, *, signed: bool = False) -> Cel
 
 
 def _best(table: pd.DataFrame, keys: list[str]) -> str:
-    """The configuration with the highest mean AUROC over its seeds, in words; empty if none finished.
+    """Describe the configuration with the highest mean AUROC over its seeds; empty if none has finished.
 
-    A confounded run's AUROC is no evidence, so it stands back where another run is not confounded.
+    The AUROC of a confounded run is not evidence. Such runs are excluded unless all runs are confounded.
     """
-    if AIM not in table.columns:
+    if SELECTION_METRIC not in table.columns:
         return ""
-    done = table[(table["status"] == "finished") & table[AIM].notna()]
-    if done.empty:
+    runs = table[(table["status"] == "finished") & table[SELECTION_METRIC].notna()]
+    if runs.empty:
         return ""
-    sound = done[done["audit.verdict"] != "confounded"]
-    done, refused = (done, 0) if sound.empty else (sound, len(done) - len(sound))
-    groups = done.groupby([done[key].astype(str) for key in keys] or [pd.Series("", index=done.index)], sort=False)
-    names, part = max(groups, key=lambda item: item[1][AIM].mean())
+    unconfounded = runs[runs["audit.verdict"] != "confounded"]
+    runs, excluded = (runs, 0) if unconfounded.empty else (unconfounded, len(runs) - len(unconfounded))
+    groups = runs.groupby([runs[key].astype(str) for key in keys] or [pd.Series("", index=runs.index)], sort=False)
+    names, part = max(groups, key=lambda item: item[1][SELECTION_METRIC].mean())
     chosen = ", ".join(f"{key}={name}" for key, name in zip(keys, names, strict=False)) or "the only configuration"
-    runs = ", ".join(str(run) for run in part["run"])
-    text = f"{chosen} (run {runs}), AUROC of the residual score {part[AIM].mean():.3f}"
+    numbers = ", ".join(str(run) for run in part["run"])
+    text = f"{chosen} (run {numbers}), AUROC of the residual score {part[SELECTION_METRIC].mean():.3f}"
     text += f", mean of {len(part)} runs." if len(part) > 1 else "."
-    low = finite(part[f"{AIM}.low"].mean()) if f"{AIM}.low" in part else None
-    rivals = sum(1 for name, other in groups if low is not None and name != names and other[AIM].mean() >= low)
+    low = finite(part[f"{SELECTION_METRIC}.low"].mean()) if f"{SELECTION_METRIC}.low" in part else None
+    rivals = sum(
+        1 for name, other in groups if low is not None and name != names and other[SELECTION_METRIC].mean() >= low
+    )
     verdicts = " and ".join(sorted({str(verdict) for verdict in part["audit.verdict"] if verdict}))
     text += f" Verdict of the audit: {verdicts}." if verdicts else ""
-    text += f" {refused} confounded run{'' if refused == 1 else 's'} left out of this comparison." if refused else ""
+    text += f" {excluded} confounded run{'' if excluded == 1 else 's'} left out of this comparison." if excluded else ""
     if rivals:
-        text += f" {rivals} other{'' if rivals == 1 else 's'} within its interval: not distinguished."
+        text += f" {rivals} other{'' if rivals == 1 else 's'} within its interval: no clear difference."
     return text

@@ -1,4 +1,4 @@
-"""Tables of the report: cells of text that the template escapes and aligns."""
+"""Tables of the report, as text cells that the template escapes and aligns."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MEASURES = {
 
 
 def heading(key: Any) -> str:
-    """A key of ``metrics.json`` as the heading of a column."""
+    """Return the column heading for a key of ``metrics.json``."""
     return MEASURES.get(str(key), str(key).replace("_", " "))
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Text of one cell; ``figure`` aligns it as a number, ``tip`` is shown on pointing at it."""
+    """Text of one cell; ``figure`` aligns it as a number, ``tip`` is its tooltip."""
 
     text: str
     figure: bool = False
@@ -36,7 +36,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Column names, rows of cells, and a note below."""
+    """Column names, rows of cells, and a note below the table."""
 
     columns: list[str]
     rows: list[list[Cell]]
@@ -45,25 +45,25 @@ class Table:
     figures: list[bool] = field(init=False)
 
     def __post_init__(self) -> None:
-        # A heading stands over its column as its cells do.
+        # A heading is aligned as the cells of its column.
         aligned = [any(row[place].figure for row in self.rows) for place in range(len(self.columns))]
         object.__setattr__(self, "figures", aligned)
 
 
 def label(text: Any) -> Cell:
-    """A cell of words; missing text is a dash."""
+    """Return a text cell; missing text becomes a dash."""
     missing = text is None or text == "" or (isinstance(text, float) and pd.isna(text))
     return Cell("\N{EN DASH}" if missing else formatting.words(text))
 
 
 def figure(value: Any, *, signed: bool = False) -> Cell:
-    """A cell with an estimate or number, ``not defined`` when null."""
+    """Return a cell with an estimate or number; ``not defined`` if it is null."""
     text = formatting.estimate(value, signed=signed)
     return Cell(text, True, formatting.details(value), "missing" if text == formatting.NOT_DEFINED else "")
 
 
 def anything(value: Any) -> Cell:
-    """A cell for a value of unknown kind: numbers and estimates aligned as figures, the rest as words."""
+    """Return a cell for a value of any type: numbers and estimates aligned as figures, the rest as text."""
     if formatting.is_estimate(value) or formatting.finite(value) is not None:
         return figure(value)
     if value is None:
@@ -72,13 +72,13 @@ def anything(value: Any) -> Cell:
 
 
 def of_records(records: Iterable[Any], *, first: Sequence[str] = (), caption: str = "", note: str = "") -> Table | None:
-    """A table of a list of mappings, one column for each key; None if there is none.
+    """Return a table of a list of mappings, one column per key; None if there are no keys.
 
     Args:
-        records: Mappings; other items are left out.
-        first: Keys that stand first, where they occur.
+        records: Mappings; other items are ignored.
+        first: Keys of the first columns, if they occur.
         caption: Heading of the table.
-        note: Sentence below it.
+        note: Sentence below the table.
     """
     rows = [record for record in records if isinstance(record, Mapping)]
     keys = list(dict.fromkeys(key for row in rows for key in row))
@@ -90,18 +90,18 @@ def of_records(records: Iterable[Any], *, first: Sequence[str] = (), caption: st
 
 
 def of_counts(rows: pd.Series, columns: pd.Series, *, corner: str, caption: str = "", note: str = "") -> Table | None:
-    """How many times each pair occurs, with a total; None if the columns are empty.
+    """Return a table of counts of each pair of values, with totals per row; None if there are no values.
 
     Args:
         rows: One value for each subject.
         columns: One value for each subject, in the same order.
         corner: Name of the first column.
         caption: Heading of the table.
-        note: Sentence below it.
+        note: Sentence below the table.
     """
     if rows.empty or columns.empty:
         return None
-    counts = pd.crosstab(_named(rows), _named(columns))
+    counts = pd.crosstab(_with_missing(rows), _with_missing(columns))
     order = {"healthy": 0, "abnormal": 1}
     counts = counts[sorted(counts.columns, key=lambda name: (order.get(str(name), 2), str(name)))]
     counts = counts.assign(**{"total": counts.sum(axis=1)})
@@ -112,5 +112,5 @@ def of_counts(rows: pd.Series, columns: pd.Series, *, corner: str, caption: str 
     return Table([corner, *map(str, counts.columns)], cells, note, caption)
 
 
-def _named(values: pd.Series) -> pd.Series:
+def _with_missing(values: pd.Series) -> pd.Series:
     return values.astype(object).where(values.notna() & (values.astype(str) != ""), "not known").reset_index(drop=True)

@@ -252,7 +252,7 @@ def conclude(
             index=cohort.index,
             views=views(config, found),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
-            warnings=list(dict.fromkeys([*cautions, *verdict.warnings])),
+            cautions=list(dict.fromkeys([*cautions, *verdict.warnings])),
             curves=curves(table, model.baselines, fewest),
             trials=found.transfer.trials,
         )

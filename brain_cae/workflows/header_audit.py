@@ -61,7 +61,7 @@ def run(config: EvaluateConfig, output: Path) -> AuditResult:
             metrics=metrics,
             predictions=subjects.rename_axis("subject").reset_index(),
             index=index,
-            warnings=list(dict.fromkeys([*notes, *result.warnings])),
+            cautions=list(dict.fromkeys([*notes, *result.warnings])),
         )
         write_audit_report(folder / "report.html", content)
         folder.write_json("metrics.json", metrics | {"seconds": folder.seconds})

@@ -1,4 +1,4 @@
-"""A run that never was: everything that a report shows, made from random numbers with a known answer."""
+"""Synthetic content of a report, from random numbers with a known answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALPHA = 0.10
 
 
 def build_predictions(*, healthy: int = 44, abnormal: int = 34, calibration: int = 40, seed: int = 0) -> pd.DataFrame:
-    """Scores that separate the classes well, with conformal p-values from calibration brains of the same law."""
+    """Scores that separate the classes well, with p-values from calibration brains of the same distribution."""
     random = np.random.default_rng(seed)
     labels = ["healthy"] * calibration + ["healthy"] * healthy + ["abnormal"] * abnormal
     roles = ["validation"] * calibration + ["classifier"] * (healthy + abnormal)
@@ -26,7 +26,7 @@ def build_predictions(*, healthy: int = 44, abnormal: int = 34, calibration: int
     reference = score[:calibration]
     p_value = np.array([(1 + (reference >= value).sum()) / (calibration + 1) for value in score])
     probability = 1 / (1 + np.exp(-(2.2 * (score - 2.6) + 0.8 * random.standard_normal(count))))
-    calibrating = np.array(roles) == "validation"
+    is_calibration = np.array(roles) == "validation"
     return pd.DataFrame(
         {
             "subject": [f"{number:05d}" for number in range(count)],
@@ -36,19 +36,19 @@ def build_predictions(*, healthy: int = 44, abnormal: int = 34, calibration: int
             "reshape_group": random.integers(0, 3, count),
             "label": labels,
             "role": roles,
-            "fold": np.where(calibrating, np.nan, random.integers(0, 5, count)),
+            "fold": np.where(is_calibration, np.nan, random.integers(0, 5, count)),
             "score": score,
-            "p_value": np.where(calibrating, np.nan, p_value),
+            "p_value": np.where(is_calibration, np.nan, p_value),
             "threshold": np.sort(reference)[-3],
             "flagged": p_value <= ALPHA,
             "out_of_calibration": False,
-            "classifier_probability": np.where(calibrating, np.nan, probability),
+            "classifier_probability": np.where(is_calibration, np.nan, probability),
         }
     )
 
 
 def build_curves(predictions: pd.DataFrame, seed: int = 1) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Scores of the residual, of both baselines and of the classifier on the evaluated subjects."""
+    """Labels and scores of the residual, both baselines and the classifier on the evaluated subjects."""
     rows = predictions[predictions["role"] != "validation"]
     random = np.random.default_rng(seed)
     truth = (rows["label"] == "abnormal").to_numpy().astype(int)
@@ -62,11 +62,11 @@ def build_curves(predictions: pd.DataFrame, seed: int = 1) -> dict[str, tuple[np
 
 
 def build_metrics(predictions: pd.DataFrame, curves: dict[str, Any], *, verdict: str = "clear") -> dict[str, Any]:
-    """``metrics.json`` of those predictions, in the layout of the contract."""
+    """``metrics.json`` of these predictions, in its usual layout."""
     rows = predictions[predictions["role"] != "validation"]
     random = np.random.default_rng(2)
 
-    def whole(name: str) -> dict[str, Any]:
+    def ranking(name: str) -> dict[str, Any]:
         labels, scores = curves[name]
         return {
             "auroc": auroc(labels, scores).to_dict(),
@@ -82,14 +82,14 @@ def build_metrics(predictions: pd.DataFrame, curves: dict[str, Any], *, verdict:
 
     oracle = {"dice_oracle_pooled": overlap(0.72), "dice_oracle_per_subject": overlap(0.75)}
     rates = {key: value.to_dict() for key, value in threshold_metrics(rows["label"], rows["flagged"]).items()}
-    arms = [
+    compared = [
         {
-            "features": arm,
+            "features": features,
             "classifier": classifier,
             "auroc": overlap(middle),
             "balanced_accuracy": overlap(middle - 0.1),
         }
-        for arm, middle in (("residual", 0.9), ("encoder", 0.6), ("both", 0.88))
+        for features, middle in (("residual", 0.9), ("encoder", 0.6), ("both", 0.88))
         for classifier in ("logistic", "svm")
     ]
     return {
@@ -101,7 +101,7 @@ def build_metrics(predictions: pd.DataFrame, curves: dict[str, Any], *, verdict:
             "threshold": float(rows["threshold"].iloc[0]), "voxel_threshold": 2.6,
         },
         "detection": {
-            **whole("residual score"), **rates, "absolute": overlap(0.86),
+            **ranking("residual score"), **rates, "absolute": overlap(0.86),
             "difference": {name: difference(name) for name in ("intensity", "healthy_mean")},
             "by_protocol": [
                 {"protocol": name, "auroc": auroc(part["label"], part["score"]).to_dict(),
@@ -112,14 +112,14 @@ def build_metrics(predictions: pd.DataFrame, curves: dict[str, Any], *, verdict:
         },
         "localisation": {"average_precision": overlap(0.81), "dice": overlap(0.58), **oracle},
         "baseline": {
-            "intensity": {**whole("intensity"), **oracle},
-            "healthy_mean": {**whole("healthy_mean"), **oracle, "localisation": {"average_precision": overlap(0.8)}},
+            "intensity": {**ranking("intensity"), **oracle},
+            "healthy_mean": {**ranking("healthy_mean"), **oracle, "localisation": {"average_precision": overlap(0.8)}},
         },
         "transfer": {
-            "features": "both", "classifier": "logistic", **whole("transfer classifier"),
+            "features": "both", "classifier": "logistic", **ranking("transfer classifier"),
             "balanced_accuracy": overlap(0.82), "f1": overlap(0.79), "mcc": overlap(0.65), "brier": overlap(0.11),
             "calibration_slope": {"value": 1.31, "low": 0.72, "high": 2.4, "n": 78, "n_positive": 34, "method": "fit"},
-            "permutation_p": 0.002, "comparison": arms,
+            "permutation_p": 0.002, "comparison": compared,
         },
         "reshape": {
             "strategy": "clustered", "scale_ratio": 1.14, "anisotropy_mm": 1.62, "size_spread_mm": 0.21,
@@ -133,7 +133,7 @@ def build_metrics(predictions: pd.DataFrame, curves: dict[str, Any], *, verdict:
                         "Every protocol occurs in both classes."],
             "tests": [
                 {"name": "metadata_only", "value": 0.52, "low": 0.39, "high": 0.64, "p": 0.41, "verdict": "clear",
-                 "sentence": "A classifier that sees only acquisition parameters does not find the label."},
+                 "sentence": "A classifier that sees only acquisition parameters does not predict the label."},
                 {"name": "overlap", "value": 1.0, "low": None, "high": None, "p": None, "verdict": "clear",
                  "sentence": "All four protocols hold healthy and abnormal subjects."},
             ],
@@ -146,7 +146,7 @@ def build_metrics(predictions: pd.DataFrame, curves: dict[str, Any], *, verdict:
 def build_view(
     subject: str = "00096", *, label: str = "abnormal", shape: tuple[int, int, int] = (36, 44, 30)
 ) -> SubjectView:
-    """An ellipsoid brain with ventricles, a lesion and a map that peaks in the lesion."""
+    """An ellipsoid brain with ventricles, a lesion, and an anomaly map with its maximum in the lesion."""
     random = np.random.default_rng(abs(hash(shape)) % 1000 + len(subject))
     x, y, z = np.meshgrid(*(np.linspace(-1, 1, size) for size in shape), indexing="ij")
     inside = (x / 0.85) ** 2 + (y / 0.9) ** 2 + (z / 0.85) ** 2 < 1
@@ -179,7 +179,7 @@ def build_index(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def build_content(*, verdict: str = "clear", views: int = 2, **replaced: Any) -> ReportContent:
-    """The content of one whole report; ``replaced`` fields take the place of the made ones."""
+    """Complete content of one report; ``replaced`` overrides fields."""
     predictions = build_predictions()
     curves = build_curves(predictions)
     shown = [
@@ -199,7 +199,7 @@ def build_content(*, verdict: str = "clear", views: int = 2, **replaced: Any) ->
         "index": build_index(predictions),
         "views": shown,
         "configuration": "seed: 0\nmodality:\n  names: [t1, flair]\n",
-        "warnings": [],
+        "cautions": [],
         "curves": curves,
     }  # fmt: skip
     return ReportContent(**{**fields, **replaced})
@@ -207,11 +207,11 @@ def build_content(*, verdict: str = "clear", views: int = 2, **replaced: Any) ->
 
 @pytest.fixture(scope="session")
 def make_content():
-    """Build the content of a report."""
+    """Return a function that builds the content of a report."""
     return build_content
 
 
 @pytest.fixture(scope="session")
 def make_view():
-    """Build one brain to show."""
+    """Return a function that builds one brain to show."""
     return build_view

@@ -33,32 +33,32 @@ def sweep(tmp_path):
         metrics = {"audit": audit, "transfer": {"features": "encoder"}}
         (path / "metrics.json").write_text(json.dumps(metrics))
         subjects(4 * float(confounding), "probability.encoder", number).to_csv(path / "subjects.csv", index=False)
-        # Of new subjects only the run's own arm of features is predicted.
+        # An external cohort is predicted with the feature set of the run only.
         subjects(0.0, "probability.encoder", 9).to_csv(path / "external" / "subjects.csv", index=False)
     return tmp_path
 
 
-def test_apparent_and_true_stand_side_by_side(sweep):
+def test_apparent_and_true_auroc_are_shown_side_by_side(sweep):
     write_summary(sweep)
     page = (sweep / "summary.html").read_text()
-    part = page.split("What the scanner adds")[1].split("</section>")[0]
+    part = page.split("Apparent and true performance")[1].split("</section>")[0]
     assert 'alt="Apparent and true AUROC against the confounding of protocol and label"' in part
     rows = part.split("<tbody>")[1].split("<tr>")[1:]
-    figures = [[float(value) for value in re.findall(r">([\d.]+) \[", row)] for row in rows]
+    aurocs = [[float(value) for value in re.findall(r">([\d.]+) \[", row)] for row in rows]
     assert len(rows) == 2
     assert "confounded" in rows[1] and "clear" in rows[0]
     assert all("at risk" in row for row in rows) and "verdict on the classifier" in part
-    apparent, true, learnt, learnt_true = figures[1]
-    assert min(apparent, learnt) > 0.95  # without any lesion
-    assert max(true, learnt_true) < 0.7
+    residual, residual_true, classifier, classifier_true = aurocs[1]
+    assert min(residual, classifier) > 0.95  # although the cohort has no lesion
+    assert max(residual_true, classifier_true) < 0.7
 
 
-def test_a_job_without_an_external_cohort_has_no_true_figure(sweep):
+def test_a_job_without_an_external_cohort_has_no_true_auroc(sweep):
     first, second = sorted(sweep.glob("*/external/subjects.csv"))
     first.unlink()
     write_summary(sweep)
-    part = (sweep / "summary.html").read_text().split("What the scanner adds")[1].split("</section>")[0]
+    part = (sweep / "summary.html").read_text().split("Apparent and true performance")[1].split("</section>")[0]
     assert "no external cohort was scored" in part
     second.unlink()
     write_summary(sweep)
-    assert "What the scanner adds" not in (sweep / "summary.html").read_text()
+    assert "Apparent and true performance" not in (sweep / "summary.html").read_text()

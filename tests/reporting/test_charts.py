@@ -1,4 +1,4 @@
-"""Charts show what the tables hold."""
+"""Charts show the same values as the tables."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_threshold_of_folds_that_differ_is_not_drawn(make_content):
     assert charts.threshold(dataclasses.replace(content, predictions=predictions, metrics=metrics)) is None
 
 
-def test_alarms_at_alpha_are_the_share_of_flagged_healthy_brains(make_content):
+def test_the_false_alarm_rate_at_alpha_is_the_fraction_of_flagged_healthy_brains(make_content):
     content = make_content(views=0)
     axis = charts.alarms(content, LIGHT).axes[0]
     step = next(line for line in axis.lines if line.get_label() == "observed")

@@ -1,4 +1,4 @@
-"""Classifiers and features of a sweep side by side, and over modalities."""
+"""Comparison of classifiers and feature sets over a sweep, and over modalities."""
 
 import json
 
@@ -12,7 +12,7 @@ COLUMNS = ("probability.both", "probability.encoder", "probability.both.svm", "s
 
 
 def job(folder, choices, strength, seed):
-    """A finished run whose every column finds the abnormal ones with this strength."""
+    """Write a finished run in which every predictor separates the classes with this strength."""
     (folder / ".hydra").mkdir(parents=True)
     (folder / ".hydra" / "overrides.yaml").write_text("".join(f"- {key}={name}\n" for key, name in choices.items()))
     (folder / "status.json").write_text(json.dumps({"status": "finished"}))
@@ -35,21 +35,21 @@ def sweep(tmp_path):
     return tmp_path
 
 
-def test_every_classifier_with_every_arm_has_a_row(sweep):
+def test_every_classifier_with_every_feature_set_has_a_row(sweep):
     table = pd.read_csv(sweep / "comparison.csv")
     pairs = set(zip(table["features"], table["classifier"], strict=True))
     assert pairs == {("both", "logistic"), ("encoder", "logistic"), ("both", "svm"), ("residual score", "none")}
     assert len(table) == 8 and (table["auroc.n"] == 80).all()
     strong, weak = (table[table["modality"] == name] for name in ("t1_flair", "t2"))
     assert (strong["auroc"] > 0.95).all() and weak["auroc"].between(0.3, 0.7).all()
-    # Two seeds are averaged by subject before the figure, so it lies above both where they agree in the signal alone.
+    # The two seeds have independent noise: averaging by subject cannot lower the AUROC below that of the worse run.
     assert (strong["auroc"] >= strong["auroc.lowest"]).all()
     assert strong["difference"].isna().all()
     assert (weak["difference.high"] < -0.1).all()
     np.testing.assert_allclose(weak["difference"].to_numpy(), (weak["auroc"].to_numpy() - strong["auroc"].to_numpy()))
 
 
-def test_a_held_out_protocol_needs_five_of_a_class_here_as_well(tmp_path):
+def test_a_held_out_protocol_needs_five_subjects_of_each_class(tmp_path):
     for number, name in enumerate(("one", "two")):
         job(tmp_path / str(number), {"split.protocol": name}, 1.0, number)
         table = pd.read_csv(tmp_path / str(number) / "subjects.csv")
@@ -57,10 +57,10 @@ def test_a_held_out_protocol_needs_five_of_a_class_here_as_well(tmp_path):
     write_summary(tmp_path)
     table = pd.read_csv(tmp_path / "comparison.csv").set_index("split.protocol")
     assert table.loc["one", "auroc"].notna().all()
-    assert table.loc["two", "auroc"].isna().all()  # four abnormal ones
+    assert table.loc["two", "auroc"].isna().all()  # only four abnormal subjects
 
 
-def test_the_page_shows_a_heat_map(sweep):
+def test_the_page_shows_a_heat_map_over_modalities(sweep):
     part = (sweep / "summary.html").read_text().split("Modalities and classifiers")[1].split("</section>")[0]
     assert 'alt="AUROC by modality and classifier"' in part
     assert "logistic, encoder" in part and "svm, both" in part and "residual score" in part
@@ -75,7 +75,7 @@ def test_a_sweep_of_one_modality_has_rows_and_no_heat_map(tmp_path):
     assert "Modalities and classifiers" not in (tmp_path / "summary.html").read_text()
 
 
-def test_the_summary_holds_each_job_s_comparison(tmp_path):
+def test_the_summary_contains_the_comparison_of_each_job(tmp_path):
     job(tmp_path / "0", {"seed": 0}, 1.0, 0)
     metrics = json.loads((tmp_path / "0" / "metrics.json").read_text())
     row = {"features": "both", "classifier": "svm", "auroc": {"value": 0.7, "low": 0.6, "high": 0.8}}

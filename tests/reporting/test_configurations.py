@@ -1,4 +1,4 @@
-"""Runs of one configuration averaged by subject before any figure is made."""
+"""Runs of one configuration are averaged by subject before any metric is computed."""
 
 import json
 
@@ -8,13 +8,13 @@ import pytest
 
 from brain_cae import estimates
 from brain_cae.reporting import write_summary
-from brain_cae.reporting.configurations import average, configurations, score_shift
+from brain_cae.reporting.configurations import average, average_configurations, score_shift
 
 SEEDS, HEALTHY, ABNORMAL = 3, 120, 60
 
 
 def noisy_runs() -> list[pd.DataFrame]:
-    """Each run sees every tumour and half of the healthy, and adds noise of its own to what a subject is."""
+    """Runs that evaluate every tumour and half of the healthy subjects, each with independent noise on the scores."""
     generator = np.random.default_rng(4)
     names = [f"h{i}" for i in range(HEALTHY)] + [f"t{i}" for i in range(ABNORMAL)]
     label = np.array(["healthy"] * HEALTHY + ["abnormal"] * ABNORMAL)
@@ -65,19 +65,19 @@ def test_one_row_for_each_configuration(sweep):
 
 def test_a_subject_is_averaged_over_the_runs_that_evaluated_it():
     tables = noisy_runs()
-    found = average(tables)
+    averaged = average(tables)
     for name in ("h3", "t7"):
-        own = [t.set_index("subject").at[name, "score.residual"] for t in tables if name in set(t["subject"])]
-        assert found.at[name, "score.residual"] == pytest.approx(np.mean(own))
-    assert len(found) == len(set(pd.concat(tables)["subject"]))
+        scores = [t.set_index("subject").at[name, "score.residual"] for t in tables if name in set(t["subject"])]
+        assert averaged.at[name, "score.residual"] == pytest.approx(np.mean(scores))
+    assert len(averaged) == len(set(pd.concat(tables)["subject"]))
 
 
-def test_the_interval_is_over_subjects_and_narrower_than_of_repeated_rows(sweep):
+def test_the_interval_is_over_subjects_and_not_over_repeated_rows(sweep):
     row = pd.read_csv(sweep / "configurations.csv").iloc[0]
     tables = noisy_runs()
     single = [estimates.auroc(t["label"], t["score.residual"], resamples=500) for t in tables]
     averaged = average(tables)
-    # Averaging takes the runs' noise away: higher than any single run, and as uncertain as so many subjects are.
+    # Averaging reduces the noise of the runs: the AUROC exceeds that of any run; its interval is that of the subjects.
     assert row["detection.auroc"] > max(one.value for one in single)
     assert row["detection.auroc.n"] == len(averaged)
     assert row["detection.auroc.lowest"] == pytest.approx(min(one.value for one in single))
@@ -90,9 +90,10 @@ def test_the_interval_is_over_subjects_and_narrower_than_of_repeated_rows(sweep)
 
 def test_differences_are_paired_after_averaging(sweep):
     row = pd.read_csv(sweep / "configurations.csv").iloc[0]
-    own, other = row["detection.auroc"], row["baseline.healthy_mean.auroc"]
-    assert row["detection.difference.healthy_mean"] == pytest.approx(own - other)
-    assert row["detection.difference.healthy_mean.low"] < own - other < row["detection.difference.healthy_mean.high"]
+    residual, healthy_mean = row["detection.auroc"], row["baseline.healthy_mean.auroc"]
+    assert row["detection.difference.healthy_mean"] == pytest.approx(residual - healthy_mean)
+    low, high = (row[f"detection.difference.healthy_mean.{end}"] for end in ("low", "high"))
+    assert low < residual - healthy_mean < high
     assert row["localisation.average_precision"] == pytest.approx(0.65)
     assert row["localisation.average_precision.n"] == ABNORMAL
     assert row["localisation.average_precision.lowest"] == pytest.approx(0.6)
@@ -101,12 +102,12 @@ def test_differences_are_paired_after_averaging(sweep):
     assert row["transfer.both.auroc"] > 0.7
 
 
-def test_runs_whose_scores_lie_apart_are_noticed():
+def test_a_score_shift_between_runs_is_measured():
     assert score_shift(noisy_runs()) < 0.5
-    apart = noisy_runs()
-    apart[2]["score.residual"] += 10
-    assert score_shift(apart) > 3
-    assert score_shift(apart[:1]) is None
+    shifted = noisy_runs()
+    shifted[2]["score.residual"] += 10
+    assert score_shift(shifted) > 3
+    assert score_shift(shifted[:1]) is None
 
 
 def test_predictions_alone_give_the_residual_score_and_the_classifier(tmp_path):
@@ -143,11 +144,11 @@ def test_the_page_shows_configurations_before_jobs(sweep):
 def test_no_finished_job_gives_no_configuration(tmp_path):
     job(tmp_path, 0, noisy_runs()[0], ["seed=0"], status="running")
     write_summary(tmp_path)
-    assert configurations([]).empty
+    assert average_configurations([]).empty
     assert "Configurations" not in (tmp_path / "summary.html").read_text()
 
 
-def test_a_held_out_protocol_with_few_of_a_class_has_no_auroc_in_the_summary_either(tmp_path):
+def test_a_held_out_protocol_with_few_subjects_of_a_class_has_no_auroc(tmp_path):
     table = noisy_runs()[0]
     few = pd.concat([table[table["label"] == "healthy"], table[table["label"] == "abnormal"].head(4)])
     job(tmp_path, 0, few, ["split=leave_protocol_out", "split.protocol=a"])

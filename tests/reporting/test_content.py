@@ -1,18 +1,18 @@
-"""A report needs no more than a title."""
+"""A report needs only a title."""
 
 import pandas as pd
 
 from brain_cae.reporting import ReportContent, write_report
 
 
-def test_nothing_but_a_title(tmp_path):
+def test_a_title_alone_gives_a_report(tmp_path):
     page = write_report(tmp_path / "report.html", ReportContent(title="Empty", metrics={})).read_text(encoding="utf-8")
     assert "0 subjects scored" in page
     assert page.count("Left out:") == 10
 
 
-def test_no_two_reports_share_a_table_that_was_not_given():
+def test_reports_do_not_share_their_default_values():
     first, second = (ReportContent(title=name, metrics={}) for name in "ab")
     first.predictions.loc[0, "subject"] = "00001"
-    first.warnings.append("careful")
-    assert isinstance(second.predictions, pd.DataFrame) and second.predictions.empty and second.warnings == []
+    first.cautions.append("careful")
+    assert isinstance(second.predictions, pd.DataFrame) and second.predictions.empty and second.cautions == []

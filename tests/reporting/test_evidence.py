@@ -1,4 +1,4 @@
-"""What is read from the metrics, and why a figure is not defined."""
+"""Reading of the metrics, and reasons why a metric is not defined."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ def content_of(labels, *, metrics=None, role="test", **columns) -> ReportContent
     return ReportContent(title="", metrics=metrics or {}, predictions=rows)
 
 
-def test_a_path_that_breaks_off_leads_to_nothing():
+def test_a_missing_key_of_a_path_gives_none():
     metrics = {"a": {"b": {"c": 1}}, "d": [1]}
     assert evidence.at(metrics, "a", "b", "c") == 1
     assert evidence.at(metrics, "a", "x", "c") is None and evidence.at(metrics, "d", "b") is None
@@ -26,7 +26,7 @@ def test_flags_are_read_as_python_and_csv_write_them():
     assert read.tolist()[:6] == [1, 0, 1, 0, 1, 0] and read[6:].isna().all()
 
 
-def test_brains_that_fitted_the_network_or_the_threshold_are_not_scored():
+def test_brains_used_for_training_or_calibration_are_not_scored():
     content = content_of(["healthy"] * 4, role=["train", "validation", "classifier", "test"])
     assert evidence.scored(content)["role"].tolist() == ["classifier", "test"]
     assert evidence.label_counts(content) == {"healthy": 2, "abnormal": 0}
@@ -36,17 +36,17 @@ def test_brains_that_fitted_the_network_or_the_threshold_are_not_scored():
     ("labels", "why"),
     [
         ([], "no subject was scored"),
-        (["unknown"], "the scored subjects carry no labels"),
+        (["unknown"], "the scored subjects have no labels"),
         (["healthy"] * 3, "all 3 labelled subjects are healthy"),
         (["abnormal", "unknown"], "all 1 labelled subjects are abnormal"),
         (["healthy", "abnormal"], "this evaluation did not compute it"),
     ],
 )
-def test_why_a_figure_between_the_classes_is_missing(labels, why):
+def test_the_reason_why_a_comparison_of_the_classes_is_undefined(labels, why):
     assert evidence.why_undefined(content_of(labels)).startswith(why)
 
 
-def test_false_alarms_are_stated_or_the_rest_of_specificity_or_counted():
+def test_false_alarms_are_read_or_derived_from_specificity_or_counted():
     flagged = [True, False, False, False, None]
     content = content_of(["healthy"] * 4 + ["abnormal"], flagged=flagged)
     counted = evidence.false_alarms(content)

@@ -1,4 +1,4 @@
-"""Drawn figures become small pictures, and text from files cannot break them."""
+"""Figures are encoded as small images, and text from files cannot break them."""
 
 import base64
 import io
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brain_cae.reporting.figures import DARK, LIGHT, blank, chart, data_uri, reach, readable
+from brain_cae.reporting.figures import DARK, LIGHT, blank, chart, data_uri, error_bars, readable
 
 
 def opened(uri: str) -> Image.Image:
@@ -16,16 +16,16 @@ def opened(uri: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(content)))
 
 
-def test_intervals_reach_below_and_above_and_not_at_all_where_unknown():
+def test_error_bars_are_zero_where_a_bound_is_unknown():
     estimates = [
         {"value": 0.5, "low": 0.4, "high": 0.7},
         {"value": 0.5, "low": None, "high": float("nan")},
-        {"value": 0.5, "low": 0.6, "high": 0.9},  # a bootstrap's interval may miss its value
+        {"value": 0.5, "low": 0.6, "high": 0.9},  # a bootstrap interval may exclude its value
     ]
-    np.testing.assert_allclose(reach(*estimates), [[0.1, 0, 0], [0.2, 0, 0.4]])
+    np.testing.assert_allclose(error_bars(*estimates), [[0.1, 0, 0], [0.2, 0, 0.4]])
 
 
-def test_a_chart_is_drawn_in_both_themes_with_their_paper():
+def test_a_chart_is_drawn_on_the_background_of_both_themes():
     def draw(theme):
         figure, (axis,) = blank(3.0, 2.0)
         axis.plot([0, 1], [0, 1], color=theme.healthy)
@@ -42,7 +42,7 @@ def test_a_chart_is_drawn_in_both_themes_with_their_paper():
     assert chart(lambda theme: None, "nothing") is None
 
 
-def test_a_picture_keeps_its_greys_and_its_thin_coloured_lines():
+def test_an_image_keeps_its_greys_and_thin_coloured_lines():
     figure, (axis,) = blank(2.0, 2.0)
     axis.imshow(np.tile(np.linspace(0, 1, 256), (256, 1)), cmap="gray")
     axis.plot([10, 240], [128, 128], color="#00ffff", linewidth=1)

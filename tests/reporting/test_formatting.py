@@ -1,4 +1,4 @@
-"""Numbers as they are printed."""
+"""Formatting of numbers and estimates."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from hypothesis import strategies as some
 from brain_cae.reporting.formatting import details, estimate, is_estimate, number, p_value, reason, words
 
 
-def made(value, low, high, n=78, **more):
+def estimate_of(value, low, high, n=78, **more):
     return {"value": value, "low": low, "high": high, "n": n, "n_positive": None, "method": "", **more}
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (made(0.93, 0.88, 0.97), "0.93 [0.88, 0.97] (n=78)"),
-        (made(0.0, 0.0, 0.0803, 44), "0.00 [0.00, 0.08] (n=44)"),
-        (made(0.9991, 0.998, 1.0), "0.999 [0.998, 1.000] (n=78)"),
-        (made(0.0132, 0.012, 0.0144), "0.013 [0.012, 0.014] (n=78)"),
-        (made(None, None, None), "not defined"),
-        (made(float("nan"), None, None), "not defined"),
-        (made(0.5, None, None), "0.50 (n=78)"),
+        (estimate_of(0.93, 0.88, 0.97), "0.93 [0.88, 0.97] (n=78)"),
+        (estimate_of(0.0, 0.0, 0.0803, 44), "0.00 [0.00, 0.08] (n=44)"),
+        (estimate_of(0.9991, 0.998, 1.0), "0.999 [0.998, 1.000] (n=78)"),
+        (estimate_of(0.0132, 0.012, 0.0144), "0.013 [0.012, 0.014] (n=78)"),
+        (estimate_of(None, None, None), "not defined"),
+        (estimate_of(float("nan"), None, None), "not defined"),
+        (estimate_of(0.5, None, None), "0.50 (n=78)"),
         (None, "not defined"),
         (0.25, "0.25"),
         (7, "7"),
     ],
 )
-def test_estimate(value, text):
+def test_an_estimate_is_printed_with_interval_and_count(value, text):
     assert estimate(value) == text
 
 
-def test_difference_keeps_its_sign_and_its_side_of_zero():
-    assert estimate(made(0.04, -0.02, 0.1), signed=True) == "+0.04 [\N{MINUS SIGN}0.02, +0.10] (n=78)"
-    assert estimate(made(0.03, 0.001, 0.07), signed=True) == "+0.030 [+0.001, +0.070] (n=78)"
+def test_a_difference_keeps_its_sign_and_its_side_of_zero():
+    assert estimate(estimate_of(0.04, -0.02, 0.1), signed=True) == "+0.04 [\N{MINUS SIGN}0.02, +0.10] (n=78)"
+    assert estimate(estimate_of(0.03, 0.001, 0.07), signed=True) == "+0.030 [+0.001, +0.070] (n=78)"
 
 
 def test_zero_has_no_sign():
@@ -45,30 +45,30 @@ def test_zero_has_no_sign():
 
 
 @given(some.floats(-1, 1), some.floats(0, 0.5), some.floats(0, 0.5))
-def test_printed_value_is_the_value(value, below, above):
-    text = estimate(made(value, value - below, value + above)).replace("\N{MINUS SIGN}", "-")
+def test_the_printed_value_equals_the_value(value, below, above):
+    text = estimate(estimate_of(value, value - below, value + above)).replace("\N{MINUS SIGN}", "-")
     assert math.isclose(float(text.split()[0]), value, abs_tol=0.0051)
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0.0004, "< 0.001"), (0.024, "0.024"), (0.41, "0.41"), (None, "not defined")]
 )
-def test_p_value(value, text):
+def test_a_p_value_has_at_most_three_decimals(value, text):
     assert p_value(value) == text
 
 
-def test_reason_and_details():
-    assert reason(made(None, None, None, method="undefined: one class only")) == "one class only"
-    assert reason(made(0.5, 0.4, 0.6, method="bootstrap")) == ""
-    assert details(made(0.5, 0.4, 0.6, n_positive=30, method="bootstrap")) == "30 positive; bootstrap"
+def test_reason_and_details_come_from_the_method():
+    assert reason(estimate_of(None, None, None, method="undefined: one class only")) == "one class only"
+    assert reason(estimate_of(0.5, 0.4, 0.6, method="bootstrap")) == ""
+    assert details(estimate_of(0.5, 0.4, 0.6, n_positive=30, method="bootstrap")) == "30 positive; bootstrap"
 
 
-def test_words():
+def test_values_of_any_type_become_text():
     assert words([64, 72, 56]) == "64 \N{MULTIPLICATION SIGN} 72 \N{MULTIPLICATION SIGN} 56"
     assert words({"a": 1, "b": "x"}) == "a 1, b x"
     assert words(True) == "yes"
 
 
-def test_a_test_of_the_audit_is_no_estimate():
-    assert is_estimate(made(0.5, 0.4, 0.6))
-    assert not is_estimate({"name": "overlap", **made(0.5, 0.4, 0.6)})
+def test_a_test_of_the_audit_is_not_an_estimate():
+    assert is_estimate(estimate_of(0.5, 0.4, 0.6))
+    assert not is_estimate({"name": "overlap", **estimate_of(0.5, 0.4, 0.6)})

@@ -1,4 +1,4 @@
-"""Pages are escaped, complete, and there as a whole or not at all."""
+"""Pages are complete and written atomically."""
 
 import pytest
 from jinja2 import UndefinedError
@@ -6,12 +6,12 @@ from jinja2 import UndefinedError
 from brain_cae.reporting.page import render, write_whole
 
 
-def test_a_value_that_is_missing_is_an_error_and_not_a_gap():
+def test_a_missing_value_is_an_error():
     with pytest.raises(UndefinedError):
         render("report.html.j2")
 
 
-def test_a_failure_leaves_the_old_page_and_nothing_aside(tmp_path):
+def test_a_failure_leaves_the_old_page_and_no_temporary_file(tmp_path):
     path = write_whole(tmp_path / "deep" / "page.html", "old")
     with pytest.raises(UnicodeEncodeError):
         write_whole(path, "half \ud800")

@@ -1,4 +1,4 @@
-"""The TensorBoard panel."""
+"""TensorBoard panel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_one_row_for_each_brain_and_modality(stacks):
     assert [axis.get_ylabel() for axis in figure.axes[::9]] == ["1  t1", "1  flair", "2  t1", "2  flair"]
 
 
-def test_scales_depend_on_the_inputs_alone(stacks):
+def test_scales_depend_only_on_the_inputs(stacks):
     inputs, reconstructions, residuals = stacks
     early = training_panel(inputs, reconstructions * 0.1, residuals * 50, modalities=["t1", "flair"])
     late = training_panel(inputs, reconstructions, residuals, modalities=["t1", "flair"])
@@ -33,13 +33,13 @@ def test_scales_depend_on_the_inputs_alone(stacks):
     assert low == -high
 
 
-def test_aspect_is_that_of_the_patient(stacks):
+def test_the_aspect_ratio_is_that_of_the_patient(stacks):
     figure = training_panel(*stacks, modalities=["t1", "flair"], spacing=(1.0, 1.0, 4.0))
     left, right, bottom, top = figure.axes[0].images[0].get_extent()
     assert (right - left, bottom - top) == (14.0, 40.0)
 
 
-def test_wrong_shapes_are_named(stacks):
+def test_an_error_names_wrong_shapes(stacks):
     inputs, reconstructions, residuals = stacks
     with pytest.raises(ValueError, match=r"\(2, 2, 12, 14, 10\)"):
         training_panel(inputs, reconstructions, residuals[:1], modalities=["t1", "flair"])
@@ -47,7 +47,7 @@ def test_wrong_shapes_are_named(stacks):
         training_panel(inputs, reconstructions, residuals, modalities=["t1"])
 
 
-def test_tensorboard_takes_it(stacks, tmp_path):
+def test_tensorboard_can_store_the_panel(stacks, tmp_path):
     writer = SummaryWriter(str(tmp_path))
     writer.add_figure("panel", training_panel(*stacks, modalities=["t1", "flair"]), 0)
     writer.close()

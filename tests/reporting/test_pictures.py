@@ -1,4 +1,4 @@
-"""Pictures of brains: one colour scale, a bounded size, honest remarks."""
+"""Images of brains: common colour scale, limited size, captions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from brain_cae.reporting import pictures
 
 
-def test_views_are_parted_by_label(make_content):
+def test_views_are_separated_by_label(make_content):
     gallery = pictures.gallery(make_content(views=3))
     assert [picture.subject for picture in gallery.suspects] == ["00096", "00098"]
     assert [picture.subject for picture in gallery.healthy] == ["00097"]
@@ -19,7 +19,7 @@ def test_views_are_parted_by_label(make_content):
     assert gallery.healthy[0].remark == ""
 
 
-def test_a_maximum_outside_the_lesion_is_said(make_content, make_view):
+def test_a_maximum_outside_the_lesion_is_reported(make_content, make_view):
     view = make_view()
     elsewhere = view.anomaly_map.copy()
     elsewhere[2, 2, 2] = 99
@@ -28,14 +28,14 @@ def test_a_maximum_outside_the_lesion_is_said(make_content, make_view):
     assert gallery.suspects[0].remark == "the maximum lies outside the lesion"
 
 
-def test_pictures_shrink_to_their_budget(make_content, monkeypatch):
+def test_images_are_reduced_to_the_size_limit(make_content, monkeypatch):
     content = make_content(views=1)
     full = len(pictures.gallery(content).suspects[0].chart.light)
     monkeypatch.setattr(pictures, "BUDGET", full // 2)
     assert len(pictures.gallery(content).suspects[0].chart.light) <= full // 2
 
 
-def test_one_scale_for_all_maps(make_view):
+def test_all_maps_share_one_scale(make_view):
     low, high = make_view(), make_view()
     high = dataclasses.replace(high, anomaly_map=high.anomaly_map * 3)
     top = pictures.upper_limit([low, high], None)
@@ -43,7 +43,7 @@ def test_one_scale_for_all_maps(make_view):
     assert pictures.upper_limit([low], 50.0) == 100.0
 
 
-def test_colours_are_clear_at_zero_and_solid_from_the_threshold():
+def test_colours_are_transparent_at_zero_and_opaque_from_the_threshold():
     colours = pictures.map_colours(8.0, 2.0)
     assert colours(0.0)[3] == 0
     assert colours(0.26)[3] == pytest.approx(colours(1.0)[3])

@@ -1,4 +1,4 @@
-"""Planes: a known voxel appears where a radiologist expects it."""
+"""A known voxel appears where a radiologist expects it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def place(pixels: np.ndarray) -> tuple[int, int]:
     return int(row), int(column)
 
 
-def test_right_anterior_superior_voxel_in_radiological_convention():
+def test_a_right_anterior_superior_voxel_in_radiological_convention():
     voxel = (9, 11, 7)
     sagittal, coronal, axial = cut(marked(voxel), voxel, (1, 1, 1))
     assert place(sagittal.pixels) == (0, 0)  # top, nose to the left
@@ -33,7 +33,7 @@ def test_right_anterior_superior_voxel_in_radiological_convention():
     assert (sagittal.left, sagittal.right, sagittal.top) == ("A", "P", "S")
 
 
-def test_neurological_convention_mirrors_left_and_right_alone():
+def test_neurological_convention_mirrors_only_left_and_right():
     voxel = (9, 11, 7)
     sagittal, coronal, axial = cut(marked(voxel), voxel, (1, 1, 1), convention="neurological")
     assert place(sagittal.pixels) == (0, 0)
@@ -59,11 +59,11 @@ def test_every_plane_through_the_peak_shows_it(voxel):
 
 
 @pytest.mark.parametrize("fill", [0.0, np.nan, -np.inf])
-def test_peak_of_nothing_is_the_middle(fill):
+def test_the_peak_of_a_constant_volume_is_the_middle(fill):
     assert peak(np.full(SHAPE, fill)) == (5, 6, 4)
 
 
-def test_peak_ignores_what_is_not_a_number():
+def test_the_peak_ignores_nan():
     volume = marked((1, 2, 3))
     volume[0, 0, 0] = np.nan
     assert peak(volume) == (1, 2, 3)

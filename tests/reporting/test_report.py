@@ -1,4 +1,4 @@
-"""The report: figures equal the metrics, text from files is escaped, nothing missing breaks it."""
+"""Report: values equal the metrics, text from files is escaped, missing parts cause no failure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def page_of(content: ReportContent, folder) -> str:
 
 
 def visible(page: str) -> str:
-    """The page without its images, so that assertions are about its text."""
+    """Return the page without its images, so that assertions apply to its text."""
     return re.sub(r'"data:image/png;base64,[^"]*"', '""', page)
 
 
 @pytest.fixture
 def without_charts(monkeypatch):
-    """No charts, where a test is about words: drawing takes most of the time."""
+    """Leave out the charts for tests of the text: drawing takes most of the time."""
     monkeypatch.setattr("brain_cae.reporting.charts.all_charts", lambda content: {})
 
 
@@ -38,7 +38,7 @@ def whole(make_content, tmp_path_factory):
 def test_figures_equal_the_metrics(whole):
     content, page = whole
     metrics = content.metrics
-    found = [
+    estimates = [
         metrics["detection"]["auroc"],
         metrics["detection"]["specificity"],
         metrics["detection"]["absolute"],
@@ -48,7 +48,7 @@ def test_figures_equal_the_metrics(whole):
         metrics["transfer"]["balanced_accuracy"],
         metrics["transfer"]["comparison"][3]["auroc"],
     ]
-    for item in found:
+    for item in estimates:
         printed = f">{formatting.estimate(item)}<"
         assert printed in page
         assert f"{item['value']:.2f}" in printed
@@ -60,13 +60,13 @@ def test_figures_equal_the_metrics(whole):
 def test_false_alarms_are_one_minus_specificity(whole):
     content, page = whole
     specificity = content.metrics["detection"]["specificity"]
-    card = page[page.index("False alarms on healthy") :][:600]
+    card = page[page.index("False alarms on healthy brains") :][:600]
     assert f"{1 - specificity['value']:.2f}</div>" in card
     assert f"[{1 - specificity['high']:.2f}, {1 - specificity['low']:.2f}] (n=44)" in card
     assert "alpha = 0.10" in card
 
 
-def test_order_of_the_page(whole):
+def test_the_page_starts_with_the_verdict(whole):
     _, page = whole
     headings = re.findall(r"<h[12]>([^<]*)", page)
     assert headings[0] == "T1 and FLAIR, clustered reshape"
@@ -76,7 +76,7 @@ def test_order_of_the_page(whole):
     assert "Research software, not a medical device" in page
 
 
-def test_self_contained_and_small(whole):
+def test_the_page_is_self_contained_and_small(whole):
     _, page = whole
     assert "<script" not in page
     assert not re.search(r'(?:src|href|srcset)="(?!data:|#)', page)
@@ -88,7 +88,7 @@ def test_self_contained_and_small(whole):
 @pytest.mark.parametrize(
     ("verdict", "tone"), [("confounded", "red"), ("at risk", "amber"), ("clear", "green"), ("cannot tell", "grey")]
 )
-def test_verdict_has_its_colour(verdict, tone, make_content, tmp_path, without_charts):
+def test_a_verdict_has_its_colour(verdict, tone, make_content, tmp_path, without_charts):
     page = page_of(make_content(verdict=verdict, views=0, curves={}), tmp_path)
     assert f'<div class="banner {tone}"' in page
     assert f"Verdict of the audit: {verdict}" in page
@@ -110,7 +110,7 @@ def test_text_from_files_is_escaped(make_content, make_view, tmp_path):
     evil = dataclasses.replace(make_view(EVIL), caption=EVIL, modality=EVIL)
     content = dataclasses.replace(
         content, title=EVIL, metrics=metrics, predictions=predictions, index=index, import_report=imported,
-        views=[evil], configuration=f"name: {EVIL}", warnings=[EVIL], curves={EVIL: content.curves["intensity"]},
+        views=[evil], configuration=f"name: {EVIL}", cautions=[EVIL], curves={EVIL: content.curves["intensity"]},
     )  # fmt: skip
     page = page_of(content, tmp_path)
     assert "<script" not in page
@@ -120,7 +120,7 @@ def test_text_from_files_is_escaped(make_content, make_view, tmp_path):
         assert place in page
 
 
-def test_unlabelled_evaluation_says_why(make_content, tmp_path):
+def test_an_evaluation_without_labels_gives_the_reasons(make_content, tmp_path):
     content = make_content(views=0)
     predictions = content.predictions.query("role != 'validation'").assign(
         label="unknown", classifier_probability=np.nan
@@ -129,9 +129,9 @@ def test_unlabelled_evaluation_says_why(make_content, tmp_path):
                "baseline": None, "transfer": None, "audit": None, "reshape": None}  # fmt: skip
     page = page_of(dataclasses.replace(content, metrics=metrics, predictions=predictions, curves={}), tmp_path)
     assert "78 subjects scored without labels" in page
-    assert "the scored subjects carry no labels" in page
+    assert "the scored subjects have no labels" in page
     assert "not defined" in page
-    assert "Whether acquisition explains the result was not examined." in page
+    assert "It was not tested whether acquisition explains the result." in page
     flagged = int(predictions["flagged"].sum())
     assert f"{flagged} of 78 flagged at alpha 0.1" in page
 
@@ -144,7 +144,7 @@ def test_any_part_may_be_missing(missing, make_content, tmp_path, without_charts
     assert "Research software" in page_of(dataclasses.replace(content, metrics=metrics), tmp_path)
 
 
-def test_undefined_estimate_gives_its_own_reason(make_content, tmp_path, without_charts):
+def test_an_undefined_estimate_gives_its_reason(make_content, tmp_path, without_charts):
     content = make_content(views=0, curves={})
     empty = {
         "value": None,
@@ -161,7 +161,7 @@ def test_undefined_estimate_gives_its_own_reason(make_content, tmp_path, without
     assert "nan" not in re.sub(r"[a-z]*nan[a-z]+", "", visible(page))
 
 
-def test_old_report_survives_a_failure(make_content, tmp_path):
+def test_the_old_report_survives_a_failure(make_content, tmp_path):
     path = tmp_path / "report.html"
     path.write_text("old")
     broken = dataclasses.replace(make_content(views=0), curves={"bad": ([1, 0], [1.0])})
@@ -171,7 +171,7 @@ def test_old_report_survives_a_failure(make_content, tmp_path):
     assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_tuning_shows_the_searches_of_the_runs_own_choice(whole, make_content, tmp_path):
+def test_tuning_shows_the_searches_for_the_selected_classifier(whole, make_content, tmp_path):
     content = make_content()
     part = content.metrics["transfer"]
     part["tuning"] = [

@@ -1,4 +1,4 @@
-"""A sweep over reshape strategies: paired differences to the plain one, distortion, groups."""
+"""Sweep over reshape strategies: paired differences from the reference, distortion, groups."""
 
 import json
 
@@ -12,18 +12,18 @@ SIZES = {"fixed": ["80, 80, 48"], "clustered": ["64, 80, 24", "80, 64, 24"]}
 
 
 def subjects(strategy: str, seed: int) -> pd.DataFrame:
-    """The same people for every strategy; clustered has less noise and a smaller error, and distorts less."""
-    people = np.random.default_rng(1)
+    """The same subjects for every strategy; clustered has less noise, a smaller error and a smaller scale ratio."""
+    common = np.random.default_rng(1)
     label = np.array(["healthy"] * 60 + ["abnormal"] * 40)
-    truth = people.standard_normal(100) + 1.0 * (label == "abnormal")
+    truth = common.standard_normal(100) + 1.0 * (label == "abnormal")
     generator = np.random.default_rng(10 * seed + len(strategy))
     better = strategy == "clustered"
     table = pd.DataFrame({"subject": [f"s{i}" for i in range(100)], "label": label, "role": "test", "protocol": "a"})
     table["score.residual"] = truth + (0.1 if better else 2.0) * generator.standard_normal(100)
     table["score.healthy_mean"] = truth
-    table["reconstruction.l1"] = (0.10 if better else 0.15) + 0.01 * people.random(100)
-    table["reshape.scale_ratio"] = (1.1 if better else 2.0) + 0.1 * people.random(100)
-    table["reshape.anisotropy_mm"] = (3.0 if better else 1.5) + 0.1 * people.random(100)
+    table["reconstruction.l1"] = (0.10 if better else 0.15) + 0.01 * common.random(100)
+    table["reshape.scale_ratio"] = (1.1 if better else 2.0) + 0.1 * common.random(100)
+    table["reshape.anisotropy_mm"] = (3.0 if better else 1.5) + 0.1 * common.random(100)
     return table
 
 
@@ -52,27 +52,27 @@ def test_differences_are_paired_by_subject(sweep):
     auroc, error = table.loc["detection.auroc"], table.loc["reconstruction.l1"]
     assert auroc["low"] > 0
     assert error["value"] == pytest.approx(-0.05, abs=1e-3)
-    # Each person's error differs by the same amount, which only a paired interval can know.
+    # The error of every subject differs by the same amount, so that only a paired interval is this narrow.
     assert error["high"] - error["low"] < 1e-3
     assert error["n"] == 60
 
 
-def test_distortion_is_a_figure_of_each_configuration(sweep):
+def test_each_configuration_has_its_distortion(sweep):
     table = pd.read_csv(sweep / "configurations.csv").set_index("reshape")
     assert table.at["fixed", "reshape.scale_ratio"] > table.at["clustered", "reshape.scale_ratio"]
     assert table.at["fixed", "reshape.anisotropy_mm"] < table.at["clustered", "reshape.anisotropy_mm"]
 
 
-def test_the_page_shows_groups_and_what_they_give_away(sweep):
+def test_the_page_shows_the_groups_and_their_auroc(sweep):
     page = (sweep / "summary.html").read_text()
-    assert "Minus reshape=fixed" in page
+    assert "Difference from reshape=fixed" in page
     assert "20 \N{RIGHTWARDS ARROW} 64\N{MULTIPLICATION SIGN}80\N{MULTIPLICATION SIGN}24" in page
     assert "0.50 to 0.54" in page
     assert 'alt="AUROC of the residual score against each measure of distortion"' in page
-    assert "<b>" not in page.split("Groups found")[1].split("</table>")[0]
+    assert "<b>" not in page.split("Reshape groups")[1].split("</table>")[0]
 
 
-def test_a_sweep_over_seeds_alone_has_no_plain_choice(tmp_path):
+def test_a_sweep_over_seeds_only_has_no_differences(tmp_path):
     path = tmp_path / "0"
     (path / ".hydra").mkdir(parents=True)
     (path / ".hydra" / "overrides.yaml").write_text("- seed=0\n")

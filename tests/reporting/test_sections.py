@@ -1,4 +1,4 @@
-"""Every section is there in its place, with its tables or the reason why it has none."""
+"""Every section is in its place, with its tables or the reason why it has none."""
 
 import dataclasses
 
@@ -16,26 +16,26 @@ NAMES = (
 
 
 def sections_of(content: ReportContent, charts: dict | None = None) -> dict:
-    made = parts(content, charts or {}, gallery(content))
-    assert tuple(part.anchor for part in made) == NAMES
-    return {part.anchor: part for part in made}
+    sections = parts(content, charts or {}, gallery(content))
+    assert tuple(part.anchor for part in sections) == NAMES
+    return {part.anchor: part for part in sections}
 
 
-def test_a_section_without_content_says_why_and_shows_nothing():
-    made = sections_of(ReportContent(title="", metrics={}))
-    assert all(part.blocks == [] and part.left_out for part in made.values())
-    assert made["import"].left_out == "there is no import report"
-    assert made["detection"].left_out == "no subject was scored"
+def test_a_section_without_content_gives_the_reason():
+    sections = sections_of(ReportContent(title="", metrics={}))
+    assert all(part.blocks == [] and part.left_out for part in sections.values())
+    assert sections["import"].left_out == "there is no import report"
+    assert sections["detection"].left_out == "no subject was scored"
 
 
-def test_a_chart_goes_to_its_section(make_content):
+def test_a_chart_is_placed_in_its_section(make_content):
     chart = Chart("data:a", "data:b", "what it shows")
-    made = sections_of(make_content(views=0), dict.fromkeys(("roc", "alarms", "tuning", "protocols"), chart))
-    where = {name for name, part in made.items() if any(block.kind == "charts" for block in part.blocks)}
+    sections = sections_of(make_content(views=0), dict.fromkeys(("roc", "alarms", "tuning", "protocols"), chart))
+    where = {name for name, part in sections.items() if any(block.kind == "charts" for block in part.blocks)}
     assert where == {"detection", "calibration", "transfer", "audit"}
 
 
-def test_signs_are_said_in_words(make_content):
+def test_signs_are_described_in_words(make_content):
     content = make_content(views=0)
     assert "(t1 darker, flair brighter)" in sections_of(content)["detection"].intro
     scoring = {"sign": {"t1": 0, "flair": "both"}}
@@ -43,7 +43,7 @@ def test_signs_are_said_in_words(make_content):
     assert "(t1 two-sided, flair both)" in other["detection"].intro
 
 
-def test_the_audit_shows_each_test_and_what_leaked():
+def test_the_audit_shows_each_test_and_the_duplicates():
     tests = [
         {"name": "leakage", "value": 1.0, "verdict": "at_risk", "details": [{"other": "b", "subject": "a"}]},
         {"name": "metadata_only", "value": 0.9, "p": 0.0004, "verdict": "confounded", "sentence": "It does."},
@@ -57,7 +57,7 @@ def test_the_audit_shows_each_test_and_what_leaked():
 
 
 @pytest.mark.parametrize("groups", [{"0": {"members": 3}, "1": {"members": 5}}, {"0": 3, "1": 5}])
-def test_groups_of_reshape_are_listed_however_they_are_stored(groups):
+def test_reshape_groups_are_listed_in_either_stored_form(groups):
     metrics = {"reshape": {"scale_ratio": 1.14, "groups": groups}}
     blocks = sections_of(ReportContent(title="", metrics=metrics))["reshape"].blocks
     measures, table = (block.value for block in blocks)

@@ -1,4 +1,4 @@
-"""Who was in which role, what the import lost, and how the classes were scanned."""
+"""Tables of roles, import losses and acquisition parameters."""
 
 import dataclasses
 
@@ -12,31 +12,31 @@ def texts(table) -> list[list[str]]:
     return [[cell.text for cell in row] for row in table.rows]
 
 
-def test_losses_are_counted_by_reason_the_largest_first(make_content):
+def test_losses_are_counted_by_reason_with_the_largest_first(make_content):
     content = make_content(views=0)
     assert subject_tables.import_sentence(content) == "7 of 10 series of 10 subjects were imported."
     assert texts(subject_tables.loss_table(content)) == [
         ["gap between slices", "2", "2", "flair"], ["truncated file", "1", "1", "flair"]
     ]  # fmt: skip
-    whole = dataclasses.replace(content, import_report=content.import_report.assign(status="imported"))
-    assert subject_tables.loss_table(whole) is None
+    complete = dataclasses.replace(content, import_report=content.import_report.assign(status="imported"))
+    assert subject_tables.loss_table(complete) is None
     assert subject_tables.import_sentence(ReportContent(title="", metrics={})) == ""
 
 
-def test_protocols_count_scored_subjects_alone(make_content):
+def test_protocols_count_only_scored_subjects(make_content):
     content = make_content(views=0)
     roles, protocols = subject_tables.cohort_tables(content)
     counted = pd.crosstab(content.predictions.query("role != 'validation'")["protocol"], "all")["all"]
     assert {row[0]: int(row[-1]) for row in texts(protocols)} == counted.to_dict()
     assert texts(roles) == [
-        # Of the training brains the predictions hold no labels: their total stands alone.
+        # Predictions hold no labels of the training brains: only their total is shown.
         ["train", "\N{EN DASH}", "\N{EN DASH}", "\N{EN DASH}", "56"],
         ["validation", "40", "0", "0", "40"],
         ["classifier", "44", "34", "0", "78"],
     ]
 
 
-def test_parameters_stand_side_by_side_with_median_and_range():
+def test_parameters_are_shown_by_label_with_median_and_range():
     index = pd.DataFrame(
         {
             "label": ["healthy"] * 3 + ["abnormal"] * 2, "modality": "flair", "echo_time_ms": [90, 100, 120, 80, 85.5],
@@ -52,7 +52,7 @@ def test_parameters_stand_side_by_side_with_median_and_range():
     assert subject_tables.header_table(one_class) is None
 
 
-def test_a_difference_that_chance_does_not_explain_is_marked():
+def test_a_significant_difference_is_marked():
     row = {"modality": "t1", "parameter": "echo_time_ms", "what": "value", "healthy": "90", "abnormal": "100",
            "effect": 0.5, "effect_name": "delta", "p": 0.01}  # fmt: skip
     details = [row | {"p_corrected": 0.04}, row | {"p_corrected": 0.2, "what": "known or missing"}]

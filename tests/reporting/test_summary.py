@@ -1,4 +1,4 @@
-"""The summary of a sweep."""
+"""Summary of a sweep."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def sweep(tmp_path):
     return folder
 
 
-def test_one_row_for_each_job_failed_ones_too(sweep):
+def test_every_job_has_a_row_including_failed_jobs(sweep):
     table = pd.read_csv(write_summary(sweep))
     assert list(table.columns[:6]) == ["run", "reshape", "seed", "trainer.max_epochs", "status", "error"]
     assert list(table["run"]) == [0, 1, 2, 3, 10]
@@ -63,18 +63,18 @@ def test_one_row_for_each_job_failed_ones_too(sweep):
     assert pd.isna(table["detection.auroc"].iloc[4])
 
 
-def test_page_names_the_failed_job_and_the_best_mean_over_seeds(sweep):
+def test_the_page_names_the_failed_job_and_the_best_mean_over_seeds(sweep):
     write_summary(sweep)
     page = (sweep / "summary.html").read_text()
     assert "<b>10</b> DatasetError: &lt;b&gt;No healthy brain&lt;/b&gt; was found" in page
     assert "Traceback" not in page
     # Run 1 is the highest single run, but the mean of its configuration (0.895) is below 0.935.
     assert "reshape=clustered (run 2, 3), AUROC of the residual score 0.935, mean of 2 runs." in page
-    assert "1 other within its interval: not distinguished." in page
+    assert "1 other within its interval: no clear difference." in page
     assert "trainer.max_epochs=2" in page
 
 
-def test_a_confounded_run_is_not_the_best(tmp_path):
+def test_a_confounded_run_is_never_the_best(tmp_path):
     job(tmp_path, 0, ["dataset.confounding=1.0"], {"status": "finished"}, 0.99, verdict="confounded")
     job(tmp_path, 1, ["dataset.confounding=0.0"], {"status": "finished"}, 0.80)
     write_summary(tmp_path)
@@ -83,7 +83,7 @@ def test_a_confounded_run_is_not_the_best(tmp_path):
     assert "1 confounded run left out of this comparison." in page
 
 
-def test_it_is_idempotent(sweep):
+def test_the_summary_is_idempotent(sweep):
     path = write_summary(sweep)
     first = path.read_bytes(), (sweep / "summary.html").read_bytes()
     write_summary(sweep)
@@ -91,14 +91,14 @@ def test_it_is_idempotent(sweep):
     assert not [item for item in sweep.iterdir() if item.name.startswith(".summary")]
 
 
-def test_a_swept_key_wins_over_a_metric_of_its_name(tmp_path):
+def test_a_swept_key_takes_precedence_over_a_metric_of_its_name(tmp_path):
     job(tmp_path, 0, ["scoring.alpha=1e-1"], {"status": "finished"}, 0.9)
     table = pd.read_csv(write_summary(tmp_path), dtype=str)
     assert list(table.columns).count("scoring.alpha") == 1
     assert table["scoring.alpha"].iloc[0] == "1e-1"
 
 
-def test_half_written_and_missing_files(sweep):
+def test_incomplete_and_missing_files_are_tolerated(sweep):
     (sweep / "0" / "metrics.json").write_text('{"detection": {"auroc"')
     (sweep / "1" / "status.json").unlink()
     (sweep / "notes").mkdir()
@@ -108,13 +108,13 @@ def test_half_written_and_missing_files(sweep):
     assert table["status"].iloc[1] == "unknown"
 
 
-def test_an_empty_sweep_and_none_at_all(tmp_path):
+def test_an_empty_sweep_has_no_rows_and_a_missing_one_is_an_error(tmp_path):
     assert write_summary(tmp_path).read_text().startswith("run,status,error")
     with pytest.raises(RunError, match="no such sweep"):
         write_summary(tmp_path / "nowhere")
 
 
-def test_flatten_leaves_out_what_is_no_number():
+def test_flatten_leaves_out_values_that_are_not_numbers():
     metrics = {"a": {"b": 1, "c": "x", "d": True, "e": None, "f": [1]},
                "g": {"value": 0.5, "low": None, "high": 0.6, "n": 3}}  # fmt: skip
     assert flatten(metrics) == {"a.b": 1, "g": 0.5, "g.high": 0.6}

@@ -65,7 +65,7 @@ def test_a_command_without_torch_says_that_the_protocol_is_the_label(scans, tmp_
     header = next(test for test in found["tests"] if test["name"] == "header_comparison")
     assert header["details"][0]["parameter"] == "spacing_slice_mm" and header["details"][0]["effect"] == -1.0
     page = (output / "report.html").read_text()
-    assert '<div class="banner red"' in page and "Whatever is trained on this cohort" in page
+    assert '<div class="banner red"' in page and "For any model trained on this cohort" in page
     assert "spacing of slices, mm" in page and "nothing was trained or scored" in page
 
 

@@ -25,6 +25,7 @@ from brain_cae.detector.build import make_network, make_reshape, network_stride
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import save
 from brain_cae.errors import BrainCaeError, ConfigurationError
+from brain_cae.files.atomic import whole
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.files.system_errors import writing
 from brain_cae.models.cost import Cost
@@ -117,10 +118,9 @@ def _taken_up(config: Config, folder: RunFolder) -> Path | None:
             log.warning("%s was stopped before its first epoch had ended: learning begins again.", config.resume)
         return None
     if is_main_process():
-        # Aside first: a run that is stopped here leaves no half checkpoint.
-        aside = folder / f".checkpoints.part{os.getpid()}"
-        shutil.copytree(checkpoint.parent, aside, ignore=shutil.ignore_patterns(".*"))
-        aside.rename(folder / "checkpoints")
+        # A run that is stopped here leaves no half checkpoint.
+        with whole(folder / "checkpoints") as aside:
+            shutil.copytree(checkpoint.parent, aside, ignore=shutil.ignore_patterns(".*"))
     return checkpoint
 
 
@@ -138,9 +138,8 @@ class WholeCheckpoint(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write aside, then move into place."""
-        aside = Path(path).with_name(f".{Path(path).name}.part{os.getpid()}")
-        super().save_checkpoint(checkpoint, aside, storage_options)
-        aside.replace(path)
+        with whole(Path(path)) as aside:
+            super().save_checkpoint(checkpoint, aside, storage_options)
 
 
 class KeptCheckpoint(ModelCheckpoint):

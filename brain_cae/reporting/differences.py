@@ -10,6 +10,7 @@ from brain_cae import estimates
 from brain_cae.estimates import Estimate
 from brain_cae.reporting.configurations import RESAMPLES, Configuration, average, varied
 from brain_cae.reporting.tables import Cell, Table, figure, label
+from brain_cae.vocabulary import CLASSES
 
 PLAIN = {"reshape": "fixed", "modality": "t1_flair"}
 """The choice of a key that the others are compared with."""
@@ -93,7 +94,7 @@ def paired(table: pd.DataFrame, base: pd.DataFrame, column: str, kind: str, fewe
     both = pd.DataFrame({"label": table["label"], "ours": table[column], "plain": base[column]}).dropna()
     both = both[both["label"] != "unknown"]
     metric = "auroc" if kind == "auroc" else "mean"
-    if kind in ("healthy", "abnormal"):
+    if kind in CLASSES:
         both = both[both["label"] == kind]
     return estimates.paired_difference(
         both["label"], both["ours"], both["plain"], metric=metric, resamples=RESAMPLES, fewest=fewest

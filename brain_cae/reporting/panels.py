@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brain_cae.boxes import box_of
-from brain_cae.reporting.planes import PLANES, cut
+from brain_cae.reporting.planes import cut
+from brain_cae.vocabulary import PLANES
 
 KINDS = ("input", "reconstruction", "residual")
 

@@ -20,7 +20,6 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from brain_cae.configuration import Config
 from brain_cae.data.module import BrainData
-from brain_cae.data.splits import HEALTHY_ROLES
 from brain_cae.detector.build import make_network, make_reshape, network_stride
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import save
@@ -39,6 +38,7 @@ from brain_cae.stages.cautions import training_cautions
 from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.harmonisation import harmonise_images
+from brain_cae.vocabulary import HEALTHY_ROLES
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +202,7 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
 
     The transfer classifier is fitted by the evaluation, which decides who it may learn from.
     """
-    names = {role: splits.loc[splits["role"] == role, "subject"].tolist() for role in ("train", "validation")}
+    names = {role: splits.loc[splits["role"] == role, "subject"].tolist() for role in HEALTHY_ROLES}
     harmoniser, cohort = harmonise_images(config, cohort, names["train"])
     module, data, reshape = assemble(config, cohort, names)
     with folder.stage("train"):

@@ -11,7 +11,6 @@ from hydra.utils import instantiate
 
 from brain_cae.configuration.conversion import refuse_unknown, unknown_key
 from brain_cae.configuration.schema import (
-    MODALITIES,
     Classifier,
     Config,
     FolderDataset,
@@ -21,6 +20,7 @@ from brain_cae.configuration.schema import (
 )
 from brain_cae.errors import ConfigurationError
 from brain_cae.errors.layouts import LAYOUTS
+from brain_cae.vocabulary import CLASSES, MODALITIES, SKULL_STATES
 
 # Inclusive and exclusive bounds: (low, high, what the value is).
 RANGES: dict[str, tuple[float, float, str]] = {
@@ -77,8 +77,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "stop_after": ("import",),
 }
 DATASET_WORDS: dict[str, tuple[str, ...]] = {
-    "label": ("healthy", "abnormal"),
-    "skull": ("on", "stripped", "unknown"),
+    "label": CLASSES,
+    "skull": SKULL_STATES,
 }
 
 

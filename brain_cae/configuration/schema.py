@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-MODALITIES = ("t1", "t2", "flair", "t1ce")
-
 
 @dataclass
 class PhantomDataset:

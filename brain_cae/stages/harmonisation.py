@@ -20,12 +20,12 @@ from brain_cae.scans.linkage import DEFINING, log_parameters
 from brain_cae.stages.cohort import Cohort
 from brain_cae.transfer.features import CARRIED
 from brain_cae.transfer.harmonised import harmonised_out_of_fold
+from brain_cae.vocabulary import PLANES
 
 FEATURE_HARMONISERS: dict[str, type[FeatureHarmoniser]] = {"combat": Combat, "residualise": Residualise}
 """By the name of the option; its keys are their arguments."""
 
 PARAMETERS = (*DEFINING, "flip_angle_deg")
-PLANES = ("axial", "coronal", "sagittal")
 
 
 def harmonise_images(config: Config, cohort: Cohort, train: list[str]) -> tuple[ImageHarmoniser, Cohort]:
@@ -88,7 +88,7 @@ def carried_names(config: Config) -> list[str]:
     if config.harmonise.name == "combat":
         return [f"{CARRIED}protocol"]
     if config.harmonise.name == "residualise":
-        known = [f"{modality}_{name}" for modality in config.modality.names for name in (*PARAMETERS, *PLANES)]
+        known = [f"{modality}_{name}" for modality in config.modality.names for name in (*PARAMETERS, *sorted(PLANES))]
         return [f"{CARRIED}{name}" for name in ("field_strength_t", *known)]
     return []
 

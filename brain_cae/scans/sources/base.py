@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.vocabulary import MODALITIES
 
-MODALITIES = ("t1", "t2", "flair", "t1ce")
 # How data sets and people spell them, in small letters.
 SPELLINGS = {
     "t1": "t1", "t1w": "t1", "t1n": "t1",
@@ -16,7 +16,6 @@ SPELLINGS = {
     "flair": "flair", "t2f": "flair", "fl": "flair",
     "t1ce": "t1ce", "t1c": "t1ce", "t1gd": "t1ce", "t1wce": "t1ce",
 }  # fmt: skip
-LABELS = ("healthy", "abnormal", "unknown")
 LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information")
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from brain_cae.errors import DatasetError
 from brain_cae.errors.layouts import LAYOUTS
 from brain_cae.scans.sources.base import (
-    MODALITIES,
     SPELLINGS,
     SeriesLocation,
     check_folder,
@@ -19,6 +18,7 @@ from brain_cae.scans.sources.base import (
     the_only,
     visible_files,
 )
+from brain_cae.vocabulary import MODALITIES
 
 MASK = "mask"
 FILE = re.compile(rf"[_-]({'|'.join(SPELLINGS)}|seg|gtv)\.nii(?:\.gz)?", re.IGNORECASE)

@@ -10,8 +10,6 @@ from brain_cae.errors import DatasetError
 from brain_cae.errors.layouts import LAYOUTS
 from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
-    LABELS,
-    MODALITIES,
     SPELLINGS,
     SeriesLocation,
     check_folder,
@@ -25,6 +23,7 @@ from brain_cae.scans.sources.base import (
 from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.scan_table import read_scans
 from brain_cae.scans.sources.table import read_table, require_columns
+from brain_cae.vocabulary import LABELS, MODALITIES
 
 LAYOUT = LAYOUTS["folder"]
 EXPECTED_LABELS = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"

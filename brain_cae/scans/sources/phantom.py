@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.base import MODALITIES, SeriesLocation, check_modalities
+from brain_cae.scans.sources.base import SeriesLocation, check_modalities
 from brain_cae.scans.sources.rsna_miccai import compare_subjects, find_subjects, locate_series, read_values
+from brain_cae.vocabulary import MODALITIES
 
 
 @dataclass

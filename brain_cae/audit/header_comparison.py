@@ -10,8 +10,8 @@ from scipy.stats import rankdata
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import shuffled_rows
 from brain_cae.audit.table import AuditTable, as_codes, as_numbers, one_hot
+from brain_cae.vocabulary import MODALITIES
 
-MODALITIES = ("t1ce", "t1", "t2", "flair")
 FEW = 20
 
 

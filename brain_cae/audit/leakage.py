@@ -5,8 +5,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
-from brain_cae.audit.table import FITTED_ROLES
 from brain_cae.estimates import proportion
+from brain_cae.vocabulary import HEALTHY_ROLES
 
 HASH_NEAR, LIKENESS_NEAR = 0.06, 0.80
 FEW = 10
@@ -32,7 +32,7 @@ def leakage(scans: pd.DataFrame | None, fingerprints: pd.DataFrame | None = None
     if scans is None or scans.empty:
         return None
     roles = scans.groupby("subject")["role"].agg(lambda own: ", ".join(sorted(set(map(str, own)))))
-    tested = sorted(name for name in roles.index if not set(roles[name].split(", ")) <= set(FITTED_ROLES))
+    tested = sorted(name for name in roles.index if not set(roles[name].split(", ")) <= set(HEALTHY_ROLES))
     if not tested:
         return unable("leakage", "No subject is tested.", n=0)
     pairs = [*_in_two_roles(roles), *_same_scan(scans, roles), *_near_pictures(fingerprints, roles)]

@@ -7,9 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.vocabulary import CLASSES, HEALTHY_ROLES
 
-LABELS = ("healthy", "abnormal")
-FITTED_ROLES = ("train", "validation")
 NOT_KNOWN = ("", "unknown")
 RARE = 3
 
@@ -68,9 +67,9 @@ def make_table(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str
                 advice="Average each subject's sessions.",
             )
     labels = subjects["label"].astype(str)
-    keep = labels.isin(LABELS)
+    keep = labels.isin(CLASSES)
     if "role" in subjects:
-        keep &= ~subjects["role"].astype(str).isin(FITTED_ROLES)
+        keep &= ~subjects["role"].astype(str).isin(HEALTHY_ROLES)
     table = subjects.loc[keep]
     if len(table) and len(acquisition) and not table.index.isin(acquisition.index).any():
         raise DatasetError(

@@ -10,13 +10,13 @@ from hydra.utils import instantiate
 from brain_cae.configuration.conversion import refuse_unknown, unknown_key
 from brain_cae.configuration.kinds import SOURCES, find_class, not_a_choice, out_of_range, prefixes
 from brain_cae.configuration.schema import (
-    MODALITIES,
     Classifier,
     Config,
     LeaveProtocolOut,
     Split,
 )
 from brain_cae.errors import ConfigurationError
+from brain_cae.vocabulary import MODALITIES
 
 # Inclusive and exclusive bounds: (low, high, what the value is).
 RANGES: dict[str, tuple[float, float, str]] = {

@@ -6,8 +6,6 @@ Groups whose options are classes (``dataset``, ``reshape``, ``harmonise``) are t
 from dataclasses import dataclass, field
 from typing import Any
 
-MODALITIES = ("t1", "t2", "flair", "t1ce")
-
 
 @dataclass
 class Modality:

@@ -7,6 +7,7 @@ tell the label.
 import numpy as np
 from scipy import ndimage
 
+from brain_cae.boxes import box_of
 from brain_cae.errors import ScanError
 
 AXES = ("x", "y", "z")
@@ -63,8 +64,7 @@ def noise_and_smoothness(volume: np.ndarray, spacing: np.ndarray) -> dict[str, f
 
 def outline(mask: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
     """Shape of a mask (X, Y, Z) without anything inside it: volume (ml), extents (mm), fill, centre, moments."""
-    box = _box(mask)
-    inner = mask[box]
+    inner = mask[_inside(mask)]
     found = {
         "mask_volume_ml": float(mask.sum() * np.prod(spacing) / 1000),
         "mask_fill": float(inner.mean()),
@@ -116,7 +116,7 @@ def fingerprint(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
     Raises:
         ScanError: The mask is empty.
     """
-    inner = np.where(mask, volume, 0)[_box(mask)].astype(np.float32)
+    inner = np.where(mask, volume, 0)[_inside(mask)].astype(np.float32)
     for axis, size in enumerate(inner.shape):
         # Linear interpolation of the running sum gives the mean over blocks that need not be whole voxels.
         total = np.concatenate([np.zeros_like(np.take(inner, [0], axis)), np.cumsum(inner, axis)], axis)
@@ -129,9 +129,7 @@ def fingerprint(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return ((blocks - blocks.mean()) / max(float(blocks.std()), 1e-9)).astype(np.float32)
 
 
-def _box(mask: np.ndarray) -> tuple[slice, slice, slice]:
-    found = ndimage.find_objects(mask.astype(np.uint8))
-    if not found:
+def _inside(mask: np.ndarray) -> tuple[slice, slice, slice]:
+    if not mask.any():
         raise ScanError("empty mask", expected="a head that stands out from the background")
-    x, y, z = found[0]
-    return x, y, z
+    return box_of(mask)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from brain_cae.errors import ConfigurationError, ScanError
+from brain_cae.files.atomic import whole
 from brain_cae.progress import track
 
 log = logging.getLogger(__name__)
@@ -116,9 +117,9 @@ class BrainMasks:
         if not target.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self.folder, prefix=".") as work:
-                aside = Path(work) / "checked.nii.gz"
-                nibabel.save(_strip(STRIPPERS[self.tool], scan, Path(work)), aside)
-                aside.replace(target)
+                mask = _strip(STRIPPERS[self.tool], scan, Path(work))
+            with whole(target) as aside:
+                nibabel.save(mask, aside)
         return target
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from brain_cae.data import preprocess
 from brain_cae.data.brain_masks import BrainMasks
 from brain_cae.data.preprocess import PreparedSubject, prepare_subject
 from brain_cae.errors import ScanError
+from brain_cae.files.atomic import whole
 from brain_cae.files.locks import exclusive
-from brain_cae.files.system_errors import writing
 from brain_cae.progress import track
 
 log = logging.getLogger(__name__)
@@ -114,19 +113,8 @@ class PreparedStore:
         }
         if subject.lesion is not None:
             arrays["lesion"] = subject.lesion
-        with writing(path):
-            self._write_arrays(path, arrays)
-
-    def _write_arrays(self, path: Path, arrays: dict[str, np.ndarray]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as aside:
-            try:
-                np.savez(aside, **arrays)  # type: ignore[arg-type]
-                aside.close()
-                Path(aside.name).replace(path)
-            except BaseException:
-                Path(aside.name).unlink(missing_ok=True)
-                raise
+        with whole(path) as aside:
+            np.savez(aside, **arrays)  # type: ignore[arg-type]
 
 
 def _stamp(path: Path) -> list[str | int]:

@@ -10,6 +10,7 @@ import pandas as pd
 from nibabel.filebasedimages import ImageFileError
 from nibabel.processing import resample_from_to
 
+from brain_cae.boxes import box_of
 from brain_cae.data import appearance
 from brain_cae.data.foreground import foreground_mask, intensity_scale
 from brain_cae.errors import ScanError
@@ -73,17 +74,8 @@ class PreparedSubject:
     @property
     def grid(self) -> NativeGrid:
         """Dimensions, spacing, and the box of the mask: what a reshape strategy looks at."""
-        return NativeGrid(self.native_shape, self.spacing, _box(self.mask))
-
-
-def _box(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-    """For each axis the first voxel of the mask and the first one behind it; everything where the mask is empty."""
-    found = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    x, y, z = (
-        (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, size)
-        for inside, size in zip(found, mask.shape, strict=True)
-    )
-    return x, y, z
+        x, y, z = ((side.start, side.stop) for side in box_of(self.mask))
+        return NativeGrid(self.native_shape, self.spacing, (x, y, z))
 
 
 def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: str, scaling: str) -> PreparedSubject:

@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 
 from brain_cae.errors import DatasetError, LeakageError
-
-ROLES = ("train", "validation", "classifier", "test")
-HEALTHY_ROLES = ("train", "validation")
+from brain_cae.vocabulary import CLASSES, HEALTHY_ROLES, ROLES
 
 
 def stratified(
@@ -42,7 +40,7 @@ def stratified(
         DatasetError: Too few healthy brains to train and calibrate.
     """
     generator = np.random.default_rng(seed)
-    drawn = {label: generator.permutation(sorted(labels.index[labels == label])) for label in ("healthy", "abnormal")}
+    drawn = {label: generator.permutation(sorted(labels.index[labels == label])) for label in CLASSES}
     if protocols is not None:
         drawn = {label: _interleaved(names, protocols, generator) for label, names in drawn.items()}
     healthy = drawn["healthy"]

@@ -1,9 +1,10 @@
 """One process at a time: jobs of a sweep share the cache, and each thing in it is made once."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 from brain_cae.files.system_errors import writing
 
@@ -18,21 +19,10 @@ def exclusive(path: Path) -> Iterator[None]:
     Raises:
         StorageError: It cannot be created.
     """
+    # Never a soft lock: that is a file that is there, and a holder that is killed leaves it behind.
+    lock = FileLock(path, fallback_to_soft=False)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        held = lock.acquire()
+    with held:
         yield
-
-
-def is_held(path: Path) -> bool:
-    """Whether another process holds the lock of this name now."""
-    try:
-        with path.open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import logging
-import os
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from brain_cae.errors import RunError, StorageError
-from brain_cae.files.locks import is_held
+from brain_cae.files.atomic import whole
 from brain_cae.files.system_errors import explain, writing
 
 log = logging.getLogger(__name__)
@@ -72,6 +71,7 @@ class RunFolder:
                     where=str(self.path),
                     advice="Leave hydra.run.dir out, or name an empty folder.",
                 ) from error
+            # Not filelock: it creates the file, wants to write to it, and in some versions removes it when it lets go.
             fcntl.flock(file, fcntl.LOCK_EX)
             json.dump({"status": "running"} | known, file)
             file.flush()
@@ -104,21 +104,20 @@ class RunFolder:
 
     def write(self, name: str, writer: Callable[[Path], Any]) -> None:
         """Let ``writer`` write to a file aside, then move it into place; raises StorageError that names the file."""
-        target = self / name
-        suffix = "".join(target.suffixes[-2:])
-        aside = target.with_name(f".{target.name[: len(target.name) - len(suffix)]}.part{os.getpid()}{suffix}")
-        with writing(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                writer(aside)
-                aside.replace(target)
-            finally:
-                aside.unlink(missing_ok=True)
+        with whole(self / name) as aside:
+            writer(aside)
 
 
 def is_running(folder: Path) -> bool:
     """Whether a run is writing to this folder now, in a process of this machine."""
-    return is_held(folder / "status.json")
+    try:
+        with (folder / "status.json").open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def peak_memory_mb() -> float:

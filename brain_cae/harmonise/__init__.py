@@ -3,7 +3,7 @@
 ``spacing`` and ``histogram`` act on images, ``combat`` and ``residualise`` on the transfer classifier's features.
 """
 
-from brain_cae.harmonise.base import PLANES, PROTOCOL, Brain, FeatureHarmoniser, ImageHarmoniser
+from brain_cae.harmonise.base import PROTOCOL, Brain, FeatureHarmoniser, ImageHarmoniser
 from brain_cae.harmonise.none import Unharmonised
 
-__all__ = ["PLANES", "PROTOCOL", "Brain", "FeatureHarmoniser", "ImageHarmoniser", "Unharmonised"]
+__all__ = ["PROTOCOL", "Brain", "FeatureHarmoniser", "ImageHarmoniser", "Unharmonised"]

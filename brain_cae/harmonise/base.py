@@ -11,7 +11,6 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 PROTOCOL = "protocol"
-PLANES = ("axial", "coronal", "sagittal")
 
 
 @dataclass(frozen=True)

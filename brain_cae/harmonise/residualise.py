@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
-from brain_cae.harmonise.base import PLANES, FeatureHarmoniser
+from brain_cae.harmonise.base import FeatureHarmoniser
 from brain_cae.keys import Between
+from brain_cae.vocabulary import PLANES
 
 PARAMETERS = (
     "repetition_time_ms", "echo_time_ms", "inversion_time_ms", "spacing_row_mm", "spacing_column_mm",
@@ -42,7 +43,7 @@ class Residualise(FeatureHarmoniser):
     @classmethod
     def carries(cls, modalities: Sequence[str]) -> list[str]:
         """Field strength, and times, spacings, flip angle and plane of each modality."""
-        of_each = [f"{modality}_{name}" for modality in modalities for name in (*PARAMETERS, *PLANES)]
+        of_each = [f"{modality}_{name}" for modality in modalities for name in (*PARAMETERS, *sorted(PLANES))]
         return ["field_strength_t", *of_each]
 
     def __init__(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from brain_cae.boxes import box_of
 from brain_cae.phantom.anatomy import VOXEL_MM, Anatomy
 from brain_cae.phantom.protocol import Plane, Protocol, SeriesProtocol
 from brain_cae.phantom.signal import Tissue
@@ -44,9 +45,9 @@ def place_grid(
     angle = np.deg2rad(tilt_deg)
     tilt = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
     directions = directions @ tilt.T
-    where = np.argwhere(brain)
-    low = np.array([axis[i] for axis, i in zip(anatomy.axes, where.min(0), strict=True)])
-    high = np.array([axis[i] for axis, i in zip(anatomy.axes, where.max(0), strict=True)])
+    inside = list(zip(anatomy.axes, box_of(brain), strict=True))
+    low = np.array([axis[side.start] for axis, side in inside])
+    high = np.array([axis[side.stop - 1] for axis, side in inside])
     along = int(np.abs(directions[2]).argmax())
     needed = int(np.ceil((high[along] - low[along] + 4) / series.slice_step_mm))
     slices = int(np.clip(needed, *series.slices))

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 from scipy import ndimage
 
+from brain_cae.boxes import box_of
 from brain_cae.phantom.field import Axes, random_field
 
 VOXEL_MM = 2.0
@@ -38,13 +39,12 @@ def load_atlas() -> Atlas:
     grey = np.asarray(image.dataobj, dtype=np.float32)
     white = np.asarray(datasets.load_mni152_wm_template(resolution=int(VOXEL_MM)).dataobj, dtype=np.float32)
     brain = np.asarray(datasets.load_mni152_brain_mask(resolution=int(VOXEL_MM)).dataobj) > 0
-    corners = np.argwhere(brain)
-    low, high = corners.min(0) - 4, corners.max(0) + 5
-    low = np.maximum(low, 0)
+    first, behind = np.array([(side.start, side.stop) for side in box_of(brain)]).T
+    low, high = np.maximum(first - 4, 0), behind + 4
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     grey, white, brain = grey[box].clip(0, 1), white[box].clip(0, 1), brain[box]
     origin = np.asarray(image.affine)[:3, 3] + low * VOXEL_MM
-    centre = origin + (corners.min(0) + corners.max(0)) / 2 * VOXEL_MM - low * VOXEL_MM
+    centre = origin + (first + behind - 1) / 2 * VOXEL_MM - low * VOXEL_MM
 
     x, y, z = np.meshgrid(
         *(origin[i] + VOXEL_MM * np.arange(n) for i, n in enumerate(brain.shape)), indexing="ij", sparse=True

@@ -8,6 +8,7 @@ import numpy as np
 
 from brain_cae.phantom.signal import Tissue, inversion_recovery, spin_echo, spoiled_gradient_echo
 
+# Not the vocabulary's order: a modality's place here seeds its random numbers.
 MODALITIES = ("flair", "t1", "t1ce", "t2")
 Plane = Literal["axial", "sagittal", "coronal"]
 

@@ -2,17 +2,15 @@
 
 import gzip
 import json
-import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import nibabel
 from joblib import Parallel, delayed, parallel_config
 
-from brain_cae.errors import ConfigurationError
+from brain_cae.errors import ConfigurationError, StorageError
+from brain_cae.files.atomic import remove_leftovers, whole, write_bytes, write_text
 from brain_cae.files.locks import exclusive
-from brain_cae.files.system_errors import writing
 from brain_cae.phantom.dicom import FOLDERS, write_series
 from brain_cae.phantom.settings import VERSION, PhantomSettings
 from brain_cae.phantom.subject import Subject, simulate_subject
@@ -57,9 +55,10 @@ def _write_missing(settings: PhantomSettings, target: Path, workers: int, *, pro
         for _ in _run(settings, target, missing, workers):
             advance()
     rows = "".join(f"{number:05d},{label}\n" for number, label in enumerate(settings.labels()))
-    _write_whole(target / "train_labels.csv", ("BraTS21ID,MGMT_value\n" + rows).encode())
-    shutil.rmtree(target / ".partial", ignore_errors=True)
-    _write_whole(target / "complete", json.dumps({"version": VERSION, **settings.to_dict()}, indent=2).encode())
+    write_text(target / "train_labels.csv", "BraTS21ID,MGMT_value\n" + rows)
+    for name in ("train", "masks"):
+        remove_leftovers(target / name)
+    write_bytes(target / "complete", json.dumps({"version": VERSION, **settings.to_dict()}, indent=2).encode())
 
 
 def _run(settings: PhantomSettings, target: Path, missing: list[int], workers: int) -> Iterable[int]:
@@ -72,26 +71,17 @@ def _run(settings: PhantomSettings, target: Path, missing: list[int], workers: i
 
 def _write_subject(settings: PhantomSettings, target: Path, number: int) -> int:
     subject = simulate_subject(settings, number)
-    with writing(target / "train" / subject.identifier):
-        _write_files(settings, target, subject, number)
-    return number
-
-
-def _write_files(settings: PhantomSettings, target: Path, subject: Subject, number: int) -> None:
-    aside = target / ".partial" / f"{subject.identifier}-{os.getpid()}"
-    shutil.rmtree(aside, ignore_errors=True)
-    for modality, series in subject.series.items():
-        folder = aside / FOLDERS[modality]
-        folder.mkdir(parents=True)
-        write_series(subject, series, folder, f"{settings.key()}/{number}")
-    _write_whole(target / "masks" / f"{subject.identifier}.nii.gz", _mask_file(subject))
-    final = target / "train" / subject.identifier
+    write_bytes(target / "masks" / f"{subject.identifier}.nii.gz", _mask_file(subject))
+    folder = target / "train" / subject.identifier
     try:
-        aside.rename(final)  # last: a subject's folder stands for all its files
-    except OSError:
-        if not final.exists():  # otherwise another process has just written the same bytes
+        with whole(folder) as aside:  # last: a subject's folder stands for all its files
+            for modality, series in subject.series.items():
+                (aside / FOLDERS[modality]).mkdir(parents=True)
+                write_series(subject, series, aside / FOLDERS[modality], f"{settings.key()}/{number}")
+    except (OSError, StorageError):
+        if not folder.exists():  # otherwise a process of a run that was killed has just written the same bytes
             raise
-        shutil.rmtree(aside, ignore_errors=True)
+    return number
 
 
 def _mask_file(subject: Subject) -> bytes:
@@ -99,9 +89,3 @@ def _mask_file(subject: Subject) -> bytes:
     image = nibabel.Nifti1Image(mask, affine)
     image.header.set_xyzt_units("mm")
     return gzip.compress(image.to_bytes(), 6, mtime=0)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    aside = path.with_name(f".{path.name}-{os.getpid()}")
-    aside.write_bytes(content)
-    aside.replace(path)

@@ -17,6 +17,7 @@ from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at, column, flags, numbers, scored
 from brain_cae.reporting.figures import Chart, Theme, blank, chart, readable
 from brain_cae.reporting.formatting import finite
+from brain_cae.vocabulary import CLASSES
 
 MAX_PROTOCOLS = 18
 Draw = Callable[[ReportContent, Theme], Figure | None]
@@ -108,7 +109,7 @@ def scores(content: ReportContent, theme: Theme) -> Figure | None:
     groups = {
         "abnormal": (values[evaluated & (labels == "abnormal")], theme.abnormal),
         "healthy": (values[evaluated & (labels == "healthy")], theme.healthy),
-        "unlabelled": (values[evaluated & ~labels.isin(["healthy", "abnormal"])], theme.unknown),
+        "unlabelled": (values[evaluated & ~labels.isin(CLASSES)], theme.unknown),
         "healthy,\ncalibration": (values[calibration], theme.unknown),
     }
     groups = {name: (part.dropna(), colour) for name, (part, colour) in groups.items() if part.notna().any()}

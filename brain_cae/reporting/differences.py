@@ -10,6 +10,7 @@ from brain_cae import estimates
 from brain_cae.estimates import Estimate
 from brain_cae.reporting.configurations import RESAMPLES, Configuration, average, varied
 from brain_cae.reporting.tables import Cell, Table, figure, label
+from brain_cae.vocabulary import CLASSES
 
 REFERENCE = {"reshape": "fixed", "modality": "t1_flair"}
 """Reference choice of a key, with which the other choices are compared."""
@@ -98,7 +99,7 @@ def paired(table: pd.DataFrame, reference: pd.DataFrame, column: str, kind: str,
     both = pd.DataFrame({"label": table["label"], "choice": table[column], "reference": reference[column]}).dropna()
     both = both[both["label"] != "unknown"]
     metric = "auroc" if kind == "auroc" else "mean"
-    if kind in ("healthy", "abnormal"):
+    if kind in CLASSES:
         both = both[both["label"] == kind]
     return estimates.paired_difference(
         both["label"], both["choice"], both["reference"], metric=metric, resamples=RESAMPLES, fewest=min_per_class

@@ -10,8 +10,7 @@ import pandas as pd
 from brain_cae.estimates import proportion
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.formatting import finite
-
-FITTING_ROLES = ("train", "validation")
+from brain_cae.vocabulary import CLASSES, HEALTHY_ROLES
 
 
 def at(metrics: Any, *path: str) -> Any:
@@ -41,13 +40,13 @@ def flags(frame: pd.DataFrame) -> pd.Series:
 
 def scored(content: ReportContent) -> pd.DataFrame:
     """Return the predictions of evaluated subjects, which were used neither for training nor for calibration."""
-    return content.predictions[~column(content.predictions, "role").isin(FITTING_ROLES)]
+    return content.predictions[~column(content.predictions, "role").isin(HEALTHY_ROLES)]
 
 
 def label_counts(content: ReportContent) -> dict[str, int]:
     """Return the number of scored subjects by label."""
     labels = column(scored(content), "label")
-    return {name: int((labels == name).sum()) for name in ("healthy", "abnormal")}
+    return {name: int((labels == name).sum()) for name in CLASSES}
 
 
 def why_undefined(content: ReportContent) -> str:

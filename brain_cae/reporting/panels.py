@@ -8,7 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brain_cae.reporting.planes import PLANES, cut
+from brain_cae.boxes import box_of
+from brain_cae.reporting.planes import cut
+from brain_cae.vocabulary import PLANES
 
 KINDS = ("input", "reconstruction", "residual")
 
@@ -78,9 +80,11 @@ def _upper(images: np.ndarray) -> float:
 
 def _middle(brain: np.ndarray) -> tuple[int, int, int]:
     """Return the middle voxel of the foreground of (C, X, Y, Z), so that padding does not move the planes."""
-    inside = np.argwhere(np.any(brain > 0, axis=0))
-    centre = (inside.min(axis=0) + inside.max(axis=0)) // 2 if len(inside) else np.array(brain.shape[1:]) // 2
-    return int(centre[0]), int(centre[1]), int(centre[2])
+    inside = np.any(brain > 0, axis=0)
+    # The last voxel counts, except in an empty brain, whose middle is that of the whole volume.
+    last = 1 if inside.any() else 0
+    x, y, z = ((side.start + side.stop - last) // 2 for side in box_of(inside))
+    return x, y, z
 
 
 def _draw(axis: Axes, pixels: np.ndarray, extent: tuple[float, ...], window: tuple[float, float, str]) -> None:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 
+from brain_cae.boxes import box_of
 from brain_cae.reporting.content import ReportContent, SubjectView
 from brain_cae.reporting.evidence import at
 from brain_cae.reporting.figures import LIGHT, Chart, data_uri, readable, style
@@ -187,10 +188,6 @@ def _window(image: np.ndarray) -> tuple[float, float]:
 
 def _foreground(image: np.ndarray) -> tuple[slice, slice, slice]:
     """Return the bounding box of nonzero voxels with a margin of two voxels; the whole volume if all are 0."""
-    nonzero = np.isfinite(image) & (image != 0)
-    box = []
-    for axis, size in enumerate(image.shape):
-        others = tuple(other for other in range(3) if other != axis)
-        indices = np.flatnonzero(nonzero.any(axis=others))
-        box.append(slice(max(indices[0] - 2, 0), min(indices[-1] + 3, size)) if indices.size else slice(0, size))
-    return box[0], box[1], box[2]
+    sides = zip(box_of(np.isfinite(image) & (image != 0)), image.shape, strict=True)
+    x, y, z = (slice(max(side.start - 2, 0), min(side.stop + 2, size)) for side, size in sides)
+    return x, y, z

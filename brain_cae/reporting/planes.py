@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 
 Convention = Literal["radiological", "neurological"]
-PLANES = ("sagittal", "coronal", "axial")
 
 
 @dataclass(frozen=True)

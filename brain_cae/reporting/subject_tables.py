@@ -10,8 +10,8 @@ from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at, column, numbers, scored
 from brain_cae.reporting.formatting import finite, number, p_value
 from brain_cae.reporting.tables import Cell, Table, label, of_counts
+from brain_cae.vocabulary import CLASSES, LABELS, ROLES
 
-ROLES = ("train", "validation", "classifier", "test")
 PARAMETERS = {
     "field_strength_t": "field strength, T", "repetition_time_ms": "TR, ms", "echo_time_ms": "TE, ms",
     "inversion_time_ms": "TI, ms", "flip_angle_deg": "flip angle, \N{DEGREE SIGN}", "rows": "rows",
@@ -36,21 +36,20 @@ def _roles(content: ReportContent) -> Table | None:
     stored = at(content.metrics, "subjects")
     stored = stored if isinstance(stored, Mapping) else {}
     roles, labels = column(content.predictions, "role").astype(str), column(content.predictions, "label")
-    names = ["healthy", "abnormal", "unknown"]
     rows = []
     for role in (*ROLES, *(role for role in stored if role not in ROLES)):
         part = stored.get(role)
         if isinstance(part, Mapping):
-            counts = [int(finite(part.get(name)) or 0) for name in names]
+            counts = [int(finite(part.get(name)) or 0) for name in LABELS]
             total = int(finite(part.get("total")) or sum(counts))
         else:
-            counts = [int(((roles == role) & (labels == name)).sum()) for name in names]
+            counts = [int(((roles == role) & (labels == name)).sum()) for name in LABELS]
             total = sum(counts) if finite(part) is None else int(finite(part) or 0)
         if total:
             # Predictions hold no labels of the training brains: such a role shows its total only.
-            shown = [str(count) for count in counts] if sum(counts) == total else ["\N{EN DASH}"] * len(names)
+            shown = [str(count) for count in counts] if sum(counts) == total else ["\N{EN DASH}"] * len(LABELS)
             rows.append([label(role), *(Cell(text, True) for text in shown), Cell(str(total), True)])
-    return Table(["role", *names, "total"], rows, caption="Subjects by role") if rows else None
+    return Table(["role", *LABELS, "total"], rows, caption="Subjects by role") if rows else None
 
 
 def import_sentence(content: ReportContent) -> str:
@@ -92,9 +91,9 @@ def compared_headers(content: ReportContent) -> Table | None:
         differs = (finite(row.get("p_corrected")) or 0.0) <= ALPHA
         effect = Cell(f"{row.get('effect_name')} {number(row.get('effect'))}", True, tone="amber" if differs else "")
         p_values = [Cell(p_value(row.get(name)), True) for name in ("p", "p_corrected")]
-        sides = [label(row.get(name)) for name in ("healthy", "abnormal")]
+        sides = [label(row.get(name)) for name in CLASSES]
         rows.append([label(row.get("modality")), label(title), *sides, effect, *p_values])
-    columns = ["modality", "parameter", "healthy", "abnormal", "effect", "p", "p corrected"]
+    columns = ["modality", "parameter", *CLASSES, "effect", "p", "p corrected"]
     note = "Numbers: median and range. Text: the three most frequent values. Constant parameters are left out. "
     note += "Cliff's delta: \N{MINUS SIGN}1 to 1, positive if abnormal subjects have larger values; Cramér's V: 0 to 1."
     return Table(columns, rows, note, "Acquisition parameters, healthy versus abnormal") if rows else None
@@ -104,7 +103,7 @@ def header_table(content: ReportContent) -> Table | None:
     """Return the acquisition parameters by label, from the index; None unless both labels occur."""
     index = content.index
     labels = column(index, "label")
-    sides = [name for name in ("healthy", "abnormal") if (labels == name).any()]
+    sides = [name for name in CLASSES if (labels == name).any()]
     if len(sides) < 2:
         return None
     rows = []

@@ -11,13 +11,14 @@ import pandas as pd
 import yaml
 
 from brain_cae.errors import RunError
+from brain_cae.files.atomic import write_text
 from brain_cae.reporting import formatting
 from brain_cae.reporting.acquisition_confound import confound_blocks
 from brain_cae.reporting.comparison import comparison, comparison_blocks
 from brain_cae.reporting.configurations import average_configurations, gather
 from brain_cae.reporting.differences import differences, differences_table
 from brain_cae.reporting.formatting import finite, is_estimate
-from brain_cae.reporting.page import render, write_whole
+from brain_cae.reporting.page import render
 from brain_cae.reporting.reshape_impact import reshape_blocks
 from brain_cae.reporting.tables import Cell, Table, label
 
@@ -89,12 +90,12 @@ def write_summary(sweep_folder: Path) -> Path:
         confound=confound_blocks(configurations),
         **_page(table, keys),
     )
-    write_whole(folder / "configurations.csv", averaged.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "configurations.csv", averaged.to_csv(index=False, lineterminator="\n"))
     for name, rows in (("differences.csv", paired_differences), ("comparison.csv", compared)):
         if not rows.empty:
-            write_whole(folder / name, rows.to_csv(index=False, lineterminator="\n"))
-    write_whole(folder / "summary.html", page)
-    return write_whole(folder / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
+            write_text(folder / name, rows.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "summary.html", page)
+    return write_text(folder / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
 
 
 def _job_folders(folder: Path) -> list[Path]:

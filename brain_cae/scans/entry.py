@@ -21,7 +21,7 @@ import nibabel
 import numpy as np
 
 from brain_cae.errors import ScanError
-from brain_cae.files.system_errors import writing
+from brain_cae.files.atomic import whole, write_bytes
 from brain_cae.scans.dicom import STRANGER, FolderReading, Refused, read_folder
 from brain_cae.scans.nifti import is_nifti, read_nifti
 from brain_cae.scans.sources.base import SeriesLocation
@@ -69,7 +69,7 @@ def import_location(location: SeriesLocation, store: Path) -> Outcome:
     if entry is None:
         entry = _make_entry(location, store, key)
     if entry["reason"] not in PASSING_REASONS:
-        _write_aside(store / "seen" / stamp, key.encode())
+        write_bytes(store / "seen" / stamp, key.encode())
     return _outcome(location, entry, store, key)
 
 
@@ -126,7 +126,7 @@ def _make_entry(location: SeriesLocation, store: Path, key: str) -> dict[str, An
         entry["series_hash"] = content_hash(volume.array, volume.affine)
         entry["bytes"] = _write_volume(volume, target)
     if entry["reason"] not in PASSING_REASONS:
-        _write_aside(store / f"{key}.json", json.dumps(entry, indent=1, allow_nan=False).encode())
+        write_bytes(store / f"{key}.json", json.dumps(entry, indent=1, allow_nan=False).encode())
     return entry
 
 
@@ -226,30 +226,11 @@ def _write_volume(volume: Volume, target: Path) -> int:
     image.set_qform(volume.affine, code="scanner")
     data = image.header.copy()
     data["vox_offset"], data["scl_slope"], data["scl_inter"] = 352, 1, 0
-    with _whole(target) as aside, aside.open("wb") as stream:
+    with whole(target) as aside, aside.open("wb") as stream:
         stream.write(data.binaryblock + b"\0\0\0\0")
         # NIfTI's first axis runs fastest; for volumes from DICOM the transpose is contiguous and nothing is copied.
         stream.write(np.ascontiguousarray(volume.array.T).data)
         return stream.tell()
-
-
-def _write_aside(target: Path, content: bytes) -> None:
-    with _whole(target) as aside:
-        aside.write_bytes(content)
-
-
-@contextmanager
-def _whole(target: Path) -> Iterator[Path]:
-    """Give a path aside, which becomes the target when the body ends well, and is removed when it does not."""
-    aside = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    with writing(target):
-        try:
-            target.parent.mkdir(exist_ok=True)
-            yield aside
-            aside.replace(target)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
 
 
 def _key(location: SeriesLocation) -> str:

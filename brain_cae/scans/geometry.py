@@ -6,6 +6,7 @@ DICOM PS3.3 C.7.6.2.1.1 gives the mapping from pixel to patient (LPS+ mm); ours 
 import numpy as np
 
 from brain_cae.errors import ScanError
+from brain_cae.vocabulary import PLANES
 
 # A slice may lie off its place by this share of the slice distance: GE rounds positions (6.96 to 7.07 mm seen), while
 # the smallest real gap, one missing slice, is a whole distance.
@@ -14,7 +15,6 @@ DRIFT_TOLERANCE = 0.2
 ANGLE_TOLERANCE = 2e-3
 DUPLICATE_MM = 1e-3
 OBLIQUE_COSINE = 0.8
-PLANES = ("sagittal", "coronal", "axial")
 
 
 def slice_normal(orientation: np.ndarray, *, where: str = "") -> np.ndarray:

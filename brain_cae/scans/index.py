@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.base import MODALITIES
+from brain_cae.vocabulary import LABELS, MODALITIES, PLANES, SKULL_STATES
 
 INDEX_COLUMNS = (
     "subject", "session", "source", "site", "label", "age", "sex", "scan_year", "modality", "path", "brain_mask_path",
@@ -18,10 +18,10 @@ NUMBER_COLUMNS = (
 )  # fmt: skip
 TEXT_COLUMNS = tuple(name for name in INDEX_COLUMNS if name not in NUMBER_COLUMNS)
 ALLOWED = {
-    "label": ("healthy", "abnormal", "unknown"),
+    "label": LABELS,
     "modality": MODALITIES,
-    "skull": ("on", "stripped", "unknown"),
-    "orientation": ("axial", "coronal", "sagittal", "oblique"),
+    "skull": SKULL_STATES,
+    "orientation": (*sorted(PLANES), "oblique"),
     "sequence": ("SE", "GRE", "IR", "unknown"),
     "dimensionality": ("2D", "3D", "unknown"),
     "sex": ("M", "F", ""),

@@ -3,7 +3,6 @@
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.files.atomic import remove_leftovers
 from brain_cae.files.system_errors import writing
 from brain_cae.progress import counter
 from brain_cae.scans.entry import (
@@ -33,7 +33,8 @@ from brain_cae.scans.sources.base import SeriesLocation
 
 # A process of its own costs about a second to start; below this many series it costs more than it brings.
 FEWEST_FOR_PROCESSES = 8
-PARTIAL_AGE_S = 3600.0
+# What is younger may have a writer: another run may use the same store now.
+LEFTOVER_AGE_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def import_series(
     ordered = _ordered(locations)
     with writing(store):
         store.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(store)
+    for folder in (store, store / "seen"):
+        remove_leftovers(folder, age_s=LEFTOVER_AGE_S)
     root = root or _common_folder(ordered)
     outcomes: dict[int, Outcome] = {}
     for number, location in enumerate(ordered):
@@ -98,13 +100,6 @@ def inspect_series(locations: Sequence[SeriesLocation], *, workers: int = 1, pro
     outcomes: dict[int, Outcome] = {}
     _read_all(ordered, list(range(len(ordered))), inspect_location, "headers", outcomes, workers, progress)
     return _result(ordered, [outcomes[number] for number in range(len(ordered))], _common_folder(ordered))
-
-
-def write_report(report: pd.DataFrame, path: Path) -> None:
-    """Write the import report as CSV, whole or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    report.to_csv(aside, index=False, lineterminator="\n")
-    aside.replace(path)
 
 
 def _read_all(
@@ -245,14 +240,3 @@ def _common_folder(locations: list[SeriesLocation]) -> Path | None:
         return Path(os.path.commonpath(folders)) if folders else None
     except ValueError:
         return None
-
-
-def _remove_leftovers(store: Path) -> None:
-    # Only old ones: another run may be writing into the same store now.
-    now = time.time()
-    for path in [*store.glob(".*.partial"), *store.glob("seen/.*.partial")]:
-        try:
-            if now - path.stat().st_mtime > PARTIAL_AGE_S:
-                path.unlink()
-        except FileNotFoundError:
-            pass

@@ -6,14 +6,9 @@ why maps are smoothed before they enter it.
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch.nn import functional
 
-
-def box_of(mask: np.ndarray) -> tuple[slice, slice, slice]:
-    """The smallest box around a mask (X, Y, Z), as slices."""
-    x, y, z = ndimage.find_objects(mask.astype(np.uint8))[0]
-    return x, y, z
+from brain_cae.boxes import box_of
 
 
 def to_frame(maps: np.ndarray, mask: np.ndarray, frame: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:

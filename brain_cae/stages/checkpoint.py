@@ -1,7 +1,6 @@
 """The state of a network that goes on learning: where it is, and whether the choices allow it."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import yaml
 
 from brain_cae.configuration import Config
+from brain_cae.configuration.identity import flattened
 from brain_cae.configuration.stored import completed
 from brain_cae.errors import ConfigurationError, RunError
 
@@ -16,10 +16,6 @@ LEARNING = (
     "dataset", "modality", "preprocess", "reshape", "harmonise", "split", "model", "trainer", "seed", "overfit_subjects"
 )  # fmt: skip
 """What a network that goes on learning must have in common with the run that it comes from."""
-
-
-FREE = ("dataset.root", "trainer.progress", "trainer.workers", "trainer.panel_every")
-"""Keys of those groups that change nothing of what is learnt."""
 
 
 def last_checkpoint(config: Config) -> Path | None:
@@ -58,10 +54,9 @@ def last_checkpoint(config: Config) -> Path | None:
 
 def _refuse_changes(before: dict[str, Any], config: Config) -> None:
     now = asdict(config)
-    old, new = (_flat({group: tree.get(group) for group in LEARNING}) for tree in (before, now))
-    changed = sorted(
-        key for key in old.keys() | new.keys() if key not in FREE and old.get(key, None) != new.get(key, None)
-    )
+    old, new = (dict(flattened({group: tree.get(group) for group in LEARNING})) for tree in (before, now))
+    keys = (old.keys() | new.keys()) - {"dataset.root"}  # the same scans may have moved
+    changed = sorted(key for key in keys if old.get(key) != new.get(key))
     if changed:
         raise ConfigurationError(
             f"`{changed[0]}` differs from the run that is to go on.",
@@ -71,13 +66,6 @@ def _refuse_changes(before: dict[str, Any], config: Config) -> None:
             advice=f"`python train.py resume={config.resume}` alone takes the run's own choices; "
             "for other choices start a new run.",
         )
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
 
 
 def _finished(run: Path) -> bool:

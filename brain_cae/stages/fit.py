@@ -20,11 +20,11 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from brain_cae.configuration import Config
 from brain_cae.data.module import BrainData
-from brain_cae.data.splits import HEALTHY_ROLES
 from brain_cae.detector.build import make_network, make_reshape, network_stride
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import save
 from brain_cae.errors import BrainCaeError, ConfigurationError
+from brain_cae.files.atomic import whole
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.files.system_errors import writing
 from brain_cae.models.cost import Cost
@@ -38,6 +38,7 @@ from brain_cae.stages.cautions import training_cautions
 from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.harmonisation import harmonise_images
+from brain_cae.vocabulary import HEALTHY_ROLES
 
 log = logging.getLogger(__name__)
 
@@ -117,10 +118,9 @@ def _taken_up(config: Config, folder: RunFolder) -> Path | None:
             log.warning("%s was stopped before its first epoch had ended: learning begins again.", config.resume)
         return None
     if is_main_process():
-        # Aside first: a run that is stopped here leaves no half checkpoint.
-        aside = folder / f".checkpoints.part{os.getpid()}"
-        shutil.copytree(checkpoint.parent, aside, ignore=shutil.ignore_patterns(".*"))
-        aside.rename(folder / "checkpoints")
+        # A run that is stopped here leaves no half checkpoint.
+        with whole(folder / "checkpoints") as aside:
+            shutil.copytree(checkpoint.parent, aside, ignore=shutil.ignore_patterns(".*"))
     return checkpoint
 
 
@@ -138,9 +138,8 @@ class WholeCheckpoint(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write aside, then move into place."""
-        aside = Path(path).with_name(f".{Path(path).name}.part{os.getpid()}")
-        super().save_checkpoint(checkpoint, aside, storage_options)
-        aside.replace(path)
+        with whole(Path(path)) as aside:
+            super().save_checkpoint(checkpoint, aside, storage_options)
 
 
 class KeptCheckpoint(ModelCheckpoint):
@@ -203,7 +202,7 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
 
     The transfer classifier is fitted by the evaluation, which decides who it may learn from.
     """
-    names = {role: splits.loc[splits["role"] == role, "subject"].tolist() for role in ("train", "validation")}
+    names = {role: splits.loc[splits["role"] == role, "subject"].tolist() for role in HEALTHY_ROLES}
     harmoniser, cohort = harmonise_images(config, cohort, names["train"])
     module, data, reshape = assemble(config, cohort, names)
     with folder.stage("train"):

@@ -15,6 +15,7 @@ from brain_cae.reshape.measures import size_spread_mm
 from brain_cae.scoring.localisation import dice_of
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.transfer import Transfer
+from brain_cae.vocabulary import ROLES
 
 Section = dict[str, Any]
 
@@ -228,7 +229,7 @@ def metrics_of(
     threshold = calibration.threshold(config.scoring.alpha)
     return {
         "schema_version": SCHEMA_VERSION,
-        "subjects": {role: int(counts.get(role, 0)) for role in ("train", "validation", "classifier", "test")},
+        "subjects": {role: int(counts.get(role, 0)) for role in ROLES},
         "reconstruction": measure.reconstruction(),
         "scoring": {
             "alpha": config.scoring.alpha,

@@ -23,8 +23,7 @@ from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.harmonisation import carried, harmonised, harmonised_features, out_of_reach
 from brain_cae.stages.transfer import Transfer, transfer
 from brain_cae.transfer.features import select_arm
-
-UNSEEN_ROLES = ("classifier", "test")
+from brain_cae.vocabulary import UNSEEN_ROLES
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from brain_cae.detector.findings import examine
 from brain_cae.reporting import SubjectView
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.prediction import Assessment
+from brain_cae.vocabulary import CLASSES
 
 PREDICTIONS = [
     "subject", "session", "source", "protocol", "reshape_group", "label", "role", "fold", "score", "p_value",
@@ -33,7 +34,7 @@ def title(config: Config, cohort: Cohort, model_run: Path | None) -> str:
 def curves(table: pd.DataFrame, baselines: Sequence[str], fewest: int) -> dict[str, tuple[Any, Any]]:
     """By name labels and scores of each ROC curve; none where a class has fewer members than ``fewest``."""
     rows = table[table["label"] != "unknown"]
-    if min((rows["label"] == kind).sum() for kind in ("healthy", "abnormal")) < fewest:
+    if min((rows["label"] == kind).sum() for kind in CLASSES) < fewest:
         return {}
     drawn = {name: (rows["label"], rows[f"score.{name}"]) for name in ("residual", *baselines)}
     known = rows[rows["classifier_probability"].notna()]

@@ -9,6 +9,7 @@ from brain_cae.data.splits import check_leakage, leave_protocol_out, read_splits
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
 from brain_cae.scans.protocol import MINIMUM, UNKNOWN, ProtocolGroups, as_typed, subject_acquisition
 from brain_cae.stages.cohort import Cohort
+from brain_cae.vocabulary import CLASSES
 
 
 def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
@@ -78,7 +79,7 @@ def _held_out(typed: str | None, labels: pd.Series, protocols: pd.Series) -> str
         DatasetError: The headers tell no protocols apart.
     """
     members = pd.crosstab(protocols, labels).drop(index=UNKNOWN, errors="ignore")
-    members = members.reindex(columns=["healthy", "abnormal"], fill_value=0)
+    members = members.reindex(columns=list(CLASSES), fill_value=0)
     if members.empty:
         raise DatasetError(
             "No protocol can be held out: the headers say nothing of scanners.",

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from brain_cae.errors import ConfigurationError, RunError
-from brain_cae.files.system_errors import writing
+from brain_cae.files.atomic import whole
 from brain_cae.harmonise import FeatureHarmoniser
 
 # What a stored classifier may hold beyond the types that skops itself trusts. A fixed list: whatever else a file asks
@@ -108,14 +108,12 @@ def is_fitted(estimator: Any) -> bool:
 def save_pipeline(pipeline: Pipeline, path: Path | str) -> Path:
     """Write a fitted pipeline with skops, aside first and then renamed; nothing is pickled."""
     target = Path(path)
-    aside = target.with_name(target.name + ".part")
     # A fitted balancing step keeps the training subjects' features and serves no prediction: store it unfitted.
     steps = [
         (name, clone(step) if name == "balancing" and step != "passthrough" else step) for name, step in pipeline.steps
     ]
-    with writing(target):
+    with whole(target) as aside:
         skops.io.dump(Pipeline(steps), aside)
-        aside.replace(target)
     return target
 
 

@@ -10,7 +10,6 @@ import yaml
 
 from brain_cae.configuration import Config, EvaluateConfig, LeaveProtocolOut, with_asked
 from brain_cae.data.brain_masks import require_stripper
-from brain_cae.data.splits import HEALTHY_ROLES
 from brain_cae.detector.build import make_audit_tests
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import load
@@ -22,9 +21,10 @@ from brain_cae.stages.audit import audit_scores
 from brain_cae.stages.cautions import harmonise_cautions, skull_cautions
 from brain_cae.stages.cohort import Cohort, import_cohort, prepared_store
 from brain_cae.stages.metrics import by_subject, metrics_of
-from brain_cae.stages.prediction import UNSEEN_ROLES, Assessment, assess
+from brain_cae.stages.prediction import Assessment, assess
 from brain_cae.stages.report import curves, predictions, title, views
 from brain_cae.transfer.features import select_arm
+from brain_cae.vocabulary import HEALTHY_ROLES, UNSEEN_ROLES
 from brain_cae.workflows.recalibration import recalibrate
 
 log = logging.getLogger(__name__)

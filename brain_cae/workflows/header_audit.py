@@ -13,10 +13,10 @@ from brain_cae.files.run_folder import RunFolder
 from brain_cae.reporting import ReportContent, write_audit_report
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
-from brain_cae.scans.sources.base import MODALITIES
 from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import inspect_series
 from brain_cae.stages.audit import label_meaning, with_strata
+from brain_cae.vocabulary import MODALITIES
 
 log = logging.getLogger(__name__)
 

@@ -15,21 +15,20 @@ from rich.table import Table
 
 from brain_cae.configuration import Config, EvaluateConfig, read_stored, validate
 from brain_cae.data.brain_masks import require_stripper
-from brain_cae.data.splits import ROLES
 from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError
 from brain_cae.errors.reasons import advice_for
 from brain_cae.files.run_folder import newest_run
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
-from brain_cae.scans.sources.base import MODALITIES, SeriesLocation, some
+from brain_cae.scans.sources.base import SeriesLocation, some
 from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import inspect_series
 from brain_cae.stages.cautions import calibration_cautions, protocol_cautions
 from brain_cae.stages.cohort import complete_subjects, limited, require_modalities
 from brain_cae.stages.roles import draw_roles
+from brain_cae.vocabulary import LABELS, MODALITIES, ROLES
 
-LABELS = ("healthy", "abnormal", "unknown")
 TIMES = {"TR": "repetition_time_ms", "TE": "echo_time_ms", "TI": "inversion_time_ms"}
 EXAMPLES = 5
 

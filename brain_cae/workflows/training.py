@@ -18,6 +18,7 @@ from brain_cae.stages.fit import assemble, check_hardware, fit, is_main_process,
 from brain_cae.stages.harmonisation import harmonise_images
 from brain_cae.stages.prediction import assess
 from brain_cae.stages.roles import draw_roles, split
+from brain_cae.vocabulary import HEALTHY_ROLES
 from brain_cae.workflows import evaluation
 from brain_cae.workflows.nested import assess_nested
 
@@ -94,7 +95,7 @@ def _train_only(config: Config, folder: RunFolder) -> None:
     cohort = bring_in(config)
     cohort.prepare(prepared_store(config, config.cache), progress=False)
     splits = split(config, cohort)
-    names = {role: splits.loc[splits["role"] == role, "subject"].tolist() for role in ("train", "validation")}
+    names = {role: splits.loc[splits["role"] == role, "subject"].tolist() for role in HEALTHY_ROLES}
     _, cohort = harmonise_images(config, cohort, names["train"])
     module, data, _ = assemble(config, cohort, names)
     learn(config, module, data, folder)

@@ -33,7 +33,7 @@ def test_the_second_time_comes_from_the_store_and_is_the_same(tmp_path):
     second = store(tmp_path / "store").load(rows(flair=path))
     assert np.array_equal(first.volume, second.volume)
     assert first.source_shape == second.source_shape
-    assert not list((tmp_path / "store").glob("*.part"))
+    assert not list((tmp_path / "store").glob("*.part*"))
 
 
 def test_one_bad_subject_does_not_stop_the_others(tmp_path):

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from brain_cae.data.splits import ROLES, check_leakage, leave_protocol_out, read_splits, stratified
+from brain_cae.data.splits import check_leakage, leave_protocol_out, read_splits, stratified
 from brain_cae.errors import DatasetError, LeakageError
+from brain_cae.vocabulary import ROLES
 
 
 def labels(healthy: int, abnormal: int, unknown: int = 0) -> pd.Series:

@@ -1,9 +1,16 @@
+import errno
+import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
-from brain_cae.files.locks import exclusive, is_held
+import filelock
+import pytest
+
+from brain_cae.errors import StorageError
+from brain_cae.files.locks import exclusive
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
@@ -13,21 +20,58 @@ sys.path.insert(0, sys.argv[2])
 from brain_cae.files.locks import exclusive
 with exclusive(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(float(sys.argv[3]))
 """
+
+
+@contextmanager
+def holder(lock, seconds):
+    command = [sys.executable, "-c", HOLD, str(lock), str(ROOT), str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=lock.parents[1], text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        yield process
 
 
 def test_a_lock_is_free_again_when_its_holder_is_killed(tmp_path):
     lock = tmp_path / "store" / ".lock"
-    assert not is_held(lock)
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(lock), str(ROOT)], stdout=subprocess.PIPE, cwd=tmp_path, text=True
-    )
-    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-    assert is_held(lock)
-    holder.kill()
-    holder.wait()
+    with holder(lock, 60) as process:
+        with pytest.raises(filelock.Timeout):
+            filelock.FileLock(lock).acquire(timeout=0)
+        process.kill()
+        process.wait()
     start = time.monotonic()
     with exclusive(lock):
         assert time.monotonic() - start < 5
-    assert not is_held(lock)
+    assert lock.read_bytes() == b""
+
+
+def test_the_second_one_waits_until_the_first_lets_go(tmp_path):
+    lock = tmp_path / "store" / ".lock"
+    with holder(lock, 0.5) as process:
+        start = time.monotonic()
+        with exclusive(lock):
+            waited = time.monotonic() - start
+        assert process.wait() == 0
+    assert waited > 0.2
+
+
+def test_a_lock_that_is_left_by_an_error_is_free(tmp_path):
+    for _ in range(2):
+        with pytest.raises(ValueError), exclusive(tmp_path / ".lock"):
+            raise ValueError
+
+
+def test_a_disk_without_locks_is_an_error_and_no_file_stands_for_one(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OSError, match="not implemented"), exclusive(tmp_path / ".lock"):
+        raise AssertionError("held without a lock")
+
+
+def test_a_lock_that_cannot_be_created_names_its_file(tmp_path):
+    (tmp_path / "store").write_text("a file")
+    with pytest.raises(StorageError) as caught, exclusive(tmp_path / "store" / ".lock"):
+        pass
+    assert caught.value.where == str(tmp_path / "store" / ".lock")

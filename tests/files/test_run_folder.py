@@ -1,10 +1,15 @@
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from brain_cae.errors import RunError
-from brain_cae.files.run_folder import RunFolder, newest_run
+from brain_cae.files.run_folder import RunFolder, is_running, newest_run
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_status_follows_the_run(tmp_path):
@@ -60,3 +65,35 @@ def test_the_newest_run_with_a_model(tmp_path):
         os.utime(path, (number, number))
     (tmp_path / "day" / "c").mkdir()
     assert newest_run(tmp_path).name == "b"
+
+
+RUN = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from brain_cae.files.run_folder import RunFolder
+with RunFolder(Path(sys.argv[1])).status():
+    print("running", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_run_that_is_killed_is_running_no_more_and_asking_changes_nothing(tmp_path):
+    folder = tmp_path / "run"
+    assert not is_running(folder)
+    assert not folder.exists()
+    command = [sys.executable, "-c", RUN, str(folder), str(ROOT)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=tmp_path, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "running\n"
+        assert is_running(folder)
+        process.kill()
+    assert not is_running(folder)
+    assert json.loads((folder / "status.json").read_text()) == {"status": "running"}
+    assert [path.name for path in folder.iterdir()] == ["status.json"]
+
+
+def test_a_run_that_has_ended_is_running_no_more(tmp_path):
+    folder = RunFolder(tmp_path)
+    with folder.status():
+        assert is_running(tmp_path)
+    assert not is_running(tmp_path)

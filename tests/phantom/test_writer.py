@@ -66,8 +66,8 @@ def test_complete_cohort_is_reused_and_interrupted_one_continued(tmp_path: Path)
     # As if killed while writing the second subject.
     (folder / "complete").unlink()
     (folder / "train_labels.csv").unlink()
-    (folder / ".partial" / "00001-1").mkdir(parents=True)
-    (folder / "train" / "00001").rename(folder / ".partial" / "00001-1" / "FLAIR")
+    (folder / "train" / "00001").rename(folder / "train" / ".00001.part-1")
+    (folder / "masks" / ".00001.part-2.nii.gz").write_bytes(b"half a mask")
     write_cohort(settings, tmp_path, progress=False)
     assert _contents(folder) == before
     assert kept.stat().st_mtime_ns == stamp

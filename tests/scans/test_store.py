@@ -18,7 +18,7 @@ from brain_cae.errors import DatasetError
 from brain_cae.scans import entry, store
 from brain_cae.scans.entry import REPORT_COLUMNS
 from brain_cae.scans.sources.base import SeriesLocation
-from brain_cae.scans.store import import_series, inspect_series, write_report
+from brain_cae.scans.store import import_series, inspect_series
 
 from .synthesise import PRIVATE, voxels, write_series
 
@@ -56,9 +56,6 @@ def test_the_report_says_what_became_of_each_series(cohort, tmp_path):
         ["00003", "t1", "missing", "no files", ""],
     ]
     assert list(result.index["series_hash"]) == list(result.report.loc[[0, 2], "series_hash"])
-    write_report(result.report, tmp_path / "import_report.csv")
-    written = pd.read_csv(tmp_path / "import_report.csv", dtype=str, keep_default_na=False)
-    assert written.to_numpy().tolist() == result.report.to_numpy().tolist()
 
 
 def test_the_index_holds_headers_and_what_the_source_knows(cohort, tmp_path):
@@ -118,16 +115,18 @@ def test_a_killed_import_continues(cohort, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(entry, "_write_aside", die)
+        patch.setattr(entry, "write_bytes", die)
         with pytest.raises(KeyboardInterrupt):
             run(cohort, folder)
     assert len(calls) == 1 and len(list(folder.glob("*.nii"))) == 1 and not list(folder.glob("*.json"))
-    partial = folder / ".0123.nii.77.partial"
-    partial.write_bytes(b"half a volume")
-    os.utime(partial, (time.time() - 7200,) * 2)
+    left = [folder / ".0123.part-77.nii", folder / "seen" / ".0123.part-77"]
+    left[1].parent.mkdir()
+    for path in left:
+        path.write_bytes(b"half a volume")
+        os.utime(path, (time.time() - 7200,) * 2)
     result = run(cohort, folder)
     pd.testing.assert_frame_equal(result.report, expected.report)
-    assert not list(folder.glob(".*.partial"))
+    assert not [path for path in left if path.exists()]
 
 
 def test_a_defect_in_one_series_costs_only_that(cohort, tmp_path, monkeypatch):

@@ -57,7 +57,7 @@ def test_a_killed_cohort_is_continued(case: int, small_cohort: Path, tmp_path: P
     arguments = [str(tmp_path / "root"), str(SETTINGS.subjects), str(SETTINGS.abnormal_fraction), str(workers)]
     with Program(str(script), *arguments, cwd=tmp_path) as program:
         program.stop(
-            lambda: count(target, "train/*/*") + count(target, ".partial/*/*") > series,
+            lambda: count(target, "train/*/*") > series,
             delay=moment.uniform(0, 0.3),
             number=signal.SIGKILL,
         )
@@ -125,14 +125,14 @@ def test_a_stopped_import_is_continued(
     )  # of the 12 series; the last ones may be done before the signal
     with train(*overrides, f"workers={1 + case // 3 % 2}", f"hydra.run.dir={run}", cwd=tmp_path) as program:
         code = program.stop(
-            lambda: count(cache / "imported", "*.json") >= entries and (run / "status.json").exists(),
+            lambda: count(cache / "imported", "[!.]*.json") >= entries and (run / "status.json").exists(),
             delay=moment.uniform(0, 0.03),
             number=number,
         )
         stopped = Stopped(run, cache, code, program.text)
     whole, found = visible(whole_import / "cache"), visible(cache)
     assert {name: whole.get(name) for name in found} == found
-    for path in (cache / "imported").glob("*.nii"):
+    for path in (cache / "imported").glob("[!.]*.nii"):
         np.asarray(nibabel.load(path).dataobj)
     training.run(make_config(*overrides, "workers=1"), tmp_path / "again")
     assert tables(tmp_path / "again", cache) == tables(whole_import / "run", whole_import / "cache")
@@ -146,7 +146,7 @@ def test_no_process_outlives_a_killed_import(small_root: Path, tmp_path: Path) -
     cache = tmp_path / "cache"
     overrides = [*IMPORT, f"dataset.root={small_root}", f"cache={cache}", "workers=2"]
     with train(*overrides, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path) as program:
-        program.stop(lambda: count(cache / "imported", "*.json") > 0, delay=0, number=signal.SIGKILL)
+        program.stop(lambda: count(cache / "imported", "[!.]*.json") > 0, delay=0, number=signal.SIGKILL)
         end = time.monotonic() + 10
         while program.others() and time.monotonic() < end:
             time.sleep(0.1)

@@ -8,9 +8,8 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.keys import OneOf
-from brain_cae.vocabulary import LabelMeaning
+from brain_cae.vocabulary import CLASSES, MODALITIES, SKULL_STATES, LabelMeaning
 
-MODALITIES = ("t1", "t2", "flair", "t1ce")
 # How data sets and people spell them, in small letters.
 SPELLINGS = {
     "t1": "t1", "t1w": "t1", "t1n": "t1",
@@ -18,10 +17,9 @@ SPELLINGS = {
     "flair": "flair", "t2f": "flair", "fl": "flair",
     "t1ce": "t1ce", "t1c": "t1ce", "t1gd": "t1ce", "t1wce": "t1ce",
 }  # fmt: skip
-Label = Annotated[str, OneOf(("healthy", "abnormal"))]
-Skull = Annotated[str, OneOf(("on", "stripped", "unknown"), 'In YAML write skull: "on", with quotes.')]
-"""Keys that several sources have: what holds for every subject that nothing else is said of."""
-LABELS = ("healthy", "abnormal", "unknown")
+Label = Annotated[str, OneOf(CLASSES)]
+Skull = Annotated[str, OneOf(SKULL_STATES, 'In YAML write skull: "on", with quotes.')]
+"""Keys that several sources have: what holds for every subject unless something else is said of it."""
 LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information")
 
 

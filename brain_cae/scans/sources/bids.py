@@ -8,7 +8,6 @@ from typing import ClassVar
 from brain_cae.errors import DatasetError
 from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
-    MODALITIES,
     Label,
     SeriesLocation,
     Skull,
@@ -22,7 +21,7 @@ from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.derivatives import find_masks
 from brain_cae.scans.sources.participants import Participant, Participants
 from brain_cae.scans.sources.sidecar import Sidecars, parse_name
-from brain_cae.vocabulary import LabelMeaning
+from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
 SUFFIXES = {"T1w": "t1", "T2w": "t2", "FLAIR": "flair"}
 # What another suffix resembles (UNIT1, inplaneT2, T2starw): there a reader of the report looks for the scan.

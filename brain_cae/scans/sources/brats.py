@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.base import (
-    MODALITIES,
     SPELLINGS,
     SeriesLocation,
     check_folder,
@@ -19,7 +18,7 @@ from brain_cae.scans.sources.base import (
     the_only,
     visible_files,
 )
-from brain_cae.vocabulary import NOBODY, LabelMeaning
+from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
 MASK = "mask"
 FILE = re.compile(rf"[_-]({'|'.join(SPELLINGS)}|seg|gtv)\.nii(?:\.gz)?", re.IGNORECASE)

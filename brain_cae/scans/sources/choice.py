@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.base import MODALITIES, SPELLINGS, SeriesLocation
+from brain_cae.scans.sources.base import SPELLINGS, SeriesLocation
 from brain_cae.scans.sources.table import read_table, require_columns
+from brain_cae.vocabulary import MODALITIES
 
 COLUMNS = ("subject", "modality", "path")
 EXPECTED = f"the columns {','.join(COLUMNS)}, each subject and modality once; a path as in import_report.csv"

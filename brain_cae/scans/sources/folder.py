@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
-    LABELS,
-    MODALITIES,
     SPELLINGS,
     Label,
     SeriesLocation,
@@ -26,7 +24,7 @@ from brain_cae.scans.sources.base import (
 from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.scan_table import read_scans
 from brain_cae.scans.sources.table import read_table, require_columns
-from brain_cae.vocabulary import LabelMeaning
+from brain_cae.vocabulary import LABELS, MODALITIES, LabelMeaning
 
 LAYOUT = "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<modality>/<DICOM files>"
 EXPECTED_LABELS = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.sources.base import counted, some
 from brain_cae.scans.sources.table import Table, age_of, not_understood, read_table, require_columns, sex_of
+from brain_cae.vocabulary import CLASSES
 
 EXPECTED = "participants.tsv with the column participant_id, each subject once"
 UNKNOWN = ("", "n/a")
@@ -77,7 +78,7 @@ class Participants:
 
     def _label(self, row: dict[str, str]) -> str | None:
         value = row.get(self.label_column or "", "").lower()
-        return next((name for name in ("healthy", "abnormal") if value and value in self._values(name)), None)
+        return next((name for name in CLASSES if value and value in self._values(name)), None)
 
     def _values(self, name: str) -> set[str]:
         return {str(value).strip().lower() for value in getattr(self, name)}

@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar
 
 from brain_cae.errors import DatasetError
 from brain_cae.keys import Between, OneOf
-from brain_cae.scans.sources.base import MODALITIES, SeriesLocation, check_modalities
+from brain_cae.scans.sources.base import SeriesLocation, check_modalities
 from brain_cae.scans.sources.rsna_miccai import compare_subjects, find_subjects, locate_series, read_values
-from brain_cae.vocabulary import LabelMeaning
+from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
 
 @dataclass

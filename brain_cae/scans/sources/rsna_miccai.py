@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.sources.base import (
-    MODALITIES,
     SeriesLocation,
     check_folder,
     check_modalities,
@@ -18,7 +17,7 @@ from brain_cae.scans.sources.base import (
 )
 from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.table import read_table, require_columns
-from brain_cae.vocabulary import NOBODY, LabelMeaning
+from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
 LAYOUT = "train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM files>"
 FOLDERS = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1wCE", "t2": "T2w"}

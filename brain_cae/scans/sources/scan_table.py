@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.base import LABELS, MODALITIES, SPELLINGS, counted, visible_files
+from brain_cae.scans.sources.base import SPELLINGS, counted, visible_files
 from brain_cae.scans.sources.table import Table, age_of, not_understood, read_table, require_columns, sex_of
+from brain_cae.vocabulary import LABELS, MODALITIES, SKULL_STATES
 
 REQUIRED = ("subject", "modality", "path")
 # Facts of the subject: one line may give them for all of its lines.
@@ -17,7 +18,7 @@ COLUMNS = (*REQUIRED, "session", *SUBJECT, *SESSION)
 EXPECTED = (
     f"one line per scan, the columns {', '.join(REQUIRED)} and, where known, session, {', '.join((*SUBJECT, *SESSION))}"
 )
-WORDS = {"label": LABELS, "skull": ("on", "stripped", "unknown")}
+WORDS = {"label": LABELS, "skull": SKULL_STATES}
 PATHS = ("path", "lesion_mask", "brain_mask")
 
 

@@ -14,7 +14,7 @@ from brain_cae.errors import DatasetError
 
 Weighted = Callable[[NDArray, NDArray, NDArray], NDArray]
 
-FEWEST_HELD_OUT = 5
+MIN_PER_CLASS_HELD_OUT = 5
 """Members of each class that a held-out protocol must have for figures between the classes."""
 
 
@@ -60,7 +60,7 @@ def auroc(
     seed: int = 0,
     resamples: int = 2000,
     level: float = 0.95,
-    fewest: int = 1,
+    min_per_class: int = 1,
 ) -> Estimate:
     """Area under the ROC curve; ties count one half.
 
@@ -74,14 +74,14 @@ def auroc(
         seed: Seed of the resampling.
         resamples: Number of bootstrap resamples.
         level: Coverage of the interval.
-        fewest: Members that each class must have; with fewer the figure is undefined.
+        min_per_class: Members that each class must have; with fewer the figure is undefined.
 
     Raises:
         DatasetError: The arrays differ in length or the labels are not of two kinds.
     """
     truth, values = _paired(labels, scores)
     n, positives = len(truth), int(truth.sum())
-    if reason := _too_few(truth, fewest):
+    if reason := _too_few(truth, min_per_class):
         return undefined(reason, n=n, n_positive=positives)
     value = float(_rank_auroc(truth, values))
     drawn = _resampled(truth, values, "auroc", seed, resamples)
@@ -102,7 +102,7 @@ def average_precision(
     seed: int = 0,
     resamples: int = 2000,
     level: float = 0.95,
-    fewest: int = 1,
+    min_per_class: int = 1,
 ) -> Estimate:
     """Average precision (area under the precision-recall steps); tied scores form one step.
 
@@ -112,7 +112,7 @@ def average_precision(
     """
     truth, values = _paired(labels, scores)
     n, positives = len(truth), int(truth.sum())
-    if reason := _too_few(truth, fewest):
+    if reason := _too_few(truth, min_per_class):
         return undefined(reason, n=n, n_positive=positives)
     value = float(_weighted_average_precision(truth, values, np.ones((1, n)))[0])
     low, high = _percentiles(_resampled(truth, values, "average_precision", seed, resamples), level)
@@ -177,7 +177,7 @@ def paired_difference(
     seed: int = 0,
     resamples: int = 2000,
     level: float = 0.95,
-    fewest: int = 1,
+    min_per_class: int = 1,
 ) -> Estimate:
     """Metric of ``scores_a`` minus metric of ``scores_b`` over the same subjects, by a paired bootstrap.
 
@@ -194,11 +194,11 @@ def paired_difference(
         seed: Seed of the resampling.
         resamples: Number of bootstrap resamples.
         level: Coverage of the interval.
-        fewest: As for :func:`auroc`.
+        min_per_class: As for :func:`auroc`.
     """
     truth, first, second = _paired(labels, scores_a, scores_b)
     n, positives = len(truth), int(truth.sum())
-    if metric != "mean" and (reason := _too_few(truth, fewest)):
+    if metric != "mean" and (reason := _too_few(truth, min_per_class)):
         return undefined(reason, n=n, n_positive=positives)
     if n < 2:
         return undefined("fewer than two subjects", n=n, n_positive=positives)
@@ -325,14 +325,14 @@ def binary(labels: ArrayLike) -> NDArray:
     return array.astype(bool)
 
 
-def _too_few(truth: NDArray, fewest: int) -> str:
+def _too_few(truth: NDArray, min_per_class: int) -> str:
     positives, negatives = int(truth.sum()), int((~truth).sum())
     if len(truth) == 0:
         return "no subject"
     if min(positives, negatives) == 0:
         return "only abnormal subjects" if positives else "only healthy subjects"
-    if min(positives, negatives) < fewest:
-        return f"{negatives} healthy and {positives} abnormal subjects, and {fewest} of each are needed"
+    if min(positives, negatives) < min_per_class:
+        return f"{negatives} healthy and {positives} abnormal subjects, and {min_per_class} of each are needed"
     return ""
 
 

@@ -138,10 +138,10 @@ def test_too_few_of_a_class_say_how_many_are_needed() -> None:
     labels, scores = [0] * 9 + [1] * 4, np.arange(13)
     figures = (auroc, average_precision, partial(paired_difference, scores_b=scores[::-1]))
     for figure in figures:
-        found = figure(labels, scores, fewest=5)
+        found = figure(labels, scores, min_per_class=5)
         assert not found.defined and (found.n, found.n_positive) == (13, 4)
         assert found.method == "undefined: 9 healthy and 4 abnormal subjects, and 5 of each are needed"
-        assert figure(labels, scores, fewest=4).defined
+        assert figure(labels, scores, min_per_class=4).defined
 
 
 def test_mean() -> None:

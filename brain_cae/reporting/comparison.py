@@ -55,7 +55,7 @@ def comparison(gathered: list[Configuration], averaged: pd.DataFrame) -> pd.Data
             row: dict[str, Any] = {**found.choices, "features": features, "classifier": classifier}
             row |= {f"auroc{end}": figures.get(f"{name}{end}") for end in ENDS} | {"verdicts": found.verdicts}
             if base is not None and found.choices[KEY] != PLAIN[KEY]:
-                difference = paired(table, base, column, "auroc", found.fewest)
+                difference = paired(table, base, column, "auroc", found.min_per_class)
                 if difference is not None:
                     row |= {
                         "difference": difference.value,

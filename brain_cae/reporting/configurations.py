@@ -45,9 +45,9 @@ class Configuration:
     tables: list[pd.DataFrame]
 
     @property
-    def fewest(self) -> int:
+    def min_per_class(self) -> int:
         """Members that each class must have for figures between the classes: more where a protocol is held out."""
-        return estimates.FEWEST_HELD_OUT if "split.protocol" in self.choices else 1
+        return estimates.MIN_PER_CLASS_HELD_OUT if "split.protocol" in self.choices else 1
 
     @property
     def verdicts(self) -> str:
@@ -104,7 +104,7 @@ def configurations(gathered: list[Configuration]) -> pd.DataFrame:
         row["seeds"] = len(found.jobs)
         row["verdicts"] = found.verdicts
         row["score.shift"] = score_shift(found.tables)
-        rows.append(row | _figures(found.tables, found.fewest))
+        rows.append(row | _figures(found.tables, found.min_per_class))
     return pd.DataFrame(rows)
 
 
@@ -137,10 +137,10 @@ def score_shift(tables: list[pd.DataFrame]) -> float | None:
     return largest if np.isfinite(largest) else None
 
 
-def _figures(tables: list[pd.DataFrame], fewest: int) -> dict[str, Any]:
+def _figures(tables: list[pd.DataFrame], min_per_class: int) -> dict[str, Any]:
     averaged, alone = average(tables), [average([table]) for table in tables]
     row: dict[str, Any] = {}
-    for name, figure in _named(averaged.columns, fewest).items():
+    for name, figure in _named(averaged.columns, min_per_class).items():
         found = figure(averaged, RESAMPLES)
         if not found.defined:
             continue
@@ -152,17 +152,19 @@ def _figures(tables: list[pd.DataFrame], fewest: int) -> dict[str, Any]:
     return row
 
 
-def _named(columns: pd.Index, fewest: int) -> dict[str, Figure]:
+def _named(columns: pd.Index, min_per_class: int) -> dict[str, Figure]:
     """The figures that can be made of these columns, by the names that they have in ``metrics.json``."""
-    auroc = partial(estimates.auroc, fewest=fewest)
+    auroc = partial(estimates.auroc, min_per_class=min_per_class)
     figures: dict[str, Figure] = {
         "detection.auroc": _scored(auroc, "score.residual"),
-        "detection.average_precision": _scored(partial(estimates.average_precision, fewest=fewest), "score.residual"),
+        "detection.average_precision": _scored(
+            partial(estimates.average_precision, min_per_class=min_per_class), "score.residual"
+        ),
         "detection.absolute.auroc": _scored(auroc, "score.absolute"),
     }
     for name in BASELINES:
         figures[f"baseline.{name}.auroc"] = _scored(auroc, f"score.{name}")
-        figures[f"detection.difference.{name}"] = _difference("score.residual", f"score.{name}", "auroc", fewest)
+        figures[f"detection.difference.{name}"] = _difference("score.residual", f"score.{name}", "auroc", min_per_class)
     for column in columns:
         if column == "probability":
             figures["transfer.auroc"] = _scored(auroc, column)
@@ -190,11 +192,11 @@ def _scored(metric: Callable[..., Estimate], column: str) -> Figure:
     return figure
 
 
-def _difference(ours: str, other: str, metric: str, fewest: int = 1) -> Figure:
+def _difference(ours: str, other: str, metric: str, min_per_class: int = 1) -> Figure:
     def figure(table: pd.DataFrame, resamples: int) -> Estimate:
         rows = _known(table, ours, other)
         return estimates.paired_difference(
-            rows["label"], rows[ours], rows[other], metric=metric, resamples=resamples, fewest=fewest
+            rows["label"], rows[ours], rows[other], metric=metric, resamples=resamples, min_per_class=min_per_class
         )
 
     return figure

@@ -45,7 +45,7 @@ def differences(gathered: list[Configuration]) -> pd.DataFrame:
             if base is None or found.choices[key] == plain:
                 continue
             for name, (_, column, kind) in FIGURES.items():
-                difference = paired(table, base, column, kind, found.fewest)
+                difference = paired(table, base, column, kind, found.min_per_class)
                 if difference is not None and difference.defined:
                     row = {"key": key, "plain": plain, "figure": name, "value": difference.value}
                     rows.append({**found.choices, **row, "low": difference.low, "high": difference.high,
@@ -78,7 +78,7 @@ def others(found: Configuration, key: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, choice) for name, choice in found.choices.items() if name != key)
 
 
-def paired(table: pd.DataFrame, base: pd.DataFrame, column: str, kind: str, fewest: int) -> Estimate | None:
+def paired(table: pd.DataFrame, base: pd.DataFrame, column: str, kind: str, min_per_class: int) -> Estimate | None:
     """One column of two configurations on the subjects that both have; None where one of them lacks it.
 
     Args:
@@ -86,7 +86,7 @@ def paired(table: pd.DataFrame, base: pd.DataFrame, column: str, kind: str, fewe
         base: Of the plain one.
         column: Of both.
         kind: ``auroc``, or whose mean it is: ``healthy``, ``abnormal`` or ``all``.
-        fewest: Members that each class must have.
+        min_per_class: Members that each class must have.
     """
     if column not in table or column not in base:
         return None
@@ -96,5 +96,5 @@ def paired(table: pd.DataFrame, base: pd.DataFrame, column: str, kind: str, fewe
     if kind in ("healthy", "abnormal"):
         both = both[both["label"] == kind]
     return estimates.paired_difference(
-        both["label"], both["ours"], both["plain"], metric=metric, resamples=RESAMPLES, fewest=fewest
+        both["label"], both["ours"], both["plain"], metric=metric, resamples=RESAMPLES, min_per_class=min_per_class
     )

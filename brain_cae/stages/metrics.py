@@ -63,7 +63,7 @@ class Measurement:
         findings: By subject.
         seed: Of the bootstrap.
         resamples: Of the bootstrap.
-        fewest: Members that each class must have for AUROC, its differences, and average precision.
+        min_per_class: Members that each class must have for AUROC, its differences, and average precision.
     """
 
     def __init__(
@@ -73,13 +73,13 @@ class Measurement:
         *,
         seed: int,
         resamples: int,
-        fewest: int = 1,
+        min_per_class: int = 1,
     ) -> None:
         self.predictions = predictions
         self.findings = findings
         self.seed = seed
         self.resamples = resamples
-        self.fewest = fewest
+        self.min_per_class = min_per_class
         self.labelled = predictions[predictions["label"] != "unknown"]
 
     def detection(self) -> Section:
@@ -161,7 +161,7 @@ class Measurement:
 
     def _scored(self, metric: Any, rows: pd.DataFrame, name: str) -> Estimate:
         scores = rows[f"score.{name}"]
-        return metric(rows["label"], scores, seed=self.seed, resamples=self.resamples, fewest=self.fewest)
+        return metric(rows["label"], scores, seed=self.seed, resamples=self.resamples, min_per_class=self.min_per_class)
 
     def _difference(self, ours: str, other: str) -> dict[str, Any]:
         rows = self.labelled
@@ -171,7 +171,7 @@ class Measurement:
             rows[f"score.{other}"],
             seed=self.seed,
             resamples=self.resamples,
-            fewest=self.fewest,
+            min_per_class=self.min_per_class,
         ).to_dict()
 
     def _false_alarms(self, rows: pd.DataFrame) -> dict[str, Any]:
@@ -207,11 +207,13 @@ def metrics_of(
     chosen: Transfer,
     splits: pd.DataFrame,
     cohort: Cohort,
-    fewest: int,
+    min_per_class: int,
 ) -> dict[str, Any]:
     """The content of ``metrics.json``, but for the audit and what the run itself adds."""
     config = model.config
-    measure = Measurement(table, findings, seed=config.seed, resamples=config.evaluation.resamples, fewest=fewest)
+    measure = Measurement(
+        table, findings, seed=config.seed, resamples=config.evaluation.resamples, min_per_class=min_per_class
+    )
     counts = splits["role"].value_counts()
     calibration = model.scorers["residual"].calibration
     threshold = calibration.threshold(config.scoring.alpha)

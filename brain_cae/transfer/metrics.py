@@ -19,7 +19,7 @@ def transfer_metrics(
     threshold: float = 0.5,
     seed: int = 0,
     resamples: int = 2000,
-    fewest: int = 1,
+    min_per_class: int = 1,
 ) -> dict[str, Estimate]:
     """Discrimination, decision and calibration figures of probabilities, by bootstrap over subjects within each class.
 
@@ -29,7 +29,7 @@ def transfer_metrics(
         threshold: From which probability a subject is called abnormal.
         seed: Seed of the resampling.
         resamples: Number of bootstrap resamples.
-        fewest: Members that each class must have for AUROC and average precision.
+        min_per_class: Members that each class must have for AUROC and average precision.
 
     Returns:
         ``auroc, average_precision, balanced_accuracy, f1, mcc, brier, calibration_slope``.
@@ -46,8 +46,10 @@ def transfer_metrics(
         reason = "no subject has a probability" if not len(truth) else "all subjects carry one label"
         return {name: undefined(reason, n=len(truth), n_positive=positives) for name in METRICS}
     return {
-        "auroc": auroc(truth, values, seed=seed, resamples=resamples, fewest=fewest),
-        "average_precision": average_precision(truth, values, seed=seed, resamples=resamples, fewest=fewest),
+        "auroc": auroc(truth, values, seed=seed, resamples=resamples, min_per_class=min_per_class),
+        "average_precision": average_precision(
+            truth, values, seed=seed, resamples=resamples, min_per_class=min_per_class
+        ),
         **_decisions(truth, values >= threshold, seed=seed, resamples=resamples),
         "brier": _brier(truth, values, seed=seed, resamples=resamples),
         "calibration_slope": calibration_slope(truth, values, seed=seed),

@@ -14,7 +14,7 @@ from brain_cae.data.splits import HEALTHY_ROLES
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError, LeakageError
-from brain_cae.estimates import FEWEST_HELD_OUT
+from brain_cae.estimates import MIN_PER_CLASS_HELD_OUT
 from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.reporting import ReportContent, write_report
 from brain_cae.stages.audit import audit_scores
@@ -184,7 +184,9 @@ def evaluate(
     if alone:
         # The others have taught the classifier; every figure from here on is of the held-out protocol.
         found = found.among(found.table.index[found.table["role"] == "test"])
-    return conclude(model, splits, folder, found, model_run=model_run, fewest=FEWEST_HELD_OUT if alone else 1)
+    return conclude(
+        model, splits, folder, found, model_run=model_run, min_per_class=MIN_PER_CLASS_HELD_OUT if alone else 1
+    )
 
 
 def conclude(
@@ -194,7 +196,7 @@ def conclude(
     found: Assessment,
     *,
     model_run: Path | None = None,
-    fewest: int = 1,
+    min_per_class: int = 1,
 ) -> dict[str, Any]:
     """Audit what was found, and write report, tables and ``metrics.json``, whose content is returned.
 
@@ -204,7 +206,7 @@ def conclude(
         folder: Where the files go.
         found: Of the subjects that figures shall count.
         model_run: As for :func:`evaluate`.
-        fewest: Members that each class must have for figures between the classes.
+        min_per_class: Members that each class must have for figures between the classes.
     """
     config, table, findings, cohort = model.config, found.table, found.findings, found.cohort
     nested = config.evaluation.name == "nested" and model_run is None
@@ -214,7 +216,7 @@ def conclude(
         arm = select_arm(found.features, "residual" if nested else config.features.name, config.features.levels)
         verdict = audit_scores(config.audit, cohort, table, roles, arm, harmonised=found.harmonised, seed=config.seed)
     with folder.stage("report"):
-        metrics = metrics_of(model, table, findings, found.transfer, splits, cohort, fewest)
+        metrics = metrics_of(model, table, findings, found.transfer, splits, cohort, min_per_class)
         metrics["harmonise"] = {"name": config.harmonise.name, "unchanged": len(found.unreached)}
         if nested:
             metrics["subjects"]["test"] = len(table)
@@ -237,7 +239,7 @@ def conclude(
             views=views(config, found),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
             warnings=list(dict.fromkeys([*cautions, *verdict.warnings])),
-            curves=curves(table, fewest),
+            curves=curves(table, min_per_class),
             trials=found.transfer.trials,
         )
         write_report(folder / "report.html", content)

@@ -1,4 +1,4 @@
-"""Write a whole cohort once, subject by subject, so that an interrupted one is taken up where it was."""
+"""Write a whole cohort once, subject by subject, so that an interrupted simulation can be resumed."""
 
 import gzip
 import json
@@ -20,14 +20,14 @@ from brain_cae.progress import counter
 
 
 def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, progress: bool = True) -> Path:
-    """Write the cohort into ``<folder>/<key>`` in the RSNA-MICCAI layout, unless it is there already.
+    """Write the cohort into ``<folder>/<key>`` in the RSNA-MICCAI layout, unless it already exists.
 
-    Leaves ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/Image-<n>.dcm``, ``train_labels.csv`` (BraTS21ID, MGMT_value: here
-    0 = healthy, 1 = tumour), ``masks/<id>.nii.gz`` (whole tumour on the FLAIR's grid) and last a file ``complete``.
+    Writes ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/Image-<n>.dcm``, ``train_labels.csv`` (BraTS21ID, MGMT_value: here
+    0 = healthy, 1 = tumour), ``masks/<id>.nii.gz`` (whole tumour on the FLAIR's grid) and finally a file ``complete``.
 
     Args:
         settings: What to simulate.
-        folder: Where cohorts are kept.
+        folder: Folder of all cohorts.
         workers: Processes to use, each with one thread.
         progress: Draw a progress bar if this is a terminal.
 
@@ -42,7 +42,7 @@ def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, p
     target = Path(folder) / settings.key()
     if (target / "complete").exists():
         return target
-    with exclusive(target / ".lock"):  # jobs of a sweep that start together: the first one writes, the others wait
+    with exclusive(target / ".lock"):  # of several jobs that start together, the first one writes and the others wait
         if not (target / "complete").exists():
             _write_missing(settings, target, workers, progress=progress)
     return target
@@ -87,9 +87,9 @@ def _write_files(settings: PhantomSettings, target: Path, subject: Subject, numb
     _write_whole(target / "masks" / f"{subject.identifier}.nii.gz", _mask_file(subject))
     final = target / "train" / subject.identifier
     try:
-        aside.rename(final)  # last: a subject's folder stands for all its files
+        aside.rename(final)  # last: a subject's folder exists only with all its files
     except OSError:
-        if not final.exists():  # otherwise another process has just written the same bytes
+        if not final.exists():  # otherwise another process has written the same bytes
             raise
         shutil.rmtree(aside, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""Figures with their uncertainty: the one shape in which every result of the program is reported."""
+"""Estimates with confidence intervals: the form in which every result is reported."""
 
 import math
 from collections.abc import Callable
@@ -14,21 +14,21 @@ from brain_cae.errors import DatasetError
 
 Weighted = Callable[[NDArray, NDArray, NDArray], NDArray]
 
-FEWEST_HELD_OUT = 5
-"""Members of each class that a held-out protocol must have for figures between the classes."""
+MIN_PER_CLASS_HELD_OUT = 5
+"""Subjects of each class that a held-out protocol needs for figures that compare the classes."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its interval; all three are ``None`` where the figure is undefined.
+    """A value with its confidence interval; all three numbers are ``None`` if the estimate is undefined.
 
     Args:
         value: The point estimate.
         low: Lower end of the interval (95 % unless ``method`` says otherwise).
         high: Upper end of the interval.
-        n: Number of subjects (or trials) that the figure rests on.
-        n_positive: Number of abnormal subjects (or successes); ``None`` where it has no meaning.
-        method: How value and interval were found, or why they are undefined.
+        n: Number of subjects (or trials) used.
+        n_positive: Number of abnormal subjects (or successes); ``None`` if not applicable.
+        method: How value and interval were computed, or why they are undefined.
     """
 
     value: float | None
@@ -49,7 +49,7 @@ class Estimate:
 
 
 def undefined(reason: str, *, n: int = 0, n_positive: int | None = None) -> Estimate:
-    """Return an estimate without value, whose ``method`` gives the reason."""
+    """Return an estimate without a value, whose ``method`` gives the reason."""
     return Estimate(None, None, None, n, n_positive, f"undefined: {reason}")
 
 
@@ -60,13 +60,13 @@ def auroc(
     seed: int = 0,
     resamples: int = 2000,
     level: float = 0.95,
-    fewest: int = 1,
+    min_per_class: int = 1,
 ) -> Estimate:
-    """Area under the ROC curve; ties count one half.
+    """Estimate the area under the ROC curve; ties count one half.
 
-    The interval is the percentile bootstrap over subjects, stratified by class. Where the resamples reach 0 or 1 the
+    The interval is the percentile bootstrap over subjects, stratified by class. If the resamples reach 0 or 1, the
     bootstrap is too narrow (an AUROC of 1 would get [1, 1]), and the score interval of Newcombe (2006, Statistics in
-    Medicine 25:559, method 5; the variance of Hanley and McNeil 1982 with equal exponents) takes its place.
+    Medicine 25:559, method 5; the variance of Hanley and McNeil 1982 with equal exponents) replaces it.
 
     Args:
         labels: Shape (subjects,), 1/True/"abnormal" or 0/False/"healthy".
@@ -74,14 +74,14 @@ def auroc(
         seed: Seed of the resampling.
         resamples: Number of bootstrap resamples.
         level: Coverage of the interval.
-        fewest: Members that each class must have; with fewer the figure is undefined.
+        min_per_class: Subjects that each class needs; with fewer the estimate is undefined.
 
     Raises:
-        DatasetError: The arrays differ in length or the labels are not of two kinds.
+        DatasetError: The arrays differ in length or the labels are not binary.
     """
     truth, values = _paired(labels, scores)
     n, positives = len(truth), int(truth.sum())
-    if reason := _too_few(truth, fewest):
+    if reason := _too_few(truth, min_per_class):
         return undefined(reason, n=n, n_positive=positives)
     value = float(_rank_auroc(truth, values))
     drawn = _resampled(truth, values, "auroc", seed, resamples)
@@ -102,17 +102,17 @@ def average_precision(
     seed: int = 0,
     resamples: int = 2000,
     level: float = 0.95,
-    fewest: int = 1,
+    min_per_class: int = 1,
 ) -> Estimate:
-    """Average precision (area under the precision-recall steps); tied scores form one step.
+    """Estimate the average precision (area under the precision-recall steps); tied scores form one step.
 
-    Percentile bootstrap over subjects, stratified by class. Where the resamples reach 1, a Wilson interval on the
-    number of positives takes its place (the binomial interval of Boyd, Eng and Page 2013, in its score form).
+    Percentile bootstrap over subjects, stratified by class. If the resamples reach 1, a Wilson interval on the
+    number of positives replaces it (the binomial interval of Boyd, Eng and Page 2013, in its score form).
     Arguments and errors as for :func:`auroc`.
     """
     truth, values = _paired(labels, scores)
     n, positives = len(truth), int(truth.sum())
-    if reason := _too_few(truth, fewest):
+    if reason := _too_few(truth, min_per_class):
         return undefined(reason, n=n, n_positive=positives)
     value = float(_weighted_average_precision(truth, values, np.ones((1, n)))[0])
     low, high = _percentiles(_resampled(truth, values, "average_precision", seed, resamples), level)
@@ -126,12 +126,14 @@ def average_precision(
 
 
 def proportion(successes: int, total: int, *, level: float = 0.95) -> Estimate:
-    """Share of successes with the score interval of Wilson (1927)."""
+    """Return the share of successes with the score interval of Wilson (1927)."""
     if total <= 0:
         return undefined("no trial", n=0, n_positive=0)
     if not 0 <= successes <= total:
         raise DatasetError(
-            "A proportion needs no more successes than trials.", found=f"{successes} of {total}", expected="0 to total"
+            "A proportion cannot have more successes than trials.",
+            found=f"{successes} of {total}",
+            expected="0 to total",
         )
     low, high = wilson_interval(successes, total, level=level)
     return Estimate(
@@ -140,7 +142,7 @@ def proportion(successes: int, total: int, *, level: float = 0.95) -> Estimate:
 
 
 def threshold_metrics(labels: ArrayLike, flagged: ArrayLike) -> dict[str, Estimate]:
-    """Sensitivity and specificity of yes/no decisions, with Wilson intervals.
+    """Return sensitivity and specificity of yes/no decisions, with Wilson intervals.
 
     Args:
         labels: Shape (subjects,), as for :func:`auroc`.
@@ -154,7 +156,7 @@ def threshold_metrics(labels: ArrayLike, flagged: ArrayLike) -> dict[str, Estima
 
 
 def mean(values: ArrayLike, *, seed: int = 0, resamples: int = 2000, level: float = 0.95) -> Estimate:
-    """Mean over subjects with a percentile bootstrap interval; values that are not finite are left out."""
+    """Return the mean over subjects with a percentile bootstrap interval; values that are not finite are left out."""
     array = np.asarray(values, dtype=float).ravel()
     array = array[np.isfinite(array)]
     n = len(array)
@@ -177,13 +179,13 @@ def paired_difference(
     seed: int = 0,
     resamples: int = 2000,
     level: float = 0.95,
-    fewest: int = 1,
+    min_per_class: int = 1,
 ) -> Estimate:
-    """Metric of ``scores_a`` minus metric of ``scores_b`` over the same subjects, by a paired bootstrap.
+    """Estimate the metric of ``scores_a`` minus that of ``scores_b`` on the same subjects, by a paired bootstrap.
 
-    Both scores see the same resamples, stratified by class. Where one of the two metrics is exactly 0 or 1 its own
-    bootstrap has no width, so the interval is then built from the two single intervals (MOVER, Newcombe 1998), which
-    ignores the pairing and is wide rather than narrow.
+    Both scores use the same resamples, stratified by class. If one of the two metrics is exactly 0 or 1, its bootstrap
+    has no width. The interval is then built from the two single intervals (MOVER, Newcombe 1998), which ignores the
+    pairing and is conservative.
 
     Args:
         labels: Shape (subjects,), as for :func:`auroc`.
@@ -194,11 +196,11 @@ def paired_difference(
         seed: Seed of the resampling.
         resamples: Number of bootstrap resamples.
         level: Coverage of the interval.
-        fewest: As for :func:`auroc`.
+        min_per_class: As for :func:`auroc`.
     """
     truth, first, second = _paired(labels, scores_a, scores_b)
     n, positives = len(truth), int(truth.sum())
-    if metric != "mean" and (reason := _too_few(truth, fewest)):
+    if metric != "mean" and (reason := _too_few(truth, min_per_class)):
         return undefined(reason, n=n, n_positive=positives)
     if n < 2:
         return undefined("fewer than two subjects", n=n, n_positive=positives)
@@ -219,7 +221,7 @@ def paired_difference(
 
 
 def wilson_interval(successes: float, total: float, *, level: float = 0.95) -> tuple[float, float]:
-    """Score interval of a proportion (Wilson 1927)."""
+    """Return the score interval of a proportion (Wilson 1927)."""
     z = norm.ppf(0.5 + level / 2)
     share = successes / total
     centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
@@ -228,7 +230,7 @@ def wilson_interval(successes: float, total: float, *, level: float = 0.95) -> t
 
 
 def newcombe_interval(value: float, positives: int, negatives: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Score interval of an AUROC (Newcombe 2006, method 5): solves ``|value - a| = z * sd(a)`` for ``a``."""
+    """Return the score interval of an AUROC (Newcombe 2006, method 5): solve ``|value - a| = z * sd(a)`` for ``a``."""
     z = norm.ppf(0.5 + level / 2)
 
     def spread(a: float) -> float:
@@ -243,7 +245,7 @@ def newcombe_interval(value: float, positives: int, negatives: int, *, level: fl
 
 
 def bootstrap_counts(rng: np.random.Generator, n: int, resamples: int) -> NDArray:
-    """How often each of ``n`` subjects is drawn, shape (resamples, n)."""
+    """Draw bootstrap resamples: how often each of ``n`` subjects is drawn, shape (resamples, n)."""
     drawn = rng.integers(0, n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
     return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(float)
 
@@ -318,21 +320,21 @@ def binary(labels: ArrayLike) -> NDArray:
         known = {"abnormal": True, "healthy": False, "True": True, "False": False, "1": True, "0": False}
         unknown = sorted({str(entry) for entry in array} - set(known))
         if unknown:
-            raise DatasetError("Labels must be of two kinds.", expected="healthy or abnormal", found=", ".join(unknown))
+            raise DatasetError("Labels must be binary.", expected="healthy or abnormal", found=", ".join(unknown))
         return np.array([known[str(entry)] for entry in array], dtype=bool)
     if not np.isin(array, (0, 1)).all():
-        raise DatasetError("Labels must be of two kinds.", expected="0 or 1", found=str(np.unique(array)[:5].tolist()))
+        raise DatasetError("Labels must be binary.", expected="0 or 1", found=str(np.unique(array)[:5].tolist()))
     return array.astype(bool)
 
 
-def _too_few(truth: NDArray, fewest: int) -> str:
+def _too_few(truth: NDArray, min_per_class: int) -> str:
     positives, negatives = int(truth.sum()), int((~truth).sum())
     if len(truth) == 0:
         return "no subject"
     if min(positives, negatives) == 0:
         return "only abnormal subjects" if positives else "only healthy subjects"
-    if min(positives, negatives) < fewest:
-        return f"{negatives} healthy and {positives} abnormal subjects, and {fewest} of each are needed"
+    if min(positives, negatives) < min_per_class:
+        return f"{negatives} healthy and {positives} abnormal subjects, and {min_per_class} of each are needed"
     return ""
 
 

@@ -31,7 +31,7 @@ def cohort(seed: int, healthy: int = 28, abnormal: int = 52, effect: float = 1.0
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=4, max_size=40))
-def test_values_agree_with_scikit_learn_also_with_ties(rows: list[tuple[bool, int]]) -> None:
+def test_values_agree_with_scikit_learn_even_with_ties(rows: list[tuple[bool, int]]) -> None:
     labels, scores = np.array([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=float)
     if labels.all() or not labels.any():
         assert auroc(labels, scores).value is None
@@ -54,7 +54,7 @@ def test_bootstrap_covers_the_truth_about_95_times_in_100() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_perfect_auroc_has_an_interval_and_says_how(value: float) -> None:
+def test_perfect_auroc_has_an_interval_and_names_its_method(value: float) -> None:
     labels = np.repeat([0, 1], [20, 25])
     estimate = auroc(labels, labels if value else -labels)
     assert estimate.value == value
@@ -134,14 +134,14 @@ def test_undefined_and_json() -> None:
     json.dumps(proportion(np.int64(1), np.int64(3)).to_dict(), allow_nan=False)
 
 
-def test_too_few_of_a_class_say_how_many_are_needed() -> None:
+def test_too_few_subjects_of_a_class_are_undefined_with_the_number_needed() -> None:
     labels, scores = [0] * 9 + [1] * 4, np.arange(13)
     figures = (auroc, average_precision, partial(paired_difference, scores_b=scores[::-1]))
     for figure in figures:
-        found = figure(labels, scores, fewest=5)
-        assert not found.defined and (found.n, found.n_positive) == (13, 4)
-        assert found.method == "undefined: 9 healthy and 4 abnormal subjects, and 5 of each are needed"
-        assert figure(labels, scores, fewest=4).defined
+        estimate = figure(labels, scores, min_per_class=5)
+        assert not estimate.defined and (estimate.n, estimate.n_positive) == (13, 4)
+        assert estimate.method == "undefined: 9 healthy and 4 abnormal subjects, and 5 of each are needed"
+        assert figure(labels, scores, min_per_class=4).defined
 
 
 def test_mean() -> None:
@@ -156,13 +156,13 @@ def test_seeded_and_quick() -> None:
     labels, scores = cohort(5, 50, 50)
     start = time.perf_counter()
     first = auroc(labels, scores, seed=4)
-    # Loose on purpose: how fast it is on a busy machine is no matter of a test.
+    # Loose on purpose: the machine may be busy.
     assert time.perf_counter() - start < 30
     assert first == auroc(labels, scores, seed=4)
     assert first != auroc(labels, scores, seed=5)
 
 
-def test_errors_name_what_was_found() -> None:
+def test_errors_name_the_wrong_value() -> None:
     with pytest.raises(DatasetError, match="length"):
         auroc([0, 1], [1.0])
     with pytest.raises(DatasetError, match="tumour"):

@@ -1,4 +1,4 @@
-"""Does the way the subjects were scanned explain the result?"""
+"""Tests whether the way the subjects were scanned can explain the result."""
 
 from brain_cae.audit.auditor import audit, audit_headers
 from brain_cae.audit.result import AuditTest, ExtraTest

@@ -1,4 +1,4 @@
-"""All tests on one cohort, and what they come to."""
+"""Run all audit tests on one cohort and combine them into a verdict."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,30 +45,33 @@ def audit(
     extra: Sequence[ExtraTest] = (),
     explain: bool = True,
 ) -> AuditResult:
-    """Say whether the way the subjects were scanned explains the result.
+    """Test whether the way the subjects were scanned can explain the result.
 
     Args:
         subjects: One row per subject, indexed by subject: ``label`` (healthy, abnormal, unknown), ``score`` (higher
             means more abnormal), the column named by ``strata``; optional ``role`` (train and validation are left
             out), ``source``, ``reshape_group``, ``flagged``, ``lesion``, and ``classifier_probability`` of a classifier
-            that has learnt from labels: it gets a verdict of its own by the same rule.
-        acquisition: One row per subject, same index: numbers and categories of how the scan was made; gaps allowed.
-        margin: AUROC below which the acquisition's part counts as too small to explain a result.
+            that was trained on labels: it gets a separate verdict by the same rule.
+        acquisition: One row per subject, same index: numerical and categorical scan parameters; values may be
+            missing.
+        margin: AUROC below which the acquisition's contribution is too small to explain a result.
         seed: Seed of permutations and resampling.
-        strata: Column of either table whose equal values mean "scanned alike".
-        features: Features by subject, from which the label was learnt.
-        harmonised: The same after a remedy against differences between scanners, each subject's by a remedy that it did
-            not help to fit.
-        nuisance: What pictures without disease show, see :func:`brain_cae.audit.nuisance_images.nuisance_images`.
-        scans: One row per scan of every subject, trained on or not, see :func:`brain_cae.audit.leakage.leakage`.
-        fingerprints: Block means of every subject's brain, see there.
-        meaning: What the classes stand for, as their source declares it.
-        extra: Further tests, called with the table; they never move the verdict.
-        explain: False leaves out the tests that cannot move the verdict.
+        strata: Column of either table; subjects with equal values were scanned alike.
+        features: Features of each subject, on which the classifier was trained.
+        harmonised: The same features after harmonisation; each subject is harmonised by a step that was not fitted on
+            that subject.
+        nuisance: Features of images that cannot show the disease, see
+            :func:`brain_cae.audit.nuisance_images.nuisance_images`.
+        scans: One row per scan of every subject, training subjects included, see
+            :func:`brain_cae.audit.leakage.leakage`.
+        fingerprints: Block means of every subject's brain, see the same function.
+        meaning: What the classes stand for, as declared by the data source.
+        extra: Further tests, called with the table; they never change the verdict.
+        explain: False skips the tests that cannot change the verdict.
 
     Raises:
         DatasetError: A column is missing or a subject has several rows.
-        ConfigurationError: ``margin`` is not between 0.5 and 1, or ``strata`` is no column.
+        ConfigurationError: ``margin`` is not between 0.5 and 1, or ``strata`` is not a column.
 
     Example:
         >>> import numpy as np, pandas as pd
@@ -81,10 +84,10 @@ def audit(
     """
     require_columns(subjects, "label", "score")
     cohort = _table(subjects, acquisition, margin, strata)
-    if (early := _impossible(cohort)) is not None:
+    if (early := _undecidable(cohort)) is not None:
         alarms = [false_alarms(cohort, seed=seed) if cohort.n else None]
-        return conclude(early, _made(*alarms, leakage(scans, fingerprints), label_semantics(cohort, meaning)))
-    rule = (
+        return conclude(early, _corrected(*alarms, leakage(scans, fingerprints), label_semantics(cohort, meaning)))
+    deciding = (
         overlap(cohort, seed=seed),
         *metadata_only(cohort, margin=margin, seed=seed),
         protocol_label(cohort, margin=margin, seed=seed),
@@ -92,12 +95,12 @@ def audit(
         contribution(cohort, margin=margin, seed=seed),
         within_protocol(cohort, seed=seed),
     )
-    about = (leakage(scans, fingerprints), label_semantics(cohort, meaning))
-    classifier = _of_classifier(cohort, rule, margin=margin, seed=seed)
+    data_checks = (leakage(scans, fingerprints), label_semantics(cohort, meaning))
+    classifier = _classifier_decision(cohort, deciding, margin=margin, seed=seed)
     if not explain:
-        return _result(cohort, _made(*rule, *about), margin, classifier)
-    tests = _made(
-        *rule,
+        return _result(cohort, _corrected(*deciding, *data_checks), margin, classifier)
+    tests = _corrected(
+        *deciding,
         header_comparison(cohort, seed=seed),
         partial_confounder(cohort, seed=seed),
         full_confounder(cohort, seed=seed),
@@ -108,7 +111,7 @@ def audit(
         protocol_in_features(cohort, features, seed=seed),
         protocol_in_harmonised(cohort, harmonised, seed=seed),
         *(test(cohort, seed=seed) for test in extra),
-        *about,
+        *data_checks,
     )
     return _result(cohort, tests, margin, classifier)
 
@@ -123,20 +126,20 @@ def audit_headers(
     scans: pd.DataFrame | None = None,
     meaning: LabelMeaning | None = None,
 ) -> AuditResult:
-    """Say whether the classes of a cohort were scanned alike, before anything is trained; no score is needed.
+    """Test before training whether the classes of a cohort were scanned alike; no score is needed.
 
-    Arguments and errors as for :func:`audit`; a column ``score`` is not looked at.
+    Arguments and errors as for :func:`audit`; a column ``score`` is ignored.
     """
     cohort = _table(subjects.drop(columns="score", errors="ignore"), acquisition, margin, strata)
-    about = (leakage(scans), label_semantics(cohort, meaning))
-    if (early := _impossible(cohort)) is not None:
-        return conclude(early, _made(*about))
-    tests = _made(
+    data_checks = (leakage(scans), label_semantics(cohort, meaning))
+    if (early := _undecidable(cohort)) is not None:
+        return conclude(early, _corrected(*data_checks))
+    tests = _corrected(
         overlap(cohort, seed=seed),
         *metadata_only(cohort, margin=margin, seed=seed),
         protocol_label(cohort, margin=margin, seed=seed),
         header_comparison(cohort, seed=seed),
-        *about,
+        *data_checks,
     )
     return _result(cohort, tests, margin)
 
@@ -149,41 +152,41 @@ def _table(subjects: pd.DataFrame, acquisition: pd.DataFrame, margin: float, str
     return make_table(subjects, acquisition, strata=strata)
 
 
-def _made(*tests: AuditTest | None) -> list[AuditTest]:
+def _corrected(*tests: AuditTest | None) -> list[AuditTest]:
     return correct([test for test in tests if test is not None])
 
 
-def _impossible(cohort: AuditTable) -> tuple[str, list[str]] | None:
-    """The decision where there is nothing to compare."""
+def _undecidable(cohort: AuditTable) -> tuple[str, list[str]] | None:
+    """Return the decision if nothing can be compared, else ``None``."""
     if cohort.n == 0:
-        reason = "No subject has a label (healthy or abnormal), so nothing can be said about the classes."
+        reason = "No subject has a label (healthy or abnormal), so the classes cannot be compared."
     elif cohort.truth.all() or not cohort.truth.any():
         kind = "abnormal" if cohort.truth.any() else "healthy"
-        reason = f"All {cohort.n} labelled subjects are {kind}; without the other class there is nothing to explain."
+        reason = f"All {cohort.n} labelled subjects are {kind}; without the other class, nothing can be compared."
     elif not cohort.known:
-        reason = "The protocol of most subjects is not known, so the scanner's part in the result cannot be judged."
+        reason = "The protocol of most subjects is not known, so the scanner's effect on the result cannot be assessed."
     else:
         return None
     return CANNOT_TELL, [reason]
 
 
-def _of_classifier(
-    cohort: AuditTable, rule: tuple[AuditTest | None, ...], *, margin: float, seed: int
+def _classifier_decision(
+    cohort: AuditTable, deciding: tuple[AuditTest | None, ...], *, margin: float, seed: int
 ) -> tuple[str, list[str]] | None:
-    """The decision on the classifier's probabilities: what the score alone decides is asked again of them."""
+    """Return the decision on the classifier's probabilities: the tests of the score are repeated on them."""
     if "classifier_probability" not in cohort.table:
         return None
     probabilities = pd.to_numeric(cohort.table["classifier_probability"], errors="coerce").to_numpy(dtype=float)
     if not np.isfinite(probabilities).any():
         return None
-    judged = replace(cohort, scores=probabilities)
-    asked = (
-        score_dependence(judged, seed=seed),
-        contribution(judged, margin=margin, seed=seed),
-        within_protocol(judged, seed=seed),
+    probability_table = replace(cohort, scores=probabilities)
+    repeated = (
+        score_dependence(probability_table, seed=seed),
+        contribution(probability_table, margin=margin, seed=seed),
+        within_protocol(probability_table, seed=seed),
     )
-    # Of two tests with one name the later counts.
-    return _decision(judged, _made(*rule, *asked), margin)
+    # If two tests share a name, the later one counts.
+    return _decision(probability_table, _corrected(*deciding, *repeated), margin)
 
 
 def _decision(cohort: AuditTable, tests: list[AuditTest], margin: float) -> tuple[str, list[str]]:

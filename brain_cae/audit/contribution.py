@@ -1,4 +1,4 @@
-"""Conditions A and B together: how far could the acquisition alone carry the score?"""
+"""Conditions A and B together: what AUROC could the acquisition alone produce?"""
 
 import math
 
@@ -13,13 +13,13 @@ from brain_cae.estimates import bootstrap_counts
 
 
 def contribution(cohort: AuditTable, *, margin: float, seed: int = 0, resamples: int = 1000) -> AuditTest:
-    """AUROC that the score would have if only the protocols differed between the classes.
+    """Estimate the AUROC that the score would have if only the protocols differed between the classes.
 
     Ranks of the score within each label are regressed on label and protocol; the protocols' effects, weighted by the
     difference of their shares in the two classes, give a shift d in standard deviations within a label, shown as an
     AUROC, ``Phi(d / sqrt(2))``. It is the product of both paths (label-protocol and protocol-score; Baron and Kenny
-    1986), so one path near nothing is enough for 0.50. Percentile bootstrap over subjects within each class; resamples
-    in which the protocols' effects cannot be told from the label count as unbounded.
+    1986), so it is 0.50 if either path is absent. Percentile bootstrap over subjects within each class; resamples in
+    which the effects of protocol and label cannot be separated count as unbounded.
     """
     keep = cohort.scored
     truth, codes = cohort.truth[keep], cohort.pooled[keep]
@@ -36,13 +36,13 @@ def contribution(cohort: AuditTable, *, margin: float, seed: int = 0, resamples:
         counts[1:, kind] = bootstrap_counts(rng, int(kind.sum()), resamples)
     shift, solvable = _shifts(truth, aligned_ranks(truth, cohort.scores[keep]), groups, counts)
     if not solvable[0]:
-        return unable("contribution", "The protocols' effects cannot be told from the label's.", n=n)
+        return unable("contribution", "The effects of protocol and label cannot be separated.", n=n)
     reach = norm.cdf(shift / math.sqrt(2))
     value = float(reach[0])
     low = float(np.quantile(np.where(solvable, reach, 0.0)[1:], 0.025))
     high, upper = (float(np.quantile(np.where(solvable, reach, 1.0)[1:], level)) for level in (0.975, 0.95))
     text = f"Differences between protocols alone would give this score an AUROC of {value:.2f}"
-    text += f" (95 % interval {low:.2f} to {high:.2f}; 0.50 = nothing)."
+    text += f" (95 % interval {low:.2f} to {high:.2f}; 0.50 = no contribution)."
     verdict, needed = CANNOT_TELL, None
     if upper < margin:
         verdict = NO_CONCERN
@@ -53,16 +53,16 @@ def contribution(cohort: AuditTable, *, margin: float, seed: int = 0, resamples:
     else:
         gap = margin - min(value, margin - 0.05)
         needed = max(math.ceil(n * ((upper - value) / gap) ** 2), math.ceil(1.25 * n))
-        text += f" More is not excluded; about {needed} subjects would decide."
+        text += f" A larger contribution is not excluded; about {needed} subjects would be needed."
     return AuditTest("contribution", value, low, high, None, verdict, text, n, needed, upper)
 
 
 def _shifts(truth: NDArray, aligned: NDArray, groups: NDArray, counts: NDArray) -> tuple[NDArray, NDArray]:
-    """Shift by protocols for each row of counts, and whether its regression could be solved."""
+    """Return the shift by protocols for each row of counts, and whether its regression is solvable."""
     design = np.column_stack([truth.astype(float), groups])
     present = counts @ groups > 0
     normal = np.einsum("bi,ij,ik->bjk", counts, design, design, optimize=True)
-    # A protocol that a resample does not hold gets an effect of 0 and a share of 0.
+    # A protocol that is absent from a resample gets an effect of 0 and a share of 0.
     diagonal = np.arange(1, design.shape[1])
     normal[:, diagonal, diagonal] += ~present
     scale = np.sqrt(np.einsum("bjj->bj", normal))

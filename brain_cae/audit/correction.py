@@ -1,4 +1,4 @@
-"""p values of tests that stand side by side, corrected for their number."""
+"""Correct the p values of the audit tests for multiple testing."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest
 from brain_cae.audit.smoother import holm
 
 ALPHA = 0.05
-# Each condition of the rule is a family of its own, since both must hold before the acquisition can explain anything.
+# Each condition of the rule is a separate family: both must hold before the acquisition can explain anything.
 ASSOCIATION = ("metadata_only", "protocol_label")
 DEPENDENCE = ("score_dependence",)
 EXPLAINING = (
@@ -17,27 +17,26 @@ EXPLAINING = (
 
 
 def correct(tests: Sequence[AuditTest]) -> list[AuditTest]:
-    """Give every test its p value corrected by Holm (1979) within its family, in the same order.
+    """Return the tests with p values corrected by Holm (1979) within each family, in the same order.
 
-    Families: the two looks at condition A; condition B (whose two looks are corrected inside); the tests that explain.
-    A test that is a concern only before correction is none afterwards, and says so (a look at condition A then cannot
-    tell: its bound decides). Tests for which a small
-    p speaks *for* the result (within_protocol, full_confounder) and the gate need no correction: it would only make
-    them more suspicious.
+    Families: the two tests of condition A; condition B (its two statistics are corrected inside the test); the
+    explanatory tests. A concern that does not survive the correction is dropped, and the sentence says so (a test of
+    condition A then answers ``cannot tell``: its bound decides). The gate and the tests in which a small p *supports*
+    the result (within_protocol, full_confounder) are not corrected: that would only make them more suspicious.
     """
     corrected: dict[str, float] = {}
     for family in (ASSOCIATION, DEPENDENCE, EXPLAINING):
-        own = [test for test in tests if test.name in family and test.p is not None]
-        values = holm([test.p for test in own if test.p is not None])
-        corrected |= {test.name: p for test, p in zip(own, values, strict=True)}
-    return [_with(test, corrected.get(test.name)) for test in tests]
+        members = [test for test in tests if test.name in family and test.p is not None]
+        values = holm([test.p for test in members if test.p is not None])
+        corrected |= {test.name: p for test, p in zip(members, values, strict=True)}
+    return [_with_corrected_p(test, corrected.get(test.name)) for test in tests]
 
 
-def _with(test: AuditTest, p: float | None) -> AuditTest:
+def _with_corrected_p(test: AuditTest, p: float | None) -> AuditTest:
     if p is None:
         return test
     if test.verdict == CONCERN and p > ALPHA:
-        sentence = f"{test.sentence} Corrected for the tests beside it (p = {p:.2f}), that is no more than chance."
+        correction = f"After correction for multiple testing (p = {p:.2f}), this is compatible with chance."
         verdict = NO_CONCERN if test.name in EXPLAINING else CANNOT_TELL
-        return replace(test, p_corrected=p, verdict=verdict, sentence=sentence)
+        return replace(test, p_corrected=p, verdict=verdict, sentence=f"{test.sentence} {correction}")
     return replace(test, p_corrected=p)

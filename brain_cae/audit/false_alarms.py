@@ -1,4 +1,4 @@
-"""Are healthy brains flagged more often under some protocols?"""
+"""Does the false-alarm rate on healthy brains differ between protocols?"""
 
 import numpy as np
 
@@ -9,10 +9,11 @@ from brain_cae.estimates import proportion
 
 
 def false_alarms(cohort: AuditTable, *, seed: int = 0, permutations: int = 1999) -> AuditTest | None:
-    """Share of healthy subjects flagged, per protocol (Wilson), and a test for a difference; ``None`` without flags.
+    """Test whether the share of flagged healthy subjects differs between protocols; ``None`` without flags.
 
-    The p value permutes the flags among the healthy and compares the chi-square over protocols (the Monte Carlo form of
-    the test of Freeman and Halton 1951). The test explains; it does not move the verdict.
+    The share per protocol has a Wilson interval. For p, the flags are permuted among the healthy subjects and the
+    chi-square over protocols is compared (Monte Carlo form of the test of Freeman and Halton 1951). The test is
+    explanatory: it does not change the verdict.
     """
     if "flagged" not in cohort.table or cohort.table["flagged"].isna().all():
         return None
@@ -39,9 +40,9 @@ def false_alarms(cohort: AuditTable, *, seed: int = 0, permutations: int = 1999)
     p = permutation_p(float(statistic[0]), statistic[1:])
     verdict = CONCERN if p <= 0.05 else NO_CONCERN if n >= 10 * groups.shape[1] else CANNOT_TELL
     text += {
-        CONCERN: f" Protocols differ in that (p = {p:.3f}): the threshold does not hold for all of them.",
+        CONCERN: f" The rate differs between protocols (p = {p:.3f}): the threshold does not hold for all of them.",
         NO_CONCERN: f" No difference between protocols was found (p = {p:.3f}).",
-        CANNOT_TELL: f" There are too few per protocol to compare them (p = {p:.3f}).",
+        CANNOT_TELL: f" There are too few subjects per protocol to compare them (p = {p:.3f}).",
     }[verdict]
     needed = 10 * groups.shape[1] if verdict == CANNOT_TELL else None
     return AuditTest("false_alarms", rate.value, rate.low, rate.high, p, verdict, text, n, needed, details=details)

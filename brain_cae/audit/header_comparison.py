@@ -16,13 +16,14 @@ FEW = 20
 
 
 def header_comparison(cohort: AuditTable, *, seed: int = 0, permutations: int = 999, resamples: int = 300) -> AuditTest:
-    """Every parameter of every modality, healthy against abnormal subjects.
+    """Compare every acquisition parameter of every modality between healthy and abnormal subjects.
 
     Effect: Cliff's delta for numbers (share of pairs in which the abnormal subject's is larger, minus the share in
-    which it is smaller; Cliff 1993), Cramér's V for words and for "known or missing". p: labels permuted, two-sided;
-    ``p_corrected`` by the smallest p of each permutation over all parameters (Westfall and Young 1993), which loses
-    little where parameters go together. The value is the largest effect among the smallest corrected p, its interval a
-    bootstrap over subjects within each class; of many parameters the largest effect is too large, and so is this.
+    which it is smaller; Cliff 1993), Cramér's V for categories and for "known or missing". p: labels permuted,
+    two-sided; ``p_corrected`` by the smallest p of each permutation over all parameters (Westfall and Young 1993),
+    which loses little power where parameters are correlated. The value is the largest effect among those with the
+    smallest corrected p; its interval is a bootstrap over subjects within each class. The largest of many effects is
+    biased upwards, and so is its interval.
 
     Args:
         cohort: Its ``acquisition`` holds columns such as ``flair_echo_time_ms``; parameters that never vary are left
@@ -42,14 +43,14 @@ def header_comparison(cohort: AuditTable, *, seed: int = 0, permutations: int = 
     p_values = permuted_p_values(np.stack([statistic for _, statistic in compared]))
     corrected = smallest_p_correction(p_values)
     details = [
-        row | {"p": float(own[0]), "p_corrected": float(after)}
-        for (row, _), own, after in zip(compared, p_values, corrected, strict=True)
+        row | {"p": float(p_row[0]), "p_corrected": float(p_corrected)}
+        for (row, _), p_row, p_corrected in zip(compared, p_values, corrected, strict=True)
     ]
     details.sort(key=lambda row: (row["p_corrected"], -abs(row["effect"])))
     first = details[0]
     different = [row for row in details if row["p_corrected"] <= 0.05]
     text = f"{len(different)} of {len(details)} acquisition parameters differ between healthy and abnormal subjects"
-    text += f" (corrected for their number); the first is {_words(first)}: {first['effect_name']}"
+    text += f" (corrected for multiple testing); the clearest is {_words(first)}: {first['effect_name']}"
     text += f" {first['effect']:.2f}, corrected p = {first['p_corrected']:.3f}."
     verdict = CONCERN if different else NO_CONCERN if cohort.n >= FEW else CANNOT_TELL
     return AuditTest(
@@ -68,7 +69,7 @@ def header_comparison(cohort: AuditTable, *, seed: int = 0, permutations: int = 
 def _interval(
     cohort: AuditTable, first: dict[str, Any], *, seed: int, resamples: int
 ) -> tuple[float | None, float | None]:
-    """95 % interval of the absolute effect of one row of the table."""
+    """Return the 95 % interval of the absolute effect of one row of the table."""
     name = "_".join(part for part in (first["modality"], first["parameter"]) if part)
     column = {str(key): values for key, values in cohort.acquisition.items()}[name]
     rng = np.random.default_rng(seed)
@@ -78,43 +79,43 @@ def _interval(
         drawn = np.concatenate([rng.choice(kind, len(kind)) for kind in kinds])
         truth = cohort.truth[drawn]
         compared = _compare(name, column.iloc[drawn], truth, truth[None].astype(float))
-        # A parameter that does not vary in a resample differs by nothing there.
+        # A parameter that does not vary in a resample has no effect there.
         effects.append(next((abs(row["effect"]) for row, _ in compared if row["what"] == first["what"]), 0.0))
     low, high = np.quantile(effects, [0.025, 0.975])
     return float(low), float(high)
 
 
 def permuted_p_values(statistics: NDArray) -> NDArray:
-    """p of every entry among its own row; (k, permutations + 1), the observed first, larger means more extreme."""
+    """Return each entry's p value within its row; (k, permutations + 1), observed first, larger is more extreme."""
     # Ranks from the largest; ties count as at least as extreme, in both directions of rounding.
     return rankdata(-np.round(statistics, 9), axis=1, method="max") / statistics.shape[1]
 
 
 def smallest_p_correction(p_values: NDArray) -> NDArray:
-    """p values (k,) of the first column corrected for k tests by the smallest p of each column (Westfall and Young)."""
+    """Return the p values (k,) of the first column, corrected by the smallest p of each column (Westfall and Young)."""
     smallest = p_values.min(axis=0)
     return (smallest[None, :] <= p_values[:, :1] + 1e-12).mean(axis=1)
 
 
 def _compare(name: str, column: pd.Series, truth: NDArray, rows: NDArray) -> list[tuple[dict[str, Any], NDArray]]:
-    """The row of the table and the statistic under each permutation; one more where some subjects lack the value."""
+    """Return table row and permuted statistic of the values, and a second pair where some values are missing."""
     values = as_numbers(column)
     if values is None:
         names, codes = as_codes(column)
         known = np.array([bool(word) for word in names])[codes]
-        found = _categories(name, codes[known], rows[:, known])
+        known_values = _categories(name, codes[known], rows[:, known])
         described = _frequent(column.astype(str), truth, known)
     else:
         known = np.isfinite(values)
-        found = _numbers(name, values[known], rows[:, known])
+        known_values = _numbers(name, values[known], rows[:, known])
         described = _median(values, truth, known)
     missing = _categories(name, known.astype(int), rows)
     if missing is not None:
         counts = {label: f"{int(known[kind].sum())} of {int(kind.sum())} known" for label, kind in _kinds(truth)}
         missing = missing[0] | {"what": "known or missing"} | counts, missing[1]
-    if found is not None:
-        found = found[0] | described, found[1]
-    return [one for one in (found, missing) if one is not None]
+    if known_values is not None:
+        known_values = known_values[0] | described, known_values[1]
+    return [one for one in (known_values, missing) if one is not None]
 
 
 def _numbers(name: str, values: NDArray, rows: NDArray) -> tuple[dict[str, Any], NDArray] | None:
@@ -164,8 +165,10 @@ def _kinds(truth: NDArray) -> list[tuple[str, NDArray]]:
 def _median(values: NDArray, truth: NDArray, known: NDArray) -> dict[str, str]:
     described = {}
     for label, kind in _kinds(truth):
-        own = values[kind & known]
-        described[label] = f"{np.median(own):.4g} ({own.min():.4g} to {own.max():.4g})" if len(own) else "none known"
+        chosen = values[kind & known]
+        described[label] = (
+            f"{np.median(chosen):.4g} ({chosen.min():.4g} to {chosen.max():.4g})" if len(chosen) else "none known"
+        )
     return described
 
 

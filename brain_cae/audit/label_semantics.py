@@ -1,4 +1,4 @@
-"""Does ``healthy`` mean healthy?"""
+"""Does the label ``healthy`` mean healthy?"""
 
 import pandas as pd
 
@@ -8,11 +8,11 @@ from brain_cae.vocabulary import LabelMeaning
 
 
 def label_semantics(cohort: AuditTable, meaning: LabelMeaning | None) -> AuditTest:
-    """Compare what the classes are called with what their source says they are, and with the lesion masks.
+    """Compare the names of the classes with their declared meaning and with the lesion masks.
 
-    A healthy class of patients is a concern whatever the scanner does: no figure between the classes can then speak of
-    disease. So is a lesion mask on a healthy subject (column ``lesion`` of the subjects, where known). Value: share of
-    the healthy subjects that contradict their label.
+    A healthy class of patients is a concern regardless of the scanner: figures that compare the classes then say
+    nothing about disease. So is a lesion mask on a healthy subject (column ``lesion`` of the subjects, where known).
+    Value: share of the healthy subjects that contradict their label.
     """
     declared = meaning or LabelMeaning()
     healthy = ~cohort.truth
@@ -21,17 +21,17 @@ def label_semantics(cohort: AuditTable, meaning: LabelMeaning | None) -> AuditTe
     if "lesion" in cohort.table:
         marked = cohort.table["lesion"].fillna(False).astype(bool)
     contradicting = int((marked & healthy).sum())
-    words = f"`healthy` means: {declared.healthy or 'not declared'}; "
-    words += f"`abnormal` means: {declared.abnormal or 'not declared'}."
+    sentence = f"`healthy` means: {declared.healthy or 'not declared'}; "
+    sentence += f"`abnormal` means: {declared.abnormal or 'not declared'}."
     share = contradicting / count if count else None
     verdict = NO_CONCERN
     if declared.controls is False:
         verdict, share = CONCERN, 1.0 if count else None
-        words += " The class called healthy holds patients, so no figure of this cohort says anything about disease."
+        sentence += " The class called healthy consists of patients, so no figure here says anything about disease."
     elif contradicting:
         verdict = CONCERN
-        words += f" {contradicting} of {count} healthy subjects have a lesion drawn in."
+        sentence += f" {contradicting} of {count} healthy subjects have a lesion mask."
     elif declared.controls is None:
         verdict = CANNOT_TELL
-        words += " Nobody has declared that the healthy class is free of the disease (audit.healthy_means says so)."
-    return AuditTest("label_semantics", share, None, None, None, verdict, words, cohort.n)
+        sentence += " It is not declared that the healthy class is free of the disease (set audit.healthy_means)."
+    return AuditTest("label_semantics", share, None, None, None, verdict, sentence, cohort.n)

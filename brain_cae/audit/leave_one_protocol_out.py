@@ -1,4 +1,4 @@
-"""Does what was learnt from the features hold for a protocol that was never seen?"""
+"""Does a classifier of the features generalise to a protocol that it has not seen?"""
 
 import math
 
@@ -17,11 +17,11 @@ LARGE_DROP = 0.10
 def leave_one_protocol_out(
     cohort: AuditTable, features: pd.DataFrame | None, *, seed: int = 0, resamples: int = 1000
 ) -> AuditTest | None:
-    """AUROC on held-out protocols of a ridge classifier of the label, and its drop from ordinary cross-fitting.
+    """Estimate a ridge classifier's AUROC on held-out protocols, and its drop from ordinary cross-fitting.
 
-    Both count only pairs of one protocol, so that an offset between protocols neither helps nor hurts; what differs is
-    whether the classifier has seen other subjects of that protocol. Interval of AUROC and drop: paired percentile
-    bootstrap over subjects within each class. It explains and does not move the verdict; ``None`` without features.
+    Both count only pairs within one protocol, so that an offset between protocols neither helps nor hurts; they differ
+    in whether the classifier has seen other subjects of that protocol. Interval of AUROC and drop: paired percentile
+    bootstrap over subjects within each class. Explanatory: it does not change the verdict. ``None`` without features.
     Leave-site-out validation: e.g. Pearson et al. 2016 (Alzheimers Dement 12:815); folds as in scikit-learn's
     ``LeaveOneGroupOut``.
     """
@@ -35,7 +35,7 @@ def leave_one_protocol_out(
     if len(np.unique(protocols)) < 2:
         return unable("leave_one_protocol_out", "There is a single protocol, so none can be left out.", n=n)
     if not len(shared) or min(truth.sum(), (~truth).sum()) < 5:
-        text = "No protocol holds both classes, so nothing can be scored on a protocol that was left out."
+        text = "No protocol has both classes, so a classifier cannot be scored on a left-out protocol."
         return unable("leave_one_protocol_out", text, n=n)
     columns = standardised(values[keep])
     similarity = columns @ columns.T / max(columns.shape[1], 1)
@@ -43,22 +43,22 @@ def leave_one_protocol_out(
     ordinary = crossfit_smoother(similarity, seed=seed) @ truth.astype(float)
     wins = [pair_wins(score[truth].round(10), score[~truth].round(10)) * same for score in (held_out, ordinary)]
     drawn = _resampled(truth, wins, same, seed, resamples)
-    value, usual = (float(one.sum() / same.sum()) for one in wins)
+    value, ordinary_value = (float(one.sum() / same.sum()) for one in wins)
     low, high = np.nanquantile(drawn[0], [0.025, 0.975])
-    drop = usual - value
+    drop = ordinary_value - value
     drop_low, drop_high = np.nanquantile(drawn[1] - drawn[0], [0.025, 0.975])
-    text = f"For a protocol that the classifier never saw, its AUROC is {value:.2f} (95 % interval {low:.2f} to"
-    text += f" {high:.2f}); with other subjects of the protocol seen it is {usual:.2f}, a drop of {drop:.2f}"
+    text = f"On protocols that the classifier has not seen, its AUROC is {value:.2f} (95 % interval {low:.2f} to"
+    text += f" {high:.2f}); with other subjects of them in training it is {ordinary_value:.2f}, a drop of {drop:.2f}"
     text += f" ({drop_low:.2f} to {drop_high:.2f})."
     verdict, needed = NO_CONCERN, None
     if drop_low > 0:
         verdict = CONCERN
-        text += " Part of what it learnt belongs to the protocols."
+        text += " Part of what it has learnt is specific to the protocols."
     elif drop_high > LARGE_DROP:
         verdict = CANNOT_TELL
         half = (drop_high - drop_low) / 2
         needed = max(math.ceil(n * (half / LARGE_DROP) ** 2), math.ceil(1.25 * n))
-        text += f" A drop of more than {LARGE_DROP:.2f} is not excluded; about {needed} subjects would decide."
+        text += f" A drop of more than {LARGE_DROP:.2f} is not excluded; about {needed} subjects would be needed."
     details = [
         {
             "protocol": _name(cohort, keep, number),
@@ -72,7 +72,7 @@ def leave_one_protocol_out(
 
 
 def _resampled(truth: NDArray, wins: list[NDArray], same: NDArray, seed: int, resamples: int) -> list[NDArray]:
-    """AUROC of each of ``wins`` in the same resamples; NaN where no pair of one protocol was drawn."""
+    """Return the AUROC of each of ``wins`` in the same resamples; NaN if no pair within one protocol was drawn."""
     rng = np.random.default_rng(seed)
     positive = bootstrap_counts(rng, int(truth.sum()), resamples)
     negative = bootstrap_counts(rng, int((~truth).sum()), resamples)

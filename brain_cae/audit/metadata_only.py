@@ -1,4 +1,4 @@
-"""Condition A: can the label be read from the acquisition alone?"""
+"""Condition A: can the label be predicted from the acquisition alone?"""
 
 import math
 
@@ -15,14 +15,14 @@ ALPHA = 0.05
 
 
 def metadata_only(cohort: AuditTable, *, margin: float, seed: int = 0, permutations: int = 999) -> list[AuditTest]:
-    """Cross-fitted AUROC of a classifier that sees only acquisition metadata, and the image score's lead over it.
+    """Estimate the AUROC of a classifier that sees only acquisition metadata, and the image score's lead over it.
 
-    The first test is condition A. ``upper_bound`` is the one-sided 95 % bound that is held against ``margin``.
-    The second, ``image_minus_metadata``, is the paired bootstrap difference.
+    The first test is condition A, cross-fitted; ``upper_bound`` is the one-sided 95 % bound that is compared with
+    ``margin``. The second, ``image_minus_metadata``, is the paired bootstrap difference.
     """
     truth = cohort.truth
     if cohort.metadata.shape[1] == 0 and truth.any() and not truth.all():
-        text = "All subjects were scanned with the same settings, so the settings cannot tell the label."
+        text = "All subjects were scanned with the same settings, so the settings cannot predict the label."
         return [AuditTest("metadata_only", 0.5, 0.5, 0.5, None, NO_CONCERN, text, cohort.n, upper_bound=0.5)]
     if truth.all() or not truth.any():
         return [unable("metadata_only", "Only one class is present, so acquisition cannot be compared.", n=cohort.n)]
@@ -32,9 +32,9 @@ def metadata_only(cohort: AuditTable, *, margin: float, seed: int = 0, permutati
 
 
 def _association(reading: LabelReading, margin: float, cohort: AuditTable) -> AuditTest:
-    own, p, bound = reading.own, reading.p, reading.bound
-    text = f"Scanner settings alone, without any image, tell abnormal from healthy with AUROC {own.value:.2f}"
-    text += f" (95 % interval {_number(own.low):.2f} to {_number(own.high):.2f};"
+    estimate, p, bound = reading.estimate, reading.p, reading.bound
+    text = f"Scanner settings alone, without any image, predict the label with an AUROC of {estimate.value:.2f}"
+    text += f" (95 % interval {_number(estimate.low):.2f} to {_number(estimate.high):.2f};"
     text += f" shuffled labels give {reading.chance:.2f}; p = {p:.3f})."
     needed = None
     if p <= ALPHA:
@@ -48,8 +48,10 @@ def _association(reading: LabelReading, margin: float, cohort: AuditTable) -> Au
         positives = int(cohort.truth.sum())
         groups = len(np.unique(cohort.pooled))
         needed = needed_for_margin(positives, cohort.n - positives, groups - 1, margin)
-        text += f" That is neither shown to be chance nor shown to be more; about {needed} subjects would decide."
-    return AuditTest("metadata_only", own.value, own.low, own.high, p, verdict, text, cohort.n, needed, bound)
+        text += f" An association is neither shown nor excluded; about {needed} subjects would be needed."
+    return AuditTest(
+        "metadata_only", estimate.value, estimate.low, estimate.high, p, verdict, text, cohort.n, needed, bound
+    )
 
 
 def _lead(cohort: AuditTable, predicted: NDArray, seed: int) -> AuditTest:
@@ -63,9 +65,9 @@ def _lead(cohort: AuditTable, predicted: NDArray, seed: int) -> AuditTest:
     text += f" (95 % interval {lead.low:+.2f} to {lead.high:+.2f}), on the same subjects."
     verdict = NO_CONCERN if lead.low > 0 else CONCERN if lead.high < 0 else CANNOT_TELL
     text += {
-        NO_CONCERN: " The image tells more than the settings.",
-        CONCERN: " The settings tell more than the image.",
-        CANNOT_TELL: " The image is not shown to tell more than the settings.",
+        NO_CONCERN: " The image predicts the label better than the settings.",
+        CONCERN: " The settings predict the label better than the image.",
+        CANNOT_TELL: " The image is not shown to predict the label better than the settings.",
     }[verdict]
     return AuditTest("image_minus_metadata", lead.value, lead.low, lead.high, None, verdict, text, lead.n)
 

@@ -13,12 +13,12 @@ from brain_cae.audit.table import AuditTable, as_codes, as_numbers, one_hot
 
 
 def partial_confounder(cohort: AuditTable, *, seed: int = 0, permutations: int = 999) -> AuditTest:
-    """R² of the score and each parameter among subjects of the same label; null: score independent of it given label.
+    """Test the score against each parameter within the labels (R²); null: independent of it given the label.
 
     Spisak (2022, GigaScience 11:giac082), with the conditional permutation of Berrett et al. (2020, J R Stat Soc B
-    82:175). Given a label of two classes the conditional distribution is each class's own, and permuting within the
-    classes draws from it exactly, without a model. All parameters see the same permutations; p is corrected by the
-    smallest p over the parameters (Westfall and Young 1993). It explains condition B; it does not move the verdict.
+    82:175). With two classes, permuting within the classes draws exactly from the conditional distribution, without a
+    model. All parameters use the same permutations; p is corrected by the smallest p over the parameters (Westfall and
+    Young 1993). It explains condition B and does not change the verdict.
     """
     keep = cohort.scored
     truth = cohort.truth[keep]
@@ -27,15 +27,15 @@ def partial_confounder(cohort: AuditTable, *, seed: int = 0, permutations: int =
         return unable("partial_confounder", "Fewer than ten scored subjects.", n=n, n_needed=40)
     aligned = aligned_ranks(truth, cohort.scores[keep])
     rows = np.vstack([aligned, shuffled_rows(aligned, permutations=permutations, seed=seed, within=truth.astype(int))])
-    found = {}
+    directions = {}
     for name, column in cohort.acquisition.loc[keep].items():
-        directions = _directions(column, truth)
-        if directions.shape[1]:
-            found[str(name)] = directions
-    if not found:
-        text = "No acquisition parameter varies among subjects of the same label, so none can move the score."
+        basis = _directions(column, truth)
+        if basis.shape[1]:
+            directions[str(name)] = basis
+    if not directions:
+        text = "No acquisition parameter varies among subjects of the same label, so none can affect the score."
         return AuditTest("partial_confounder", 0.0, 0.0, 0.0, None, NO_CONCERN, text, n)
-    shares = np.stack([((rows @ one) ** 2).sum(axis=1) / n for one in found.values()])
+    shares = np.stack([((rows @ one) ** 2).sum(axis=1) / n for one in directions.values()])
     p_values = permuted_p_values(shares)
     corrected = smallest_p_correction(p_values)
     details = [
@@ -43,25 +43,26 @@ def partial_confounder(cohort: AuditTable, *, seed: int = 0, permutations: int =
             "parameter": name,
             "degrees_of_freedom": one.shape[1],
             "share": float(share[0]),
-            "p": float(own[0]),
-            "p_corrected": float(after),
+            "p": float(p_row[0]),
+            "p_corrected": float(p_corrected),
         }
-        for (name, one), share, own, after in zip(found.items(), shares, p_values, corrected, strict=True)
+        for (name, one), share, p_row, p_corrected in zip(directions.items(), shares, p_values, corrected, strict=True)
     ]
     details.sort(key=lambda row: (row["p_corrected"], row["p"], -row["share"]))
     first = details[0]
     df, share = int(first["degrees_of_freedom"]), float(first["share"])
     low, high = share_interval(share * (n - 2), df, n)
     upper = share_interval(share * (n - 2), df, n, level=0.90)[1]
-    text = f"Among subjects of the same label, {first['parameter'].replace('_', ' ')} goes with {100 * share:.0f} %"
-    text += f" of the score's spread, the most of {len(details)} parameters (corrected p = {first['p_corrected']:.3f})."
+    text = f"Among subjects of the same label, {first['parameter'].replace('_', ' ')} accounts for {100 * share:.0f} %"
+    text += f" of the score's variance, the clearest of {len(details)} parameters"
+    text += f" (corrected p = {first['p_corrected']:.3f})."
     verdict, needed = NO_CONCERN, None
     if first["p_corrected"] <= 0.05:
         verdict = CONCERN
         text += " The score depends on how the scan was made."
     elif upper >= LARGE:
         verdict, needed = CANNOT_TELL, needed_for_share(n, df)
-        text += f" A large share is not excluded; about {needed} subjects would decide."
+        text += f" A large share is not excluded; about {needed} subjects would be needed."
     return AuditTest(
         "partial_confounder",
         share,
@@ -78,7 +79,7 @@ def partial_confounder(cohort: AuditTable, *, seed: int = 0, permutations: int =
 
 
 def _directions(column: pd.Series, truth: NDArray) -> NDArray:
-    """Orthonormal columns (n, df) that span what a parameter says within the labels; times sqrt(n)."""
+    """Return orthonormal columns (n, df) that span a parameter's variation within the labels."""
     values = as_numbers(column)
     if values is None:
         columns = one_hot(as_codes(column)[1])

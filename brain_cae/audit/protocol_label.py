@@ -1,4 +1,4 @@
-"""Condition A, second look: how strongly protocol and label go together."""
+"""Condition A, second test: how strongly are protocol and label associated?"""
 
 import math
 
@@ -12,15 +12,14 @@ from brain_cae.audit.table import AuditTable, one_hot
 
 
 def protocol_label(cohort: AuditTable, *, margin: float, seed: int = 0, permutations: int = 999) -> AuditTest:
-    """Cramér's V of protocol and label (bias-corrected, Bergsma 2013), permutation p of its chi-square.
+    """Measure Cramér's V of protocol and label (bias-corrected, Bergsma 2013), with a permutation p of its chi-square.
 
-    Protocols of fewer than three subjects are taken together. The interval inverts the noncentral chi-square.
-    ``upper_bound`` is its one-sided 95 % bound, as the AUROC that a normal marker of that correlation with the label
-    has.
+    Protocols of fewer than three subjects are pooled. The interval inverts the noncentral chi-square. ``upper_bound``
+    is its one-sided 95 % bound, expressed as the AUROC of a normal marker with that correlation with the label.
     """
     groups = one_hot(cohort.pooled)
     if groups.shape[1] < 2:
-        text = "All subjects share one protocol, so protocol and label cannot go together."
+        text = "All subjects share one protocol, so protocol and label cannot be associated."
         return AuditTest("protocol_label", 0.0, 0.0, 0.0, None, NO_CONCERN, text, cohort.n, upper_bound=0.5)
     if cohort.truth.all() or not cohort.truth.any():
         return unable("protocol_label", "Only one class is present.", n=cohort.n)
@@ -33,25 +32,25 @@ def protocol_label(cohort: AuditTable, *, margin: float, seed: int = 0, permutat
     # For two classes the corrected number of classes is 2 - 1/(n-1).
     value = math.sqrt(max(0.0, observed / n - df / (n - 1)) / (1 - 1 / (n - 1)))
     low, high = (math.sqrt(bound / n) for bound in noncentrality_interval(observed, df))
-    text = f"Protocol and label go together with Cramér's V {min(value, 1.0):.2f}"
+    text = f"Protocol and label are associated with a Cramér's V of {min(value, 1.0):.2f}"
     text += f" (0 = not at all, 1 = completely; p = {p:.3f})."
     abnormal = int(cohort.truth.sum())
     bound = _as_auroc(noncentrality_interval(observed, df, level=0.90)[1] / n, abnormal / n)
     verdict, needed = CONCERN, None
     if p > 0.05 and bound < margin:
         verdict = NO_CONCERN
-        text += f" With 95 % confidence the protocol could not tell the label with an AUROC of {margin:.2f}."
+        text += f" With 95 % confidence the protocol predicts the label with an AUROC below {margin:.2f}."
     elif p > 0.05:
         verdict, needed = CANNOT_TELL, needed_for_margin(abnormal, n - abnormal, df, margin)
         text += f" An AUROC of {margin:.2f} or more from the protocol is not excluded;"
-        text += f" about {needed} subjects would decide."
+        text += f" about {needed} subjects would be needed."
     return AuditTest(
         "protocol_label", min(value, 1.0), min(low, 1.0), min(high, 1.0), p, verdict, text, n, needed, bound
     )
 
 
 def needed_for_margin(positives: int, negatives: int, df: int, margin: float) -> int:
-    """Subjects (same share of classes) with which unrelated protocols would be shown so in four of five cohorts."""
+    """Return how many subjects (same class ratio) would show in four of five cohorts that protocols are unrelated."""
     n = positives + negatives
     share = positives / n
     distance = math.sqrt(2) * norm.ppf(margin)
@@ -61,21 +60,21 @@ def needed_for_margin(positives: int, negatives: int, df: int, margin: float) ->
 
 
 def needed_for_auroc(positives: int, negatives: int, margin: float) -> int:
-    """Subjects (same share of classes) with which a score of no worth would be shown so in four of five cohorts."""
+    """Return how many subjects (same class ratio) would show in four of five cohorts that a score is uninformative."""
     n = positives + negatives
     spread = math.sqrt((n + 1) / (12 * positives * negatives))  # of an AUROC of 0.5 (Mann and Whitney 1947)
     return max(math.ceil(n * ((1.645 + 0.842) * spread / (margin - 0.5)) ** 2), math.ceil(1.25 * n))
 
 
 def _as_auroc(squared_correlation: float, share: float) -> float:
-    """AUROC of a normal marker whose squared point-biserial correlation with the label is given."""
+    """Return the AUROC of a normal marker whose squared point-biserial correlation with the label is given."""
     squared = min(squared_correlation, 1 - 1e-9)
     distance = math.sqrt(squared / (1 - squared) / (share * (1 - share)))
     return float(norm.cdf(distance / math.sqrt(2)))
 
 
 def noncentrality_interval(statistic: float, df: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Interval of the noncentrality of a chi-square statistic, by inversion; the lower end may be 0."""
+    """Return the interval of the noncentrality of a chi-square statistic, by inversion; the lower end may be 0."""
 
     def end(probability: float) -> float:
         def gap(noncentrality: float) -> float:

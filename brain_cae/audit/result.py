@@ -1,4 +1,4 @@
-"""What one test of the audit says."""
+"""The result of one audit test."""
 
 import math
 from dataclasses import dataclass, field
@@ -11,21 +11,21 @@ CONCERN, NO_CONCERN, CANNOT_TELL = "concern", "no concern", "cannot tell"
 
 @dataclass(frozen=True)
 class AuditTest:
-    """The answer of one test.
+    """The result of one test.
 
     Args:
         name: The test's file, for example ``"within_protocol"``.
-        value: Its estimate; ``None`` where undefined.
+        value: The estimate; ``None`` if undefined.
         low: Lower end of the 95 % interval.
         high: Upper end of the 95 % interval.
         p: Permutation p value, where the test has one.
         verdict: ``concern``, ``no concern`` or ``cannot tell``.
-        sentence: What it means, in plain words.
-        n: Number of subjects that it rests on.
-        n_needed: About how many subjects would decide it, where it could not tell.
-        upper_bound: One-sided 95 % upper bound, where absence is to be shown.
+        sentence: What the result means, for the reader.
+        n: Number of subjects used.
+        n_needed: About how many subjects would be needed, if the test could not tell.
+        upper_bound: One-sided 95 % upper bound, for tests that can show an absence.
         details: Rows for a table, for example one per protocol.
-        p_corrected: p after correction for the number of tests that stand beside it.
+        p_corrected: p after correction for multiple testing within the family.
     """
 
     name: str
@@ -58,7 +58,7 @@ class ExtraTest(Protocol):
 
 
 def unable(name: str, sentence: str, *, n: int, n_needed: int | None = None) -> AuditTest:
-    """Return a test that cannot tell."""
+    """Return the result of a test that cannot tell."""
     return AuditTest(name, None, None, None, None, CANNOT_TELL, sentence, n, n_needed)
 
 

@@ -14,13 +14,13 @@ LARGE = 0.14
 
 
 def score_dependence(cohort: AuditTable, *, seed: int = 0, permutations: int = 999) -> AuditTest:
-    """Kruskal-Wallis statistic of score against protocol, combined over the labels, permuted within label.
+    """Test score against protocol by a Kruskal-Wallis statistic, combined over the labels and permuted within them.
 
     Scores are ranked within each label; the protocols' rank sums over both labels, against their permutation
     covariance, give a chi-square-like statistic (van Elteren 1960, for several groups). The estimate is a partial
-    epsilon-squared, the share of the score's spread within a label that goes with the protocol; its interval inverts
-    the noncentral F. A second statistic, the similarity of scores between subjects of similar metadata (HSIC, Gretton
-    2005), sees what differs within a protocol; p is the smaller of both after Holm.
+    epsilon-squared, the share of the score's variance within a label that the protocol accounts for; its interval
+    inverts the noncentral F. A second statistic, the similarity of scores between subjects with similar metadata (HSIC,
+    Gretton 2005), detects differences within a protocol; p is the smaller of the two after Holm's correction.
     """
     keep = cohort.scored
     truth, scores, protocols = cohort.truth[keep], cohort.scores[keep], cohort.pooled[keep]
@@ -36,8 +36,8 @@ def score_dependence(cohort: AuditTable, *, seed: int = 0, permutations: int = 9
     df = int(np.linalg.matrix_rank(covariance, tol=1e-9))
     similarity = kernel(cohort.metadata[keep])
     centred = similarity - similarity.mean(axis=0) - similarity.mean(axis=1)[:, None] + similarity.mean()
-    alike = np.einsum("pi,pi->p", permuted @ centred, permuted)
-    p_values = [permutation_p(float(alike[0]), alike[1:])] if np.abs(centred).max() > 1e-9 else [1.0]
+    hsic = np.einsum("pi,pi->p", permuted @ centred, permuted)
+    p_values = [permutation_p(float(hsic[0]), hsic[1:])] if np.abs(centred).max() > 1e-9 else [1.0]
     if df == 0:
         return _without_contrast(cohort, p_values[0], n)
     sums = permuted @ groups
@@ -48,7 +48,7 @@ def score_dependence(cohort: AuditTable, *, seed: int = 0, permutations: int = 9
     value = max(0.0, (observed - df) / free)
     low, high = share_interval(observed, df, n)
     upper = share_interval(observed, df, n, level=0.90)[1]
-    text = f"Among subjects of the same label, the protocol goes with {100 * value:.0f} % of the score's spread"
+    text = f"Among subjects of the same label, the protocol accounts for {100 * value:.0f} % of the score's variance"
     text += f" (95 % interval {100 * low:.0f} to {100 * high:.0f} %; p = {p:.3f})."
     verdict, needed = NO_CONCERN, None
     if p <= ALPHA:
@@ -56,12 +56,12 @@ def score_dependence(cohort: AuditTable, *, seed: int = 0, permutations: int = 9
         text += " The score depends on the scanner."
     elif upper >= LARGE:
         verdict, needed = CANNOT_TELL, needed_for_share(n, df)
-        text += f" A large share is not excluded; about {needed} subjects would decide."
+        text += f" A large share is not excluded; about {needed} subjects would be needed."
     return AuditTest("score_dependence", value, low, high, p, verdict, text, n, needed, upper, _by_protocol(cohort))
 
 
 def aligned_ranks(truth: NDArray, scores: NDArray) -> NDArray:
-    """Ranks within each label, centred and scaled to one standard deviation."""
+    """Return the ranks within each label, centred and scaled to one standard deviation."""
     aligned = np.zeros(len(scores))
     for kind in (True, False):
         member = truth == kind
@@ -84,25 +84,27 @@ def _covariance(truth: NDArray, aligned: NDArray, groups: NDArray) -> NDArray:
 
 def _without_contrast(cohort: AuditTable, p: float, n: int) -> AuditTest:
     if len(np.unique(cohort.pooled)) == 1 and p > ALPHA:
-        text = f"All subjects share one protocol, and within it the score does not follow the settings (p = {p:.3f})."
+        text = (
+            f"All subjects share one protocol, and within it the score does not depend on the settings (p = {p:.3f})."
+        )
         return AuditTest("score_dependence", 0.0, 0.0, 0.0, p, NO_CONCERN, text, n, upper_bound=0.0)
     if p <= ALPHA:
-        text = f"Among subjects of the same label, the score follows the scanner's settings (p = {p:.3f})."
+        text = f"Among subjects of the same label, the score depends on the scanner's settings (p = {p:.3f})."
         return AuditTest("score_dependence", None, None, None, p, CONCERN, text, n)
     return unable(
-        "score_dependence", "No label was scanned with two protocols, so the scanner's part cannot be seen.", n=n
+        "score_dependence", "No label was scanned with two protocols, so the scanner's effect cannot be measured.", n=n
     )
 
 
 def needed_for_share(n: int, df: int) -> int:
-    """Subjects with which an absent effect would be shown small in four of five cohorts."""
-    lucky = float(chi2.ppf(0.8, df))
+    """Return how many subjects would show in four of five cohorts that an absent effect is small."""
+    statistic = float(chi2.ppf(0.8, df))
     sizes = (size for size in range(int(np.ceil(1.25 * n)), 50 * n, max(n // 10, 1)))
-    return next((size for size in sizes if share_interval(lucky, df, size, level=0.90)[1] < LARGE), 50 * n)
+    return next((size for size in sizes if share_interval(statistic, df, size, level=0.90)[1] < LARGE), 50 * n)
 
 
 def share_interval(statistic: float, df: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Interval of the share of spread between protocols, from the statistic (n - 2 at most) by the noncentral F."""
+    """Return the interval of the share of variance between protocols, from the statistic (at most n - 2)."""
     free = max(n - 2 - df, 1)
     share = min(statistic / (n - 2), 1 - 1e-9)
     ratio = share / df / ((1 - share) / free)
@@ -113,11 +115,11 @@ def share_interval(statistic: float, df: int, n: int, *, level: float = 0.95) ->
 
         if gap(1e-9) <= 0:
             return 0.0
-        most = 10.0
-        while gap(most) > 0 and most < 1e5:
-            most *= 4
-        found = brentq(gap, 1e-9, most) if gap(most) < 0 else most
-        return float(found / (found + n))
+        upper_end = 10.0
+        while gap(upper_end) > 0 and upper_end < 1e5:
+            upper_end *= 4
+        root = brentq(gap, 1e-9, upper_end) if gap(upper_end) < 0 else upper_end
+        return float(root / (root + n))
 
     return end(0.5 + level / 2), end(0.5 - level / 2)
 

@@ -1,4 +1,4 @@
-"""A cross-fitted classifier that is linear in the labels, so that permuting them costs one matrix product."""
+"""A cross-fitted classifier that is linear in the labels, so that each permutation costs one matrix product."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ FOLDS, REPEATS, RIDGE = 5, 5, 1.0
 
 
 def kernel(columns: NDArray) -> NDArray:
-    """Gaussian kernel with the median distance as its width, shape (n, n); ones where nothing varies."""
+    """Return the Gaussian kernel (n, n) with the median distance as its width; all ones if nothing varies."""
     if columns.shape[1] == 0:
         return np.ones((len(columns), len(columns)))
     distances = pdist(columns, "sqeuclidean")
@@ -23,11 +23,11 @@ def kernel(columns: NDArray) -> NDArray:
 
 
 def crossfit_smoother(similarity: NDArray, *, seed: int, folds: int = FOLDS, repeats: int = REPEATS) -> NDArray:
-    """Matrix S, shape (n, n), with ``S @ y`` = out-of-fold kernel ridge predictions of any target ``y``.
+    """Return the matrix S (n, n) with ``S @ y`` = out-of-fold kernel ridge predictions of any target ``y``.
 
-    Each subject's prediction comes from the other folds alone and is the deviation from their mean. The folds do not
-    look at the labels, so that observed and permuted labels are treated alike and the permutation test is exact.
-    Averaged over several partitions (Saunders 1998 for the ridge; scikit-learn's ``KernelRidge`` gives the same for one
+    Each subject's prediction comes from the other folds alone and is the deviation from their mean. The folds
+    ignore the labels, so observed and permuted labels are treated alike and the permutation test is exact. Averaged
+    over several partitions (Saunders 1998 for the ridge; scikit-learn's ``KernelRidge`` gives the same for one
     fold).
     """
     n = len(similarity)
@@ -37,7 +37,7 @@ def crossfit_smoother(similarity: NDArray, *, seed: int, folds: int = FOLDS, rep
 
 
 def smoother_of(similarity: NDArray, number: NDArray) -> NDArray:
-    """The same for one partition; ``number`` (n,) says in which fold each subject is held out."""
+    """Return the same matrix for one partition; ``number`` (n,) is the fold in which each subject is held out."""
     total = np.zeros(similarity.shape)
     for fold in np.unique(number):
         out, inside = np.flatnonzero(number == fold), np.flatnonzero(number != fold)
@@ -51,17 +51,17 @@ def smoother_of(similarity: NDArray, number: NDArray) -> NDArray:
 
 @dataclass(frozen=True)
 class LabelReading:
-    """How well the label can be read from some columns.
+    """How well the label can be predicted from some columns.
 
     Attributes:
-        own: Cross-fitted AUROC.
-        p: Against shuffled labels.
+        estimate: Cross-fitted AUROC.
+        p: Permutation p value, against shuffled labels.
         chance: Mean AUROC of shuffled labels.
         bound: One-sided 95 % upper bound.
         predicted: Shape (n,), out of fold.
     """
 
-    own: Estimate
+    estimate: Estimate
     p: float
     chance: float
     bound: float
@@ -69,29 +69,29 @@ class LabelReading:
 
 
 def read_label(truth: NDArray, columns: NDArray, *, seed: int, permutations: int) -> LabelReading:
-    """Predict the label (n,) from columns (n, k) out of fold; both classes must be there."""
+    """Predict the label (n,) from columns (n, k) out of fold; both classes must be present."""
     smoother = crossfit_smoother(kernel(columns), seed=seed)
     predicted = (smoother @ truth.astype(float)).round(10)
-    own = auroc(truth, predicted, seed=seed)
+    estimate = auroc(truth, predicted, seed=seed)
     rows = shuffled_rows(truth, permutations=permutations, seed=seed)
     null = auroc_rows(rows, rows.astype(float) @ smoother.T)
     chance = float(null.mean())
     bound = float(auroc(truth, predicted, seed=seed, level=0.90).high or 1.0)
-    # Cross-fitting of a label that nothing predicts lies below 0.5 (a held-out subject lowers its own group's mean), so
-    # the bound is stretched from [chance, 1] to [0.5, 1]; without that, absence would be shown too easily.
+    # If nothing predicts the label, the cross-fitted AUROC is below 0.5 (holding a subject out lowers the mean of its
+    # group). The bound is therefore stretched from [chance, 1] to [0.5, 1]; otherwise absence is shown too easily.
     bound = 1 - (1 - bound) * 0.5 / (1 - min(chance, 0.5))
-    return LabelReading(own, permutation_p(float(own.value or 0.0), null), chance, bound, predicted)
+    return LabelReading(estimate, permutation_p(float(estimate.value or 0.0), null), chance, bound, predicted)
 
 
 def standardised(columns: NDArray) -> NDArray:
-    """Columns (n, k) with mean 0 and standard deviation 1; those that do not vary are left out."""
+    """Return the columns (n, k) with mean 0 and standard deviation 1, without those that do not vary."""
     spread = columns.std(axis=0)
     kept = spread > 1e-9 * np.maximum(np.abs(columns).max(axis=0, initial=0.0), 1e-9)
     return (columns - columns.mean(axis=0))[:, kept] / spread[kept]
 
 
 def auroc_rows(truth: NDArray, scores: NDArray) -> NDArray:
-    """AUROC of each row; both shapes (rows, n)."""
+    """Return the AUROC of each row; both shapes (rows, n)."""
     ranks = rankdata(np.round(scores, 10), axis=1)
     positives = truth.sum(axis=1)
     negatives = truth.shape[1] - positives
@@ -99,12 +99,12 @@ def auroc_rows(truth: NDArray, scores: NDArray) -> NDArray:
 
 
 def permutation_p(observed: float, null: NDArray) -> float:
-    """(1 + #(null >= observed)) / (permutations + 1)."""
+    """Return (1 + #(null >= observed)) / (permutations + 1)."""
     return float((1 + (null >= observed - 1e-9).sum()) / (len(null) + 1))
 
 
 def shuffled_rows(values: NDArray, *, permutations: int, seed: int, within: NDArray | None = None) -> NDArray:
-    """Permutations of ``values``, shape (permutations, n), within the groups of ``within`` where given."""
+    """Return permutations of ``values``, shape (permutations, n), within the groups of ``within`` if given."""
     rng = np.random.default_rng(seed)
     rows = np.tile(values, (permutations, 1))
     groups = np.zeros(len(values), dtype=int) if within is None else within
@@ -115,7 +115,7 @@ def shuffled_rows(values: NDArray, *, permutations: int, seed: int, within: NDAr
 
 
 def holm(p_values: list[float]) -> list[float]:
-    """Adjusted p values by Holm (1979)."""
+    """Return p values adjusted by Holm (1979)."""
     order = np.argsort(p_values)
     adjusted = np.maximum.accumulate([(len(p_values) - step) * p_values[i] for step, i in enumerate(order)])
     result = np.empty(len(p_values))

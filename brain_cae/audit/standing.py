@@ -1,4 +1,4 @@
-"""Which figures of an evaluation are evidence under a verdict, and which are not."""
+"""Decide which figures of an evaluation are evidence under a verdict."""
 
 from brain_cae.audit.result import CANNOT_TELL
 
@@ -17,25 +17,25 @@ FIGURES = {
 BETWEEN = {CONFOUNDED: NO_EVIDENCE, AT_RISK: WITH_CARE, CLEAR: STANDS, CANNOT_TELL: NOT_SHOWN}
 REASONS = {
     ("between", NO_EVIDENCE): "the scanner can explain a difference between the classes",
-    ("between", WITH_CARE): "part of it may be the scanner's; quote the figure within protocols beside it",
-    ("between", NOT_SHOWN): "the scanner's part in it could not be told",
-    ("between", STANDS): "the scanner's part is too small to explain it",
+    ("between", WITH_CARE): "part of it may come from the scanner; also quote the figure within protocols",
+    ("between", NOT_SHOWN): "the scanner's contribution could not be determined",
+    ("between", STANDS): "the scanner's contribution is too small to explain it",
     ("within", NO_EVIDENCE): "no protocol was used for both classes",
-    ("within", STANDS): "both classes were scanned alike there",
-    ("healthy", STANDS): "healthy brains alone, each against the threshold",
-    ("one class", STANDS): "needs no comparison between the classes",
+    ("within", STANDS): "both classes were scanned with the same protocol there",
+    ("healthy", STANDS): "healthy brains only, each compared with the threshold",
+    ("one class", STANDS): "does not compare the classes",
 }
-MISLABELLED = "the class called healthy is not"
+MISLABELLED = "the class called healthy is not healthy"
 
 
 def standing(verdict: str, classifier: str, *, overlapping: bool, labels_hold: bool) -> list[dict[str, object]]:
-    """One row for each group of figures: ``figure``, ``keys`` (of metrics.json), ``standing`` and ``why``.
+    """Return one row for each group of figures: ``figure``, ``keys`` (of metrics.json), ``standing`` and ``why``.
 
     Args:
-        verdict: Of the audit, on the score.
-        classifier: The same on the transfer classifier's probabilities.
+        verdict: The audit's verdict on the score.
+        classifier: The audit's verdict on the transfer classifier's probabilities.
         overlapping: Whether any protocol was used for both classes.
-        labels_hold: Whether the healthy class is what it is called.
+        labels_hold: Whether the healthy class is really healthy.
     """
     rows: list[dict[str, object]] = []
     for figure, (kind, keys) in FIGURES.items():

@@ -1,4 +1,4 @@
-"""The cohort as the audit sees it: labels, scores, protocols and acquisition, lined up by subject."""
+"""The audit's view of a cohort: labels, scores, protocols and acquisition, aligned by subject."""
 
 from dataclasses import dataclass
 
@@ -21,12 +21,12 @@ class AuditTable:
         table: The subjects' rows.
         truth: Shape (n,), True = abnormal.
         scores: Shape (n,), NaN where unknown.
-        protocols: Shape (n,), number of the protocol (with its source where there are several).
-        pooled: Shape (n,), the same with protocols of fewer than three subjects taken together.
+        protocols: Shape (n,), number of the protocol (source and protocol if there are several sources).
+        pooled: Shape (n,), the same with protocols of fewer than three subjects pooled.
         names: Name of each protocol number.
-        metadata: Shape (n, columns), standardised acquisition; no column where nothing varies.
-        acquisition: The subjects' rows of acquisition, with the source where there are several.
-        known: Whether the protocol of at least half of the subjects is known, or several sources stand for it.
+        metadata: Shape (n, columns), standardised acquisition; no columns if nothing varies.
+        acquisition: The subjects' rows of acquisition, with the source if there are several.
+        known: Whether the protocol of at least half of the subjects is known, or there are several sources.
     """
 
     table: pd.DataFrame
@@ -41,29 +41,29 @@ class AuditTable:
 
     @property
     def n(self) -> int:
-        """Number of subjects."""
+        """Return the number of subjects."""
         return len(self.truth)
 
     @property
     def scored(self) -> NDArray:
-        """Subjects with a score."""
+        """Return which subjects have a score, shape (n,)."""
         return np.isfinite(self.scores)
 
 
 def make_table(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str = "protocol") -> AuditTable:
-    """Line up subjects and their acquisition; without a column ``score`` no subject is scored.
+    """Align subjects and their acquisition; without a column ``score`` no subject is scored.
 
     Raises:
-        DatasetError: A column is missing or a subject has several rows, or the tables share no subject.
+        DatasetError: A column is missing or a subject has several rows, or the tables have no subject in common.
         ConfigurationError: ``strata`` is not a column of either table.
     """
     require_columns(subjects, "label")
     for name, frame in {"subjects": subjects, "acquisition": acquisition}.items():
         if not frame.index.is_unique:
-            twice = ", ".join(map(str, frame.index[frame.index.duplicated()].unique()[:5]))
+            duplicates = ", ".join(map(str, frame.index[frame.index.duplicated()].unique()[:5]))
             raise DatasetError(
                 f"The audit needs one row per subject in {name}.",
-                found=f"several rows for {twice}",
+                found=f"several rows for {duplicates}",
                 advice="Average each subject's sessions.",
             )
     labels = subjects["label"].astype(str)
@@ -76,7 +76,7 @@ def make_table(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str
             "Subjects and acquisition have no subject in common.",
             expected=f"an index like {table.index[0]!r}",
             found=repr(acquisition.index[0]),
-            advice="Both tables are indexed by subject; subjects are text, for example '00012'.",
+            advice="Both tables are indexed by subject; subject names are text, for example '00012'.",
         )
     rows = acquisition.reindex(table.index)
     if strata in table:
@@ -85,7 +85,10 @@ def make_table(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str
         column = rows[strata]
     else:
         raise ConfigurationError(
-            "The audit's strata are unknown.", expected="a column of the subjects", found=strata, where="audit.strata"
+            "The audit's strata are not a column of the tables.",
+            expected="a column of the subjects",
+            found=strata,
+            where="audit.strata",
         )
     protocol = _text(column)
     known = bool(len(protocol)) and float(protocol.isin(NOT_KNOWN).mean()) <= 0.5
@@ -113,7 +116,7 @@ def make_table(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str
 
 
 def require_columns(table: pd.DataFrame, *names: str) -> None:
-    """Raise DatasetError for the first column that the table lacks."""
+    """Raise DatasetError for the first missing column."""
     for needed in names:
         if needed not in table:
             raise DatasetError(
@@ -124,12 +127,12 @@ def require_columns(table: pd.DataFrame, *names: str) -> None:
 
 
 def one_hot(codes: NDArray) -> NDArray:
-    """Indicator columns, shape (n, groups)."""
+    """Return indicator columns, shape (n, groups)."""
     return (codes[:, None] == np.unique(codes)[None, :]).astype(float)
 
 
 def _encode(rows: pd.DataFrame, pooled: NDArray) -> NDArray:
-    """Numbers standardised, missing ones at 0 beside an indicator; categories and protocol as indicators."""
+    """Return standardised numbers (missing: 0 and an indicator); categories and protocols as indicators."""
     blocks = [one_hot(pooled) - one_hot(pooled).mean(axis=0)] if len(pooled) else [np.zeros((0, 0))]
     for name in rows:
         values = as_numbers(rows[name])
@@ -148,14 +151,14 @@ def _encode(rows: pd.DataFrame, pooled: NDArray) -> NDArray:
 
 
 def as_numbers(column: pd.Series) -> NDArray | None:
-    """A column of acquisition as floats, NaN where missing; ``None`` where it holds words."""
+    """Return a column of acquisition as floats, NaN where missing; ``None`` if it contains text."""
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
     values = np.where(np.isfinite(values), values, np.nan)
     return None if np.isfinite(values).sum() < (_text(column) != "").sum() else values
 
 
 def as_codes(column: pd.Series) -> tuple[list[str], NDArray]:
-    """A column's distinct words (``""``: missing) and the number of each subject's."""
+    """Return a column's distinct values as text (``""``: missing) and the code of each subject."""
     return _codes(_text(column))
 
 

@@ -1,4 +1,4 @@
-"""The one verdict on a cohort, by a rule that is written down in ``docs/audit.md``."""
+"""Combine the audit tests into one verdict, by the rule in ``docs/audit.md``."""
 
 import math
 from dataclasses import dataclass, field
@@ -14,28 +14,27 @@ from brain_cae.audit.standing import AT_RISK, CLEAR, CONFOUNDED, standing
 SMALLEST_CLASS = 5
 MOST_REASONS = 3
 SOURCE_IS_LABEL = (
-    "Label and source are the same thing here: no source holds both classes, so nothing can separate disease from "
-    "scanner."
+    "Label and source are the same here: no source has both classes, so disease and scanner cannot be separated."
 )
 HIDDEN = (
-    "The classes differ in settings that the groups of protocols do not show, so what the scanner adds to the score "
-    "cannot be measured by them: name the protocols where they are known (audit.strata)."
+    "The classes differ in settings that the protocol groups do not capture, so the groups cannot measure what the "
+    "scanner adds to the score. If you know the protocols, name them with audit.strata."
 )
 Decision = tuple[str, list[str]]
 
 
 @dataclass(frozen=True)
 class AuditResult:
-    """The verdict and everything behind it.
+    """The verdict, its reasons and the tests behind it.
 
     Attributes:
         verdict: ``confounded``, ``at risk``, ``clear`` or ``cannot tell``.
-        reasons: Its strongest reasons, three at most.
-        tests: Every test that was made.
+        reasons: The strongest reasons, three at most.
+        tests: Every test that was run.
         figures: Which figures of an evaluation are evidence under this verdict, see :mod:`brain_cae.audit.standing`.
-        warnings: What must be read before any figure and the verdict does not say.
+        warnings: Problems that the verdict does not cover, to be read before any figure.
         classifier: ``verdict`` and ``reasons`` of the same rule on the transfer classifier's probabilities; None
-            without any.
+            without them.
     """
 
     verdict: str
@@ -58,27 +57,27 @@ class AuditResult:
 
 
 def conclude(decision: Decision, tests: list[AuditTest], classifier: Decision | None = None) -> AuditResult:
-    """Make the result of a decision; wrong labels and proven leaks come before everything else.
+    """Return the result of a decision; wrong labels and proven leaks come first.
 
-    With either of them nothing can be ``clear``: the scanner may have no part, and still no figure is evidence.
+    With either of them nothing can be ``clear``: no figure is evidence, even if the scanner has no effect.
 
     Args:
-        decision: On the score.
-        tests: All that were made.
-        classifier: On the transfer classifier's probabilities; None where there are none.
+        decision: Decision on the score.
+        tests: All tests that were run.
+        classifier: Decision on the transfer classifier's probabilities; None without them.
     """
     named = {test.name: test for test in tests}
     labels, leak = named.get("label_semantics"), named.get("leakage")
     wrong = [test for test in (labels, leak) if test is not None and test.verdict == CONCERN]
     decisive = [test for test in wrong if test is labels or certain(test)]
     verdict, learnt = (
-        CANNOT_TELL if decisive and found == CLEAR else found for found, _ in (decision, classifier or decision)
+        CANNOT_TELL if decisive and decided == CLEAR else decided for decided, _ in (decision, classifier or decision)
     )
     warnings = [test.sentence for test in wrong]
     if classifier is not None and verdict == CLEAR and learnt in (CONFOUNDED, AT_RISK):
         warnings.append(
-            f"The verdict on the score is clear, that on the transfer classifier is {learnt}: it has learnt from "
-            f"labels, and can have learnt the scanner. Of its probability as the score: {classifier[1][1]}"
+            f"The verdict on the score is clear, but the verdict on the transfer classifier is {learnt}: it was "
+            f"trained on labels and may have learnt the scanner. With its probability as the score: {classifier[1][1]}"
         )
     gate = named.get("overlap")
     figures = standing(
@@ -88,14 +87,14 @@ def conclude(decision: Decision, tests: list[AuditTest], classifier: Decision | 
         labels_hold=labels is None or labels.verdict != CONCERN,
     )
     reasons = [*(test.sentence for test in decisive), *decision[1]][:MOST_REASONS]
-    own = None if classifier is None else {"verdict": learnt, "reasons": classifier[1][:MOST_REASONS]}
-    return AuditResult(verdict, reasons, tests, figures, warnings, own)
+    on_classifier = None if classifier is None else {"verdict": learnt, "reasons": classifier[1][:MOST_REASONS]}
+    return AuditResult(verdict, reasons, tests, figures, warnings, on_classifier)
 
 
 def decide(tests: dict[str, AuditTest], *, margin: float, healthy: int, abnormal: int) -> Decision:
-    """Combine the tests by the written rule; A, B and C are the conditions of ``docs/audit.md``.
+    """Return the decision by the rule; A, B and C are the conditions of ``docs/audit.md``.
 
-    Without the tests of a score (before anything was trained) only the gate and A speak: A alone is ``at risk``.
+    Before training there is no score, so only the gate and A are tested; A alone is ``at risk``.
     """
     gate, metadata = tests["overlap"], tests["metadata_only"]
     score, reach, within = (tests.get(name) for name in ("score_dependence", "contribution", "within_protocol"))
@@ -106,7 +105,7 @@ def decide(tests: dict[str, AuditTest], *, margin: float, healthy: int, abnormal
     if min(healthy, abnormal) < SMALLEST_CLASS:
         needed = needed_for_margin(abnormal, healthy, len(gate.details) - 1, margin)
         return CANNOT_TELL, [
-            f"Only {healthy} healthy and {abnormal} abnormal subjects; about {needed} in all would do."
+            f"Only {healthy} healthy and {abnormal} abnormal subjects; about {needed} in total would be needed."
         ]
     if gate.verdict == CANNOT_TELL:
         return CANNOT_TELL, [gate.sentence, "Group scans into fewer protocols (audit.strata), or add subjects to each."]
@@ -119,24 +118,24 @@ def decide(tests: dict[str, AuditTest], *, margin: float, healthy: int, abnormal
     if a_holds and score.verdict == CONCERN:
         return _both_hold(within, [association, score.sentence, within.sentence])
     if reach.verdict == NO_CONCERN:
-        if not a_holds or _groups_show_it(tests):
+        if not a_holds or _protocols_differ(tests):
             return CLEAR, [association, score.sentence, reach.sentence]
-        # What protocols add to the score is no answer where the classes differ in what the protocols' names hide.
+        # The protocols' contribution is not enough if the classes differ in settings that their names do not show.
         return CANNOT_TELL, [association, score.sentence, HIDDEN]
     sizes = [test.n_needed for test in (metadata, reach) if test.n_needed]
     needed = min(sizes, default=math.ceil(1.5 * (healthy + abnormal)))
-    return CANNOT_TELL, [association, score.sentence, f"{reach.sentence} About {needed} subjects would do."]
+    return CANNOT_TELL, [association, score.sentence, f"{reach.sentence} About {needed} subjects would be needed."]
 
 
 def _association(tests: dict[str, AuditTest]) -> tuple[bool, str]:
-    """Whether condition A holds, and its strongest sentence."""
-    looks = [test for test in (tests["metadata_only"], tests["protocol_label"]) if test.p is not None]
-    holds = bool(looks) and min(holm([test.p or 0.0 for test in looks])) <= ALPHA
-    strongest = min(looks, key=lambda test: test.p or 0.0) if holds else tests["metadata_only"]
+    """Return whether condition A holds, and the sentence of its strongest test."""
+    association_tests = [test for test in (tests["metadata_only"], tests["protocol_label"]) if test.p is not None]
+    holds = bool(association_tests) and min(holm([test.p or 0.0 for test in association_tests])) <= ALPHA
+    strongest = min(association_tests, key=lambda test: test.p or 0.0) if holds else tests["metadata_only"]
     return holds, strongest.sentence
 
 
-def _groups_show_it(tests: dict[str, AuditTest]) -> bool:
+def _protocols_differ(tests: dict[str, AuditTest]) -> bool:
     p = tests["protocol_label"].p
     return p is not None and p <= ALPHA
 
@@ -149,7 +148,7 @@ def _both_hold(within: AuditTest, reasons: list[str]) -> Decision:
 
 def _before_training(a_holds: bool, association: str, tests: dict[str, AuditTest]) -> Decision:
     if a_holds:
-        later = "Whether a score follows the scanner shows only after training: read figures within protocols then."
+        later = "Dependence of the score on the scanner can be tested only after training."
         return AT_RISK, [association, tests["overlap"].sentence, later]
     return CANNOT_TELL, [association, tests["protocol_label"].sentence]
 

@@ -1,4 +1,4 @@
-"""Condition C: does the score still tell the classes apart among subjects scanned alike?"""
+"""Condition C: does the score still separate the classes among subjects scanned alike?"""
 
 import math
 
@@ -10,16 +10,16 @@ from brain_cae.audit.smoother import permutation_p, shuffled_rows
 from brain_cae.audit.table import AuditTable
 from brain_cae.estimates import auroc, bootstrap_counts, newcombe_interval, pair_wins
 
-WORTH_SEEING = 0.70
+RELEVANT_AUROC = 0.70
 
 
 def within_protocol(cohort: AuditTable, *, seed: int = 0, resamples: int = 2000, permutations: int = 999) -> AuditTest:
-    """AUROC over pairs of one healthy and one abnormal subject of the same protocol.
+    """Estimate the AUROC over pairs of one healthy and one abnormal subject of the same protocol.
 
     The pairs of all protocols are pooled (each weighs its number of pairs). Interval: percentile bootstrap over
     subjects, stratified by class; the score interval of Newcombe (2006) where that reaches 0 or 1. p: labels permuted
-    within protocols. The comparison counts as able to see an effect where the overall AUROC (or 0.70, if more) would be
-    found with 80 % power; otherwise an interval around 0.5 says nothing, and the test answers ``cannot tell``.
+    within protocols. The comparison can detect an effect if it has 80 % power for the overall AUROC (or 0.70, if
+    larger). Otherwise an interval around 0.5 is uninformative, and the test answers ``cannot tell``.
     """
     keep = cohort.scored
     truth, scores, protocols = cohort.truth[keep], cohort.scores[keep], cohort.protocols[keep]
@@ -37,19 +37,19 @@ def within_protocol(cohort: AuditTable, *, seed: int = 0, resamples: int = 2000,
     spread = _null_spread(truth, protocols, pairs)
     detectable = 0.5 + (1.96 + 0.842) * spread
     overall = auroc(truth, scores, seed=seed, resamples=2).value or 0.5
-    worth = max(abs(overall - 0.5) + 0.5, WORTH_SEEING)
+    target = max(abs(overall - 0.5) + 0.5, RELEVANT_AUROC)
     text = f"Among subjects of the same protocol the AUROC is {value:.2f} (95 % interval {low:.2f} to {high:.2f};"
     text += f" {positives + negatives} subjects, {pairs} pairs; over all subjects it is {overall:.2f})."
     needed, verdict = None, NO_CONCERN
     if low > 0.5:
-        text += " The score tells the classes apart there, too."
-    elif detectable <= worth:
+        text += " The score separates the classes there, too."
+    elif detectable <= target:
         verdict = CONCERN
-        text += f" It would have shown an AUROC of {detectable:.2f} or more, and did not."
+        text += f" An AUROC of {detectable:.2f} or more would have been detected, but was not."
     else:
         verdict = CANNOT_TELL
-        needed = max(math.ceil(n * ((detectable - 0.5) / (worth - 0.5)) ** 2), math.ceil(1.25 * n))
-        text += f" Only {detectable:.2f} or more would have been seen; about {needed} subjects would decide."
+        needed = max(math.ceil(n * ((detectable - 0.5) / (target - 0.5)) ** 2), math.ceil(1.25 * n))
+        text += f" Only {detectable:.2f} or more would have been detected; about {needed} subjects would be needed."
     p = _permuted_p(truth, scores, protocols, permutations, seed)
     return AuditTest(
         "within_protocol",
@@ -80,7 +80,7 @@ def _interval(truth: NDArray, wins: NDArray, same: NDArray, seed: int, resamples
 
 
 def _null_spread(truth: NDArray, protocols: NDArray, pairs: int) -> float:
-    """Standard error of the pooled AUROC if the score told nothing (Mann-Whitney variance within each protocol)."""
+    """Return the pooled AUROC's standard error for an uninformative score (Mann-Whitney variance per protocol)."""
     variance = 0.0
     for protocol in np.unique(protocols):
         m, k = int((truth & (protocols == protocol)).sum()), int((~truth & (protocols == protocol)).sum())
@@ -93,7 +93,7 @@ def _permuted_p(truth: NDArray, scores: NDArray, protocols: NDArray, permutation
         float
     )
     order = 0.5 * (np.sign(scores[:, None] - scores[None, :]) + 1) * (protocols[:, None] == protocols[None, :])
-    # Wins of abnormal over healthy, pair by pair of one protocol; the number of pairs stays the same in each
+    # Pairs within a protocol in which the abnormal subject scores higher; the number of pairs is the same in each
     # permutation.
     won = ((rows @ order) * (1 - rows)).sum(axis=1)
     return permutation_p(float(won[0]), won[1:])
@@ -103,6 +103,6 @@ def _by_protocol(cohort: AuditTable) -> list[dict]:
     rows = []
     for number, name in enumerate(cohort.names):
         member = (cohort.protocols == number) & cohort.scored
-        own = auroc(cohort.truth[member], cohort.scores[member], resamples=500)
-        rows.append({"protocol": name, **own.to_dict()})
+        estimate = auroc(cohort.truth[member], cohort.scores[member], resamples=500)
+        rows.append({"protocol": name, **estimate.to_dict()})
     return rows

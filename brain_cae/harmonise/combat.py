@@ -24,7 +24,7 @@ class Combat(FeatureHarmoniser):
     unchanged; so does everybody where fewer than two protocols have enough.
 
     Args:
-        minimum: Healthy members that a protocol needs; 3 are the fewest with a variance worth shrinking.
+        minimum: Healthy members that a protocol needs; 3 are the min_per_class with a variance worth shrinking.
         carried: 1: the number of the protocol, -1 where there is none.
     """
 

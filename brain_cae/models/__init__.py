@@ -1,1 +1,1 @@
-"""Networks (plain ``nn.Module``) and how they learn (Lightning)."""
+"""Networks (plain ``nn.Module``) and their training (Lightning)."""

@@ -1,4 +1,4 @@
-"""The network: a fully convolutional 3D autoencoder that serves volumes of any shape with one set of weights."""
+"""A fully convolutional 3D autoencoder: one set of weights for volumes of any shape."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from torch import nn
 class ConvolutionalAutoencoder(nn.Module):
     """Strided convolutions down to a narrow bottleneck, transposed convolutions back; no skip connections.
 
-    Without skips everything must pass the bottleneck, so a lesion that healthy brains never showed is hard to
-    copy. Instance norm removes a scan's overall contrast, and ``latent_channels`` limits what can be said about
-    each place.
+    Without skip connections, all information passes through the bottleneck, so a lesion that is absent from the
+    healthy training brains is hard to reproduce. Instance norm removes a scan's overall contrast, and
+    ``latent_channels`` limits the information about each position.
 
     Args:
         in_channels: Number of modalities C.
@@ -39,36 +39,36 @@ class ConvolutionalAutoencoder(nn.Module):
         up: list[nn.Module] = [nn.Conv3d(latent_channels, widths[-1], kernel_size=1)]
         for level in range(len(channels) - 1, 0, -1):
             up.append(_convolution(widths[level + 1], widths[level], strides[level], transposed=True))
-        # The last level goes straight to the modalities: features at full resolution would cost three quarters of a
-        # step, and the fine detail that they carry does not pass the bottleneck anyway.
+        # The last level maps directly to the modalities: features at full resolution would take three quarters of the
+        # time of a step, and their fine detail does not pass the bottleneck anyway.
         self.decoder = nn.Sequential(*up, _to_modalities(widths[1], in_channels, strides[0]))
         self.stride = 1
         for stride in strides:
             self.stride *= int(stride)
 
     def encode(self, volumes: torch.Tensor) -> torch.Tensor:
-        """(N, C, X, Y, Z) to (N, latent_channels, X/stride, Y/stride, Z/stride)."""
+        """Encode (N, C, X, Y, Z) to (N, latent_channels, X/stride, Y/stride, Z/stride)."""
         return self.encoder(volumes)
 
     def levels(self, volumes: torch.Tensor) -> list[torch.Tensor]:
-        """What each level of the encoder gives, from the finest to the bottleneck: (N, C_i, X_i, Y_i, Z_i)."""
-        found = []
+        """Return the output of each encoder level, from the finest to the bottleneck: (N, C_i, X_i, Y_i, Z_i)."""
+        outputs = []
         for layer in self.encoder:
             volumes = layer(volumes)
-            found.append(volumes)
-        return found
+            outputs.append(volumes)
+        return outputs
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
-        """The bottleneck back to (N, C, X, Y, Z)."""
+        """Decode the bottleneck to (N, C, X, Y, Z)."""
         return self.decoder(latent)
 
     def forward(self, volumes: torch.Tensor) -> torch.Tensor:
         """Reconstruct (N, C, X, Y, Z)."""
         if volumes.device.type != "cpu" or volumes.shape[-1] > self.stride:
             return self.decode(self.encode(volumes))
-        # Where a convolution strides down to one voxel along the last axis, PyTorch's bfloat16 on CPUs with AMX gives
-        # memory that nobody has written (github.com/pytorch/pytorch/issues/169688, in 2.13), forwards and backwards:
-        # scans of eight slices would be learnt from noise, or end in NaN. Single precision is right there.
+        # If a strided convolution reduces the last axis to one voxel, PyTorch's bfloat16 on CPUs with AMX returns
+        # uninitialised memory (github.com/pytorch/pytorch/issues/169688, in 2.13), in forward and backward pass.
+        # Training on scans of eight slices would fit noise or give NaN. Single precision is correct there.
         with torch.autocast("cpu", enabled=False):
             return self.decode(self.encode(volumes.float()))
 

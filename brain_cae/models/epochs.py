@@ -1,4 +1,4 @@
-"""One line of the log for each epoch, for whoever reads a file instead of a screen."""
+"""One log line per epoch, for log files without a progress bar."""
 
 import logging
 import math
@@ -16,12 +16,12 @@ class EpochLines(pl.Callback):
         self._start = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begin to count the time."""
+        """Start the clock."""
         self._start = time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log the line, in the main process alone."""
-        # Read in every process: with several, the first look at a metric gathers it from all of them.
+        """Log the line, only in the main process."""
+        # Read in every process: with several, the first access to a metric gathers it from all of them.
         metrics = trainer.callback_metrics
         if trainer.is_global_zero:
             log.info(

@@ -1,4 +1,4 @@
-"""Learning: loss inside the mask, optimiser, schedule, logging. The network itself knows nothing of Lightning."""
+"""Training: loss inside the mask, optimiser, schedule, logging. The network itself does not depend on Lightning."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,11 +24,11 @@ class HealthyAutoencoder(pl.LightningModule):
         network: The plain network.
         loss: ``l1`` or ``l2``, averaged over the voxels inside the mask.
         learning_rate: Peak rate of AdamW, reached after a short warm-up and lowered along a cosine.
-        weight_decay: Of AdamW.
-        corruption: Standard deviation of coarse Gaussian noise added to the input while training (0: none);
+        weight_decay: Weight decay of AdamW.
+        corruption: Standard deviation of coarse Gaussian noise added to the input in training (0: none);
             the target stays clean (denoising autoencoder, Kascenas et al. 2022).
-        seed: Of the corruption. Each step has a stream of its own, so that a run that was interrupted goes on with
-            the noise that it would have had.
+        seed: Seed of the corruption. Each step has a separate stream, so that a resumed run continues with the same
+            noise as an uninterrupted one.
     """
 
     def __init__(
@@ -48,39 +48,39 @@ class HealthyAutoencoder(pl.LightningModule):
         self.weight_decay = weight_decay
         self.corruption = corruption
         self.seed = seed
-        # In a list, so that its parameters are not registered, and stored, a second time.
+        # In a list, so that its parameters are not registered and stored twice.
         self.compiled: list[Callable[[torch.Tensor], torch.Tensor]] = []
 
     def reconstruct(self, volumes: torch.Tensor) -> torch.Tensor:
-        """The network's answer (N, C, X, Y, Z), by its compiled form where there is one."""
+        """Return the reconstruction (N, C, X, Y, Z), by the compiled network if there is one."""
         return self.compiled[0](volumes) if self.compiled else self.network(volumes)
 
     def training_step(self, batch: Batch, batch_index: int) -> torch.Tensor:
-        """One step on healthy brains.
+        """Return the training loss on healthy brains.
 
         Raises:
             ScanError: The input holds values that are not finite; the subjects are named.
-            BrainCaeError: The loss is no number.
+            BrainCaeError: The loss is not finite.
         """
         volume, mask = batch["volume"], batch["mask"]
         loss = self._error(self.reconstruct(self._corrupt(volume, mask, self.global_step)), volume, mask)
         if not torch.isfinite(loss):
-            raise self._explain(batch)
+            raise self._not_finite(batch)
         self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(volume), sync_dist=True)
         return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Reconstruction error on healthy brains that the network does not learn from."""
+        """Log the reconstruction error on healthy validation brains."""
         error = self._error(self.reconstruct(batch["volume"]), batch["volume"], batch["mask"])
         self.log(
             "validation/loss", error, on_epoch=True, prog_bar=True, batch_size=len(batch["volume"]), sync_dist=True
         )
 
     def configure_optimizers(self) -> Any:
-        """AdamW with one warm-up and one cosine over all steps."""
+        """Return AdamW with one warm-up and one cosine decay over all steps."""
         optimiser = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
         steps = max(2, int(self.trainer.estimated_stepping_batches))
-        # Of ten steps a tenth is a warm-up of zero length, by which PyTorch divides.
+        # With ten steps, a tenth is a warm-up of length zero, and PyTorch divides by zero.
         warm_up = 0.1 if steps != 10 else 0.11
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, self.learning_rate, total_steps=steps, pct_start=warm_up
@@ -101,7 +101,7 @@ class HealthyAutoencoder(pl.LightningModule):
         smooth = functional.interpolate(noise, size=volume.shape[2:], mode="trilinear", align_corners=False)
         return volume + self.corruption * smooth * mask
 
-    def _explain(self, batch: Batch) -> BrainCaeError:
+    def _not_finite(self, batch: Batch) -> BrainCaeError:
         broken = [
             name
             for name, volume in zip(batch["subject"], batch["volume"], strict=True)
@@ -109,10 +109,10 @@ class HealthyAutoencoder(pl.LightningModule):
         ]
         if broken:
             return ScanError(
-                "non-finite values", where=f"subject {', '.join(broken)}", advice="Look at this scan; leave it out."
+                "non-finite values", where=f"subject {', '.join(broken)}", advice="Check this scan, or exclude it."
             )
         return BrainCaeError(
-            "The loss is no number any more, though the scans are finite.",
+            "The loss became NaN or infinite, although the scans are finite.",
             where=f"epoch {self.current_epoch}, subjects {', '.join(batch['subject'])}",
-            advice="Lower model.learning_rate, or trainer.precision=32-true.",
+            advice="Lower model.learning_rate, or set trainer.precision=32-true.",
         )

@@ -1,4 +1,4 @@
-"""Pictures of fixed validation brains in TensorBoard, every few epochs."""
+"""Images of fixed validation brains in TensorBoard, every few epochs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +11,10 @@ BRAINS = 3
 
 
 class ValidationPanel(pl.Callback):
-    """Draws input, reconstruction and residual of the same brains each time.
+    """Draws input, reconstruction and residual of the same brains every few epochs.
 
     Args:
-        draw: Makes a matplotlib figure of inputs, reconstructions and residuals, each (N, C, X, Y, Z), and the size
+        draw: Returns a matplotlib figure of inputs, reconstructions and residuals, each (N, C, X, Y, Z), and the size
             of a voxel in mm.
         modalities: Name of each channel.
         every: Epochs between two panels; the last epoch is always drawn.
@@ -26,7 +26,7 @@ class ValidationPanel(pl.Callback):
         self.every = every
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw when it is time."""
+        """Draw the panel if one is due."""
         epoch = trainer.current_epoch
         due = epoch % self.every == 0 or epoch + 1 == trainer.max_epochs
         if not due or not trainer.is_global_zero or not isinstance(trainer.logger, TensorBoardLogger):

@@ -1,4 +1,4 @@
-"""A physics simulator of brain MRI with and without glioma, written as DICOM in the RSNA-MICCAI layout."""
+"""A physics-based simulator of brain MRI with and without glioma, written as DICOM in the RSNA-MICCAI layout."""
 
 from brain_cae.phantom.settings import PhantomSettings
 from brain_cae.phantom.subject import Subject, simulate_subject

@@ -1,4 +1,4 @@
-"""From tissue to pixels: signed mixing, slice profile, sampling on the protocol's grid, bias, magnitude, noise."""
+"""From tissue to pixels: signed signal mixing, slice profile, sampling on the protocol's grid, bias, noise."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from brain_cae.phantom.anatomy import VOXEL_MM, Anatomy
 from brain_cae.phantom.protocol import Plane, Protocol, SeriesProtocol
 from brain_cae.phantom.signal import Tissue
 
-# Directions (RAS+) in which the columns' index, the rows' index and the slices' index grow.
+# Directions (RAS+) of increasing column, row and slice index.
 _DIRECTIONS: dict[Plane, list[list[int]]] = {
     "axial": [[-1, 0, 0], [0, -1, 0], [0, 0, 1]],
     "sagittal": [[0, -1, 0], [0, 0, -1], [1, 0, 0]],
@@ -20,7 +20,7 @@ _DIRECTIONS: dict[Plane, list[list[int]]] = {
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the pixels of a series lie.
+    """The pixel grid of a series.
 
     Args:
         shape: Slices, rows, columns.
@@ -40,7 +40,7 @@ class Grid:
 def place_grid(
     series: SeriesProtocol, brain: np.ndarray, anatomy: Anatomy, tilt_deg: float, generator: np.random.Generator
 ) -> Grid:
-    """Lay the series over the brain: as many slices as the head needs, a little off centre, tilted if asked."""
+    """Return a grid that covers the brain: as many slices as needed, slightly off centre, tilted by ``tilt_deg``."""
     directions = np.array(_DIRECTIONS[series.plane], dtype=float)
     angle = np.deg2rad(tilt_deg)
     tilt = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
@@ -65,9 +65,9 @@ def place_grid(
 def sample_canvas(canvas: np.ndarray, anatomy: Anatomy, grid: Grid) -> np.ndarray:
     """Interpolate a canvas (X, Y, Z) linearly at the pixels of a grid, (slices, rows, columns); 0 beyond the canvas."""
     start = np.array([axis[0] for axis in anatomy.axes])
-    order = np.abs(grid.affine[:3, :3]).argmax(0)  # which canvas axis columns, rows and slices run along
+    order = np.abs(grid.affine[:3, :3]).argmax(0)  # canvas axes of columns, rows and slices
     if np.count_nonzero(np.abs(grid.affine[:3, :3]) > 1e-9) == 3:
-        # Straight grids need one small matrix per axis, a tenth of the time of the general way.
+        # Grids without tilt need one small matrix per axis, a tenth of the time of the general case.
         weights = []
         for i, (size, along) in enumerate(zip(grid.shape[::-1], order, strict=True)):
             place = grid.affine[along, 3] + grid.affine[along, i] * np.arange(size)
@@ -105,13 +105,13 @@ def acquire(
 
     Args:
         anatomy: Tissue fractions of the person.
-        tissues: The person's tissues, contrast agent included where it was given.
-        reference: Average white matter of the field; noise and receiver gain are set by it, never by the contents.
+        tissues: The person's tissues, with contrast agent if it was given.
+        reference: Average white matter of the field; noise and receiver gain depend on it, never on the image.
         protocol: The scanner.
-        series: The settings.
-        grid: Where the pixels lie.
-        generator: Source of bias field, gain and noise.
-        mask: Pixels to keep when the skull is stripped; None keeps all.
+        series: The settings of the series.
+        grid: The pixel grid.
+        generator: Random generator of bias field, gain and noise.
+        mask: Pixels to keep if the skull is stripped; None keeps all.
     """
     mixed = sum(fraction * np.float32(series.signal(tissues[name])) for name, fraction in anatomy.fractions.items())
     # The coil's sensitivity weighs the tissue itself, before the slice averages it.

@@ -1,7 +1,7 @@
 """Brains: the tissue maps of the MNI152 template that nilearn ships, warped into one person's head.
 
 The template (Fonov et al. 2011, NeuroImage 54:313) is an average; sharpening and perturbing its tissue probabilities
-gives each person's own, sharper cortex.
+gives each person an individual, sharper cortex.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Atlas:
 @cache
 def load_atlas() -> Atlas:
     """Load the template's maps and derive the ventricles from them; no download."""
-    from nilearn import datasets  # slow to import, and only those who simulate need it
+    from nilearn import datasets  # slow to import, and needed only for simulation
 
     image = datasets.load_mni152_gm_template(resolution=int(VOXEL_MM))
     grey = np.asarray(image.dataobj, dtype=np.float32)
@@ -75,10 +75,10 @@ class Anatomy:
     Args:
         axes: Positions of the canvas along x, y, z in mm (2 mm apart).
         brain: Brain mask on the canvas, (X, Y, Z) bool.
-        near: Where ``points`` lie on the canvas, (X, Y, Z) bool: the brain and a thin margin of fluid.
+        near: Canvas voxels of ``points``, (X, Y, Z) bool: the brain and a thin margin of fluid.
         points: Coordinates of the points in mm, (3, N).
-        template_mm: Their place in the template in mm, (3, N).
-        fractions: Part of each point taken by each tissue, name to (N,); they sum to 1.
+        template_mm: Their coordinates in the template in mm, (3, N).
+        fractions: Fraction of each tissue at each point, name to (N,); they sum to 1.
         ventricle_distance_mm: Distance to the ventricles, (N,).
     """
 
@@ -95,14 +95,14 @@ class Anatomy:
         return random_field(self.axes, lattice_mm, generator)[self.near]
 
     def onto_canvas(self, values: np.ndarray) -> np.ndarray:
-        """Return the values of the points on the canvas, (X, Y, Z) float32, 0 elsewhere."""
+        """Put the values of the points onto the canvas, (X, Y, Z) float32, 0 elsewhere."""
         canvas = np.zeros(self.near.shape, dtype=np.float32)
         canvas[self.near] = values
         return canvas
 
 
 class Warp:
-    """The smooth way from one person's head to the template, drawn once."""
+    """The smooth transformation from one person's head to the template, drawn once."""
 
     def __init__(self, age: int, sex: str, generator: np.random.Generator, *, margin_mm: float = 4.0) -> None:
         self.age = age
@@ -163,7 +163,7 @@ def brain_mask(warp: Warp) -> np.ndarray:
 
 
 def brain_points(warp: Warp, brain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the brain and a margin of 4 mm lie, (X, Y, Z) bool, and their coordinates in mm, (3, N)."""
+    """Return the voxels of the brain and a margin of 4 mm, (X, Y, Z) bool, and their coordinates in mm, (3, N)."""
     near = ndimage.binary_dilation(brain, iterations=2)
     index = np.nonzero(near)
     return near, np.stack([axis[i] for axis, i in zip(warp.axes, index, strict=True)])
@@ -179,17 +179,17 @@ def build_anatomy(
     """Fill the brain with grey matter, white matter, fluid and choroid plexus.
 
     Args:
-        warp: The person's way to the template.
+        warp: The person's transformation to the template.
         brain: Brain mask on the canvas.
-        generator: Source of the individual cortex.
-        push_mm: By how much a mass has pushed the tissue that is now at each point, (3, N) mm.
+        generator: Random generator of the individual cortex.
+        push_mm: Displacement by a mass of the tissue that is now at each point, (3, N) mm.
     """
     near, points = brain_points(warp, brain)
     origin = points if push_mm is None else points - push_mm
     place = warp.to_template(origin, [d[near] for d in warp.displacement])
     grey, white = warp.sample(warp.atlas.grey, place), warp.sample(warp.atlas.white, place)
     fluid = np.clip(1 - grey - white, 0, 1)
-    # Atrophy opens the sulci with age; the fields move the borders of the cortex by a millimetre or two.
+    # Atrophy opens the sulci with age; the fields shift the borders of the cortex by one or two millimetres.
     atrophy = 0.012 * (warp.age - 50) + 0.3 * generator.standard_normal()
     weights = {
         "grey": grey**2.5 * np.exp(0.35 * random_field(warp.axes, 9, generator)[near]),

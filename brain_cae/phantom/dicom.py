@@ -14,8 +14,8 @@ from brain_cae.phantom.subject import Series, Subject
 
 FOLDERS = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1wCE", "t2": "T2w"}
 _ROOT = "1.2.826.0.1.3680043.8.498."
-# All else is the same in every file of a series, and is encoded once.
-OWN = tuple(
+# Elements that differ between slices; all others are the same in a series and are encoded once.
+PER_SLICE = tuple(
     sorted(
         Tag(name) for name in ("SOPInstanceUID", "InstanceNumber", "ImagePositionPatient", "SliceLocation", "PixelData")
     )
@@ -27,13 +27,13 @@ def write_series(subject: Subject, series: Series, folder: Path, entropy: str) -
     """Write ``Image-<n>.dcm`` for every slice of a series.
 
     Args:
-        subject: Whose series it is.
+        subject: The subject of the series.
         series: The pixels and their settings.
-        folder: Where to write; it must exist.
-        entropy: Text that decides the UIDs, the same for every series of the subject.
+        folder: Existing output folder.
+        entropy: Text that determines the UIDs, the same for every series of the subject.
     """
     shared = _series_dataset(subject, series, entropy)
-    before = {tag: _encoded(shared[start:tag]) for start, tag in pairwise((0x00080000, *OWN))}
+    before = {tag: _encoded(shared[start:tag]) for start, tag in pairwise((0x00080000, *PER_SLICE))}
     any_uid = _uid(entropy, series.modality)
     head = _file_head(any_uid)
     slices = series.pixels.shape[0]
@@ -42,16 +42,16 @@ def write_series(subject: Subject, series: Series, folder: Path, entropy: str) -
     first = series.grid.affine[:3, 3]
     for position in range(slices):
         number = int(numbers[position])
-        own = Dataset()
-        own.SOPInstanceUID = _uid(entropy, series.modality, str(position))
-        own.InstanceNumber = number
-        own.ImagePositionPatient = _decimal(_lps(first + position * step))
-        own.SliceLocation = _decimal([float(np.dot(first + position * step, step / np.linalg.norm(step)))])[0]
-        own.add_new("PixelData", "OW", series.pixels[position].astype("<u2").tobytes())
-        elements = b"".join(before[tag] + _encoded(own[tag : tag + 1]) for tag in OWN)
-        # UIDs of one prefix are of one length, so one head serves all.
-        own_head = head.replace(any_uid.encode(), own.SOPInstanceUID.encode())
-        (folder / f"Image-{number}.dcm").write_bytes(own_head + elements)
+        slice_dataset = Dataset()
+        slice_dataset.SOPInstanceUID = _uid(entropy, series.modality, str(position))
+        slice_dataset.InstanceNumber = number
+        slice_dataset.ImagePositionPatient = _decimal(_lps(first + position * step))
+        slice_dataset.SliceLocation = _decimal([float(np.dot(first + position * step, step / np.linalg.norm(step)))])[0]
+        slice_dataset.add_new("PixelData", "OW", series.pixels[position].astype("<u2").tobytes())
+        elements = b"".join(before[tag] + _encoded(slice_dataset[tag : tag + 1]) for tag in PER_SLICE)
+        # UIDs with the same prefix have the same length, so one file header serves all.
+        slice_head = head.replace(any_uid.encode(), slice_dataset.SOPInstanceUID.encode())
+        (folder / f"Image-{number}.dcm").write_bytes(slice_head + elements)
 
 
 def _encoded(dataset: Dataset) -> bytes:
@@ -92,7 +92,7 @@ def _lps(vector: np.ndarray) -> list[float]:
 
 
 def _decimal(values: list[float]) -> list[str]:
-    # DICOM's decimal strings hold 16 characters; adding 0.0 turns -0.0 into 0.0.
+    # DICOM's decimal strings have at most 16 characters; adding 0.0 turns -0.0 into 0.0.
     return [f"{round(v, 6) + 0.0:.6f}"[:16] for v in values]
 
 

@@ -1,4 +1,4 @@
-"""Dimensions that differ from subject to subject as they do in a set from many hospitals, such as RSNA-MICCAI."""
+"""Dimensions that vary between subjects as in a multi-centre data set such as RSNA-MICCAI."""
 
 from dataclasses import replace
 
@@ -7,25 +7,25 @@ import numpy as np
 from brain_cae.phantom.protocol import SeriesProtocol
 
 MATRIX = {1.0: 0.6, 0.75: 0.2, 1.3: 0.2}
-"""Factor of rows and columns, and its probability."""
+"""Factors of rows and columns with their probabilities."""
 
 SLICES = {
     "2D": {8: 0.4, 10: 0.3, 14: 0.2, 24: 0.1},
     "3D": {56: 0.4, 40: 0.2, 80: 0.2, 130: 0.2},
 }
-"""Number of slices, and its probability. Matrices of the phantom are a third of a clinical scan's, and so are these:
-24 to 72 slices in 2D and 120 to 390 in 3D there."""
+"""Numbers of slices with their probabilities. Like the phantom's matrices, they are a third of a clinical scan's (24 to
+72 slices in 2D, 120 to 390 in 3D)."""
 
 
 def vary_dimensions(series: SeriesProtocol, generator: np.random.Generator) -> SeriesProtocol:
-    """Draw matrix and number of slices of one series; plane, field of view, contrast and noise stay the scanner's.
+    """Draw matrix and number of slices of one series; plane, field of view, contrast and noise do not change.
 
-    The slices cover what the protocol's largest number covers, so their distance follows from their number, and the
-    thickness keeps its share of it.
+    The slices cover the same length as the protocol's largest number of slices, so the slice distance follows from the
+    number. The ratio of thickness to distance is kept.
 
     Args:
-        series: As the scanner sets it.
-        generator: Of this series alone.
+        series: The scanner's settings.
+        generator: Random generator of this series only.
     """
     matrix = float(generator.choice(list(MATRIX), p=list(MATRIX.values())))
     number = SLICES[series.dimensionality]

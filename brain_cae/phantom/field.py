@@ -22,9 +22,9 @@ def random_field(axes: Axes, lattice_mm: float, generator: np.random.Generator) 
     """Draw a smooth random field of about zero mean and unit variance.
 
     Args:
-        axes: Positions of the grid's points along x, y and z in mm, each within ±140 mm.
-        lattice_mm: Distance of the lattice's nodes; the field varies at this scale.
-        generator: Source of the coefficients; their number does not depend on the grid.
+        axes: Positions of the grid points along x, y and z in mm, each within ±140 mm.
+        lattice_mm: Distance between lattice nodes; the field varies at this scale.
+        generator: Random generator of the coefficients; their number does not depend on the grid.
 
     Returns:
         Array (X, Y, Z) of float32.

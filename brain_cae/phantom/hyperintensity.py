@@ -1,6 +1,6 @@
-"""White-matter hyperintensities of age: periventricular caps and bands, and spots in the deep white matter.
+"""Age-related white-matter hyperintensities: periventricular caps and bands, and spots in the deep white matter.
 
-Healthy brains have them too (de Leeuw et al. 2001, JNNP 70:9); they are what makes plain FLAIR thresholding fail.
+Healthy brains have them too (de Leeuw et al. 2001, JNNP 70:9); because of them, plain FLAIR thresholding fails.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ def add_hyperintensities(anatomy: Anatomy, age: int, generator: np.random.Genera
     load = float(np.exp(0.045 * (age - 54) + 0.9 * generator.standard_normal()))
     strength = generator.uniform(0.6, 1.1)
     white = anatomy.fractions["white"]
-    # Caps sit at the anterior and posterior horns (y of the template in mm), the band between them is thinner.
+    # Caps sit at the anterior and posterior horns (y of the template in mm); the band between them is thinner.
     y = anatomy.template_mm[1]
     caps = 0.55 + np.exp(-(((y - 28) / 12) ** 2)) + np.exp(-(((y + 48) / 14) ** 2))
     width = min(1.0 + 1.3 * load, 9.0) * caps * (1 + 0.35 * anatomy.field(10, generator))

@@ -23,7 +23,7 @@ class Lesion:
         core_strength: From 0 to 1, how much of the core is tumour.
         enhancement_mm: Concentration of gadolinium in the rim in mmol/l; 0 for a tumour that does not enhance.
         push_mm: Displacement at the border of the core.
-        turn: Axes of the ellipsoid, (3, 3), lengths included.
+        turn: Axes of the ellipsoid including their lengths, (3, 3).
     """
 
     centre_mm: np.ndarray
@@ -43,7 +43,7 @@ def draw_lesion(anatomy: Anatomy, generator: np.random.Generator) -> Lesion:
     deep = np.flatnonzero((anatomy.fractions["white"] > 0.6) & (template[2] > -22) & (np.abs(template[0]) > 10))
     centre = anatomy.points[:, generator.choice(deep)]
     enhances = generator.random() < 0.75
-    # One factor for both: small tumours have little oedema. BraTS holds 2 to 350 ml.
+    # One factor for both: small tumours have little oedema. BraTS tumours have 2 to 350 ml.
     size = np.exp(0.45 * generator.standard_normal())
     core = float(np.clip(11.0 * size * np.exp(0.35 * generator.standard_normal()), 2.5, 28.0))
     oedema = float(np.clip(11.0 * size * np.exp(0.5 * generator.standard_normal()), 1.5, 30.0))
@@ -64,10 +64,10 @@ def draw_lesion(anatomy: Anatomy, generator: np.random.Generator) -> Lesion:
 
 
 def mass_effect(lesion: Lesion, points: np.ndarray, depth_mm: np.ndarray) -> np.ndarray:
-    """Return by how much the tissue now at each point has been pushed away from the core, (3, N) mm.
+    """Return the displacement away from the core of the tissue that is now at each point, (3, N) mm.
 
-    The push grows to its full size at the border of the core, then fades with distance; it vanishes at the brain's
-    surface, which the skull holds.
+    It is largest at the border of the core and decreases with distance; it is 0 at the brain's surface, which is fixed
+    by the skull.
 
     Args:
         lesion: The glioma.
@@ -82,10 +82,10 @@ def mass_effect(lesion: Lesion, points: np.ndarray, depth_mm: np.ndarray) -> np.
 
 
 def add_lesion(anatomy: Anatomy, lesion: Lesion, generator: np.random.Generator) -> np.ndarray:
-    """Put the glioma into the brain, in place.
+    """Add the glioma to the brain, in place.
 
     Returns:
-        Part of each point taken by the whole tumour (oedema, rim and necrosis), (N,).
+        Fraction of the whole tumour (oedema, rim and necrosis) at each point, (N,).
     """
     fractions = anatomy.fractions
     away = anatomy.points - lesion.centre_mm[:, None].astype(np.float32)
@@ -97,7 +97,7 @@ def add_lesion(anatomy: Anatomy, lesion: Lesion, generator: np.random.Generator)
     core_edge = lesion.core_mm * np.clip(1 + rough, 0.4, 1.8)
     core = _inside(core_edge - distance, 0.9) * parenchyma
     necrosis = core * _inside(core_edge - lesion.rim_mm - distance, 0.7)
-    # Oedema follows white matter: grey matter costs it way, and long waves make fingers.
+    # Oedema follows white matter: grey matter reduces its reach, and long waves make fingers.
     fingers = 0.35 * anatomy.field(20, generator) + 0.2 * anatomy.field(10, generator)
     reach = lesion.core_mm + lesion.oedema_mm * np.clip(1 + fingers, 0.1, 2.2)
     oedema = _inside(reach - distance - 9.0 * fractions["grey"], 1.4) * parenchyma * (1 - core / (parenchyma + 1e-6))

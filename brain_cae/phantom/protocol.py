@@ -1,4 +1,4 @@
-"""The scanners of the phantom: what each sets for each modality."""
+"""The scanners of the phantom, with their settings for each modality."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -23,13 +23,13 @@ class SeriesProtocol:
         dimensionality: 2D or 3D encoding.
         rows: Matrix rows of an average head.
         columns: Matrix columns of an average head.
-        slices: Fewest and most slices; the head's size decides between them.
-        pixel_mm: Distance of rows and of columns in mm.
+        slices: Minimum and maximum number of slices; the actual number depends on the head's size.
+        pixel_mm: Distance between rows and between columns in mm.
         thickness_mm: Thickness of a slice in mm.
-        slice_step_mm: Distance of slice centres in mm.
+        slice_step_mm: Distance between slice centres in mm.
         tr_ms: Repetition time in ms.
         te_ms: Echo time in ms.
-        ti_ms: Inversion time in ms, for IR alone.
+        ti_ms: Inversion time in ms, only for IR.
         flip_angle_deg: Flip angle in degrees.
         snr: Signal of average white matter over the standard deviation of noise.
     """
@@ -64,7 +64,7 @@ class Protocol:
     """One scanner with its settings for every modality.
 
     Args:
-        name: Name in tables of the phantom; it never reaches a header.
+        name: Name in tables of the phantom; never written to a header.
         manufacturer: As in the DICOM header.
         model: As in the DICOM header (invented).
         field_t: Field strength in T.
@@ -145,7 +145,7 @@ PROTOCOLS = (
         t2=_geometry("coronal", 76, 70, (38, 43), 2.4, 4.5, 4.7) | _spin_echo(4200, 110, 28),
     ),
 )  # fmt: skip
-"""Four scanners. The first two are the healthy label's own half, the last two the tumour label's."""
+"""Four scanners. Under full confounding, the first two scan healthy subjects and the last two scan tumours."""
 
 
 def draw_protocol(label: int, confounding: float, generator: np.random.Generator) -> Protocol:
@@ -153,11 +153,11 @@ def draw_protocol(label: int, confounding: float, generator: np.random.Generator
 
     Args:
         label: 0 = healthy, 1 = tumour.
-        confounding: Probability that the protocol comes from the label's own half instead of from all.
-        generator: The subject's own generator; three numbers are drawn whatever the label and the choice.
+        confounding: Probability that the protocol comes from the label's half of the scanners instead of from all.
+        generator: Random generator of the subject; three numbers are always drawn.
     """
-    follows, own, any_of_all = generator.random(3)
+    follows, of_half, any_of_all = generator.random(3)
     half = len(PROTOCOLS) // 2
     if follows < confounding:
-        return PROTOCOLS[label * half + int(own * half)]
+        return PROTOCOLS[label * half + int(of_half * half)]
     return PROTOCOLS[int(any_of_all * len(PROTOCOLS))]

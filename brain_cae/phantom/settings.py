@@ -1,4 +1,4 @@
-"""What decides every byte of a simulated cohort."""
+"""The settings that determine every byte of a simulated cohort."""
 
 import hashlib
 import json
@@ -14,11 +14,11 @@ VERSION = 2
 """Version of the simulator: raise it with every change that alters pixels, headers or labels."""
 
 DIMENSIONS = ("protocols", "varied")
-"""Where a series' matrix and number of slices come from."""
+"""Sources of a series' matrix and number of slices."""
 
 
 class Stream(IntEnum):
-    """Independent random streams of one subject, so that leaving one part out moves no other."""
+    """Independent random streams of one subject, so that leaving one part out changes no other."""
 
     PERSON = 0
     ANATOMY = 1
@@ -37,9 +37,9 @@ class PhantomSettings:
     Args:
         subjects: Number of subjects.
         seed: Non-negative seed of everything random.
-        confounding: From 0 (protocol independent of label) to 1 (protocol always from the label's own half).
-        abnormal_fraction: Part of the subjects with label 1; exactly ``round(subjects * abnormal_fraction)``.
-        lesions: False keeps labels, anatomy, protocols and noise as they are, but leaves every lesion out.
+        confounding: From 0 (protocol independent of label) to 1 (protocol always from the label's half).
+        abnormal_fraction: Fraction of subjects with label 1; exactly ``round(subjects * abnormal_fraction)``.
+        lesions: False leaves every lesion out, with the same labels, anatomy, protocols and noise.
         head_shell: True adds skull and scalp and keeps the noise of the background.
         dimensions: ``protocols``, as each scanner sets them; ``varied``, drawn for each series, see
             :mod:`brain_cae.phantom.dimensions`.
@@ -59,7 +59,7 @@ class PhantomSettings:
     def __post_init__(self) -> None:
         if self.dimensions not in DIMENSIONS:
             raise ConfigurationError(
-                "The phantom's dimensions have no such choice.",
+                "Unknown dimensions of the phantom.",
                 expected=" | ".join(DIMENSIONS),
                 found=self.dimensions,
                 where="dataset.dimensions",
@@ -82,14 +82,14 @@ class PhantomSettings:
                 )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings; one that came later is left out at its default, so that older cohorts keep their key."""
+        """Return the settings, without later additions at their default, so that older cohorts keep their key."""
         settings = asdict(self)
         if self.dimensions == "protocols":
             del settings["dimensions"]
         return settings
 
     def key(self) -> str:
-        """Return 16 hexadecimal digits that stand for these settings and this version of the simulator."""
+        """Return 16 hexadecimal digits that identify these settings and this version of the simulator."""
         content = json.dumps({"version": VERSION, **self.to_dict()}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 

@@ -15,8 +15,8 @@ def add_shell(anatomy: Anatomy, tumour: np.ndarray, generator: np.random.Generat
 
     Args:
         anatomy: The brain.
-        tumour: Part of each point taken by the tumour, (N,).
-        generator: Source of the shell's thickness.
+        tumour: Fraction of the tumour at each point, (N,).
+        generator: Random generator of the shell's thickness.
     """
     outside = ndimage.distance_transform_edt(~anatomy.brain, sampling=VOXEL_MM)
     skull_from = 2.0 + 0.6 * generator.standard_normal() * 0.5

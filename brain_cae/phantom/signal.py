@@ -1,7 +1,7 @@
 """Tissue parameters at 1.5 T and 3 T and the signal equations of spin echo, spoiled gradient echo, inversion recovery.
 
 Healthy tissue: T1 and T2 within the published ranges of Wansapura et al. 1999 (JMRI 9:531), Stanisz et al. 2005
-(MRM 54:507) and Bojorquez et al. 2017 (MRI 35:69); T1 of fluid hardly depends on the field (Rooney et al. 2007,
+(MRM 54:507) and Bojorquez et al. 2017 (MRI 35:69); T1 of fluid hardly depends on field strength (Rooney et al. 2007,
 MRM 57:308); proton densities relative to water after Tofts 2003 (Quantitative MRI of the Brain). Lesions: choices
 between oedema and free water that give the usual radiological appearance.
 """

@@ -1,4 +1,4 @@
-"""One simulated person, from a number to pixels."""
+"""Simulate one person, from a number to pixels."""
 
 from dataclasses import dataclass, replace
 
@@ -18,7 +18,7 @@ from brain_cae.phantom.signal import TISSUES, Tissue, individual_tissues
 
 @dataclass(frozen=True)
 class Series:
-    """One series: stored pixels (slices, rows, columns) uint16, where they lie, and the settings that made them."""
+    """One series: stored pixels (slices, rows, columns) uint16, their grid, and the settings of the series."""
 
     modality: str
     pixels: np.ndarray
@@ -37,14 +37,14 @@ class Subject:
     """One simulated person.
 
     Args:
-        number: Its number from 0.
+        number: Number of the subject, from 0.
         label: 0 = healthy, 1 = tumour (also where lesions are left out).
         age: Years.
         sex: F or M.
         year: Year of the examination.
         protocol: The scanner.
         series: Series by modality (t1, t2, flair, t1ce).
-        lesion: What was put in, None for a brain without.
+        lesion: The simulated lesion; None for a brain without.
         lesion_mask: Whole tumour on the grid of the FLAIR, (slices, rows, columns) bool.
     """
 
@@ -60,7 +60,7 @@ class Subject:
 
     @property
     def identifier(self) -> str:
-        """Five digits, as in RSNA-MICCAI."""
+        """Return the identifier: five digits, as in RSNA-MICCAI."""
         return f"{self.number:05d}"
 
     def mask_volume(self) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +71,7 @@ class Subject:
 def to_ras(pixels: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Turn (slices, rows, columns) into (X, Y, Z) with axes nearest to RAS+; return it with its (4, 4) affine."""
     volume, affine = pixels.transpose(2, 1, 0), grid.affine.copy()
-    # Of the directions, not of the steps: a thick tilted slice leads further along R than a pixel does.
+    # By direction, not by step: a thick tilted slice can extend further along R than a pixel does.
     order = np.abs(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)).argmax(1)
     volume, affine[:3, :3] = volume.transpose(order), affine[:3, :3][:, order]
     for axis in range(3):
@@ -82,7 +82,7 @@ def to_ras(pixels: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(volume), affine
 
 
-# Sums in another order, by another number of threads, round otherwise: one bit is another pixel.
+# Another number of threads sums in another order, and the rounding can change a pixel.
 @threadpool_limits.wrap(limits=1)
 def simulate_subject(settings: PhantomSettings, number: int, *, modalities: tuple[str, ...] = MODALITIES) -> Subject:
     """Simulate one subject in memory.
@@ -90,7 +90,7 @@ def simulate_subject(settings: PhantomSettings, number: int, *, modalities: tupl
     Args:
         settings: The cohort's settings.
         number: The subject's number, from 0 to ``settings.subjects - 1``.
-        modalities: Which series to make; the others' random numbers are drawn apart, so leaving some out changes none.
+        modalities: Series to simulate. Each has separate random numbers, so leaving some out changes no other.
     """
     label = int(settings.labels()[number])
     person = settings.generator(number, Stream.PERSON)
@@ -150,8 +150,10 @@ def _make_series(
     generator = np.random.default_rng(seed)
     chosen = protocol.series[modality]
     if settings.dimensions == "varied":
-        own = np.random.SeedSequence((settings.seed, number, int(Stream.DIMENSIONS), MODALITIES.index(modality)))
-        chosen = vary_dimensions(chosen, np.random.default_rng(own))
+        dimensions_seed = np.random.SeedSequence(
+            (settings.seed, number, int(Stream.DIMENSIONS), MODALITIES.index(modality))
+        )
+        chosen = vary_dimensions(chosen, np.random.default_rng(dimensions_seed))
     tilt = float(np.clip(generator.standard_normal(), -2, 2)) * protocol.tilt_deg
     grid = place_grid(chosen, anatomy.brain, anatomy, tilt, generator)
     if modality == "t1ce":
@@ -165,7 +167,7 @@ def _make_series(
 
 
 def _with_contrast(tissues: dict[str, Tissue], lesion: Lesion | None, field_t: float) -> dict[str, Tissue]:
-    # Healthy brain holds the agent in its vessels only (2-4 % of the volume); the choroid plexus has no barrier.
+    # In healthy brain the agent stays in the vessels (2-4 % of the volume); the choroid plexus has no barrier.
     concentration = {"white": 0.01, "grey": 0.025, "choroid": 0.6, "scalp": 0.1}
     concentration["rim"] = lesion.enhancement_mm if lesion else 0.0
     return tissues | {n: replace(tissues[n].enhanced(c, field_t)) for n, c in concentration.items()}

@@ -1,4 +1,4 @@
-"""Write a whole cohort once, subject by subject, so that an interrupted one is taken up where it was."""
+"""Write a whole cohort once, subject by subject, so that an interrupted simulation can be resumed."""
 
 import gzip
 import json
@@ -18,14 +18,14 @@ from brain_cae.progress import counter
 
 
 def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, progress: bool = True) -> Path:
-    """Write the cohort into ``<folder>/<key>`` in the RSNA-MICCAI layout, unless it is there already.
+    """Write the cohort into ``<folder>/<key>`` in the RSNA-MICCAI layout, unless it already exists.
 
-    Leaves ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/Image-<n>.dcm``, ``train_labels.csv`` (BraTS21ID, MGMT_value: here
-    0 = healthy, 1 = tumour), ``masks/<id>.nii.gz`` (whole tumour on the FLAIR's grid) and last a file ``complete``.
+    Writes ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/Image-<n>.dcm``, ``train_labels.csv`` (BraTS21ID, MGMT_value: here
+    0 = healthy, 1 = tumour), ``masks/<id>.nii.gz`` (whole tumour on the FLAIR's grid) and finally a file ``complete``.
 
     Args:
         settings: What to simulate.
-        folder: Where cohorts are kept.
+        folder: Folder of all cohorts.
         workers: Processes to use, each with one thread.
         progress: Draw a progress bar if this is a terminal.
 
@@ -40,7 +40,7 @@ def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, p
     target = Path(folder) / settings.key()
     if (target / "complete").exists():
         return target
-    with exclusive(target / ".lock"):  # jobs of a sweep that start together: the first one writes, the others wait
+    with exclusive(target / ".lock"):  # of several jobs that start together, the first one writes and the others wait
         if not (target / "complete").exists():
             _write_missing(settings, target, workers, progress=progress)
     return target
@@ -74,12 +74,12 @@ def _write_subject(settings: PhantomSettings, target: Path, number: int) -> int:
     write_bytes(target / "masks" / f"{subject.identifier}.nii.gz", _mask_file(subject))
     folder = target / "train" / subject.identifier
     try:
-        with whole(folder) as aside:  # last: a subject's folder stands for all its files
+        with whole(folder) as aside:  # last: a subject's folder exists only with all its files
             for modality, series in subject.series.items():
                 (aside / FOLDERS[modality]).mkdir(parents=True)
                 write_series(subject, series, aside / FOLDERS[modality], f"{settings.key()}/{number}")
     except (OSError, StorageError):
-        if not folder.exists():  # otherwise a process of a run that was killed has just written the same bytes
+        if not folder.exists():  # otherwise another process has written the same bytes
             raise
     return number
 

@@ -48,7 +48,7 @@ class Configuration:
     @property
     def min_per_class(self) -> int:
         """Minimum subjects per class for metrics that compare the classes; higher if a protocol is held out."""
-        return estimates.FEWEST_HELD_OUT if "split.protocol" in self.choices else 1
+        return estimates.MIN_PER_CLASS_HELD_OUT if "split.protocol" in self.choices else 1
 
     @property
     def verdicts(self) -> str:
@@ -158,11 +158,11 @@ def _metrics(tables: list[pd.DataFrame], min_per_class: int) -> dict[str, Any]:
 
 def _metrics_of(columns: pd.Index, min_per_class: int) -> dict[str, Metric]:
     """Return the metrics that these columns allow, by their name in ``metrics.json``."""
-    auroc = partial(estimates.auroc, fewest=min_per_class)
+    auroc = partial(estimates.auroc, min_per_class=min_per_class)
     metrics: dict[str, Metric] = {
         "detection.auroc": _scored(auroc, "score.residual"),
         "detection.average_precision": _scored(
-            partial(estimates.average_precision, fewest=min_per_class), "score.residual"
+            partial(estimates.average_precision, min_per_class=min_per_class), "score.residual"
         ),
         "detection.absolute.auroc": _scored(auroc, "score.absolute"),
     }
@@ -200,7 +200,7 @@ def _difference(first: str, second: str, metric: str, min_per_class: int = 1) ->
     def compute(table: pd.DataFrame, resamples: int) -> Estimate:
         rows = _complete(table, first, second)
         return estimates.paired_difference(
-            rows["label"], rows[first], rows[second], metric=metric, resamples=resamples, fewest=min_per_class
+            rows["label"], rows[first], rows[second], metric=metric, resamples=resamples, min_per_class=min_per_class
         )
 
     return compute

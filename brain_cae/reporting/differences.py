@@ -102,5 +102,10 @@ def paired(table: pd.DataFrame, reference: pd.DataFrame, column: str, kind: str,
     if kind in CLASSES:
         both = both[both["label"] == kind]
     return estimates.paired_difference(
-        both["label"], both["choice"], both["reference"], metric=metric, resamples=RESAMPLES, fewest=min_per_class
+        both["label"],
+        both["choice"],
+        both["reference"],
+        metric=metric,
+        resamples=RESAMPLES,
+        min_per_class=min_per_class,
     )

@@ -1,4 +1,4 @@
-"""How volumes of different dimensions reach one network: one strategy per file."""
+"""Strategies for feeding volumes of different dimensions to one network: one strategy per file."""
 
 from brain_cae.reshape.base import (
     Group,

@@ -1,4 +1,4 @@
-"""What every reshape strategy does: say where a volume goes, take it there, and bring maps back."""
+"""The interface of reshape strategies: choose a volume's target, resample to it, and resample maps back."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -16,12 +16,12 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class NativeGrid:
-    """Where the voxels of one reference scan lie, and where the brain lies among them; axes R, A, S.
+    """The voxel grid of one reference scan and the position of the brain in it; axes R, A, S.
 
     Attributes:
         shape: Native dimensions in voxels, after reorientation to RAS and before any cropping.
         spacing: Size of a voxel in mm.
-        foreground: For each axis the first voxel of the mask and the first one behind it.
+        foreground: For each axis, the first voxel of the mask and the first voxel after it.
     """
 
     shape: Shape
@@ -31,14 +31,14 @@ class NativeGrid:
 
 @dataclass(frozen=True)
 class Group:
-    """Where one volume goes: resized as a whole, then a window of it.
+    """The target of one volume: the volume is resized, then a window of it is taken.
 
     Args:
         name: Name of the group, the same for all volumes that share ``target``.
         target: Dimensions (R, A, S) of the window in voxels.
-        known: False when the volume is unlike everything that the strategy was fitted on.
+        known: False if the volume's dimensions differ from all that the strategy was fitted on.
         resized: Dimensions that the volume is resized to; None: ``target``, and the window is the whole volume.
-        start: Index of the window's first voxel in the resized volume; what lies beyond the volume is padded with 0.
+        start: Index of the window's first voxel in the resized volume; the window is padded with 0 beyond the volume.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Group:
 
     @property
     def size(self) -> Shape:
-        """Dimensions of the whole volume after resizing, in voxels."""
+        """Return the dimensions of the whole volume after resizing, in voxels."""
         return self.resized or self.target
 
 
@@ -61,7 +61,7 @@ Tolerance = Annotated[float, Between(0.01, 10, "a relative difference of dimensi
 
 
 class Reshape(ABC):
-    """Fit on the grids of the training volumes, then map any volume to its target and back.
+    """A strategy that is fitted on the grids of the training volumes, and then maps any volume to a target and back.
 
     Args:
         tolerance: A volume that differs by more than this (relative, any axis) from every training volume is
@@ -71,45 +71,45 @@ class Reshape(ABC):
     def __init__(self, tolerance: float) -> None:
         self.tolerance = float(tolerance)
         self.shapes: list[Shape] = []
-        """Native dimensions that are known: what lies near none of them is reported."""
+        """Known native dimensions; a volume that is not near any of them is reported."""
 
     def know(self, shapes: list[Shape]) -> None:
-        """Count these native dimensions as known, and no others; the targets stay."""
+        """Set the known native dimensions; the targets stay."""
         self.shapes = distinct(shapes)
 
     def is_known(self, shape: Shape) -> bool:
-        """Whether some known volume is near."""
+        """Return whether the dimensions are near to known ones."""
         return is_near(shape, self.shapes, self.tolerance)
 
     @abstractmethod
     def fit(self, grids: list[NativeGrid]) -> "Reshape":
-        """Learn targets from the grids of the training volumes, and return self."""
+        """Fit targets to the grids of the training volumes and return self."""
 
     @abstractmethod
     def group(self, grid: NativeGrid) -> Group:
-        """Where one volume goes, also one never seen."""
+        """Return the target of any volume, also of a new one."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """What was fitted, as plain values for JSON."""
+        """Return the fitted state, as plain values for JSON."""
 
     @abstractmethod
     def restore(self, state: dict[str, Any]) -> "Reshape":
-        """Take up a stored state, and return self."""
+        """Restore a stored state and return self."""
 
     @abstractmethod
     def groups(self) -> list[dict[str, Any]]:
-        """One row per group for the report: name, target, members among the training volumes."""
+        """Return one row per group for the report: name, target, members among the training volumes."""
 
 
 def to_network(volume: torch.Tensor, group: Group, stride: int) -> torch.Tensor:
     """Resize, take the group's window, and pad with zeros to multiples of the network's stride.
 
-    Padding, not stretching, makes the dimensions divisible, so that the distortion is the strategy's alone.
+    Dimensions are made divisible by padding, not by resizing, so that only the strategy distorts the volume.
 
     Args:
         volume: (C, X, Y, Z).
-        group: Where it goes.
+        group: Its target.
         stride: Total stride of the network.
 
     Returns:
@@ -121,26 +121,26 @@ def to_network(volume: torch.Tensor, group: Group, stride: int) -> torch.Tensor:
 
 
 def from_network(volume: torch.Tensor, group: Group, native: Shape) -> torch.Tensor:
-    """Undo :func:`to_network`: back to the native dimensions (C, X, Y, Z); outside the window it is 0."""
+    """Invert :func:`to_network`: return the native dimensions (C, X, Y, Z), 0 outside the window."""
     before, after = _margins(group)
     window = volume[:, : group.target[0], : group.target[1], : group.target[2]]
     return _resize(_pad(window, before, [-margin for margin in after]), native)
 
 
 def network_shape(group: Group, stride: int) -> Shape:
-    """Dimensions of what the network sees, padding included."""
+    """Return the dimensions of the network's input, padding included."""
     x, y, z = (size + (-size) % stride for size in group.target)
     return x, y, z
 
 
 def _margins(group: Group) -> tuple[list[int], list[int]]:
-    """Voxels of the resized volume before the window, and of the window behind the resized volume, for each axis."""
+    """Return, for each axis, the voxels of the volume before the window and of the window after the volume."""
     after = [start + size - whole for start, size, whole in zip(group.start, group.target, group.size, strict=True)]
     return list(group.start), after
 
 
 def _pad(volume: torch.Tensor, before: list[int], after: list[int]) -> torch.Tensor:
-    """Add zeros to both ends of each axis; negative numbers cut off."""
+    """Pad both ends of each axis with zeros; negative numbers crop."""
     return functional.pad(volume, (before[2], after[2], before[1], after[1], before[0], after[0]))
 
 
@@ -152,18 +152,18 @@ def _resize(volume: torch.Tensor, shape: Shape) -> torch.Tensor:
 
 
 def distinct(shapes: list[Any]) -> list[Shape]:
-    """Different dimensions, sorted, as tuples of int."""
+    """Return the distinct dimensions, sorted, as tuples of int."""
     return sorted({(int(x), int(y), int(z)) for x, y, z in shapes})
 
 
 def is_near(shape: Shape, shapes: list[Shape], tolerance: float) -> bool:
-    """Whether no axis differs by more than ``tolerance`` (relative) from some volume of the training set."""
+    """Return whether some training volume differs by at most ``tolerance`` (relative) along every axis."""
     logs = np.log(np.asarray(shapes, float)) - np.log(np.asarray(shape, float))
     return bool(np.abs(logs).max(axis=1).min() <= np.log1p(tolerance) + 1e-9)
 
 
 def most_common(shapes: list[Shape]) -> Shape:
-    """The modal dimensions; of several equally common ones the largest, so that nothing is thrown away."""
+    """Return the modal dimensions; of equally common ones the largest, so that no resolution is lost."""
     counts = Counter(tuple(int(size) for size in shape) for shape in shapes)
     best = max(counts, key=lambda shape: (counts[shape], int(np.prod(shape)), shape))
     return best[0], best[1], best[2]

@@ -12,15 +12,15 @@ from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape, Tolerance,
 
 
 class Clustered(Reshape):
-    """Groups of native dimensions by complete linkage on the logarithm of the three sizes.
+    """Cluster native dimensions by complete linkage on the logarithm of the three sizes.
 
-    The distance of two volumes is the largest absolute difference of log size over the axes, so a distance of
-    log(1.25) means that no axis is stretched by more than a quarter between them.
+    The distance between two volumes is the largest absolute difference of log size over the axes, so a distance of
+    log(1.25) means that no axis differs by more than a quarter between them.
 
     Args:
-        groups: Number of groups; ``None`` takes as few as ``tolerance`` allows.
+        groups: Number of groups; ``None`` uses as few as ``tolerance`` allows.
         tolerance: Largest relative difference of any axis within a group. A new volume farther than this from
-            every training volume still goes to the nearest group, and is reported as not known.
+            every training volume still goes to the nearest group and is reported as unknown.
     """
 
     def __init__(
@@ -37,25 +37,25 @@ class Clustered(Reshape):
         """Find the groups among the training volumes' native dimensions.
 
         Raises:
-            ConfigurationError: More groups are asked for than there are different dimensions.
+            ConfigurationError: There are fewer distinct dimensions than ``groups``.
         """
         shapes = [grid.shape for grid in grids]
         self.know(shapes)
         if self.count is not None and self.count > len(self.shapes):
             raise ConfigurationError(
-                "There are fewer different dimensions than groups.",
+                "There are fewer distinct dimensions than groups.",
                 expected=f"at most {len(self.shapes)} groups",
                 found=str(self.count),
                 where="reshape.groups",
             )
         labels = self._cluster(np.log(np.asarray(self.shapes, float)))
         group_of = dict(zip(self.shapes, labels, strict=True))
-        found = []
+        targets = []
         for label in np.unique(labels):
             members = [shape for shape in shapes if group_of[distinct([shape])[0]] == label]
-            found.append((most_common(members), len(members)))
-        found.sort(key=lambda item: (-item[1], item[0]))
-        self.targets, self.members = [target for target, _ in found], [members for _, members in found]
+            targets.append((most_common(members), len(members)))
+        targets.sort(key=lambda item: (-item[1], item[0]))
+        self.targets, self.members = [target for target, _ in targets], [members for _, members in targets]
         return self
 
     def _cluster(self, points: np.ndarray) -> np.ndarray:
@@ -68,7 +68,7 @@ class Clustered(Reshape):
         return clustering.fit_predict(points)
 
     def group(self, grid: NativeGrid) -> Group:
-        """The group with the nearest target; ``known`` is False beyond the tolerance from every training volume."""
+        """Return the group with the nearest target; not ``known`` if no training volume is within the tolerance."""
         distances = np.abs(np.log(np.asarray(self.targets, float)) - np.log(np.asarray(grid.shape, float))).max(axis=1)
         nearest = int(distances.argmin())
         return Group(name=self._name(nearest), target=self.targets[nearest], known=self.is_known(grid.shape))
@@ -77,7 +77,7 @@ class Clustered(Reshape):
         return "x".join(str(size) for size in self.targets[number])
 
     def state(self) -> dict[str, Any]:
-        """Targets, members, and the dimensions of the training volumes."""
+        """Return targets, members, and the dimensions of the training volumes."""
         return {
             "targets": [list(target) for target in self.targets],
             "members": self.members,
@@ -85,14 +85,14 @@ class Clustered(Reshape):
         }
 
     def restore(self, state: dict[str, Any]) -> "Clustered":
-        """Take up a stored state."""
+        """Restore a stored state."""
         self.targets = [(int(x), int(y), int(z)) for x, y, z in state["targets"]]
         self.members = [int(count) for count in state["members"]]
         self.know(state["shapes"])
         return self
 
     def groups(self) -> list[dict[str, Any]]:
-        """The groups, the largest first."""
+        """Return the groups, the largest first."""
         return [
             {"name": self._name(number), "target": list(target), "members": self.members[number]}
             for number, target in enumerate(self.targets)

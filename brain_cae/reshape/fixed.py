@@ -1,4 +1,4 @@
-"""Every volume to the same dimensions, whatever it was."""
+"""Resize every volume to the same given dimensions."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class Fixed(Reshape):
     Args:
         dimensions: Target (R, A, S) in voxels.
         tolerance: A volume that differs by more than this (relative, any axis) from every training volume is
-            reported as not known.
+            reported as unknown.
     """
 
     @staticmethod
@@ -32,26 +32,26 @@ class Fixed(Reshape):
         self.members = 0
 
     def fit(self, grids: list[NativeGrid]) -> "Fixed":
-        """Nothing is learnt; the training volumes' dimensions are kept to know what is unlike them."""
+        """Store the dimensions of the training volumes, to report volumes that differ from them."""
         self.members = len(grids)
         self.know([grid.shape for grid in grids])
         return self
 
     def group(self, grid: NativeGrid) -> Group:
-        """One group for all."""
+        """Return the one group of all volumes."""
         return Group(name="fixed", target=self.dimensions, known=self.is_known(grid.shape))
 
     def state(self) -> dict[str, Any]:
-        """The target, how many volumes it was used for, and their dimensions."""
+        """Return the target, the number of training volumes, and their dimensions."""
         return {"dimensions": list(self.dimensions), "members": self.members, "shapes": self.shapes}
 
     def restore(self, state: dict[str, Any]) -> "Fixed":
-        """Take up a stored state."""
+        """Restore a stored state."""
         self.dimensions = distinct([state["dimensions"]])[0]
         self.members = int(state["members"])
         self.know(state["shapes"])
         return self
 
     def groups(self) -> list[dict[str, Any]]:
-        """The one group."""
+        """Return the one group as a row."""
         return [{"name": "fixed", "target": list(self.dimensions), "members": self.members}]

@@ -1,4 +1,4 @@
-"""Every volume to one spacing in mm and one box around the brain: no distortion, but a resolution that is nobody's."""
+"""Resample every volume to one spacing in mm and one box around the brain: no distortion, but no native resolution."""
 
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ class Isotropic(Reshape):
     """Resample to cubes of ``spacing_mm``, then crop or pad to one box around the middle of the foreground.
 
     Dimensions after resampling are rounded, as in nnU-Net (Isensee 2021, Nature Methods 18:203), so a subject's spacing
-    differs from the one asked for by up to half a voxel over the whole volume.
+    differs from ``spacing_mm`` by up to half a voxel over the whole volume.
 
     Args:
         spacing_mm: Side of a voxel in mm.
@@ -21,7 +21,7 @@ class Isotropic(Reshape):
             volume with ``margin_mm`` around it.
         margin_mm: Room around the largest training foreground in mm, on each side.
         tolerance: A volume whose dimensions differ by more than this (relative, any axis) from every training volume
-            is reported as not known, and so is one whose foreground does not fit into the box.
+            is reported as unknown, and so is one whose foreground does not fit into the box.
     """
 
     @staticmethod
@@ -51,7 +51,7 @@ class Isotropic(Reshape):
         self.members = 0
 
     def fit(self, grids: list[NativeGrid]) -> "Isotropic":
-        """Find the box, unless it is given."""
+        """Fit the box, unless it is given."""
         self.members = len(grids)
         self.know([grid.shape for grid in grids])
         if not self.given:
@@ -61,16 +61,16 @@ class Isotropic(Reshape):
 
     @property
     def target(self) -> Shape:
-        """Dimensions of the box in voxels."""
+        """Return the dimensions of the box in voxels."""
         return _shape(np.ceil(self.box_mm / self.spacing_mm - 1e-6))
 
     def group(self, grid: NativeGrid) -> Group:
-        """One group for all; where the window lies depends on the foreground."""
+        """Return the one group of all volumes, with a window that depends on the foreground."""
         shape, foreground = np.asarray(grid.shape), np.asarray(grid.foreground, float)
         resized = np.maximum(1, np.rint(shape * np.asarray(grid.spacing) / self.spacing_mm))
-        first, behind = (foreground * (resized / shape)[:, None]).T
-        start = np.rint((first + behind - self.target) / 2)
-        fits = bool((first >= start).all() and (behind <= start + self.target).all())
+        first, end = (foreground * (resized / shape)[:, None]).T
+        start = np.rint((first + end - self.target) / 2)
+        fits = bool((first >= start).all() and (end <= start + self.target).all())
         return Group(
             name="isotropic",
             target=self.target,
@@ -80,18 +80,18 @@ class Isotropic(Reshape):
         )
 
     def state(self) -> dict[str, Any]:
-        """The box, how many volumes it was found for, and their dimensions."""
+        """Return the box, the number of training volumes, and their dimensions."""
         return {"box_mm": self.box_mm.tolist(), "members": self.members, "shapes": self.shapes}
 
     def restore(self, state: dict[str, Any]) -> "Isotropic":
-        """Take up a stored state."""
+        """Restore a stored state."""
         self.box_mm = np.asarray(state["box_mm"], float)
         self.members = int(state["members"])
         self.know(state["shapes"])
         return self
 
     def groups(self) -> list[dict[str, Any]]:
-        """The one group."""
+        """Return the one group as a row."""
         return [
             {
                 "name": "isotropic",

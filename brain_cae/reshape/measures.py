@@ -1,4 +1,4 @@
-"""How much a strategy distorts: four measures, because the first alone flatters clustered reshape."""
+"""Four measures of distortion; the first alone would favour clustered reshape."""
 
 from collections.abc import Sequence
 
@@ -9,24 +9,24 @@ from brain_cae.reshape.base import Group, Shape, from_network, to_network
 
 
 def scale_ratio(native: Shape, resized: Shape) -> float:
-    """Largest over smallest per-axis scale factor in voxels; 1 keeps proportions."""
+    """Return largest over smallest per-axis scale factor in voxels; 1 keeps proportions."""
     factors = np.asarray(resized, float) / np.asarray(native, float)
     return float(factors.max() / factors.min())
 
 
 def network_spacing(native: Shape, resized: Shape, spacing: Sequence[float]) -> np.ndarray:
-    """Size in mm of a voxel that the network sees, (R, A, S)."""
+    """Return the voxel size of the network's input in mm, (R, A, S)."""
     return np.asarray(spacing, float) * np.asarray(native, float) / np.asarray(resized, float)
 
 
 def anisotropy_mm(native: Shape, resized: Shape, spacing: Sequence[float]) -> float:
-    """Longest over shortest side in mm of the voxel that the network sees; 1 is isotropic."""
+    """Return longest over shortest side in mm of a voxel of the network's input; 1 is isotropic."""
     sides = network_spacing(native, resized, spacing)
     return float(sides.max() / sides.min())
 
 
 def size_spread_mm(spacings: np.ndarray) -> np.ndarray:
-    """How far each subject's network voxel differs from the others': |log(side / mean side)|, largest axis.
+    """Return how much each subject's network voxel differs from the others: largest |log(side / mean side)|.
 
     Args:
         spacings: (N, 3), network voxel sizes in mm of N subjects.
@@ -39,12 +39,12 @@ def size_spread_mm(spacings: np.ndarray) -> np.ndarray:
 
 
 def round_trip_l1(volume: torch.Tensor, mask: torch.Tensor, group: Group, stride: int) -> float:
-    """Mean absolute error inside the mask, in the scan's own space, of going there and back without a network.
+    """Return the mean absolute error of resampling to the network's grid and back, inside the mask in native space.
 
     Args:
         volume: (C, X, Y, Z) scaled intensities.
         mask: (X, Y, Z) boolean.
-        group: Where the strategy sends the volume.
+        group: The volume's target.
         stride: Total stride of the network.
     """
     native = (int(volume.shape[1]), int(volume.shape[2]), int(volume.shape[3]))

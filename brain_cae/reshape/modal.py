@@ -1,4 +1,4 @@
-"""Every volume to the most common dimensions of the training set."""
+"""Resize every volume to the most common dimensions of the training set."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape, Tolerance,
 
 
 class Modal(Reshape):
-    """Resize every volume to the modal dimensions of the training volumes, so that most of them stay as they are.
+    """Resize every volume to the modal dimensions of the training volumes, so that most of them are unchanged.
 
     Args:
         tolerance: A volume that differs by more than this (relative, any axis) from every training volume is
-            reported as not known.
+            reported as unknown.
     """
 
     def __init__(self, tolerance: Tolerance = 0.25) -> None:
@@ -19,27 +19,27 @@ class Modal(Reshape):
         self.members = 0
 
     def fit(self, grids: list[NativeGrid]) -> "Modal":
-        """Find the most common dimensions; of several equally common ones the largest."""
+        """Fit the most common dimensions; of equally common ones the largest."""
         shapes = [grid.shape for grid in grids]
         self.target, self.members = most_common(shapes), len(shapes)
         self.know(shapes)
         return self
 
     def group(self, grid: NativeGrid) -> Group:
-        """One group for all."""
+        """Return the one group of all volumes."""
         return Group(name="modal", target=self.target, known=self.is_known(grid.shape))
 
     def state(self) -> dict[str, Any]:
-        """The target, how many volumes it was found among, and their dimensions."""
+        """Return the target, the number of training volumes, and their dimensions."""
         return {"target": list(self.target), "members": self.members, "shapes": self.shapes}
 
     def restore(self, state: dict[str, Any]) -> "Modal":
-        """Take up a stored state."""
+        """Restore a stored state."""
         self.target = distinct([state["target"]])[0]
         self.members = int(state["members"])
         self.know(state["shapes"])
         return self
 
     def groups(self) -> list[dict[str, Any]]:
-        """The one group."""
+        """Return the one group as a row."""
         return [{"name": "modal", "target": list(self.target), "members": self.members}]

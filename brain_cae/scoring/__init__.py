@@ -1,1 +1,1 @@
-"""From residuals to maps, scores, p-values and thresholds, all learnt from healthy brains alone."""
+"""From residuals to maps, scores, p-values and thresholds, all fitted on healthy brains only."""

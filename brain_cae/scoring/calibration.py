@@ -1,7 +1,7 @@
-"""Thresholds and p-values from healthy brains alone: no label of a tumour is ever used.
+"""Thresholds and p-values from healthy brains only; no tumour labels are used.
 
-Split conformal prediction (Vovk et al. 2005; Bates et al. 2023): under exchangeability with the calibration
-brains a healthy brain gets p <= alpha with probability at most alpha.
+Split conformal prediction (Vovk et al. 2005; Bates et al. 2023): if a healthy brain is exchangeable with the
+calibration brains, its p is at most alpha with probability at most alpha.
 """
 
 import math
@@ -23,11 +23,11 @@ class Calibration:
     voxel_threshold: float
 
     def p_value(self, score: float) -> float:
-        """(1 + number of calibration scores at least as high) / (n + 1)."""
+        """Return (1 + number of calibration scores at least as high) / (n + 1)."""
         return float((1 + np.count_nonzero(self.scores >= score)) / (len(self.scores) + 1))
 
     def threshold(self, alpha: float) -> float:
-        """The score that must be exceeded for p <= alpha; infinite when n is too small to flag anything."""
+        """Return the score that must be exceeded for p <= alpha; infinite if n is too small to flag anything."""
         rank = math.floor(alpha * (len(self.scores) + 1) + 1e-9)
         if rank < 1:
             return math.inf
@@ -35,10 +35,10 @@ class Calibration:
 
 
 def voxel_threshold(samples: list[np.ndarray], rate: float) -> float:
-    """The value that a share ``rate`` of healthy voxels exceeds, every brain counting the same.
+    """Return the value that a share ``rate`` of healthy voxels exceeds, all brains weighted equally.
 
     Args:
-        samples: Voxels of the joint map inside the mask, one array per healthy brain, equally long.
+        samples: Voxels of the joint map inside the mask, one array per healthy brain, of equal length.
         rate: Voxel false-positive rate.
     """
     return float(np.quantile(np.concatenate(samples), 1 - rate))

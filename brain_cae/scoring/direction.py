@@ -4,7 +4,7 @@ import numpy as np
 
 
 def directed(maps: np.ndarray, modalities: list[str], sign: dict[str, str], *, centre: float = 0.0) -> np.ndarray:
-    """Turn maps so that large values speak for a tumour.
+    """Return maps in which large values indicate a tumour.
 
     Args:
         maps: (C, X, Y, Z), for example z-scores.
@@ -23,5 +23,5 @@ def directed(maps: np.ndarray, modalities: list[str], sign: dict[str, str], *, c
 
 
 def joint(maps: np.ndarray) -> np.ndarray:
-    """The joint map (X, Y, Z): the mean over modalities."""
+    """Return the joint map (X, Y, Z): the mean over modalities."""
     return maps.mean(axis=0)

@@ -1,7 +1,7 @@
-"""The shared frame: each brain's foreground box, stretched to one size, so that places can be compared.
+"""The shared frame: each brain's foreground box, resized to one size, so that positions can be compared.
 
-It serves every reshape group, and costs no registration. A place is known to about a sulcus' width, which is
-why maps are smoothed before they enter it.
+It works for every reshape group and needs no registration. Positions match to about the width of a sulcus, so maps
+are smoothed before they are resampled into the frame.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from brain_cae.boxes import box_of
 
 
 def to_frame(maps: np.ndarray, mask: np.ndarray, frame: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Take maps into the frame.
+    """Resample maps into the frame.
 
     Args:
         maps: (C, X, Y, Z).
@@ -36,7 +36,7 @@ def to_frame(maps: np.ndarray, mask: np.ndarray, frame: tuple[int, int, int]) ->
 
 
 def from_frame(maps: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Bring maps (C, *frame) back onto a brain's own grid (C, X, Y, Z); 0 outside its box."""
+    """Resample maps (C, *frame) back to a brain's native grid (C, X, Y, Z); 0 outside its box."""
     box = box_of(mask)
     size = tuple(part.stop - part.start for part in box)
     resized = functional.interpolate(

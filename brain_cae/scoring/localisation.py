@@ -1,4 +1,4 @@
-"""How well a map shows where the lesion is, inside the mask and in the scan's own space."""
+"""Measure how well a map localises the lesion, inside the mask and in native space."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,16 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 GRID = np.concatenate([np.arange(-6, 10, 0.02), np.arange(10, 60, 0.5)])
-"""Thresholds tried for the oracle Dice; fine where scaled intensities and healthy z-scores lie."""
+"""Thresholds tried for the oracle Dice; fine in the range of scaled intensities and healthy z-scores."""
 
 
 @dataclass(frozen=True)
 class Localisation:
-    """One subject's figures.
+    """Localisation metrics of one subject.
 
     Attributes:
         average_precision: Over voxels inside the mask.
-        dice: At the threshold learnt from healthy brains.
+        dice: At the threshold fitted on healthy brains.
         overlaps: (len(GRID), 3) true positives, false positives, false negatives at each threshold of the grid.
     """
 
@@ -25,7 +25,7 @@ class Localisation:
 
 
 def dice_of(overlaps: np.ndarray) -> np.ndarray:
-    """Dice coefficient 2TP / (2TP + FP + FN) from counts (..., 3)."""
+    """Return the Dice coefficient 2TP / (2TP + FP + FN) from counts (..., 3)."""
     true, false, missed = np.moveaxis(np.asarray(overlaps, float), -1, 0)
     return 2 * true / np.maximum(2 * true + false + missed, 1e-9)
 
@@ -44,8 +44,8 @@ def localise(joint_map: np.ndarray, lesion: np.ndarray, mask: np.ndarray, *, thr
     true = len(inside) - np.searchsorted(inside, GRID, side="right")
     false = len(outside) - np.searchsorted(outside, GRID, side="right")
     counts = np.stack([true, false, len(inside) - true], axis=-1)
-    found = values > threshold
-    at_threshold = [np.sum(found & truth), np.sum(found & ~truth), np.sum(~found & truth)]
+    flagged = values > threshold
+    at_threshold = [np.sum(flagged & truth), np.sum(flagged & ~truth), np.sum(~flagged & truth)]
     return Localisation(
         average_precision=float(average_precision_score(truth, values)),
         dice=float(dice_of(np.asarray(at_threshold))),

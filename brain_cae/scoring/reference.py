@@ -1,4 +1,4 @@
-"""What healthy brains leave at each place: mean and spread in the shared frame."""
+"""Voxelwise mean and spread of healthy brains in the shared frame."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SMALLEST_GROUP = 5
-"""Below this many healthy brains of a reshape group its spread is not estimated."""
+"""Healthy brains that a reshape group needs for a separate spread factor."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class HealthyReference:
     Attributes:
         mean: (C, *frame).
         spread: (C, *frame), standard deviation, shrunk to the global one.
-        factors: Factor on the spread for each reshape group; groups not named have 1.
+        factors: Factor on the spread for each reshape group; other groups have 1.
     """
 
     mean: np.ndarray
@@ -35,8 +35,8 @@ class HealthyReference:
     ) -> "HealthyReference":
         """Estimate from N healthy brains.
 
-        The variance at a place is (n s² + k S²) / (n + k): s² of the n brains that cover it, S² the mean of s²
-        over all places, k = ``shrinkage``. A group's factor is the root mean square of its brains' z-scores,
+        The variance at a voxel is (n s² + k S²) / (n + k): s² of the n brains that cover it, S² the mean of s²
+        over all voxels, k = ``shrinkage``. A group's factor is the root mean square of its brains' z-scores,
         shrunk to 1 with the same weight.
 
         Args:
@@ -44,7 +44,7 @@ class HealthyReference:
             masks: (N, *frame) boolean.
             groups: Reshape group of each brain.
             shrinkage: Weight k of the global spread, in brains.
-            smallest: Number of brains from which a group has a factor of its own.
+            smallest: Number of brains that a group needs for a separate factor.
         """
         weight = masks[:, None].astype(np.float32)
         count = weight.sum(axis=0)
@@ -66,5 +66,5 @@ class HealthyReference:
         return cls(mean.astype(np.float32), spread.astype(np.float32), factors)
 
     def factor(self, group: str) -> float:
-        """Factor on the spread for one reshape group."""
+        """Return the factor on the spread for one reshape group."""
         return self.factors.get(group, 1.0)

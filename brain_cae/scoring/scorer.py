@@ -1,8 +1,8 @@
-"""One way of scoring, from smoothed maps of a brain to its anomaly map, score and p-value.
+"""Score a brain: from its smoothed maps to anomaly map, score and p-value.
 
-The autoencoder's residual and the two baselines go through the same code and differ only in what enters:
+The autoencoder's residual and the two baselines use the same code and differ only in their input:
 ``residual`` compares x - x̂ with healthy brains at the same place, ``healthy_mean`` compares x itself, and
-``intensity`` takes x as it is.
+``intensity`` uses x without comparison.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from brain_cae.scoring.frame import from_frame, to_frame
 from brain_cae.scoring.reference import SMALLEST_GROUP, HealthyReference
 
 VOXELS_PER_BRAIN = 20_000
-"""Drawn from each calibration brain for the voxel threshold, so that large matrices do not count more."""
+"""Voxels drawn from each calibration brain for the voxel threshold, so that large matrices do not weigh more."""
 
 
 @dataclass(frozen=True)
 class Signal:
-    """One brain's smoothed maps on its own grid.
+    """Smoothed maps of one brain on its native grid.
 
     Attributes:
         maps: (C, X, Y, Z), 0 outside the mask.
@@ -40,7 +40,7 @@ class Scorer:
     Args:
         modalities: Name of each channel.
         sign: Direction for each modality.
-        percentile: Of the joint map inside the mask; the volume's score.
+        percentile: Percentile of the joint map inside the mask that is the volume's score.
         frame: Dimensions of the shared frame.
         shrinkage: See :class:`HealthyReference`.
         voxel_rate: Voxel false-positive rate that sets the voxel threshold.
@@ -75,10 +75,10 @@ class Scorer:
         self.calibration = Calibration(np.empty(0), float("inf"))
 
     def fit(self, healthy: list[Signal], *, seed: int = 0) -> "Scorer":
-        """Learn reference, calibration scores and voxel threshold from healthy brains.
+        """Fit reference, calibration scores and voxel threshold on healthy brains.
 
-        A brain is compared with the *others* only: judged by statistics that it was part of, it looks more
-        ordinary than a new brain ever will, and false alarms multiply.
+        Each brain is compared only with the *others*. Compared with statistics that include it, a brain looks more
+        normal than a new brain does, so the calibration would give too many false alarms.
         """
         generator = np.random.default_rng(seed)
         leave_one_out = self._leave_one_out(healthy)
@@ -94,15 +94,15 @@ class Scorer:
         return self
 
     def maps(self, signal: Signal) -> np.ndarray:
-        """Directed maps (C, X, Y, Z) of one brain: z-scores, or plain values without a reference."""
+        """Return the directed maps (C, X, Y, Z) of one brain: z-scores, or plain values without a reference."""
         return self._directed(signal, self.reference)
 
     def joint(self, signal: Signal) -> np.ndarray:
-        """The joint map (X, Y, Z): mean of the directed maps, 0 outside the mask."""
+        """Return the joint map (X, Y, Z): mean of the directed maps, 0 outside the mask."""
         return self._joint(signal, self.reference)
 
     def score(self, joint_map: np.ndarray, mask: np.ndarray) -> float:
-        """The volume's score from its joint map."""
+        """Return the volume's score from its joint map."""
         return self.statistic(joint_map[mask])
 
     def statistic(self, values: np.ndarray) -> float:
@@ -113,7 +113,7 @@ class Scorer:
         return joint(self._directed(signal, reference))
 
     def _directed(self, signal: Signal, reference: HealthyReference | None) -> np.ndarray:
-        # Scaled intensities have their median at 1, z-scores at 0.
+        # Scaled intensities have a median of 1, z-scores a median of 0.
         centre = 0.0 if self.compare else 1.0
         turned = directed(self._compared(signal, reference), self.modalities, self.sign, centre=centre)
         return np.where(signal.mask, turned, 0).astype(np.float32)
@@ -134,7 +134,7 @@ class Scorer:
         references: list[HealthyReference | None] = []
         for left_out in range(len(healthy)):
             others = [i for i in range(len(healthy)) if i != left_out]
-            # One fewer, so that a group has a factor of its own here exactly when it has one in the end.
+            # One fewer, so that a group has a separate factor here exactly when it has one in the final fit.
             references.append(
                 HealthyReference.fit(
                     maps[others],
@@ -151,7 +151,7 @@ class Scorer:
         return np.stack([maps for maps, _ in framed]), np.stack([mask for _, mask in framed])
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """What was fitted: arrays for an ``.npz`` and plain values for JSON."""
+        """Return the fitted state: arrays for an ``.npz`` and plain values for JSON."""
         arrays = {"scores": self.calibration.scores}
         values: dict[str, Any] = {"voxel_threshold": self.calibration.voxel_threshold, "factors": {}}
         if self.reference is not None:
@@ -160,7 +160,7 @@ class Scorer:
         return arrays, values
 
     def restore(self, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> "Scorer":
-        """Take up a stored state, and return self."""
+        """Restore a stored state and return self."""
         self.calibration = Calibration(arrays["scores"], float(values["voxel_threshold"]))
         if self.compare:
             self.reference = HealthyReference(arrays["mean"], arrays["spread"], values["factors"])

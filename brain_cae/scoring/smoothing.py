@@ -13,7 +13,7 @@ def smooth_inside(maps: np.ndarray, mask: np.ndarray, spacing: Sequence[float], 
         maps: (C, X, Y, Z).
         mask: (X, Y, Z) boolean.
         spacing: Voxel size in mm (R, A, S).
-        sigma_mm: Standard deviation of the Gaussian in mm; 0 leaves the maps as they are.
+        sigma_mm: Standard deviation of the Gaussian in mm; 0 means no smoothing.
 
     Returns:
         (C, X, Y, Z) float32, 0 outside the mask.

@@ -65,7 +65,7 @@ class Measurement:
         findings: By subject.
         seed: Of the bootstrap.
         resamples: Of the bootstrap.
-        fewest: Members that each class must have for AUROC, its differences, and average precision.
+        min_per_class: Members that each class must have for AUROC, its differences, and average precision.
         baselines: Scores that do not look at the network.
     """
 
@@ -76,14 +76,14 @@ class Measurement:
         *,
         seed: int,
         resamples: int,
-        fewest: int = 1,
+        min_per_class: int = 1,
         baselines: Sequence[str] = ("intensity", "healthy_mean"),
     ) -> None:
         self.predictions = predictions
         self.findings = findings
         self.seed = seed
         self.resamples = resamples
-        self.fewest = fewest
+        self.min_per_class = min_per_class
         self.baselines = list(baselines)
         scores = [str(name).removeprefix("score.") for name in predictions if str(name).startswith("score.")]
         self.others = [name for name in scores if name != "residual"]
@@ -166,7 +166,7 @@ class Measurement:
 
     def _scored(self, metric: Any, rows: pd.DataFrame, name: str) -> Estimate:
         scores = rows[f"score.{name}"]
-        return metric(rows["label"], scores, seed=self.seed, resamples=self.resamples, fewest=self.fewest)
+        return metric(rows["label"], scores, seed=self.seed, resamples=self.resamples, min_per_class=self.min_per_class)
 
     def _difference(self, ours: str, other: str) -> dict[str, Any]:
         rows = self.labelled
@@ -176,7 +176,7 @@ class Measurement:
             rows[f"score.{other}"],
             seed=self.seed,
             resamples=self.resamples,
-            fewest=self.fewest,
+            min_per_class=self.min_per_class,
         ).to_dict()
 
     def _false_alarms(self, rows: pd.DataFrame) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def metrics_of(
     chosen: Transfer,
     splits: pd.DataFrame,
     cohort: Cohort,
-    fewest: int,
+    min_per_class: int,
 ) -> dict[str, Any]:
     """The content of ``metrics.json``, but for the audit and what the run itself adds."""
     config = model.config
@@ -221,7 +221,7 @@ def metrics_of(
         findings,
         seed=config.seed,
         resamples=config.evaluation.resamples,
-        fewest=fewest,
+        min_per_class=min_per_class,
         baselines=model.baselines,
     )
     counts = splits["role"].value_counts()

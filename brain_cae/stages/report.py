@@ -31,10 +31,10 @@ def title(config: Config, cohort: Cohort, model_run: Path | None) -> str:
     return chosen if model_run is None else f"{chosen}: scored with the model of {model_run.name}"
 
 
-def curves(table: pd.DataFrame, baselines: Sequence[str], fewest: int) -> dict[str, tuple[Any, Any]]:
-    """By name labels and scores of each ROC curve; none where a class has fewer members than ``fewest``."""
+def curves(table: pd.DataFrame, baselines: Sequence[str], min_per_class: int) -> dict[str, tuple[Any, Any]]:
+    """By name labels and scores of each ROC curve; none where a class has fewer members than ``min_per_class``."""
     rows = table[table["label"] != "unknown"]
-    if min((rows["label"] == kind).sum() for kind in CLASSES) < fewest:
+    if min((rows["label"] == kind).sum() for kind in CLASSES) < min_per_class:
         return {}
     drawn = {name: (rows["label"], rows[f"score.{name}"]) for name in ("residual", *baselines)}
     known = rows[rows["classifier_probability"].notna()]

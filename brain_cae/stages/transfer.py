@@ -12,7 +12,7 @@ from brain_cae import estimates
 from brain_cae.configuration import Classifier, Config, LeaveProtocolOut, classifier_option
 from brain_cae.detector.build import make_feature_harmoniser
 from brain_cae.detector.detector import Detector
-from brain_cae.estimates import FEWEST_HELD_OUT
+from brain_cae.estimates import MIN_PER_CLASS_HELD_OUT
 from brain_cae.transfer.crossfit import Crossfit, crossfit, holdout, tune_and_fit, without_sizes
 from brain_cae.transfer.features import ARMS, select_arm, usable
 from brain_cae.transfer.fitting import abnormal_probability, obstacle
@@ -208,8 +208,8 @@ def _is_holdout(config: Config) -> bool:
     return config.evaluation.name == "holdout" or isinstance(config.split, LeaveProtocolOut)
 
 
-def _fewest(config: Config) -> int:
-    return FEWEST_HELD_OUT if isinstance(config.split, LeaveProtocolOut) else 1
+def _min_per_class(config: Config) -> int:
+    return MIN_PER_CLASS_HELD_OUT if isinstance(config.split, LeaveProtocolOut) else 1
 
 
 def _compared(config: Config) -> list[Classifier]:
@@ -246,14 +246,14 @@ def _fixed_p(config: Config, labels: pd.Series, probabilities: pd.Series, folds:
     )
 
 
-def _scores(config: Config, labels: pd.Series, probabilities: pd.Series, fewest: int = 1) -> dict[str, Any]:
+def _scores(config: Config, labels: pd.Series, probabilities: pd.Series, min_per_class: int = 1) -> dict[str, Any]:
     known = probabilities.notna()
     found = transfer_metrics(
         labels[known],
         probabilities[known],
         seed=config.seed,
         resamples=config.evaluation.resamples,
-        fewest=fewest,
+        min_per_class=min_per_class,
     )
     return {name: estimate.to_dict() for name, estimate in found.items()}
 
@@ -274,13 +274,17 @@ def _section(
         notes: What was changed or not possible.
         trials: Of every search.
     """
-    labels, fewest = table["label"], _fewest(config)
+    labels, min_per_class = table["label"], _min_per_class(config)
     chosen = arms[config.features.name]
-    drawn: dict[str, Any] = {"seed": config.seed, "resamples": config.evaluation.resamples, "fewest": fewest}
+    drawn: dict[str, Any] = {
+        "seed": config.seed,
+        "resamples": config.evaluation.resamples,
+        "min_per_class": min_per_class,
+    }
     rows = []
     for column in arms:
         features, _, classifier = str(column).partition(".")
-        found = _scores(config, labels, arms[column], fewest)
+        found = _scores(config, labels, arms[column], min_per_class)
         figures = {name: found[name] for name in COMPARED}
         rows.append(
             ({"features": features, "classifier": classifier or config.classifier.name} | figures, arms[column])
@@ -297,7 +301,7 @@ def _section(
         row | {"difference": estimates.paired_difference(labels, values, chosen, **drawn).to_dict()}
         for row, values in rows
     ]
-    scores = _scores(config, labels, chosen, fewest)
+    scores = _scores(config, labels, chosen, min_per_class)
     return _names(config) | scores | {"notes": notes, "comparison": comparison, "tuning": _searches(trials)}
 
 

@@ -1,4 +1,4 @@
-"""From features to a classifier: pipelines, out-of-fold predictions and their figures."""
+"""From features to a classifier: pipelines, out-of-fold predictions and metrics."""
 
 from brain_cae.transfer.crossfit import Crossfit, crossfit, holdout
 from brain_cae.transfer.features import distance_features, encoder_features, residual_features, select_arm

@@ -1,4 +1,4 @@
-"""Out-of-fold probabilities: every subject is judged by a pipeline that never saw it."""
+"""Out-of-fold probabilities: every subject is predicted by a pipeline that was fitted without it."""
 
 from typing import Any, NamedTuple
 
@@ -20,8 +20,8 @@ class Crossfit(NamedTuple):
     Args:
         probabilities: Shape (subjects,), probability of abnormal; NaN throughout when undefined.
         folds: Shape (subjects,), fold in which the subject was held out; -1 when undefined.
-        notes: What was changed or not possible, in plain words.
-        trials: Of the tuning in each fold, see :class:`brain_cae.transfer.tuning.Tuned`; empty without tuning.
+        notes: What was changed or not possible, for the reader.
+        trials: Tuning trials of each fold, see :class:`brain_cae.transfer.tuning.Tuned`; empty without tuning.
     """
 
     probabilities: NDArray
@@ -46,23 +46,23 @@ def crossfit(
     tuning: Tuning | None = None,
     name: str = "",
 ) -> Crossfit:
-    """Probability of abnormal for every subject, each from a fresh clone of the pipeline fitted on the other folds.
+    """Predict the probability of abnormal for every subject, by a clone of the pipeline fitted on the other folds.
 
     Imputer, scaler and balancing are steps of the pipeline and therefore fitted inside each fold: by construction
-    nothing of a held-out subject reaches them.
+    they never see a held-out subject.
 
     Args:
         pipeline: Unfitted, from :func:`brain_cae.transfer.pipeline.build_pipeline`.
         features: One row per subject.
         labels: Shape (subjects,), 1/True/"abnormal" or 0/False/"healthy".
-        folds: Number of folds asked for; see ``notes`` of the answer when fewer were possible.
-        seed: Seeds folds, balancing and classifier alike.
+        folds: Number of folds; the result's ``notes`` say if fewer were possible.
+        seed: Seed of folds, balancing and classifier.
         groups: Shape (subjects,), rows that must not be separated.
-        tuning: Searches the classifier's parameters anew in each fold's training part.
-        name: Of what is tuned.
+        tuning: Search for the classifier's parameters, repeated in each fold's training part.
+        name: Name of the tuning study.
 
     Raises:
-        LeakageError: The pipeline was fitted before.
+        LeakageError: The pipeline is already fitted.
         ConfigurationError: Not a pipeline with a scaler.
         DatasetError: Features and labels differ in length.
     """
@@ -92,14 +92,14 @@ def crossfit(
 
 
 def without_sizes(probabilities: ArrayLike, folds: ArrayLike, labels: ArrayLike) -> np.ndarray:
-    """Of a predictor that says the same of everybody in a fold, the share of abnormal subjects; of others, no change.
+    """Replace predictions that are constant within each fold by the share of abnormal subjects; leave others unchanged.
 
-    What it says differs between folds because these differ by a subject: a fold with one abnormal subject more leaves
-    one less to learn from. So a constant would rank the abnormal lower, and its AUROC would be well below 0.5.
+    A constant predictor differs between folds because fold sizes differ: a fold with one more abnormal subject leaves
+    one fewer for training. It would therefore rank abnormal subjects lower, with an AUROC well below 0.5.
 
     Args:
-        probabilities: Shape (subjects,), each from what was fitted on the other folds; NaN where there is none.
-        folds: Shape (subjects,), numbers.
+        probabilities: Shape (subjects,), out of fold; NaN if there is none.
+        folds: Shape (subjects,), fold numbers.
         labels: Shape (subjects,), as for :func:`crossfit`.
     """
     values, numbers, truth = np.asarray(probabilities, dtype=float), np.asarray(folds), binary(labels)
@@ -123,8 +123,8 @@ def holdout(
     """Tune and fit on the subjects outside ``test``, predict those inside it.
 
     Returns:
-        Predictions (NaN and fold -1 outside ``test``; fold 0 inside) and the fitted pipeline, ``None`` when the
-        training part holds one class only. Errors as for :func:`crossfit`.
+        Predictions (NaN and fold -1 outside ``test``; fold 0 inside) and the fitted pipeline, ``None`` if the
+        training part has only one class. Errors as for :func:`crossfit`.
     """
     _refuse_unsafe(pipeline)
     truth, held_out = binary(labels), np.asarray(test, dtype=bool)
@@ -135,7 +135,7 @@ def holdout(
     inside = ~held_out
     probabilities = np.full(len(truth), np.nan)
     if reason := obstacle(pipeline, truth[inside]):
-        note = f"The training part holds {reason}: no classifier can be fitted."
+        note = f"The training part has {reason}: no classifier can be fitted."
         return Crossfit(probabilities, np.full(len(truth), -1), [note]), None
     fitted, notes, trials = tune_and_fit(
         pipeline, features.loc[inside], truth[inside], seed=seed, tuning=tuning, name=f"{name}, training part"
@@ -156,7 +156,7 @@ def tune_and_fit(
     tuning: Tuning | None = None,
     name: str = "",
 ) -> tuple[Pipeline, list[str], pd.DataFrame]:
-    """Fit the pipeline with the parameters that the search finds on the same subjects.
+    """Tune and fit the pipeline on the same subjects.
 
     Returns:
         As :func:`brain_cae.transfer.fitting.fit`, and the search's trials.
@@ -174,12 +174,12 @@ def _refuse_unsafe(pipeline: Any) -> None:
     if not isinstance(pipeline, Pipeline) or "scaler" not in dict(pipeline.steps):
         raise ConfigurationError(
             "Cross-fitting needs a whole pipeline, so that scaling and balancing are fitted inside each fold.",
-            expected="the answer of build_pipeline(classifier, balancing)",
+            expected="the result of build_pipeline(classifier, balancing)",
             found=type(pipeline).__name__,
         )
     if is_fitted(pipeline):
         raise LeakageError(
             "The pipeline was fitted before cross-fitting, so it may have seen the held-out subjects.",
             expected="an unfitted pipeline",
-            advice="Hand over build_pipeline(...) itself; it is cloned and fitted in each fold.",
+            advice="Pass the result of build_pipeline(...); it is cloned and fitted in each fold.",
         )

@@ -10,29 +10,29 @@ from brain_cae.errors import ConfigurationError, DatasetError
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999)
 CARRIED = "acquisition_"
-"""Columns with this prefix tell how a subject was scanned: they go with every arm, and the first step of the pipeline
-takes them off."""
+"""Columns with this prefix describe how a subject was scanned. They are added to every arm, and the first step of the
+pipeline removes them."""
 ARMS = {
     "encoder": ("encoder_",),
     "distance": ("distance_",),
     "residual": ("residual_",),
     "both": ("encoder_", "distance_", "residual_"),
 }
-"""What the columns of each arm begin with."""
+"""Column prefixes of each feature arm."""
 EARLIER = "encoder_level"
-"""What pooled channels of levels before the bottleneck begin with."""
+"""Column prefix of pooled channels of levels before the bottleneck."""
 
 
 def encoder_features(maps: NDArray, mask: NDArray, *, level: str = "") -> dict[str, float]:
-    """Mean and standard deviation of each channel of one of the encoder's levels inside the mask.
+    """Return mean and standard deviation of each channel of one encoder level inside the mask.
 
     Args:
-        maps: Shape (C, x, y, z), what the level gives.
+        maps: Shape (C, x, y, z), the level's output.
         mask: Shape (x, y, z), truthy inside the head, on the level's grid; an empty mask means the whole grid.
-        level: Its name; empty for the bottleneck.
+        level: Name of the level; empty for the bottleneck.
 
     Returns:
-        ``encoder_mean_00``, ``encoder_std_00``, ...; of a named level ``encoder_<level>_mean_00``, ...
+        ``encoder_mean_00``, ``encoder_std_00``, ...; for a named level ``encoder_<level>_mean_00``, ...
 
     Raises:
         DatasetError: The mask is not on the level's grid.
@@ -43,9 +43,9 @@ def encoder_features(maps: NDArray, mask: NDArray, *, level: str = "") -> dict[s
 
 
 def distance_features(z: NDArray, mask: NDArray, *, level: str = "") -> dict[str, float]:
-    """How far a brain lies from healthy ones at the same place, in the terms of one of the encoder's levels.
+    """Return how far a brain is from healthy brains at the same place, for one encoder level.
 
-    A tumour is local, so beside the mean over all places stands the upper twentieth.
+    A tumour is local, so the 95th percentile over all places is returned besides the mean.
 
     Args:
         z: Shape (C, X, Y, Z), z-scores against healthy brains in the shared frame.
@@ -67,7 +67,7 @@ def residual_features(
     *,
     quantiles: Sequence[float] = QUANTILES,
 ) -> dict[str, float]:
-    """Upper quantiles of the signed z maps inside the mask, for each modality and for their mean (the joint map).
+    """Return upper quantiles of the signed z maps inside the mask, per modality and for their mean (the joint map).
 
     Args:
         maps: Shape (C, X, Y, Z), one signed z map per modality; higher means more suspicious.
@@ -79,7 +79,7 @@ def residual_features(
         ``residual_<modality>_q990`` for the quantile 0.990, and ``residual_joint_q990``.
 
     Raises:
-        DatasetError: Maps, mask and names do not belong together.
+        DatasetError: Maps, mask and names do not match.
     """
     if len(maps) != len(modalities):
         raise DatasetError(
@@ -95,26 +95,26 @@ def residual_features(
 
 
 def usable(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Features that a classifier can take, and what was wrong with the others.
+    """Return features that a classifier can use, and notes on unusable values.
 
-    Infinite values become missing ones, which the pipeline replaces by the training part's median. Nothing is left
-    out: a feature that is constant here may not be in the next patients.
+    Infinite values become missing values, which the pipeline replaces by the median of the training part. No feature
+    is dropped: one that is constant here may vary in the next patients.
 
     Returns:
         The features, and a note for each fault, with the names of the features.
     """
     finite = frame.where(np.isfinite(frame.to_numpy(dtype=float)))
     missing = finite.isna().any()
-    # Of a single patient every feature is the same in every subject.
+    # With a single patient every feature is constant.
     empty, varying = finite.isna().all(), (finite.nunique() > 1) | (len(frame) < 2)
     faults = {
-        "are known of no subject": empty,
-        "are not finite in some subjects, and replaced by the median": missing & ~empty,
+        "are missing in all subjects": empty,
+        "are not finite in some subjects and are replaced by the median": missing & ~empty,
         "are the same in every subject": ~varying & ~empty,
     }
     notes = []
-    for fault, found in faults.items():
-        names = [str(name) for name in frame.columns[found] if not str(name).startswith(CARRIED)]
+    for fault, affected in faults.items():
+        names = [str(name) for name in frame.columns[affected] if not str(name).startswith(CARRIED)]
         if names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
             notes.append(f"Features that {fault}: {', '.join(names[:5])}{more}.")
@@ -127,7 +127,7 @@ def select_arm(frame: pd.DataFrame, arm: str, levels: str = "bottleneck") -> pd.
     Args:
         frame: One row per subject.
         arm: ``encoder``, ``distance``, ``residual`` or ``both``.
-        levels: ``bottleneck`` or ``all``: whose pooled channels the encoder's part holds.
+        levels: ``bottleneck`` or ``all``: which levels' pooled channels the encoder arm contains.
 
     Raises:
         ConfigurationError: The arm is unknown.
@@ -136,12 +136,10 @@ def select_arm(frame: pd.DataFrame, arm: str, levels: str = "bottleneck") -> pd.
     if arm not in ARMS:
         raise ConfigurationError("Unknown features.", expected=", ".join(ARMS), found=arm, where="features")
     names = frame.columns.astype(str)
-    own = names.str.startswith(ARMS[arm]) & ((levels == "all") | ~names.str.startswith(EARLIER))
-    if not own.any():
-        raise DatasetError(
-            f"The table holds no {arm} features.", expected=" or ".join(ARMS[arm]), found=", ".join(names)
-        )
-    return pd.concat([frame.loc[:, own], frame.loc[:, names.str.startswith(CARRIED)]], axis=1)
+    chosen = names.str.startswith(ARMS[arm]) & ((levels == "all") | ~names.str.startswith(EARLIER))
+    if not chosen.any():
+        raise DatasetError(f"The table has no {arm} features.", expected=" or ".join(ARMS[arm]), found=", ".join(names))
+    return pd.concat([frame.loc[:, chosen], frame.loc[:, names.str.startswith(CARRIED)]], axis=1)
 
 
 def _inside(maps: NDArray, mask: NDArray, name: str) -> NDArray:

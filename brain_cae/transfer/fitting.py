@@ -1,4 +1,4 @@
-"""Folds, and one pipeline fitted on the training part of one: what cross-fitting and tuning share."""
+"""Make folds and fit one pipeline on a training part; used by cross-fitting and tuning."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ def make_folds(
     """Assign every subject to one fold, stratified by label; rows of one group stay together.
 
     Args:
-        labels: Shape (subjects,), two kinds.
-        folds: Number of folds asked for; fewer are made where a class (or its groups) has fewer members.
+        labels: Shape (subjects,), binary.
+        folds: Number of folds; fewer are made if a class has fewer members (or groups).
         seed: Seed of the shuffling.
-        groups: Shape (subjects,), for example one person's several sessions.
+        groups: Shape (subjects,), for example the sessions of one person.
 
     Returns:
-        Fold numbers, shape (subjects,), all -1 where no split into two folds is possible; and notes.
+        Fold numbers, shape (subjects,), all -1 if no split into two folds is possible; and notes.
     """
     truth = binary(labels)
     if folds < 2:
@@ -34,7 +34,7 @@ def make_folds(
         )
     nothing = np.full(len(truth), -1)
     if truth.all() or not truth.any():
-        return nothing, ["All subjects carry one label, so no classifier can be scored."]
+        return nothing, ["All subjects have the same label, so no classifier can be scored."]
     members = [_units(groups, kind) if groups is not None else int(kind.sum()) for kind in (truth, ~truth)]
     possible = min(folds, *members)
     if possible < 2:
@@ -51,17 +51,17 @@ def make_folds(
 
 
 def obstacle(pipeline: Pipeline, labels: ArrayLike) -> str:
-    """Why the pipeline cannot be fitted on subjects with these labels; empty where it can."""
+    """Return why the pipeline cannot be fitted on subjects with these labels; empty if it can."""
     smallest = _smallest(binary(labels))
     if smallest == 0:
         return "one class for training"
     if smallest == 1 and "classifier__cv" in pipeline.get_params():
-        return "a class with a single member, and the classifier's probabilities need two"
+        return "a class with a single member, but the classifier's probabilities need two"
     return ""
 
 
 def fit(pipeline: Pipeline, features: pd.DataFrame, labels: ArrayLike, *, seed: int = 0) -> tuple[Pipeline, list[str]]:
-    """Fit a seeded clone; neighbour and inner-fold counts shrink where a class is too small (notes say so)."""
+    """Fit a seeded clone; neighbour and inner-fold counts are reduced if a class is too small (see notes)."""
     truth = binary(labels)
     fresh = clone(pipeline)
     seeds = {name: seed for name in fresh.get_params() if name.endswith("random_state")}
@@ -72,7 +72,7 @@ def fit(pipeline: Pipeline, features: pd.DataFrame, labels: ArrayLike, *, seed: 
 
 
 def abnormal_probability(fitted: Pipeline, features: pd.DataFrame) -> NDArray:
-    """Probability of abnormal, shape (subjects,)."""
+    """Return the probability of abnormal, shape (subjects,)."""
     column = list(fitted.classes_).index(1)
     return fitted.predict_proba(features.to_numpy(dtype=float))[:, column]
 
@@ -84,7 +84,7 @@ def _smallest(truth: NDArray) -> int:
 def _shrink(pipeline: Pipeline, smallest: int) -> list[str]:
     notes = []
     parameters = pipeline.get_params()
-    # SMOTE's own, or that of the SMOTE inside another sampler.
+    # Of SMOTE itself, or of the SMOTE inside another sampler.
     name = next((key for key in ("balancing__k_neighbors", "balancing__smote__k_neighbors") if key in parameters), "")
     neighbours = parameters.get(name)
     if isinstance(neighbours, int) and neighbours >= smallest:
@@ -98,13 +98,13 @@ def _shrink(pipeline: Pipeline, smallest: int) -> list[str]:
             )
     voters = parameters.get("classifier__n_neighbors")
     if isinstance(voters, int) and voters > 2 * smallest:
-        # As many as are left when balancing takes the larger class down.
+        # The number of subjects left if balancing reduces the larger class.
         pipeline.set_params(classifier__n_neighbors=2 * smallest)
         notes.append(
-            f"The classifier asked {2 * smallest} neighbours: the smaller class of a fold has {smallest} members."
+            f"The classifier used {2 * smallest} neighbours: the smaller class of a fold has {smallest} members."
         )
     inner = parameters.get("classifier__cv", 0)
-    inner = 5 if inner is None else inner  # what scikit-learn takes where none is named
+    inner = 5 if inner is None else inner  # scikit-learn's default
     if isinstance(inner, int) and inner > smallest >= 2:
         pipeline.set_params(classifier__cv=smallest)
         notes.append(f"Calibration used {smallest} inner folds: the smaller class of a fold has {smallest} members.")

@@ -1,4 +1,4 @@
-"""Features as the classifier saw each held-out subject: after a harmonising step that never saw that subject."""
+"""Features as the classifier saw them out of fold: harmonised by a step that was fitted without the subject."""
 
 import numpy as np
 import pandas as pd
@@ -11,24 +11,24 @@ from brain_cae.harmonise import FeatureHarmoniser
 def harmonised_out_of_fold(
     step: FeatureHarmoniser, features: pd.DataFrame, healthy: NDArray, folds: pd.Series
 ) -> pd.DataFrame:
-    """Harmonise every held-out subject by a clone of the step that the other subjects have taught.
+    """Harmonise every held-out subject by a clone of the step that was fitted on the other subjects.
 
     Args:
-        step: Unfitted, as it stands in the pipeline.
+        step: Unfitted step of the pipeline.
         features: One row per subject, the carried columns last.
         healthy: (subjects,) boolean; subjects without a label are not healthy.
-        folds: In which fold each subject was held out, missing where it was not; same index.
+        folds: Fold in which each subject was held out, missing if it never was; same index.
 
     Returns:
         The features without the carried columns; NaN for subjects that were never held out.
     """
-    own = features.columns[: features.shape[1] - step.carried]
+    columns = features.columns[: features.shape[1] - step.carried]
     numbers = folds.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     rows = features.to_numpy(dtype=float)
-    result = np.full((len(rows), len(own)), np.nan)
+    result = np.full((len(rows), len(columns)), np.nan)
     for number in np.unique(numbers[np.isfinite(numbers)]):
         held_out = numbers == number
         if (healthy & ~held_out).any():
             fitted = clone(step).fit(rows[~held_out], ~healthy[~held_out])
             result[held_out] = fitted.transform(rows[held_out])
-    return pd.DataFrame(result, index=features.index, columns=own)
+    return pd.DataFrame(result, index=features.index, columns=columns)

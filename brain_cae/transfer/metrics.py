@@ -1,4 +1,4 @@
-"""What a classifier's out-of-fold probabilities are worth, each figure with its interval."""
+"""Metrics of a classifier's out-of-fold probabilities, each with its confidence interval."""
 
 from collections.abc import Callable
 
@@ -19,17 +19,17 @@ def transfer_metrics(
     threshold: float = 0.5,
     seed: int = 0,
     resamples: int = 2000,
-    fewest: int = 1,
+    min_per_class: int = 1,
 ) -> dict[str, Estimate]:
-    """Discrimination, decision and calibration figures of probabilities, by bootstrap over subjects within each class.
+    """Return discrimination, decision and calibration metrics, by bootstrap over subjects within each class.
 
     Args:
         labels: Shape (subjects,), 1/True/"abnormal" or 0/False/"healthy".
-        probabilities: Shape (subjects,), of abnormal; subjects without one are left out.
-        threshold: From which probability a subject is called abnormal.
+        probabilities: Shape (subjects,), probability of abnormal; subjects without one are left out.
+        threshold: Probability from which a subject is called abnormal.
         seed: Seed of the resampling.
         resamples: Number of bootstrap resamples.
-        fewest: Members that each class must have for AUROC and average precision.
+        min_per_class: Subjects that each class needs for AUROC and average precision.
 
     Returns:
         ``auroc, average_precision, balanced_accuracy, f1, mcc, brier, calibration_slope``.
@@ -43,11 +43,13 @@ def transfer_metrics(
     truth, values = truth[known], values[known]
     positives = int(truth.sum())
     if positives in (0, len(truth)):
-        reason = "no subject has a probability" if not len(truth) else "all subjects carry one label"
+        reason = "no subject has a probability" if not len(truth) else "all subjects have the same label"
         return {name: undefined(reason, n=len(truth), n_positive=positives) for name in METRICS}
     return {
-        "auroc": auroc(truth, values, seed=seed, resamples=resamples, fewest=fewest),
-        "average_precision": average_precision(truth, values, seed=seed, resamples=resamples, fewest=fewest),
+        "auroc": auroc(truth, values, seed=seed, resamples=resamples, min_per_class=min_per_class),
+        "average_precision": average_precision(
+            truth, values, seed=seed, resamples=resamples, min_per_class=min_per_class
+        ),
         **_decisions(truth, values >= threshold, seed=seed, resamples=resamples),
         "brier": _brier(truth, values, seed=seed, resamples=resamples),
         "calibration_slope": calibration_slope(truth, values, seed=seed),
@@ -55,11 +57,11 @@ def transfer_metrics(
 
 
 def _decisions(truth: NDArray, called: NDArray, *, seed: int, resamples: int) -> dict[str, Estimate]:
-    """Balanced accuracy, F1 and Matthews correlation of yes/no decisions.
+    """Return balanced accuracy, F1 and Matthews correlation of yes/no decisions.
 
-    Resampling subjects within each class draws the true positives and negatives from binomials, so that is what is
-    drawn. Sensitivity or specificity of exactly 0 or 1 would leave no spread; then draws from the Jeffreys posterior
-    replace it.
+    Resampling subjects within each class draws the true positives and negatives from binomials, so these are drawn
+    directly. A sensitivity or specificity of exactly 0 or 1 would have no spread; draws from the Jeffreys posterior
+    are used instead.
     """
     positives, negatives = int(truth.sum()), int((~truth).sum())
     hits, rejections = int((called & truth).sum()), int((~called & ~truth).sum())
@@ -98,7 +100,7 @@ def _mcc(sensitivity: NDArray, specificity: NDArray, positives: int, negatives: 
     misses, false_alarms = positives - hits, negatives - rejections
     below = np.sqrt((hits + false_alarms) * (rejections + misses) * positives * negatives)
     above = hits * rejections - misses * false_alarms
-    # All called alike: the correlation is 0 by convention.
+    # All subjects called the same: the correlation is 0 by convention.
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 
@@ -117,16 +119,16 @@ def _brier(truth: NDArray, values: NDArray, *, seed: int, resamples: int) -> Est
     )
     value, (low, high) = float(errors.mean()), np.quantile(drawn, [0.025, 0.975])
     method = f"95 % percentile bootstrap over subjects, stratified by class ({resamples} resamples)"
-    # Of a constant all resamples are alike, up to rounding.
+    # For a constant, all resamples are the same up to rounding.
     return Estimate(value, min(float(low), value), max(float(high), value), len(truth), int(truth.sum()), method)
 
 
 def calibration_slope(labels: ArrayLike, probabilities: ArrayLike, *, seed: int = 0, resamples: int = 500) -> Estimate:
-    """Slope of the logistic regression of the label on the logit of the probability (Cox 1958); 1 is ideal.
+    """Estimate the slope of a logistic regression of the label on the logit of the probability (Cox 1958); 1 is ideal.
 
-    Below 1 the probabilities are too extreme, above 1 too timid. Probabilities are kept within [0.001, 0.999].
-    Undefined where they separate the classes or are all equal; an end of the interval is ``None`` where resamples
-    separate them.
+    Below 1 the probabilities are too extreme, above 1 not extreme enough. Probabilities are clipped to
+    [0.001, 0.999]. Undefined if they separate the classes or are all equal; an end of the interval is ``None`` if
+    resamples separate the classes.
     """
     truth, values = binary(labels), np.clip(np.asarray(probabilities, dtype=float), 1e-3, 1 - 1e-3)
     logits, n, positives = np.log(values / (1 - values)), len(truth), int(truth.sum())
@@ -150,7 +152,7 @@ def calibration_slope(labels: ArrayLike, probabilities: ArrayLike, *, seed: int 
 
 
 def _slopes(truth: NDArray, logits: NDArray, counts: NDArray) -> NDArray:
-    """Maximum-likelihood slope for each row of counts by Newton's method; infinite where the classes separate."""
+    """Return the maximum-likelihood slope of each row of counts (Newton's method); infinite if the classes separate."""
     scale = logits.std()
     x = (logits - logits.mean()) / scale
     intercept, slope = np.zeros(len(counts)), np.zeros(len(counts))
@@ -163,7 +165,7 @@ def _slopes(truth: NDArray, logits: NDArray, counts: NDArray) -> NDArray:
         determinant = np.maximum(a * c - b * b, 1e-12)
         intercept += np.clip((c * g - b * h) / determinant, -2, 2)
         slope += np.clip((a * h - b * g) / determinant, -2, 2)
-    # Classes that do not interleave have no finite slope; Newton's method would only creep towards it.
+    # Separated classes have no finite slope, and Newton's method does not converge.
     drawn = counts > 0
     least = [np.where(drawn & kind, x, np.inf).min(axis=1) for kind in (truth, ~truth)]
     most = [np.where(drawn & kind, x, -np.inf).max(axis=1) for kind in (truth, ~truth)]

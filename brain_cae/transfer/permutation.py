@@ -21,7 +21,7 @@ def permutation_p(
     permutations: int = 200,
     observed: float | None = None,
 ) -> Estimate:
-    """How often shuffled labels reach the out-of-fold AUROC: p = (1 + #(null >= observed)) / (permutations + 1).
+    """Return the p value of the out-of-fold AUROC: p = (1 + #(null >= observed)) / (permutations + 1).
 
     The labels are shuffled before the whole cross-fitting, so folds, scaler and balancing are repeated for each one
     (Ojala and Garriga 2010, JMLR 11:1833, test 1). With groups whose rows share one label, whole groups are shuffled.
@@ -29,10 +29,10 @@ def permutation_p(
 
     Args:
         pipeline, features, labels, folds, seed, groups: As for :func:`brain_cae.transfer.crossfit.crossfit`.
-        permutations: How often.
-        observed: The AUROC of the tuned pipeline, where it was tuned. The shuffled labels are then learnt with the
-            parameters as given, since two hundred searches would take hours; a search knows no held-out label, so
-            the null stays around one half, but its spread is that of the pipeline without tuning.
+        permutations: Number of permutations.
+        observed: AUROC of the pipeline if it was tuned. The shuffled labels are then fitted with the given parameters,
+            since two hundred searches would take hours. A search never sees a held-out label, so the null is still
+            centred at one half, but its spread is that of the pipeline without tuning.
     """
     truth = binary(labels)
     n, positives = len(truth), int(truth.sum())
@@ -57,17 +57,17 @@ def permutation_p(
 def permutation_p_of_predictions(
     labels: ArrayLike, probabilities: ArrayLike, folds: ArrayLike, *, seed: int = 0, permutations: int = 200
 ) -> Estimate:
-    """The same for predictions that stay as they are: labels are shuffled within each fold that was held out.
+    """Return the p value for fixed predictions: labels are shuffled within each held-out fold.
 
     For one held-out set this is the exact test of independence of prediction and label. Over several folds it is
-    nearly so: a subject's label has also taught the other folds' models.
+    approximate, since a subject's label was also used to train the models of the other folds.
 
     Args:
         labels: Shape (subjects,), as for :func:`brain_cae.transfer.crossfit.crossfit`.
         probabilities: Shape (subjects,), finite.
-        folds: Shape (subjects,), in which fold each was held out.
-        seed: Of the shuffling.
-        permutations: How often.
+        folds: Shape (subjects,), fold in which each subject was held out.
+        seed: Seed of the shuffling.
+        permutations: Number of permutations.
     """
     truth, values, numbers = binary(labels), np.asarray(probabilities, dtype=float), np.asarray(folds, dtype=int)
     n, positives = len(truth), int(truth.sum())

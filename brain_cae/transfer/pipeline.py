@@ -1,4 +1,4 @@
-"""The classifier's pipeline: harmonising, imputer, scaler, balancing and classifier, always fitted together."""
+"""The classifier's pipeline: harmonisation, imputer, scaler, balancing and classifier, always fitted together."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +16,8 @@ from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.files.atomic import whole
 from brain_cae.harmonise import FeatureHarmoniser
 
-# What a stored classifier may hold beyond the types that skops itself trusts. A fixed list: whatever else a file asks
-# for could run code on loading, so it is refused.
+# Types that a stored classifier may contain beyond those that skops trusts. The list is fixed: any other type could
+# run code on loading, so it is refused.
 TRUSTED_TYPES: Final = (
     "brain_cae.harmonise.combat.Combat",
     "brain_cae.harmonise.residualise.Residualise",
@@ -47,23 +47,23 @@ TRUSTED_TYPES: Final = (
 def build_pipeline(
     classifier: Any, balancing: Any | None = None, *, harmonise: FeatureHarmoniser | None = None, impute: bool = True
 ) -> Pipeline:
-    """Return an unfitted pipeline of harmonising (optional), imputer, scaler, balancing (optional) and classifier.
+    """Return an unfitted pipeline of harmonisation (optional), imputer, scaler, balancing (optional) and classifier.
 
-    Balancing (imbalanced-learn's resampling) acts on the training part alone, because it is a step of the pipeline.
-    Harmonising is fitted on the healthy subjects of the training part alone for the same reason.
+    Balancing (imbalanced-learn's resampling) acts only on the training part, because it is a step of the pipeline.
+    For the same reason, harmonisation is fitted only on the healthy subjects of the training part.
 
     Args:
         classifier: An unfitted scikit-learn classifier with ``predict_proba``.
         balancing: An unfitted imbalanced-learn sampler with ``fit_resample``.
-        harmonise: An unfitted step that takes the carried columns off the features.
+        harmonise: An unfitted step that removes the carried columns from the features.
         impute: Whether missing features are replaced by the training median.
 
     Raises:
-        ConfigurationError: Classifier or balancing is of another kind.
+        ConfigurationError: Classifier or balancing has the wrong type.
     """
     if not hasattr(classifier, "predict_proba"):
         raise ConfigurationError(
-            "The classifier gives no probabilities.",
+            "The classifier does not predict probabilities.",
             expected="a scikit-learn classifier with predict_proba",
             found=type(classifier).__name__,
             where="classifier",
@@ -86,13 +86,13 @@ def build_pipeline(
 
 
 def count_unreached(fitted: Pipeline, features: pd.DataFrame) -> int:
-    """How many subjects the harmonising step lets pass unchanged; 0 without such a step."""
+    """Return how many subjects the harmonisation step leaves unchanged; 0 without such a step."""
     step = fitted.named_steps.get("harmonise")
     return 0 if step is None else int((~step.reached(features.to_numpy(dtype=float))).sum())
 
 
 def harmonise_notes(pipeline: Pipeline, unreached: int, predicted: int) -> list[str]:
-    """What must be said of subjects that pass the harmonising step unchanged."""
+    """Return the note on subjects that the harmonisation step leaves unchanged, if there are any."""
     step = pipeline.named_steps.get("harmonise")
     if step is None or not unreached:
         return []
@@ -100,15 +100,15 @@ def harmonise_notes(pipeline: Pipeline, unreached: int, predicted: int) -> list[
 
 
 def is_fitted(estimator: Any) -> bool:
-    """Whether the estimator, or any step of a pipeline, has already seen data."""
+    """Return whether the estimator, or any step of a pipeline, is fitted."""
     steps = [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
     return any(_step_is_fitted(step) for step in steps if step not in (None, "passthrough"))
 
 
 def save_pipeline(pipeline: Pipeline, path: Path | str) -> Path:
-    """Write a fitted pipeline with skops, aside first and then renamed; nothing is pickled."""
+    """Write a fitted pipeline with skops, atomically; nothing is pickled."""
     target = Path(path)
-    # A fitted balancing step keeps the training subjects' features and serves no prediction: store it unfitted.
+    # A fitted balancing step keeps the training subjects' features and is not used for prediction: store it unfitted.
     steps = [
         (name, clone(step) if name == "balancing" and step != "passthrough" else step) for name, step in pipeline.steps
     ]
@@ -118,14 +118,14 @@ def save_pipeline(pipeline: Pipeline, path: Path | str) -> Path:
 
 
 def load_pipeline(path: Path | str, extensions: tuple[str, ...] = ()) -> Pipeline:
-    """Read a pipeline that :func:`save_pipeline` wrote.
+    """Load a pipeline written by :func:`save_pipeline`.
 
     Args:
         path: The file.
         extensions: Prefixes of further types that may be loaded: packages that the caller trusts.
 
     Raises:
-        RunError: The file is missing, damaged, or holds a type outside the fixed list.
+        RunError: The file is missing, damaged, or contains a type that is not in the fixed list.
     """
     file = Path(path)
     if not file.is_file():
@@ -136,7 +136,7 @@ def load_pipeline(path: Path | str, extensions: tuple[str, ...] = ()) -> Pipelin
         untrusted = set(types) - set(trusted)
         if not untrusted:
             loaded = skops.io.load(file, trusted=trusted)
-    except Exception as error:  # skops and zipfile raise many kinds for a damaged file
+    except Exception as error:  # skops and zipfile raise many exception types for a damaged file
         raise RunError(
             "The stored classifier cannot be read.",
             expected="a .skops file as written by this program",
@@ -145,7 +145,7 @@ def load_pipeline(path: Path | str, extensions: tuple[str, ...] = ()) -> Pipelin
         ) from error
     if untrusted:
         raise RunError(
-            "The stored classifier holds types that this program does not load.",
+            "The stored classifier contains types that this program does not load.",
             expected="a pipeline of scikit-learn and imbalanced-learn",
             found=", ".join(sorted(untrusted)),
             where=str(file),
@@ -166,5 +166,5 @@ def _step_is_fitted(step: Any) -> bool:
         check_is_fitted(step)
     except (NotFittedError, TypeError):
         return False
-    # Stateless estimators count as fitted in scikit-learn although they hold nothing.
+    # Stateless estimators count as fitted in scikit-learn although they have no fitted attributes.
     return any(name.endswith("_") and not name.startswith("_") for name in vars(step))

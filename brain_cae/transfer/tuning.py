@@ -1,4 +1,4 @@
-"""Tuning of a classifier by Optuna, on the training part of a fold and on nothing else."""
+"""Tune a classifier with Optuna, only on the training part of a fold."""
 
 import hashlib
 import json
@@ -22,18 +22,18 @@ from brain_cae.estimates import pair_wins
 from brain_cae.transfer.fitting import abnormal_probability, fit, make_folds, obstacle
 
 STARTUP_TRIALS: Final = 10
-"""Drawn at random before the search is guided by what it has found."""
+"""Trials drawn at random before the search uses earlier results."""
 
 DONE: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Tuned(NamedTuple):
-    """What a search has found.
+    """The result of a search.
 
     Args:
-        pipeline: Unfitted, with the best parameters; as it was where no trial could be scored.
+        pipeline: Unfitted, with the best parameters; unchanged if no trial could be scored.
         trials: One row for each trial: study, trial, state, auroc (mean over the inner folds), parameters (JSON).
-        notes: What was not possible, in plain words.
+        notes: What was not possible, for the reader.
     """
 
     pipeline: Pipeline
@@ -45,15 +45,15 @@ class Tuned(NamedTuple):
 class Tuning:
     """A search for a classifier's parameters.
 
-    The search is a tree-structured Parzen estimator (Bergstra et al. 2011, NeurIPS) that begins with the values the
-    classifier has; a trial whose AUROC after an inner fold lies below the median of the trials before it is pruned.
+    The search is a tree-structured Parzen estimator (Bergstra et al. 2011, NeurIPS) that starts with the classifier's
+    current values. A trial whose AUROC after an inner fold is below the median of the earlier trials is pruned.
 
     Attributes:
-        space: By parameter of the classifier, ``{low, high[, log][, step]}`` or ``{choices}``.
-        trials: How many, in all workers and all attempts together.
+        space: For each parameter of the classifier, ``{low, high[, log][, step]}`` or ``{choices}``.
+        trials: Total number of trials, over all workers and restarts.
         folds: Inner folds, stratified by label.
-        storage: Where the search is kept, so that an interrupted one goes on and several processes share one: a file
-            (Optuna's journal) or the URL of a database. None keeps it in memory.
+        storage: Where the search is stored, so that it can be resumed and shared by several processes: a file (Optuna's
+            journal) or the URL of a database. None keeps it in memory.
     """
 
     space: Mapping[str, Mapping[str, Any]]
@@ -63,15 +63,15 @@ class Tuning:
     _opened: dict[str, BaseStorage] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, pipeline: Pipeline, features: pd.DataFrame, truth: NDArray, *, name: str, seed: int) -> Tuned:
-        """Search on these subjects alone.
+        """Search for the best parameters on these subjects only.
 
         Args:
             pipeline: Unfitted; cloned.
             features: One row per subject of the training part.
-            truth: Shape (subjects,), boolean, abnormal.
-            name: What is tuned, for example ``logistic, both, fold 0``; it tells searches of one storage apart,
-                together with a hash of everything that decides the result.
-            seed: Of inner folds, search and classifier.
+            truth: Shape (subjects,), True = abnormal.
+            name: Name of the study, for example ``logistic, both, fold 0``. Together with a hash of everything that
+                determines the result, it distinguishes the searches in one storage.
+            seed: Seed of inner folds, search and classifier.
 
         Raises:
             StorageError: The storage cannot be opened.
@@ -81,7 +81,7 @@ class Tuning:
             return Tuned(clone(pipeline), pd.DataFrame(), [f"Not tuned: {notes[0]}"])
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = self._study(f"{name}, {self._digest(pipeline, features, truth, seed)}", seed)
-        self._enqueue_own(study, pipeline)
+        self._enqueue_current(study, pipeline)
 
         def objective(trial: Trial) -> float:
             candidate = clone(pipeline).set_params(**self._suggest(trial))
@@ -97,15 +97,15 @@ class Tuning:
 
         missing = self.trials - len(study.get_trials(deepcopy=False, states=DONE))
         if missing > 0:
-            # Other workers' trials count as well, so each stops when all of them together have enough.
+            # Trials of other workers count too, so each worker stops when all of them together have enough.
             study.optimize(objective, n_trials=missing, callbacks=[MaxTrialsCallback(self.trials, states=DONE)])
-        return self._found(study, pipeline, name)
+        return self._result(study, pipeline, name)
 
     def _study(self, name: str, seed: int) -> optuna.Study:
         storage = self._storage()
         if storage is not None:
             known = {summary.study_name: summary for summary in optuna.get_all_study_summaries(storage)}
-            # A worker that joins, or one that goes on, must not draw again what was drawn before.
+            # A worker that joins or resumes must not repeat earlier draws.
             seed += known[name].n_trials if name in known else 0
         return optuna.create_study(
             study_name=name,
@@ -125,43 +125,43 @@ class Tuning:
                     self._opened["storage"] = optuna.storages.get_storage(self.storage)
                 else:
                     self._opened["storage"] = JournalStorage(JournalFileBackend(self.storage))
-            except Exception as error:  # databases raise kinds of their own
+            except Exception as error:  # every database raises other exception types
                 raise StorageError(
                     "The storage of the tuning cannot be opened.",
-                    expected="a file in a folder that is there, or the URL of a database such as sqlite:///tuning.db",
+                    expected="a file in an existing folder, or the URL of a database such as sqlite:///tuning.db",
                     found=f"{type(error).__name__}: {error}".splitlines()[0],
                     where="classifier.tuning.storage",
                 ) from error
         return self._opened["storage"]
 
     def _digest(self, pipeline: Pipeline, features: pd.DataFrame, truth: NDArray, seed: int) -> str:
-        """Everything that decides the result; another one of these is another search."""
+        """Return a hash of everything that determines the result; a different hash is a different search."""
         content = hashlib.sha256(np.ascontiguousarray(features.to_numpy(dtype=float)).tobytes())
-        # The representation of a whole pipeline leaves out what does not fit a few lines; that of a parameter does not.
+        # The repr of a whole pipeline is truncated to a few lines; that of a single parameter is not.
         parameters = {name: repr(value) for name, value in sorted(pipeline.get_params().items())}
         names = list(map(str, features.columns))
         for item in (names, truth.tolist(), parameters, dict(self.space), self.folds, seed):
             content.update(json.dumps(item, default=str).encode())
         return content.hexdigest()[:12]
 
-    def _enqueue_own(self, study: optuna.Study, pipeline: Pipeline) -> None:
-        """Try the classifier's own values first, where the space has room for all of them."""
+    def _enqueue_current(self, study: optuna.Study, pipeline: Pipeline) -> None:
+        """Try the classifier's current values first, if all of them lie in the search space."""
         parameters = pipeline.get_params()
-        own = {name: parameters[f"classifier__{name}"] for name in self.space}
-        if all(_holds(self.space[name], value) for name, value in own.items()):
-            study.enqueue_trial(own, skip_if_exists=True)
+        current = {name: parameters[f"classifier__{name}"] for name in self.space}
+        if all(_contains(self.space[name], value) for name, value in current.items()):
+            study.enqueue_trial(current, skip_if_exists=True)
 
     def _suggest(self, trial: Trial) -> dict[str, Any]:
         return {f"classifier__{name}": _suggestion(trial, name, dict(values)) for name, values in self.space.items()}
 
-    def _found(self, study: optuna.Study, pipeline: Pipeline, name: str) -> Tuned:
+    def _result(self, study: optuna.Study, pipeline: Pipeline, name: str) -> Tuned:
         trials = study.get_trials(deepcopy=False, states=DONE)[: self.trials]
         rows = [
             {
                 "study": name,
                 "trial": trial.number,
                 "state": "complete" if trial.state == TrialState.COMPLETE else "pruned",
-                "auroc": trial.value if trial.state == TrialState.COMPLETE else _last(trial),
+                "auroc": trial.value if trial.state == TrialState.COMPLETE else _last_value(trial),
                 "parameters": json.dumps(trial.params),
             }
             for trial in trials
@@ -175,7 +175,7 @@ class Tuning:
 
 
 def _aurocs(pipeline: Pipeline, features: pd.DataFrame, truth: NDArray, folds: NDArray, seed: int) -> Iterator[float]:
-    """AUROC of each inner fold, one after the other."""
+    """Yield the AUROC of each inner fold."""
     for number in range(folds.max() + 1):
         held_out = folds == number
         if not obstacle(pipeline, truth[~held_out]):
@@ -191,12 +191,12 @@ def _suggestion(trial: Trial, name: str, values: dict[str, Any]) -> Any:
     return (trial.suggest_int if whole else trial.suggest_float)(name, **values)
 
 
-def _holds(values: Mapping[str, Any], own: Any) -> bool:
+def _contains(values: Mapping[str, Any], current: Any) -> bool:
     if "choices" in values:
-        return own in values["choices"]
-    return isinstance(own, (int, float)) and values["low"] <= own <= values["high"]
+        return current in values["choices"]
+    return isinstance(current, (int, float)) and values["low"] <= current <= values["high"]
 
 
-def _last(trial: FrozenTrial) -> float | None:
-    """What a pruned trial had reached."""
+def _last_value(trial: FrozenTrial) -> float | None:
+    """Return the last intermediate AUROC of a pruned trial."""
     return trial.intermediate_values[max(trial.intermediate_values)] if trial.intermediate_values else None

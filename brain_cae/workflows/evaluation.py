@@ -14,7 +14,7 @@ from brain_cae.detector.build import make_audit_tests
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError, LeakageError
-from brain_cae.estimates import FEWEST_HELD_OUT
+from brain_cae.estimates import MIN_PER_CLASS_HELD_OUT
 from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.reporting import ReportContent, write_report
 from brain_cae.stages.audit import audit_scores
@@ -191,7 +191,9 @@ def evaluate(
     if alone:
         # The others have taught the classifier; every figure from here on is of the held-out protocol.
         found = found.among(found.table.index[found.table["role"] == "test"])
-    return conclude(model, splits, folder, found, model_run=model_run, fewest=FEWEST_HELD_OUT if alone else 1)
+    return conclude(
+        model, splits, folder, found, model_run=model_run, min_per_class=MIN_PER_CLASS_HELD_OUT if alone else 1
+    )
 
 
 def conclude(
@@ -201,7 +203,7 @@ def conclude(
     found: Assessment,
     *,
     model_run: Path | None = None,
-    fewest: int = 1,
+    min_per_class: int = 1,
 ) -> dict[str, Any]:
     """Audit what was found, and write report, tables and ``metrics.json``, whose content is returned.
 
@@ -211,7 +213,7 @@ def conclude(
         folder: Where the files go.
         found: Of the subjects that figures shall count.
         model_run: As for :func:`evaluate`.
-        fewest: Members that each class must have for figures between the classes.
+        min_per_class: Members that each class must have for figures between the classes.
     """
     config, table, findings, cohort = model.config, found.table, found.findings, found.cohort
     nested = config.evaluation.name == "nested" and model_run is None
@@ -230,7 +232,7 @@ def conclude(
             seed=config.seed,
         )
     with folder.stage("report"):
-        metrics = metrics_of(model, table, findings, found.transfer, splits, cohort, fewest)
+        metrics = metrics_of(model, table, findings, found.transfer, splits, cohort, min_per_class)
         metrics["harmonise"] = {"name": config.harmonise.name, "unchanged": len(found.unreached)}
         if nested:
             metrics["subjects"]["test"] = len(table)
@@ -253,7 +255,7 @@ def conclude(
             views=views(config, found),
             configuration=yaml.safe_dump(asdict(config), sort_keys=False),
             cautions=list(dict.fromkeys([*cautions, *verdict.warnings])),
-            curves=curves(table, model.baselines, fewest),
+            curves=curves(table, model.baselines, min_per_class),
             trials=found.transfer.trials,
         )
         write_report(folder / "report.html", content)

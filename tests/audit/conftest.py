@@ -1,4 +1,4 @@
-"""Simulated tables whose truth is known."""
+"""Simulated tables with known truth."""
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,9 @@ def simulate_tables(
     healthy: int = 28,
     abnormal: int = 52,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Four protocols; each subject's follows its label with probability ``confounding``.
+    """Simulate four protocols; a subject's protocol depends on its label with probability ``confounding``.
 
-    ``dependence`` is the standard deviation that the protocol adds to the score, ``effect`` what the disease adds.
+    ``dependence`` is the standard deviation that the protocol adds to the score, ``effect`` the shift by the disease.
     """
     rng = np.random.default_rng(seed)
     truth = np.repeat([0, 1], [healthy, abnormal])
@@ -56,5 +56,5 @@ def simulate_tables(
 
 @pytest.fixture(scope="session")
 def simulate():
-    """The function that simulates a cohort."""
+    """Return the function that simulates a cohort."""
     return simulate_tables

@@ -1,4 +1,4 @@
-"""All tests together: on tables whose truth is known, and on tables that nothing can be said about."""
+"""The whole audit, on tables with known truth and on tables that cannot be judged."""
 
 import doctest
 import importlib
@@ -35,9 +35,9 @@ def test_the_verdict_and_every_test(simulate, confounding: float, effect: float)
     verdict, answers = EXPECTED[confounding, effect]
     subjects, acquisition = simulate(2, confounding=confounding, effect=effect, **LARGE)
     result = audit(subjects, acquisition=acquisition)
-    found = {test.name: test.verdict for test in result.tests}
+    verdicts = {test.name: test.verdict for test in result.tests}
     assert result.verdict == verdict
-    assert {name: found[name] for name in answers} == answers
+    assert {name: verdicts[name] for name in answers} == answers
     assert len(result.reasons) <= 3
 
 
@@ -46,19 +46,19 @@ def headers_of(tables) -> str:
     return audit_headers(subjects.drop(columns="score"), acquisition=acquisition).verdict
 
 
-def test_headers_alone_see_the_association_and_no_more(simulate) -> None:
-    found = {
+def test_headers_alone_detect_the_association_and_nothing_else(simulate) -> None:
+    verdicts = {
         confounding: Counter(
             headers_of(simulate(seed, confounding=confounding, healthy=60, abnormal=140)) for seed in range(8)
         )
         for confounding in (0.0, 0.6, 1.0)
     }
-    assert found[0.0]["confounded"] + found[0.0]["at risk"] <= 2 and found[0.0]["clear"] >= 5
-    assert found[0.6] == {"at risk": 8}
-    assert found[1.0] == {"confounded": 8}
+    assert verdicts[0.0]["confounded"] + verdicts[0.0]["at risk"] <= 2 and verdicts[0.0]["clear"] >= 5
+    assert verdicts[0.6] == {"at risk": 8}
+    assert verdicts[1.0] == {"confounded": 8}
 
 
-def test_headers_alone_are_judged_without_looking_at_a_score(simulate) -> None:
+def test_headers_alone_are_judged_without_the_score(simulate) -> None:
     subjects, acquisition = simulate(1, confounding=0.6)
     result = audit_headers(subjects, acquisition=acquisition)
     assert result.to_dict() == audit_headers(subjects.drop(columns="score"), acquisition=acquisition).to_dict()
@@ -73,7 +73,7 @@ def test_headers_alone_are_judged_without_looking_at_a_score(simulate) -> None:
     assert single.verdict == "cannot tell" and "All 80 labelled subjects are healthy" in single.reasons[0]
 
 
-def test_tests_that_explain_do_not_move_the_verdict(simulate) -> None:
+def test_explanatory_tests_do_not_change_the_verdict(simulate) -> None:
     subjects, acquisition = simulate(1, confounding=0.6, dependence=1.0)
     whole = audit(subjects, acquisition=acquisition)
     short = audit(subjects, acquisition=acquisition, explain=False)
@@ -116,13 +116,13 @@ def test_one_label_only(simulate, label: str) -> None:
 
 
 @pytest.mark.parametrize("size", [3, 30])
-def test_label_that_equals_source_closes_the_gate(simulate, size: int) -> None:
+def test_a_label_that_equals_the_source_closes_the_gate(simulate, size: int) -> None:
     subjects, acquisition = simulate(1, healthy=size, abnormal=size)
     subjects["source"] = np.where(subjects["label"] == "healthy", "ixi", "brats")
     result = audit(subjects, acquisition=acquisition)
     text = " ".join(result.reasons)
     assert result.verdict == "confounded"
-    assert "no source holds both classes" in text
+    assert "no source has both classes" in text
     standing = {row["keys"][0]: row["standing"] for row in result.figures}
     assert standing["detection"] == standing["transfer"] == standing["audit.within_protocol"] == "no evidence"
     assert standing["localisation"] == standing["reconstruction"] == standing["detection.specificity"] == "stands"
@@ -137,7 +137,7 @@ def test_unknown_protocols_cannot_tell(simulate) -> None:
     assert {test.name for test in result.tests} == {"false_alarms", "label_semantics"}
 
 
-def test_what_the_autoencoder_was_fitted_on_is_left_out(simulate) -> None:
+def test_subjects_that_the_autoencoder_was_fitted_on_are_left_out(simulate) -> None:
     subjects, acquisition = simulate(1)
     role = pd.Series("test", index=subjects.index)
     role.iloc[:8] = "validation"
@@ -191,12 +191,12 @@ def test_every_reason_is_a_sentence(simulate) -> None:
             assert reason.endswith(".") and "nan" not in reason and "None" not in reason
 
 
-def following(seed: int, *, disease: float, confounding: float = 0.6) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A score that sees a disease and no scanner, and a classifier that sees both."""
+def scanner_dependent(seed: int, *, disease: float, confounding: float = 0.6) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a score that depends on the disease only, and a classifier that also depends on the scanner."""
     generator = np.random.default_rng(seed)
     ill = np.arange(120) % 2
-    follows = generator.random(120) < confounding
-    scanner = np.where(follows, 2 * ill + generator.integers(0, 2, 120), generator.integers(0, 4, 120))
+    tied = generator.random(120) < confounding
+    scanner = np.where(tied, 2 * ill + generator.integers(0, 2, 120), generator.integers(0, 4, 120))
     effect = disease * ill
     classifier = effect + 2.0 * (scanner >= 2) + generator.standard_normal(120)
     table = pd.DataFrame(
@@ -211,9 +211,9 @@ def following(seed: int, *, disease: float, confounding: float = 0.6) -> tuple[p
 
 
 @pytest.mark.parametrize(("disease", "expected"), [(0.0, {"confounded"}), (2.0, {"at risk"})])
-def test_a_classifier_has_a_verdict_of_its_own(disease: float, expected: set[str]) -> None:
-    """The score has learnt from no label and sees no scanner; a classifier can have learnt it all the same."""
-    table, acquisition = following(0, disease=disease)
+def test_a_classifier_has_a_separate_verdict(disease: float, expected: set[str]) -> None:
+    """The score used no labels and does not depend on the scanner; a classifier may still have learnt it."""
+    table, acquisition = scanner_dependent(0, disease=disease)
     result = audit(table, acquisition=acquisition, explain=False)
     assert result.verdict == "clear" and result.classifier is not None
     assert {result.classifier["verdict"]} == expected
@@ -221,19 +221,19 @@ def test_a_classifier_has_a_verdict_of_its_own(disease: float, expected: set[str
     rows = {row["keys"][0]: row["standing"] for row in result.figures}
     assert rows["detection"] == "stands"
     assert rows["transfer"] == ("no evidence" if disease == 0 else "read with care")
-    assert any("that on the transfer classifier is" in warning for warning in result.warnings)
+    assert any("the verdict on the transfer classifier is" in warning for warning in result.warnings)
     without = audit(table.drop(columns="classifier_probability"), acquisition=acquisition, explain=False)
     assert without.classifier is None and without.verdict == "clear" and not without.warnings
 
 
 def test_a_classifier_without_any_probability_has_no_verdict() -> None:
-    table, acquisition = following(0, disease=0.0)
+    table, acquisition = scanner_dependent(0, disease=0.0)
     result = audit(table.assign(classifier_probability=np.nan), acquisition=acquisition, explain=False)
     assert result.classifier is None and not result.warnings
 
 
-def test_a_classifier_on_an_even_cohort_is_clear_as_well() -> None:
-    table, acquisition = following(1, disease=2.0, confounding=0.0)
+def test_a_classifier_on_an_unconfounded_cohort_is_also_clear() -> None:
+    table, acquisition = scanner_dependent(1, disease=2.0, confounding=0.0)
     result = audit(table, acquisition=acquisition, explain=False)
     assert result.verdict == "clear" and result.classifier is not None and result.classifier["verdict"] == "clear"
     assert not result.warnings

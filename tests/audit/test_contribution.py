@@ -1,4 +1,4 @@
-"""Both paths are needed before the acquisition carries anything."""
+"""The acquisition contributes only if both paths exist: label to protocol and protocol to score."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Whether healthy brains are flagged alike under all protocols."""
+"""Healthy brains are flagged at the same rate under all protocols, or the test says that they are not."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_flags_read_from_a_table_of_text_count_as_flags_and_unknown_ones_are_lef
     assert false_alarms(make_table(words, acquisition)) == test
 
 
-def test_abnormal_subjects_are_no_false_alarms(simulate) -> None:
+def test_abnormal_subjects_are_not_false_alarms(simulate) -> None:
     subjects, acquisition = simulate(1)
     cohort = make_table(subjects.assign(flagged=subjects["label"] == "abnormal"), acquisition)
     assert false_alarms(cohort).value == 0.0

@@ -25,7 +25,7 @@ def answers(simulate, number: int = 24, **settings) -> list[str]:
     return [full_confounder(cohort, permutations=199).verdict for cohort in tables]
 
 
-def test_full_test_asks_whether_anything_is_left(simulate) -> None:
+def test_the_full_test_detects_an_effect_beyond_the_acquisition(simulate) -> None:
     real = {"confounding": 0.6, "dependence": 0.7, "effect": 1.5}
     assert answers(simulate, **real).count("no concern") >= 22
     none = answers(simulate, **{**real, "effect": 0.0})
@@ -33,13 +33,13 @@ def test_full_test_asks_whether_anything_is_left(simulate) -> None:
     assert answers(simulate, 6, confounding=1.0, dependence=0.7) == ["cannot tell"] * 6
 
 
-def test_the_sentence_of_the_full_test_shows_what_the_acquisition_alone_gives(simulate) -> None:
+def test_the_sentence_reports_the_auroc_that_the_acquisition_alone_gives(simulate) -> None:
     test = full_confounder(make_table(*simulate(1, confounding=0.6, dependence=1.0, effect=0.0)))
     assert "from the acquisition alone would give" in test.sentence
     assert test.value > 0.6 and test.p > 0.05
 
 
-def test_draws_hold_where_the_acquisition_is_certain() -> None:
+def test_draws_are_exact_if_the_acquisition_determines_the_label() -> None:
     drawn = draw_labels(np.array([800.0, -800.0, 800.0, -800.0]), 2, draws=50, seed=0)
     assert (drawn == [True, False, True, False]).all()
 
@@ -49,7 +49,7 @@ def test_a_score_that_is_the_label_beats_every_draw_of_the_acquisition() -> None
     table = pd.DataFrame({"label": np.where(truth, "abnormal", "healthy"), "score": truth * 1.0, "protocol": "a"})
     test = full_confounder(make_table(table, pd.DataFrame(index=table.index)), permutations=1999)
     assert test.value == 1.0 and test.p == 0.0005 and test.verdict == "no concern"
-    # Without any acquisition each draw is as good as another.
+    # Without acquisition parameters, all draws are equally likely.
     assert "an AUROC of 0.50" in test.sentence
 
 

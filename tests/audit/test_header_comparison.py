@@ -1,4 +1,4 @@
-"""The table of headers: known effects, and no more false alarms than asked for."""
+"""The comparison of headers: known effects, and the nominal false-alarm rate."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from brain_cae.audit.header_comparison import header_comparison, permuted_p_valu
 from brain_cae.audit.table import make_table
 
 
-def test_effects_are_those_of_the_textbook(simulate) -> None:
+def test_effects_equal_their_textbook_values(simulate) -> None:
     subjects, acquisition = simulate(1)
     truth = (subjects["label"] == "abnormal").to_numpy()
     acquisition["flair_echo_time_ms"] = np.where(truth, 120.0, 100.0) + np.arange(80) % 3
@@ -28,7 +28,7 @@ def test_effects_are_those_of_the_textbook(simulate) -> None:
 def test_cliffs_delta_counts_pairs() -> None:
     table = pd.DataFrame({"label": ["healthy"] * 3 + ["abnormal"] * 2, "score": 0.0, "protocol": "a"})
     cohort = make_table(table, pd.DataFrame({"flip_angle_deg": [10, 20, 30, 20, 40.0]}, index=table.index))
-    # Of six pairs the abnormal subject has more in four, less in one, as much in one.
+    # Of six pairs, the abnormal subject has the larger value in four, the smaller in one, and one is tied.
     test = header_comparison(cohort, permutations=9)
     row = test.details[0]
     assert row["effect"] == pytest.approx(0.5) and row["modality"] == ""
@@ -51,7 +51,7 @@ def test_one_false_alarm_in_twenty_however_many_parameters() -> None:
     assert alarms <= 18
 
 
-def test_the_smallest_p_pays_for_the_others() -> None:
+def test_the_smallest_p_is_corrected_for_the_other_tests() -> None:
     p_values = permuted_p_values(np.array([[9.0, 1, 2, 3], [1.0, 5, 6, 2]]))
     np.testing.assert_allclose(p_values[0], [0.25, 1.0, 0.75, 0.5])
     np.testing.assert_allclose(smallest_p_correction(p_values), [0.5, 1.0])

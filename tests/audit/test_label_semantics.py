@@ -1,4 +1,4 @@
-"""A class that is called healthy and is not."""
+"""Classes that are called healthy but are not healthy."""
 
 import pandas as pd
 
@@ -7,7 +7,7 @@ from brain_cae.audit.label_semantics import label_semantics
 from brain_cae.audit.table import make_table
 
 
-def test_what_the_source_declares(simulate) -> None:
+def test_the_declared_meaning_decides(simulate) -> None:
     cohort = make_table(*simulate(1))
     assert label_semantics(cohort, LabelMeaning("volunteers", "patients", True)).verdict == "no concern"
     assert label_semantics(cohort, None).verdict == "cannot tell"
@@ -25,12 +25,12 @@ def test_a_lesion_in_a_healthy_brain_contradicts_its_label(simulate) -> None:
     assert test.verdict == "concern" and test.value == 2 / 28 and "2 of 28" in test.sentence
 
 
-def test_no_figure_between_the_classes_stands_and_the_verdict_is_never_clear(simulate) -> None:
+def test_wrong_labels_invalidate_figures_between_the_classes_and_the_verdict_is_never_clear(simulate) -> None:
     subjects, acquisition = simulate(1)
     result = audit(
         subjects, acquisition=acquisition, meaning=LabelMeaning("patients", "patients", False), explain=False
     )
-    assert result.verdict == "cannot tell" and "holds patients" in result.reasons[0]
+    assert result.verdict == "cannot tell" and "consists of patients" in result.reasons[0]
     standing = {row["keys"][0]: row["standing"] for row in result.figures}
     assert standing["detection"] == standing["detection.specificity"] == "no evidence"
     assert standing["localisation"] == "stands"

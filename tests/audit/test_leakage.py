@@ -1,4 +1,4 @@
-"""What stands there twice is found, under whatever name."""
+"""Duplicates are detected, whatever their names."""
 
 import numpy as np
 import pandas as pd
@@ -16,16 +16,16 @@ def scans() -> pd.DataFrame:
 
 
 def fingerprints(names, seed: int = 0) -> pd.DataFrame:
-    """What all brains share, and what each has of its own (smooth)."""
+    """Return block means: a part common to all brains plus an individual part."""
     rng = np.random.default_rng(seed)
-    own = rng.normal(size=(len(names), 8, 8, 8)) + 3 * rng.normal(size=(1, 8, 8, 8))
-    return pd.DataFrame(own.reshape(len(names), -1), index=list(names))
+    blocks = rng.normal(size=(len(names), 8, 8, 8)) + 3 * rng.normal(size=(1, 8, 8, 8))
+    return pd.DataFrame(blocks.reshape(len(names), -1), index=list(names))
 
 
 def test_clean_cohort_is_no_concern(scans) -> None:
     test = leakage(scans, fingerprints(scans["subject"]))
     assert (test.verdict, test.value, test.n) == ("no concern", 0.0, 20)
-    assert test.details == [] and not certain(test) and "pictures" in test.sentence
+    assert test.details == [] and not certain(test) and "images" in test.sentence
     assert leakage(None) is None
     assert leakage(scans.assign(series_hash="")).verdict == "cannot tell"
 
@@ -42,7 +42,7 @@ def test_one_subject_in_two_roles_and_one_scan_under_two_names(scans) -> None:
     assert (copied.details[0]["subject"], copied.details[0]["other"]) == ("002", "035")
 
 
-def test_nearly_the_same_picture(scans) -> None:
+def test_nearly_the_same_image_is_detected(scans) -> None:
     prints = fingerprints(scans["subject"])
     rng = np.random.default_rng(1)
     prints.loc["031"] = prints.loc["004"] + 0.05 * rng.normal(size=512)
@@ -57,5 +57,5 @@ def test_a_proven_leak_is_never_clear(simulate, scans) -> None:
     scans.loc[35, "series_hash"] = "hash002"
     assert audit(subjects, acquisition=acquisition, explain=False).verdict == "clear"
     result = audit(subjects, acquisition=acquisition, scans=scans, explain=False)
-    assert result.verdict == "cannot tell" and "stand there twice" in result.reasons[0]
+    assert result.verdict == "cannot tell" and "occur twice" in result.reasons[0]
     assert result.warnings and result.warnings[0] == result.reasons[0]

@@ -13,15 +13,15 @@ def nuisance(subjects: pd.DataFrame, seed: int) -> pd.DataFrame:
     return pd.DataFrame(rng.normal(size=(len(subjects), 12)), index=subjects.index, columns=names)
 
 
-def test_only_the_picture_that_tells_is_a_concern(simulate) -> None:
+def test_only_the_image_that_predicts_the_label_is_a_concern(simulate) -> None:
     subjects, acquisition = simulate(1)
     table = nuisance(subjects, 2)
     table["background_0"] += 2.0 * (subjects["label"] == "abnormal")
-    found = {test.name: test for test in nuisance_images(make_table(subjects, acquisition), table, margin=0.65)}
-    assert set(found) == {"nuisance_mask", "nuisance_background", "nuisance_histogram"}
-    assert found["nuisance_background"].verdict == "concern" and found["nuisance_background"].value > 0.8
-    assert found["nuisance_mask"].p > 0.05 and found["nuisance_histogram"].p > 0.05
-    assert found["nuisance_mask"].verdict == "cannot tell" and found["nuisance_mask"].n_needed > 80
+    tests = {test.name: test for test in nuisance_images(make_table(subjects, acquisition), table, margin=0.65)}
+    assert set(tests) == {"nuisance_mask", "nuisance_background", "nuisance_histogram"}
+    assert tests["nuisance_background"].verdict == "concern" and tests["nuisance_background"].value > 0.8
+    assert tests["nuisance_mask"].p > 0.05 and tests["nuisance_histogram"].p > 0.05
+    assert tests["nuisance_mask"].verdict == "cannot tell" and tests["nuisance_mask"].n_needed > 80
 
 
 def test_false_alarm_rate(simulate) -> None:
@@ -35,7 +35,7 @@ def test_false_alarm_rate(simulate) -> None:
     assert len(p_values) == 40 and sum(p <= 0.05 for p in p_values) <= 6
 
 
-def test_pictures_that_are_all_alike_or_missing(simulate) -> None:
+def test_images_that_are_all_the_same_or_missing(simulate) -> None:
     subjects, acquisition = simulate(1)
     cohort = make_table(subjects, acquisition)
     assert nuisance_images(cohort, None, margin=0.65) == []

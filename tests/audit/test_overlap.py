@@ -1,4 +1,4 @@
-"""The gate counts what can be compared."""
+"""The gate measures how many subjects can be compared."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ def cohort(healthy: list[str], abnormal: list[str]):
     return make_table(table, pd.DataFrame(index=table.index))
 
 
-def test_value_is_the_shared_part_of_both_distributions() -> None:
+def test_the_value_is_the_overlap_of_both_distributions() -> None:
     test = overlap(cohort(["a"] * 6 + ["b"] * 4, ["a"] * 5 + ["c"] * 15))
     assert test.value == pytest.approx(0.25)
     assert "11 of 30" in test.sentence
@@ -27,7 +27,7 @@ def test_one_exception_does_not_open_the_gate() -> None:
     assert overlap(cohort(["a"] * 20 + ["b"] * 20, ["a"] * 20 + ["b"] * 20)).verdict == "no concern"
 
 
-def test_too_fine_protocols_are_no_proof() -> None:
+def test_too_fine_protocols_prove_nothing() -> None:
     names = [str(number) for number in range(40)]
     assert overlap(cohort(names[:20], names[20:])).verdict == "cannot tell"
     assert overlap(cohort(["a"] * 2, ["b"] * 2)).verdict == "cannot tell"

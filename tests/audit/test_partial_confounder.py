@@ -1,4 +1,4 @@
-"""The partial confounder test sees a scanner in the score, and names the parameter."""
+"""The partial confounder test detects the scanner's effect on the score and names the parameter."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ def answers(simulate, **settings) -> list[str]:
     return [partial_confounder(cohort, permutations=199).verdict for cohort in tables]
 
 
-def test_partial_test_sees_the_scanner_in_the_score_and_nothing_else(simulate) -> None:
+def test_the_partial_test_detects_the_scanner_in_the_score_and_nothing_else(simulate) -> None:
     assert answers(simulate, confounding=0.6, effect=3.0).count("concern") <= 4
     assert answers(simulate, dependence=1.0).count("concern") == 24
     assert answers(simulate, dependence=1.0, effect=0.0, confounding=0.6).count("concern") >= 22
@@ -28,14 +28,14 @@ def test_partial_test_names_the_parameter(simulate) -> None:
     assert test.low < 0.5 < test.high
 
 
-def test_a_parameter_takes_as_many_degrees_of_freedom_as_it_has_words_less_one_and_one_more_for_gaps(simulate) -> None:
+def test_degrees_of_freedom_are_categories_minus_one_plus_one_for_missing_values(simulate) -> None:
     test = partial_confounder(make_table(*simulate(1)), permutations=99)
     assert {row["parameter"]: row["degrees_of_freedom"] for row in test.details} == {
         "manufacturer": 2,
         "field_strength_t": 1,
         "flair_repetition_time_ms": 1,
         "flair_rows": 1,
-        # A single value, known or not.
+        # One value, known or missing.
         "flair_inversion_time_ms": 1,
     }
     subjects, acquisition = simulate(1)
@@ -55,7 +55,7 @@ def test_the_share_is_that_of_the_ranks_within_each_label() -> None:
     assert test.verdict == "concern" and test.p == 0.01 and test.low < test.value < test.high
 
 
-def test_a_parameter_that_only_goes_with_the_label_cannot_move_the_score() -> None:
+def test_a_parameter_associated_only_with_the_label_cannot_affect_the_score() -> None:
     label = np.repeat(["healthy", "abnormal"], 10)
     table = pd.DataFrame({"label": label, "score": np.arange(20.0), "protocol": "a"})
     field = pd.DataFrame({"field_strength_t": np.repeat([1.5, 3.0], 10)}, index=table.index)

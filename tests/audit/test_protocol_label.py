@@ -1,4 +1,4 @@
-"""Condition A, second look: Cramér's V, its bound, and how many subjects would decide."""
+"""Condition A, second test: Cramér's V, its bound, and the number of subjects needed."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from brain_cae.audit.table import AuditTable, make_table
 
 
 def test_protocol_label_bound_is_kept_at_the_margin(simulate) -> None:
-    # With confounding 0.3 the best rule by protocol has an AUROC of 0.65: a bound below it is wrong, at most 1 in 20.
+    # With confounding 0.3 the best rule by protocol has an AUROC of 0.65: a lower bound is wrong, at most 1 in 20.
     bounds = [
         protocol_label(make_table(*simulate(seed, confounding=0.3)), margin=0.65, permutations=9).upper_bound
         for seed in range(60)
@@ -19,7 +19,7 @@ def test_protocol_label_bound_is_kept_at_the_margin(simulate) -> None:
 
 
 def test_noncentrality_interval_known_value() -> None:
-    # Chi-square 3.84 on one degree of freedom is z = 1.96: the noncentrality may just be 0.
+    # Chi-square 3.84 on one degree of freedom is z = 1.96: the lower end is just at 0.
     low, high = noncentrality_interval(1.96**2, 1)
     assert low < 0.2
     assert abs(high - 3.92**2) < 0.1
@@ -39,7 +39,7 @@ def test_cramers_v_of_a_table_of_four_cells() -> None:
     assert test.p == 0.001 and test.verdict == "concern" and test.n_needed is None
 
 
-def test_unrelated_protocols_are_shown_so_by_many_subjects_and_not_by_few() -> None:
+def test_an_absent_association_is_shown_by_many_subjects_but_not_by_few() -> None:
     many = protocol_label(cohort(["a"] * 105 + ["b"] * 95, ["a"] * 95 + ["b"] * 105), margin=0.65)
     assert (many.value, many.low, many.verdict, many.n_needed) == (0.0, 0.0, "no concern", None)
     # Chi-square 1: at most (1 + 1.645)**2 of 400, a distance of 0.27 between the classes' means.
@@ -48,7 +48,7 @@ def test_unrelated_protocols_are_shown_so_by_many_subjects_and_not_by_few() -> N
     assert few.verdict == "cannot tell" and few.upper_bound > 0.65 and few.n_needed > 20
 
 
-def test_rare_protocols_are_taken_together() -> None:
+def test_rare_protocols_are_pooled() -> None:
     # The four scanners of a single subject each count as one protocol, all of whose subjects are abnormal.
     rare = protocol_label(cohort(["a"] * 20, ["a"] * 16 + ["b", "c", "d", "e"]), margin=0.65)
     together = protocol_label(cohort(["a"] * 20, ["a"] * 16 + ["b"] * 4), margin=0.65)
@@ -63,7 +63,7 @@ def test_a_single_protocol_and_a_single_class() -> None:
 
 
 @pytest.mark.parametrize("df", [1, 3])
-def test_the_number_that_would_decide_brings_the_bound_to_the_margin(df: int) -> None:
+def test_the_needed_number_brings_the_bound_to_the_margin(df: int) -> None:
     needed = needed_for_margin(28, 52, df, 0.65)
     # The chi-square below which four of five cohorts with unrelated protocols lie.
     lucky = chi2.ppf(0.8, df)
@@ -74,10 +74,10 @@ def test_the_number_that_would_decide_brings_the_bound_to_the_margin(df: int) ->
         return float(norm.cdf(np.sqrt(squared / (1 - squared) / (share * (1 - share)) / 2)))
 
     assert bound(needed) <= 0.65 < bound(0.97 * needed)
-    assert needed_for_margin(2800, 5200, df, 0.65) == 10000  # a quarter more than there were, at least
+    assert needed_for_margin(2800, 5200, df, 0.65) == 10000  # at least a quarter more than in the cohort
 
 
-def test_the_number_that_would_decide_a_score_of_no_worth() -> None:
-    # Standard error of an AUROC of 0.5 with 28 and 52 subjects: 0.0681; 0.15 must hold 2.487 of them.
+def test_the_needed_number_for_an_uninformative_score() -> None:
+    # Standard error of an AUROC of 0.5 with 28 and 52 subjects: 0.0681; 0.15 must be 2.487 of them.
     assert needed_for_auroc(28, 52, 0.65) == 102
     assert needed_for_auroc(280, 520, 0.65) == 1000

@@ -1,4 +1,4 @@
-"""Whoever knows the reshape group knows the scanner: the audit sees it where the phantom ties scanner to label."""
+"""The reshape group reveals the scanner: the audit detects it if the phantom ties the scanner to the label."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from brain_cae.reshape import Clustered, NativeGrid
 AXES = {"axial": (0, 1, 2), "coronal": (0, 2, 1), "sagittal": (1, 2, 0)}  # of columns, rows and slices in R, A, S
 
 
-def test_a_group_that_is_the_label_tells_it(simulate) -> None:
+def test_a_group_that_equals_the_label_predicts_it(simulate) -> None:
     subjects, acquisition = simulate(1)
     free = reshape_group(make_table(subjects, acquisition))
     tied = reshape_group(make_table(subjects.assign(reshape_group=subjects["label"] == "healthy"), acquisition))
@@ -26,7 +26,7 @@ def test_a_group_that_is_the_label_tells_it(simulate) -> None:
 
 
 def native_grid(series: SeriesProtocol, generator: np.random.Generator) -> NativeGrid:
-    """Dimensions of a FLAIR on a head of any size, without simulating its pixels."""
+    """Return the dimensions of a FLAIR of a head of any size, without simulating pixels."""
     sizes = [series.columns, series.rows, int(generator.integers(series.slices[0], series.slices[1] + 1))]
     shape = [0, 0, 0]
     for axis, size in zip(AXES[series.plane], sizes, strict=True):
@@ -36,13 +36,13 @@ def native_grid(series: SeriesProtocol, generator: np.random.Generator) -> Nativ
 
 
 def cohort(confounding: float, dimensions: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Labels, protocols and reshape groups of the unseen subjects: the groups are fitted on healthy ones."""
+    """Return labels, protocols and reshape groups of unseen subjects; the groups are fitted on healthy ones."""
     settings = PhantomSettings(subjects=240, confounding=confounding, dimensions=dimensions)
     labels, rows = settings.labels(), []
     for number, label in enumerate(labels):
         protocol = draw_protocol(int(label), confounding, settings.generator(number, Stream.PROTOCOL))
-        own, series = settings.generator(number, Stream.DIMENSIONS), protocol.series["flair"]
-        grid = native_grid(vary_dimensions(series, own) if dimensions == "varied" else series, own)
+        generator, series = settings.generator(number, Stream.DIMENSIONS), protocol.series["flair"]
+        grid = native_grid(vary_dimensions(series, generator) if dimensions == "varied" else series, generator)
         rows.append({"label": ("healthy", "abnormal")[label], "protocol": protocol.name, "score": 0.0, "grid": grid})
     table = pd.DataFrame(rows)
     train = table[table["label"] == "healthy"].index[:80]
@@ -53,16 +53,16 @@ def cohort(confounding: float, dimensions: str) -> tuple[pd.DataFrame, pd.DataFr
 
 
 @pytest.mark.parametrize("dimensions", ["protocols", "varied"])
-def test_the_group_alone_tells_the_label_only_where_the_scanner_does(dimensions: str) -> None:
+def test_the_group_predicts_the_label_only_if_the_scanner_does(dimensions: str) -> None:
     free, tied = (reshape_group(make_table(*cohort(confounding, dimensions))) for confounding in (0.0, 1.0))
     assert free is not None and tied is not None
     assert tied.verdict == "concern" and tied.p <= 0.01
-    # Not nearly 1: groups are learnt from healthy brains, and the tumours' dimensions go to the nearest of those.
+    # Not close to 1: groups are fitted on healthy brains, and tumour scans go to the nearest group.
     assert tied.value > 0.65 and tied.low > 0.55
     assert free.verdict == "no concern" and free.p > 0.05
 
 
-def test_one_class_has_nothing_to_tell(simulate) -> None:
+def test_one_class_alone_cannot_tell(simulate) -> None:
     subjects, acquisition = simulate(1)
     test = reshape_group(make_table(subjects.assign(label="healthy"), acquisition))
     assert (test.verdict, test.value, test.n) == ("cannot tell", None, 80)

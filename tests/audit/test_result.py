@@ -1,4 +1,4 @@
-"""What a test says, and as JSON."""
+"""The result of a test, also as JSON."""
 
 import json
 import math
@@ -33,15 +33,15 @@ def test_details_become_plain_types_at_every_depth() -> None:
     (row,) = test.to_dict()["details"]
     assert row == {"protocol": "a", "share": 0.25, "3": [4, None], "same": True, "count": 7}
     assert row["same"] is True and type(row["count"]) is int and type(row["share"]) is float
-    assert rows[0]["share"].dtype == np.float32  # the test itself keeps what it was given
+    assert rows[0]["share"].dtype == np.float32  # the result itself is unchanged
 
 
-def test_what_is_not_a_number_is_refused() -> None:
+def test_a_value_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(TypeError):
         AuditTest("overlap", 0.5, 0.4, 0.6, None, "concern", "It is.", 3, details=[{"x": object()}]).to_dict()
 
 
-def test_a_test_that_cannot_tell_has_no_numbers_but_the_subjects() -> None:
+def test_a_test_that_cannot_tell_has_only_numbers_of_subjects() -> None:
     test = unable("overlap", "Only one class is present.", n=12, n_needed=40)
     assert (test.verdict, test.n, test.n_needed, test.sentence) == ("cannot tell", 12, 40, "Only one class is present.")
     assert {test.value, test.low, test.high, test.p, test.upper_bound, test.p_corrected} == {None}

@@ -1,4 +1,4 @@
-"""Condition B sees the scanner in the score, and not the disease."""
+"""Condition B detects the scanner in the score, and not the disease."""
 
 import numpy as np
 import pytest
@@ -7,14 +7,14 @@ from brain_cae.audit.score_dependence import aligned_ranks, score_dependence, sh
 from brain_cae.audit.table import make_table
 
 
-def test_the_label_is_taken_out() -> None:
+def test_the_effect_of_the_label_is_removed() -> None:
     truth = np.repeat([False, True], 5)
     aligned = aligned_ranks(truth, np.arange(10) + 100.0 * truth)
     np.testing.assert_allclose(aligned[:5], aligned[5:])
     assert aligned[:5].std() == pytest.approx(1.0)
 
 
-def test_disease_alone_is_no_dependence_even_if_protocol_follows_label(simulate) -> None:
+def test_disease_alone_is_not_dependence_even_if_protocol_and_label_are_associated(simulate) -> None:
     p_values = [
         score_dependence(make_table(*simulate(seed, confounding=0.6, effect=3.0)), permutations=199).p
         for seed in range(30)
@@ -22,18 +22,18 @@ def test_disease_alone_is_no_dependence_even_if_protocol_follows_label(simulate)
     assert sum(p <= 0.05 for p in p_values) <= 5
 
 
-def test_dependence_is_found_with_its_size(simulate) -> None:
+def test_dependence_is_detected_with_its_size(simulate) -> None:
     test = score_dependence(make_table(*simulate(2, dependence=1.0, healthy=100, abnormal=100)))
-    # The protocol adds a variance of 1 to a noise of 1, so half of the spread within a label.
+    # The protocol adds a variance of 1 to a noise of 1, so half of the variance within a label.
     assert test.verdict == "concern"
     assert test.low < 0.5 < test.high
     assert test.value == pytest.approx(0.5, abs=0.12)
 
 
-def test_settings_within_a_protocol_are_seen(simulate) -> None:
+def test_settings_within_a_protocol_are_detected(simulate) -> None:
     subjects, acquisition = simulate(3)
     time = acquisition["flair_repetition_time_ms"]
-    # One protocol's name for all, so that only the settings themselves can tell.
+    # One protocol name for all, so that only the settings differ.
     subjects = subjects.assign(protocol="one", score=subjects["score"] + 3 * (time > 9500))
     assert score_dependence(make_table(subjects, acquisition)).p <= 0.01
 

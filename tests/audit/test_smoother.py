@@ -22,7 +22,7 @@ def test_agrees_with_kernel_ridge() -> None:
         np.testing.assert_allclose(predicted[out], ridge.predict(similarity[np.ix_(out, inside)]))
 
 
-def test_own_label_has_no_weight() -> None:
+def test_a_subject_has_no_weight_in_its_prediction() -> None:
     smoother = crossfit_smoother(kernel(np.random.default_rng(0).normal(size=(15, 2))), seed=0)
     assert (np.diag(smoother) == 0).all()
     np.testing.assert_allclose(smoother.sum(axis=1), 0, atol=1e-12)

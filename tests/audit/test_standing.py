@@ -1,4 +1,4 @@
-"""Which figures a verdict leaves standing."""
+"""Which figures are evidence under a verdict."""
 
 from itertools import product
 
@@ -38,13 +38,13 @@ def test_the_classifier_is_judged_by_its_verdict_alone() -> None:
     assert (rows["detection"], rows["transfer"]) == ("no evidence", "stands")
 
 
-def test_without_a_shared_protocol_nothing_stands_within_protocols() -> None:
+def test_without_a_shared_protocol_figures_within_protocols_are_no_evidence() -> None:
     rows = by_key("clear", "clear", overlapping=False)
     assert rows["audit.within_protocol"] == "no evidence"
     assert rows["detection"] == rows["detection.specificity"] == "stands"
 
 
-def test_wrong_labels_leave_only_what_needs_no_class() -> None:
+def test_wrong_labels_leave_only_figures_that_need_no_class() -> None:
     rows = by_key("clear", "clear", labels_hold=False)
     assert {key for key, state in rows.items() if state == "stands"} == {"reconstruction", "localisation"}
     assert set(rows.values()) == {"stands", "no evidence"}
@@ -59,6 +59,6 @@ def test_every_figure_has_a_reason_under_every_verdict() -> None:
     assert "within protocols" in transfer["why"]
 
 
-def test_a_verdict_that_does_not_exist_is_refused() -> None:
+def test_an_unknown_verdict_is_refused() -> None:
     with pytest.raises(KeyError):
         standing("fine", "clear", overlapping=True, labels_hold=True)

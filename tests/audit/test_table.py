@@ -1,4 +1,4 @@
-"""Subjects and their acquisition lined up: who counts, under which protocol, with which numbers."""
+"""Subjects aligned with their acquisition: who is included, under which protocol, with which values."""
 
 import numpy as np
 import pandas as pd
@@ -14,15 +14,15 @@ def subjects(number: int, **columns) -> pd.DataFrame:
     return pd.DataFrame({"label": labels, "score": np.arange(number) * 1.0, "protocol": "a"} | columns, index=index)
 
 
-def test_rows_of_acquisition_follow_the_subjects_and_a_missing_one_is_a_gap() -> None:
+def test_rows_of_acquisition_follow_the_subjects_and_a_missing_row_is_nan() -> None:
     table = subjects(4)
     acquisition = pd.DataFrame({"echo_time_ms": [30.0, 10.0, 0.0]}, index=["003", "001", "000"])
-    lined_up = make_table(table, acquisition)
-    np.testing.assert_array_equal(lined_up.acquisition["echo_time_ms"], [0.0, 10.0, np.nan, 30.0])
-    assert lined_up.n == 4 and lined_up.truth.tolist() == [False, True, False, True]
+    aligned = make_table(table, acquisition)
+    np.testing.assert_array_equal(aligned.acquisition["echo_time_ms"], [0.0, 10.0, np.nan, 30.0])
+    assert aligned.n == 4 and aligned.truth.tolist() == [False, True, False, True]
 
 
-def test_unknown_labels_and_those_the_autoencoder_was_fitted_on_do_not_count() -> None:
+def test_unknown_labels_and_subjects_that_the_autoencoder_was_fitted_on_are_left_out() -> None:
     role = ["train", "validation", "classifier", "test", "test"]
     table = subjects(5, role=role, label=["healthy", "healthy", "healthy", "abnormal", "unknown"])
     assert make_table(table, pd.DataFrame(index=table.index)).table.index.tolist() == ["002", "003"]
@@ -30,18 +30,18 @@ def test_unknown_labels_and_those_the_autoencoder_was_fitted_on_do_not_count() -
 
 def test_a_score_that_is_not_a_number_is_missing() -> None:
     table = subjects(3, score=["0.5", "none", np.inf])
-    lined_up = make_table(table, pd.DataFrame(index=table.index))
-    assert lined_up.scores[0] == 0.5 and lined_up.scored.tolist() == [True, False, False]
+    aligned = make_table(table, pd.DataFrame(index=table.index))
+    assert aligned.scores[0] == 0.5 and aligned.scored.tolist() == [True, False, False]
     headers_only = make_table(table.drop(columns="score"), pd.DataFrame(index=table.index))
     assert not headers_only.scored.any()
 
 
 def test_protocols_of_one_or_two_subjects_are_pooled() -> None:
     table = subjects(9, protocol=["a"] * 3 + ["b"] * 3 + ["c"] * 2 + [None])
-    lined_up = make_table(table, pd.DataFrame(index=table.index))
-    assert lined_up.names == ["unknown", "a", "b", "c"]
-    assert np.bincount(lined_up.protocols).tolist() == [1, 3, 3, 2]
-    assert lined_up.pooled.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    aligned = make_table(table, pd.DataFrame(index=table.index))
+    assert aligned.names == ["unknown", "a", "b", "c"]
+    assert np.bincount(aligned.protocols).tolist() == [1, 3, 3, 2]
+    assert aligned.pooled.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
 def test_several_sources_are_part_of_the_protocol_and_of_the_acquisition() -> None:
@@ -58,7 +58,7 @@ def test_protocols_are_known_where_half_of_them_are(unknown: int, known: bool) -
     table = subjects(4, protocol=["unknown"] * unknown + ["a"] * (4 - unknown))
     acquisition = pd.DataFrame(index=table.index)
     assert make_table(table, acquisition).known is known
-    # Sources tell something where headers do not.
+    # Sources are informative if headers are not.
     assert make_table(table.assign(source=["x", "y"] * 2), acquisition).known
 
 
@@ -69,17 +69,17 @@ def test_strata_may_be_a_column_of_either_table() -> None:
         make_table(table, acquisition.set_axis(table.index), strata="scanner")
 
 
-def test_metadata_is_standardised_and_a_gap_is_a_column_of_its_own() -> None:
+def test_metadata_is_standardised_and_missing_values_get_an_indicator_column() -> None:
     table = subjects(5)
     acquisition = pd.DataFrame(
         {"constant": 3.0, "never_known": np.nan, "rows": [256, 512, 256, 512, np.nan]}, index=table.index
     )
-    # Known values lie 1 standard deviation from their mean, the gap at 0; its indicator is centred.
+    # Known values lie 1 standard deviation from their mean, the missing one at 0; its indicator is centred.
     expected = [[-1, -0.2], [1, -0.2], [-1, -0.2], [1, -0.2], [0, 0.8]]
     np.testing.assert_allclose(make_table(table, acquisition).metadata, expected)
 
 
-def test_an_extreme_value_is_clipped_and_words_become_indicators() -> None:
+def test_an_extreme_value_is_clipped_and_text_becomes_indicators() -> None:
     table = subjects(20)
     outlier = pd.DataFrame({"echo_time_ms": [10.0] * 19 + [1e6]}, index=table.index)
     assert make_table(table, outlier).metadata.max() == 3.0
@@ -90,11 +90,11 @@ def test_an_extreme_value_is_clipped_and_words_become_indicators() -> None:
 def test_no_metadata_where_nothing_varies() -> None:
     table = subjects(6)
     assert make_table(table, pd.DataFrame({"rows": 256}, index=table.index)).metadata.shape == (6, 0)
-    nobody = make_table(table.assign(label="unknown"), pd.DataFrame({"rows": 256}, index=table.index))
-    assert nobody.n == 0 and not nobody.known
+    unlabelled = make_table(table.assign(label="unknown"), pd.DataFrame({"rows": 256}, index=table.index))
+    assert unlabelled.n == 0 and not unlabelled.known
 
 
-def test_a_column_is_numbers_unless_it_holds_a_word() -> None:
+def test_a_column_is_numeric_unless_it_contains_text() -> None:
     np.testing.assert_array_equal(as_numbers(pd.Series(["1.5", "", None, "3"])), [1.5, np.nan, np.nan, 3.0])
     assert as_numbers(pd.Series(["1.5", "three"])) is None
     assert np.isnan(as_numbers(pd.Series([np.nan, np.nan]))).all()
@@ -102,11 +102,11 @@ def test_a_column_is_numbers_unless_it_holds_a_word() -> None:
     assert names == ["", "GRE", "SE"] and codes.tolist() == [2, 0, 1, 2]
 
 
-def test_indicators_skip_numbers_that_nobody_has() -> None:
+def test_indicators_skip_unused_codes() -> None:
     np.testing.assert_array_equal(one_hot(np.array([7, 0, 7])), [[0, 1], [1, 0], [0, 1]])
 
 
-def test_tables_that_cannot_be_lined_up_are_named() -> None:
+def test_tables_that_cannot_be_aligned_are_named() -> None:
     table = subjects(3)
     empty = pd.DataFrame(index=table.index)
     with pytest.raises(DatasetError, match="column label"):

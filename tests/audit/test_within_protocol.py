@@ -1,4 +1,4 @@
-"""Only pairs of one protocol count."""
+"""Only pairs within one protocol count."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ def test_scanner_offsets_cancel() -> None:
     pairs = [score[(truth == 1) & (protocol == p)][:, None] > score[(truth == 0) & (protocol == p)] for p in "ab"]
     assert test.value == pytest.approx(np.concatenate([part.ravel() for part in pairs]).mean())
     assert test.low < 0.5 < test.high and test.p > 0.05
-    assert test.verdict == "concern"  # the overall AUROC is far higher, and 600 pairs would have shown it
+    assert test.verdict == "concern"  # the overall AUROC is far higher, and 600 pairs would have detected it
     assert [row["n"] for row in test.details] == [40, 40]
 
 

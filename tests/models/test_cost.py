@@ -1,4 +1,4 @@
-"""What learning costs: the memory that the forward pass keeps, and the time of an epoch."""
+"""Cost of training: the memory that the forward pass keeps, and the time of an epoch."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ MODULE = torch.nn.Identity()
 
 
 def step(cost: Cost, forward) -> None:
-    """One batch, as the trainer calls the callback."""
+    """Run one batch, calling the callback as the trainer does."""
     cost.on_train_batch_start(None, MODULE)
     loss = forward()
     cost.on_before_backward(None, MODULE, loss)
@@ -20,12 +20,12 @@ def mebibytes(count: int) -> torch.Tensor:
     return torch.ones(count * MEBIBYTE // 4, requires_grad=True)
 
 
-def test_each_tensor_that_is_kept_counts_once():
+def test_each_kept_tensor_counts_once():
     cost = Cost()
 
     def forward():
         kept = mebibytes(4).exp()  # the exponential keeps its result
-        return (kept * kept).sum()  # and so does its square: the same one
+        return (kept * kept).sum()  # and so does the square: the same tensor
 
     step(cost, forward)
     assert cost.to_dict()["memory_mb"] == 4.0
@@ -41,13 +41,13 @@ def test_the_largest_batch_of_the_first_epoch_counts():
     assert cost.to_dict()["memory_mb"] == 3.0
 
 
-def test_parameters_are_no_memory_of_the_batch():
+def test_parameters_are_not_memory_of_the_batch():
     cost, weight = Cost(), torch.nn.Parameter(torch.ones(MEBIBYTE))
     step(cost, lambda: torch.sum(weight * weight))
     assert cost.kept_bytes == 0 and cost.to_dict()["memory_mb"] is None
 
 
-def test_after_an_interruption_nothing_is_watched():
+def test_nothing_is_recorded_after_an_interruption():
     cost = Cost()
     cost.on_train_batch_start(None, MODULE)
     cost.on_exception(None, MODULE, KeyboardInterrupt())
@@ -55,7 +55,7 @@ def test_after_an_interruption_nothing_is_watched():
     assert cost._storages == {}
 
 
-def test_the_time_is_that_of_the_middle_epoch():
+def test_the_time_is_the_median_over_epochs():
     cost = Cost()
     assert cost.to_dict()["seconds_per_epoch"] is None
     cost.on_train_epoch_start(None, MODULE)

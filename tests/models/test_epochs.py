@@ -52,7 +52,7 @@ def test_a_line_gives_both_losses_of_its_epoch_and_the_time(tmp_path, lines):
     ]
 
 
-def test_the_time_holds_the_validation(tmp_path, lines, monkeypatch):
+def test_the_time_includes_the_validation(tmp_path, lines, monkeypatch):
     clock = iter([100.0, 107.0, 200.0, 263.0])
     monkeypatch.setattr("brain_cae.models.epochs.time", type("Clock", (), {"monotonic": lambda: next(clock)}))
     fit(tmp_path)

@@ -35,19 +35,19 @@ def trainer(folder, epochs=2):
 
 @pytest.mark.parametrize("steps", [9, 10, 11, 40])
 def test_the_learning_rate_ends_near_zero_whatever_the_number_of_steps(steps):
-    own = module()
-    own._trainer = SimpleNamespace(estimated_stepping_batches=steps)
-    made = own.configure_optimizers()
+    model = module()
+    model._trainer = SimpleNamespace(estimated_stepping_batches=steps)
+    configured = model.configure_optimizers()
     rates = []
     for _ in range(steps - 1):
-        rates.append(made["lr_scheduler"]["scheduler"].get_last_lr()[0])
-        made["optimizer"].step()
-        made["lr_scheduler"]["scheduler"].step()
+        rates.append(configured["lr_scheduler"]["scheduler"].get_last_lr()[0])
+        configured["optimizer"].step()
+        configured["lr_scheduler"]["scheduler"].step()
     assert 0.008 < max(rates) <= 0.01
-    assert made["lr_scheduler"]["scheduler"].get_last_lr()[0] < 1e-4
+    assert configured["lr_scheduler"]["scheduler"].get_last_lr()[0] < 1e-4
 
 
-def test_a_checkpoint_loads_with_weights_only_in_a_process_that_knows_nothing_of_us(tmp_path, data):
+def test_a_checkpoint_loads_with_weights_only_in_a_process_that_does_not_import_the_package(tmp_path, data):
     trainer(tmp_path).fit(module(), data)
     code = f"import torch; print(len(torch.load({str(tmp_path / 'best.ckpt')!r}, weights_only=True)['state_dict']))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
@@ -55,28 +55,28 @@ def test_a_checkpoint_loads_with_weights_only_in_a_process_that_knows_nothing_of
     assert int(done.stdout) > 4
 
 
-def test_it_learns(tmp_path, data):
-    own, runs = module(), trainer(tmp_path, epochs=25)
-    before = trainer(tmp_path).validate(own, data, verbose=False)[0]["validation/loss"]
-    runs.fit(own, data)
+def test_training_lowers_the_validation_loss(tmp_path, data):
+    model, runs = module(), trainer(tmp_path, epochs=25)
+    before = trainer(tmp_path).validate(model, data, verbose=False)[0]["validation/loss"]
+    runs.fit(model, data)
     assert float(runs.callback_metrics["validation/loss"]) < 0.5 * before
 
 
-def test_the_loss_sees_only_the_mask():
-    own = module()
+def test_the_loss_is_computed_only_inside_the_mask():
+    model = module()
     volume, mask = torch.rand(1, 2, 8, 8, 8), torch.zeros(1, 1, 8, 8, 8)
     mask[..., :4] = 1
     output = volume.clone()
     output[..., 4:] += 100
-    assert own._error(output, volume, mask) == 0
+    assert model._error(output, volume, mask) == 0
     output[..., :4] += 0.5
-    assert float(own._error(output, volume, mask)) == pytest.approx(0.5, abs=1e-5)
+    assert float(model._error(output, volume, mask)) == pytest.approx(0.5, abs=1e-5)
 
 
 def test_corruption_is_new_each_time_and_repeats_by_seed():
-    own = module(corruption=0.3)
+    model = module(corruption=0.3)
     volume, mask = torch.ones(1, 2, 16, 16, 16), torch.ones(1, 1, 16, 16, 16)
-    drawn = [own._corrupt(volume, mask, step) for step in range(6)]
+    drawn = [model._corrupt(volume, mask, step) for step in range(6)]
     assert len({float(item.sum()) for item in drawn}) == 6
     assert torch.equal(module(corruption=0.3)._corrupt(volume, mask, 4), drawn[4])
     assert not torch.equal(module(corruption=0.3, seed=1)._corrupt(volume, mask, 4), drawn[4])
@@ -89,18 +89,18 @@ def test_input_that_is_not_finite_names_the_subject(tmp_path, data):
         trainer(tmp_path).fit(module(), data)
 
 
-def test_a_loss_that_is_no_number_stops(tmp_path, data):
-    own = module()
+def test_a_loss_that_is_not_finite_stops_the_training(tmp_path, data):
+    model = module()
     with torch.no_grad():
-        next(own.network.parameters()).fill_(float("inf"))
-    with pytest.raises(BrainCaeError, match="no number"):
-        trainer(tmp_path).fit(own, data)
+        next(model.network.parameters()).fill_(float("inf"))
+    with pytest.raises(BrainCaeError, match="NaN or infinite"):
+        trainer(tmp_path).fit(model, data)
 
 
 def test_two_runs_of_one_seed_end_in_the_same_weights(tmp_path, data):
     ends = []
     for name in "ab":
-        own = module()
-        trainer(tmp_path / name).fit(own, data)
-        ends.append(torch.cat([p.flatten() for p in own.parameters()]))
+        model = module()
+        trainer(tmp_path / name).fit(model, data)
+        ends.append(torch.cat([p.flatten() for p in model.parameters()]))
     assert torch.equal(*ends)

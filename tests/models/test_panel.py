@@ -1,4 +1,4 @@
-"""The same brains are drawn each time: when, how many, and what of them."""
+"""The panel of validation brains: when it is drawn, for how many brains, and what it shows."""
 
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ from brain_cae.models.panel import BRAINS, ValidationPanel
 
 
 class Log(TensorBoardLogger):
-    """Keeps the names and epochs of what it is given."""
+    """A logger that keeps the figures that it receives."""
 
     def __init__(self, folder):
         super().__init__(folder)
@@ -46,7 +46,7 @@ def test_it_draws_every_few_epochs_and_the_last_one(trained):
     ]
 
 
-def test_the_residual_is_taken_inside_the_mask_alone(trained):
+def test_the_residual_uses_the_output_inside_the_mask_only(trained):
     told = []
     panel = ValidationPanel(lambda *stacks, **names: told.append((stacks, names)), modalities=["t1", "flair"], every=1)
     panel.on_validation_epoch_end(trained, MODULE)

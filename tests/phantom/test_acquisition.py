@@ -32,7 +32,7 @@ def test_separable_sampling_equals_interpolation(anatomy: Anatomy, protocol, mod
 @pytest.mark.parametrize("tilt", [0.0, 6.0])
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: p.name)
 def test_volume_and_affine_put_every_pixel_where_it_was(anatomy: Anatomy, protocol, tilt: float) -> None:
-    # Slices ten times as thick as a pixel is wide: tilted, they lead further along another axis than its pixels do.
+    # Slices ten times as thick as a pixel is wide: tilted, they extend further along another axis than its pixels do.
     for step in (protocol.series["flair"].slice_step_mm, 10 * protocol.series["flair"].pixel_mm):
         series = replace(protocol.series["flair"], slice_step_mm=step)
         _volume_and_affine_agree(place_grid(series, anatomy.brain, anatomy, tilt, np.random.default_rng(2)))
@@ -56,5 +56,5 @@ def test_grid_directions_are_right_handed() -> None:
     for protocol in PROTOCOLS:
         for series in protocol.series.values():
             grid: Grid = place_grid(series, brain, whole, 0.0, np.random.default_rng(0))
-            assert grid.shape[0] == series.slices[0]  # a tiny head still gets the fewest slices
+            assert grid.shape[0] == series.slices[0]  # a tiny head still gets the minimum number of slices
             assert abs(np.linalg.det(grid.affine[:3, :3])) == pytest.approx(series.pixel_mm**2 * series.slice_step_mm)

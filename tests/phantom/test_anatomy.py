@@ -12,9 +12,9 @@ def test_tissues_fill_every_point(built: Anatomy) -> None:
     assert all(values.min() > -1e-5 for values in built.fractions.values())
 
 
-def test_volumes_are_those_of_people(built: Anatomy) -> None:
+def test_brain_volumes_are_realistic(built: Anatomy) -> None:
     litres = built.brain.sum() * VOXEL_MM**3 / 1e6
-    assert 1.2 < litres < 2.1  # with the fluid in it
+    assert 1.2 < litres < 2.1  # fluid included
     grey, white = (built.fractions[name].sum() * VOXEL_MM**3 / 1e6 for name in ("grey", "white"))
     assert 0.35 < white < 0.8 and 0.45 < grey < 1.0
     # The middle of the brain lies near the origin.

@@ -1,4 +1,4 @@
-"""The files hold the simulated pixels at their place, and the header of their protocol."""
+"""The files contain the simulated pixels at their position, and the header of their protocol."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ def written(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_files_hold_the_simulated_pixels_at_their_place(written: Path, subject: Subject) -> None:
+def test_files_contain_the_simulated_pixels_at_their_position(written: Path, subject: Subject) -> None:
     for modality, folder in FOLDERS.items():
         series = subject.series[modality]
         files = [pydicom.dcmread(p) for p in (written / folder).glob("Image-*.dcm")]
@@ -60,7 +60,7 @@ def test_headers_carry_the_protocol(written: Path, subject: Subject) -> None:
 
 
 @pytest.mark.parametrize("numbering", ["ascending", "descending", "shuffled"])
-def test_file_names_follow_the_scanners_way_of_numbering(healthy: Subject, tmp_path: Path, numbering: str) -> None:
+def test_file_names_follow_the_numbering_of_the_scanner(healthy: Subject, tmp_path: Path, numbering: str) -> None:
     series = replace(healthy.series["t2"], pixels=healthy.series["t2"].pixels[:5])
     write_series(replace(healthy, protocol=replace(healthy.protocol, numbering=numbering)), series, tmp_path, "a")
     step = series.grid.affine[:3, 2] * (-1, -1, 1)

@@ -11,16 +11,18 @@ from brain_cae.phantom.protocol import PROTOCOLS
 
 def test_slices_and_matrices_vary_and_cover_the_same_head() -> None:
     for protocol in PROTOCOLS:
-        own = protocol.series["flair"]
-        drawn = [vary_dimensions(own, np.random.default_rng(seed)) for seed in range(60)]
-        assert {one.slices[0] for one in drawn} == set(SLICES[own.dimensionality])
+        series = protocol.series["flair"]
+        drawn = [vary_dimensions(series, np.random.default_rng(seed)) for seed in range(60)]
+        assert {one.slices[0] for one in drawn} == set(SLICES[series.dimensionality])
         assert len({one.rows for one in drawn}) == 3
         for one in drawn:
-            assert one.slices[0] * one.slice_step_mm == pytest.approx(own.slices[1] * own.slice_step_mm, rel=1e-3)
-            assert one.rows * one.pixel_mm == pytest.approx(own.rows * own.pixel_mm, rel=0.03)
-            assert one.thickness_mm / one.slice_step_mm == pytest.approx(own.thickness_mm / own.slice_step_mm, rel=1e-3)
+            assert one.slices[0] * one.slice_step_mm == pytest.approx(series.slices[1] * series.slice_step_mm, rel=1e-3)
+            assert one.rows * one.pixel_mm == pytest.approx(series.rows * series.pixel_mm, rel=0.03)
+            assert one.thickness_mm / one.slice_step_mm == pytest.approx(
+                series.thickness_mm / series.slice_step_mm, rel=1e-3
+            )
             same = {"rows": 0, "columns": 0, "pixel_mm": 0, "slices": 0, "slice_step_mm": 0, "thickness_mm": 0}
-            assert replace(one, **same) == replace(own, **same)
+            assert replace(one, **same) == replace(series, **same)
 
 
 def test_the_default_cohort_keeps_its_key() -> None:

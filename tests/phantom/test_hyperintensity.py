@@ -1,4 +1,4 @@
-"""Bright white matter of age: more of it in the old, around the ventricles first, and taken from white matter alone."""
+"""White-matter hyperintensities increase with age, begin at the ventricles, and replace only white matter."""
 
 from dataclasses import replace
 
@@ -9,13 +9,13 @@ from brain_cae.phantom.hyperintensity import add_hyperintensities
 
 
 def load(anatomy: Anatomy, age: int, seed: int) -> float:
-    """Of the same brain at an age, in voxels."""
+    """Return the load of the same brain at an age, in voxels."""
     fresh = replace(anatomy, fractions=dict(anatomy.fractions))
     add_hyperintensities(fresh, age, np.random.default_rng(seed))
     return float(fresh.fractions["hyperintensity"].sum())
 
 
-def test_white_matter_alone_is_replaced(anatomy: Anatomy, built: Anatomy) -> None:
+def test_only_white_matter_is_replaced(anatomy: Anatomy, built: Anatomy) -> None:
     add_hyperintensities(anatomy, 70, np.random.default_rng(0))
     bright, white = anatomy.fractions["hyperintensity"], anatomy.fractions["white"]
     np.testing.assert_allclose(white + bright, built.fractions["white"], atol=1e-6)
@@ -23,7 +23,7 @@ def test_white_matter_alone_is_replaced(anatomy: Anatomy, built: Anatomy) -> Non
     np.testing.assert_array_equal(anatomy.fractions["grey"], built.fractions["grey"])
 
 
-def test_the_old_have_more(built: Anatomy) -> None:
+def test_the_load_increases_with_age(built: Anatomy) -> None:
     young, old = (np.mean([load(built, age, seed) for seed in range(4)]) for age in (35, 80))
     assert old > 2 * young > 0
 

@@ -1,4 +1,4 @@
-"""A glioma: where it sits, what it pushes, and what it takes the place of."""
+"""A glioma: its position, its mass effect, and the tissue that it replaces."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def test_every_glioma_begins_in_white_matter_of_the_hemispheres(built: Anatomy) 
     assert 0.55 < enhancing < 0.92  # three quarters, within three standard errors
 
 
-def test_the_push_is_full_at_the_cores_border_and_none_at_the_skull(lesion: Lesion) -> None:
+def test_the_displacement_is_largest_at_the_border_of_the_core_and_zero_at_the_skull(lesion: Lesion) -> None:
     distances = np.array([7.5, 15.0, 52.5, 15.0, 15.0])
     points = lesion.centre_mm[:, None] + np.array([[1.0], [0], [0]]) * distances
     push = mass_effect(lesion, points.astype(np.float32), np.array([50.0, 50.0, 50.0, 0.0, 7.5]))
@@ -35,7 +35,7 @@ def test_the_push_is_full_at_the_cores_border_and_none_at_the_skull(lesion: Lesi
     assert np.abs(push[1:]).max() < 1e-4  # straight away from the centre
 
 
-def test_the_tumour_takes_the_place_of_brain_and_nothing_is_lost(anatomy: Anatomy, built: Anatomy, lesion) -> None:
+def test_the_tumour_replaces_brain_and_fractions_still_sum_to_one(anatomy: Anatomy, built: Anatomy, lesion) -> None:
     anatomy.fractions["hyperintensity"] = np.zeros(anatomy.points.shape[1], dtype=np.float32)
     share = add_lesion(anatomy, lesion, np.random.default_rng(2))
     np.testing.assert_allclose(sum(anatomy.fractions.values()), 1, atol=2e-3)

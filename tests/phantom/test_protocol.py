@@ -11,7 +11,7 @@ def _drawn(label: int, confounding: float, count: int = 2000) -> np.ndarray:
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_without_confounding_every_protocol_is_as_likely(label: int) -> None:
+def test_without_confounding_all_protocols_are_equally_likely(label: int) -> None:
     counts = np.bincount(_drawn(label, 0.0), minlength=len(PROTOCOLS))
     assert len(counts) == 4
     assert np.abs(counts - 500).max() < 4.5 * np.sqrt(2000 * 0.25 * 0.75)
@@ -22,12 +22,12 @@ def test_full_confounding_splits_the_protocols_by_label() -> None:
     assert set(_drawn(1, 1.0, 200)) == {2, 3}
 
 
-def test_half_confounding_gives_three_quarters_from_the_own_half() -> None:
+def test_half_confounding_gives_three_quarters_from_the_half_of_the_label() -> None:
     share = np.mean(_drawn(1, 0.5) >= 2)
     assert share == pytest.approx(0.75, abs=4.5 * np.sqrt(0.75 * 0.25 / 2000))
 
 
-def test_draw_takes_the_same_random_numbers_whatever_it_decides() -> None:
+def test_every_draw_uses_the_same_number_of_random_numbers() -> None:
     after = []
     for label, confounding in [(0, 0.0), (1, 1.0)]:
         generator = np.random.default_rng(5)

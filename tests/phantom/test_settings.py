@@ -7,7 +7,7 @@ from brain_cae.phantom import PhantomSettings
 @pytest.mark.parametrize(
     ("subjects", "fraction", "abnormal"), [(160, 1 / 3, 53), (10, 0.5, 5), (7, 0.0, 0), (3, 1.0, 3)]
 )
-def test_labels_hold_exactly_the_asked_number(subjects: int, fraction: float, abnormal: int) -> None:
+def test_labels_have_exactly_the_requested_number(subjects: int, fraction: float, abnormal: int) -> None:
     assert PhantomSettings(subjects=subjects, abnormal_fraction=fraction).labels().sum() == abnormal
 
 

@@ -33,7 +33,7 @@ def test_leaving_lesions_out_changes_nothing_but_the_lesion(tumour: Subject) -> 
         a, b = without.series[modality], tumour.series[modality]
         np.testing.assert_array_equal(a.grid.affine, b.grid.affine)
         np.testing.assert_array_equal(a.pixels > 0, b.pixels > 0)
-    # Far from the tumour, where no tissue was pushed, the very pixels are the same.
+    # Far from the tumour, where no tissue was displaced, the pixels are identical.
     far = ndimage.distance_transform_edt(~tumour.lesion_mask) > 0.8 * max(tumour.lesion_mask.shape) / 2
     far &= without.series["flair"].pixels > 0
     a, b = (s.series["flair"].pixels[far].astype(float) for s in (without, tumour))
@@ -55,7 +55,7 @@ def test_pixels_have_the_contrast_of_their_modality(number: int) -> None:
     medians = {}
     for modality, series in subject.series.items():
         sampled = {n: sample_canvas(anatomy.onto_canvas(f), anatomy, series.grid) for n, f in anatomy.fractions.items()}
-        # Fluid of the ventricles: at the brain's border the mask cuts through it.
+        # Only fluid of the ventricles: at the brain's border the mask cuts through the fluid.
         inner = sample_canvas(anatomy.onto_canvas(anatomy.ventricle_distance_mm < 2), anatomy, series.grid) > 0.9
         sampled["fluid"] *= inner
         medians[modality] = {n: np.median(series.pixels[sampled[n] > 0.9]) for n in ("white", "grey", "fluid")}

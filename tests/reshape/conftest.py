@@ -1,4 +1,4 @@
-"""What the strategies' tests share: grids without a scan behind them."""
+"""Fixtures of the reshape tests: grids without scans."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from brain_cae.reshape import NativeGrid
 
 
 def make(shape, spacing=(2.0, 2.0, 4.0), foreground=None) -> NativeGrid:
-    """A grid whose foreground is everything, unless given."""
+    """Return a grid whose foreground is the whole volume, unless given."""
     return NativeGrid(tuple(shape), tuple(spacing), foreground or tuple((0, size) for size in shape))
 
 

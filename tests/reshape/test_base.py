@@ -10,7 +10,7 @@ sizes = st.tuples(*[st.integers(8, 40)] * 3)
 
 @settings(max_examples=30, deadline=None)
 @given(native=sizes, target=sizes, stride=st.sampled_from([1, 2, 8]))
-def test_there_is_divisible_and_back_is_native(native, target, stride):
+def test_network_dimensions_are_divisible_and_the_inverse_is_native(native, target, stride):
     volume = torch.rand(2, *native)
     group = Group("a", target)
     there = to_network(volume, group, stride)
@@ -22,7 +22,7 @@ def test_there_is_divisible_and_back_is_native(native, target, stride):
 
 @settings(max_examples=20, deadline=None)
 @given(native=sizes)
-def test_its_own_dimensions_lose_nothing(native):
+def test_the_native_dimensions_lose_nothing(native):
     volume = torch.rand(1, *native)
     group = Group("a", native)
     assert torch.equal(from_network(to_network(volume, group, 8), group, native), volume)
@@ -30,7 +30,7 @@ def test_its_own_dimensions_lose_nothing(native):
 
 @settings(max_examples=20, deadline=None)
 @given(target=st.tuples(*[st.integers(16, 32)] * 3))
-def test_a_smooth_volume_survives_the_way_there_and_back(target):
+def test_a_smooth_volume_survives_the_round_trip(target):
     axes = torch.meshgrid(*[torch.linspace(0, 3, size) for size in (24, 20, 28)], indexing="ij")
     volume = (axes[0].sin() + axes[1].cos() + axes[2])[None]
     group = Group("a", target)
@@ -47,7 +47,7 @@ def test_padding_is_zero_and_at_the_end():
 
 @settings(max_examples=30, deadline=None)
 @given(native=sizes, start=st.tuples(*[st.integers(-5, 5)] * 3), window=sizes, stride=st.sampled_from([1, 8]))
-def test_a_window_comes_back_to_its_place_and_nothing_else_does(native, start, window, stride):
+def test_only_the_window_comes_back_at_its_position(native, start, window, stride):
     volume = 1 + torch.rand(1, *native)
     group = Group("a", window, resized=native, start=start)
     there = to_network(volume, group, stride)
@@ -59,6 +59,6 @@ def test_a_window_comes_back_to_its_place_and_nothing_else_does(native, start, w
     assert float(there.sum()) == pytest.approx(float(expected.sum()), rel=1e-5)
 
 
-def test_most_common_prefers_the_larger_of_equals():
+def test_most_common_prefers_the_larger_of_equally_common_dimensions():
     assert most_common([(2, 2, 2), (3, 3, 3), (2, 2, 2)]) == (2, 2, 2)
     assert most_common([(2, 2, 2), (3, 3, 3)]) == (3, 3, 3)

@@ -11,13 +11,13 @@ from brain_cae.reshape import Clustered
 AXIAL, SAGITTAL = [(64, 80, 30)] * 6 + [(66, 80, 31)] * 2, [(30, 80, 80)] * 5
 
 
-def test_groups_are_found_and_their_mode_is_the_target(make_grid, make_grids):
+def test_dimensions_are_clustered_and_the_mode_of_a_group_is_its_target(make_grid, make_grids):
     clustered = Clustered(tolerance=0.25).fit(make_grids(AXIAL + SAGITTAL))
     assert [(g["target"], g["members"]) for g in clustered.groups()] == [([64, 80, 30], 8), ([30, 80, 80], 5)]
     assert clustered.group(make_grid((66, 80, 31))).target == (64, 80, 30)
 
 
-def test_a_number_of_groups_can_be_asked_for(make_grids):
+def test_the_number_of_groups_can_be_set(make_grids):
     assert len(Clustered(groups=3).fit(make_grids(AXIAL + SAGITTAL)).groups()) == 3
     with pytest.raises(ConfigurationError, match="at most 3"):
         Clustered(groups=4).fit(make_grids(AXIAL + SAGITTAL))

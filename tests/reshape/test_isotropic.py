@@ -52,17 +52,15 @@ def test_a_brain_comes_back_to_where_it_was(make_grid, sizes, spacing, low, high
     there = to_network(volume, group, stride)
     assert all(size % stride == 0 for size in there.shape[1:])
     true = network_spacing(sizes, group.size, spacing)
-    for axis, (first, behind) in enumerate(foreground):
-        middle_mm = (first + behind) / 2 * spacing[axis]
+    for axis, (first, end) in enumerate(foreground):
+        middle_mm = (first + end) / 2 * spacing[axis]
         assert (group.target[axis] / 2 + group.start[axis]) * true[axis] == pytest.approx(
             middle_mm, abs=true[axis] / 2 + 1e-6
         )
     back = from_network(there, group, sizes)
-    inside = tuple(
-        slice(max(first, 2), min(behind, n - 2)) for (first, behind), n in zip(foreground, sizes, strict=True)
-    )
+    inside = tuple(slice(max(first, 2), min(end, n - 2)) for (first, end), n in zip(foreground, sizes, strict=True))
     error = (back - volume)[(slice(None), *inside)].abs()
-    assert error.numel() == 0 or float(error.max()) < max(spacing)  # no axis is off by a voxel
+    assert error.numel() == 0 or float(error.max()) < max(spacing)  # no axis is shifted by a voxel
 
 
 def test_a_brain_larger_than_the_box_is_cut_and_not_known(fitted, make_grid):

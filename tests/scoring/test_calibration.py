@@ -6,7 +6,7 @@ import pytest
 from brain_cae.scoring.calibration import Calibration, voxel_threshold
 
 
-def test_p_values_and_threshold_say_the_same():
+def test_p_values_and_threshold_agree():
     calibration = Calibration(np.arange(19.0), 0.0)
     for alpha in (0.05, 0.1, 0.3):
         threshold = calibration.threshold(alpha)

@@ -8,7 +8,7 @@ def ellipsoid(shape, centre, radii):
     return (((grid - np.asarray(centre)) / np.asarray(radii)) ** 2).sum(axis=-1) < 1
 
 
-def test_the_same_place_of_two_brains_meets_in_the_frame():
+def test_the_same_position_in_two_brains_is_aligned_in_the_frame():
     small, large = (
         ellipsoid((40, 40, 30), (20, 18, 15), (9, 12, 8)),
         ellipsoid((60, 70, 24), (28, 36, 12), (22, 30, 10)),
@@ -25,7 +25,7 @@ def test_the_same_place_of_two_brains_meets_in_the_frame():
     assert np.abs(places[0] - places[1]).max() <= 2
 
 
-def test_a_smooth_map_survives_the_way_there_and_back():
+def test_a_smooth_map_survives_the_round_trip():
     mask = ellipsoid((40, 44, 36), (20, 22, 18), (16, 18, 14))
     waves = np.sin(np.indices(mask.shape).sum(axis=0) / 8.0)[None]
     maps, _ = to_frame(waves, mask, (40, 48, 40))

@@ -1,4 +1,4 @@
-"""Mean and spread of healthy brains at each place."""
+"""Voxelwise mean and spread of healthy brains."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_a_noisier_group_gets_a_wider_spread_and_a_small_one_does_not():
     assert reference.factor("never seen") == 1.0
 
 
-def test_mean_and_spread_count_only_the_brains_that_cover_a_place():
+def test_mean_and_spread_use_only_the_brains_that_cover_a_voxel():
     maps = np.array([1.0, 3.0, 99.0]).reshape(3, 1, 1, 1, 1)
     masks = np.array([True, True, False]).reshape(3, 1, 1, 1)
     reference = HealthyReference.fit(maps, masks, ["a"] * 3, shrinkage=0.0)
@@ -25,9 +25,9 @@ def test_mean_and_spread_count_only_the_brains_that_cover_a_place():
     assert reference.spread.item() == pytest.approx(np.sqrt(2))  # of 1 and 3, over n - 1
 
 
-def test_the_spread_is_drawn_to_the_one_of_all_places():
+def test_the_spread_is_shrunk_to_the_global_one():
     maps = np.zeros((4, 1, 2, 1, 1))
-    maps[:, 0, 0, 0, 0] = [-2, 2, -2, 2]  # variance 16 / 3 here, none at the other place
+    maps[:, 0, 0, 0, 0] = [-2, 2, -2, 2]  # variance 16 / 3 here, none at the other voxel
     masks = np.ones((4, 2, 1, 1), bool)
     spread = HealthyReference.fit(maps, masks, ["a"] * 4, shrinkage=4.0).spread.ravel()
     everywhere = 16 / 3 / 2

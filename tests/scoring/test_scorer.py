@@ -1,4 +1,4 @@
-"""Calibration must hold on brains that nobody has seen; in-sample statistics would fail here."""
+"""Calibration must hold on unseen brains; in-sample statistics would fail here."""
 
 import json
 
@@ -35,7 +35,7 @@ def scorer(**changes):
     return Scorer(**{**settings, **changes})
 
 
-def test_false_alarms_keep_to_alpha_where_in_sample_statistics_would_not():
+def test_false_alarms_stay_at_alpha_while_in_sample_statistics_exceed_it():
     generator = np.random.default_rng(0)
     alpha, cohorts, tested, alarms, in_sample = 0.1, 12, 30, 0, 0
     for cohort in range(cohorts):
@@ -55,24 +55,24 @@ def test_false_alarms_keep_to_alpha_where_in_sample_statistics_would_not():
 
 def test_the_voxel_threshold_keeps_its_rate_on_new_brains():
     generator = np.random.default_rng(1)
-    # Without an offset of whole brains, which would leave 25 independent values instead of thousands.
+    # Without an offset per brain, which would leave 25 independent values instead of thousands.
     fitted = scorer(voxel_rate=0.05).fit([brain(generator, offset=0.0) for _ in range(25)])
     new = [fitted.joint(brain(generator, offset=0.0))[MASK] for _ in range(25)]
     assert 0.035 < np.mean(np.concatenate(new) > fitted.calibration.voxel_threshold) < 0.065
 
 
-def test_a_lesion_is_found_where_it_is():
+def test_a_lesion_is_detected_at_its_position():
     generator = np.random.default_rng(2)
     fitted = scorer().fit([brain(generator) for _ in range(20)])
     signal = brain(generator, lesion=2.0)
-    found = fitted.joint(signal)
-    assert fitted.calibration.p_value(fitted.score(found, MASK)) == pytest.approx(1 / 21)
-    assert all(4 <= place <= 8 for place in np.unravel_index(found.argmax(), SHAPE))
+    joint_map = fitted.joint(signal)
+    assert fitted.calibration.p_value(fitted.score(joint_map, MASK)) == pytest.approx(1 / 21)
+    assert all(4 <= place <= 8 for place in np.unravel_index(joint_map.argmax(), SHAPE))
     opposite = scorer(sign={"t1": "brighter", "flair": "darker"}).fit([brain(generator) for _ in range(20)])
     assert opposite.joint(signal)[6, 6, 6] < -1
 
 
-def test_state_survives():
+def test_the_state_survives_a_round_trip():
     generator = np.random.default_rng(3)
     fitted = scorer().fit([brain(generator, group="ab"[i % 2]) for i in range(14)])
     arrays, values = fitted.state()

@@ -87,7 +87,7 @@ def test_labels_of_chance_give_chance_through_everything() -> None:
 @pytest.mark.parametrize(
     ("healthy", "abnormal", "said"),
     [
-        (12, 0, "All subjects carry one label"),
+        (12, 0, "All subjects have the same label"),
         (12, 1, "One class has a single member"),
         (6, 3, "3 folds instead of 5: the smaller class has 3 members."),
         (2, 2, "2 folds instead of 5"),
@@ -129,9 +129,9 @@ def test_broken_features_leave_the_others(broken: str, classifier: str) -> None:
     assert found.metrics["auroc"]["value"] > 0.85
     said = {
         "constant": "are the same in every subject: residual_joint_q000.",
-        "one_missing": "are not finite in some subjects, and replaced by the median: encoder_mean_00, ",
-        "column_missing": "are known of no subject: residual_joint_q001.",
-        "infinite": "are not finite in some subjects, and replaced by the median: residual_joint_q001.",
+        "one_missing": "are not finite in some subjects and are replaced by the median: encoder_mean_00, ",
+        "column_missing": "are missing in all subjects: residual_joint_q001.",
+        "infinite": "are not finite in some subjects and are replaced by the median: residual_joint_q001.",
     }
     assert any(said[broken] in note for note in found.metrics["notes"])
 

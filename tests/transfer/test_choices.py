@@ -36,13 +36,13 @@ def people(healthy: int, abnormal: int, *, shift: float, seed: int = 0) -> tuple
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("classifier", OPTIONS["classifier"])
 @pytest.mark.parametrize("balancing", OPTIONS["balancing"])
-def test_every_choice_is_seeded_stored_and_able(classifier: str, balancing: str, tmp_path: Path) -> None:
+def test_every_choice_is_seeded_stored_and_better_than_chance(classifier: str, balancing: str, tmp_path: Path) -> None:
     features, labels = people(24, 12, shift=2.0)
     made = pipeline(classifier, balancing)
     first, second = (crossfit(made, features, labels, folds=3, seed=4) for _ in range(2))
     np.testing.assert_array_equal(first.probabilities, second.probabilities)
     value = auroc(labels, first.probabilities).value
-    # Trees have least to go by where a fold has 16 subjects left.
+    # Trees do worst with the 16 subjects that a fold leaves.
     assert value is not None and (value == 0.5 if classifier == "dummy" else value > 0.75)
     fitted, _ = fit(made, features, labels, seed=4)
     loaded = load_pipeline(save_pipeline(fitted, tmp_path / "classifier.skops"))
@@ -52,44 +52,44 @@ def test_every_choice_is_seeded_stored_and_able(classifier: str, balancing: str,
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("classifier", OPTIONS["classifier"])
 @pytest.mark.parametrize("balancing", OPTIONS["balancing"])
-def test_very_small_classes_are_a_smaller_protocol_with_a_note(classifier: str, balancing: str) -> None:
+def test_very_small_classes_use_fewer_folds_with_a_note(classifier: str, balancing: str) -> None:
     features, labels = people(4, 2, shift=1.0)
-    found = crossfit(pipeline(classifier, balancing), features, labels, folds=5, seed=0)
-    assert any("2 folds instead of 5" in note for note in found.notes)
+    result = crossfit(pipeline(classifier, balancing), features, labels, folds=5, seed=0)
+    assert any("2 folds instead of 5" in note for note in result.notes)
     if classifier == "svm":
-        assert not found.defined
-        assert any("single member" in note for note in found.notes)
+        assert not result.defined
+        assert any("single member" in note for note in result.notes)
         return
-    assert found.defined
+    assert result.defined
     if balancing.startswith("smote"):
-        assert any("No balancing" in note for note in found.notes)
+        assert any("No balancing" in note for note in result.notes)
 
 
 @pytest.mark.parametrize("classifier", OPTIONS["classifier"])
-def test_two_small_classes_pass(classifier: str) -> None:
-    """Fewer members of both classes than the five inner folds that probabilities are calibrated with."""
-    found = crossfit(pipeline(classifier), *people(5, 5, shift=1.0), folds=5, seed=0)
-    assert np.isfinite(found.probabilities).all()
+def test_two_small_classes_work(classifier: str) -> None:
+    """Both classes have fewer members than the five inner folds of the calibration."""
+    result = crossfit(pipeline(classifier), *people(5, 5, shift=1.0), folds=5, seed=0)
+    assert np.isfinite(result.probabilities).all()
     if classifier == "svm":
-        assert any("Calibration used 4 inner folds" in note for note in found.notes)
+        assert any("Calibration used 4 inner folds" in note for note in result.notes)
 
 
 @pytest.mark.parametrize("classifier", OPTIONS["classifier"])
-def test_constant_missing_and_empty_features_pass(classifier: str) -> None:
+def test_constant_missing_and_empty_features_work(classifier: str) -> None:
     features, labels = people(24, 12, shift=2.0)
     features[5], features[6] = 3.0, np.nan
     features.iloc[::4, 0] = np.nan
-    found = crossfit(pipeline(classifier, "smote"), features, labels, folds=3, seed=0)
-    assert np.isfinite(found.probabilities).all()
+    result = crossfit(pipeline(classifier, "smote"), features, labels, folds=3, seed=0)
+    assert np.isfinite(result.probabilities).all()
 
 
 @pytest.mark.parametrize("balancing", OPTIONS["balancing"])
 def test_shuffled_labels_give_chance(balancing: str) -> None:
-    """Balancing before the split would put copies of a subject on both sides, and show here."""
+    """Balancing before the split would put copies of a subject on both sides, with an AUROC above chance."""
     values, made = [], pipeline("knn", balancing)
     for seed in range(25):
         features, labels = people(40, 14, shift=0.0, seed=seed)
-        found = crossfit(made, features, labels, folds=5, seed=seed)
-        values.append(auroc(labels, found.probabilities, resamples=10).value)
+        result = crossfit(made, features, labels, folds=5, seed=seed)
+        values.append(auroc(labels, result.probabilities, resamples=10).value)
     # The standard error of the mean is about 0.09 / sqrt(25).
     assert abs(np.mean(values) - 0.5) < 0.06

@@ -1,4 +1,4 @@
-"""Nothing of a held-out subject reaches the pipeline that judges it."""
+"""A held-out subject never reaches the pipeline that predicts it."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ def cohort(effect: float = 0.0, n: int = 60, columns: int = 5, seed: int = 0) ->
 
 
 class Memory(ClassifierMixin, BaseEstimator):
-    """Remembers what it was fitted on: probability 1 for rows that it has seen."""
+    """A classifier that predicts 1 for the rows that it was fitted on, else 0."""
 
     def fit(self, rows: np.ndarray, labels: np.ndarray) -> "Memory":
         self.classes_ = np.unique(labels)
@@ -38,13 +38,13 @@ def test_held_out_rows_were_never_seen() -> None:
 
 
 @pytest.mark.parametrize("n", [7, 20, 61])
-def test_a_constant_ranks_nobody_whatever_the_folds_are(n: int) -> None:
+def test_a_constant_predictor_is_constant_over_all_folds(n: int) -> None:
     features, labels = cohort(n=n)
-    found = crossfit(build_pipeline(DummyClassifier()), features, labels).probabilities
-    assert (found == labels.mean()).all()
+    probabilities = crossfit(build_pipeline(DummyClassifier()), features, labels).probabilities
+    assert (probabilities == labels.mean()).all()
 
 
-def test_scaler_and_balancing_see_the_training_folds_alone() -> None:
+def test_scaler_and_balancing_see_only_the_training_folds() -> None:
     features, labels = cohort()
     far = features.copy()
     far.iloc[0] = 1e6
@@ -52,7 +52,7 @@ def test_scaler_and_balancing_see_the_training_folds_alone() -> None:
     plain, moved = (crossfit(pipeline, table, labels, seed=2) for table in (features, far))
     fold = plain.folds == plain.folds[0]
     fold[0] = False
-    # Subjects of the outlier's own fold are judged by a pipeline that never met it.
+    # Subjects of the outlier's fold are predicted by a pipeline that was fitted without it.
     np.testing.assert_array_equal(plain.probabilities[fold], moved.probabilities[fold])
 
 
@@ -68,7 +68,7 @@ def test_fitted_or_bare_estimators_are_refused() -> None:
         crossfit(build_pipeline(LogisticRegression()), features, labels[:-1])
 
 
-def test_deterministic_and_better_than_chance_when_there_is_something() -> None:
+def test_deterministic_and_better_than_chance_with_an_effect() -> None:
     features, labels = cohort(effect=1.0)
     pipeline = build_pipeline(LogisticRegression(), SMOTE())
     first, again = (crossfit(pipeline, features, labels, seed=3) for _ in range(2))
@@ -80,7 +80,7 @@ def test_deterministic_and_better_than_chance_when_there_is_something() -> None:
 def test_one_class_and_tiny_classes() -> None:
     features, _ = cohort()
     one = crossfit(build_pipeline(LogisticRegression()), features, np.ones(60))
-    assert not one.defined and (one.folds == -1).all() and "one label" in one.notes[0]
+    assert not one.defined and (one.folds == -1).all() and "the same label" in one.notes[0]
     labels = np.zeros(60)
     labels[:3] = 1
     few = crossfit(build_pipeline(LogisticRegression(), SMOTE()), features, labels, folds=5)

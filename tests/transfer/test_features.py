@@ -1,4 +1,4 @@
-"""Features have one length for every shape, and see what they should."""
+"""Features have the same length for every shape, and the values of their definitions."""
 
 import numpy as np
 import pandas as pd
@@ -21,12 +21,12 @@ def test_encoder_features_are_mask_statistics_of_each_channel() -> None:
     assert encoder_features(bottleneck[:, :2], mask[:2]).keys() == features.keys()
 
 
-def test_a_level_has_names_of_its_own() -> None:
+def test_the_features_of_a_level_are_named_after_it() -> None:
     features = encoder_features(np.ones((1, 2, 2, 2)), np.ones((2, 2, 2)), level="level2")
     assert features == {"encoder_level2_mean_00": 1.0, "encoder_level2_std_00": 0.0}
 
 
-def test_distance_sees_a_place_that_the_mean_does_not() -> None:
+def test_the_upper_distance_detects_a_place_that_the_mean_misses() -> None:
     z = np.zeros((2, 5, 5, 4))
     z[0, 0, 0] = -4.0  # 4 of 100 places
     z[0, 0, 1] = -4.0
@@ -38,7 +38,7 @@ def test_distance_sees_a_place_that_the_mean_does_not() -> None:
     assert distance_features(z, outside, level="level1") == {"distance_level1_mean": 0.0, "distance_level1_q95": 0.0}
 
 
-def test_each_arm_takes_its_own_columns() -> None:
+def test_each_arm_selects_its_columns() -> None:
     columns = ["encoder_level1_mean_00", "encoder_mean_00", "distance_level1_q95", "residual_t1_q950", "acquisition_x"]
     frame = pd.DataFrame([range(5)], columns=columns)
     assert list(select_arm(frame, "encoder")) == ["encoder_mean_00", "acquisition_x"]

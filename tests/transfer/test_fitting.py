@@ -1,4 +1,4 @@
-"""Folds hold both classes; what a small class cannot bear shrinks, and a note says so."""
+"""Folds contain both classes; settings are reduced for small classes, with a note."""
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,7 @@ def test_no_split_is_made_of_one_member_or_one_fold() -> None:
         make_folds([1, 0, 0, 1], folds=1, seed=0)
 
 
-def test_what_keeps_a_pipeline_from_being_fitted_is_named() -> None:
+def test_the_obstacle_to_fitting_is_named() -> None:
     plain, inner = (
         build_pipeline(classifier) for classifier in (LogisticRegression(), CalibratedClassifierCV(LinearSVC()))
     )
@@ -54,8 +54,8 @@ def test_what_keeps_a_pipeline_from_being_fitted_is_named() -> None:
 
 
 def test_neighbours_and_inner_folds_shrink_to_the_smaller_class() -> None:
-    features, labels = cohort(n=14)  # five healthy ones
-    few = labels | (np.arange(14) > 8)  # three of them
+    features, labels = cohort(n=14)  # five healthy subjects
+    few = labels | (np.arange(14) > 8)  # three healthy subjects
     fitted, notes = fit(build_pipeline(KNeighborsClassifier(30), SMOTE()), features, few)
     parameters = fitted.get_params()
     assert (parameters["balancing__k_neighbors"], parameters["classifier__n_neighbors"]) == (2, 6)

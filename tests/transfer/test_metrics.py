@@ -35,16 +35,16 @@ def test_values_agree_with_scikit_learn() -> None:
         assert (estimate.n, estimate.n_positive) == (80, 52)
 
 
-def test_calibration_slope_of_honest_and_of_exaggerated_probabilities() -> None:
+def test_calibration_slope_of_calibrated_and_of_extreme_probabilities() -> None:
     rng = np.random.default_rng(1)
     logits = rng.normal(size=2000) * 1.5
     labels = rng.random(2000) < 1 / (1 + np.exp(-logits))
-    honest, extreme = (
+    calibrated, extreme = (
         transfer_metrics(labels, 1 / (1 + np.exp(-factor * logits)), resamples=200)["calibration_slope"]
         for factor in (1, 2)
     )
-    assert honest.low < 1 < honest.high and honest.value == pytest.approx(1, abs=0.12)
-    assert extreme.value == pytest.approx(honest.value / 2, abs=0.05)
+    assert calibrated.low < 1 < calibrated.high and calibrated.value == pytest.approx(1, abs=0.12)
+    assert extreme.value == pytest.approx(calibrated.value / 2, abs=0.05)
 
 
 def test_perfect_probabilities_are_not_certain() -> None:
@@ -62,7 +62,7 @@ def test_undefined_with_one_class_or_nothing() -> None:
         assert all(estimate.value is None for estimate in transfer_metrics(labels, p).values())
 
 
-def test_all_called_alike() -> None:
+def test_all_subjects_called_the_same() -> None:
     result = transfer_metrics(np.repeat([0, 1], 10), np.full(20, 0.7))
     assert result["mcc"].value == 0.0
     assert result["balanced_accuracy"].value == 0.5
@@ -71,8 +71,8 @@ def test_all_called_alike() -> None:
 
 
 @pytest.mark.parametrize("abnormal", range(2, 30))
-def test_of_a_constant_every_figure_lies_in_its_interval(abnormal: int) -> None:
+def test_every_metric_of_a_constant_lies_in_its_interval(abnormal: int) -> None:
     labels = np.repeat([0, 1], [17, abnormal])
-    for name, found in transfer_metrics(labels, np.full(len(labels), labels.mean()), seed=0, resamples=100).items():
-        if found.value is not None and found.low is not None:
-            assert found.low <= found.value <= found.high, name
+    for name, estimate in transfer_metrics(labels, np.full(len(labels), labels.mean()), seed=0, resamples=100).items():
+        if estimate.value is not None and estimate.low is not None:
+            assert estimate.low <= estimate.value <= estimate.high, name

@@ -1,4 +1,4 @@
-"""Stored classifiers come back the same, and nothing else is let in."""
+"""Stored classifiers load unchanged, and other types are refused."""
 
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def test_balancing_is_stored_without_the_training_subjects(cohort: tuple, tmp_pa
 
 
 class Stranger(LogisticRegression):
-    """A type that the program does not know."""
+    """A type that is not in the trusted list."""
 
 
 def test_other_types_are_refused(cohort: tuple, tmp_path: Path) -> None:

@@ -22,12 +22,12 @@ def neighbours(count: int = 1):
     return build_pipeline(KNeighborsClassifier(count))
 
 
-def test_a_search_finds_better_parameters_than_bad_ones() -> None:
+def test_a_search_improves_on_bad_parameters() -> None:
     features, labels = people(60, 60, shift=0.5)
     tuned = Tuning(SPACE, trials=20)(neighbours(1), features, labels.astype(bool), name="knn", seed=0)
     trials = tuned.trials
     assert len(trials) == 20 and trials["trial"].tolist() == list(range(20))
-    assert json.loads(trials["parameters"][0]) == {"n_neighbors": 1, "weights": "uniform"}  # its own values first
+    assert json.loads(trials["parameters"][0]) == {"n_neighbors": 1, "weights": "uniform"}  # the current values first
     complete = trials[trials["state"] == "complete"]
     assert complete["auroc"].max() > trials["auroc"][0] + 0.05
     best = json.loads(complete.loc[complete["auroc"].idxmax(), "parameters"])
@@ -36,22 +36,24 @@ def test_a_search_finds_better_parameters_than_bad_ones() -> None:
 
 
 def test_the_held_out_fold_never_reaches_the_search() -> None:
-    """Whatever stands in the held-out fold, the parameters that its classifier gets stay the same."""
+    """The parameters chosen for a fold do not depend on its held-out data."""
     features, labels = people(24, 24, shift=0.5)
     tuning = Tuning(SPACE, trials=6)
-    found = crossfit(neighbours(), features, labels, folds=3, tuning=tuning, name="knn")
+    first_run = crossfit(neighbours(), features, labels, folds=3, tuning=tuning, name="knn")
     broken, flipped = features.copy(), labels.copy()
-    held_out = found.folds == 0
+    held_out = first_run.folds == 0
     broken.loc[held_out] = 1e6
     again = crossfit(neighbours(), broken, flipped, folds=3, tuning=tuning, name="knn")
-    first = [trials[trials["study"] == "knn, fold 0"].drop(columns="study") for trials in (found.trials, again.trials)]
+    first = [
+        trials[trials["study"] == "knn, fold 0"].drop(columns="study") for trials in (first_run.trials, again.trials)
+    ]
     pd.testing.assert_frame_equal(*first)
-    others = [trials[trials["study"] == "knn, fold 1"]["auroc"].tolist() for trials in (found.trials, again.trials)]
+    others = [trials[trials["study"] == "knn, fold 1"]["auroc"].tolist() for trials in (first_run.trials, again.trials)]
     assert others[0] != others[1]
 
 
 @pytest.mark.parametrize("kind", ["journal", "database"])
-def test_an_interrupted_search_goes_on(kind: str, tmp_path: Path) -> None:
+def test_an_interrupted_search_is_resumed(kind: str, tmp_path: Path) -> None:
     features, labels = people(20, 20, shift=0.5)
     storage = str(tmp_path / "tuning.log") if kind == "journal" else f"sqlite:///{tmp_path}/tuning.db"
     first = Tuning(SPACE, trials=4, storage=storage)(neighbours(), features, labels.astype(bool), name="knn", seed=0)
@@ -63,7 +65,7 @@ def test_an_interrupted_search_goes_on(kind: str, tmp_path: Path) -> None:
     other = Tuning(SPACE, trials=2, storage=storage)(
         neighbours(), features + 1, labels.astype(bool), name="knn", seed=0
     )
-    assert len(other.trials) == 2  # other features: another search
+    assert len(other.trials) == 2  # other features are another search
 
 
 def test_a_storage_that_cannot_be_opened_is_named(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_a_held_out_protocol_is_judged_alone_and_teaches_nothing(make_config, ti
     assert len(apart) == 18 and not set(apart) & set(Detector.load(tmp_path / "run").seen)
 
     for module in (evaluation, transferring):
-        monkeypatch.setattr(module, "FEWEST_HELD_OUT", 4)
+        monkeypatch.setattr(module, "MIN_PER_CLASS_HELD_OUT", 4)
     again = evaluation.score_stored(
         EvaluateConfig(run=str(tmp_path / "run"), cache=config.cache, workers=1), tmp_path / "again"
     )

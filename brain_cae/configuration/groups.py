@@ -1,4 +1,4 @@
-"""Groups whose options have keys of their own: the option's name decides on the schema."""
+"""Groups whose options have different keys: the name of the option determines the schema."""
 
 from brain_cae.configuration.schema import (
     Audit,

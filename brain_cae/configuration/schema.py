@@ -1,4 +1,4 @@
-"""The types: one dataclass per group. The YAML files in ``conf/`` hold the values."""
+"""The configuration schema: one dataclass per group. The YAML files in ``conf/`` define the values."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +43,7 @@ class FolderDataset:
 
 @dataclass
 class BratsDataset:
-    """BraTS as it is published."""
+    """BraTS in its published layout."""
 
     name: str
     root: str
@@ -51,7 +51,7 @@ class BratsDataset:
 
 @dataclass
 class IxiDataset:
-    """IXI as it is published."""
+    """IXI in its published layout."""
 
     name: str
     root: str
@@ -74,7 +74,7 @@ class BidsDataset:
 
 @dataclass
 class CombinedDataset:
-    """Several data sets by name: each part is one of the above."""
+    """Several data sets by name; each part is one of the data sets above."""
 
     name: str
     parts: dict[str, Any]
@@ -83,7 +83,7 @@ class CombinedDataset:
 
 @dataclass
 class Modality:
-    """The contrasts that enter together, and the one whose grid the others are brought onto."""
+    """The contrasts that are used together, and the one to whose grid the others are resampled."""
 
     name: str
     names: list[str]
@@ -101,7 +101,7 @@ class Preprocess:
 
 @dataclass
 class FixedReshape:
-    """One size for all."""
+    """One size for all volumes."""
 
     name: str
     _target_: str
@@ -111,7 +111,7 @@ class FixedReshape:
 
 @dataclass
 class ModalReshape:
-    """The most common size for all."""
+    """The most common size for all volumes."""
 
     name: str
     _target_: str
@@ -120,7 +120,7 @@ class ModalReshape:
 
 @dataclass
 class IsotropicReshape:
-    """One spacing in mm and one box around the foreground for all."""
+    """One spacing in mm and one box around the foreground for all volumes."""
 
     name: str
     _target_: str
@@ -149,14 +149,14 @@ class NoHarmonise:
 
 @dataclass
 class SpacingHarmonise:
-    """Images brought to one resolution."""
+    """Images are blurred to one resolution."""
 
     name: str
 
 
 @dataclass
 class HistogramHarmonise:
-    """Intensities brought to one histogram."""
+    """Intensities are mapped to one histogram."""
 
     name: str
     percentiles: list[float]
@@ -164,7 +164,7 @@ class HistogramHarmonise:
 
 @dataclass
 class CombatHarmonise:
-    """Features given one location and scale for all protocols."""
+    """Features of all protocols get the same location and scale."""
 
     name: str
     minimum: int
@@ -172,7 +172,7 @@ class CombatHarmonise:
 
 @dataclass
 class ResidualiseHarmonise:
-    """Features without what acquisition parameters predict of them."""
+    """The part of each feature that acquisition parameters predict is removed."""
 
     name: str
     penalty: float
@@ -180,7 +180,7 @@ class ResidualiseHarmonise:
 
 @dataclass
 class Split:
-    """Shares of the roles, or a file that holds them."""
+    """Shares of the roles, or a file with the role of each subject."""
 
     name: str
     train: float
@@ -192,7 +192,7 @@ class Split:
 
 @dataclass
 class LeaveProtocolOut:
-    """The protocol that alone is tested, and shares of the healthy brains of the others."""
+    """The only protocol that is tested, and shares of the healthy brains of the other protocols."""
 
     name: str
     protocol: str | None
@@ -203,7 +203,7 @@ class LeaveProtocolOut:
 
 @dataclass
 class Model:
-    """The network (a ``_target_`` with its arguments) and how it learns."""
+    """The network (a ``_target_`` with its arguments) and its training objective."""
 
     name: str
     network: dict[str, Any]
@@ -235,7 +235,7 @@ class Trainer:
 
 @dataclass
 class Logger:
-    """Where curves are written."""
+    """Where training curves are written."""
 
     name: str
 
@@ -256,7 +256,7 @@ class Scoring:
 
 @dataclass
 class Features:
-    """What the transfer classifier sees."""
+    """Input of the transfer classifier."""
 
     name: str
     levels: str
@@ -264,7 +264,7 @@ class Features:
 
 @dataclass
 class Tuning:
-    """How long Optuna searches which space, within each fold's training part."""
+    """Hyperparameter search with Optuna in the training part of each fold: number of trials, and search space."""
 
     trials: int
     folds: int
@@ -283,7 +283,7 @@ class Classifier:
 
 @dataclass
 class Transfer:
-    """What is compared with the transfer classifier on the same autoencoder."""
+    """Classifiers that are compared with the transfer classifier on the same autoencoder."""
 
     compare: list[str]
 
@@ -298,7 +298,7 @@ class Balancing:
 
 @dataclass
 class Evaluation:
-    """How unseen subjects are predicted, and how uncertain the figures are."""
+    """How unseen subjects are predicted, and how uncertainty is estimated."""
 
     name: str
     folds: int
@@ -310,7 +310,7 @@ class Evaluation:
 
 @dataclass
 class Audit:
-    """How hard acquisition is suspected."""
+    """Settings of the audit of acquisition confounding."""
 
     name: str
     margin: float
@@ -351,16 +351,16 @@ class Config:
 
 @dataclass
 class EvaluateTransfer:
-    """The same of a stored run; None: what the run itself has compared."""
+    """Classifiers to compare in ``evaluate.py``; None for those that the run compared."""
 
     compare: list[str] | None
 
 
 @dataclass
 class EvaluateConfig:
-    """One run of ``evaluate.py``; everything else is fixed by the run.
+    """One run of ``evaluate.py``; everything else is fixed by the training run.
 
-    ``classifier``, ``balancing`` and ``transfer.compare`` are the run's own where they are None.
+    If ``classifier``, ``balancing`` or ``transfer.compare`` is None, the value of the training run is used.
     """
 
     run: str | None

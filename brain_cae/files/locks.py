@@ -1,4 +1,4 @@
-"""One process at a time: jobs of a sweep share the cache, and each thing in it is made once."""
+"""File locks: jobs of a sweep share the cache, and each entry is computed only once."""
 
 import fcntl
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from brain_cae.files.system_errors import writing
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Wait until no other process holds the lock of this name; the system frees it even when its holder is killed.
+    """Hold a lock file, after waiting for other processes; the system releases it even if the process is killed.
 
     Args:
-        path: An empty file, created when it does not exist; its folder too.
+        path: An empty file; created, with its folder, if it does not exist.
 
     Raises:
-        StorageError: It cannot be created.
+        StorageError: The file cannot be created.
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether another process holds the lock of this name now."""
+    """Return whether another process currently holds this lock."""
     try:
         with path.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,7 +17,7 @@ with exclusive(Path(sys.argv[1])):
 """
 
 
-def test_a_lock_is_free_again_when_its_holder_is_killed(tmp_path):
+def test_a_lock_is_released_when_its_process_is_killed(tmp_path):
     lock = tmp_path / "store" / ".lock"
     assert not is_held(lock)
     holder = subprocess.Popen(

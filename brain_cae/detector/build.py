@@ -1,4 +1,4 @@
-"""The one factory: how a configuration becomes a network, a reshape strategy, a harmoniser, a scorer."""
+"""Factory functions: build the network, reshape strategy, harmoniser and scorers from a configuration."""
 
 from dataclasses import asdict
 
@@ -14,25 +14,25 @@ from brain_cae.reshape import Reshape
 from brain_cae.scoring.scorer import Scorer
 
 SCORERS = ("residual", "absolute", "intensity", "healthy_mean")
-"""Ways of scoring: ours with the signs of the configuration and without them, and the two baselines."""
+"""Scores: residuals with the signs of the configuration and without signs, and two baselines."""
 
 
 IMAGE_HARMONISERS: dict[str, type[ImageHarmoniser]] = {"spacing": Spacing, "histogram": Histogram}
-"""By the name of the option; its keys are their arguments."""
+"""Classes by the name of the option; the keys of the option are their arguments."""
 
 
 def make_network(config: Config) -> nn.Module:
-    """The network of a configuration, with as many input channels as there are modalities.
+    """Return the network, with one input channel per modality.
 
     Raises:
-        ConfigurationError: It is no autoencoder: it lacks ``encode``, ``decode`` or ``stride``.
+        ConfigurationError: The network is not an autoencoder: it lacks ``encode``, ``decode`` or ``stride``.
     """
     network = instantiate(config.model.network, in_channels=len(config.modality.names), _convert_="all")
     needed = ["encode", "decode", "stride", *(["levels"] if config.features.levels == "all" else [])]
     missing = [name for name in needed if not hasattr(network, name)]
     if missing:
         raise ConfigurationError(
-            "This network is no autoencoder that the program can use.",
+            "This network is not a suitable autoencoder.",
             expected=f"an nn.Module with {', '.join(needed[:-1])} and {needed[-1]}, such as ConvolutionalAutoencoder",
             found=f"{type(network).__name__} without {', '.join(missing)}",
             where="model.network",
@@ -41,25 +41,25 @@ def make_network(config: Config) -> nn.Module:
 
 
 def network_stride(network: nn.Module) -> int:
-    """By how much the network divides each axis."""
+    """Return the factor by which the encoder reduces each axis."""
     return int(network.stride)  # type: ignore[arg-type]
 
 
 def make_reshape(config: Config) -> Reshape:
-    """The reshape strategy of a configuration, not fitted yet."""
+    """Return the reshape strategy, not yet fitted."""
     arguments = {name: value for name, value in asdict(config.reshape).items() if name != "name"}
     return instantiate(arguments, _convert_="all")
 
 
 def make_harmoniser(config: Config) -> ImageHarmoniser:
-    """What a configuration does to images, not fitted yet; nothing where the choice does not act on them."""
+    """Return the image harmonisation, not yet fitted; one without effect if the option does not change images."""
     kind = IMAGE_HARMONISERS.get(config.harmonise.name, Unharmonised)
     options = {name: value for name, value in asdict(config.harmonise).items() if name != "name"}
     return Unharmonised() if kind is Unharmonised else kind(**options)
 
 
 def make_scorer(name: str, config: Config) -> Scorer:
-    """One of ``SCORERS``, not fitted yet."""
+    """Return one of ``SCORERS``, not yet fitted."""
     scoring = config.scoring
     sign = dict.fromkeys(scoring.sign, "both") if name == "absolute" else scoring.sign
     return Scorer(

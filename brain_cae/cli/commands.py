@@ -121,7 +121,7 @@ class SweepSummary(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse to resume a sweep with other choices."""
         try:
-            sweep.take_up(config)
+            sweep.prepare_folder(config)
         except BrainCaeError as error:
             _stop(str(error))  # Hydra would turn the exception into a warning and continue
 

@@ -23,7 +23,7 @@ from brain_cae.files.run_folder import is_running
 log = logging.getLogger(__name__)
 
 
-KEPT = ".hydra_before"
+BACKUP = ".hydra_before"
 """Backup of ``.hydra/`` while a sweep is resumed."""
 
 
@@ -57,9 +57,9 @@ def stored_result(config: Config, folder: Path) -> dict[str, Any] | None:
         _set_aside(folder)
         return None
     if status.get("configuration") != configuration_hash(config):
-        if (folder / KEPT).is_dir():
+        if (folder / BACKUP).is_dir():
             shutil.rmtree(folder / ".hydra")
-            (folder / KEPT).rename(folder / ".hydra")
+            (folder / BACKUP).rename(folder / ".hydra")
         raise ConfigurationError(
             f"Job {folder.name} of this sweep has finished with other choices.",
             expected="the choices with which the sweep was started",
@@ -67,12 +67,12 @@ def stored_result(config: Config, folder: Path) -> dict[str, Any] | None:
             where=str(folder),
             advice="Use the same choices, or remove hydra.sweep.dir to start a new sweep.",
         )
-    shutil.rmtree(folder / KEPT, ignore_errors=True)
+    shutil.rmtree(folder / BACKUP, ignore_errors=True)
     log.info("job %s has already finished; its stored result is used", folder.name)
     return _read_json(folder / "metrics.json") or {}
 
 
-def take_up(config: DictConfig) -> None:
+def prepare_folder(config: DictConfig) -> None:
     """Prepare the folder of a sweep that is about to start: check its constants, back up what Hydra would overwrite.
 
     Raises:
@@ -80,9 +80,9 @@ def take_up(config: DictConfig) -> None:
     """
     check_constants(config)
     for path in Path(config.hydra.sweep.dir).glob("*/.hydra"):
-        kept = path.with_name(KEPT)
-        if not kept.exists() and (_read_json(path.with_name("status.json")) or {}).get("status") == "finished":
-            shutil.copytree(path, kept)
+        backup = path.with_name(BACKUP)
+        if not backup.exists() and (_read_json(path.with_name("status.json")) or {}).get("status") == "finished":
+            shutil.copytree(path, backup)
 
 
 def check_constants(config: DictConfig) -> None:

@@ -19,7 +19,7 @@ from brain_cae.scans.nifti import affine_to_ras, without_single_axes
 VERSION = 4
 """Raise this number whenever the output of this module changes, so that outdated cached volumes are not used."""
 
-LEAST_COVERED = 0.5
+MIN_COVERAGE = 0.5
 """A modality that covers less than this fraction of the reference's brain shows something else, or is only a slab."""
 
 CEILING = 6.0
@@ -116,7 +116,7 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
         )
     paths = {modality: Path(str(rows.loc[modality, "path"])) for modality in modalities}
     scans_of = {modality: stored if modality == reference else _load(path) for modality, path in paths.items()}
-    mask, looks = _shown_by_all(mask, grid, scans_of, reference=reference, paths=paths)
+    mask, properties = _shown_by_all(mask, grid, scans_of, reference=reference, paths=paths)
     channels = []
     spacing = nibabel.affines.voxel_sizes(grid.affine)
     for modality, scan in scans_of.items():
@@ -129,11 +129,11 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
         if np.ptp(inside) == 0:
             raise ScanError("constant inside the mask", expected=f"a brain on the grid of {reference}", where=where)
         measured = appearance.noise_and_smoothness(np.asarray(scan.dataobj), nibabel.affines.voxel_sizes(scan.affine))
-        looks |= {f"{modality}_{name}": value for name, value in measured.items()}
+        properties |= {f"{modality}_{name}": value for name, value in measured.items()}
         background = _background(values, mask)
         scaled = (values - background) / intensity_scale(inside - background, scaling)
         if modality == reference:
-            looks |= appearance.background(values - background, mask, spacing)
+            properties |= appearance.background(values - background, mask, spacing)
         channels.append(np.where(mask, np.clip(scaled, 0, CEILING), 0).astype(np.float32))
     lesion = _mask_on(grid, rows.loc[reference, "lesion_mask_path"])
     if lesion is not None and lesion.any() and not (lesion & mask).any():
@@ -141,7 +141,7 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
             str(rows.loc[reference, "lesion_mask_path"]), f"a lesion that overlaps the brain of {reference}"
         )
     volume = np.stack(channels)
-    looks |= appearance.outline(mask, spacing) | appearance.histogram(volume, mask, modalities)
+    properties |= appearance.outline(mask, spacing) | appearance.histogram(volume, mask, modalities)
     return PreparedSubject(
         subject=subject,
         volume=volume,
@@ -150,7 +150,7 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
         lesion=lesion,
         source_affine=np.asarray(stored.affine, float),
         source_shape=tuple(stored.shape),  # type: ignore[arg-type]
-        appearance=looks,
+        appearance=properties,
         fingerprint=appearance.fingerprint(volume[modalities.index(reference)], mask),
     )
 
@@ -188,7 +188,7 @@ def _shown_by_all(
         # Up to one voxel beyond the outermost centres, interpolation still has a neighbour.
         covered = ((voxels > -1) & (voxels < scan.shape)).all(axis=1)
         shares[f"{modality}_covered"] = share = float(covered.mean())
-        if share < LEAST_COVERED:
+        if share < MIN_COVERAGE:
             raise ScanError(
                 "partial coverage",
                 expected=f"at least half of the brain that {reference} shows",

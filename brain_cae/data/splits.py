@@ -46,17 +46,17 @@ def stratified(
     if protocols is not None:
         drawn = {label: _interleaved(names, protocols, generator) for label, names in drawn.items()}
     healthy = drawn["healthy"]
-    learn = round(len(healthy) * train)
-    if learn < 2 or validation < 2 or learn + validation > len(healthy):
+    n_train = round(len(healthy) * train)
+    if n_train < 2 or validation < 2 or n_train + validation > len(healthy):
         raise DatasetError(
             "There are too few healthy brains for training and calibration.",
             expected="at least 2 for training and 2 for validation (40 for validation are recommended)",
             found=f"{len(healthy)} healthy, {len(drawn['abnormal'])} abnormal subjects",
             advice="Add healthy brains, for example from another data set, and label them `healthy`.",
         )
-    roles = dict.fromkeys(healthy[:learn], "train")
-    roles |= dict.fromkeys(healthy[learn : learn + validation], "validation")
-    for rest in (healthy[learn + validation :], drawn["abnormal"]):
+    roles = dict.fromkeys(healthy[:n_train], "train")
+    roles |= dict.fromkeys(healthy[n_train : n_train + validation], "validation")
+    for rest in (healthy[n_train + validation :], drawn["abnormal"]):
         count = round(len(rest) * classifier)
         roles |= dict.fromkeys(rest[:count], "classifier")
         roles |= dict.fromkeys(rest[count:], "test")
@@ -98,8 +98,8 @@ def leave_protocol_out(
     # `stratified` gives the role `test` to subjects without a label; here only the held-out protocol is tested. The
     # classifier ignores them.
     roles = drawn.replace({"role": {"test": "classifier"}})
-    apart = pd.DataFrame({"subject": labels.index[tested], "role": "test"})
-    return pd.concat([roles, apart]).sort_values("subject", ignore_index=True)
+    held_out_rows = pd.DataFrame({"subject": labels.index[tested], "role": "test"})
+    return pd.concat([roles, held_out_rows]).sort_values("subject", ignore_index=True)
 
 
 def _interleaved(names: np.ndarray, protocols: pd.Series, generator: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from brain_cae.cli.sweep import check_constants, stored_result, take_up
+from brain_cae.cli.sweep import check_constants, prepare_folder, stored_result
 from brain_cae.configuration.identity import configuration_hash
 from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.files.run_folder import RunFolder
@@ -67,7 +67,7 @@ def test_a_refused_job_keeps_its_files(finished, make_config, tmp_path):
     overrides.parent.mkdir()
     for given, refused in (("seed=3", False), ("seed=4", True)):
         overrides.write_text("- seed=3\n")
-        take_up(sweep(tmp_path, "seed=3,4"))
+        prepare_folder(sweep(tmp_path, "seed=3,4"))
         overrides.write_text(f"- {given}\n")  # as Hydra does before the job starts
         if refused:
             with pytest.raises(ConfigurationError):

@@ -1,9 +1,9 @@
-"""How often the audit's verdicts are right on whole cohorts: simulated, written as DICOM, imported, trained on, scored.
+"""How often the audit's verdicts are correct on whole cohorts: simulated as DICOM, imported, trained on, scored.
 
-``audit_power.py`` judges tables by the thousand. Here each verdict comes from a run of the program, on the residual
-score and on the transfer classifier, in a cohort of its own (``dataset.seed``), whose other files are deleted at once.
-The network learns for four epochs only. Every row is written to ``--out`` when its run ends, and a later call goes on
-from there. Run from the project's root, in as many processes as there are cores:
+``audit_power.py`` audits thousands of tables. Here each verdict comes from a complete run, for the residual score and
+for the transfer classifier, on a different cohort (``dataset.seed``); the files of the run are deleted afterwards. The
+network is trained for only four epochs. Every row is written to ``--out`` when its run ends, and a later call continues
+from there. Run from the project's root; by default it uses as many processes as there are cores:
 ``python benchmarks/audit_cohorts.py``.
 """
 
@@ -27,9 +27,9 @@ from brain_cae.files.locks import exclusive
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ("confounding", "cohort", "judged", "verdict", "classifier_verdict", "auroc", "classifier_auroc")
 PLAN = {0.0: 60, 1.0: 60, 0.25: 7, 0.5: 7, 0.75: 7}
-"""How many cohorts at each degree of confounding."""
+"""Number of cohorts at each degree of confounding."""
 FIRST_SEED = 1000
-"""Seeds of cohorts that nothing else was tried on."""
+"""Cohort seeds from here on were not used during development."""
 CHOICES = (
     "trainer.max_epochs=4", "trainer.progress=false", "evaluation.maps=false", "evaluation.views=0",
     "evaluation.permutations=1", "evaluation.resamples=200", "transfer.compare=[]", "logger=csv", "workers=1",
@@ -37,7 +37,7 @@ CHOICES = (
 
 
 def judge(confounding: float, cohort: int, out: Path) -> None:
-    """Run the program on one cohort and write down what it says."""
+    """Run the program on one cohort and append its verdicts to the results."""
     with tempfile.TemporaryDirectory() as place:
         command = [
             sys.executable, str(ROOT / "train.py"), *CHOICES, f"dataset.confounding={confounding}",
@@ -63,7 +63,7 @@ def judge(confounding: float, cohort: int, out: Path) -> None:
 
 
 def read(out: Path) -> list[dict[str, str]]:
-    """The rows so far; the file is begun where there is none."""
+    """Return the rows written so far; create the file if it does not exist."""
     if not out.exists():
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
@@ -72,15 +72,15 @@ def read(out: Path) -> list[dict[str, str]]:
 
 
 def main() -> None:
-    """Judge what is missing until the time is over, and print what was found so far."""
+    """Run the missing cohorts until the time is up, and print the results so far."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/audit_cohorts.csv", help="(%(default)s)")
-    parser.add_argument("--minutes", type=float, default=60.0, help="begin no cohort after that (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at a time (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=60.0, help="start no cohort after that (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="number of parallel jobs (%(default)s)")
     chosen = parser.parse_args()
     end = time.monotonic() + 60 * chosen.minutes
     known = {(float(row["confounding"]), int(row["cohort"])) for row in read(chosen.out)}
-    # Every degree gets its share from the beginning, whenever the time is over.
+    # Interleaved, so that every degree of confounding has its share of the results whenever the time is up.
     plan = sorted(itertools.chain(*([(n / count, c, n) for n in range(count)] for c, count in PLAN.items())))
     missing = [(confounding, cohort) for _, confounding, cohort in plan if (confounding, cohort) not in known]
 
@@ -90,7 +90,7 @@ def main() -> None:
 
     Parallel(n_jobs=chosen.jobs, backend="threading", batch_size=1)(delayed(one)(*cell) for cell in missing)
     rows = read(chosen.out)
-    print("Per cent of whole cohorts with each verdict (95 % interval).\n")
+    print("Percentage of whole cohorts with each verdict (95 % confidence interval).\n")
     print(f"| verdict on | confounding | cohorts | {' | '.join(VERDICTS)} |")
     print("|" + "---|" * (3 + len(VERDICTS)))
     for name, column in (("score", "verdict"), ("classifier", "classifier_verdict")):
@@ -101,7 +101,7 @@ def main() -> None:
             total = counts[confounding].total()
             shares = " | ".join(share(counts[confounding][verdict], total) for verdict in VERDICTS)
             print(f"| {name} | {confounding:g} | {total} | {shares} |")
-    print(f"\n{len(rows)} cohorts judged, {sum(PLAN.values()) - len(rows)} to go.")
+    print(f"\n{len(rows)} cohorts audited, {sum(PLAN.values()) - len(rows)} remaining.")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What the audit costs: seconds for simulated cohorts of growing size, all tests, on the processors at hand.
+"""Run time of the audit: seconds for simulated cohorts of increasing size, with all tests.
 
-The peer is scikit-learn's ``permutation_test_score`` on the same acquisition, labels and number of permutations: what
-one would write to get the p value of a classifier of headers alone. Run from the project's root:
+The comparison is scikit-learn's ``permutation_test_score`` with the same acquisition, labels and number of
+permutations: the usual way to get the p-value of a classifier of headers alone. Run from the project's root:
 ``python benchmarks/audit_cost.py``.
 """
 
@@ -70,17 +70,17 @@ def simulate(subjects: int, seed: int = 0) -> dict:
 
 
 def seconds(run) -> tuple[float, float]:
-    """Return how long a call takes, and how much processor time: the two differ where others share the machine."""
+    """Return wall time and CPU time of a call; they differ if other processes share the machine."""
     start, processor = time.perf_counter(), time.process_time()
     run()
     return time.perf_counter() - start, time.process_time() - processor
 
 
 def peer(table: dict) -> tuple[float, float]:
-    """Return processor seconds of the p value of headers alone: ours, and scikit-learn's with the same folds."""
+    """Return CPU seconds for the p-value of headers alone: with the audit, and with scikit-learn for the same folds."""
     cohort = make_table(table["subjects"], table["acquisition"])
     ours = seconds(lambda: read_label(cohort.truth, cohort.metadata, seed=0, permutations=PERMUTATIONS))[1]
-    # Five partitions of five folds, as ours.
+    # Five repetitions of five folds, as in the audit.
     theirs = seconds(
         lambda: [
             permutation_test_score(
@@ -94,7 +94,7 @@ def peer(table: dict) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Time the audits and print a table, last of all one JSON object."""
+    """Time the audits and print a table, then one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--subjects", type=int, nargs="+", default=[50, 100, 200, 400, 800])
     sizes = sorted({*parser.parse_args().subjects, 200})
@@ -103,17 +103,17 @@ def main() -> None:
     print(f"{'subjects':>9} {'seconds':>9} {'processor':>10} {'tests':>6}")
     for size in sizes:
         table = simulate(size)
-        found = {}
-        taken[size], used[size] = seconds(lambda table=table, found=found: found.update(result=audit(**table)))
-        tests = len(found["result"].tests)
+        results = []
+        taken[size], used[size] = seconds(lambda table=table, results=results: results.append(audit(**table)))
+        tests = len(results[0].tests)
         print(f"{size:>9} {taken[size]:>9.2f} {used[size]:>10.2f} {tests:>6}", flush=True)
     large = [size for size in sizes if size >= 200]
     growth = float(np.polyfit(np.log(large), np.log([used[size] for size in large]), 1)[0]) if len(large) > 1 else None
     if growth is not None:
-        print(f"growth from 200 subjects on: processor seconds ~ subjects^{growth:.1f}")
+        print(f"growth from 200 subjects on: CPU seconds ~ subjects^{growth:.1f}")
     ours, theirs = peer(simulate(200))
     print(
-        f"p value of headers alone, 200 subjects, {PERMUTATIONS} permutations:"
+        f"p-value of headers alone, 200 subjects, {PERMUTATIONS} permutations:"
         f" {ours:.2f} s; scikit-learn {theirs:.2f} s"
     )
     ratios = {"vs_allowed_60_s": ALLOWED_S / taken[200], "vs_sklearn_permutation_test": theirs / ours}

@@ -1,12 +1,13 @@
-"""How often the audit's verdict is right: false alarms and power on simulated tables, without any image.
+"""How often the audit's verdict is correct: false alarms and power on simulated tables, without images.
 
-Each table draws its labels and protocols as the phantom does, every subject's by itself, and a score to which the
-disease adds so much that the AUROC within a protocol is 0.85; where the image depends on the scanner, the protocols
-differ by 1 standard deviation of the score's noise. ``--headers-stripped`` leaves what images show on their own grids
-(plane, spacings, noise, smoothness), ``--one-grid`` what is left when all were brought onto one: noise and smoothness.
+Labels and protocols of each table are drawn as in the phantom, independently for every subject. The effect of the
+disease on the score gives an AUROC of 0.85 within a protocol. If the score depends on the scanner, the means of the
+protocols have a standard deviation of 1, that of the noise. With ``--headers-stripped`` the audit gets only what images
+show on their original grids (plane, spacing, noise, smoothness), with ``--one-grid`` only what remains after resampling
+to one grid: noise and smoothness.
 
-Every verdict is written to ``--out`` at once. A call ends after ``--minutes``, and the next one goes on from there;
-verdicts of an audit whose source was another are neither counted nor touched. Run from the project's root:
+Every verdict is written to ``--out`` immediately. A call ends after ``--minutes``, and the next one continues from
+there; verdicts from another version of the audit's source are kept but not counted. Run from the project's root:
 ``python benchmarks/audit_power.py --minutes 20``.
 """
 
@@ -40,7 +41,7 @@ from brain_cae.scans.headerless import group_without_headers
 from brain_cae.scans.protocol import ProtocolGroups
 
 SIMULATION = 1
-"""Raise it with every change of the tables: older verdicts are then no longer counted."""
+"""Raise this number with every change of the simulation: older verdicts are then no longer counted."""
 
 KNOWN = ("headers", "images", "one grid")
 MODALITIES = ("flair", "t1")
@@ -50,16 +51,16 @@ VERDICTS = ("confounded", "at risk", "clear", "cannot tell")
 MOST_FALSE_ALARMS, LEAST_DETECTED, MOST_CANNOT_TELL = 0.05, 0.95, 0.20
 
 EFFECT = float(np.sqrt(2) * norm.ppf(0.85))
-"""What the disease adds to a score with noise 1, for an AUROC of 0.85 within a protocol."""
+"""Effect of the disease on a score with noise 1, for an AUROC of 0.85 within a protocol."""
 
-# Four equal steps with a standard deviation of 1; the tumour's own half of the protocols raises the score.
+# Four equally spaced values with a standard deviation of 1; the two protocols of the tumours raise the score.
 SHIFT = np.array([-3.0, -1.0, 1.0, 3.0]) / np.sqrt(5)
-# Of noise and smoothness within a protocol, as measured on simulated brains: standard deviation of the logarithm.
+# Standard deviation of the logarithm of noise and smoothness within a protocol, as measured on simulated brains.
 SCATTER = 0.15
 
 
 class Setting(NamedTuple):
-    """One cell of the experiment; ``depends``: the score, as the image, depends on the scanner."""
+    """One cell of the experiment; ``depends``: whether the score depends on the scanner."""
 
     known: str
     depends: bool
@@ -73,12 +74,12 @@ class Setting(NamedTuple):
 
     @property
     def rank(self) -> int:
-        """How far the setting is from those that matter most, which are run first."""
+        """Return a rank by importance; settings with a low rank are run first."""
         return (not self.depends) + (self.confounding not in (0, 1)) + (self.subjects not in (80, 160))
 
 
 def simulate(setting: Setting, table: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return subjects and acquisition of one table, the protocols named as an evaluation names them."""
+    """Return subjects and acquisition of one table, with protocols named as in an evaluation."""
     phantom = PhantomSettings(
         subjects=setting.subjects, seed=setting.seed(table), confounding=setting.confounding, abnormal_fraction=1 / 3
     )
@@ -102,13 +103,13 @@ def simulate(setting: Setting, table: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def scan(protocol: Protocol, known: str, rng: np.random.Generator) -> dict:
-    """Return one subject's row of acquisition; what is not known of it is left out."""
+    """Return one subject's acquisition parameters; unknown ones are left out."""
     if known == "headers":
         row = {"manufacturer": protocol.manufacturer, "model": protocol.model, "field_strength_t": protocol.field_t}
         row["orientation"] = protocol.series["flair"].plane
         parts = [headers(protocol.series[name], rng) for name in MODALITIES]
     else:
-        # Without headers no protocol is told by its exact spacings: they vary, as in a set from many hospitals.
+        # Spacings vary, as in data from many hospitals, so that without headers they do not identify a protocol.
         series = [vary_dimensions(protocol.series[name], rng) for name in MODALITIES]
         row = {"orientation": "axial" if known == "one grid" else series[0].plane}
         parts = [appearance(one, known, rng) for one in series]
@@ -117,7 +118,7 @@ def scan(protocol: Protocol, known: str, rng: np.random.Generator) -> dict:
 
 
 def headers(series: SeriesProtocol, rng: np.random.Generator) -> dict:
-    """Return what the headers of one series say; slices and columns differ from head to head, as in the phantom."""
+    """Return the header values of one series; slices and columns vary between subjects, as in the phantom."""
     return {
         "repetition_time_ms": series.tr_ms,
         "echo_time_ms": series.te_ms,
@@ -136,22 +137,22 @@ def headers(series: SeriesProtocol, rng: np.random.Generator) -> dict:
 
 
 def appearance(series: SeriesProtocol, known: str, rng: np.random.Generator) -> dict:
-    """Return what one image shows; noise and smoothness scatter so much that those of the protocols overlap."""
+    """Return the properties of one image; noise and smoothness vary so much that the protocols overlap."""
     noise, smoothness = np.exp(SCATTER * rng.normal(size=2))
     looks = {
         "noise": noise / series.snr,
         "smoothness_mm": smoothness * np.cbrt(series.pixel_mm**2 * series.thickness_mm),
     }
-    own = known == "images"
+    native = known == "images"
     return looks | {
-        "spacing_row_mm": series.pixel_mm if own else 1.0,
-        "spacing_column_mm": series.pixel_mm if own else 1.0,
-        "spacing_slice_mm": series.slice_step_mm if own else 1.0,
+        "spacing_row_mm": series.pixel_mm if native else 1.0,
+        "spacing_column_mm": series.pixel_mm if native else 1.0,
+        "spacing_slice_mm": series.slice_step_mm if native else 1.0,
     }
 
 
 def source_key() -> str:
-    """Return eight digits that stand for the source of the audit, the protocols and their names."""
+    """Return a hash (8 hexadecimal digits) of the source code of the audit, the protocols and their grouping."""
     package = Path(brain_cae.__file__).parent
     others = [
         *(package / "scans" / f"{name}.py" for name in ("headerless", "linkage", "protocol")),
@@ -162,10 +163,10 @@ def source_key() -> str:
 
 
 def read(out: Path, key: str) -> dict[Setting, dict[int, str]]:
-    """Return the verdicts of every table that this audit has judged; half a line that a kill left is cut off."""
-    found: dict[Setting, dict[int, str]] = defaultdict(dict)
+    """Return the verdicts of this version of the audit; an incomplete last line, left by a kill, is removed."""
+    verdicts: dict[Setting, dict[int, str]] = defaultdict(dict)
     if not out.exists():
-        return found
+        return verdicts
     content = out.read_bytes()
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
@@ -174,56 +175,56 @@ def read(out: Path, key: str) -> dict[Setting, dict[int, str]]:
         written, known, depends, confounding, subjects, table, verdict = row
         if written == key:
             setting = Setting(known, depends == "True", float(confounding), int(subjects))
-            found[setting][int(table)] = verdict
-    return found
+            verdicts[setting][int(table)] = verdict
+    return verdicts
 
 
 def run(settings: Sequence[Setting], out: Path, *, tables: int, minutes: float) -> dict[Setting, dict[int, str]]:
-    """Judge what is missing until the time is over; return the verdicts by setting and number of the table."""
+    """Audit the missing tables until the time is up; return the verdicts by setting and number of the table."""
     end, key = time.monotonic() + 60 * minutes, source_key()
     with exclusive(out.with_name(out.name + ".lock")):
-        found = read(out, key)
+        verdicts = read(out, key)
         with out.open("a") as file:
             for setting, table in itertools.product(settings, range(tables)):
-                if table in found[setting]:
+                if table in verdicts[setting]:
                     continue
                 if time.monotonic() >= end:
                     break
                 subjects, acquisition = simulate(setting, table)
                 verdict = audit(subjects, acquisition=acquisition, seed=table, explain=False).verdict
-                found[setting][table] = verdict
+                verdicts[setting][table] = verdict
                 file.write(",".join(map(str, (key, *setting, table, verdict))) + "\n")
                 file.flush()
-    return found
+    return verdicts
 
 
 def share(count: int, total: int) -> str:
-    """Return a share in per cent with its 95 % interval (Clopper and Pearson)."""
+    """Return a percentage with its 95 % confidence interval (Clopper and Pearson)."""
     low, high = binomtest(count, total).proportion_ci(method="exact")
     return f"{100 * count / total:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def aims(setting: Setting, counts: Counter) -> dict[str, float]:
-    """Return what the setting has of each aim that holds for it; 1 and more is reached."""
+    """Return the ratio of result and target for each aim that applies to the setting; 1 or more is reached."""
     total = counts.total()
     alarms = counts["confounded"] + counts["at risk"]
-    found = {}
+    ratios = {}
     if setting.confounding == 0:
-        found["no_false_alarm"] = (1 - alarms / total) / (1 - MOST_FALSE_ALARMS)
+        ratios["no_false_alarm"] = (1 - alarms / total) / (1 - MOST_FALSE_ALARMS)
     if setting.confounding == 1 and setting.depends:
-        found["detected"] = counts["confounded"] / total / LEAST_DETECTED
+        ratios["detected"] = counts["confounded"] / total / LEAST_DETECTED
     if setting.subjects == 80:
-        found["can_tell_at_80_subjects"] = (1 - counts["cannot tell"] / total) / (1 - MOST_CANNOT_TELL)
-    return found
+        ratios["can_tell_at_80_subjects"] = (1 - counts["cannot tell"] / total) / (1 - MOST_CANNOT_TELL)
+    return ratios
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Judge tables and print the counts, last of all one JSON object: the worst setting's part of each aim."""
+    """Audit tables and print the counts, then one JSON object with the worst ratio over settings for each aim."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cache = Path(os.environ.get("BRAIN_CAE_CACHE", ".cache"))
     parser.add_argument("--out", type=Path, default=cache / "audit_power.csv", help="verdicts so far (%(default)s)")
-    parser.add_argument("--tables", type=int, default=400, help="tables of each setting (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=5.0, help="end of this call (%(default)s)")
+    parser.add_argument("--tables", type=int, default=400, help="tables per setting (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="time limit of this call (%(default)s)")
     known = parser.add_mutually_exclusive_group()
     known.set_defaults(known="headers")
     known.add_argument("--headers-stripped", dest="known", action="store_const", const="images")
@@ -234,13 +235,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     cells = itertools.product([chosen.known], [True, False], chosen.confounding, chosen.subjects)
     settings = sorted((Setting(*cell) for cell in cells), key=lambda setting: setting.rank)
-    found = run(settings, chosen.out, tables=chosen.tables, minutes=chosen.minutes)
-    print("Per cent of tables with each verdict (95 % interval).\n")
+    verdicts = run(settings, chosen.out, tables=chosen.tables, minutes=chosen.minutes)
+    print("Percentage of tables with each verdict (95 % confidence interval).\n")
     print(f"| score depends on scanner | confounding | subjects | tables | {' | '.join(VERDICTS)} | aims missed |")
     print("|" + "---|" * (5 + len(VERDICTS)))
     reached: dict[str, list[float]] = defaultdict(list)
     for setting in sorted(settings, key=lambda setting: (not setting.depends, *setting[2:])):
-        counts = Counter(found[setting][table] for table in range(chosen.tables) if table in found[setting])
+        counts = Counter(verdicts[setting][table] for table in range(chosen.tables) if table in verdicts[setting])
         if not (total := counts.total()):
             continue
         parts = aims(setting, counts)
@@ -250,13 +251,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         shares = " | ".join(share(counts[verdict], total) for verdict in VERDICTS)
         depends = "yes" if setting.depends else "no"
         print(f"| {depends} | {setting.confounding:g} | {setting.subjects} | {total} | {shares} | {missed or '-'} |")
-    judged = sum(sum(table < chosen.tables for table in found[setting]) for setting in settings)
-    missing = len(settings) * chosen.tables - judged
-    print(f"\n{judged} tables judged, {missing} to go: {'call again' if missing else 'complete'}.")
+    audited = sum(sum(table < chosen.tables for table in verdicts[setting]) for setting in settings)
+    missing = len(settings) * chosen.tables - audited
+    print(f"\n{audited} tables audited, {missing} remaining: {'call again' if missing else 'complete'}.")
     result = {
         "name": "audit_power",
         "ratios": {name: round(min(values), 3) for name, values in sorted(reached.items())},
-        "tables": judged,
+        "tables": audited,
         "missing": missing,
     }
     print(json.dumps(result))

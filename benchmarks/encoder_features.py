@@ -1,13 +1,13 @@
-"""Which features of a healthy encoder carry disease? Sets of columns of ``features.csv``, on the same runs.
+"""Which encoder features carry information about disease? Compares column sets of ``features.csv`` on the same runs.
 
-Give it finished runs of one cohort, one for each seed:
+Pass finished runs of one cohort, one for each seed:
 
     python train.py -m seed=0,1,2 dataset.seed=1
     python benchmarks/encoder_features.py multirun/<date>/<time>/*
 
-Every set is scored by every classifier out of fold, each run's unseen subjects by themselves, and each subject's
-probability is then averaged over the runs that had not seen it. So a choice made here must be made on another cohort
-(``dataset.seed``) than the one it is reported on.
+Every classifier is cross-fitted on every set, separately on the unseen subjects of each run. The probability of a
+subject is the mean over the runs that have not seen it. To avoid selection bias, choose features on one cohort
+(``dataset.seed``) and report results on another.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     arguments = parser.parse_args()
     runs = [read(run) for run in arguments.runs if (run / "features.csv").is_file()]
-    labels = pd.concat([own for _, own in runs])
+    labels = pd.concat([run_labels for _, run_labels in runs])
     labels = labels[~labels.index.duplicated()].sort_index()
     print(f"{len(runs)} runs, {len(labels)} subjects, {(labels == 'abnormal').sum()} abnormal\n")
     print(f"| features | columns | {' | '.join(arguments.classifiers)} |")
@@ -54,19 +54,19 @@ def main() -> None:
         cells = []
         for classifier in arguments.classifiers:
             parts = [
-                predict(features.filter(regex=f"^({pattern})"), own, classifier, arguments.folds, seed)
-                for seed, (features, own) in enumerate(runs)
+                predict(features.filter(regex=f"^({pattern})"), run_labels, classifier, arguments.folds, seed)
+                for seed, (features, run_labels) in enumerate(runs)
             ]
-            single = [roc_auc_score(own == "abnormal", part) for (_, own), part in zip(runs, parts, strict=True)]
+            single = [roc_auc_score(truth == "abnormal", part) for (_, truth), part in zip(runs, parts, strict=True)]
             mean = pd.concat(parts).groupby(level=0).mean().loc[labels.index]
-            found = estimates.auroc(labels, mean, seed=0, resamples=1000)
+            auroc = estimates.auroc(labels, mean, seed=0, resamples=1000)
             between = f"({min(single):.2f} to {max(single):.2f})"
-            cells.append(f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}] {between}")
+            cells.append(f"{auroc.value:.3f} [{auroc.low:.3f}, {auroc.high:.3f}] {between}")
         print(f"| {name} | {runs[0][0].filter(regex=f'^({pattern})').shape[1]} | {' | '.join(cells)} |", flush=True)
 
 
 def read(run: Path) -> tuple[pd.DataFrame, pd.Series]:
-    """Features and labels of a run's labelled unseen subjects."""
+    """Return features and labels of the labelled unseen subjects of a run."""
     features = pd.read_csv(run / "features.csv", dtype={"subject": str}).set_index("subject")
     subjects = read_subjects(run)
     assert subjects is not None, f"{run} has no subjects.csv"
@@ -76,7 +76,7 @@ def read(run: Path) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def predict(features: pd.DataFrame, labels: pd.Series, classifier: str, folds: int, seed: int) -> pd.Series:
-    """Out-of-fold probabilities with a classifier as it stands in ``conf/classifier``."""
+    """Return out-of-fold probabilities of a classifier of ``conf/classifier``, without tuning."""
     pipeline = build_pipeline(instantiate(classifier_option(classifier).estimator, _convert_="all"), None)
     return pd.Series(crossfit(pipeline, features, labels, folds=folds, seed=seed).probabilities, index=labels.index)
 

@@ -1,8 +1,9 @@
-"""Does it cost anything to mix groups of different shapes in one epoch?
+"""Does mixing groups of different shapes in one epoch cost time?
 
-An epoch over 8 groups of volumes, each of a shape of its own, beside the sum of the epochs over each group alone, with
-the program's own batches and network. Both are timed in turn in every round, and the fastest rounds are compared: what
-else runs on the machine can only slow a round down. Wanted: at most 1.05 times the sum, so a ratio of at least 0.952.
+Compares an epoch over 8 groups of volumes, each with a different shape, with the sum of the epochs over each group
+alone, with the batches and the network of the package. Both are timed in turn in every round, and the fastest rounds
+are compared, since other processes can only slow a round down. Target: at most 1.05 times the sum, a ratio of at least
+0.952.
 """
 
 import argparse
@@ -23,13 +24,13 @@ SHAPES = [
 
 
 def make_subject(number: int, shape: tuple[int, int, int]) -> PreparedSubject:
-    """Noise everywhere: the time of a step does not depend on what is in the volume."""
+    """Return a subject of noise; the time of a step does not depend on the content of the volume."""
     volume = np.random.default_rng(number).random((2, *shape), dtype=np.float32)
     return PreparedSubject(f"s{number}", volume, np.ones(shape, bool), np.eye(4), None, np.eye(4), shape)
 
 
 class Epoch:
-    """One network that learns from some subjects; calling it is one epoch. Returns the seconds that it took."""
+    """A network with its training subjects; a call trains for one epoch and returns the seconds it took."""
 
     def __init__(self, subjects: list[PreparedSubject], batch: int) -> None:
         torch.manual_seed(0)
@@ -61,7 +62,7 @@ def main() -> None:
     alone = [Epoch(subjects[number :: len(SHAPES)], arguments.batch) for number in range(len(SHAPES))]
     assert together.groups == len(SHAPES)
     for epoch in (together, *alone):
-        epoch()  # reshapes the volumes, and lets the libraries choose their kernels
+        epoch()  # warm-up: reshapes the volumes, and lets the libraries choose their kernels
     mixed, single = [], []
     for _ in range(arguments.rounds):
         mixed.append(together())
@@ -69,7 +70,7 @@ def main() -> None:
     ratio = min(single) / min(mixed)
     print(f"epoch over {len(SHAPES)} groups: {min(mixed):.3f} s")
     print(f"sum of the epochs over each:  {min(single):.3f} s")
-    print(f"ratio {ratio:.3f}, so one epoch costs {1 / ratio:.3f} times the sum (wanted: at most 1.05)")
+    print(f"ratio {ratio:.3f}: one epoch takes {1 / ratio:.3f} times the sum (target: at most 1.05)")
     figures = {"mixed_s": round(min(mixed), 4), "alone_s": round(min(single), 4)}
     ratios = {"vs_each_group_alone": round(ratio, 3)}
     print(json.dumps({"name": "grouped_epoch", "ratios": ratios, "figures": figures}))

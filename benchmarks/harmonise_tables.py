@@ -1,8 +1,9 @@
-"""What ComBat and residualising gain and cost on tables whose truth is known.
+"""Benefit and cost of ComBat and residualising on simulated tables with known ground truth.
 
-Four protocols shift and stretch every feature; a disease adds to ten of fifty, or there is none. Apparent AUROC counts
-all pairs, AUROC within protocols only pairs that share one, which is what the disease is worth. The protocol is read
-from the features that the classifier saw (balanced accuracy, chance 0.25).
+Four protocols shift and scale every feature; the disease shifts ten of fifty features, or has no effect. The apparent
+AUROC uses all pairs of subjects. The AUROC within protocols uses only pairs with the same protocol, and measures the
+effect of the disease alone. The protocol is predicted from the features that the classifier gets (balanced accuracy,
+chance level 0.25).
 """
 
 import argparse
@@ -23,7 +24,7 @@ from brain_cae.transfer.harmonised import harmonised_out_of_fold
 COLUMNS = 50
 DISEASED = 10
 EFFECT = 0.6
-# Field (T), TR, TE (ms), spacing (mm) of four protocols, and whether the plane is axial or coronal.
+# Field strength (T), TE, TR (ms), spacing (mm) of four protocols, and indicators of axial and coronal plane.
 PARAMETERS = np.array(
     [[3, 90, 2480, 4.2, 1, 0], [1.5, 120, 2420, 5.7, 1, 0], [3, 110, 1920, 2.8, 0, 0], [1.5, 105, 2360, 4.7, 0, 1]]
 )
@@ -51,34 +52,34 @@ def draw(seed: int, confounding: float, effect: float, healthy: int, abnormal: i
 
 
 def wins(table: Table, values: np.ndarray, *, within: bool) -> float:
-    """AUROC of all pairs, or of those that share a protocol."""
+    """Return the AUROC over all pairs of subjects, or over those with the same protocol."""
     groups = table.protocols if within else np.zeros_like(table.protocols)
-    found = [
+    parts = [
         pair_wins(values[(groups == g) & (table.labels == 1)], values[(groups == g) & (table.labels == 0)]).ravel()
         for g in np.unique(groups)
     ]
-    pairs = np.concatenate(found)
+    pairs = np.concatenate(parts)
     return float(pairs.mean()) if len(pairs) else float("nan")
 
 
-def measure(table: Table, remedy: str, seed: int) -> dict[str, float]:
+def measure(table: Table, method: str, seed: int) -> dict[str, float]:
     step, carried = {
         "none": (None, np.empty((len(table.labels), 0))),
         "combat": (Combat(), table.protocols[:, None]),
         "residualise": (Residualise(carried=table.parameters.shape[1]), table.parameters),
-    }[remedy]
+    }[method]
     frame = pd.DataFrame(np.hstack([table.features, carried]))
     classifier = LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000)
-    found = crossfit(build_pipeline(classifier, harmonise=step), frame, table.labels, seed=seed)
+    predicted = crossfit(build_pipeline(classifier, harmonise=step), frame, table.labels, seed=seed)
     seen, unchanged = table.features, 0
     if step is not None:
-        folds = pd.Series(found.folds).astype("Int64")
+        folds = pd.Series(predicted.folds).astype("Int64")
         seen = harmonised_out_of_fold(step, frame, table.labels == 0, folds).to_numpy()
-        unchanged = next((int(note.split()[2]) for note in found.notes if "unchanged" in note), 0)
+        unchanged = next((int(note.split()[2]) for note in predicted.notes if "unchanged" in note), 0)
     codes = np.unique(table.protocols, return_inverse=True)[1]
     return {
-        "apparent": wins(table, found.probabilities, within=False),
-        "within": wins(table, found.probabilities, within=True),
+        "apparent": wins(table, predicted.probabilities, within=False),
+        "within": wins(table, predicted.probabilities, within=True),
         "protocol": _balanced_accuracy(crossfit_smoother(kernel(standardised(seen)), seed=seed), codes),
         "unchanged": unchanged,
     }
@@ -92,14 +93,14 @@ def main() -> None:
     for healthy, abnormal in ((28, 52), (100, 100)):
         for confounding in (0.0, 0.7, 1.0):
             for effect in (0.0, EFFECT):
-                for remedy in ("none", "combat", "residualise"):
-                    found = pd.DataFrame(
-                        measure(draw(seed, confounding, effect, healthy, abnormal), remedy, seed)
+                for method in ("none", "combat", "residualise"):
+                    results = pd.DataFrame(
+                        measure(draw(seed, confounding, effect, healthy, abnormal), method, seed)
                         for seed in range(arguments.tables)
                     )
                     rows.append(
                         {"healthy": healthy, "abnormal": abnormal, "confounding": confounding,
-                         "disease": effect > 0, "remedy": remedy, **found.mean().round(3)}
+                         "disease": effect > 0, "remedy": method, **results.mean().round(3)}
                     )  # fmt: skip
     print(pd.DataFrame(rows).to_string(index=False))
 

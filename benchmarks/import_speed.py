@@ -1,10 +1,11 @@
-"""How fast one DICOM series becomes a volume, beside the readers that others use.
+"""Time to read one DICOM series into a volume, compared with other readers.
 
     python benchmarks/import_speed.py [--slices 160] [--matrix 256] [--rounds 7]
 
-Every reader gets the same synthetic series in the same process, in turn, and the median of the rounds counts. A reader
-that is not installed is shown as absent (null in the JSON of the last line). dcm2niix is a program of its own: its
-time holds its start and the uncompressed NIfTI that it writes. Ratios are its time over ours: larger is better for us.
+All readers read the same synthetic series in the same process, in turn; the result is the median over the rounds. A
+reader that is not installed is shown as absent (null in the JSON of the last line). dcm2niix is a separate program: its
+time includes its start and the writing of an uncompressed NIfTI file. Ratios are the reader's time divided by ours:
+above 1, ours is faster.
 """
 
 import argparse
@@ -28,7 +29,7 @@ Reader = Callable[[Path, list[Path], Path], object]
 
 
 def write_synthetic(folder: Path, *, slices: int, matrix: int) -> list[Path]:
-    """Write an axial series of smooth noise, 1 mm, as uncompressed DICOM with the header size of a real scanner."""
+    """Write an axial series of noise, 1 mm, as uncompressed DICOM with the header elements of a real scanner."""
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 
@@ -66,12 +67,12 @@ def read_ours(folder: Path, files: list[Path], out: Path) -> object:
 
 
 def read_raw(folder: Path, files: list[Path], out: Path) -> object:
-    """Read the bytes of the files and nothing else: the floor."""
+    """Read only the bytes of the files: the lower bound."""
     return [path.read_bytes() for path in files]
 
 
 def read_pydicom(folder: Path, files: list[Path], out: Path) -> object:
-    """Read each file with pydicom and stack its pixels as they come, without any check."""
+    """Read each file with pydicom and stack the pixel arrays in file order, without any check."""
     pydicom = importlib.import_module("pydicom")
     return np.stack([pydicom.dcmread(path).pixel_array for path in files])
 
@@ -110,7 +111,7 @@ def _dcm2niix() -> str | None:
 
 
 def is_installed(module: str) -> bool:
-    """Say whether a peer can be imported (or, for dcm2niix, found)."""
+    """Return whether a reader can be imported (for dcm2niix: whether the program is installed)."""
     if module == "dcm2niix":
         return _dcm2niix() is not None
     try:
@@ -131,7 +132,7 @@ PEERS: dict[str, tuple[str, Reader]] = {
 
 
 def measure(slices: int, matrix: int, rounds: int) -> dict[str, float | None]:
-    """Give the median seconds of each reader, None for one that is absent."""
+    """Return the median seconds of each reader, None for one that is not installed."""
     readers: dict[str, Reader] = {"ours": read_ours}
     readers |= {name: reader for name, (module, reader) in PEERS.items() if is_installed(module)}
     times: dict[str, list[float]] = {name: [] for name in readers}
@@ -147,7 +148,7 @@ def measure(slices: int, matrix: int, rounds: int) -> dict[str, float | None]:
 
 
 def main() -> None:
-    """Print the table and, as the last line, the ratios as JSON."""
+    """Print a table, and the ratios as JSON in the last line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slices", type=int, default=160)
     parser.add_argument("--matrix", type=int, default=256)

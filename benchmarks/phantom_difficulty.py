@@ -1,6 +1,6 @@
-"""How hard the phantom is without any learning: plain FLAIR thresholding, per seed.
+"""Difficulty of the phantom without learning: results of simple FLAIR thresholding for each seed.
 
-Published reality to compare with: an oracle Dice of 0.738 for plain FLAIR thresholding on BraTS (Meissen et al. 2021,
+For comparison with real data: the oracle Dice of simple FLAIR thresholding on BraTS is 0.738 (Meissen et al. 2021,
 arXiv 2109.06540). Run from the project's root: ``python benchmarks/phantom_difficulty.py --seeds 0 1``.
 """
 
@@ -23,7 +23,7 @@ SMOOTHING_MM = 2.0
 
 
 def smoothed_flair(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return FLAIR over its in-mask median, smoothed inside the mask, and the mask; both (X, Y, Z)."""
+    """Return FLAIR divided by its median in the mask and smoothed inside the mask, and the mask; both (X, Y, Z)."""
     inside = volume > 0
     scaled = np.where(inside, volume / np.median(volume[inside]), 0)
     sigma = SMOOTHING_MM / np.linalg.norm(affine[:3, :3], axis=0)
@@ -43,8 +43,8 @@ def measure(settings: PhantomSettings, number: int) -> dict:
         "label": subject.label,
         "protocol": subject.protocol.name,
         "scores": np.percentile(values, PERCENTILES),
-        "found": (tumour[:, None] > THRESHOLDS).sum(0),
-        "claimed": len(values) - np.searchsorted(np.sort(values), THRESHOLDS, side="right"),
+        "true_positives": (tumour[:, None] > THRESHOLDS).sum(0),
+        "positives": len(values) - np.searchsorted(np.sort(values), THRESHOLDS, side="right"),
         "voxels": len(tumour),
         "lesion_ml": len(tumour) * voxel_ml,
         "contrast": float(np.median(tumour)) if len(tumour) else float("nan"),
@@ -56,10 +56,10 @@ def summarise(rows: list[dict]) -> dict[str, float]:
     labels = np.array([row["label"] for row in rows])
     scores = np.array([row["scores"] for row in rows])
     sick = [row for row in rows if row["label"] == 1 and row["voxels"]]
-    found, claimed = (np.array([row[name] for row in sick]) for name in ("found", "claimed"))
+    true_positives, positives = (np.array([row[name] for row in sick]) for name in ("true_positives", "positives"))
     size = np.array([row["voxels"] for row in sick])
-    pooled = 2 * found.sum(0) / (claimed.sum(0) + size.sum())
-    single = 2 * found / (claimed + size[:, None])
+    pooled = 2 * true_positives.sum(0) / (positives.sum(0) + size.sum())
+    single = 2 * true_positives / (positives + size[:, None])
     figures = {f"auroc_p{p:g}": float(roc_auc_score(labels, scores[:, i])) for i, p in enumerate(PERCENTILES)}
     volumes = np.array([row["lesion_ml"] for row in sick])
     contrasts = np.array([row["contrast"] for row in sick])
@@ -74,7 +74,7 @@ def summarise(rows: list[dict]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Simulate the cohorts' FLAIR in memory and print their figures, last of all as one JSON object."""
+    """Simulate the FLAIR series of the cohorts in memory and print the figures, then one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--subjects", type=int, default=160)

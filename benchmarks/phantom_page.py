@@ -24,7 +24,7 @@ NAMES = {"t1": "T1w", "t1ce": "T1wCE", "t2": "T2w", "flair": "FLAIR"}
 
 
 def choose(settings: PhantomSettings) -> list[tuple[Subject, Subject]]:
-    """Return for each protocol its first healthy subject and its first with a tumour of at least 5 ml."""
+    """Return for each protocol its first healthy subject and its first with a tumour of more than 5 mL."""
     chosen: dict[tuple[str, int], Subject] = {}
     for number in range(settings.subjects):
         subject = simulate_subject(settings, number)

@@ -1,7 +1,7 @@
-"""Seconds of a training step by precision and memory format, variants in turn, and what each buys over plain fp32.
+"""Time of a training step by precision and memory format, and the speed-up of each variant over plain fp32.
 
-Answers whether `trainer.precision`, `trainer.channels_last` and `trainer.compile` help on this machine. Each variant is
-timed in every round, so that a machine that slows down slows all of them.
+Shows whether `trainer.precision`, `trainer.channels_last` and `trainer.compile` help on this machine. All variants are
+timed in turn in every round, so that a slowdown of the machine affects all of them.
 """
 
 import argparse
@@ -24,7 +24,7 @@ VARIANTS = {
 
 
 class Step:
-    """One network with its optimiser; calling it is one step on a batch (N, 2, X, Y, Z)."""
+    """A network with its optimiser; a call is one training step on a batch (N, 2, X, Y, Z)."""
 
     def __init__(self, *, bf16: bool = False, channels_last: bool = False, compiled: bool = False) -> None:
         torch.manual_seed(0)
@@ -49,14 +49,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--compile", action="store_true", help="also torch.compile (half a minute for each shape)")
+    parser.add_argument("--compile", action="store_true", help="also time torch.compile (half a minute for each shape)")
     arguments = parser.parse_args()
     names = [name for name in VARIANTS if arguments.compile or "compiled" not in name]
     figures: dict[str, float] = {}
     ratios: dict[str, list[float]] = {name: [] for name in names if name != "fp32"}
     print(f"{'shape':>12}  " + "  ".join(f"{name:>18}" for name in names) + "   (s per volume)")
     for shape in SHAPES:
-        # A second shape would make a compiled network recompile, so each shape has networks of its own.
+        # New networks for each shape, since a compiled network would be recompiled for the second shape.
         steps = {name: Step(**VARIANTS[name]) for name in names}
         volumes = torch.rand(arguments.batch, 2, *shape)
         for step in steps.values():
@@ -69,7 +69,7 @@ def main() -> None:
                 times[name].append((time.perf_counter() - start) / arguments.batch)
         for name in ratios:
             pairs = zip(times["fp32"], times[name], strict=True)
-            ratios[name].append(statistics.median(plain / own for plain, own in pairs))
+            ratios[name].append(statistics.median(plain / variant for plain, variant in pairs))
         label = "x".join(map(str, shape))
         figures |= {f"{label}.{name}": round(statistics.median(times[name]), 4) for name in names}
         print(f"{label:>12}  " + "  ".join(f"{statistics.median(times[name]):>18.4f}" for name in names))

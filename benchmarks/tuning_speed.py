@@ -1,6 +1,6 @@
-"""Seconds that Optuna takes for every classifier of `conf/classifier`, on a table of the size of a study.
+"""Time of the Optuna search for every classifier of `conf/classifier`, on a table of realistic size.
 
-Features are random numbers of which a few know the label, so that no trial is easier than those of a real table.
+Features are random numbers, a few of which depend on the label, so that trials are about as hard as on real data.
 """
 
 import argparse
@@ -23,14 +23,14 @@ def search(name: str, features: pd.DataFrame, truth: np.ndarray, trials: int) ->
     option = classifier_option(name)
     pipeline = build_pipeline(instantiate(option.estimator, _convert_="all"))
     started = time.perf_counter()
-    found = Tuning(option.tuning.space, trials, option.tuning.folds)(pipeline, features, truth, name=name, seed=0)
-    complete = found.trials[found.trials["state"] == "complete"]
+    tuned = Tuning(option.tuning.space, trials, option.tuning.folds)(pipeline, features, truth, name=name, seed=0)
+    complete = tuned.trials[tuned.trials["state"] == "complete"]
     return {
         "classifier": name,
         "seconds": round(time.perf_counter() - started, 1),
-        "trials": len(found.trials),
-        "pruned": len(found.trials) - len(complete),
-        "own AUROC": round(found.trials["auroc"][0], 3),
+        "trials": len(tuned.trials),
+        "pruned": len(tuned.trials) - len(complete),
+        "own AUROC": round(tuned.trials["auroc"][0], 3),
         "best AUROC": round(complete["auroc"].max(), 3),
     }
 

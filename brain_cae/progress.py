@@ -1,4 +1,4 @@
-"""How far long work has come: a bar on a terminal, lines in the log where the output goes to a file."""
+"""Progress of long work: a bar on a terminal, log lines if the output goes to a file."""
 
 import logging
 import time
@@ -15,13 +15,13 @@ Item = TypeVar("Item")
 
 
 def on_terminal() -> bool:
-    """Whether the output goes to a screen that can draw a bar: a terminal or a notebook, not a file or a pipe."""
+    """Return whether the output is a terminal or a notebook, which can show a bar, and not a file or a pipe."""
     console = get_console()
     return console.is_interactive or console.is_jupyter
 
 
 def track(items: Collection[Item], name: str, *, bar: bool = True) -> Iterator[Item]:
-    """Yield the items, and show how many have been worked on; ``bar`` as in :func:`counter`."""
+    """Yield the items and show how many have been processed; ``bar`` as in :func:`counter`."""
     with counter(name, len(items), bar=bar) as advance:
         for item in items:
             yield item
@@ -30,14 +30,13 @@ def track(items: Collection[Item], name: str, *, bar: bool = True) -> Iterator[I
 
 @contextmanager
 def counter(name: str, total: int, *, done: int = 0, bar: bool = True) -> Iterator[Callable[[], None]]:
-    """Show how far a stage has come; what it yields is called after each item.
+    """Show the progress of a stage; yields a function to call after each item.
 
     Args:
-        name: Of the stage.
+        name: Name of the stage.
         total: Number of items.
-        done: How many of them an earlier run has left; nothing is shown where that is all.
-        bar: Draw a bar if this is a terminal. Elsewhere a line is logged at each tenth of the items, whatever ``bar``
-            says.
+        done: Number of items that an earlier run has finished; nothing is shown if these are all.
+        bar: Draw a bar on a terminal. Otherwise a line is logged after each tenth of the items, regardless of ``bar``.
     """
     if not on_terminal():
         yield _lines(name, total, done)

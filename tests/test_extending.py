@@ -74,7 +74,7 @@ def test_each_kind_is_one_file_of_code_and_one_of_configuration_in_forty_lines()
 
 @pytest.mark.extras
 def test_everything_of_a_package_of_ones_own_runs_and_is_stored(package: Path) -> None:
-    train, evaluate = (shlex.split(command)[1:] for command in COMMANDS[-2:])
+    train, evaluate = (shlex.split(command.replace("<run folder>", "run"))[1:] for command in COMMANDS[-2:])
     arguments = [word.replace("/scans", str(package / "scans")) for word in train]
     done = run(package, *arguments, *SMALL, "hydra.run.dir=run")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -84,8 +84,7 @@ def test_everything_of_a_package_of_ones_own_runs_and_is_stored(package: Path) -
     test = next(test for test in metrics["audit"]["tests"] if test["name"] == "unknown_field")
     assert test["verdict"] == "concern" and "100%" in test["sentence"]
     assert set(pd.read_csv(package / "run" / "predictions.csv")["source"]) == {"pairs"}
-    again = [word.replace("<run folder>", "run") for word in evaluate]
-    done = run(package, *again, "hydra.run.dir=again")
+    done = run(package, *evaluate, "hydra.run.dir=again")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     scores = [pd.read_csv(package / name / "predictions.csv")["score"] for name in ("run", "again")]
     np.testing.assert_allclose(*scores, rtol=1e-4)

@@ -1,4 +1,4 @@
-"""Bars on a terminal, lines elsewhere."""
+"""Progress: a bar on a terminal, log lines otherwise."""
 
 import io
 import logging
@@ -13,7 +13,7 @@ from brain_cae.progress import counter, on_terminal, track
 
 @pytest.fixture
 def console(monkeypatch):
-    """Put a console in the place of the program's; gives the text that it gets."""
+    """Replace the console; the returned function gives the text written to it."""
 
     def make(terminal: bool) -> io.StringIO:
         file = io.StringIO()
@@ -25,13 +25,13 @@ def console(monkeypatch):
 
 @pytest.fixture
 def lines(caplog):
-    """What has been logged, without the time that it took."""
+    """Return the logged lines without the elapsed time."""
     caplog.set_level(logging.INFO, logger="brain_cae.progress")
     return lambda: [record.getMessage().partition(" (")[0] for record in caplog.records]
 
 
 @pytest.mark.parametrize("bar", [True, False])
-def test_a_file_gets_a_line_at_each_tenth_whatever_is_said_of_bars(console, lines, bar):
+def test_a_file_gets_a_line_after_each_tenth_with_or_without_bars(console, lines, bar):
     file = console(terminal=False)
     assert not on_terminal()
     assert list(track(list(range(25)), "import", bar=bar)) == list(range(25))
@@ -39,14 +39,14 @@ def test_a_file_gets_a_line_at_each_tenth_whatever_is_said_of_bars(console, line
     assert file.getvalue() == ""
 
 
-def test_a_line_counts_what_is_finished_not_what_has_begun(console, lines):
+def test_a_line_counts_finished_items_not_started_ones(console, lines):
     console(terminal=False)
     seen = [lines()[-1:] for _ in track(["a", "b", "c"], "score")]
     assert seen == [[], ["score: 1 of 3"], ["score: 2 of 3"]]
     assert lines()[-1] == "score: 3 of 3"
 
 
-def test_work_that_is_taken_up_counts_on_and_finished_work_is_silent(console, lines):
+def test_resumed_work_continues_counting_and_finished_work_is_silent(console, lines):
     console(terminal=False)
     with counter("import", 40, done=35) as advance:
         for _ in range(5):
@@ -74,7 +74,7 @@ def test_a_terminal_without_bars_stays_empty(console, lines):
     assert lines() == []
 
 
-def test_a_simulation_says_how_far_it_has_come(console, lines, tmp_path):
+def test_a_simulation_shows_its_progress(console, lines, tmp_path):
     console(terminal=False)
     settings = PhantomSettings(subjects=2, seed=1)
     folder = write_cohort(settings, tmp_path)

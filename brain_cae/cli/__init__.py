@@ -1,1 +1,1 @@
-"""The two commands, what they say when something is wrong, and sweeps."""
+"""The two commands, their error messages, and sweeps."""

@@ -1,4 +1,4 @@
-"""The two commands: compose, validate, call; and say in plain words what went wrong."""
+"""The two commands: compose and validate the configuration, call the workflow, and report errors."""
 
 import logging
 import os
@@ -25,16 +25,16 @@ from brain_cae.errors import BrainCaeError, ConfigurationError
 
 Job = TypeVar("Job", bound=Callable[[DictConfig], Any])
 
-# Part of each run's folder name, so that two runs started in the same second do not share one.
+# Part of each run's folder name, so that runs started in the same second do not share a folder.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
 
 
 def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -> Callable[[], None]:
-    """Make a command of a job that takes the composed configuration.
+    """Return a command-line entry point for a job that takes the composed configuration.
 
     Args:
-        job: What to do.
-        inspect: What to do instead with ``inspect=true``. No folder is made for it.
+        job: Function to call.
+        inspect: Function to call instead with ``inspect=true``; no run folder is created for it.
         config_name: The file in ``conf/`` that composes the configuration, without ``.yaml``.
     """
     started: list[Path] = []
@@ -46,16 +46,16 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
     entry = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(run)
 
     def call() -> None:
-        # Hydra would print its own shortened traceback; with this it hands the exception to us.
+        # With this, Hydra raises exceptions instead of printing a shortened traceback.
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-        # What cannot be logged, on a full disk for instance, would be a traceback of its own.
+        # Without this, a failed log record, for example on a full disk, prints another traceback.
         logging.raiseExceptions = False
         started.clear()
         try:
             if config_name == "train":
                 sys.argv[1:] = with_stored_choices(sys.argv[1:])
-            looked_at = _to_inspect(sys.argv[1:], config_name)
-            inspect(looked_at) if looked_at is not None else entry()
+            inspected = _to_inspect(sys.argv[1:], config_name)
+            inspect(inspected) if inspected is not None else entry()
         except KeyboardInterrupt:
             _stop(interrupted(config_name, started), code=130)
         except Exception as error:
@@ -68,19 +68,19 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
 
 
 def train(config: DictConfig) -> float | None:
-    """One run of ``train.py``."""
+    """Run ``train.py`` once; return the AUROC, or that of a finished job when a sweep is resumed."""
     _refuse_lists()
     typed = configuration.validate(config)
     output = Path(HydraConfig.get().runtime.output_dir)
-    if HydraConfig.get().mode == RunMode.MULTIRUN and (found := sweep.stored_result(typed, output)) is not None:
-        return found["detection"]["auroc"]["value"] if "detection" in found else None
+    if HydraConfig.get().mode == RunMode.MULTIRUN and (stored := sweep.stored_result(typed, output)) is not None:
+        return stored["detection"]["auroc"]["value"] if "detection" in stored else None
     from brain_cae.workflows import training
 
     return training.run(typed, output)
 
 
 def evaluate(config: DictConfig) -> float | None:
-    """One run of ``evaluate.py``."""
+    """Run ``evaluate.py`` once."""
     _refuse_lists()
     typed = configuration.validate_evaluate(config)
     if typed.audit_only:
@@ -94,7 +94,7 @@ def evaluate(config: DictConfig) -> float | None:
 
 
 def inspect_training(config: DictConfig) -> None:
-    """``train.py inspect=true``."""
+    """Run ``train.py inspect=true``."""
     _refuse_lists()
     typed = configuration.validate(config)
     from brain_cae.workflows import inspection
@@ -103,7 +103,7 @@ def inspect_training(config: DictConfig) -> None:
 
 
 def inspect_evaluation(config: DictConfig) -> None:
-    """``evaluate.py inspect=true``."""
+    """Run ``evaluate.py inspect=true``."""
     _refuse_lists()
     typed = configuration.validate_evaluate(config)
     from brain_cae.workflows import inspection
@@ -116,17 +116,17 @@ evaluate_command = command(evaluate, inspect_evaluation, "evaluate")
 
 
 class SweepSummary(Callback):
-    """Writes a sweep's summary after every job: with a failed job Hydra never says that the sweep has ended."""
+    """Writes the summary of a sweep after every job: after a failed job Hydra does not report the end of the sweep."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Refuse to take up a sweep with other choices."""
+        """Refuse to resume a sweep with other choices."""
         try:
-            sweep.take_up(config)
+            sweep.prepare_folder(config)
         except BrainCaeError as error:
-            _stop(str(error))  # Hydra would turn the exception into a warning and go on
+            _stop(str(error))  # Hydra would turn the exception into a warning and continue
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Summarise what is there so far."""
+        """Write the summary of the jobs finished so far."""
         if "num" in config.hydra.job and config.hydra.mode is not None and config.hydra.mode.name == "MULTIRUN":
             from brain_cae.reporting import write_summary
 
@@ -134,9 +134,9 @@ class SweepSummary(Callback):
 
 
 def _to_inspect(arguments: list[str], config_name: str) -> DictConfig | None:
-    """The configuration of a command that only inspects; None for every other.
+    """Return the configuration of a command with ``inspect=true``; None for every other command.
 
-    Hydra's own way would leave a folder for each look.
+    It is composed here because ``hydra.main`` would create a run folder for each inspection.
     """
     if not any(argument.lstrip("+").startswith("inspect=") for argument in arguments):
         return None
@@ -151,17 +151,17 @@ def _to_inspect(arguments: list[str], config_name: str) -> DictConfig | None:
     if not config.inspect:
         return None
     if given != arguments:
-        raise ConfigurationError("`inspect=true` looks at one run.", where="inspect", advice="Leave -m out.")
+        raise ConfigurationError("`inspect=true` cannot be used with a sweep.", where="inspect", advice="Remove -m.")
     return config
 
 
 def _refuse_lists() -> None:
-    """Hydra merges ``classifier=[a,b]`` into one table that is neither, and then names no choice for the group."""
+    """Refuse ``classifier=[a,b]``: Hydra would merge both options into one mapping that matches neither."""
     known = groups()
     given = {override.split("=", 1)[0].lstrip("+") for override in HydraConfig.get().overrides.task}
     for group in sorted(known & given - set(HydraConfig.get().runtime.choices)):
         raise ConfigurationError(
-            f"`{group}` takes one option.", where=group, advice=f"For several runs, one after the other: -m {group}=a,b"
+            f"`{group}` takes one option.", where=group, advice=f"For a sweep over several options: -m {group}=a,b"
         )
 
 

@@ -1,4 +1,4 @@
-"""What a command says when something went wrong, in the user's words instead of a traceback."""
+"""Error messages of the commands, shown instead of a traceback."""
 
 import re
 import sys
@@ -17,12 +17,12 @@ from brain_cae.files.system_errors import explain
 
 
 def groups() -> set[str]:
-    """The groups of choices that ``conf/`` holds."""
+    """Return the configuration groups in ``conf/``."""
     return {path.name for path in conf_folder().iterdir() if any(path.glob("*.yaml"))}
 
 
 def message_for(error: Exception, config_name: str, *, started: bool) -> str | None:
-    """What to show instead of a traceback; None for an error that no user can put right."""
+    """Return the message to show instead of a traceback; None for an error that the user cannot fix."""
     if isinstance(error, BrainCaeError):
         return str(error)
     if isinstance(error, (HydraException, OmegaConfBaseException)):
@@ -34,21 +34,20 @@ def message_for(error: Exception, config_name: str, *, started: bool) -> str | N
     if isinstance(error, OSError):
         return str(
             StorageError(
-                "The run's folder cannot be made.",
+                "The run folder cannot be created.",
                 found=error.strerror,
                 where=str(error.filename),
-                advice="Name another one: hydra.run.dir=<folder>.",
+                advice="Use another folder: hydra.run.dir=<folder>.",
             )
         )
     if isinstance(error, (TypeError, ValueError)):
-        # Hydra's own words for a choice of the wrong kind, such as classifier=1.
+        # Hydra's message for a choice of the wrong type, such as classifier=1.
         return f"{error}\n  What to do: Give one option of each group, see `python {config_name}.py --help`."
     return None
 
 
 def _explain(error: Exception, config_name: str) -> str:
-    """Hydra's message; for a key or an option that does not exist also the ones that do,
-    with the options that were chosen."""
+    """Return Hydra's message, or for an unknown key or option a message that lists the valid ones."""
     if isinstance(error, OverrideParseException):
         return str(_unreadable(error.override))
     option = re.search(r"Could not find '([^'/]+)/([^']+)'", str(error))
@@ -62,19 +61,19 @@ def _explain(error: Exception, config_name: str) -> str:
     if config_name == "evaluate" and configuration.is_fixed(key):
         return str(configuration.fixed_by_run(key))
     known = groups()
-    words = [word for word in sys.argv[1:] if re.split("[@=]", word.lstrip("+"))[0] in known and "," not in word]
+    chosen = [word for word in sys.argv[1:] if re.split("[@=]", word.lstrip("+"))[0] in known and "," not in word]
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        names = configuration.keys_beside(compose(config_name, overrides=words), key)
+        names = configuration.keys_beside(compose(config_name, overrides=chosen), key)
     return str(configuration.unknown_key(key, names))
 
 
 def _unreadable(argument: str) -> ConfigurationError:
     key, separator, value = argument.partition("=")
-    quoted = f"""Quote the value for Hydra, and the whole for the shell: '{key}="{value}"'."""
+    quoted = f"""Quote the value for Hydra, and the whole argument for the shell: '{key}="{value}"'."""
     return ConfigurationError(
-        "An argument cannot be read.",
-        expected="key=value; in double quotes where the value has signs of Hydra's own, such as ~ ( ) [ ] { } , :",
+        "An argument cannot be parsed.",
+        expected="key=value, with double quotes around a value that contains characters such as ~ ( ) [ ] { } , :",
         found=argument,
         where=key,
         **({"advice": quoted} if separator else {}),
@@ -82,9 +81,9 @@ def _unreadable(argument: str) -> ConfigurationError:
 
 
 def interrupted(config_name: str, started: list[Path]) -> str:
-    """How to go on after Ctrl-C."""
+    """Return the message after Ctrl-C, which says how to continue."""
     if config_name == "train" and started:
-        again = f"Go on with `python train.py resume={started[-1]}`"
+        again = f"Continue with `python train.py resume={started[-1]}`"
     else:
-        again = "Give the same command again"
-    return f"Interrupted. {again}: what was imported and prepared is kept."
+        again = "Run the same command again"
+    return f"Interrupted. {again}: imported and prepared scans are kept."

@@ -1,4 +1,4 @@
-"""Going on with a run that was interrupted: its choices, and the state of its network."""
+"""Resuming an interrupted run: its stored choices are added to the command line."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ import yaml
 
 
 def with_stored_choices(arguments: list[str]) -> list[str]:
-    """Arguments of ``train.py``, those of the run that ``resume=`` names in front: ``resume=<run>`` alone is enough.
+    """Return the arguments of ``train.py``, preceded by those of the run given by ``resume=``.
 
     Args:
-        arguments: As typed. A key that is given again is taken as typed; whether that can be done is another question,
-            see :func:`last_checkpoint`.
+        arguments: Arguments as typed. A typed key replaces the stored one; whether it may differ is checked later, see
+            :func:`brain_cae.stages.checkpoint.last_checkpoint`.
     """
     keys = {_key(argument) for argument in arguments if "=" in argument}
     run = next((argument.partition("=")[2] for argument in arguments if _key(argument) == "resume"), "")
@@ -20,7 +20,7 @@ def with_stored_choices(arguments: list[str]) -> list[str]:
     stored = [str(item) for item in yaml.safe_load(path.read_text(encoding="utf-8")) or []]
     kept = [item for item in stored if _key(item) not in keys]
     if "hydra.mode" not in keys and any(_key(item) == "experiment" for item in kept):
-        # One job of a study goes on, not the whole study again.
+        # Resume this one job, not the whole sweep of the experiment.
         kept.append("hydra.mode=RUN")
     return [*kept, *arguments]
 

@@ -1,7 +1,7 @@
-"""A sweep that was stopped half-way is taken up in its own folder: what is finished is not repeated.
+"""Resuming an interrupted sweep in its folder: finished jobs are not repeated.
 
-``hydra.sweep.dir=<old sweep>`` with the choices of the old one. Hydra writes ``.hydra/`` of each job anew before the
-job begins: what it held is kept beside it, and put back where the job is refused.
+Use ``hydra.sweep.dir=<old sweep>`` with the same choices. Hydra overwrites ``.hydra/`` of each job before the job
+starts, so its old content is backed up first, and restored if the job is refused.
 """
 
 import json
@@ -24,77 +24,77 @@ from brain_cae.files.run_folder import is_running
 log = logging.getLogger(__name__)
 
 
-KEPT = ".hydra_before"
-"""Beside ``.hydra/`` while a sweep is taken up."""
+BACKUP = ".hydra_before"
+"""Backup of ``.hydra/`` while a sweep is resumed."""
 
 
 def stored_result(config: Config, folder: Path) -> dict[str, Any] | None:
-    """What a job of a sweep has left if it has finished before; otherwise its folder is made ready for a new start.
+    """Return the result of a finished job of a sweep; otherwise prepare the job's folder for a new start.
 
-    Files of a job that failed or was stopped are moved to ``earlier_<number>/`` inside its folder.
+    Files of a job that failed or was interrupted are moved to ``earlier_<number>/`` inside its folder.
 
     Args:
-        config: Of the job as it would run now.
-        folder: ``<sweep>/<number>``.
+        config: Configuration with which the job would run now.
+        folder: Folder of the job, ``<sweep>/<number>``.
 
     Returns:
-        The content of ``metrics.json`` (empty for a run that measures nothing); None when the job is to run.
+        The content of ``metrics.json`` (empty for a run without metrics); None if the job has to run.
 
     Raises:
-        ConfigurationError: It has finished with other choices; the first differences are named.
-        RunError: It is running now.
+        ConfigurationError: The job has finished with other choices; the first differences are named.
+        RunError: The job is still running.
     """
     status = _read_json(folder / "status.json")
     if status is None:
         return None
     if is_running(folder):
         raise RunError(
-            "This job of the sweep is running now.",
-            expected="a sweep that has ended or was stopped",
+            "This job of the sweep is still running.",
+            expected="a sweep without running jobs",
             where=str(folder),
-            advice="Wait for it, or stop it first.",
+            advice="Wait until it has finished, or stop it first.",
         )
     if status.get("status") != "finished":
         _set_aside(folder)
         return None
     differences = _differences(config, folder / "model" / "config.yaml")
     if status.get("configuration") != configuration_hash(config) and differences:
-        if (folder / KEPT).is_dir():
+        if (folder / BACKUP).is_dir():
             shutil.rmtree(folder / ".hydra")
-            (folder / KEPT).rename(folder / ".hydra")
+            (folder / BACKUP).rename(folder / ".hydra")
         raise ConfigurationError(
             f"Job {folder.name} of this sweep has finished with other choices.",
-            expected="the choices that the sweep was started with",
+            expected="the choices with which the sweep was started",
             found=differences,
             where=str(folder),
-            advice="Give the same choices, or leave hydra.sweep.dir out for a new sweep.",
+            advice="Use the same choices, or remove hydra.sweep.dir to start a new sweep.",
         )
-    shutil.rmtree(folder / KEPT, ignore_errors=True)
-    log.info("job %s has finished before; its result is taken", folder.name)
+    shutil.rmtree(folder / BACKUP, ignore_errors=True)
+    log.info("job %s has already finished; its stored result is used", folder.name)
     return _read_json(folder / "metrics.json") or {}
 
 
-def take_up(config: DictConfig) -> None:
-    """Get the folder of a sweep that is about to start ready: check its constants, keep what Hydra would overwrite.
+def prepare_folder(config: DictConfig) -> None:
+    """Prepare the folder of a sweep that is about to start: check its constants, back up what Hydra would overwrite.
 
     Raises:
         ConfigurationError: See :func:`check_constants`.
     """
     check_constants(config)
     for path in Path(config.hydra.sweep.dir).glob("*/.hydra"):
-        kept = path.with_name(KEPT)
-        if not kept.exists() and (_read_json(path.with_name("status.json")) or {}).get("status") == "finished":
-            shutil.copytree(path, kept)
+        backup = path.with_name(BACKUP)
+        if not backup.exists() and (_read_json(path.with_name("status.json")) or {}).get("status") == "finished":
+            shutil.copytree(path, backup)
 
 
 def check_constants(config: DictConfig) -> None:
-    """What a sweep does not vary must be what it was, before any job starts: else it would hold two kinds of jobs.
+    """Check that the choices that a sweep does not vary are unchanged, so that its jobs remain comparable.
 
     Args:
         config: Hydra's configuration of the sweep that is about to start.
 
     Raises:
-        ConfigurationError: The folder holds a sweep with other constants; they are named.
+        ConfigurationError: The folder contains a sweep with other constants; they are named.
     """
     path = Path(config.hydra.sweep.dir) / "multirun.yaml"
     if not path.is_file():
@@ -103,16 +103,16 @@ def check_constants(config: DictConfig) -> None:
     differ = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     if differ:
         raise ConfigurationError(
-            "This folder holds a sweep with other choices.",
+            "This folder contains a sweep with other choices.",
             expected="; ".join(f"{key}={before.get(key, '(not given)')}" for key in differ[:5]),
             found="; ".join(f"{key}={now.get(key, '(not given)')}" for key in differ[:5]),
             where=str(path),
-            advice="Give the same choices, or leave hydra.sweep.dir out for a new sweep.",
+            advice="Use the same choices, or remove hydra.sweep.dir to start a new sweep.",
         )
 
 
 def _constants(config: Any) -> dict[str, Any]:
-    """Values of the composed configuration and overrides that are the same for every job."""
+    """Return values of the composed configuration, and overrides, that are the same for every job."""
     plain = OmegaConf.to_container(config, resolve=False)
     assert isinstance(plain, dict)
     hydra = plain.pop("hydra")
@@ -128,7 +128,7 @@ def _differences(config: Config, path: Path) -> str:
     try:
         before = choices(completed(yaml.safe_load(path.read_text())))
     except (OSError, yaml.YAMLError, AttributeError, KeyError):
-        return "another configuration hash; the old configuration was not kept"
+        return "another configuration hash; the old configuration was not stored"
     now = choices(asdict(config))
     differ = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     return "; ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in differ[:5])
@@ -138,17 +138,17 @@ def _set_aside(folder: Path) -> None:
     number = 1 + len(list(folder.glob("earlier_*")))
     aside = folder / f"earlier_{number}"
     aside.mkdir()
-    # Last of all the status, so that a job stopped in here is set aside again.
+    # The status is moved last, so that a job interrupted here is set aside again.
     for path in sorted(folder.iterdir(), key=lambda path: path.name == "status.json"):
-        # Hydra has just begun a new .hydra and goes on with the log.
+        # Hydra has just written a new .hydra and appends to the log.
         if path.name != ".hydra" and path.suffix != ".log" and not path.name.startswith("earlier_"):
             path.rename(aside / path.name)
-    log.info("job %s had not finished; what it left is in %s", folder.name, aside)
+    log.info("job %s had not finished; its files were moved to %s", folder.name, aside)
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {} if path.is_file() else None
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

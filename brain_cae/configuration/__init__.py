@@ -1,8 +1,8 @@
-"""The typed schema of the configuration, and the checks that need no data.
+"""The typed configuration schema, and the checks that need no data.
 
-YAML files in ``conf/`` hold the values, the dataclasses of ``schema`` hold the types: a key that is not a field is
-an error, and so is a value that does not fit. ``validate`` turns a composed Hydra configuration into these
-dataclasses; everything behind it works with plain Python values.
+YAML files in ``conf/`` define the values, the dataclasses of ``schema`` define the types. An unknown key and a value
+of the wrong type are errors. ``validate`` turns a composed Hydra configuration into these dataclasses; all later code
+works with plain Python values.
 """
 
 from dataclasses import fields, replace
@@ -41,12 +41,12 @@ from brain_cae.errors import ConfigurationError
 
 
 def validate(composed: DictConfig) -> Config:
-    """Turn a composed configuration into typed values, or say which key is wrong.
+    """Return the typed configuration of a training run.
 
     Raises:
-        ConfigurationError: A key is unknown, a value has the wrong type or lies outside its range, or two
-            choices exclude each other. Of a run that only inspects, the classes that are named are not looked up:
-            loading them takes longer than reading a hundred headers.
+        ConfigurationError: A key is unknown, a value has the wrong type or is out of range, or two choices exclude
+            each other. With ``inspect=true``, classes named in the configuration are not imported, since this takes
+            longer than reading a hundred headers.
     """
     config: Config = to_dataclass(composed, Config)
     check_values(config)
@@ -58,7 +58,7 @@ def validate(composed: DictConfig) -> Config:
 
 
 def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
-    """The same for ``evaluate.py``; keys of a training run are refused as fixed by the run."""
+    """Return the typed configuration of ``evaluate.py``; keys of a training run are refused as fixed by the run."""
     for key in map(str, composed):
         if is_fixed(key):
             raise fixed_by_run(key)
@@ -69,25 +69,25 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
     other = [key for key, value in _asked(config).items() if value is not None]
     if other and (config.dataset is not None or config.calibrate is not None or config.audit_only):
         raise ConfigurationError(
-            f"`{other[0]}` can be chosen for the run's own subjects only.",
-            expected="no dataset, calibrate or audit_only: new subjects are judged by the classifier that the run "
-            "has stored",
+            f"`{other[0]}` can only be chosen for the subjects of the run.",
+            expected="no dataset, calibrate or audit_only: new subjects are scored with the stored classifier of the "
+            "run",
             where=other[0],
-            advice="Leave it out, or train with it.",
+            advice="Remove it, or train with it.",
         )
     return config
 
 
 def with_asked(config: Config, asked: EvaluateConfig) -> Config:
-    """The run's configuration with the classifier, the balancing and the comparison that ``evaluate.py`` was asked for.
+    """Return the run's configuration with the classifier, balancing and comparison requested from ``evaluate.py``.
 
     Raises:
-        ConfigurationError: A classifier is unknown, or its search is wrong.
+        ConfigurationError: A classifier is unknown, or its search space is invalid.
     """
     chosen = {key: value for key, value in _asked(asked).items() if value is not None}
     if not chosen:
         return config
-    # The network is the same, and so are the maps that the run has written.
+    # The network is unchanged, so the anomaly maps of the run stay valid.
     config = replace(config, evaluation=replace(config.evaluation, maps=False), **chosen)
     check_classes(config, [classifier_option(name) for name in config.transfer.compare])
     return config
@@ -100,10 +100,10 @@ def _asked(config: EvaluateConfig) -> dict[str, Any]:
 
 
 def classifier_option(name: str) -> Classifier:
-    """A classifier of ``conf/classifier`` by its name, as ``transfer.compare`` gives it.
+    """Return a classifier of ``conf/classifier`` by name, as listed in ``transfer.compare``.
 
     Raises:
-        ConfigurationError: There is none of that name.
+        ConfigurationError: There is no classifier with that name.
     """
     if name not in (known := option_names("classifier")):
         raise unknown_option("classifier", name, known)
@@ -121,18 +121,18 @@ def dataset_option(name: str, **keys: Any) -> Any:
 
 
 def is_fixed(key: str) -> bool:
-    """Whether a key belongs to a training run alone, so that ``evaluate.py`` takes its value from there."""
-    own, trained = ({f.name for f in fields(kind)} for kind in (EvaluateConfig, Config))
-    return key.split(".")[0] in trained - own
+    """Return whether a key belongs only to a training run, so that ``evaluate.py`` uses the value of the run."""
+    evaluated, trained = ({f.name for f in fields(kind)} for kind in (EvaluateConfig, Config))
+    return key.split(".")[0] in trained - evaluated
 
 
 def fixed_by_run(key: str) -> ConfigurationError:
-    """The error for a key of a training run that is given to ``evaluate.py``."""
+    """Return the error for a key of a training run that is given to ``evaluate.py``."""
     return ConfigurationError(
         f"The key `{key}` is fixed by the run.",
         expected=f"only {', '.join(f.name for f in fields(EvaluateConfig))}",
         where=key,
-        advice="Train again with another value, or leave it out.",
+        advice="Remove it, or train again with another value.",
     )
 
 

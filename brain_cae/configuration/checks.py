@@ -1,4 +1,4 @@
-"""The checks that need no data: ranges, words, and choices that must fit each other."""
+"""The checks that need no data: value ranges, allowed words, and choices that must be compatible."""
 
 import inspect
 import math
@@ -18,22 +18,22 @@ from brain_cae.configuration.schema import (
 from brain_cae.errors import ConfigurationError
 from brain_cae.vocabulary import MODALITIES
 
-# Inclusive and exclusive bounds: (low, high, what the value is).
+# Inclusive bounds, and a description of valid values: (low, high, description).
 RANGES: dict[str, tuple[float, float, str]] = {
     "split.train": (0.01, 0.99, "a share between 0 and 1"),
     "split.validation": (0.01, 0.99, "a share between 0 and 1"),
-    "split.validation_minimum": (0, math.inf, "a number of brains"),
+    "split.validation_minimum": (0, math.inf, "a number of brains, 0 or more"),
     "split.classifier": (0.01, 0.99, "a share between 0 and 1"),
-    "model.learning_rate": (1e-12, math.inf, "a rate above 0"),
-    "model.weight_decay": (0, math.inf, "a weight, 0 or more"),
+    "model.learning_rate": (1e-12, math.inf, "a learning rate above 0"),
+    "model.weight_decay": (0, math.inf, "a weight decay, 0 or more"),
     "model.corruption": (0, math.inf, "a standard deviation, 0 or more"),
-    "trainer.devices": (1, math.inf, "a number of devices"),
-    "trainer.nodes": (1, math.inf, "a number of machines"),
-    "trainer.max_epochs": (1, math.inf, "a number of epochs"),
-    "trainer.patience": (1, math.inf, "a number of epochs"),
-    "trainer.batch_size": (1, math.inf, "a number of volumes"),
+    "trainer.devices": (1, math.inf, "a number of devices, 1 or more"),
+    "trainer.nodes": (1, math.inf, "a number of nodes, 1 or more"),
+    "trainer.max_epochs": (1, math.inf, "a number of epochs, 1 or more"),
+    "trainer.patience": (1, math.inf, "a number of epochs, 1 or more"),
+    "trainer.batch_size": (1, math.inf, "a number of volumes, 1 or more"),
     "trainer.workers": (0, math.inf, "a number of processes, 0 or more"),
-    "trainer.panel_every": (1, math.inf, "a number of epochs"),
+    "trainer.panel_every": (1, math.inf, "a number of epochs, 1 or more"),
     "scoring.alpha": (1e-6, 0.999999, "a rate between 0 and 1"),
     "scoring.smoothing_mm": (0, math.inf, "a length in mm, 0 or more"),
     "scoring.percentile": (1e-6, 99.999999, "a percentile between 0 and 100"),
@@ -46,10 +46,10 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "evaluation.permutations": (1, math.inf, "at least 1 permutation"),
     "evaluation.views": (0, math.inf, "a number of subjects, 0 or more"),
     "audit.margin": (0.51, 0.99, "an AUROC above 0.5 and below 1"),
-    "workers": (1, math.inf, "a number of processes"),
+    "workers": (1, math.inf, "a number of processes, 1 or more"),
     "seed": (0, 2**32 - 1, "a whole number, 0 or more"),
-    "limit": (1, math.inf, "a number of subjects"),
-    "overfit_subjects": (1, math.inf, "a number of subjects"),
+    "limit": (1, math.inf, "a number of subjects, 1 or more"),
+    "overfit_subjects": (1, math.inf, "a number of subjects, 1 or more"),
 }
 
 WORDS: dict[str, tuple[str, ...]] = {
@@ -65,7 +65,7 @@ WORDS: dict[str, tuple[str, ...]] = {
 
 
 def check_values(config: Config) -> None:
-    """Ranges and words, each on its own."""
+    """Check every value separately: its range, or its list of allowed words."""
     for key, (low, high, meaning) in RANGES.items():
         value = _select(config, key)
         if value is not None and not (low <= value <= high):
@@ -77,12 +77,12 @@ def check_values(config: Config) -> None:
 
 
 def check_dataset(dataset: Any, key: str = "dataset") -> None:
-    """What holds for the parts of a data set together."""
-    if strangers := set(getattr(dataset, "test_only", [])) - set(getattr(dataset, "parts", {})):
+    """Check what holds for the parts of a data set together."""
+    if unknown := set(getattr(dataset, "test_only", [])) - set(getattr(dataset, "parts", {})):
         raise ConfigurationError(
-            f"`{key}.test_only` names no part.",
+            f"`{key}.test_only` names an unknown part.",
             expected=", ".join(dataset.parts),
-            found=", ".join(sorted(strangers)),
+            found=", ".join(sorted(unknown)),
             where=f"{key}.test_only",
         )
 
@@ -95,7 +95,7 @@ def _select(config: Config, key: str) -> Any:
 
 
 def check_choices(config: Config) -> None:
-    """What only shows when two choices are seen together."""
+    """Check that the choices are compatible with each other."""
     modality, scoring = config.modality, config.scoring
     check_dataset(config.dataset)
     check_dataset(config.external, "external")
@@ -106,14 +106,14 @@ def check_choices(config: Config) -> None:
             )
         if scoring.sign.get(name) not in ("darker", "brighter", "both"):
             raise ConfigurationError(
-                f"`scoring.sign` says nothing usable about `{name}`.",
+                f"`scoring.sign` has no valid direction for `{name}`.",
                 expected="darker | brighter | both",
                 found=str(scoring.sign.get(name)),
                 where=f"scoring.sign.{name}",
             )
     if modality.reference not in modality.names:
         raise ConfigurationError(
-            "The reference is not among the modalities.",
+            "The reference is not one of the modalities.",
             expected=" | ".join(modality.names),
             found=modality.reference,
             where="modality.reference",
@@ -121,7 +121,7 @@ def check_choices(config: Config) -> None:
     _check_frame(scoring.frame)
     if config.split.train + config.split.validation >= 1:
         raise ConfigurationError(
-            "Nothing is left for classifier and test.",
+            "The shares for training and validation leave no healthy brains for the roles classifier and test.",
             expected="split.train + split.validation below 1",
             found=f"{config.split.train} + {config.split.validation}",
             where="split",
@@ -129,11 +129,11 @@ def check_choices(config: Config) -> None:
     _check_nested(config)
     if isinstance(config.split, LeaveProtocolOut) and getattr(config.dataset, "test_only", []):
         raise ConfigurationError(
-            "A held-out protocol is tested alone, without the parts that are for testing only.",
+            "split=leave_protocol_out cannot be combined with dataset.test_only: only the held-out protocol is tested.",
             expected="dataset.test_only=[]",
             found=f"dataset.test_only={config.dataset.test_only}",
             where="split=leave_protocol_out",
-            advice="Leave dataset.test_only out, or use split=stratified.",
+            advice="Remove dataset.test_only, or use split=stratified.",
         )
     healthy = _healthy_subjects(config)
     if healthy is not None and getattr(config.split, "file", None) is None:
@@ -143,10 +143,10 @@ def check_choices(config: Config) -> None:
 
 
 def _check_frame(frame: list[int]) -> None:
-    """The shared frame must hold a brain."""
+    """Check that the shared frame is large enough for a brain."""
     if len(frame) != 3 or min(frame) < 8:
         raise ConfigurationError(
-            "`scoring.frame` is no size of a volume.",
+            "`scoring.frame` is not a valid volume size.",
             expected="three whole numbers (R, A, S), each at least 8",
             found=str(list(frame)),
             where="scoring.frame",
@@ -154,34 +154,34 @@ def _check_frame(frame: list[int]) -> None:
 
 
 def _healthy_subjects(config: Config) -> int | None:
-    """How many healthy brains there will be, where the source knows before anything is read."""
+    """Return the number of healthy brains, if the source knows it before anything is read."""
     source = find_class(config.dataset._target_, "dataset", (*SOURCES.packages, *prefixes(config.extensions)))
     return source.healthy_subjects(config.dataset, config.limit) if hasattr(source, "healthy_subjects") else None
 
 
 def _check_nested(config: Config) -> None:
-    """Outer folds draw the roles themselves."""
+    """Check that nothing else assigns roles with ``evaluation=nested``, whose outer folds draw them."""
     if config.evaluation.name != "nested":
         return
-    own = {
+    conflicts = {
         "split=leave_protocol_out": isinstance(config.split, LeaveProtocolOut),
         "split=protocol": config.split.name == "protocol",
         "split.file": getattr(config.split, "file", None) is not None,
         "dataset.test_only": bool(getattr(config.dataset, "test_only", [])),
         "several processes for one run": config.trainer.devices * config.trainer.nodes > 1,
     }
-    if clash := [name for name, given in own.items() if given]:
+    if given := [name for name, chosen in conflicts.items() if chosen]:
         raise ConfigurationError(
             "evaluation=nested draws the roles of its outer folds itself, in one process.",
-            expected="split=stratified, without a file, and trainer.devices=1",
-            found=", ".join(clash),
+            expected="split=stratified without a file, and trainer.devices=1",
+            found=", ".join(given),
             where="evaluation=nested",
-            advice="Leave that out, or use evaluation=crossfit.",
+            advice="Remove it, or use evaluation=crossfit.",
         )
 
 
 def check_classes(config: Config, compared: Sequence[Classifier] = ()) -> None:
-    """Every class that is named must be there, allowed, and take its arguments; loads torch, MONAI and scikit-learn."""
+    """Check that every class exists, is allowed and accepts its arguments; imports torch, MONAI and scikit-learn."""
     ours = prefixes(config.extensions)
     check_target(config.model.network, "model.network", allowed=("brain_cae.", "monai.networks.", *ours))
     for name, score in config.scoring.scores.items():
@@ -197,7 +197,7 @@ def check_classes(config: Config, compared: Sequence[Classifier] = ()) -> None:
 
 
 def _check_space(classifier: Classifier) -> None:
-    """What Optuna may try must be parameters of the estimator, each with a range or with choices."""
+    """Check that the search space names parameters of the estimator, each with a range or a list of choices."""
     key = "classifier.tuning.space"
     parameters = instantiate(classifier.estimator, _convert_="all").get_params()
     for name, values in classifier.tuning.space.items():
@@ -210,15 +210,15 @@ def _check_space(classifier: Classifier) -> None:
         unknown, scale = set(given) - {"low", "high", "log", "step"}, given.get("log")
         if unknown or len(ends) < 2 or not ends[0] < ends[1] or (scale and (ends[0] <= 0 or "step" in given)):
             raise ConfigurationError(
-                f"`{key}.{name}` is no range and no list.",
-                expected="{low: 0.1, high: 10, log: true}, with low below high and above 0, or {choices: [a, b]}",
+                f"`{key}.{name}` is neither a range nor a list of choices.",
+                expected="{low: 0.1, high: 10, log: true} with low below high and above 0, or {choices: [a, b]}",
                 found=str(values),
                 where=f"{key}.{name}",
             )
 
 
 def _build_network(config: Config) -> None:
-    """Its arguments may have the right names and still make no network; tried without taking memory."""
+    """Build the network on the ``meta`` device, without using memory, to check the values of its arguments."""
     import torch
 
     try:
@@ -227,31 +227,31 @@ def _build_network(config: Config) -> None:
     except Exception as error:
         cause = error.__cause__ or error
         raise ConfigurationError(
-            "No network can be made of this.",
+            "The network cannot be built with these arguments.",
             found=str(cause).splitlines()[0] if str(cause) else type(cause).__name__,
             where="model.network",
-            advice="Compare with conf/model/cae.yaml.",
+            advice="Compare the arguments with conf/model/cae.yaml.",
         ) from error
 
 
 def validation_size(healthy: int, split: Split | LeaveProtocolOut) -> int:
-    """Number of healthy brains for validation: its share, raised to the minimum where there are enough.
+    """Return the number of healthy brains for validation: its share, raised to ``validation_minimum`` if possible.
 
-    "Enough" means that no more than half of the healthy brains calibrate.
+    The minimum is never raised above half of the healthy brains.
     """
     return max(round(healthy * split.validation), min(split.validation_minimum, healthy // 2))
 
 
 def calibration_needed(alpha: float) -> int:
-    """Number of healthy brains from which the smallest conformal p-value, 1 / (n + 1), reaches ``alpha``."""
+    """Return the number n of healthy brains that are needed for the p-value 1 / (n + 1) to reach ``alpha``."""
     return math.ceil(1 / alpha - 1e-9) - 1
 
 
 def check_alpha(alpha: float, validation: int) -> None:
-    """A conformal p-value is at least 1 / (n + 1): with fewer brains nothing could ever be flagged.
+    """Check that conformal p-values, which are at least 1 / (n + 1), can reach ``alpha``.
 
     Raises:
-        ConfigurationError: ``validation`` brains cannot give ``alpha``; the number that can is named.
+        ConfigurationError: There are too few validation brains, so that no subject could ever be flagged.
     """
     needed = calibration_needed(alpha)
     if validation < needed:
@@ -267,15 +267,15 @@ def check_alpha(alpha: float, validation: int) -> None:
 
 
 def check_target(node: dict[str, Any], key: str, *, allowed: tuple[str, ...]) -> None:
-    """A ``_target_`` must come from a known package and take the arguments that it is given.
+    """Check that a ``_target_`` belongs to an allowed package and accepts its arguments.
 
     Args:
-        node: The table that names the class and its arguments; tables inside are checked as well.
-        key: Where it stands in the configuration.
-        allowed: Prefixes of allowed names.
+        node: Mapping with the class and its arguments; nested mappings are checked too.
+        key: Key of the mapping in the configuration.
+        allowed: Prefixes of allowed class names.
 
     Raises:
-        ConfigurationError: The class is missing, comes from elsewhere, or does not know an argument.
+        ConfigurationError: The class does not exist, is not in an allowed package, or does not accept an argument.
     """
     member = find_class(str(node.get("_target_", "")), key, allowed)
     for nested in _nested_targets(list(node.values())):
@@ -288,11 +288,11 @@ def check_target(node: dict[str, Any], key: str, *, allowed: tuple[str, ...]) ->
 
 
 def _nested_targets(values: list[Any]) -> list[dict[str, Any]]:
-    """Tables with a ``_target_`` of their own anywhere inside."""
-    found: list[dict[str, Any]] = []
+    """Return all mappings with a ``_target_`` at any depth; not those inside another target."""
+    targets: list[dict[str, Any]] = []
     for value in values:
         if isinstance(value, dict):
-            found += [value] if "_target_" in value else _nested_targets(list(value.values()))
+            targets += [value] if "_target_" in value else _nested_targets(list(value.values()))
         elif isinstance(value, (list, tuple)):
-            found += _nested_targets(list(value))
-    return found
+            targets += _nested_targets(list(value))
+    return targets

@@ -1,4 +1,4 @@
-"""From a composed configuration to the dataclasses: unknown keys and wrong types are named."""
+"""Conversion of a composed configuration to the dataclasses; errors name unknown keys and wrong types."""
 
 import difflib
 import math
@@ -18,14 +18,16 @@ from brain_cae.errors import ConfigurationError
 
 
 def to_dataclass(composed: DictConfig, schema: type) -> Any:
-    """An instance of ``schema`` from a composed configuration, with every key and type checked."""
+    """Return an instance of ``schema`` from a composed configuration, with all keys and types checked."""
     try:
         plain: Any = OmegaConf.to_container(composed, resolve=True)
     except OmegaConfBaseException as error:
         key = str(error.full_key or "")
-        raise ConfigurationError("A reference leads nowhere.", found=str(error).splitlines()[0], where=key) from error
+        raise ConfigurationError(
+            "A reference cannot be resolved.", found=str(error).splitlines()[0], where=key
+        ) from error
     if not isinstance(plain, dict):
-        raise ConfigurationError("The configuration is not a table of keys.", found=type(plain).__name__)
+        raise ConfigurationError("The configuration is not a mapping.", found=type(plain).__name__)
     plain.pop("debug", None)
     plain.pop("experiment", None)
     refuse_unknown(plain, [f.name for f in fields(schema)], prefix="")
@@ -33,7 +35,7 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
     for f in fields(schema):
         if f.name not in plain and f.default is MISSING and f.default_factory is MISSING:
             raise ConfigurationError(
-                f"The key `{f.name}` is missing.", where=f.name, advice="Leave its default in place."
+                f"The key `{f.name}` is missing.", where=f.name, advice="Keep its default in the configuration."
             )
     values: dict[str, Any] = {}
     for f in fields(schema):
@@ -56,12 +58,12 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
 
 
 def _present(kind: Any) -> Any:
-    """The group's dataclass of a key that may be without a value."""
-    return next((own for own in get_args(kind) if is_dataclass(own)), kind)
+    """Return the dataclass of an optional group, or the type itself if it is not a group."""
+    return next((option for option in get_args(kind) if is_dataclass(option)), kind)
 
 
 def _refuse_endless(value: Any, key: str = "") -> None:
-    """No setting of this program is infinite or no number."""
+    """Check that no value is infinite or NaN."""
     if isinstance(value, dict):
         for name, item in value.items():
             _refuse_endless(item, f"{key}.{name}" if key else str(name))
@@ -69,7 +71,7 @@ def _refuse_endless(value: Any, key: str = "") -> None:
         for item in value:
             _refuse_endless(item, key)
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ConfigurationError(f"The value of `{key}` is no finite number.", found=str(value), where=key)
+        raise ConfigurationError(f"The value of `{key}` is not a finite number.", found=str(value), where=key)
 
 
 def _option(group: str, name: Any, prefix: str) -> type:
@@ -81,7 +83,7 @@ def _option(group: str, name: Any, prefix: str) -> type:
 
 
 def _fit_kind(group: str, value: Any, plain: dict[str, Any]) -> Any:
-    """The keys of an option that is a class, as it declares them; of a run that only inspects, datasets alone.
+    """Return the keys of an option that is a class, checked as the class declares them; for a look, datasets only.
 
     Importing the class of a reshape strategy takes longer than reading a hundred headers.
     """
@@ -93,16 +95,16 @@ def _fit_kind(group: str, value: Any, plain: dict[str, Any]) -> Any:
 
 
 def fit_option(group: str, value: dict[str, Any], key: str, extensions: list[str]) -> Any:
-    """An option's keys with every type and bound checked.
+    """Return the keys of an option, with all types and bounds checked.
 
     Args:
         group: One of ``KINDS``.
         value: The option's table, with ``name`` and ``_target_``.
-        key: Where it stands in the configuration.
-        extensions: Further packages whose classes may be named.
+        key: Key of the option in the configuration.
+        extensions: Further packages whose classes may be used.
 
     Raises:
-        ConfigurationError: The class may not be named, a key is unknown or missing, or a value does not fit.
+        ConfigurationError: The class is not allowed, a key is unknown or missing, or a value does not fit.
     """
     kind, value = KINDS[group], with_class(group, value)
     if "_target_" not in value:
@@ -119,7 +121,7 @@ def fit_option(group: str, value: dict[str, Any], key: str, extensions: list[str
 
 
 def _parts(parts: dict[str, Any], prefix: str, extensions: list[str]) -> dict[str, Any]:
-    """The parts of a combined data set that have a place on disk; the others only wait for one."""
+    """Return the parts of a combined data set that have a folder or table; the others are unused."""
     fitted = {}
     for name, part in parts.items():
         key = f"{prefix}.{name}"
@@ -127,29 +129,29 @@ def _parts(parts: dict[str, Any], prefix: str, extensions: list[str]) -> dict[st
             raise ConfigurationError(f"`{key}` is a group of keys.", found=repr(part), where=key)
         if "parts" in part or re.fullmatch(r"[A-Za-z0-9_]+", name) is None:
             raise ConfigurationError(
-                f"`{key}` cannot be a part.",
-                expected="a name of letters, digits and _, and any data set but combined",
+                f"`{key}` is not a valid part.",
+                expected="a name of letters, digits and _, and any data set except combined",
                 found=f"{name}: {part.get('name')}",
                 where=key,
             )
         waiting = part.get("root") in (None, "???") and part.get("table") is None
-        # The parts that conf/dataset/combined.yaml offers bear the name of their kind.
+        # Parts from conf/dataset/combined.yaml have the name of their data set, and are optional.
         if not waiting or name != part.get("name"):
             fitted[name] = fit_option("dataset", part, key, extensions)
     if not fitted:
         raise ConfigurationError(
-            "No part has a place on disk.",
+            "No part of the combined data set has a folder or table.",
             expected=f"at least one of {', '.join(f'{prefix}.{name}.root' for name in parts)}",
             where=prefix,
-            advice=f"Give it on the command line: {prefix}.{next(iter(parts), 'ixi')}.root=…",
+            advice=f"Set it on the command line: {prefix}.{next(iter(parts), 'ixi')}.root=…",
         )
     return fitted
 
 
 def fit_group(kind: type, value: dict[str, Any], prefix: str, *, layout: str | None = None) -> Any:
-    """An instance of a group's dataclass, with every key there and every type checked; groups inside alike.
+    """Return an instance of a group's dataclass, with all keys and types checked, also in nested groups.
 
-    ``layout`` says what is expected in a ``root`` that has no value.
+    ``layout`` describes what is expected in a ``root`` without a value.
     """
     names = [f.name for f in fields(kind)]
     refuse_unknown(value, names, prefix=f"{prefix}.")
@@ -158,9 +160,9 @@ def fit_group(kind: type, value: dict[str, Any], prefix: str, *, layout: str | N
         raise ConfigurationError(
             f"The key `{prefix}.{missing[0]}` has no value.",
             expected=layout if missing[0] == "root" and layout else "a value",
-            found="nothing",
+            found="no value",
             where=f"{prefix}.{missing[0]}",
-            advice=f"Give it on the command line: {prefix}.{missing[0]}=…",
+            advice=f"Set it on the command line: {prefix}.{missing[0]}=…",
         )
     inner = {f.name: f.type for f in fields(kind) if isinstance(f.type, type) and is_dataclass(f.type)}
     for name in inner:
@@ -174,7 +176,7 @@ def fit_group(kind: type, value: dict[str, Any], prefix: str, *, layout: str | N
 
 
 def _merge(kind: type, value: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """Let OmegaConf check the types against the dataclass; keys that are not given are left out."""
+    """Return the values with types checked by OmegaConf against the dataclass."""
     result: dict[str, Any] = {}
     structure = OmegaConf.structured(kind)
     for name, item in value.items():
@@ -185,7 +187,7 @@ def _merge(kind: type, value: dict[str, Any], prefix: str) -> dict[str, Any]:
             key = f"{prefix}{error.full_key if error.full_key else name}"
             expected = next(str(getattr(f.type, "__name__", f.type)) for f in fields(kind) if f.name == name)
             raise ConfigurationError(
-                f"The value of `{key}` does not fit.",
+                f"The value of `{key}` has the wrong type.",
                 expected={"int": "a whole number", "float": "a number", "bool": "true or false"}.get(
                     expected, expected
                 ),
@@ -203,7 +205,7 @@ def refuse_unknown(value: dict[str, Any], names: list[str], prefix: str) -> None
 
 
 def unknown_key(key: str, names: list[str]) -> ConfigurationError:
-    """The error for a key that does not exist, with the nearest of ``names`` and all of them."""
+    """Return the error for an unknown key; it lists ``names`` and suggests the closest."""
     last = key.rsplit(".", 1)[-1]
     near = difflib.get_close_matches(last, names, n=1)
     prefix = key[: -len(last)]
@@ -216,7 +218,7 @@ def unknown_key(key: str, names: list[str]) -> ConfigurationError:
 
 
 def unknown_option(group: str, name: str, options: Iterable[str]) -> ConfigurationError:
-    """The error for an option that a group does not have, with the nearest of ``options`` and all of them."""
+    """Return the error for an unknown option of a group; it lists ``options`` and suggests the closest."""
     known = sorted(options)
     near = difflib.get_close_matches(name, known, n=1)
     return ConfigurationError(
@@ -228,7 +230,7 @@ def unknown_option(group: str, name: str, options: Iterable[str]) -> Configurati
 
 
 def keys_beside(config: DictConfig, key: str) -> list[str]:
-    """The keys that exist where ``key`` was looked for, for the message about a key that does not."""
+    """Return the keys of the mapping in which the unknown ``key`` was expected."""
     node: Any = config
     for name in key.split(".")[:-1]:
         node = node[name] if isinstance(node, DictConfig) and name in node else node

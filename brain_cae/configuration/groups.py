@@ -1,4 +1,4 @@
-"""Groups whose options differ in their keys: the option's name decides on the schema."""
+"""Groups whose options have different keys: the name of the option determines the schema."""
 
 from brain_cae.configuration.schema import LeaveProtocolOut, Split
 

@@ -1,4 +1,4 @@
-"""What stands for a configuration: its choices one by one, and one hash of them."""
+"""Identity of a configuration: the choices that a result depends on, and their hash."""
 
 import hashlib
 import json
@@ -9,17 +9,17 @@ from typing import Any
 from brain_cae.configuration import Config
 
 WITHOUT_EFFECT = ("cache", "workers", "extensions", "trainer.progress", "trainer.workers", "trainer.panel_every")
-"""Keys that change no result: another machine may have others."""
+"""Keys that do not affect results and may differ between machines."""
 
 
 def configuration_hash(config: Config) -> str:
-    """16 hexadecimal digits that stand for every choice that a result depends on."""
+    """Return a hash (16 hexadecimal digits) of all choices that a result depends on."""
     content = json.dumps(choices(asdict(config)), sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def choices(config: dict[str, Any]) -> dict[str, Any]:
-    """Every key that a result depends on; where the simulated cohort is kept is none of them."""
+    """Return all keys that a result depends on; the folder of a simulated cohort is not one of them."""
     flat = dict(flattened(config))
     for cohort in ("dataset", "external"):
         if flat.get(f"{cohort}.name") == "phantom":
@@ -28,7 +28,7 @@ def choices(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def flattened(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of nested tables by dotted key, but for those without effect on a result."""
+    """Yield the values of nested mappings by dotted key, except those that do not affect results."""
     for key, value in values.items():
         name = f"{prefix}{key}"
         if name in WITHOUT_EFFECT:

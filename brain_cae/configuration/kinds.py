@@ -1,4 +1,4 @@
-"""Groups whose options are classes: the class behind ``_target_`` declares the keys of its option.
+"""Groups whose options are classes: the class in ``_target_`` declares the keys of its option.
 
 Arguments of the class are the keys, their types are the keys' types, and ``Annotated`` types (:mod:`brain_cae.keys`)
 hold their bounds. A class may define ``check(choice, key)`` for what only shows when its keys are seen together.
@@ -17,10 +17,10 @@ from brain_cae.keys import Between, OneOf
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing that a group offers.
+    """What the options of a group have in common.
 
     Attributes:
-        packages: Prefixes of the classes that may be named; packages of ``extensions`` come on top.
+        packages: Prefixes of the classes that are allowed, in addition to the packages in ``extensions``.
         run: Arguments that the run gives, not the configuration.
     """
 
@@ -39,7 +39,7 @@ KINDS = {
 
 
 def with_class(group: str, value: dict[str, Any]) -> dict[str, Any]:
-    """An option's table with the ``_target_`` that its name stands for, where it has none; its parts alike."""
+    """Return an option with the ``_target_`` that belongs to its name, if it has none; also in its parts."""
     value = {**value}
     folder = "dataset" if group == "external" else group
     if "_target_" not in value and value.get("name") in option_names(folder):
@@ -52,7 +52,7 @@ def with_class(group: str, value: dict[str, Any]) -> dict[str, Any]:
 
 
 def prefixes(extensions: list[str]) -> tuple[str, ...]:
-    """Prefixes of the classes of the packages that ``extensions`` names."""
+    """Return the prefixes of class names in the packages of ``extensions``."""
     return tuple(f"{name}." for name in extensions)
 
 
@@ -61,25 +61,25 @@ def find_class(target: str, key: str, allowed: tuple[str, ...]) -> type:
 
     Args:
         target: Dotted name.
-        key: Where it stands in the configuration.
+        key: Key of the option in the configuration.
         allowed: Prefixes of allowed names.
 
     Raises:
-        ConfigurationError: It is missing, comes from elsewhere, or is not a class.
+        ConfigurationError: It does not exist, belongs to another package, or is not a class.
     """
     if not target.startswith(allowed):
         raise ConfigurationError(
-            f"`{key}` may not name `{target}`.",
+            f"`{key}` must not use `{target}`.",
             expected=f"a class of {' or '.join(name.rstrip('.') for name in allowed)}",
             where=f"{key}._target_",
-            advice="A class of your own package may be named after extensions=[<package>]; see docs/extending.md.",
+            advice="To use a class of your own package, add extensions=[<package>]; see docs/extending.md.",
         )
     module, _, name = target.rpartition(".")
     try:
         member = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(f"There is no class `{target}`.", where=f"{key}._target_") from error
-    # A function, or a class that the module has only imported, could run anything.
+    # A function, or a class that the module only imports, could run arbitrary code.
     if not isinstance(member, type) or not member.__module__.startswith(allowed):
         raise ConfigurationError(f"`{target}` is not a class of that package.", where=f"{key}._target_")
     return member
@@ -87,14 +87,14 @@ def find_class(target: str, key: str, allowed: tuple[str, ...]) -> type:
 
 @cache
 def schema_of(option: type, run: tuple[str, ...]) -> type:
-    """The dataclass of an option's keys: ``name``, ``_target_``, and the arguments that the run does not give."""
+    """Return the dataclass of an option's keys: ``name``, ``_target_``, and the arguments that are not given by the run."""
     hints = get_type_hints(option.__init__)  # type: ignore[misc]
     keys = [(name, hints.get(name, Any)) for name in inspect.signature(option).parameters if name not in run]
     return make_dataclass(f"{option.__name__}Keys", [("name", str), ("_target_", str), *keys])
 
 
 def check_bounds(option: type, choice: Any, key: str) -> None:
-    """Compare each key with the bounds that the class declares, then let the class check them together.
+    """Check each key against the bounds that the class declares, then let the class check them together.
 
     Raises:
         ConfigurationError: A value lies outside its bounds, or is not among its words.
@@ -112,19 +112,19 @@ def check_bounds(option: type, choice: Any, key: str) -> None:
 
 
 def _rules(hint: Any) -> list[Any]:
-    """The bounds in a type, also where it may be None."""
+    """Return the bounds declared in a type, also in an optional one."""
     return [*getattr(hint, "__metadata__", ()), *(rule for part in get_args(hint) for rule in _rules(part))]
 
 
 def out_of_range(key: str, value: Any, meaning: str) -> ConfigurationError:
-    """The error for a number outside its bounds."""
-    return ConfigurationError(f"The value of `{key}` makes no sense.", expected=meaning, found=str(value), where=key)
+    """Return the error for a number outside its bounds."""
+    return ConfigurationError(f"The value of `{key}` is out of range.", expected=meaning, found=str(value), where=key)
 
 
 def not_a_choice(key: str, value: Any, words: tuple[str, ...], advice: str | None = None) -> ConfigurationError:
-    """The error for a word that is not among those that a key knows."""
+    """Return the error for a word that is not allowed."""
     return ConfigurationError(
-        f"`{key}` has no such choice.",
+        f"The value of `{key}` is not valid.",
         expected=" | ".join(words),
         found=str(value),
         where=key,

@@ -1,6 +1,6 @@
-"""The types: one dataclass per group. The YAML files in ``conf/`` hold the values.
+"""The configuration schema: one dataclass per group. The YAML files in ``conf/`` define the values.
 
-Groups whose options are classes (``dataset``, ``reshape``, ``harmonise``) are typed by these, see ``kinds``.
+The options of ``dataset``, ``reshape`` and ``harmonise`` are classes, which declare their keys: see ``kinds``.
 """
 
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass
 class Modality:
-    """The contrasts that enter together, and the one whose grid the others are brought onto."""
+    """The contrasts that are used together, and the one to whose grid the others are resampled."""
 
     name: str
     names: list[str]
@@ -27,7 +27,7 @@ class Preprocess:
 
 @dataclass
 class Split:
-    """Shares of the roles, or a file that holds them."""
+    """Shares of the roles, or a file with the role of each subject."""
 
     name: str
     train: float
@@ -39,7 +39,7 @@ class Split:
 
 @dataclass
 class LeaveProtocolOut:
-    """The protocol that alone is tested, and shares of the healthy brains of the others."""
+    """The only protocol that is tested, and shares of the healthy brains of the other protocols."""
 
     name: str
     protocol: str | None
@@ -50,7 +50,7 @@ class LeaveProtocolOut:
 
 @dataclass
 class Model:
-    """The network (a ``_target_`` with its arguments) and how it learns."""
+    """The network (a ``_target_`` with its arguments) and its training objective."""
 
     name: str
     network: dict[str, Any]
@@ -82,7 +82,7 @@ class Trainer:
 
 @dataclass
 class Logger:
-    """Where curves are written."""
+    """Where training curves are written."""
 
     name: str
 
@@ -104,7 +104,7 @@ class Scoring:
 
 @dataclass
 class Features:
-    """What the transfer classifier sees."""
+    """Input of the transfer classifier."""
 
     name: str
     levels: str
@@ -112,7 +112,7 @@ class Features:
 
 @dataclass
 class Tuning:
-    """How long Optuna searches which space, within each fold's training part."""
+    """Hyperparameter search with Optuna in the training part of each fold: number of trials, and search space."""
 
     trials: int
     folds: int
@@ -131,7 +131,7 @@ class Classifier:
 
 @dataclass
 class Transfer:
-    """What is compared with the transfer classifier on the same autoencoder."""
+    """Classifiers that are compared with the transfer classifier on the same autoencoder."""
 
     compare: list[str]
 
@@ -146,7 +146,7 @@ class Balancing:
 
 @dataclass
 class Evaluation:
-    """How unseen subjects are predicted, and how uncertain the figures are."""
+    """How unseen subjects are predicted, and how uncertainty is estimated."""
 
     name: str
     folds: int
@@ -158,7 +158,7 @@ class Evaluation:
 
 @dataclass
 class Audit:
-    """How hard acquisition is suspected."""
+    """Settings of the audit of acquisition confounding."""
 
     name: str
     margin: float
@@ -201,16 +201,16 @@ class Config:
 
 @dataclass
 class EvaluateTransfer:
-    """The same of a stored run; None: what the run itself has compared."""
+    """Classifiers to compare in ``evaluate.py``; None for those that the run compared."""
 
     compare: list[str] | None
 
 
 @dataclass
 class EvaluateConfig:
-    """One run of ``evaluate.py``; everything else is fixed by the run.
+    """One run of ``evaluate.py``; everything else is fixed by the training run.
 
-    ``classifier``, ``balancing`` and ``transfer.compare`` are the run's own where they are None.
+    If ``classifier``, ``balancing`` or ``transfer.compare`` is None, the value of the training run is used.
     """
 
     run: str | None

@@ -1,4 +1,4 @@
-"""The configuration that a finished run has left beside its model."""
+"""The configuration that a finished run stores with its model."""
 
 from pathlib import Path
 from typing import Any
@@ -11,37 +11,37 @@ from brain_cae.errors import ConfigurationError, RunError
 
 
 def read_stored(run: Path) -> dict[str, Any]:
-    """Read ``model/config.yaml`` of a run as plain values, not validated yet.
+    """Return the content of a run's ``model/config.yaml`` as plain values, not yet validated.
 
     Raises:
-        RunError: The folder holds no model.
-        ConfigurationError: The file is no table of plain values.
+        RunError: The folder contains no model.
+        ConfigurationError: The file is not a mapping of plain values.
     """
     path = run / "model" / "config.yaml"
     if not path.is_file():
         raise RunError(
             "This run has no model.",
             expected=str(path),
-            found="a run that is still training, failed, or no run" if run.is_dir() else "no such folder",
+            found="a run that is still training or failed, or another folder" if run.is_dir() else "no such folder",
             where=str(run),
-            advice="Name a finished run: run=outputs/<date>/<time>.",
+            advice="Give a finished run: run=outputs/<date>/<time>.",
         )
     text = path.read_text(encoding="utf-8")
     if "${" in text:
         raise ConfigurationError(
-            "A stored configuration holds plain values, no references.", found="${", where=str(path)
+            "The stored configuration contains a reference.", expected="plain values", found="${", where=str(path)
         )
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError:
         content = None
     if not isinstance(content, dict):
-        raise ConfigurationError("The stored configuration is no table of keys.", where=str(path))
+        raise ConfigurationError("The stored configuration is not a mapping.", where=str(path))
     return completed(content)
 
 
 def completed(content: dict[str, Any]) -> dict[str, Any]:
-    """A stored configuration with the keys that earlier versions did not store, at the values that they had then.
+    """Return a stored configuration with the keys that earlier versions did not store, at the values of that time.
 
     Classes of datasets and harmonisers followed from the name of the option, and the scores were always the same four.
     """

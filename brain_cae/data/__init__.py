@@ -1,1 +1,1 @@
-"""What the network sees: roles, prepared volumes, batches."""
+"""Input of the network: roles of the subjects, prepared volumes, batches."""

@@ -1,7 +1,7 @@
-"""What a scan looks like apart from its anatomy: noise, smoothness, background, outline, histogram, fingerprint.
+"""Image properties apart from anatomy: noise, smoothness, background, outline, histogram, fingerprint.
 
-The audit reads these: where headers say nothing they stand for the protocol, and what cannot show a disease must not
-tell the label.
+The audit uses them. Without headers they stand in for the protocol, and properties that cannot show a disease must not
+predict the label.
 """
 
 import numpy as np
@@ -14,25 +14,26 @@ AXES = ("x", "y", "z")
 HISTOGRAM = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 BACKGROUND = (5, 25, 50, 75, 95)
 AWAY_MM = 6.0
-"""Voxels nearer to the mask than this belong to neither: partial volume, and what a mask has cut off."""
+"""Voxels closer to the mask than this are not background: partial volume, and tissue that the mask has cut off."""
 BLOCKS = 8
 """Blocks along each axis of a fingerprint."""
 TISSUE = 0.25
+"""Voxels above this fraction of the 99th percentile are tissue."""
 CENTRE = 0.2
-"""This share of each end of each axis is left out where noise is measured: the middle says as much, and faster."""
+"""Fraction of each axis that is left out at both ends when noise is measured: the centre suffices and is faster."""
 
 
 def noise_and_smoothness(volume: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
-    """Noise and smoothness of a scan on its own grid.
+    """Measure noise and smoothness of a scan on its original grid.
 
     Args:
         volume: (X, Y, Z), intensities as stored.
-        spacing: (3,) voxel size in mm; so everywhere here.
+        spacing: (3,) voxel size in mm, as in all functions of this module.
 
     Returns:
-        ``noise``: standard deviation of the noise over the median of tissue, from second differences along the two
-        finer axes (their median absolute value; anatomy is smooth at most places). ``smoothness_mm``: full width at
-        half maximum in mm of a Gaussian field whose neighbours are as alike as those of the scan, geometric mean of the
+        ``noise``: standard deviation of the noise divided by the median of tissue, estimated from the median absolute
+        second difference along the two finer axes (anatomy is smooth in most places). ``smoothness_mm``: full width at
+        half maximum in mm of a Gaussian field with the same correlation between neighbours, geometric mean over the
         axes (Forman et al. 1995, Magn Reson Med 33:636). NaN where it cannot be measured.
     """
     middle_of = tuple(slice(int(CENTRE * size), size - int(CENTRE * size)) for size in volume.shape)
@@ -56,16 +57,18 @@ def noise_and_smoothness(volume: np.ndarray, spacing: np.ndarray) -> dict[str, f
             second = moved[2:] - 2 * moved[1:-1] + moved[:-2]
             noise.append(float(np.median(np.abs(second[inside[2:] & inside[1:-1] & inside[:-2]]))))
     return {
-        # A second difference of independent noise has a variance of 6, its median absolute value is 0.6745 of that.
+        # The second difference of independent noise has 6 times its variance; 0.6745 turns a standard deviation into
+        # a median absolute value.
         "noise": float(np.mean(noise)) / (0.6745 * np.sqrt(6)) / middle if noise else float("nan"),
         "smoothness_mm": float(np.exp(np.mean(np.log(widths)))) if widths else float("nan"),
     }
 
 
 def outline(mask: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
-    """Shape of a mask (X, Y, Z) without anything inside it: volume (ml), extents (mm), fill, centre, moments."""
-    inner = mask[_inside(mask)]
-    found = {
+    """Describe the shape of a mask (X, Y, Z): volume (mL), extents (mm), fill, centre, spread."""
+    box = _inside(mask)
+    inner = mask[box]
+    shape = {
         "mask_volume_ml": float(mask.sum() * np.prod(spacing) / 1000),
         "mask_fill": float(inner.mean()),
     }
@@ -73,16 +76,16 @@ def outline(mask: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
         profile = inner.sum(axis=tuple(other for other in range(3) if other != number)).astype(float)
         place = (np.arange(len(profile)) + 0.5) / len(profile)
         centre = float((profile * place).sum() / profile.sum())
-        found[f"mask_extent_{axis}_mm"] = float(len(profile) * spacing[number])
-        found[f"mask_centre_{axis}"] = centre
-        found[f"mask_spread_{axis}"] = float(np.sqrt((profile * (place - centre) ** 2).sum() / profile.sum()))
-    return found
+        shape[f"mask_extent_{axis}_mm"] = float(len(profile) * spacing[number])
+        shape[f"mask_centre_{axis}"] = centre
+        shape[f"mask_spread_{axis}"] = float(np.sqrt((profile * (place - centre) ** 2).sum() / profile.sum()))
+    return shape
 
 
 def background(volume: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
-    """What lies away from the mask: quantiles over the median inside, share of one value, share of air.
+    """Describe the background: quantiles relative to the median in the mask, share of its median value, its extent.
 
-    All zero where nothing lies there, as in stripped scans.
+    The quantiles are 0 where there is no background signal, as in skull-stripped scans.
     """
     near = mask.astype(np.uint8)
     for axis, length in enumerate(spacing):
@@ -90,17 +93,17 @@ def background(volume: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> dic
     outside = near == 0
     values = volume[outside].astype(float)
     scale = float(np.median(volume[mask]))
-    found = {f"background_q{level:02d}": 0.0 for level in BACKGROUND}
-    found |= {"background_same": 1.0, "background_share": float(outside.mean())}
+    properties = {f"background_q{level:02d}": 0.0 for level in BACKGROUND}
+    properties |= {"background_same": 1.0, "background_share": float(outside.mean())}
     if values.size and scale > 0:
         quantiles = np.percentile(values, BACKGROUND) / scale
-        found |= {f"background_q{level:02d}": float(q) for level, q in zip(BACKGROUND, quantiles, strict=True)}
-        found["background_same"] = float((values == np.median(values)).mean())
-    return found
+        properties |= {f"background_q{level:02d}": float(q) for level, q in zip(BACKGROUND, quantiles, strict=True)}
+        properties["background_same"] = float((values == np.median(values)).mean())
+    return properties
 
 
 def histogram(volume: np.ndarray, mask: np.ndarray, modalities: list[str]) -> dict[str, float]:
-    """Quantiles of the scaled intensities (C, X, Y, Z) inside the mask, by modality."""
+    """Return quantiles of the scaled intensities (C, X, Y, Z) inside the mask for each modality."""
     return {
         f"histogram_{name}_q{level:02d}": float(value)
         for name, channel in zip(modalities, volume, strict=True)
@@ -109,16 +112,17 @@ def histogram(volume: np.ndarray, mask: np.ndarray, modalities: list[str]) -> di
 
 
 def fingerprint(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Block means (512,) of one modality (X, Y, Z) in the mask's box, outside counted as 0, over their own spread.
+    """Return standardised block means (512,) of one modality (X, Y, Z) in the bounding box of the mask.
 
-    The same for the same brain under another name, header, scale, or matrix.
+    Voxels outside the mask count as 0. The same brain has nearly the same fingerprint under another name, header,
+    intensity scale, or matrix.
 
     Raises:
         ScanError: The mask is empty.
     """
     inner = np.where(mask, volume, 0)[_inside(mask)].astype(np.float32)
     for axis, size in enumerate(inner.shape):
-        # Linear interpolation of the running sum gives the mean over blocks that need not be whole voxels.
+        # Linear interpolation of the cumulative sum gives block means even where block edges fall between voxels.
         total = np.concatenate([np.zeros_like(np.take(inner, [0], axis)), np.cumsum(inner, axis)], axis)
         edges = np.linspace(0, size, BLOCKS + 1)
         low = np.minimum(edges.astype(int), size - 1)

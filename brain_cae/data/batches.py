@@ -1,4 +1,4 @@
-"""Batches of equal shape: every subject once per epoch, groups and members shuffled anew each time."""
+"""Batches of equal shape: every subject once per epoch, batches and their members reshuffled each epoch."""
 
 from collections.abc import Iterator
 
@@ -7,17 +7,17 @@ from torch.utils.data import Sampler
 
 
 class GroupedBatchSampler(Sampler[list[int]]):
-    """Batches whose members share one target shape.
+    """Draws batches whose members share one target shape.
 
-    With several processes every one gets the same number of batches: at the end of an epoch its first batches are
-    repeated, at most one per process, so that none waits for another.
+    Every process gets the same number of batches, so that none waits for another: the first batches of an epoch are
+    repeated at its end, at most one per process.
 
     Args:
         groups: Group of each item.
         batch_size: Largest number of items in a batch; remainders make smaller batches, nothing is dropped.
-        shuffle: Whether order and membership change from epoch to epoch.
-        seed: Of the shuffling.
-        rank: Number of this process.
+        shuffle: Whether the order and the members of batches change from epoch to epoch.
+        seed: Seed of the shuffling.
+        rank: Rank of this process.
         world_size: Number of processes.
     """
 
@@ -41,11 +41,11 @@ class GroupedBatchSampler(Sampler[list[int]]):
 
     @property
     def sampler(self) -> "GroupedBatchSampler":
-        """Lightning calls ``set_epoch`` on a batch sampler's sampler, and only there."""
+        """This object: Lightning calls ``set_epoch`` only on the ``sampler`` of a batch sampler."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of this epoch; the same epoch and seed always give the same order."""
+        """Set the epoch; the same epoch and seed always give the same order."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -57,7 +57,7 @@ class GroupedBatchSampler(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         batches = self._batches()
         missing = len(self) * self.world_size - len(batches)
-        # Round and round: with more than twice as many processes as batches, one pass would leave some without any.
+        # Cycle: with more than twice as many processes as batches, one pass would leave some processes without any.
         batches += [batches[number % len(batches)] for number in range(missing)]
         yield from batches[self.rank :: self.world_size]
 

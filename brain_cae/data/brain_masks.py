@@ -1,6 +1,6 @@
-"""Brain masks for scans with a skull, by a skull stripper that the user has installed.
+"""Brain masks for scans with a skull, from a skull stripper that the user has installed.
 
-Nothing is downloaded here: a tool, or the weights that it needs, is there before the run or the run does not start.
+Nothing is downloaded: the tool and its weights must be installed before the run starts.
 """
 
 import logging
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Stripper:
-    """A command-line tool: how it is called in a folder with ``scan.nii.gz``, and the mask that it leaves there.
+    """A command-line tool: its call in a folder that holds ``scan.nii.gz``, and the mask file that it writes there.
 
-    ``weights`` (below the home folder) is what the tool would otherwise fetch by itself in the middle of a run.
+    ``weights`` is the file, relative to the home folder, that the tool would otherwise download during a run.
     """
 
     command: str
@@ -36,12 +36,12 @@ class Stripper:
 
 
 STRIPPERS = {
-    # Isensee et al., Human Brain Mapping 2019; trained on brains with tumours too.
+    # Isensee et al., Human Brain Mapping 2019; training data include brains with tumours.
     "hd_bet": Stripper(
         command="hd-bet",
         arguments=("-i", "scan.nii.gz", "-o", "brain.nii.gz", "--save_bet_mask", "--no_bet_image", "-device"),
         mask="brain_bet.nii.gz",
-        install="pip install hd-bet, then run hd-bet once on any scan: it fetches its weights the first time.",
+        install="pip install hd-bet, then run hd-bet once on any scan: it downloads its weights the first time.",
         weights="hd-bet_params/release_2.0.0/fold_all/checkpoint_final.pth",
     ),
     # Hoopes et al., NeuroImage 2022; any contrast.
@@ -55,46 +55,46 @@ STRIPPERS = {
 
 
 def require_stripper(name: str) -> None:
-    """To be called before work starts.
+    """Check that a skull stripper is installed; call this before work starts.
 
     Raises:
-        ConfigurationError: The tool, or the weights that it needs, is not on this machine.
+        ConfigurationError: The tool or its weights are not installed on this machine.
     """
     if name == "none":
         return
     tool = STRIPPERS[name]
-    found = f"no command `{tool.command}` on the PATH"
+    missing = f"no command `{tool.command}` on the PATH"
     if shutil.which(tool.command) is not None:
         if tool.weights is None or (Path.home() / tool.weights).is_file():
             return
-        found = f"`{tool.command}` without its weights: no file {Path.home() / tool.weights}"
+        missing = f"`{tool.command}` without its weights: no file {Path.home() / tool.weights}"
     raise ConfigurationError(
-        f"The skull stripper {name} is not ready.",
-        expected=f"`{tool.command}` on this machine; nothing is downloaded in the middle of a run",
-        found=found,
+        f"The skull stripper {name} is not installed completely.",
+        expected=f"`{tool.command}` with its weights on this machine; nothing is downloaded during a run",
+        found=missing,
         where="preprocess.skull_strip",
-        advice=f"{tool.install} Or preprocess.skull_strip=none.",
+        advice=f"{tool.install} Or use preprocess.skull_strip=none.",
     )
 
 
 @dataclass(frozen=True)
 class BrainMasks:
-    """The masks of one tool (``none``: no tool) in a folder that all runs share, one per stored scan."""
+    """Masks from one tool (``none``: no tool), one file per stored scan, in a folder that all runs share."""
 
     folder: Path
     tool: str
     reference: str
 
     def complete(self, index: pd.DataFrame, *, progress: bool) -> tuple[pd.DataFrame, dict[str, str]]:
-        """Fill in a brain mask for every scan of the reference that has none and is not stripped.
+        """Add a brain mask for every reference scan that has none and still shows the skull.
 
         Args:
-            index: Rows of the index; left as it is.
-            progress: Draw a progress bar if this is a terminal.
+            index: Rows of the index; not modified.
+            progress: Draw a progress bar if the output is a terminal.
 
         Returns:
-            The index with ``brain_mask_path`` filled in and ``skull`` ``stripped`` for every subject with a mask: no
-            later stage sees anything outside of it; and the subjects that got none, with the reason.
+            The index with ``brain_mask_path`` filled in, and the subjects without a mask with the reason. ``skull`` is
+            ``stripped`` for every subject with a mask, since no later stage uses voxels outside it.
         """
         index, refused = index.copy(), {}
         rows = index.index[index["modality"] == self.reference]
@@ -112,7 +112,7 @@ class BrainMasks:
         return index, refused
 
     def _mask_of(self, scan: Path) -> Path:
-        # The stored scan's name is the hash of its content, position included.
+        # The file name of a stored scan is a hash of its voxels and affine.
         target = (self.folder / f"{scan.stem}_{self.tool}.nii.gz").absolute()
         if not target.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def _strip(tool: Stripper, scan: Path, work: Path) -> nibabel.Nifti1Image:
     nibabel.save(image, work / "scan.nii.gz")
     arguments = list(tool.arguments)
     if arguments[-1] == "-device":
-        # Looking at a cohort's headers comes this way as well, and takes a second without it.
+        # Imported here because reading headers also imports this module, and torch is slow to import.
         import torch
 
         arguments += ["cuda"] if torch.cuda.is_available() else ["cpu", "--disable_tta"]
@@ -140,20 +140,20 @@ def _strip(tool: Stripper, scan: Path, work: Path) -> nibabel.Nifti1Image:
         made = nibabel.load(work / tool.mask)
         mask = np.asanyarray(made.dataobj) > 0  # type: ignore[attr-defined]
     except Exception as error:
-        # Whatever is wrong with the file, it is the tool's.
+        # The tool wrote this file, so any error in it is an error of the tool.
         raise _failed(tool, scan, f"a mask that cannot be read ({type(error).__name__})") from error
     if mask.shape != image.shape or not np.allclose(made.affine, image.affine, atol=1e-3):  # type: ignore[attr-defined]
         raise _failed(tool, scan, f"a mask on another grid, of shape {mask.shape}")
     if not mask.any() or mask.all():
-        raise _failed(tool, scan, f"a mask of {int(mask.sum())} of {mask.size} voxels")
+        raise _failed(tool, scan, f"a mask that marks {int(mask.sum())} of {mask.size} voxels")
     return nibabel.Nifti1Image(mask.astype(np.uint8), image.affine)  # type: ignore[attr-defined]
 
 
-def _failed(tool: Stripper, scan: Path, found: str) -> ScanError:
+def _failed(tool: Stripper, scan: Path, result: str) -> ScanError:
     return ScanError(
         "skull stripping failed",
-        expected=f"a brain mask by {tool.command}",
-        found=found,
+        expected=f"a brain mask from {tool.command}",
+        found=result,
         where=str(scan),
-        advice="Run the tool on the scan by hand, or give a brain mask of your own.",
+        advice="Run the tool on this scan by hand, or provide a brain mask.",
     )

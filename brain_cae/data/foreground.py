@@ -1,4 +1,4 @@
-"""Where the brain is: a foreground mask for scans with and without a skull."""
+"""Foreground masks for scans with and without a skull, and the intensity scale inside them."""
 
 import numpy as np
 from nibabel.affines import voxel_sizes
@@ -7,27 +7,27 @@ from scipy import ndimage
 from brain_cae.errors import ScanError
 
 SMOOTHING_MM = 1.0
-"""Noise of the air around a head is averaged over about this distance before the threshold."""
+"""Standard deviation of the Gaussian that averages out noise in air before thresholding."""
 
 HEAD_SHARE = 0.2
-"""What reaches this share of the usual tissue's intensity is no air."""
+"""Voxels above this fraction of the typical tissue intensity are not air."""
 
 AIR_SHARE = 0.3
-"""More voxels than this below that threshold are air: a stripped brain holds fewer, even where fluid is dark."""
+"""If more than this fraction of voxels is below that threshold, they are air: a stripped brain has fewer dark ones."""
 
 SAMPLES = 200_000
-"""So many voxels, evenly taken, give a median as well as all of them."""
+"""Number of evenly spaced voxels that suffices for a median."""
 
 LARGEST_BRAIN_ML, SMALLEST_HEAD_ML = 1900.0, 2300.0
 """Brain and fluid of an adult fill 1.0 to 1.9 litres, the head above the neck more than 2.3."""
 
 
 def foreground_mask(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Voxels of the brain where the skull is stripped, else of the whole head, with all that it encloses.
+    """Return a mask of the brain if the skull is stripped, otherwise of the whole head, with holes filled.
 
-    A stripped scan has one value all around (often, but not always, 0): everything else is brain. Otherwise, and
-    where that value is a mere frame around a head in noise, a threshold far below every tissue separates head and
-    air. Only the largest connected part is kept, and its holes are filled.
+    A stripped scan has one constant background value (often, but not always, 0): everything else is brain. Otherwise,
+    and if that value is only padding around a noisy head, a threshold far below every tissue separates head from air.
+    Only the largest connected component is kept.
 
     Args:
         volume: (X, Y, Z).
@@ -50,15 +50,15 @@ def foreground_mask(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     lifted = np.asarray(volume, np.float32) - np.float32(background if share > 0.5 else min(0.0, float(volume.min())))
     sigma = SMOOTHING_MM / voxel_sizes(affine)
     smooth = ndimage.gaussian_filter(lifted, sigma, truncate=2.0)
-    # Filled first: dark bone may part the scalp from the brain, and the brain alone is not the head.
+    # Filled before taking the largest component: dark bone may separate the scalp from the brain.
     return _largest(_filled(smooth > HEAD_SHARE * tissue_level(lifted.ravel())))
 
 
 def skull_state(foreground_ml: float) -> str:
-    """``stripped``, ``on``, or ``unknown`` in between: how large a foreground is tells a brain from a head.
+    """Return ``stripped`` for a foreground as small as a brain, ``on`` for one as large as a head, else ``unknown``.
 
     Args:
-        foreground_ml: Volume of the foreground mask in mL. Of adults: an infant's head is as small as a brain.
+        foreground_ml: Volume of the foreground mask in mL, of an adult: an infant's head is as small as a brain.
     """
     if foreground_ml <= LARGEST_BRAIN_ML:
         return "stripped"
@@ -66,7 +66,7 @@ def skull_state(foreground_ml: float) -> str:
 
 
 def tissue_level(values: np.ndarray) -> float:
-    """Median of what is no air: of the values above half of itself, where that is fixed.
+    """Return the median intensity of tissue: the fixed point of the median of all values above half that median.
 
     Args:
         values: Intensities in one dimension; air lies around 0.
@@ -74,7 +74,7 @@ def tissue_level(values: np.ndarray) -> float:
     Raises:
         ScanError: No value is above 0.
 
-    Source: the clip level of R. W. Cox, AFNI, Computers and Biomedical Research 29, 1996.
+    Source: the clip level of AFNI (R. W. Cox, Computers and Biomedical Research 29, 1996).
     """
     positive = values[values > 0]
     if not positive.size:
@@ -96,9 +96,9 @@ def _largest(mask: np.ndarray) -> np.ndarray:
 
 
 def _filled(mask: np.ndarray) -> np.ndarray:
-    """Fill what is enclosed within a plane: a head is open below, where the scan cuts through the neck."""
+    """Fill holes plane by plane: in 3D a head is open at the bottom, where the scan cuts through the neck."""
     for axis in range(3):
-        # Neighbours within the planes across this axis alone, so that all planes are labelled at once.
+        # Neighbours only within planes perpendicular to this axis, so that one call labels all planes.
         neighbours = ndimage.generate_binary_structure(3, 1)
         np.moveaxis(neighbours, axis, 0)[[0, 2]] = False
         labels, count = ndimage.label(~mask, neighbours)
@@ -115,12 +115,12 @@ def _empty() -> ScanError:
 
 
 def intensity_scale(values: np.ndarray, method: str) -> float:
-    """The value that a scan's intensities are divided by, one that a tumour cannot move.
+    """Return the value that intensities are divided by; it is robust against a tumour.
 
     Args:
         values: Intensities inside the mask, one dimension.
-        method: ``median``, or ``white_matter``: the highest peak of the smoothed histogram above the median
-            of the lower half, which on T1 is white matter and elsewhere the most common tissue.
+        method: ``median``, or ``white_matter``: the highest peak of the smoothed histogram between the 25th and the
+            99th percentile, which is white matter on T1 and the most common tissue on other contrasts.
 
     Raises:
         ScanError: The scale is not positive.

@@ -1,4 +1,4 @@
-"""The LightningDataModule: prepared subjects, taken to their group's shape, in batches."""
+"""The LightningDataModule: prepared subjects, reshaped to the shape of their group, in batches."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ from brain_cae.reshape.measures import network_spacing
 
 
 class NetworkVolumes(Dataset):
-    """Volumes as the network sees them, as plain tensors.
+    """Dataset of network inputs as plain tensors; each is computed once.
 
     Args:
         subjects: Prepared subjects.
-        reshape: Fitted strategy.
+        reshape: Fitted reshape strategy.
         stride: Total stride of the network.
     """
 
@@ -33,7 +33,7 @@ class NetworkVolumes(Dataset):
         return len(self.subjects)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        """``volume`` (C, X, Y, Z), ``mask`` (1, X, Y, Z) of 0 and 1, ``subject``, ``spacing`` (3,) in mm."""
+        """Return ``volume`` (C, X, Y, Z), ``mask`` (1, X, Y, Z) of 0 and 1, ``subject``, ``spacing`` (3,) in mm."""
         if number not in self._ready:
             subject, group = self.subjects[number], self.groups[number]
             volume = to_network(torch.from_numpy(np.asarray(subject.volume)), group, self.stride)
@@ -52,13 +52,13 @@ class BrainData(pl.LightningDataModule):
     """Healthy brains for training and validation.
 
     Args:
-        train: Subjects to learn from.
-        validation: Healthy subjects to watch, and later to calibrate with.
-        reshape: Strategy, fitted on ``train``.
+        train: Subjects for training.
+        validation: Healthy subjects for early stopping, later also for calibration.
+        reshape: Reshape strategy, fitted on ``train``.
         stride: Total stride of the network.
-        batch_size: Volumes in a batch.
+        batch_size: Volumes per batch.
         workers: Processes that load batches.
-        seed: Of the order.
+        seed: Seed of the shuffling.
     """
 
     def __init__(
@@ -80,15 +80,15 @@ class BrainData(pl.LightningDataModule):
         self.seed = seed
 
     def train_dataloader(self) -> DataLoader:
-        """Shuffled batches of one shape each."""
+        """Return shuffled batches; all volumes of a batch have one shape."""
         return self._loader(self.train, shuffle=True)
 
     def val_dataloader(self) -> DataLoader:
-        """The same in a fixed order."""
+        """Return batches in a fixed order; all volumes of a batch have one shape."""
         return self._loader(self.validation, shuffle=False)
 
     def _loader(self, volumes: NetworkVolumes, *, shuffle: bool) -> DataLoader:
-        # Every process watches all validation brains: shared out, some would be repeated and count twice.
+        # Every process evaluates all validation brains: distributed among them, some would be repeated and count twice.
         trainer = self.trainer if shuffle else None
         sampler = GroupedBatchSampler(
             ["x".join(map(str, group.target)) for group in volumes.groups],

@@ -1,4 +1,4 @@
-"""The store of prepared subjects: computed once, shared by all runs and all jobs of a sweep."""
+"""The cache of prepared subjects: computed once, shared by all runs and all jobs of a sweep."""
 
 import hashlib
 import json
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 
 
 class PreparedStore:
-    """Prepared subjects on disk, keyed by content of the scans, settings, and version of the code.
+    """Prepared subjects on disk, keyed by the content of the scans, the settings, and the version of the code.
 
     Args:
-        folder: Where the files lie; outside of any run's folder.
+        folder: Folder of the files, outside any run folder.
         modalities: Contrasts in channel order.
         reference: The contrast whose grid is kept.
         scaling: Statistic that intensities are divided by.
-        masks: Where brain masks come from that the data set lacks.
+        masks: Source of the brain masks that the data set lacks.
     """
 
     def __init__(self, folder: Path, *, modalities: list[str], reference: str, scaling: str, masks: BrainMasks) -> None:
@@ -39,7 +39,7 @@ class PreparedStore:
         self.masks = masks
 
     def key(self, scans: pd.DataFrame) -> str:
-        """Hash of everything that a prepared subject depends on."""
+        """Return a hash of everything that a prepared subject depends on."""
         rows = scans.sort_values("modality")
         masks = [
             _stamp(Path(path)) if isinstance(path, str) and path else None
@@ -57,7 +57,7 @@ class PreparedStore:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
     def load(self, scans: pd.DataFrame) -> PreparedSubject:
-        """One prepared subject, computed when it is not there yet.
+        """Return one prepared subject; compute and store it if it is not in the cache yet.
 
         Raises:
             ScanError: See :func:`brain_cae.data.preprocess.prepare_subject`.
@@ -82,7 +82,7 @@ class PreparedStore:
             )
 
     def load_all(self, index: pd.DataFrame, *, progress: bool) -> tuple[dict[str, PreparedSubject], dict[str, str]]:
-        """Every subject of the index; what cannot be prepared is named with its reason, and the others go on."""
+        """Return all prepared subjects of the index, and the reason for each subject that cannot be prepared."""
         groups: list[tuple[Any, pd.DataFrame]] = list(index.groupby("subject", sort=True))
         prepared: dict[str, PreparedSubject] = {}
         refused: dict[str, str] = {}
@@ -95,7 +95,7 @@ class PreparedStore:
         return prepared, refused
 
     def _make(self, path: Path, scans: pd.DataFrame) -> None:
-        """Prepare one subject, unless another job of a sweep has done so meanwhile."""
+        """Prepare and store one subject, unless another job of a sweep has done so in the meantime."""
         if not path.exists():
             settings: dict[str, Any] = {"reference": self.reference, "scaling": self.scaling}
             self._write(path, prepare_subject(scans, modalities=self.modalities, **settings))

@@ -1,7 +1,7 @@
-"""Who serves for what: four roles, by subject, and the proof that none leaks into another.
+"""Assignment of subjects to four roles, and the check that no data leak from one role into another.
 
-``train`` and ``validation`` hold healthy brains for the autoencoder (validation also calibrates), ``classifier``
-and ``test`` hold both classes and nothing that the autoencoder has seen.
+``train`` and ``validation`` contain healthy brains for the autoencoder (validation is also used for calibration).
+``classifier`` and ``test`` contain both classes, and no subject that the autoencoder has seen.
 """
 
 from pathlib import Path
@@ -22,19 +22,19 @@ def stratified(
     seed: int,
     protocols: pd.Series | None = None,
 ) -> pd.DataFrame:
-    """Draw the roles at random within each label, and within each protocol where protocols are given.
+    """Draw the roles at random within each label, and within each protocol if protocols are given.
 
     Args:
         labels: Label of each subject (index: subject): healthy, abnormal or unknown.
         train: Share of the healthy brains for training.
         validation: Number of healthy brains for validation and calibration.
-        classifier: Share of the remaining healthy and of the abnormal ones for the role ``classifier``.
-        seed: Of the draw.
-        protocols: Protocol of each subject (index: subject). Every role then gets about the same share of each
-            protocol as of its label, within one or two subjects; the sizes of the roles stay as they are without.
+        classifier: Share of the remaining healthy and of the abnormal brains for the role ``classifier``.
+        seed: Seed of the random draw.
+        protocols: Protocol of each subject (index: subject). Every role then contains each protocol in about the same
+            proportion, within one or two subjects per label. The sizes of the roles do not change.
 
     Returns:
-        Columns subject, role; subjects without label get the role ``test``.
+        Columns subject, role; subjects without a label get the role ``test``.
 
     Raises:
         DatasetError: Too few healthy brains to train and calibrate.
@@ -44,17 +44,17 @@ def stratified(
     if protocols is not None:
         drawn = {label: _interleaved(names, protocols, generator) for label, names in drawn.items()}
     healthy = drawn["healthy"]
-    learn = round(len(healthy) * train)
-    if learn < 2 or validation < 2 or learn + validation > len(healthy):
+    n_train = round(len(healthy) * train)
+    if n_train < 2 or validation < 2 or n_train + validation > len(healthy):
         raise DatasetError(
-            "There are too few healthy brains to learn from and to calibrate with.",
-            expected="at least 2 for training and 2 for validation (40 for validation are advised)",
+            "There are too few healthy brains for training and calibration.",
+            expected="at least 2 for training and 2 for validation (40 for validation are recommended)",
             found=f"{len(healthy)} healthy, {len(drawn['abnormal'])} abnormal subjects",
-            advice="Add healthy brains, for example from another set; label them `healthy`.",
+            advice="Add healthy brains, for example from another data set, and label them `healthy`.",
         )
-    roles = dict.fromkeys(healthy[:learn], "train")
-    roles |= dict.fromkeys(healthy[learn : learn + validation], "validation")
-    for rest in (healthy[learn + validation :], drawn["abnormal"]):
+    roles = dict.fromkeys(healthy[:n_train], "train")
+    roles |= dict.fromkeys(healthy[n_train : n_train + validation], "validation")
+    for rest in (healthy[n_train + validation :], drawn["abnormal"]):
         count = round(len(rest) * classifier)
         roles |= dict.fromkeys(rest[:count], "classifier")
         roles |= dict.fromkeys(rest[count:], "test")
@@ -65,21 +65,21 @@ def stratified(
 def leave_protocol_out(
     labels: pd.Series, protocols: pd.Series, held_out: str, *, train: float, validation: int, seed: int
 ) -> pd.DataFrame:
-    """Draw as :func:`stratified`, so that nobody but the subjects of one protocol is tested.
+    """Draw the roles as :func:`stratified` does, but test exactly the subjects of one protocol.
 
     Args:
         labels: Label of each subject (index: subject): healthy, abnormal or unknown.
         protocols: Protocol of each subject (same index).
-        held_out: The protocol whose subjects get the role ``test``, and nothing else.
-        train: Share for training of the healthy brains of other protocols.
-        validation: Number of those for validation and calibration; who remains gets the role ``classifier``.
-        seed: Of the draw.
+        held_out: The protocol whose subjects all get the role ``test``.
+        train: Share of the healthy brains of the other protocols for training.
+        validation: Number of these brains for validation and calibration; the rest gets the role ``classifier``.
+        seed: Seed of the random draw.
 
     Returns:
         Columns subject, role.
 
     Raises:
-        DatasetError: The other protocols hold too few healthy brains to train and calibrate.
+        DatasetError: The other protocols have too few healthy brains to train and calibrate.
     """
     tested = protocols[labels.index] == held_out
     try:
@@ -87,22 +87,23 @@ def leave_protocol_out(
     except DatasetError as error:
         healthy = labels == "healthy"
         raise DatasetError(
-            "Holding out this protocol leaves too few healthy brains to learn from and to calibrate with.",
+            "Holding out this protocol leaves too few healthy brains for training and calibration.",
             expected=error.expected,
-            found=f"{int((healthy & ~tested).sum())} of {int(healthy.sum())} healthy brains are of other protocols",
+            found=f"{int((healthy & ~tested).sum())} of {int(healthy.sum())} healthy brains have other protocols",
             where=f"split.protocol={held_out}",
             advice="Hold out another protocol, or add healthy brains of other protocols.",
         ) from error
-    # Those without label would be tested beside the protocol; without one they teach the classifier nothing.
+    # `stratified` gives the role `test` to subjects without a label; here only the held-out protocol is tested. The
+    # classifier ignores them.
     roles = drawn.replace({"role": {"test": "classifier"}})
-    apart = pd.DataFrame({"subject": labels.index[tested], "role": "test"})
-    return pd.concat([roles, apart]).sort_values("subject", ignore_index=True)
+    held_out_rows = pd.DataFrame({"subject": labels.index[tested], "role": "test"})
+    return pd.concat([roles, held_out_rows]).sort_values("subject", ignore_index=True)
 
 
 def _interleaved(names: np.ndarray, protocols: pd.Series, generator: np.random.Generator) -> np.ndarray:
-    """Put subjects, in random order, so that every stretch of them holds each protocol in its share of the whole.
+    """Return the subjects in an order in which every contiguous part contains each protocol in proportion.
 
-    The members of a protocol are spaced evenly from a random start: a protocol of one subject lands anywhere.
+    The members of a protocol are spaced evenly from a random start, so a protocol with one subject can be anywhere.
     """
     members = pd.Series(names).groupby(protocols.loc[names].to_numpy())
     number, size = members.cumcount(), members.transform("size")
@@ -111,12 +112,11 @@ def _interleaved(names: np.ndarray, protocols: pd.Series, generator: np.random.G
 
 
 def read_splits(path: Path, labels: pd.Series) -> pd.DataFrame:
-    """Read ``subject,role`` and check it against the subjects at hand.
+    """Read a CSV file with columns subject and role, and check it against the imported subjects.
 
     Raises:
-        DatasetError: The file is missing, has other columns or roles, names subjects that are not there, or leaves
-            too few to learn from and to calibrate with.
-        LeakageError: A subject stands in two roles, or an abnormal one among the healthy roles.
+        DatasetError: The file is missing, has other columns or roles, names unknown subjects, or leaves too few
+            brains for training and calibration.
     """
     try:
         splits = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -124,12 +124,12 @@ def read_splits(path: Path, labels: pd.Series) -> pd.DataFrame:
         raise DatasetError("The split file cannot be read.", expected="a CSV: subject,role", where=str(path)) from error
     if list(splits.columns) != ["subject", "role"] or not set(splits["role"]) <= set(ROLES):
         raise DatasetError(
-            "The split file is not of the expected form.",
+            "The split file has the wrong columns or roles.",
             expected=f"columns subject,role with roles {', '.join(ROLES)}",
             found=f"columns {', '.join(splits.columns)}"
             + (f"; roles {', '.join(sorted(set(splits['role'])))}" if "role" in splits else ""),
             where=str(path),
-            advice="The splits.csv of any run is of that form.",
+            advice="Use the splits.csv of any run as a template.",
         )
     unknown = sorted(set(splits["subject"]) - set(labels.index))
     if unknown:
@@ -137,13 +137,13 @@ def read_splits(path: Path, labels: pd.Series) -> pd.DataFrame:
             "The split file names subjects that were not imported.",
             found=", ".join(unknown[:5]) + (" …" if len(unknown) > 5 else ""),
             where=str(path),
-            advice="See import_report.csv for the reason, or take them out of the file.",
+            advice="See import_report.csv for the reason, or remove them from the file.",
         )
     counts = {role: int((splits["role"] == role).sum()) for role in HEALTHY_ROLES}
     if min(counts.values()) < 2:
         raise DatasetError(
-            "The split file leaves too few brains to learn from and to calibrate with.",
-            expected="at least 2 subjects each in train and validation (40 for validation are advised)",
+            "The split file leaves too few brains for training and calibration.",
+            expected="at least 2 subjects each in train and validation (40 for validation are recommended)",
             found=", ".join(f"{count} in {role}" for role, count in counts.items()),
             where=str(path),
         )
@@ -151,21 +151,21 @@ def read_splits(path: Path, labels: pd.Series) -> pd.DataFrame:
 
 
 def check_leakage(splits: pd.DataFrame, index: pd.DataFrame) -> None:
-    """No subject may stand in two roles, and no series or pixel content belong to two subjects.
+    """Check that no subject has two roles, that healthy roles are healthy, and that no scan belongs to two subjects.
 
     Args:
         splits: Columns subject, role.
-        index: One row per scan with subject, label, modality and series_hash (a hash of the voxels, so that
-            the same picture under another name or header is found).
+        index: One row per scan with subject, label, modality and series_hash (a hash of the voxels, so that the same
+            image is recognised under another name or header).
 
     Raises:
-        LeakageError: It does; subjects and roles are named.
+        LeakageError: One of these checks failed; the subjects and roles are named.
     """
     twice = splits[splits["subject"].duplicated(keep=False)]
     if len(twice):
         raise LeakageError(
-            "A subject stands in two roles.",
-            expected="every subject once",
+            "A subject has more than one role.",
+            expected="one role per subject",
             found="; ".join(
                 f"{name}: {', '.join(sorted(set(rows['role'])))}" for name, rows in twice.groupby("subject")
             ),
@@ -175,18 +175,18 @@ def check_leakage(splits: pd.DataFrame, index: pd.DataFrame) -> None:
     wrong = scans[scans["role"].isin(HEALTHY_ROLES) & (scans["label"] != "healthy")]
     if len(wrong):
         raise LeakageError(
-            "A brain that is not healthy stands in a role for healthy brains.",
+            "A brain that is not healthy has a role for healthy brains.",
             expected="only healthy subjects in train and validation",
             found=", ".join(sorted(set(wrong["subject"]))[:5]),
             where="splits.csv",
         )
     for content, rows in scans[scans["series_hash"] != ""].groupby("series_hash"):
-        # Also within one role: copies would fall into two folds, or vouch for each other in the calibration.
+        # Also within one role: copies could be split between two folds, or bias the calibration.
         if rows["subject"].nunique() > 1:
             raise LeakageError(
-                "The same scan stands there twice under different names.",
+                "The same scan belongs to two subjects.",
                 expected="every scan once",
                 found=", ".join(f"{r.subject}/{r.modality} ({r.role})" for r in rows.itertuples()),
                 where=f"series_hash {content}",
-                advice="Remove the copy, or give both the same subject.",
+                advice="Remove the copy, or assign both to the same subject.",
             )

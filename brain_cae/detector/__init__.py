@@ -1,1 +1,1 @@
-"""What is fitted, stored and applied to one brain."""
+"""The detector: fitted on healthy brains, stored with the run, applied to one brain at a time."""

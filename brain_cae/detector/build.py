@@ -1,4 +1,4 @@
-"""The one factory: how a configuration becomes a network, a reshape strategy, a harmoniser, a scorer."""
+"""Factory functions: build the network, reshape strategy, harmoniser and scorers from a configuration."""
 
 from dataclasses import asdict
 from typing import Any
@@ -15,17 +15,17 @@ from brain_cae.scoring.scorer import Scorer
 
 
 def make_network(config: Config) -> nn.Module:
-    """The network of a configuration, with as many input channels as there are modalities.
+    """Return the network, with one input channel per modality.
 
     Raises:
-        ConfigurationError: It is no autoencoder: it lacks ``encode``, ``decode`` or ``stride``.
+        ConfigurationError: The network is not an autoencoder: it lacks ``encode``, ``decode`` or ``stride``.
     """
     network = instantiate(config.model.network, in_channels=len(config.modality.names), _convert_="all")
     needed = ["encode", "decode", "stride", *(["levels"] if config.features.levels == "all" else [])]
     missing = [name for name in needed if not hasattr(network, name)]
     if missing:
         raise ConfigurationError(
-            "This network is no autoencoder that the program can use.",
+            "This network is not a suitable autoencoder.",
             expected=f"an nn.Module with {', '.join(needed[:-1])} and {needed[-1]}, such as ConvolutionalAutoencoder",
             found=f"{type(network).__name__} without {', '.join(missing)}",
             where="model.network",
@@ -34,24 +34,24 @@ def make_network(config: Config) -> nn.Module:
 
 
 def network_stride(network: nn.Module) -> int:
-    """By how much the network divides each axis."""
+    """Return the factor by which the encoder reduces each axis."""
     return int(network.stride)  # type: ignore[arg-type]
 
 
 def make_reshape(config: Config) -> Reshape:
-    """The reshape strategy of a configuration, not fitted yet."""
+    """Return the reshape strategy, not yet fitted."""
     arguments = {name: value for name, value in asdict(config.reshape).items() if name != "name"}
     return instantiate(arguments, _convert_="all")
 
 
 def make_harmoniser(config: Config) -> ImageHarmoniser:
-    """What a configuration does to images, not fitted yet; nothing where the choice acts on features instead."""
+    """Return the image harmonisation, not yet fitted; one without effect if the option does not change images."""
     kind = _class_of(config.harmonise)
     return kind(**_keys(config.harmonise)) if issubclass(kind, ImageHarmoniser) else Unharmonised()
 
 
 def make_feature_harmoniser(config: Config) -> FeatureHarmoniser | None:
-    """The unfitted first step of the classifier's pipeline; None where the choice does not act on features."""
+    """Return the first step of the classifier's pipeline, not yet fitted; None if features are not harmonised."""
     kind = _class_of(config.harmonise)
     if not issubclass(kind, FeatureHarmoniser):
         return None
@@ -59,13 +59,13 @@ def make_feature_harmoniser(config: Config) -> FeatureHarmoniser | None:
 
 
 def carried_columns(config: Config) -> list[str]:
-    """What that step needs to know of how a subject was scanned, see :meth:`FeatureHarmoniser.carries`."""
+    """Return the acquisition columns that this step needs, see :meth:`FeatureHarmoniser.carries`."""
     kind = _class_of(config.harmonise)
     return kind.carries(config.modality.names) if issubclass(kind, FeatureHarmoniser) else []
 
 
 def make_scorer(name: str, config: Config) -> Scorer:
-    """One of ``scoring.scores``, not fitted yet."""
+    """Return one of ``scoring.scores``, not yet fitted."""
     scoring = config.scoring
     return instantiate(
         scoring.scores[name],
@@ -80,7 +80,7 @@ def make_scorer(name: str, config: Config) -> Scorer:
 
 
 def make_audit_tests(config: Config) -> list[ExtraTest]:
-    """The tests of ``audit.extra``, in their order."""
+    """Return the tests in ``audit.extra``, in their order."""
     return [instantiate(test, name=name, _convert_="all") for name, test in config.audit.extra.items()]
 
 

@@ -1,4 +1,4 @@
-"""The detector: everything that scoring a new brain needs."""
+"""The detector: everything that is needed to score a new brain."""
 
 import hashlib
 import json
@@ -25,17 +25,17 @@ from brain_cae.scoring.smoothing import smooth_inside
 from brain_cae.transfer.features import distance_features, encoder_features, residual_features
 
 FEATURE_FRAME = (8, 8, 8)
-"""Dimensions of the shared frame in which the encoder's levels are compared: about those of a bottleneck."""
+"""Dimensions of the shared frame in which encoder levels are compared; similar to those of the bottleneck."""
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What the network makes of one brain.
+    """Output of the network for one brain.
 
     Attributes:
-        volume: (C, X, Y, Z), reconstruction on the brain's own grid.
-        levels: By name what the encoder gives, (C, x, y, z) with the foreground on the same grid, (x, y, z) boolean;
-            the bottleneck has the empty name. A network without ``levels`` has the bottleneck alone.
+        volume: (C, X, Y, Z), reconstruction on the native grid of the brain.
+        levels: Feature maps (C, x, y, z) of each encoder level, with the foreground (x, y, z, boolean) on the same
+            grid; the bottleneck has the empty name. A network without ``levels`` has only the bottleneck.
         group: Reshape group.
     """
 
@@ -46,24 +46,24 @@ class Reconstruction:
 
 @dataclass
 class Detector:
-    """Network, reshape, healthy references with their calibration, protocols, and the transfer classifier.
+    """Network, reshape strategy, calibrated healthy references, protocols, and the transfer classifier.
 
     Attributes:
         config: Configuration of the run.
         network: The autoencoder in evaluation mode.
-        reshape: Fitted strategy.
-        scorers: By name, see ``scoring.scores``; fitted on the healthy validation brains.
+        reshape: Fitted reshape strategy.
+        scorers: Scorers by name, see ``scoring.scores``; fitted on the healthy validation brains.
         protocols: Groups of protocols of the run's cohort.
-        known_protocols: Protocols of the brains that the model has learnt from or was calibrated with.
-        skull: States of the skull in the brains that calibrate: ``on``, ``stripped``, ``unknown``.
-        seen: Role of each scan, by hash of its content, that the network or the classifier has learnt from or that
-            calibrates: ``train``, ``validation`` or ``classifier``.
-        cautions: What a reader of any result of this model must know.
-        cost: What learning took: ``seconds_per_epoch`` and ``memory_mb``, see :class:`brain_cae.models.cost.Cost`.
-        harmoniser: What is done to the images of every brain before anything else here sees them.
-        classifier: Fitted on all labelled subjects that the autoencoder never saw, but those of a held-out protocol;
-            None without both classes.
-        encoder_references: By level of the encoder, what healthy validation brains show at each place.
+        known_protocols: Protocols of the brains used for training or calibration.
+        skull: Skull states of the calibration brains: ``on``, ``stripped``, ``unknown``.
+        seen: Role (``train``, ``validation`` or ``classifier``) of each scan used for training or calibration, by hash
+            of its content.
+        cautions: Cautions that apply to every result of this model.
+        cost: Cost of the training: ``seconds_per_epoch`` and ``memory_mb``, see :class:`brain_cae.models.cost.Cost`.
+        harmoniser: Image harmonisation; applied to every brain before it is passed to this class.
+        classifier: Fitted on all labelled subjects that the autoencoder has not seen, except those of a held-out
+            protocol; None without both classes.
+        encoder_references: Voxelwise reference of the healthy validation brains for each encoder level.
     """
 
     config: Config
@@ -81,7 +81,7 @@ class Detector:
     encoder_references: dict[str, HealthyReference] = field(default_factory=dict)
 
     def reconstruct(self, subject: PreparedSubject) -> Reconstruction:
-        """Run the network on one brain, on the device where it lies."""
+        """Reconstruct one brain on the device of the network."""
         group = self.reshape.group(subject.grid)
         device = next(self.network.parameters()).device
         stride = network_stride(self.network)
@@ -89,34 +89,36 @@ class Detector:
         mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), group, stride)
         with torch.inference_mode():
             if hasattr(self.network, "levels"):
-                found = self.network.levels(volume[None])  # type: ignore[operator]
+                encoded = self.network.levels(volume[None])  # type: ignore[operator]
             else:
-                found = [self.network.encode(volume[None])]  # type: ignore[operator]
-            output = self.network.decode(found[-1])[0].float().cpu()  # type: ignore[operator]
-        names = [*(f"level{number}" for number in range(1, len(found))), ""]
-        levels = {name: _with_mask(maps[0].float().cpu(), mask) for name, maps in zip(names, found, strict=True)}
+                encoded = [self.network.encode(volume[None])]  # type: ignore[operator]
+            output = self.network.decode(encoded[-1])[0].float().cpu()  # type: ignore[operator]
+        names = [*(f"level{number}" for number in range(1, len(encoded))), ""]
+        levels = {name: _with_mask(maps[0].float().cpu(), mask) for name, maps in zip(names, encoded, strict=True)}
         return Reconstruction(
             volume=from_network(output, group, subject.native_shape).numpy(), levels=levels, group=group
         )
 
     def features(self, reconstruction: Reconstruction, maps: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-        """What the transfer classifier may know of one brain, of one length for every shape: a row of ``features.csv``.
+        """Return the features of one brain for the transfer classifier, a row of ``features.csv``.
+
+        Their number does not depend on the shape of the volume.
 
         Args:
             reconstruction: See :meth:`reconstruct`.
-            maps: (C, X, Y, Z), directed z of the residual score.
+            maps: (C, X, Y, Z), directed z-scores of the residual.
             mask: (X, Y, Z) boolean, the foreground on the same grid.
         """
         features: dict[str, float] = {}
-        for level, found in reconstruction.levels.items():
+        for level, encoded in reconstruction.levels.items():
             reference = self.encoder_references[level]
-            framed, inside = to_frame(*found, FEATURE_FRAME)
+            framed, inside = to_frame(*encoded, FEATURE_FRAME)
             z = (framed - reference.mean) / (reference.spread * reference.factor(reconstruction.group.name))
-            features |= encoder_features(*found, level=level) | distance_features(z, inside, level=level)
+            features |= encoder_features(*encoded, level=level) | distance_features(z, inside, level=level)
         return features | residual_features(maps, mask, self.config.modality.names)
 
     def signals(self, subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, Signal]:
-        """What scorers look at: the smoothed residual x - x̂, and the smoothed intensity."""
+        """Return the inputs of the scorers: the smoothed residual x - x̂ and the smoothed intensity."""
         sigma = self.config.scoring.smoothing_mm
         name = reconstruction.group.name
         residual, intensity = (
@@ -126,7 +128,7 @@ class Detector:
         return {"residual": residual, "intensity": intensity}
 
     def calibrate(self, healthy: list[PreparedSubject]) -> None:
-        """Fit references, calibration scores and thresholds of every scorer on healthy brains."""
+        """Fit encoder references, and the reference, calibration scores and thresholds of every scorer."""
         signals, framed, groups = [], [], []
         for subject in track(healthy, "calibrate", bar=self.config.trainer.progress):
             reconstruction = self.reconstruct(subject)
@@ -135,8 +137,8 @@ class Detector:
             framed.append({name: to_frame(*level, FEATURE_FRAME) for name, level in reconstruction.levels.items()})
         self.encoder_references = {
             name: HealthyReference.fit(
-                np.stack([own[name][0] for own in framed]),
-                np.stack([own[name][1] for own in framed]),
+                np.stack([levels[name][0] for levels in framed]),
+                np.stack([levels[name][1] for levels in framed]),
                 groups,
                 shrinkage=self.config.scoring.shrinkage,
             )
@@ -152,12 +154,12 @@ class Detector:
         return [name for name, scorer in self.scorers.items() if scorer.signal == "intensity"]
 
     def unlike_skull(self, state: str) -> bool:
-        """Whether a skull is in another state than the calibration brains'; where one is unknown, nobody can say."""
+        """Return whether the skull state differs from those of the calibration brains; False if any is unknown."""
         comparable = bool(self.skull) and "unknown" not in [*self.skull, state]
         return comparable and state not in self.skull
 
     def fingerprint(self) -> str:
-        """Hash of everything that what this model finds of a brain depends on: weights, references, choices."""
+        """Return a hash of everything that the findings depend on: weights, references, configuration."""
         arrays, facts = self.learnt()
         arrays |= {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
         config = self.config
@@ -169,20 +171,20 @@ class Detector:
         return digest.hexdigest()[:32]
 
     def learnt(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """What reshape, scorers and encoder have learnt of healthy brains: arrays, and what JSON can hold."""
+        """Return the fitted state of reshape strategy, scorers and encoder references: arrays, and values for JSON."""
         arrays: dict[str, np.ndarray] = {}
         facts: dict[str, Any] = {"reshape": self.reshape.state()}
         for name, scorer in self.scorers.items():
             state, facts[name] = scorer.state()
             arrays |= {f"{name}.{key}": value for key, value in state.items()}
-        facts["encoder_factors"] = {level: own.factors for level, own in self.encoder_references.items()}
+        facts["encoder_factors"] = {level: reference.factors for level, reference in self.encoder_references.items()}
         for level, reference in self.encoder_references.items():
             arrays |= {f"encoder:{level}.mean": reference.mean, f"encoder:{level}.spread": reference.spread}
         return arrays, facts
 
 
 def _with_mask(maps: torch.Tensor, mask: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Maps (C, x, y, z) and the foreground (1, X, Y, Z) on their grid; all of it where nothing is left of it."""
+    """Return maps (C, x, y, z) and the foreground (1, X, Y, Z) on their grid; the whole grid if it is empty there."""
     size = (maps.shape[1], maps.shape[2], maps.shape[3])
     inside = functional.adaptive_avg_pool3d(mask[None], size)[0, 0].numpy() > 0.5
     return maps.numpy(), inside if inside.any() else np.ones_like(inside)

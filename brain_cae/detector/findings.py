@@ -1,4 +1,4 @@
-"""One brain, everything that a fitted model says about it."""
+"""Findings: everything that a fitted model reports about one brain."""
 
 import math
 from dataclasses import dataclass
@@ -16,23 +16,23 @@ from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_tri
 from brain_cae.scoring.localisation import Localisation, localise
 
 SSIM_WINDOW = 7
-"""Side in voxels of the window of structural similarity; thinner volumes have none."""
+"""Side of the window of structural similarity in voxels; NaN for volumes that are thinner."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What is kept of one brain when its maps are gone.
+    """Results for one brain, without its maps.
 
     Attributes:
-        subject: Name.
-        group: Where the reshape strategy sent it.
+        subject: Name of the subject.
+        group: Reshape group.
         scores: Volume score by scorer.
         p_values: Conformal p-value by scorer.
-        localisation: By scorer; empty where no lesion is known.
-        features: For the transfer classifier.
-        reconstruction: ``l1`` and ``ssim`` inside the mask, in the scan's own space.
-        distortion: The measures of the reshape strategy; ``network_spacing`` is (3,) mm, ``voxels`` what the network
-            sees, padding included.
+        localisation: Localisation of the lesion by scorer; empty if no lesion is known.
+        features: Features for the transfer classifier.
+        reconstruction: ``l1`` and ``ssim`` inside the mask, in native space.
+        distortion: Distortion by the reshape strategy; ``network_spacing`` is (3,) in mm, ``voxels`` the size of the
+            network input including padding.
     """
 
     subject: str
@@ -49,12 +49,12 @@ def examine(model: Detector, subject: PreparedSubject) -> tuple[Findings, np.nda
     """Reconstruct and score one brain.
 
     Returns:
-        The examination, the directed maps (C, X, Y, Z) and the joint map (X, Y, Z) of the residual score.
+        The findings, the directed maps (C, X, Y, Z) and the joint map (X, Y, Z) of the residual score.
     """
     reconstruction = model.reconstruct(subject)
     signals = model.signals(subject, reconstruction)
     lesion = subject.lesion is not None and bool((subject.lesion & subject.mask).any())
-    scores, p_values, found = {}, {}, {}
+    scores, p_values, localisation = {}, {}, {}
     joints = {}
     for name, scorer in model.scorers.items():
         joints[name] = scorer.joint(signals[scorer.signal])
@@ -62,19 +62,19 @@ def examine(model: Detector, subject: PreparedSubject) -> tuple[Findings, np.nda
         p_values[name] = scorer.calibration.p_value(scores[name])
         if lesion and subject.lesion is not None:
             threshold = scorer.calibration.voxel_threshold
-            found[name] = localise(joints[name], subject.lesion, subject.mask, threshold=threshold)
+            localisation[name] = localise(joints[name], subject.lesion, subject.mask, threshold=threshold)
     maps = model.scorers["residual"].maps(signals["residual"])
-    examination = Findings(
+    findings = Findings(
         subject=subject.subject,
         group=reconstruction.group,
         scores=scores,
         p_values=p_values,
-        localisation=found,
+        localisation=localisation,
         features=model.features(reconstruction, maps, subject.mask),
         reconstruction=_fidelity(subject, reconstruction),
         distortion=_distortion(model, subject, reconstruction.group),
     )
-    return examination, maps, joints["residual"]
+    return findings, maps, joints["residual"]
 
 
 def _fidelity(subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, float]:
@@ -82,9 +82,9 @@ def _fidelity(subject: PreparedSubject, reconstruction: Reconstruction) -> dict[
     difference = np.abs(subject.volume - volume)[:, subject.mask]
     similarity = float("nan")
     if min(subject.native_shape) >= SSIM_WINDOW:
-        ours, truth = (torch.from_numpy(np.where(subject.mask, v, 0)[None]) for v in (volume, subject.volume))
+        output, truth = (torch.from_numpy(np.where(subject.mask, v, 0)[None]) for v in (volume, subject.volume))
         local, _ = compute_ssim_and_cs(
-            ours,
+            output,
             truth,
             spatial_dims=3,
             kernel_size=(SSIM_WINDOW,) * 3,
@@ -92,7 +92,7 @@ def _fidelity(subject: PreparedSubject, reconstruction: Reconstruction) -> dict[
             data_range=float(subject.volume.max()),
             kernel_type="uniform",
         )
-        # The map has no values within half a window of the border.
+        # The SSIM map has no values within half a window of the border.
         half = SSIM_WINDOW // 2
         inside = subject.mask[half:-half, half:-half, half:-half]
         similarity = float(local[0].numpy()[:, inside].mean()) if inside.any() else similarity

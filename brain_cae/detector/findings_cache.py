@@ -1,4 +1,4 @@
-"""The store of findings: what a fitted model has found of a brain is not computed twice."""
+"""The cache of findings, so that a fitted model does not examine the same brain twice."""
 
 import hashlib
 import json
@@ -16,39 +16,39 @@ from brain_cae.reshape import Group
 from brain_cae.scoring.localisation import Localisation
 
 VERSION = 1
-"""Raised whenever an examination finds something else in the same brain with the same model."""
+"""Raise this number whenever the same model gives other findings for the same brain."""
 
 
 class FindingsCache:
-    """Examinations on disk, keyed by everything that a model reads of itself and by the content of the brain's arrays.
+    """Findings on disk, keyed by the fingerprint of the model and by the content of the brain's arrays.
 
-    Another classifier on a stored model takes them from here. Anomaly maps are not kept: where they are to be written,
-    brains are examined again.
+    They are reused when ``evaluate.py`` tries another classifier on a stored model. Anomaly maps are not stored: to
+    write them, brains are examined again.
 
     Args:
-        folder: Where the files lie; outside of any run's folder.
-        model: Fitted.
+        folder: Folder of the files, outside any run folder.
+        model: Fitted detector.
     """
 
     def __init__(self, folder: Path, model: Detector) -> None:
         self.folder = RunFolder(folder / f"{VERSION}-{model.fingerprint()}")
 
     def load(self, subject: PreparedSubject) -> Findings | None:
-        """What was found of this brain; None where it was not examined, or where its file is damaged."""
+        """Return the findings of this brain; None if it was not examined or its file is damaged."""
         try:
             stored = json.loads((self.folder / _name(subject)).read_text(encoding="utf-8"))
             stored["group"] = Group(**{key: _tuple(value) for key, value in stored["group"].items()})
-            for own in stored["localisation"].values():
-                own["overlaps"] = np.asarray(own["overlaps"])
+            for values in stored["localisation"].values():
+                values["overlaps"] = np.asarray(values["overlaps"])
             stored["distortion"]["network_spacing"] = np.asarray(stored["distortion"]["network_spacing"])
-            stored["localisation"] = {name: Localisation(**own) for name, own in stored["localisation"].items()}
+            stored["localisation"] = {name: Localisation(**values) for name, values in stored["localisation"].items()}
             return Findings(subject=subject.subject, **stored)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def keep(self, subject: PreparedSubject, found: Findings) -> None:
-        """Store what was found of this brain; its name is not in the file."""
-        content = asdict(found)
+    def keep(self, subject: PreparedSubject, findings: Findings) -> None:
+        """Store the findings of this brain, without the name of the subject."""
+        content = asdict(findings)
         del content["subject"]
         text = json.dumps(content, default=lambda value: value.tolist())
         self.folder.write(_name(subject), lambda path: path.write_text(text, encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""How a detector is stored: weights, arrays and plain text, nothing that could be executed when it is read."""
+"""Storage of a detector: weights, arrays and plain text; loading never executes code from a file."""
 
 import io
 import json
@@ -26,9 +26,9 @@ from brain_cae.transfer.pipeline import load_pipeline, save_pipeline
 def save(detector: Detector, folder: Path) -> None:
     """Write ``network.ckpt`` (weights only), ``calibration.npz``, ``config.yaml`` and ``classifier.skops``."""
     files = RunFolder(folder)
-    # Written last: a folder with a config.yaml holds a whole model.
+    # Written last: a folder with a config.yaml contains a complete model.
     (folder / "config.yaml").unlink(missing_ok=True)
-    # PyTorch's own writer does not say that a disk is full.
+    # torch.save does not report a full disk as such.
     weights = io.BytesIO()
     torch.save(detector.network.state_dict(), weights)
     files.write("network.ckpt", lambda path: path.write_bytes(weights.getvalue()))
@@ -51,17 +51,17 @@ def save(detector: Detector, folder: Path) -> None:
 
 
 def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
-    """Read the model of a run; nothing in it is executed, and only our own and MONAI's networks are made.
+    """Load the model of a run; no code in it is executed, and only networks of this package and MONAI are built.
 
     Args:
         run: The run's folder.
-        extensions: Packages whose classes may be made as well; what the stored configuration says of that is not asked.
+        extensions: Further packages whose classes may be built; the stored configuration has no say in this.
 
     Raises:
-        RunError: The folder holds no model, or one that is damaged or not ours.
+        RunError: The folder contains no model, or the model is damaged or was written by another program.
     """
     folder = run / "model"
-    read_stored(run)  # says so where there is none
+    read_stored(run)  # raises an error if there is no model
     with _readable(folder / "config.yaml"):
         config = validate(OmegaConf.create(read_stored(run) | {"extensions": list(extensions)}))
         network = make_network(config)
@@ -85,8 +85,8 @@ def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
             harmoniser=make_harmoniser(config).restore(facts.get("harmonise", {})),
         )
         for name in config.scoring.scores:
-            own = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{name}.")}
-            detector.scorers[name] = make_scorer(name, config).restore(own, facts[name])
+            state = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{name}.")}
+            detector.scorers[name] = make_scorer(name, config).restore(state, facts[name])
         detector.encoder_references = {
             level: HealthyReference(arrays[f"encoder:{level}.mean"], arrays[f"encoder:{level}.spread"], factors)
             for level, factors in facts.get("encoder_factors", {}).items()
@@ -99,7 +99,7 @@ def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Name the file of a stored model that is damaged, or that somebody else has written."""
+    """Raise an error that names the file of a stored model if it is damaged or was written by another program."""
     try:
         yield
     except Exception as error:
@@ -108,7 +108,7 @@ def _readable(path: Path) -> Iterator[None]:
             expected=f"{path.name} as `train.py` writes it",
             found=error.problem
             if isinstance(error, BrainCaeError)
-            else f"a damaged file, or one of another program ({type(error).__name__})",
+            else f"a damaged file, or a file of another program ({type(error).__name__})",
             where=str(path),
-            advice="Copy the whole folder model/ once more, or train again.",
+            advice="Copy the whole folder model/ again, or train again.",
         ) from error

@@ -1,1 +1,1 @@
-"""What is written and read: whole files, locks, a run's folder, a disk that refuses, what made a result."""
+"""Files: atomic writing, locks, run folders, errors of the file system, and provenance of results."""

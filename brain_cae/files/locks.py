@@ -1,4 +1,4 @@
-"""One process at a time: jobs of a sweep share the cache, and each thing in it is made once."""
+"""File locks: jobs of a sweep share the cache, and each entry is computed only once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +11,13 @@ from brain_cae.files.system_errors import writing
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Wait until no other process holds the lock of this name; the system frees it even when its holder is killed.
+    """Hold a lock file, after waiting for other processes; the system releases it even if the process is killed.
 
     Args:
-        path: An empty file, created when it does not exist; its folder too.
+        path: An empty file; created, with its folder, if it does not exist.
 
     Raises:
-        StorageError: It cannot be created.
+        StorageError: The file cannot be created.
     """
     # Never a soft lock: that is a file that is there, and a holder that is killed leaves it behind.
     lock = FileLock(path, fallback_to_soft=False)

@@ -1,4 +1,4 @@
-"""What made a result: commit of the code, seed, roles, data, versions."""
+"""Provenance of a result: commit of the code, seed, roles, data, package versions."""
 
 import hashlib
 import platform
@@ -13,7 +13,7 @@ PACKAGES = ("brain-cae", "torch", "monai", "pytorch-lightning", "numpy", "scikit
 
 
 def environment(seed: int, splits: pd.DataFrame, index: pd.DataFrame) -> dict[str, Any]:
-    """The section ``environment`` of ``metrics.json``; the same roles and scans give the same hashes."""
+    """Return the section ``environment`` of ``metrics.json``; the same roles and scans give the same hashes."""
     hashes = index.sort_values(["subject", "modality"])["series_hash"].tolist()
     return {
         "git": _git(),
@@ -25,7 +25,7 @@ def environment(seed: int, splits: pd.DataFrame, index: pd.DataFrame) -> dict[st
 
 
 def _git() -> str | None:
-    """Commit of the code, with ``+`` when files differ from it; None outside a repository."""
+    """Return the commit of the code, followed by ``+`` if files were modified; None outside a repository."""
     where = Path(__file__).parent
     try:
         commit, changes = (

@@ -1,4 +1,4 @@
-"""One run's folder: names of its files, its status, how long each stage took."""
+"""The folder of a run: its files, its status, the duration of each stage."""
 
 import fcntl
 import json
@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class RunFolder:
-    """Writes a run's files, each whole or not at all.
+    """Writes the files of a run atomically: each is complete or absent.
 
     Args:
-        path: The folder; created when it does not exist.
+        path: The folder; created if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,14 +33,14 @@ class RunFolder:
 
     @contextmanager
     def status(self, configuration: str = "") -> Iterator[None]:
-        """Keep ``status.json`` true while the body runs: running, then finished or failed with the first line.
+        """Keep ``status.json`` up to date: running, then finished, or failed with the first line of the error.
 
         Args:
-            configuration: Hash of the choices, kept with the status.
+            configuration: Hash of the configuration, stored with the status.
 
         Raises:
-            RunError: Another run has written here already.
-            StorageError: The folder cannot be made, or the body met a full disk or a lack of permission.
+            RunError: The folder already contains a run.
+            StorageError: The folder cannot be created, the disk is full, or permission is denied.
         """
         known = {"configuration": configuration} if configuration else {}
         with self._begin(known):
@@ -58,11 +58,11 @@ class RunFolder:
             self._end({"status": "finished", "seconds": self.seconds} | known)
 
     def _begin(self, known: dict[str, str]) -> TextIO:
-        """Take the folder; the open file holds the lock that says so, and frees it when the process is killed."""
+        """Claim the folder; the open file holds a lock, which the system releases if the process is killed."""
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             try:
-                # Exclusive creation: of two runs that were given the same folder the second one stops here.
+                # Exclusive creation: if two runs use the same folder, the second one stops here.
                 file = (self / "status.json").open("x")
             except FileExistsError as error:
                 raise RunError(
@@ -78,7 +78,7 @@ class RunFolder:
             return file
 
     def _end(self, status: dict[str, Any]) -> None:
-        """Write the last word on a run; where the disk is full into the file that is there, which takes no room."""
+        """Write the final status of a run; on a full disk overwrite the existing file, which needs no extra space."""
         try:
             self.write_json("status.json", status)
         except StorageError:
@@ -88,14 +88,14 @@ class RunFolder:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Say that a stage begins, and keep how long it took (s)."""
+        """Log the start of a stage and record its duration (s)."""
         log.info("%s …", name)
         start = time.monotonic()
         yield
         self.seconds[name] = round(time.monotonic() - start, 1)
 
     def write_json(self, name: str, content: Any) -> None:
-        """Write a JSON file; not-a-number is refused, since JSON has no such value."""
+        """Write a JSON file; NaN is refused, since JSON has no such value."""
         self.write(name, lambda path: path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n"))
 
     def write_csv(self, name: str, table: Any) -> None:
@@ -103,13 +103,13 @@ class RunFolder:
         self.write(name, lambda path: table.to_csv(path, index=False))
 
     def write(self, name: str, writer: Callable[[Path], Any]) -> None:
-        """Let ``writer`` write to a file aside, then move it into place; raises StorageError that names the file."""
+        """Let ``writer`` write a temporary file, then move it into place; a StorageError names the target file."""
         with whole(self / name) as aside:
             writer(aside)
 
 
 def is_running(folder: Path) -> bool:
-    """Whether a run is writing to this folder now, in a process of this machine."""
+    """Return whether a process on this machine is currently running in this folder."""
     try:
         with (folder / "status.json").open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -121,15 +121,15 @@ def is_running(folder: Path) -> bool:
 
 
 def peak_memory_mb() -> float:
-    """Largest memory of this process so far, in MiB."""
+    """Return the peak memory of this process in MiB."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 0)
 
 
 def newest_run(folder: Path) -> Path:
-    """The newest run with a model below a folder of runs.
+    """Return the newest run with a model in a folder of runs.
 
     Raises:
-        RunError: There is none.
+        RunError: There is no run with a model.
     """
     models = sorted(folder.glob("*/*/model/config.yaml"), key=lambda path: path.stat().st_mtime)
     if not models:

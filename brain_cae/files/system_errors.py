@@ -1,4 +1,4 @@
-"""What the system says when a file cannot be written or read, in words that say what to do."""
+"""Explanations of file system errors that tell the user what to do."""
 
 import errno
 from collections.abc import Iterator
@@ -38,15 +38,15 @@ REFUSALS = (
         "Check the disk or the connection, then give the same command again.",
     ),
 )
-"""Codes of the system, and what they mean: problem, expected, found, advice."""
+"""Error codes of the system, and their meaning: problem, expected, found, advice."""
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Name the file that is written when the system refuses.
+    """Turn file system errors while writing a file into errors that name it.
 
     Raises:
-        StorageError: There is no room, no permission, or no such place.
+        StorageError: The disk is full, permission is denied, or the folder does not exist.
     """
     try:
         yield
@@ -58,11 +58,11 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def explain(error: OSError, path: Path | str | None = None) -> StorageError | None:
-    """Turn an error of the system into one that says what to do; None for one that no user can put right.
+    """Return an explanation of a file system error; None for an error that the user cannot fix.
 
     Args:
-        error: As raised; often it does not name the file.
-        path: The file that was meant.
+        error: The error as raised; it often does not name the file.
+        path: The file that was being read or written.
     """
     where = str(path or error.filename or "") or None
     for codes, problem, expected, found, advice in REFUSALS:

@@ -1,6 +1,6 @@
-"""Remedies against differences between scanners: one file per choice, fitted on healthy brains alone.
+"""Harmonisation of differences between scanners: one file per method, fitted on healthy brains only.
 
-``spacing`` and ``histogram`` act on images, ``combat`` and ``residualise`` on the transfer classifier's features.
+``spacing`` and ``histogram`` change images, ``combat`` and ``residualise`` change the transfer classifier's features.
 """
 
 from brain_cae.harmonise.base import PROTOCOL, Brain, FeatureHarmoniser, ImageHarmoniser

@@ -1,4 +1,4 @@
-"""What every remedy is: one of images, or one of features as a step of the classifier's pipeline."""
+"""Base classes: harmonisation of images, and of features as a step of the classifier's pipeline."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ PROTOCOL = "protocol"
 
 @dataclass(frozen=True)
 class Brain:
-    """One subject's volumes, as a remedy of images sees them.
+    """One subject's volumes, the input of image harmonisation.
 
     Attributes:
         volume: (C, X, Y, Z), scaled intensities, 0 outside the mask.
         mask: (X, Y, Z) boolean.
-        voxel_mm: (3,) sides of a voxel of this grid in mm (R, A, S).
-        spacing_mm: (C, 3) spacing in mm along the same axes that each modality was acquired with.
+        voxel_mm: (3,) voxel size of this grid in mm (R, A, S).
+        spacing_mm: (C, 3) spacing in mm, along the same axes, with which each modality was acquired.
     """
 
     volume: NDArray
@@ -31,41 +31,42 @@ class Brain:
 
 
 class ImageHarmoniser(ABC):
-    """Changes the images of every subject by one rule, which healthy training brains have set."""
+    """Harmonises the images of every subject with parameters estimated from healthy training brains."""
 
     def fit(self, brains: Sequence[Brain]) -> Self:
-        """Learn from the healthy brains of the role ``train``."""
+        """Estimate the parameters from the healthy brains with the role ``train``."""
         return self
 
     def reaches(self, brain: Brain) -> bool:
-        """Whether the remedy can do for this brain what it does for the others; it passes unchanged where not."""
+        """Return whether this brain can be harmonised; otherwise it passes unchanged."""
         return True
 
     @abstractmethod
     def apply(self, brain: Brain) -> NDArray:
-        """Harmonised volume (C, X, Y, Z), float32, 0 outside the mask."""
+        """Return the harmonised volume (C, X, Y, Z), float32, 0 outside the mask."""
 
     def state(self) -> dict[str, Any]:
-        """What was learnt, as plain values."""
+        """Return the fitted parameters as plain values."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> Self:
-        """Take up what :meth:`state` has given."""
+        """Restore the parameters returned by :meth:`state`."""
         return self
 
 
 class FeatureHarmoniser(TransformerMixin, BaseEstimator):
-    """First step of the classifier's pipeline: the last columns of a row tell how the subject was scanned.
+    """First step of the classifier's pipeline; the last columns of each row describe how the subject was scanned.
 
-    They travel with the features, so that whatever splits, clones or permutes the pipeline fits this step inside the
-    fold; the step takes them off. Only rows of healthy subjects teach it: the label says who may, and enters no model.
+    These columns are appended to the features, so that this step is always fitted inside the fold, however the
+    pipeline is cloned or cross-validated; the step removes them. It is fitted on healthy subjects only: labels select
+    the rows, and enter no model.
 
     Args:
-        carried: Number of those columns.
+        carried: Number of these columns.
     """
 
     unreached: ClassVar[str]
-    """Why a subject can be out of reach, in plain words."""
+    """Explanation, for the report, of why a subject cannot be harmonised."""
 
     def __init__(self, *, carried: int) -> None:
         self.carried = carried
@@ -80,7 +81,7 @@ class FeatureHarmoniser(TransformerMixin, BaseEstimator):
         return []
 
     def fit(self, rows: ArrayLike, labels: ArrayLike) -> Self:
-        """Learn from the healthy rows.
+        """Fit on the healthy rows.
 
         Args:
             rows: (subjects, features + carried).
@@ -92,7 +93,7 @@ class FeatureHarmoniser(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, rows: ArrayLike) -> NDArray:
-        """Harmonised features (subjects, features); rows out of reach pass unchanged."""
+        """Return harmonised features (subjects, features); rows that cannot be harmonised pass unchanged."""
         check_is_fitted(self)
         features, scanned = self._split(rows)
         reached = self._reached(scanned)
@@ -102,7 +103,7 @@ class FeatureHarmoniser(TransformerMixin, BaseEstimator):
         return harmonised
 
     def reached(self, rows: ArrayLike) -> NDArray:
-        """For each row whether healthy subjects that were scanned like this have taught the step."""
+        """Return for each row whether the step was fitted on healthy subjects that were scanned alike."""
         check_is_fitted(self)
         return self._reached(self._split(rows)[1])
 
@@ -116,15 +117,15 @@ class FeatureHarmoniser(TransformerMixin, BaseEstimator):
 
     @abstractmethod
     def _reached(self, scanned: NDArray) -> NDArray:
-        """Which rows were scanned like some of the healthy ones."""
+        """Return which rows were scanned like some of the healthy ones."""
 
     @abstractmethod
     def _change(self, features: NDArray, scanned: NDArray) -> NDArray:
-        """Harmonise rows that are reached; a missing feature stays missing."""
+        """Harmonise rows selected by :meth:`_reached`; a missing feature stays missing."""
 
 
 def _filled(features: NDArray) -> NDArray:
-    """Missing values replaced by the median of their column, 0 in a column without any value."""
+    """Replace missing values by the median of their column, or by 0 in a column without values."""
     missing = ~np.isfinite(features)
     if not missing.any():
         return features

@@ -1,4 +1,4 @@
-"""ComBat: each protocol's features get the location and scale of all healthy subjects."""
+"""ComBat: align location and scale of the features of each protocol with those of all healthy subjects."""
 
 import math
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from brain_cae.keys import Between
 
 ITERATIONS = 200
 CONVERGED = 1e-4
-"""Relative change at which the estimates stand, as in the published code."""
+"""Relative change below which the estimates have converged, as in the published code."""
 
 
 class Combat(FeatureHarmoniser):
-    """Location and scale per protocol with empirical Bayes, fitted on healthy subjects, without covariates.
+    """Location and scale adjustment per protocol by empirical Bayes, fitted on healthy subjects, without covariates.
 
     ``y = mean_g + sd_g (gamma_ig + delta_ig e)`` for feature g and protocol i; gamma has a normal and delta squared an
     inverse gamma prior over the features of the protocol (Johnson, Li and Rabinovic 2007, Biostatistics 8:118; Fortin
-    et al. 2018, NeuroImage 167:104). A subject whose protocol has fewer than ``minimum`` healthy members passes
-    unchanged; so does everybody where fewer than two protocols have enough.
+    et al. 2018, NeuroImage 167:104). A subject passes unchanged if its protocol has fewer than ``minimum`` healthy
+    subjects. All subjects do if fewer than two protocols have enough.
 
     Args:
-        minimum: Healthy members that a protocol needs; 3 are the min_per_class with a variance worth shrinking.
-        carried: 1: the number of the protocol, -1 where there is none.
+        minimum: Healthy subjects that a protocol needs; with fewer than 3, the variance is hardly estimable.
+        carried: 1: the number of the protocol, -1 for a subject without a protocol.
     """
 
     unreached = "two protocols at least must have enough healthy subjects to teach it, and theirs is none of them"
@@ -43,8 +43,8 @@ class Combat(FeatureHarmoniser):
 
     def _learn(self, features: NDArray, scanned: NDArray) -> None:
         numbers = scanned[:, 0].astype(int)
-        found, counts = np.unique(numbers[numbers >= 0], return_counts=True)
-        large = found[counts >= self.minimum]
+        protocols, counts = np.unique(numbers[numbers >= 0], return_counts=True)
+        large = protocols[counts >= self.minimum]
         self.protocols_ = large if len(large) > 1 else large[:0]
         columns = features.shape[1]
         self.mean_, self.spread_ = np.zeros(columns), np.ones(columns)
@@ -55,7 +55,7 @@ class Combat(FeatureHarmoniser):
         parts = [features[numbers == number] for number in self.protocols_]
         together = np.vstack(parts)
         within = sum(((part - part.mean(axis=0)) ** 2).sum(axis=0) for part in parts) / len(together)
-        # A feature that does not vary within any protocol has no scale to share: it stays as it is.
+        # A feature that does not vary within any protocol has no scale to adjust, and stays unchanged.
         varies = np.sqrt(within) > 1e-9 * (1 + np.abs(together.mean(axis=0)))
         self.mean_[varies] = together.mean(axis=0)[varies]
         self.spread_[varies] = np.sqrt(within)[varies]
@@ -73,9 +73,9 @@ class Combat(FeatureHarmoniser):
 
 
 def shrunk(z: NDArray) -> tuple[NDArray, NDArray]:
-    """Location and scale (features,) of one protocol's standardised rows, drawn towards their mean over features.
+    """Return location and scale (features,) of one protocol's standardised rows, shrunk towards the mean over features.
 
-    Equations 3.1 to 3.3 of Johnson et al. 2007; with a single feature there is no prior, and the plain estimates stand.
+    Equations 3.1 to 3.3 of Johnson et al. 2007. With a single feature there is no prior: estimates are not shrunk.
     """
     n, features = z.shape
     location, variance = z.mean(axis=0), z.var(axis=0, ddof=1)

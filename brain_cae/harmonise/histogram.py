@@ -1,4 +1,4 @@
-"""Histogram: the intensities of every brain are brought to the percentiles that healthy training brains have."""
+"""Histogram: map the intensities of every brain to the percentiles of the healthy training brains."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,18 +11,19 @@ from brain_cae.errors import ConfigurationError
 from brain_cae.harmonise.base import Brain, ImageHarmoniser
 
 GAP = 1e-6
-"""Least distance of two landmarks, so that the line through them goes both ways."""
+"""Smallest distance between landmarks, so that the mapping can be inverted."""
 
 
 class Histogram(ImageHarmoniser):
     """Piecewise linear standardisation by landmarks (Nyúl, Udupa and Zhang 2000, IEEE Trans Med Imaging 19:143).
 
-    Landmarks are percentiles of the intensities inside the mask, by modality. The standard ones are the means over the
-    healthy training brains, each stretched first so that its outer landmarks meet theirs. Beyond the outer landmarks
-    the outer lines go on. Each brain is mapped by its own percentiles, so nothing needs to be known of its scanner.
+    Landmarks are percentiles of the intensities inside the mask, per modality. The standard landmarks are the means
+    over the healthy training brains, after each brain is stretched linearly so that its outer landmarks equal their
+    mean. Beyond the outer landmarks the mapping is extrapolated linearly. Only the percentiles of a brain are needed to
+    map it, so nothing has to be known about its scanner.
 
-    A large tumour moves the percentiles of its own brain, and with them the intensities of healthy tissue: what sets
-    the brain apart is partly taken off.
+    Limitation: a large tumour shifts the percentiles of its brain, and the mapping then changes the intensities of
+    healthy tissue and removes part of the abnormality.
 
     Args:
         percentiles: Between 0 and 100, ascending.
@@ -35,7 +36,7 @@ class Histogram(ImageHarmoniser):
         rising = all(low < high for low, high in pairwise(percentiles))
         if len(percentiles) < 2 or not rising or percentiles[0] < 0 or percentiles[-1] > 100:
             raise ConfigurationError(
-                f"`{key}.percentiles` are no landmarks of a histogram.",
+                f"`{key}.percentiles` are not valid percentiles.",
                 expected="two or more numbers from 0 to 100, ascending",
                 found=str(list(percentiles)),
                 where=f"{key}.percentiles",
@@ -46,46 +47,46 @@ class Histogram(ImageHarmoniser):
         self.standard = np.empty((0, len(self.percentiles)))
 
     def fit(self, brains: Sequence[Brain]) -> Self:
-        """Learn the standard landmarks (C, percentiles)."""
-        own = np.stack([self.landmarks(brain) for brain in brains])
-        low, high = own[..., :1], own[..., -1:]
-        stretched = (own - low) / (high - low) * (high.mean(axis=0) - low.mean(axis=0)) + low.mean(axis=0)
+        """Estimate the standard landmarks (C, percentiles)."""
+        landmarks = np.stack([self.landmarks(brain) for brain in brains])
+        low, high = landmarks[..., :1], landmarks[..., -1:]
+        stretched = (landmarks - low) / (high - low) * (high.mean(axis=0) - low.mean(axis=0)) + low.mean(axis=0)
         self.standard = increasing(stretched.mean(axis=0))
         return self
 
     def landmarks(self, brain: Brain) -> NDArray:
-        """Landmarks (C, percentiles) of one brain, strictly ascending."""
+        """Return the landmarks (C, percentiles) of one brain, strictly ascending."""
         inside = np.asarray(brain.volume)[:, brain.mask]
         return increasing(np.percentile(inside, self.percentiles, axis=1).T)
 
     def apply(self, brain: Brain) -> NDArray:
-        """Volume with the standard landmarks."""
+        """Return the volume mapped to the standard landmarks."""
         mapped = [
-            piecewise(values, own, standard)
-            for values, own, standard in zip(brain.volume, self.landmarks(brain), self.standard, strict=True)
+            piecewise(values, landmarks, standard)
+            for values, landmarks, standard in zip(brain.volume, self.landmarks(brain), self.standard, strict=True)
         ]
         return np.where(brain.mask, np.stack(mapped), 0).astype(np.float32)
 
     def state(self) -> dict[str, Any]:
-        """The standard landmarks by modality."""
+        """Return the standard landmarks of each modality."""
         return {"standard": self.standard.tolist()}
 
     def restore(self, state: dict[str, Any]) -> Self:
-        """Take the landmarks up."""
+        """Restore the landmarks."""
         self.standard = np.asarray(state["standard"], dtype=float)
         return self
 
 
 def increasing(landmarks: NDArray) -> NDArray:
-    """Landmarks (..., percentiles) of which each is larger than the one before, by ``GAP`` at least."""
+    """Return landmarks (..., percentiles) in which each exceeds the previous one by at least ``GAP``."""
     steps = GAP * np.arange(landmarks.shape[-1])
     return np.asarray(np.maximum.accumulate(landmarks.astype(float) - steps, axis=-1) + steps)
 
 
 def piecewise(values: NDArray, source: NDArray, target: NDArray) -> NDArray:
-    """Map ``source`` to ``target`` (landmarks,) and what lies between and beyond along straight lines.
+    """Map values by the piecewise linear function from ``source`` to ``target`` (landmarks,), also beyond both ends.
 
-    With source and target exchanged it is undone.
+    Exchanging source and target gives the inverse.
     """
     slopes = np.diff(target) / np.diff(source)
     segment = np.clip(np.searchsorted(source, values, side="right") - 1, 0, len(slopes) - 1)

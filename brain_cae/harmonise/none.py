@@ -1,4 +1,4 @@
-"""Nothing is done: differences between scanners are audited, not removed."""
+"""No harmonisation: differences between scanners are audited, not removed."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,8 +7,8 @@ from brain_cae.harmonise.base import Brain, ImageHarmoniser
 
 
 class Unharmonised(ImageHarmoniser):
-    """Leaves every volume as it is."""
+    """Leaves every volume unchanged."""
 
     def apply(self, brain: Brain) -> NDArray:
-        """The volume itself."""
+        """Return the volume unchanged."""
         return np.asarray(brain.volume)

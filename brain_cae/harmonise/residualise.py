@@ -1,4 +1,4 @@
-"""Residualise: what the acquisition parameters predict of a feature in healthy subjects is taken off."""
+"""Residualise: subtract the part of each feature that acquisition parameters predict in healthy subjects."""
 
 import math
 from collections.abc import Sequence
@@ -18,24 +18,23 @@ PARAMETERS = (
 )  # fmt: skip
 
 NEAR = float(np.log(1.2)) + 1e-3
-"""Differences up to a fifth count as scanned alike, as they do where protocols are grouped."""
+"""Scans whose parameters differ by at most 20 % count as scanned alike, as in the grouping of protocols."""
 LIMIT = 3.0
-"""Standardised parameters are cut here, as in the audit: one odd scan would turn the line."""
+"""Standardised parameters are clipped here, as in the audit: one outlier could dominate the regression."""
 
 
 class Residualise(FeatureHarmoniser):
-    """Ridge regression of each feature on the acquisition parameters, fitted on healthy subjects; the residual is kept.
+    """Residuals of a ridge regression of each feature on the acquisition parameters, fitted on healthy subjects.
 
-    The healthy mean stays, so that a feature keeps its range. Parameters are encoded as the audit's test
-    ``metadata_only`` encodes numbers: standardised, missing ones at 0 beside an indicator. A subject passes unchanged
-    where no healthy subject was scanned like it: within a fifth in every parameter, and with the same ones known. A
-    line says nothing of what lies beyond the scanners that it was drawn through.
+    The healthy mean is kept, so that a feature keeps its range. Parameters are encoded as numbers are in the audit's
+    test ``metadata_only``: standardised, with missing values set to 0 and an indicator column. The regression does not
+    extrapolate: a subject passes unchanged if no healthy subject has the same known parameters, each within 20 %.
 
-    Regressing confounds out within the training part: Snoek, Miletić and Scholte 2019, NeuroImage 184:741.
+    Confounds are regressed out within the training part: Snoek, Miletić and Scholte 2019, NeuroImage 184:741.
 
     Args:
-        penalty: Of the ridge, in subjects; parameters are many and go together, healthy subjects are few.
-        carried: Number of parameters, as logarithms where they are positive numbers; NaN where one is not known.
+        penalty: Ridge penalty, in subjects; needed since parameters are many and correlated, healthy subjects few.
+        carried: Number of parameters; positive numbers as logarithms, unknown values as NaN.
     """
 
     unreached = "no healthy subject was scanned like them, or all healthy ones were scanned alike"
@@ -53,7 +52,7 @@ class Residualise(FeatureHarmoniser):
         self.penalty = penalty
 
     def _learn(self, features: NDArray, scanned: NDArray) -> None:
-        # Sorted and distinct, the rows tell protocols, not who was scanned.
+        # Unique and sorted, the rows describe protocols and do not identify subjects.
         known = np.unique(np.nan_to_num(scanned[np.isfinite(scanned).any(axis=1)], nan=np.inf), axis=0)
         self.known_ = np.where(np.isinf(known), np.nan, known)
         self.centre_, self.width_ = np.zeros(self.carried), np.ones(self.carried)
@@ -65,7 +64,7 @@ class Residualise(FeatureHarmoniser):
         columns = features.shape[1]
         self.slope_, self.offset_ = np.zeros((columns, 2 * self.carried)), np.zeros(2 * self.carried)
         if len(self.known_) < 2:
-            self.known_ = self.known_[:0]  # all alike: nothing to tell apart
+            self.known_ = self.known_[:0]  # all scanned alike: nothing to regress on
             return
         design = self._design(scanned)
         self.offset_ = design.mean(axis=0)

@@ -1,4 +1,4 @@
-"""Spacing: every volume is blurred down to the coarsest that healthy training brains were acquired with."""
+"""Spacing: blur every volume to the coarsest spacing with which healthy training brains were acquired."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -12,33 +12,33 @@ from brain_cae.harmonise.base import Brain, ImageHarmoniser
 FWHM = float(np.sqrt(8 * np.log(2)))
 """Full width at half maximum of a Gaussian, in standard deviations."""
 TOLERANCE = 1.05
-"""Spacings that differ by less than this count as equal."""
+"""Spacings whose ratio is below this count as equal."""
 
 
 class Spacing(ImageHarmoniser):
-    """One resolution for all: a Gaussian along each axis, of width ``sqrt(target² - own²)`` at half maximum, in mm.
+    """Equalises resolution with a Gaussian along each axis whose FWHM is ``sqrt(target² - spacing²)``, in mm.
 
     The target of a modality is, along each axis (R, A, S), the coarsest spacing among the healthy training brains; a
-    voxel counts as a Gaussian as wide as its side. Widths add in squares, which is how smoothness is equalised between
-    scanners (Friedman et al. 2006, NeuroImage 32:1656). The grid stays; inside the mask alone (normalised convolution),
-    so that the outline is not blurred in. A volume that is coarser than the target along any axis passes unchanged:
-    what was never measured cannot be given back.
+    voxel is treated as a Gaussian whose FWHM is its size. Squared widths add up, which is how smoothness is equalised
+    between scanners (Friedman et al. 2006, NeuroImage 32:1656). The grid does not change. Blurring is restricted to the
+    mask (normalised convolution), so that background does not leak in. A volume that is coarser than the target along
+    any axis passes unchanged, since detail that was not acquired cannot be restored.
     """
 
     def __init__(self) -> None:
         self.target_mm = np.empty((0, 3))
 
     def fit(self, brains: Sequence[Brain]) -> Self:
-        """Find the coarsest spacing (C, 3) in mm."""
+        """Determine the coarsest spacing (C, 3) in mm."""
         self.target_mm = np.max([brain.spacing_mm for brain in brains], axis=0)
         return self
 
     def reaches(self, brain: Brain) -> bool:
-        """Whether no volume of the brain is coarser than the target."""
+        """Return whether no volume of the brain is coarser than the target."""
         return not self._coarser(brain).any()
 
     def apply(self, brain: Brain) -> NDArray:
-        """Blurred volume, on the same grid."""
+        """Return the blurred volume on the same grid."""
         blur = np.sqrt(np.clip(self.target_mm**2 - brain.spacing_mm**2, 0, None)) / FWHM / brain.voxel_mm
         blur[self._coarser(brain)] = 0
         return np.stack([_blurred(one, brain.mask, sigma) for one, sigma in zip(brain.volume, blur, strict=True)])
@@ -47,11 +47,11 @@ class Spacing(ImageHarmoniser):
         return np.asarray((brain.spacing_mm > TOLERANCE * self.target_mm).any(axis=1))
 
     def state(self) -> dict[str, Any]:
-        """The target by modality and axis."""
+        """Return the target of each modality and axis."""
         return {"target_mm": self.target_mm.tolist()}
 
     def restore(self, state: dict[str, Any]) -> Self:
-        """Take the target up."""
+        """Restore the target."""
         self.target_mm = np.asarray(state["target_mm"], dtype=float)
         return self
 

@@ -20,7 +20,7 @@ class Fixed(Reshape):
         """The target must hold a brain: raises ConfigurationError."""
         if len(choice.dimensions) != 3 or min(choice.dimensions) < SMALLEST:
             raise ConfigurationError(
-                f"`{key}.dimensions` is no size of a volume.",
+                f"`{key}.dimensions` is not a valid volume size.",
                 expected=f"three whole numbers (R, A, S), each at least {SMALLEST}",
                 found=str(list(choice.dimensions)),
                 where=f"{key}.dimensions",

@@ -30,7 +30,7 @@ class Isotropic(Reshape):
         least = SMALLEST * choice.spacing_mm
         if choice.box_mm is not None and (len(choice.box_mm) != 3 or min(choice.box_mm) < least):
             raise ConfigurationError(
-                f"`{key}.box_mm` is no box that holds a brain.",
+                f"`{key}.box_mm` is not a valid box.",
                 expected=f"three lengths in mm (R, A, S), each at least {least:g}: {SMALLEST} voxels",
                 found=str(list(choice.box_mm)),
                 where=f"{key}.box_mm",

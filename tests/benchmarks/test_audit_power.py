@@ -1,4 +1,4 @@
-"""The benchmark of the audit's verdict is taken up where it stopped, and any table can be made again."""
+"""The benchmark of the audit's verdict continues where it stopped, and every table is reproducible."""
 
 import importlib.util
 import json
@@ -20,7 +20,7 @@ def power():
     return module
 
 
-def test_a_second_call_goes_on_and_does_no_work_twice(power, tmp_path: Path, capsys, monkeypatch) -> None:
+def test_a_second_call_continues_without_repeating_work(power, tmp_path: Path, capsys, monkeypatch) -> None:
     out = tmp_path / "verdicts.csv"
 
     def call(*more: str) -> dict:
@@ -29,7 +29,7 @@ def test_a_second_call_goes_on_and_does_no_work_twice(power, tmp_path: Path, cap
 
     assert call("--minutes", "0") == {"name": "audit_power", "ratios": {}, "tables": 0, "missing": 8}
     first = call()
-    # The classes share no protocol, so the verdict is sure; 1.053 = 1 / 0.95.
+    # The classes share no protocol, so the verdict is certain; 1.053 = 1 / 0.95.
     assert first["ratios"]["detected"] == 1.053
     assert (first["tables"], first["missing"]) == (8, 0)
 
@@ -41,14 +41,14 @@ def test_a_second_call_goes_on_and_does_no_work_twice(power, tmp_path: Path, cap
     monkeypatch.setattr(power, "audit", None)  # cannot be called
     assert call() == first
     assert out.read_bytes() == whole
-    # The audit's source is another now: its verdicts stay, and none is counted.
+    # After a change of the audit's source, old verdicts are kept but not counted.
     monkeypatch.setattr(power, "source_key", lambda: "another")
     assert call("--minutes", "0")["missing"] == 8
     assert out.read_bytes() == whole
 
 
 @pytest.mark.parametrize("known", ["headers", "images", "one grid"])
-def test_a_table_can_be_made_again_and_another_number_gives_another(power, known: str) -> None:
+def test_a_table_is_reproducible_and_differs_from_the_next(power, known: str) -> None:
     setting = power.Setting(known, True, 1.0, 80)
     (subjects, acquisition), again, other = (power.simulate(setting, table) for table in (3, 3, 4))
     pd.testing.assert_frame_equal(subjects, again[0])
@@ -60,7 +60,7 @@ def test_a_table_can_be_made_again_and_another_number_gives_another(power, known
     assert (spacings.nunique().max() == 1) == (known == "one grid")
 
 
-def test_the_score_is_what_the_setting_says(power) -> None:
+def test_the_score_has_the_intended_auroc(power) -> None:
     setting = power.Setting("headers", False, 0.0, 320)
     areas = []
     for table in range(20):

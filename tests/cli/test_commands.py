@@ -1,4 +1,4 @@
-"""The commands as a user types them."""
+"""The commands as typed by a user."""
 
 import os
 import subprocess
@@ -28,14 +28,14 @@ def test_help_is_a_page_about_the_program(tmp_path, script):
 
 
 @pytest.mark.parametrize(("argument", "expected"), [("+seeed=3", "Did you mean `seed`?"), ("reshape=foo", "clustered")])
-def test_a_wrong_word_gets_advice_and_no_traceback(tmp_path, argument, expected):
+def test_an_invalid_argument_gets_advice_and_no_traceback(tmp_path, argument, expected):
     done = run(argument, cwd=tmp_path)
     assert done.returncode == 1
     assert expected in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
 
 
-def test_a_wrong_key_is_compared_with_the_keys_of_the_option_that_was_chosen(tmp_path):
+def test_an_unknown_key_is_compared_with_the_keys_of_the_chosen_option(tmp_path):
     done = run("dataset=bids", "dataset.rot=/scans", cwd=tmp_path)
     assert done.returncode == 1
     assert "label_column" in done.stderr and "Did you mean `dataset.root`?" in done.stderr
@@ -57,7 +57,7 @@ def test_without_a_run_evaluate_says_what_to_do(tmp_path):
     assert "train.py" in done.stderr
 
 
-def test_two_runs_and_two_sweeps_in_one_second_have_folders_of_their_own(tmp_path):
+def test_runs_and_sweeps_started_in_the_same_second_have_different_folders(tmp_path):
     names = set()
     for _ in range(8):
         done = run("--cfg", "hydra", "--resolve", cwd=tmp_path)

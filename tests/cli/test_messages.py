@@ -1,4 +1,4 @@
-"""What is shown instead of a traceback."""
+"""The messages that are shown instead of a traceback."""
 
 import errno
 from pathlib import Path
@@ -9,37 +9,37 @@ from brain_cae.cli.messages import groups, interrupted, message_for
 from brain_cae.errors import DatasetError
 
 
-def test_an_error_of_ours_is_shown_as_it_is() -> None:
+def test_an_error_of_the_package_is_shown_unchanged() -> None:
     error = DatasetError("No scans.", where="/scans")
     assert message_for(error, "train", started=True) == str(error)
 
 
-def test_an_argument_that_hydra_cannot_read_is_quoted_for_the_shell() -> None:
+def test_an_argument_that_hydra_cannot_parse_is_quoted_for_the_shell() -> None:
     message = message_for(OverrideParseException("dataset.root=/a (1)", "mismatched input"), "train", started=False)
-    assert message is not None and message.startswith("An argument cannot be read.")
+    assert message is not None and message.startswith("An argument cannot be parsed.")
     assert """'dataset.root="/a (1)"'""" in message
 
 
-def test_a_full_disk_is_named_and_a_defect_is_not_hidden() -> None:
+def test_a_full_disk_is_explained_and_a_bug_is_not_hidden() -> None:
     full = message_for(OSError(errno.ENOSPC, "No space left on device", "/out/map.nii.gz"), "train", started=True)
     assert full is not None and "There is no room to write a file." in full and "/out/map.nii.gz" in full
     assert message_for(IndexError("list index out of range"), "train", started=True) is None
     assert message_for(ValueError("a defect"), "train", started=True) is None
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_of_the_start() -> None:
+def test_a_run_folder_that_cannot_be_created_is_explained_before_the_run_starts() -> None:
     error = OSError(errno.ENAMETOOLONG, "File name too long", "/out/long")
     message = message_for(error, "train", started=False)
     assert message is not None and "hydra.run.dir=" in message
     assert message_for(error, "train", started=True) is None
 
 
-def test_ctrl_c_says_how_to_go_on() -> None:
+def test_ctrl_c_says_how_to_continue() -> None:
     assert "python train.py resume=outputs/1" in interrupted("train", [Path("outputs/1")])
     assert "same command again" in interrupted("evaluate", [Path("outputs/1")])
     assert "same command again" in interrupted("train", [])
 
 
-def test_every_folder_of_options_is_a_group() -> None:
+def test_every_folder_with_options_is_a_group() -> None:
     assert {"dataset", "reshape", "classifier", "experiment"} <= groups()
     assert "hydra" not in groups()

@@ -1,4 +1,4 @@
-"""A run that goes on takes the choices that it was started with."""
+"""A resumed run uses the choices with which it was started."""
 
 import os
 import subprocess
@@ -13,18 +13,18 @@ from brain_cae.stages.checkpoint import last_checkpoint
 from ..conftest import INTERRUPTED
 
 
-def test_the_run_alone_is_enough(interrupted, make_config):
+def test_resuming_needs_only_the_run_folder(interrupted, make_config):
     arguments = with_stored_choices([f"resume={interrupted}"])
     assert arguments == [*INTERRUPTED, f"resume={interrupted}"]
     assert last_checkpoint(make_config(*arguments)) == interrupted / "checkpoints" / "last.ckpt"
 
 
-def test_what_is_typed_again_counts(interrupted):
+def test_typed_arguments_replace_stored_ones(interrupted):
     typed = [f"resume={interrupted}", "++seed=5", "workers=3"]
     assert with_stored_choices(typed) == ["modality=flair", "trainer=cpu", "trainer.max_epochs=7", *typed]
 
 
-def test_one_job_of_a_study_goes_on_alone(interrupted):
+def test_one_job_of_an_experiment_is_resumed_alone(interrupted):
     path = interrupted / ".hydra" / "overrides.yaml"
     path.write_text("- experiment=reshape_impact\n- reshape=fixed\n- resume=/an/older/run\n")
     expected = ["experiment=reshape_impact", "reshape=fixed", "hydra.mode=RUN", f"resume={interrupted}"]
@@ -32,7 +32,7 @@ def test_one_job_of_a_study_goes_on_alone(interrupted):
 
 
 @pytest.mark.parametrize("typed", [["seed=1"], ["resume=/no/such/run"], ["-m", "resume=@"]])
-def test_other_commands_stay_as_typed(interrupted, typed):
+def test_other_commands_are_not_changed(interrupted, typed):
     typed = [item.replace("@", str(interrupted)) for item in typed]
     assert with_stored_choices(typed) == typed
 

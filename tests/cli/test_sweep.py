@@ -1,4 +1,4 @@
-"""Taking up a sweep that was stopped, without running a job."""
+"""Resuming an interrupted sweep, without running a job."""
 
 import json
 from dataclasses import asdict
@@ -7,7 +7,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from brain_cae.cli.sweep import check_constants, stored_result, take_up
+from brain_cae.cli.sweep import check_constants, prepare_folder, stored_result
 from brain_cae.configuration.identity import configuration_hash
 from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.files.run_folder import RunFolder
@@ -15,7 +15,7 @@ from brain_cae.files.run_folder import RunFolder
 
 @pytest.fixture
 def finished(make_config, tmp_path):
-    """A job's folder as a finished run leaves it."""
+    """The folder of a finished job."""
     config, folder = make_config("seed=3"), RunFolder(tmp_path / "1")
     with folder.status(configuration_hash(config)):
         folder.write_json("metrics.json", {"detection": {"auroc": {"value": 0.75}}})
@@ -24,8 +24,8 @@ def finished(make_config, tmp_path):
 
 
 def test_a_finished_job_gives_its_stored_result(finished, make_config):
-    found = stored_result(make_config("seed=3", "workers=1"), finished.path)
-    assert found == {"detection": {"auroc": {"value": 0.75}}}
+    result = stored_result(make_config("seed=3", "workers=1"), finished.path)
+    assert result == {"detection": {"auroc": {"value": 0.75}}}
 
 
 def test_another_configuration_names_the_job_and_the_difference(finished, make_config):
@@ -35,7 +35,7 @@ def test_another_configuration_names_the_job_and_the_difference(finished, make_c
     assert "trainer.max_epochs was 40, now 3" in str(caught.value)
 
 
-def test_a_folder_without_a_run_is_to_run(make_config, tmp_path):
+def test_a_folder_without_a_run_has_no_stored_result(make_config, tmp_path):
     (tmp_path / ".hydra").mkdir()
     assert stored_result(make_config(), tmp_path) is None
     assert [path.name for path in tmp_path.iterdir()] == [".hydra"]
@@ -57,18 +57,18 @@ def test_a_job_that_did_not_finish_starts_in_an_empty_folder(make_config, tmp_pa
 
 
 def test_a_job_that_is_running_is_left_alone(make_config, tmp_path):
-    with RunFolder(tmp_path).status(), pytest.raises(RunError, match="running now"):
+    with RunFolder(tmp_path).status(), pytest.raises(RunError, match="still running"):
         stored_result(make_config(), tmp_path)
     assert json.loads((tmp_path / "status.json").read_text())["status"] == "finished"
 
 
-def test_a_refused_job_keeps_what_it_was(finished, make_config, tmp_path):
+def test_a_refused_job_keeps_its_files(finished, make_config, tmp_path):
     overrides = finished / ".hydra" / "overrides.yaml"
     overrides.parent.mkdir()
     for given, refused in (("seed=3", False), ("seed=4", True)):
         overrides.write_text("- seed=3\n")
-        take_up(sweep(tmp_path, "seed=3,4"))
-        overrides.write_text(f"- {given}\n")  # as Hydra does before the job begins
+        prepare_folder(sweep(tmp_path, "seed=3,4"))
+        overrides.write_text(f"- {given}\n")  # as Hydra does before the job starts
         if refused:
             with pytest.raises(ConfigurationError):
                 stored_result(make_config(given), finished.path)
@@ -83,7 +83,7 @@ def sweep(folder, *overrides, params=None, epochs=40):
     return OmegaConf.create({"seed": 0, "trainer": {"max_epochs": epochs}, "cache": "a", "hydra": hydra})
 
 
-def test_a_sweep_may_vary_more_but_its_constants_stay(tmp_path):
+def test_a_resumed_sweep_may_vary_more_values_but_not_change_its_constants(tmp_path):
     check_constants(sweep(tmp_path / "new", "seed=0,1"))
     OmegaConf.save(sweep(tmp_path, "seed=0,1", "trainer.max_epochs=5", "cache=/a"), tmp_path / "multirun.yaml")
     check_constants(sweep(tmp_path, "trainer.max_epochs=5", "seed=0,1"))

@@ -1,4 +1,4 @@
-"""Whole sweeps of tiny jobs: stopped and taken up, in several processes."""
+"""Whole sweeps of tiny jobs: interrupted and resumed, and in several processes."""
 
 import json
 import os
@@ -24,15 +24,15 @@ def sweep(folder: Path, *overrides: str) -> subprocess.CompletedProcess:
 
 
 def results(folder: Path) -> dict[str, tuple[float, ...]]:
-    """Score of every subject of every job."""
+    """Return the score of every subject of every job."""
     return {path.parent.name: tuple(pd.read_csv(path)["score"]) for path in sorted(folder.glob("*/predictions.csv"))}
 
 
-def test_a_stopped_sweep_is_taken_up(tiny_overrides: list[str], tiny_run: Path, tmp_path: Path) -> None:
+def test_an_interrupted_sweep_is_resumed(tiny_overrides: list[str], tiny_run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     jobs = [*tiny_overrides, "stop_after=import"]
     assert sweep(folder, *jobs, "seed=0,1").returncode == 0
-    # As a kill leaves it: job 1 says that it is running, with files of its own.
+    # As after a kill: the status of job 1 is "running", and its folder has files.
     (folder / "1" / "status.json").write_text(json.dumps({"status": "running"}))
     (folder / "1" / "checkpoints").mkdir()
     first = (folder / "0" / "status.json").stat().st_mtime_ns
@@ -44,7 +44,7 @@ def test_a_stopped_sweep_is_taken_up(tiny_overrides: list[str], tiny_run: Path, 
     assert table["status"].tolist() == ["finished"] * 3
     changed = sweep(folder, *jobs, "seed=0,1,2", "modality=t1")
     assert changed.returncode == 1
-    assert "This folder holds a sweep with other choices." in changed.stderr
+    assert "This folder contains a sweep with other choices." in changed.stderr
     assert "modality=t1" in changed.stderr and "Traceback" not in changed.stderr
 
 
@@ -53,10 +53,10 @@ def test_a_stopped_sweep_is_taken_up(tiny_overrides: list[str], tiny_run: Path, 
 def test_launchers_give_the_same_result(
     launcher: str, tiny_overrides: list[str], tiny_run: Path, tmp_path: Path
 ) -> None:
-    own = [*(item for item in tiny_overrides if not item.startswith("cache=")), "reshape=fixed,isotropic", "seed=0,1"]
+    jobs = [*(item for item in tiny_overrides if not item.startswith("cache=")), "reshape=fixed,isotropic", "seed=0,1"]
     caches = [f"cache={tmp_path / name}" for name in ("one", "many")]
-    one = sweep(tmp_path / "basic", *own, caches[0])
-    many = sweep(tmp_path / launcher, *own, caches[1], f"hydra/launcher={launcher}")
+    one = sweep(tmp_path / "basic", *jobs, caches[0])
+    many = sweep(tmp_path / launcher, *jobs, caches[1], f"hydra/launcher={launcher}")
     assert one.returncode == many.returncode == 0, many.stderr[-2000:]
     assert len(results(tmp_path / "basic")) == 4
     assert results(tmp_path / launcher) == results(tmp_path / "basic")

@@ -1,4 +1,4 @@
-"""Ranges, words, and choices that exclude each other."""
+"""Value ranges, allowed words, and choices that exclude each other."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ from ..conftest import compose_config
         ("trainer.accelerator=abacus", "trainer.accelerator", "auto | cpu | gpu"),
     ],
 )
-def test_wrong_values_name_the_key_and_what_is_valid(make_config, override, key, hint):
+def test_invalid_values_name_the_key_and_what_is_valid(make_config, override, key, hint):
     with pytest.raises(ConfigurationError) as caught:
         make_config(override)
     assert key in str(caught.value)
@@ -57,15 +57,15 @@ def test_wrong_values_name_the_key_and_what_is_valid(make_config, override, key,
         ("histogram", "percentiles=[10,120]", "from 0 to 100"),
     ],
 )
-def test_wrong_values_of_a_remedy_are_named(make_config, option, value, hint):
+def test_invalid_values_of_a_harmonisation_name_the_key_and_what_is_valid(make_config, option, value, hint):
     with pytest.raises(ConfigurationError) as caught:
         make_config(f"harmonise={option}", f"harmonise.{value}")
     assert f"harmonise.{value.partition('=')[0]}" in str(caught.value)
     assert hint in str(caught.value)
 
 
-def test_every_rule_is_about_a_key_that_exists():
-    """A key that was renamed would silently lose its range."""
+def test_every_rule_is_for_an_existing_key():
+    """A renamed key would silently lose its range."""
     groups = [
         compose_config(f"reshape={reshape}", f"harmonise={harmonise}")
         for reshape, harmonise in (("clustered", "combat"), ("isotropic", "residualise"))
@@ -77,13 +77,13 @@ def test_every_rule_is_about_a_key_that_exists():
         assert values, key
 
 
-def test_nested_folds_refuse_what_draws_the_roles_otherwise(make_config):
+def test_nested_evaluation_refuses_other_role_assignments(make_config):
     for override in ("split=protocol", "trainer.devices=2"):
         with pytest.raises(ConfigurationError, match="evaluation=nested draws the roles"):
             make_config("evaluation=nested", "dataset.subjects=400", override)
 
 
-def test_a_search_names_what_is_no_parameter_and_no_range(make_config):
+def test_an_unknown_parameter_or_an_invalid_range_in_a_search_space_is_named(make_config):
     config, logistic = make_config(), classifier_option("logistic")
 
     def check(space):
@@ -93,7 +93,7 @@ def test_a_search_names_what_is_no_parameter_and_no_range(make_config):
     with pytest.raises(ConfigurationError, match=r"classifier\.tuning\.space\.D"):
         check({"D": {"low": 1, "high": 2}})
     for wrong in ({"low": 2, "high": 1}, {"low": 0, "high": 1, "log": True}, {"choices": []}, {"low": 1}):
-        with pytest.raises(ConfigurationError, match="is no range and no list"):
+        with pytest.raises(ConfigurationError, match="is neither a range nor a list of choices"):
             check({"C": wrong})
 
 
@@ -111,6 +111,6 @@ def test_validation_is_raised_to_the_minimum_but_never_takes_more_than_half(make
     assert validation_size(30, split) == 15
 
 
-def test_a_target_from_elsewhere_is_refused():
-    with pytest.raises(ConfigurationError, match="may not name"):
+def test_a_target_from_another_package_is_refused():
+    with pytest.raises(ConfigurationError, match="must not use"):
         check_target({"_target_": "os.system"}, "model.network", allowed=("brain_cae.", "monai.networks."))

@@ -1,4 +1,4 @@
-"""Of the whole: what training accepts, and what an evaluation may still choose."""
+"""The whole configuration: what training accepts, and what an evaluation may still change."""
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -13,7 +13,7 @@ def compose_evaluate(*overrides):
         return validate_evaluate(compose("evaluate", overrides=list(overrides)))
 
 
-def test_validate_leaves_the_composed_configuration_alone():
+def test_validate_does_not_modify_the_composed_configuration():
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         composed = compose("train")
     before = OmegaConf.to_yaml(composed)
@@ -22,35 +22,35 @@ def test_validate_leaves_the_composed_configuration_alone():
 
 
 @pytest.mark.parametrize("key", ["model=cae", "seed=3"])
-def test_an_evaluation_refuses_what_the_run_has_fixed(key):
+def test_an_evaluation_refuses_keys_that_are_fixed_by_the_run(key):
     with pytest.raises(ConfigurationError, match="fixed by the run"):
         compose_evaluate(f"+{key}")
 
 
-def test_an_evaluation_takes_another_dataset():
+def test_an_evaluation_accepts_another_dataset():
     config = compose_evaluate("run=here", "dataset=folder", "dataset.root=/scans")
     assert (config.run, config.dataset.root) == ("here", "/scans")
 
 
-def test_an_evaluation_takes_combined_data_sets_and_checks_their_words():
+def test_an_evaluation_accepts_combined_data_sets_and_checks_their_values():
     given = ["dataset=combined", "dataset.parts.bids.root=/bids", "dataset.parts.bids.skull=stripped"]
     assert list(compose_evaluate(*given).dataset.parts) == ["bids"]
     with pytest.raises(ConfigurationError, match=r"dataset\.skull"):
         compose_evaluate("dataset=folder", "dataset.root=/x", "dataset.skull=maybe")
 
 
-def test_an_evaluation_may_change_the_classifier_of_the_runs_own_subjects_alone(make_config):
+def test_an_evaluation_may_change_the_classifier_only_for_the_subjects_of_the_run(make_config):
     asked = compose_evaluate("run=here", "classifier=svm")
     config = make_config()
     changed = with_asked(config, asked)
     assert (config.classifier.name, changed.classifier.name) == ("logistic", "svm")
     assert changed.balancing == config.balancing and changed.evaluation.maps is False
     assert with_asked(config, compose_evaluate("run=here")) is config
-    with pytest.raises(ConfigurationError, match="`classifier` can be chosen for the run's own subjects only"):
+    with pytest.raises(ConfigurationError, match="`classifier` can only be chosen for the subjects of the run"):
         compose_evaluate("run=here", "classifier=svm", "dataset=folder", "dataset.root=/scans")
 
 
-def test_a_classifier_that_does_not_exist_is_named_with_the_nearest():
+def test_an_unknown_classifier_gets_the_closest_name_as_a_suggestion():
     assert classifier_option("knn").name == "knn"
     with pytest.raises(ConfigurationError, match="Did you mean `classifier=knn`"):
         classifier_option("kn")

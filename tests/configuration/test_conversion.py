@@ -1,4 +1,4 @@
-"""From composed keys to typed values: a key or a value that does not fit is named, with what would."""
+"""Conversion of composed keys to typed values: errors name an invalid key or value, and what is valid."""
 
 import pytest
 from omegaconf import OmegaConf
@@ -22,18 +22,18 @@ from brain_cae.errors import ConfigurationError
         ("split.name=leave", "split.name", "leave_protocol_out"),
         ("dataset=bids", "dataset.root", "dataset.root="),
         ("dataset=combined", "dataset.parts", "dataset.parts.ixi.root"),
-        ("model.weight_decay=inf", "model.weight_decay", "no finite number"),
-        ("features.name=${nothing}", "features.name", "leads nowhere"),
+        ("model.weight_decay=inf", "model.weight_decay", "not a finite number"),
+        ("features.name=${nothing}", "features.name", "cannot be resolved"),
     ],
 )
-def test_wrong_values_name_the_key_and_what_is_valid(make_config, override, key, hint):
+def test_invalid_values_name_the_key_and_what_is_valid(make_config, override, key, hint):
     with pytest.raises(ConfigurationError) as caught:
         make_config(override)
     assert key in str(caught.value)
     assert hint in str(caught.value)
 
 
-def test_parts_with_a_place_take_part(make_config):
+def test_parts_with_a_folder_or_table_are_used(make_config):
     config = make_config(
         "dataset=combined",
         "dataset.parts.ixi.root=/ixi",
@@ -55,7 +55,7 @@ def test_parts_with_a_place_take_part(make_config):
     [
         (["+dataset@dataset.parts.clinic=folder"], "dataset.parts.clinic.root", "dataset.parts.clinic.table="),
         (["+dataset@dataset.parts.b-c=ixi", "dataset.parts.b-c.root=/x"], "dataset.parts.b-c", "letters"),
-        (["+dataset@dataset.parts.more=combined"], "dataset.parts.more", "any data set but combined"),
+        (["+dataset@dataset.parts.more=combined"], "dataset.parts.more", "any data set except combined"),
         (["dataset.parts.bids.root=/x", "dataset.parts.bids.skull=off"], "dataset.parts.bids.skull", "on | stripped"),
         (["dataset.parts.bids.root=/x", "dataset.parts.bids.label=ill"], "dataset.parts.bids.label", "healthy |"),
         (["+dataset.parts.x={name: tape, root: /x}"], "dataset.parts.x.name", "ixi"),
@@ -64,20 +64,20 @@ def test_parts_with_a_place_take_part(make_config):
         (["dataset.parts.ixi.root=/x", "dataset.test_only=[bids]"], "dataset.test_only", "Expected: ixi"),
     ],
 )
-def test_a_wrong_part_names_its_key(make_config, overrides, key, hint):
+def test_the_error_about_an_invalid_part_names_its_key(make_config, overrides, key, hint):
     with pytest.raises(ConfigurationError) as caught:
         make_config("dataset=combined", *overrides)
     assert key in str(caught.value) and hint in str(caught.value)
 
 
-def test_the_nearest_name_is_proposed_and_none_where_nothing_is_near():
+def test_the_closest_name_is_suggested_only_if_it_is_similar():
     assert "Did you mean `model.loss`?" in str(unknown_key("model.los", ["loss", "name"]))
     assert "Did you mean" not in str(unknown_key("model.xyz", ["loss", "name"]))
     assert "Did you mean `reshape=modal`?" in str(unknown_option("reshape", "model", ["fixed", "modal"]))
     assert "There is no group `shape`." in str(unknown_option("shape", "modal", []))
 
 
-def test_the_keys_beside_a_wrong_one_are_those_of_its_group():
+def test_the_alternatives_to_an_unknown_key_are_the_keys_of_its_group():
     config = OmegaConf.create({"seed": 0, "model": {"loss": "l1", "name": "cae"}})
     assert keys_beside(config, "model.los") == ["loss", "name"]
     assert keys_beside(config, "sed") == ["seed", "model"]

@@ -1,4 +1,4 @@
-"""The name of an option decides which keys it has."""
+"""The name of an option determines its keys."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_every_file_has_a_schema_and_every_schema_a_file(group):
     assert sorted(OPTIONS[group]) == option_names(group)
 
 
-def test_the_name_decides_on_the_schema(make_config):
+def test_the_name_determines_the_schema(make_config):
     assert type(make_config("split=protocol").split) is Split
     assert type(make_config("split=leave_protocol_out", "split.protocol=a").split) is LeaveProtocolOut
 

@@ -1,4 +1,4 @@
-"""What ``conf/`` offers: every option can be composed, and its objects made."""
+"""Every option of ``conf/`` can be composed, and its objects can be built."""
 
 from pathlib import Path
 
@@ -54,12 +54,12 @@ def test_yaml_and_python_build_the_same_network(make_config):
     assert [p.shape for p in from_yaml.parameters()] == [p.shape for p in from_python.parameters()]
 
 
-def test_the_help_page_speaks_of_every_group():
+def test_the_help_page_describes_every_group():
     template = Path(conf_folder() / "hydra" / "help" / "brain_cae.yaml").read_text()
     assert not [group for group in GROUPS if f"    {group} " not in template]
 
 
-def test_options_are_sorted_and_read_as_their_file_gives_them():
+def test_options_are_sorted_and_read_as_written_in_their_files():
     assert option_names("reshape") == ["clustered", "fixed", "isotropic", "modal"]
     assert option_names("shape") == []
     assert read_option("modality", "t1_flair")["names"] == ["t1", "flair"]

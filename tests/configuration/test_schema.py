@@ -1,4 +1,4 @@
-"""The types agree with the files that hold the values, and with the parts that read them."""
+"""The schema agrees with the YAML files and with the code that uses it."""
 
 from dataclasses import MISSING, fields
 
@@ -14,7 +14,7 @@ CASES = [(group, name) for group in sorted(OPTIONS) for name in OPTIONS[group]]
 
 
 @pytest.mark.parametrize(("group", "name"), CASES)
-def test_a_file_holds_the_keys_of_its_schema_and_its_name(group, name):
+def test_a_file_has_the_keys_of_its_schema_and_its_name(group, name):
     values = read_option(group, name)
     assert set(values) == {field.name for field in fields(OPTIONS[group][name])}
     assert values["name"] == name
@@ -25,9 +25,9 @@ def test_modalities_are_the_same_everywhere():
     assert set(schema.MODALITIES) == set(protocol.MODALITIES)
 
 
-def test_what_an_evaluation_may_choose_has_the_name_that_it_has_in_training():
+def test_the_keys_of_an_evaluation_have_the_same_names_as_in_training():
     of_evaluation, of_training = ({f.name for f in fields(kind)} for kind in (schema.EvaluateConfig, schema.Config))
     assert of_evaluation - of_training == {"run", "calibrate", "audit_only"}
-    # Without an answer of its own each of the shared ones is the run's.
+    # Shared keys default to None or false: then the value of the run is used.
     asked = {f.name for f in fields(schema.EvaluateConfig) if f.default is not MISSING and f.default in (None, False)}
     assert asked == {"calibrate", "audit_only", "audit", "dataset", "inspect", "classifier", "balancing"}

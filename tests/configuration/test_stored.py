@@ -1,4 +1,4 @@
-"""The configuration beside a model: plain values, or a named reason."""
+"""The configuration that is stored with a model: plain values, or an error with the reason."""
 
 import pytest
 
@@ -12,14 +12,14 @@ def store(run, text):
     return run
 
 
-def test_values_come_back_plain(tmp_path):
+def test_values_are_read_as_plain_python_values(tmp_path):
     assert read_stored(store(tmp_path, "seed: 3\nmodality:\n  names: [t1]\n")) == {
         "seed": 3,
         "modality": {"names": ["t1"]},
     }
 
 
-def test_a_folder_without_a_model_is_no_run(tmp_path):
+def test_a_folder_without_a_model_is_not_a_run(tmp_path):
     with pytest.raises(RunError, match="still training"):
         read_stored(tmp_path)
     with pytest.raises(RunError, match="no such folder"):
@@ -29,12 +29,12 @@ def test_a_folder_without_a_model_is_no_run(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("seed: ${other}", "no references"),
-        ("- 1", "no table of keys"),
-        ("seed: [1", "no table of keys"),
-        ("", "no table"),
+        ("seed: ${other}", "contains a reference"),
+        ("- 1", "is not a mapping"),
+        ("seed: [1", "is not a mapping"),
+        ("", "is not a mapping"),
     ],
 )
-def test_what_is_no_table_of_plain_values_is_refused(tmp_path, text, message):
+def test_anything_but_a_mapping_of_plain_values_is_refused(tmp_path, text, message):
     with pytest.raises(ConfigurationError, match=message):
         read_stored(store(tmp_path, text))

@@ -20,11 +20,11 @@ def test_every_item_once_and_one_group_per_batch(shuffle):
 
 
 def test_epochs_differ_and_repeat_by_seed():
-    own = sampler()
+    shuffled = sampler()
     epochs = []
     for epoch in range(3):
-        own.sampler.set_epoch(epoch)
-        epochs.append(list(own))
+        shuffled.sampler.set_epoch(epoch)
+        epochs.append(list(shuffled))
     assert epochs[0] != epochs[1] != epochs[2]
     again = sampler()
     again.set_epoch(1)

@@ -1,4 +1,4 @@
-"""Skull stripping by a tool of the user's, played here by small programs on the PATH."""
+"""Skull stripping by an installed tool, simulated here by small programs on the PATH."""
 
 import sys
 
@@ -11,7 +11,7 @@ from brain_cae.data.brain_masks import STRIPPERS, BrainMasks, require_stripper
 from brain_cae.errors import ConfigurationError
 
 AFFINE = np.diag([2.0, -3.0, 4.0, 1.0])
-# Bytes alone, since a program that imports nibabel takes a second to start: int16 voxels behind 352 bytes of header.
+# Works on raw bytes, since importing nibabel takes a second: a header of 352 bytes, then int16 voxels.
 BODY = """
 import array, gzip, sys
 raw = gzip.open(sys.argv[sys.argv.index("-i") + 1]).read()
@@ -27,7 +27,7 @@ gzip.open({mask!r}, "w").write(bytes(header) + mask)
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """Put a tool on the PATH that calls brain what is brighter than 50; ``change`` is what it does wrong."""
+    """Put a tool on the PATH that marks voxels above 50 as brain; ``change`` is code that makes it fail."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -71,25 +71,25 @@ def test_the_mask_of_a_tool_becomes_the_brain_mask(install, index, tmp_path, nam
         mask = nibabel.load(row.brain_mask_path)
         assert np.allclose(mask.affine, AFFINE)
         assert np.array_equal(np.asarray(mask.dataobj) > 0, np.asarray(nibabel.load(row.path).dataobj) > 50)
-    # A second run only looks them up.
+    # A second run reuses the stored masks.
     again, _ = masks.complete(index, progress=False)
     pd.testing.assert_frame_equal(again, done)
     assert len((tmp_path / "calls").read_text().splitlines()) == 2
     assert len(list((tmp_path / "masks").iterdir())) == 2
 
 
-def test_what_has_a_mask_or_no_skull_is_left_to_itself(install, index, tmp_path):
+def test_a_scan_with_a_mask_or_without_a_skull_is_not_stripped(install, index, tmp_path):
     install()
     index.loc[index["subject"] == "a", "skull"] = "stripped"
-    index.loc[3, "brain_mask_path"] = "own.nii.gz"
+    index.loc[3, "brain_mask_path"] = "brain.nii.gz"
     done, _ = BrainMasks(tmp_path / "masks", "synthstrip", "flair").complete(index, progress=False)
     assert not (tmp_path / "calls").exists()
-    assert done["brain_mask_path"].tolist() == ["", "", "", "own.nii.gz"]
+    assert done["brain_mask_path"].tolist() == ["", "", "", "brain.nii.gz"]
     assert set(done["skull"]) == {"stripped"}
 
 
-def test_without_a_tool_only_own_masks_count(index, tmp_path):
-    index.loc[1, "brain_mask_path"] = "own.nii.gz"
+def test_without_a_tool_only_masks_of_the_data_set_are_used(index, tmp_path):
+    index.loc[1, "brain_mask_path"] = "brain.nii.gz"
     done, refused = BrainMasks(tmp_path / "masks", "none", "flair").complete(index, progress=False)
     assert done["skull"].tolist() == ["stripped", "stripped", "on", "on"] and refused == {}
     require_stripper("none")
@@ -100,19 +100,19 @@ FAILURES = {
     "exit code 0": "sys.exit(0)",
     "a mask on another grid, of shape (7, 9, 10)": "header[42] = 7; mask = mask[:630]",
     "a mask on another grid, of shape (8, 9, 10)": "header[280:284] = header[300:304]",
-    "a mask of 0 of 720 voxels": "mask = bytes(720)",
-    "a mask of 720 of 720 voxels": "mask = bytes([1]) * 720",
+    "a mask that marks 0 of 720 voxels": "mask = bytes(720)",
+    "a mask that marks 720 of 720 voxels": "mask = bytes([1]) * 720",
     "a mask that cannot be read": f"open({STRIPPERS['synthstrip'].mask!r}, 'w').write('no mask'); sys.exit(0)",
 }
 
 
-@pytest.mark.parametrize("found", FAILURES)
-def test_a_failure_costs_one_subject_and_is_named(install, index, tmp_path, caplog, found):
-    change = FAILURES[found].replace("\n", "; ")
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_excludes_one_subject_and_is_logged(install, index, tmp_path, caplog, failure):
+    change = FAILURES[failure].replace("\n", "; ")
     install(change=f"if voxels[0] == {first_voxel(index, 'a')}:\n    {change}")
     done, refused = BrainMasks(tmp_path / "masks", "synthstrip", "flair").complete(index, progress=False)
     assert refused == {"a": "skull stripping failed"}
-    assert found in caplog.text
+    assert failure in caplog.text
     assert done["skull"].tolist() == ["on", "on", "stripped", "stripped"]
     assert len(list((tmp_path / "masks").iterdir())) == 1
 
@@ -123,14 +123,14 @@ def first_voxel(index, subject):
 
 
 @pytest.mark.parametrize("name", STRIPPERS)
-def test_an_absent_tool_stops_the_run_before_it_starts(tmp_path, monkeypatch, name):
+def test_a_missing_tool_stops_the_run_before_it_starts(tmp_path, monkeypatch, name):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError, match=STRIPPERS[name].command) as raised:
         require_stripper(name)
     assert "install" in str(raised.value).lower() and "preprocess.skull_strip" in str(raised.value)
 
 
-def test_absent_weights_stop_the_run_too(install, tmp_path):
+def test_missing_weights_stop_the_run_too(install, tmp_path):
     install("hd_bet")
     (tmp_path / "home" / STRIPPERS["hd_bet"].weights).unlink()
     with pytest.raises(ConfigurationError, match="without its weights"):

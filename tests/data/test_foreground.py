@@ -25,9 +25,9 @@ def dice(one, two):
 
 
 def head(contrast, *, noise=4.0, frame=0):
-    """A head of 4 mm voxels in noise, cut off below: scalp, dark bone, brain, fluid; and its outline.
+    """Simulate a noisy head with 4 mm voxels, cut off at the neck, and its true mask.
 
-    ``contrast``: intensities of scalp, bone, brain and fluid; ``frame``: voxels of padding with 0 all around.
+    ``contrast``: intensities of scalp, bone, brain and fluid; ``frame``: width in voxels of zero padding on each side.
     """
     shape = (56, 64, 56)
     x, y, z = np.indices(shape) - np.reshape([27.5, 31.5, 20], (3, 1, 1, 1))
@@ -50,12 +50,12 @@ CONTRASTS = {
 
 @pytest.mark.parametrize("frame", [0, 12])
 @pytest.mark.parametrize("contrast", CONTRASTS)
-def test_a_head_in_noise_is_found_with_all_that_it_encloses(contrast, frame):
+def test_a_head_in_noise_is_segmented_with_holes_filled(contrast, frame):
     volume, truth = head(CONTRASTS[contrast], frame=frame)
     assert dice(foreground_mask(volume, np.diag([4, 4, 4, 1])), truth) > 0.96
 
 
-def test_noise_does_not_spill_into_the_air():
+def test_strong_noise_does_not_add_air_to_the_mask():
     volume, truth = head(CONTRASTS["T1"], noise=9.0)
     assert dice(foreground_mask(volume, np.diag([4, 4, 4, 1])), truth) > 0.95
 
@@ -75,7 +75,7 @@ def test_real_heads_with_a_skull(real_data):
     for path in sorted((real_data / "nifti" / "nichart-demo").rglob("*.nii.gz")):
         volume = read_nifti(path)
         mask = foreground_mask(volume.array, volume.affine)
-        # A whole head in the field of view of a brain scan; air would add several litres, a mere brain has 1.3.
+        # A whole head in the field of view of a brain scan; air would add several litres, a brain alone has 1.3.
         assert 2.5 < litres(mask, volume.affine) < 5.5, path.name
         middle = tuple(slice(size // 3, 2 * size // 3) for size in mask.shape)
         assert mask[middle].mean() > 0.97, path.name
@@ -98,7 +98,7 @@ def test_real_stripped_brains(real_data):
         assert 1.0 < litres(foreground_mask(volume.array, volume.affine), volume.affine) < 1.2
 
 
-def test_nothing_but_background_is_refused():
+def test_a_scan_with_background_only_is_refused():
     with pytest.raises(ScanError, match="empty mask"):
         foreground_mask(np.zeros((8, 8, 8)), np.eye(4))
 

@@ -19,7 +19,7 @@ def test_batches_are_plain_tensors_of_one_shape(make_subject):
     assert sorted(seen) == [f"s{i}" for i in range(5)]
 
 
-def test_worker_processes_bring_the_same_batches(make_subject):
+def test_worker_processes_load_the_same_batches(make_subject):
     subjects = [make_subject(f"s{i}", seed=i) for i in range(4)]
     reshape = Clustered().fit([subject.grid for subject in subjects])
     sums = []

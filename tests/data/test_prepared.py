@@ -1,4 +1,4 @@
-"""Prepared subjects are computed once, and again where anything that decides them has changed."""
+"""Prepared subjects are computed once, and recomputed when anything that they depend on has changed."""
 
 import nibabel
 import numpy as np
@@ -17,7 +17,7 @@ def store(folder, **changes):
     return PreparedStore(folder, **{**settings, **changes})
 
 
-def test_the_key_follows_content_settings_and_code(tmp_path, monkeypatch):
+def test_the_key_depends_on_content_settings_and_code_version(tmp_path, monkeypatch):
     table = rows(flair=write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0])))
     keys = {store(tmp_path).key(table), store(tmp_path, scaling="white_matter").key(table)}
     keys.add(store(tmp_path).key(table.assign(series_hash="other")))
@@ -26,7 +26,7 @@ def test_the_key_follows_content_settings_and_code(tmp_path, monkeypatch):
     assert len(keys) == 4
 
 
-def test_the_second_time_comes_from_the_store_and_is_the_same(tmp_path):
+def test_a_subject_loaded_from_the_store_is_the_same(tmp_path):
     path = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
     first = store(tmp_path / "store").load(rows(flair=path))
     path.unlink()

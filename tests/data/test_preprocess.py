@@ -10,7 +10,7 @@ from brain_cae.errors import ScanError
 
 
 def head(shape, affine, centre=(0.0, 0.0, 0.0), point=None):
-    """A ball of 40 mm around a world position, with a bright spot of 5 mm at another."""
+    """Simulate a ball of 40 mm radius around a world position, with a bright spot of 5 mm radius at another."""
     voxels = np.stack(np.meshgrid(*[np.arange(size) for size in shape], indexing="ij"), axis=-1)
     world = nibabel.affines.apply_affine(affine, voxels)
     volume = np.where(np.linalg.norm(world - np.asarray(centre), axis=-1) < 40, 100.0, 0.0)
@@ -64,7 +64,7 @@ def rows(**paths):
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-def test_a_point_of_the_world_lands_in_the_same_voxel_of_both_modalities(tmp_path, grid):
+def test_a_world_position_maps_to_the_same_voxel_of_both_modalities(tmp_path, grid):
     point = (12.0, -14.0, 8.0)
     flair = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]), point=point)
     t1 = write(tmp_path, "t1", *GRIDS[grid], point=point)
@@ -72,12 +72,12 @@ def test_a_point_of_the_world_lands_in_the_same_voxel_of_both_modalities(tmp_pat
     expected = np.round(np.linalg.solve(subject.affine, [*point, 1])[:3]).astype(int)
     for channel in subject.volume:
         weights = np.clip(channel - 1.5, 0, None)
-        found = np.array([(weights * axis).sum() / weights.sum() for axis in np.indices(weights.shape)])
-        assert np.abs(found - expected).max() < 1
+        centroid = np.array([(weights * axis).sum() / weights.sum() for axis in np.indices(weights.shape)])
+        assert np.abs(centroid - expected).max() < 1
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-def test_a_map_returns_to_the_scans_own_axes(tmp_path, grid):
+def test_a_map_returns_to_the_axes_of_the_original_scan(tmp_path, grid):
     point = (12.0, -14.0, 8.0)
     path = write(tmp_path, "flair", *GRIDS[grid], point=point)
     subject = prepare_subject(rows(flair=path), modalities=["flair"], reference="flair", scaling="median")
@@ -94,7 +94,7 @@ def test_a_map_returns_to_the_scans_own_axes(tmp_path, grid):
 
 @settings(max_examples=20, deadline=None)
 @given(flips=st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3), order=st.permutations(range(3)))
-def test_there_and_back_is_exact_for_every_orientation(tmp_path_factory, flips, order):
+def test_the_round_trip_is_exact_for_every_orientation(tmp_path_factory, flips, order):
     folder = tmp_path_factory.mktemp("scan")
     matrix = np.zeros((3, 3))
     for axis, (flip, to) in enumerate(zip(flips, order, strict=True)):
@@ -116,7 +116,7 @@ def test_intensities_are_scaled_by_the_median_inside_and_zero_outside(tmp_path):
     assert subject.spacing == pytest.approx((2, 2, 4))
 
 
-def test_a_lesion_mask_on_another_grid_is_brought_over(tmp_path):
+def test_a_lesion_mask_on_another_grid_is_resampled(tmp_path):
     scan = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
     shape, matrix = GRIDS["PIR"]
     affine = centred(shape, matrix)
@@ -141,7 +141,7 @@ def test_scans_that_do_not_overlap_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("slices", [17, 9])
-def test_brain_that_a_modality_does_not_show_counts_for_none(tmp_path, slices):
+def test_voxels_outside_one_modality_are_masked_in_all(tmp_path, slices):
     shape, matrix = (48, 48, 24), np.diag([2.0, 2.0, 4.0])
     flair = write(tmp_path, "flair", shape, matrix)
     affine = centred(shape, matrix)
@@ -172,7 +172,7 @@ def masked(tmp_path, column, mask, affine, codes=1):
 
 
 @pytest.mark.parametrize("column", ["brain_mask_path", "lesion_mask_path"])
-def test_a_mask_that_does_not_say_where_it_lies_or_lies_elsewhere_is_refused(tmp_path, column):
+def test_a_mask_without_orientation_or_outside_the_scan_is_refused(tmp_path, column):
     affine = centred((48, 48, 24), np.diag([2.0, 2.0, 4.0]))
     mask = np.zeros((48, 48, 24))
     mask[20:28, 18:24, 10:14] = 1
@@ -186,7 +186,7 @@ def test_a_mask_that_does_not_say_where_it_lies_or_lies_elsewhere_is_refused(tmp
         masked(tmp_path, column, mask, affine)
 
 
-def test_a_lesion_beside_the_brain_is_refused_and_an_empty_mask_is_none(tmp_path):
+def test_a_lesion_outside_the_brain_is_refused_and_an_empty_lesion_mask_is_accepted(tmp_path):
     affine = centred((48, 48, 24), np.diag([2.0, 2.0, 4.0]))
     mask = np.zeros((48, 48, 24))
     assert not masked(tmp_path, "lesion_mask_path", mask, affine).lesion.any()
@@ -195,7 +195,7 @@ def test_a_lesion_beside_the_brain_is_refused_and_an_empty_mask_is_none(tmp_path
         masked(tmp_path, "lesion_mask_path", mask, affine)
 
 
-def test_a_brain_mask_on_another_grid_decides_what_is_brain(tmp_path):
+def test_a_brain_mask_on_another_grid_defines_the_foreground(tmp_path):
     scan = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
     shape, matrix = GRIDS["oblique"]
     affine = centred(shape, matrix)
@@ -214,13 +214,13 @@ def test_a_brain_mask_on_another_grid_decides_what_is_brain(tmp_path):
         prepare_subject(table, modalities=["flair"], reference="flair", scaling="median")
 
 
-def test_an_oblique_reference_keeps_its_own_grid(tmp_path):
+def test_an_oblique_reference_keeps_its_grid(tmp_path):
     point = (12.0, -14.0, 8.0)
     flair = write(tmp_path, "flair", *GRIDS["oblique"], point=point)
     t1 = write(tmp_path, "t1", *GRIDS["PIR"], point=point)
     subject = prepare_subject(rows(t1=t1, flair=flair), modalities=["t1", "flair"], reference="flair", scaling="median")
     stored = nibabel.load(flair)
-    assert np.allclose(subject.affine, stored.affine)  # nearest to RAS already, and not turned any further
+    assert np.allclose(subject.affine, stored.affine)  # already closest to RAS, so it is not rotated
     ratio = np.asarray(stored.dataobj)[subject.mask] / subject.volume[1][subject.mask]
     assert np.ptp(ratio) / ratio.mean() < 1e-4  # not interpolated
     voxel = np.linalg.solve(subject.affine, [*point, 1])[:3].round().astype(int)

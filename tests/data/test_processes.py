@@ -60,7 +60,7 @@ if __name__ == "__main__":
 """
 
 
-def test_two_processes_share_each_epoch_and_both_watch_all_validation_brains(tmp_path):
+def test_two_processes_share_each_epoch_and_both_evaluate_all_validation_brains(tmp_path):
     (tmp_path / "watch.py").write_text(SCRIPT)
     done = subprocess.run(
         [sys.executable, str(tmp_path / "watch.py"), str(tmp_path)],

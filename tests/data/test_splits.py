@@ -33,14 +33,14 @@ def test_roles_are_disjoint_complete_and_healthy_where_they_must_be(healthy, abn
     check_leakage(splits, index_of(splits, kinds))
 
 
-def test_the_seed_decides():
+def test_the_seed_determines_the_roles():
     kinds = labels(60, 30)
     draw = {seed: stratified(kinds, train=0.4, validation=15, classifier=0.4, seed=seed) for seed in (0, 1)}
     assert draw[0].equals(stratified(kinds, train=0.4, validation=15, classifier=0.4, seed=0))
     assert not draw[0].equals(draw[1])
 
 
-def test_too_few_healthy_brains_say_so():
+def test_too_few_healthy_brains_are_an_error():
     with pytest.raises(DatasetError, match="too few healthy"):
         stratified(labels(3, 30), train=0.4, validation=1, classifier=0.4, seed=0)
 
@@ -59,21 +59,21 @@ def test_a_copied_scan_under_another_name_is_leakage():
     index = index_of(splits, kinds)
     train, test = (splits.loc[splits["role"] == role, "subject"].iloc[0] for role in ("train", "test"))
     index.loc[(index["subject"] == test) & (index["modality"] == "t1"), "series_hash"] = f"{train}-t1"
-    with pytest.raises(LeakageError, match="twice under different names"):
+    with pytest.raises(LeakageError, match="same scan belongs to two subjects"):
         check_leakage(splits, index)
 
 
-def test_a_copy_within_one_role_is_found_too():
+def test_a_copy_within_one_role_is_leakage_too():
     kinds = labels(20, 8)
     splits = stratified(kinds, train=0.4, validation=6, classifier=0.4, seed=0)
     index = index_of(splits, kinds)
     first, second = splits.loc[splits["role"] == "validation", "subject"].iloc[:2]
     index.loc[(index["subject"] == second) & (index["modality"] == "t1"), "series_hash"] = f"{first}-t1"
-    with pytest.raises(LeakageError, match="twice"):
+    with pytest.raises(LeakageError, match="same scan"):
         check_leakage(splits, index)
 
 
-def test_an_abnormal_brain_to_learn_from_is_leakage():
+def test_an_abnormal_training_brain_is_leakage():
     kinds = labels(10, 4)
     splits = stratified(kinds, train=0.4, validation=3, classifier=0.4, seed=0)
     splits.loc[splits["subject"] == "a0", "role"] = "train"
@@ -81,7 +81,7 @@ def test_an_abnormal_brain_to_learn_from_is_leakage():
         check_leakage(splits, index_of(splits, kinds))
 
 
-def test_a_file_of_splits_is_read_back(tmp_path):
+def test_a_split_file_is_read_back(tmp_path):
     kinds = labels(10, 4)
     splits = stratified(kinds, train=0.4, validation=3, classifier=0.4, seed=0)
     splits.to_csv(tmp_path / "splits.csv", index=False)
@@ -98,14 +98,14 @@ def test_a_file_of_splits_is_read_back(tmp_path):
         ("", "cannot be read"),
     ],
 )
-def test_a_wrong_file_of_splits_is_explained(tmp_path, text, message):
+def test_an_invalid_split_file_is_explained(tmp_path, text, message):
     (tmp_path / "splits.csv").write_text(text)
     with pytest.raises(DatasetError, match=message):
         read_splits(tmp_path / "splits.csv", labels(3, 1))
 
 
 def by_protocol(kinds: pd.Series, sizes: list[int], seed: int = 0) -> pd.Series:
-    """Protocols of the given sizes, dealt at random; the first takes everybody who is left."""
+    """Assign protocols of the given sizes at random; the remaining subjects get the first protocol."""
     names = [f"p{number}" for number, size in enumerate(sizes) for _ in range(size)]
     names += ["p0"] * (len(kinds) - len(names))
     return pd.Series(np.random.default_rng(seed).permutation(names[: len(kinds)]), index=kinds.index)
@@ -118,7 +118,7 @@ def by_protocol(kinds: pd.Series, sizes: list[int], seed: int = 0) -> pd.Series:
     sizes=st.lists(st.integers(1, 60), min_size=1, max_size=6),
     seed=st.integers(0, 1000),
 )
-def test_roles_are_as_large_with_protocols_as_without_and_hold_each_in_its_share(healthy, abnormal, sizes, seed):
+def test_stratifying_by_protocol_keeps_the_role_sizes_and_balances_each_protocol(healthy, abnormal, sizes, seed):
     kinds = labels(healthy, abnormal, 2)
     protocols = by_protocol(kinds, sizes, seed)
     options = {"train": 0.4, "validation": healthy // 4, "classifier": 0.4, "seed": seed}
@@ -135,7 +135,7 @@ def test_roles_are_as_large_with_protocols_as_without_and_hold_each_in_its_share
     check_leakage(drawn.reset_index(), index_of(drawn.reset_index(), kinds))
 
 
-def test_a_draw_that_knows_protocols_is_more_even_than_one_that_does_not():
+def test_stratifying_by_protocol_balances_protocols_better_than_a_random_draw():
     kinds = labels(120, 60)
     protocols = by_protocol(kinds, [60, 40, 20])
     worst = {"plain": 0.0, "even": 0.0}
@@ -149,7 +149,7 @@ def test_a_draw_that_knows_protocols_is_more_even_than_one_that_does_not():
     assert worst["even"] < 2 < worst["plain"]
 
 
-def test_a_rare_protocol_falls_into_any_role():
+def test_a_rare_protocol_can_get_any_role():
     kinds = labels(40, 20)
     protocols = pd.Series("common", index=kinds.index)
     protocols["h7"] = "rare"
@@ -167,7 +167,7 @@ def test_a_rare_protocol_falls_into_any_role():
     sizes=st.lists(st.integers(1, 12), min_size=1, max_size=4),
     seed=st.integers(0, 1000),
 )
-def test_the_held_out_protocol_and_nobody_else_is_tested(healthy, abnormal, sizes, seed):
+def test_exactly_the_held_out_protocol_is_tested(healthy, abnormal, sizes, seed):
     kinds = labels(healthy, abnormal, 3)
     protocols = by_protocol(kinds, [0, *sizes], seed)
     others = int(((kinds == "healthy") & (protocols != "p1")).sum())
@@ -185,10 +185,10 @@ def test_the_held_out_protocol_and_nobody_else_is_tested(healthy, abnormal, size
     assert again.equals(splits)
 
 
-def test_holding_out_where_nearly_all_healthy_brains_are_says_so():
+def test_holding_out_the_protocol_of_most_healthy_brains_is_an_error():
     kinds = labels(12, 6)
     protocols = pd.Series(["p1"] * 9 + ["p2"] * 9, index=kinds.index)
     with pytest.raises(DatasetError, match="leaves too few healthy brains") as caught:
         leave_protocol_out(kinds, protocols, "p1", train=0.4, validation=1, seed=0)
-    assert "3 of 12 healthy brains are of other protocols" in str(caught.value)
+    assert "3 of 12 healthy brains have other protocols" in str(caught.value)
     assert "split.protocol=p1" in str(caught.value)

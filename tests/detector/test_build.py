@@ -1,4 +1,4 @@
-"""The one place where a configuration becomes objects."""
+"""Objects are built from the configuration."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A detector is stored and read back with what its features are measured against."""
+"""A detector is stored and loaded with the references that its features are computed with."""
 
 from pathlib import Path
 
@@ -34,5 +34,5 @@ def test_a_brain_unlike_the_healthy_ones_deviates(detector, make_subject) -> Non
     lump = np.zeros(unlike.mask.shape, bool)
     lump[8:16, 8:16, 6:12] = True
     unlike.volume[:, lump & unlike.mask] += 1.5
-    found = [examine(detector, brain)[0].features["distance_level1_q95"] for brain in (like, unlike)]
-    assert found[1] > 1.3 * found[0]
+    distances = [examine(detector, brain)[0].features["distance_level1_q95"] for brain in (like, unlike)]
+    assert distances[1] > 1.3 * distances[0]

@@ -1,4 +1,4 @@
-"""What is said of one brain."""
+"""The findings of one brain."""
 
 import numpy as np
 import pytest
@@ -15,14 +15,14 @@ def test_every_score_and_p_value_is_within_its_bounds(detector, ill) -> None:
     assert findings.scores["residual"] == pytest.approx(np.percentile(joint[ill.mask], 99.5), rel=0.2)
 
 
-def test_a_brain_without_a_known_lesion_is_not_localised(detector, ill, make_subject) -> None:
+def test_there_is_no_localisation_without_a_known_lesion(detector, ill, make_subject) -> None:
     assert set(examine(detector, ill)[0].localisation) == set(detector.scorers)
     assert examine(detector, make_subject("healthy", seed=5))[0].localisation == {}
-    object.__setattr__(ill, "lesion", ~ill.mask)  # marks nothing of the brain
+    object.__setattr__(ill, "lesion", ~ill.mask)  # no voxel of the brain
     assert examine(detector, ill)[0].localisation == {}
 
 
-def test_a_bright_lump_is_where_the_map_is_highest(detector, ill) -> None:
+def test_the_map_is_highest_in_a_bright_lesion(detector, ill) -> None:
     ill.volume[1, ill.lesion] += 2
     findings, _, joint = examine(detector, ill)
     assert joint[ill.lesion].mean() > joint[ill.mask & ~ill.lesion].mean() + 1

@@ -1,4 +1,4 @@
-"""What was found of a brain is found again by the same detector, and by no other."""
+"""Stored findings are loaded only for the same brain and the same detector."""
 
 from pathlib import Path
 
@@ -11,23 +11,23 @@ from brain_cae.detector.findings_cache import FindingsCache
 from brain_cae.detector.storage import load, save
 
 
-def test_nothing_is_lost_on_the_way(detector, ill, make_subject, tmp_path: Path) -> None:
+def test_findings_are_loaded_completely(detector, ill, make_subject, tmp_path: Path) -> None:
     for brain in (ill, make_subject("other", seed=78)):
-        found = examine(detector, brain)[0]
+        findings = examine(detector, brain)[0]
         store = FindingsCache(tmp_path, detector)
         assert store.load(brain) is None
-        store.keep(brain, found)
+        store.keep(brain, findings)
         again = store.load(brain)
-        assert again is not None and again.localisation.keys() == found.localisation.keys()
-        assert (again.subject, again.group) == (found.subject, found.group)
+        assert again is not None and again.localisation.keys() == findings.localisation.keys()
+        assert (again.subject, again.group) == (findings.subject, findings.group)
         for part in ("scores", "p_values", "features", "reconstruction"):
-            assert getattr(again, part) == getattr(found, part), part
-        for name, own in found.localisation.items():
-            assert again.localisation[name].dice == own.dice
-            np.testing.assert_array_equal(again.localisation[name].overlaps, own.overlaps)
-        spacing = again.distortion.pop("network_spacing"), found.distortion.pop("network_spacing")
+            assert getattr(again, part) == getattr(findings, part), part
+        for name, localisation in findings.localisation.items():
+            assert again.localisation[name].dice == localisation.dice
+            np.testing.assert_array_equal(again.localisation[name].overlaps, localisation.overlaps)
+        spacing = again.distortion.pop("network_spacing"), findings.distortion.pop("network_spacing")
         np.testing.assert_array_equal(*spacing)
-        assert again.distortion == found.distortion
+        assert again.distortion == findings.distortion
 
 
 def test_a_stored_model_is_the_same_detector(detector, ill, tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_stored_model_is_the_same_detector(detector, ill, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("changed", ["weights", "reference", "percentile", "image", "lesion"])
-def test_another_model_or_another_image_finds_nothing(
+def test_another_model_or_another_image_has_no_stored_findings(
     detector, ill, make_subject, tmp_path: Path, changed: str
 ) -> None:
     FindingsCache(tmp_path, detector).keep(ill, examine(detector, ill)[0])
@@ -55,7 +55,7 @@ def test_another_model_or_another_image_finds_nothing(
     assert FindingsCache(tmp_path, detector).load(ill) is None
 
 
-def test_a_damaged_file_is_no_examination_and_no_name_is_in_it(detector, ill, tmp_path: Path) -> None:
+def test_a_damaged_file_is_ignored_and_names_of_subjects_are_not_stored(detector, ill, tmp_path: Path) -> None:
     store = FindingsCache(tmp_path, detector)
     store.keep(ill, examine(detector, ill)[0])
     (path,) = tmp_path.rglob("*.json")

@@ -1,4 +1,4 @@
-"""A detector is stored whole, read without executing anything, and a damaged part is named."""
+"""A detector is stored completely, loaded without executing code, and damaged files are named."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def run(detector, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_is_read_back_scores_the_same(detector, run, ill) -> None:
+def test_a_loaded_detector_gives_the_same_scores(detector, run, ill) -> None:
     before, again = examine(detector, ill)[0], examine(load(run), ill)[0]
     assert again.scores == pytest.approx(before.scores, rel=1e-5)
     assert again.p_values == before.p_values
@@ -38,14 +38,14 @@ def test_pickled_arrays_are_refused(run) -> None:
 
 
 @pytest.mark.parametrize("target", ["os.system", "torch.nn.Identity", "brain_cae_elsewhere.Network"])
-def test_a_class_from_elsewhere_is_refused(run, target: str) -> None:
+def test_a_class_of_another_package_is_refused(run, target: str) -> None:
     path = run / "model" / "config.yaml"
     path.write_text(path.read_text().replace("brain_cae.models.autoencoder.ConvolutionalAutoencoder", target))
     with pytest.raises(RunError, match="cannot be read"):
         load(run)
 
 
-def test_a_model_that_was_stopped_while_it_was_written_is_none(run) -> None:
+def test_an_incompletely_written_model_is_not_loaded(run) -> None:
     (run / "model" / "config.yaml").unlink()
     with pytest.raises(RunError, match="no model"):
         load(run)

@@ -1,4 +1,4 @@
-"""What the cases share: the commands in this process, as typed, and the page that shows what they say."""
+"""Shared fixtures: the commands run in this process, and the page that lists their messages."""
 
 import logging
 import sys
@@ -21,7 +21,7 @@ GATHERED = Document()
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended: exit code, what it printed, what it said was wrong."""
+    """Result of a command: exit code, standard output, error message."""
 
     code: int
     text: str
@@ -30,7 +30,7 @@ class Done:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path) -> Iterator[Callable]:
-    """``run("train", "seed=abc")``: the command in this process, from ``tmp_path``."""
+    """``run("train", "seed=abc")`` runs the command in this process, from ``tmp_path``."""
     root = logging.getLogger()
     handlers, level, raising = list(root.handlers), root.level, logging.raiseExceptions
     monkeypatch.chdir(tmp_path)
@@ -47,9 +47,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path
         finally:
             GlobalHydra.instance().clear()
             HydraConfig.instance().cfg = None
-        said = capsys.readouterr()
-        assert "Traceback" not in said.out + said.err
-        return Done(code, said.out, said.err.rpartition("\n\n")[2].strip())
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.out + printed.err
+        return Done(code, printed.out, printed.err.rpartition("\n\n")[2].strip())
 
     yield command
     for handler in set(root.handlers) - set(handlers):
@@ -60,7 +60,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path
 
 @pytest.fixture(scope="session")
 def page() -> Iterator[Document]:
-    """The page as committed; with ``make errors`` a new one, written at the end."""
+    """The committed page; with ``make errors`` a new one, which is written at the end."""
     yield Document() if WRITING else Document().read()
     if WRITING:
         GATHERED.write()
@@ -68,7 +68,7 @@ def page() -> Iterator[Document]:
 
 @pytest.fixture
 def says(page: Document, tmp_path: Path) -> Callable[..., list[str]]:
-    """Compare what was said with the page's row of a case, or keep it for a new page."""
+    """Compare a message with the row of the case on the page, or keep it for a new page."""
 
     def check(family: str, case: str, message: str | list[str]) -> list[str]:
         cells = cells_of(message, tmp_path) if isinstance(message, str) else message
@@ -82,7 +82,7 @@ def says(page: Document, tmp_path: Path) -> Callable[..., list[str]]:
 
 @pytest.fixture
 def brain() -> Callable[..., Path]:
-    """``brain(path)``: an ellipsoid of noise as a small NIfTI file; ``change`` edits its voxels."""
+    """``brain(path)`` writes an ellipsoid of noise as a small NIfTI file; ``change`` edits its voxels."""
 
     def write(path: Path, *, seed: int = 0, change: Callable[[np.ndarray], None] | None = None) -> Path:
         shape = (14, 16, 12)
@@ -100,7 +100,7 @@ def brain() -> Callable[..., Path]:
 
 @pytest.fixture
 def cohort(tmp_path: Path, brain: Callable[..., Path]) -> Callable[..., Path]:
-    """``cohort(healthy=8)``: a folder of subjects with T1 and FLAIR and their labels."""
+    """``cohort(healthy=8)`` writes a folder of subjects with T1, FLAIR and labels."""
 
     def write(*, healthy: int = 0, abnormal: int = 0) -> Path:
         root = tmp_path / "scans"

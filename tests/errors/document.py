@@ -1,40 +1,40 @@
-"""docs/errors.md: what the program says to each wrong input, as the tests have heard it."""
+"""docs/errors.md: the error message for each invalid input, as recorded by the tests."""
 
 import os
 import re
 from pathlib import Path
 
 PATH = Path(__file__).parents[2] / "docs" / "errors.md"
-REGENERATE = "docs/errors.md says something else: look at the difference, then `make errors` writes it anew"
+REGENERATE = "docs/errors.md has another message: check the difference, then regenerate the page with `make errors`"
 WRITING = bool(os.environ.get("BRAIN_CAE_WRITE_ERRORS"))
 
-INTRODUCTION = """# What the program says when something is wrong
+INTRODUCTION = """# Error messages
 
-Every case below is run by the tests (`tests/errors`), which write this page (`make errors`) and compare it with what
-the program says now. `<folder>` stands for the place where the case lay. What cannot be put right in one scan is a line
-in `import_report.csv` and costs that scan alone; everything else ends with exit code 1 (130 for Ctrl-C), a message and
-no traceback, and `status.json` in the run's folder says `failed`.
+The tests in `tests/errors` run every case below. They write this page (`make errors`) and compare it with the current
+messages. `<folder>` stands for the folder of the test case. A problem with one scan is reported in `import_report.csv`,
+and only that scan is left out. All other problems end with exit code 1 (130 for Ctrl-C) and a message without a
+traceback, and the status in `status.json` of the run folder is `failed`.
 """
 FAMILIES = {
-    "configuration": "A wrong key, value or option",
-    "dataset": "A data set that cannot serve",
-    "note": "Worth a note: the run goes on",
-    "scan": "A scan that is left out",
-    "run": "A run, model or checkpoint that cannot be used",
-    "storage": "A disk that does not take it",
+    "configuration": "Invalid key, value or option",
+    "dataset": "Unusable data set",
+    "note": "Notes: the run continues",
+    "scan": "Scans that are left out",
+    "run": "Unusable run, model or checkpoint",
+    "storage": "Storage errors",
     "interrupt": "Ctrl-C",
 }
 FIELDS = {"Expected": "expected", "Found": "found", "In": "in", "What to do": "what to do"}
 
 
 class Document:
-    """Rows by family and case; read from the page, or gathered to write it."""
+    """Rows by family and case, read from the page or gathered by the tests."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, list[str]]] = {family: {} for family in FAMILIES}
 
     def read(self) -> "Document":
-        """Take the page's own rows."""
+        """Read the rows of the page."""
         family = ""
         titles = {title: name for name, title in FAMILIES.items()}
         for line in PATH.read_text(encoding="utf-8").splitlines() if PATH.is_file() else []:
@@ -46,7 +46,7 @@ class Document:
         return self
 
     def write(self, path: Path = PATH) -> None:
-        """Write the page; a family of which no case was run stays as it was."""
+        """Write the page; a family without new rows keeps its old ones."""
         before = Document().read().rows
         parts = [INTRODUCTION]
         for family, title in FAMILIES.items():
@@ -62,11 +62,11 @@ def row(cells: list[str]) -> str:
 
 
 def cells_of(message: str, folder: Path) -> list[str]:
-    """Problem, expected, found, in and what to do of a message as printed, with paths and times made general."""
+    """Split a printed message into problem and fields, with paths and times replaced by placeholders."""
     text = general(message.strip(), folder)
     problem, *rest = text.split("\n  ")
-    found = dict(line.partition(": ")[::2] for line in rest)
-    return [cell(problem), *(cell(found.get(name, "")) for name in FIELDS)]
+    fields = dict(line.partition(": ")[::2] for line in rest)
+    return [cell(problem), *(cell(fields.get(name, "")) for name in FIELDS)]
 
 
 def general(text: str, folder: Path) -> str:
@@ -77,5 +77,5 @@ def general(text: str, folder: Path) -> str:
 
 
 def cell(text: str) -> str:
-    """A cell of a table: one line, no bars, angle brackets that are no HTML."""
+    """Return the text as a table cell: one line, with bars and angle brackets escaped."""
     return " ".join(text.split()).replace("|", r"\|").replace("<", r"\<")

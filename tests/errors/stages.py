@@ -1,4 +1,4 @@
-"""Something that happens in the middle of a run's stage: Ctrl-C, or a disk that takes no more."""
+"""Disturbances in the middle of a stage: Ctrl-C, or a full disk."""
 
 import os
 import resource
@@ -11,7 +11,7 @@ import pytest
 
 from brain_cae.files.run_folder import RunFolder
 
-ROOM = 4096  # bytes; enough for status.json, too little for a volume, a checkpoint or a report
+ROOM = 4096  # bytes; enough for status.json, not for a volume, a checkpoint or a report
 
 
 def ctrl_c() -> None:
@@ -19,13 +19,13 @@ def ctrl_c() -> None:
 
 
 def fill_the_disk() -> None:
-    """No file may grow beyond a page from now on: to the program a disk without room, on any machine."""
+    """Limit the size of files, which has the same effect as a full disk and works on any machine."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C reach Python also where the tests were started in the background, which ignores it."""
+    """Enable Ctrl-C, which is ignored if the tests were started in the background."""
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
@@ -35,7 +35,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def at(stage: str, action: Callable[[], None]) -> Iterator[None]:
-    """Let something happen when a stage has begun; afterwards the disk has room again."""
+    """Call an action at the start of a stage; afterwards the limit on file sizes is restored."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     usual = RunFolder.stage
 
@@ -56,7 +56,7 @@ def at(stage: str, action: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def after(owner: object, name: str, *, calls: int) -> Iterator[None]:
-    """Ctrl-C when a function has been called so many times."""
+    """Send Ctrl-C when a function is called for the given time."""
     usual = getattr(owner, name)
     count = 0
 
@@ -74,7 +74,7 @@ def after(owner: object, name: str, *, calls: int) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """A folder below which none may be made; for root, whom permissions do not bind, as another user would find it."""
+    """Make a folder read-only; root ignores permissions, so folders are then created as another user."""
     usual = os.mkdir
 
     def as_another_user(*arguments: object, **named: object) -> None:
@@ -87,7 +87,7 @@ def locked(folder: Path) -> Iterator[None]:
     folder.mkdir()
     folder.chmod(0o555)
     with pytest.MonkeyPatch.context() as patch:
-        # No longer than that: the project may lie where only root can read.
+        # Only while creating folders: the project may be in a folder that only root can read.
         if os.geteuid() == 0:
             patch.setattr(os, "mkdir", as_another_user)
         try:

@@ -1,4 +1,4 @@
-"""A wrong key, value or option: said before any work, with what is valid."""
+"""An invalid key, value or option is an error before any work starts; it says what is valid."""
 
 import pytest
 
@@ -36,13 +36,13 @@ CASES = [
     ("train", "features.levels=none", "bottleneck"),
     ("evaluate", "seed=1", "fixed by the run"),
     ("evaluate", "model=cae", "fixed by the run"),
-    ("evaluate", "transfer.compare=[svm] dataset=phantom", "own subjects only"),
+    ("evaluate", "transfer.compare=[svm] dataset=phantom", "can only be chosen for the subjects of the run"),
     ("evaluate", "runn=outputs", "Did you mean `run`?"),
 ]
 
 
 @pytest.mark.parametrize(("script", "argument", "expected"), CASES)
-def test_a_wrong_word_is_named_with_what_is_valid(run, says, tmp_path, script, argument, expected):
+def test_an_invalid_argument_is_named_with_what_is_valid(run, says, tmp_path, script, argument, expected):
     done = run(script, *argument.split())
     assert done.code == 1
     cells = says("configuration", f"`python {script}.py {argument}`", done.error)

@@ -1,4 +1,4 @@
-"""A data set that cannot serve, and what is only worth a note."""
+"""Data sets that cannot be used, and problems that only cause a note."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ def a_file(root, brain):
     root.write_text("no folder")
 
 
-def a_modality_that_nobody_has(root, brain):
+def missing_modality(root, brain):
     brain(root / "a" / "t1.nii.gz")
 
 
@@ -47,8 +47,8 @@ LAYOUTS = {
     "`dataset.root` does not exist": (missing_folder, "dataset.root"),
     "`dataset.root` is empty": (empty_folder, "an empty folder"),
     "`dataset.root` is a file": (a_file, "a file, not a folder"),
-    "no subject has a modality in use": (a_modality_that_nobody_has, "no scan of the modality `flair`"),
-    "a label that nobody declared": (undeclared_label, "healthy, abnormal, unknown"),
+    "no subject has a required modality": (missing_modality, "no scan of the modality `flair`"),
+    "an undeclared label": (undeclared_label, "healthy, abnormal, unknown"),
     "a subject twice in `labels.csv`": (subject_twice, "again"),
     "`labels.csv` with other columns": (other_columns, "columns id, diagnosis"),
     "`labels.csv` in another encoding": (other_encoding, "line 2"),
@@ -56,7 +56,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("case", LAYOUTS)
-def test_a_layout_that_cannot_serve(run, says, tmp_path, brain, folder_dataset, case):
+def test_an_invalid_layout_is_explained(run, says, tmp_path, brain, folder_dataset, case):
     make, expected = LAYOUTS[case]
     make(tmp_path / "scans", brain)
     done = run("train", "stop_after=import", *folder_dataset)
@@ -65,7 +65,7 @@ def test_a_layout_that_cannot_serve(run, says, tmp_path, brain, folder_dataset, 
     assert expected in done.error
 
 
-def test_no_and_too_few_healthy_brains(run, says, tmp_path, cohort, folder_dataset):
+def test_no_or_too_few_healthy_brains_are_an_error(run, says, tmp_path, cohort, folder_dataset):
     cohort(healthy=3, abnormal=2)
     done = run("train", *folder_dataset)
     assert done.code == 1
@@ -78,25 +78,25 @@ def test_no_and_too_few_healthy_brains(run, says, tmp_path, cohort, folder_datas
     assert "2 abnormal" in done.error
 
 
-def test_one_subject_under_two_names(run, says, tmp_path, cohort, folder_dataset):
+def test_one_scan_of_two_subjects_is_leakage(run, says, tmp_path, cohort, folder_dataset):
     root = cohort(healthy=8)
     for name in ("t1.nii.gz", "flair.nii.gz"):
         shutil.copy(root / "healthy_0" / name, root / "healthy_7" / name)
     done = run("train", *folder_dataset)
     assert done.code == 1
-    # Which of the two modalities comes first depends on their hashes.
+    # Which of the two modalities is reported depends on their hashes.
     stable = done.error.replace("/t1 ", "/flair ").splitlines()
-    says("dataset", "one subject under two names", "\n".join("  In: series_hash" if "In:" in s else s for s in stable))
+    says("dataset", "one scan of two subjects", "\n".join("  In: series_hash" if "In:" in s else s for s in stable))
     assert "healthy_0/" in done.error and "healthy_7/" in done.error
 
 
-def test_splits_that_cannot_be_used(run, says, tmp_path, cohort, folder_dataset):
+def test_an_invalid_split_file_is_named(run, says, tmp_path, cohort, folder_dataset):
     cohort(healthy=8)
     splits = tmp_path / "splits.csv"
     cases = {
         "`split.file` does not exist": None,
-        "`split.file` with a role that nobody declared": "subject,role\nhealthy_0,training\n",
-        "`split.file` names a subject that is not there": "subject,role\nnobody,train\n",
+        "`split.file` has an unknown role": "subject,role\nhealthy_0,training\n",
+        "`split.file` names an unknown subject": "subject,role\nnobody,train\n",
     }
     for case, text in cases.items():
         if text:
@@ -107,7 +107,7 @@ def test_splits_that_cannot_be_used(run, says, tmp_path, cohort, folder_dataset)
         assert str(splits) in done.error
 
 
-def test_labels_without_scans_and_scans_without_labels(run, says, cohort, folder_dataset):
+def test_labels_without_scans_and_scans_without_labels_cause_notes(run, says, cohort, folder_dataset):
     root = cohort(healthy=6)
     (root / "labels.csv").write_text("subject,label\nhealthy_0,healthy\nnobody,healthy\n")
     done = run("train", "inspect=true", *folder_dataset)
@@ -117,17 +117,17 @@ def test_labels_without_scans_and_scans_without_labels(run, says, cohort, folder
     says("note", "scans without a label", next(note for note in notes if "unknown" in note))
 
 
-def test_headers_that_name_no_protocol(run, says, cohort, folder_dataset):
+def test_a_protocol_cannot_be_held_out_without_headers(run, says, cohort, folder_dataset):
     cohort(healthy=8)
     done = run("train", *folder_dataset, "split=leave_protocol_out")
     assert done.code == 1
-    says("dataset", "`split=leave_protocol_out` where no header names a protocol", done.error)
+    says("dataset", "`split=leave_protocol_out` without protocols in the headers", done.error)
     assert "8 subjects of unknown protocol" in done.error
 
 
 @pytest.fixture
 def two_scanners(tmp_path, brain):
-    """A BIDS folder of 12 subjects of one scanner, one with a glioma, and 8 of another, 5 with one."""
+    """A BIDS folder with 12 subjects from one scanner, 1 with a glioma, and 8 from another, 5 with a glioma."""
     root, abnormal = tmp_path / "bids", (3, 15, 16, 17, 18, 19)
     for number in range(20):
         manufacturer, model, field = ("SIEMENS", "Skyra", 3.0) if number < 12 else ("GE", "Signa", 1.5)
@@ -144,13 +144,13 @@ def two_scanners(tmp_path, brain):
     ]  # fmt: skip
 
 
-def test_a_protocol_that_cannot_be_held_out(run, says, two_scanners, folder_dataset):
+def test_an_invalid_held_out_protocol_is_explained(run, says, two_scanners, folder_dataset):
     cases = {
         "`split=leave_protocol_out` without `split.protocol`": (
             "null",
             "ge_signa_1.5_t_axial_1 (3 healthy, 5 abnormal)",
         ),
-        "`split.protocol` names no protocol": ("skyra", "siemens_skyra_3.0_t_axial_1 (11 healthy, 1 abnormal)"),
+        "`split.protocol` names an unknown protocol": ("skyra", "siemens_skyra_3.0_t_axial_1 (11 healthy, 1 abnormal)"),
         "`split.protocol` leaves too few healthy brains": ("siemens_skyra_3.0_t_axial_1", "3 of 14 healthy"),
     }
     for case, (choice, expected) in cases.items():

@@ -1,9 +1,9 @@
-"""The page itself: what is read from it and written again is the page."""
+"""Reading the page and writing it again gives the same page."""
 
 from .document import FAMILIES, PATH, Document
 
 
-def test_the_page_is_what_its_rows_give(tmp_path):
+def test_the_page_is_reproduced_from_its_rows(tmp_path):
     Document().read().write(tmp_path / "page.md")
     assert (tmp_path / "page.md").read_text() == PATH.read_text()
 

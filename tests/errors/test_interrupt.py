@@ -1,4 +1,4 @@
-"""Stopped in any stage, by Ctrl-C or a full disk: one message, an honest status, and the run goes on where it was."""
+"""A run stopped in any stage by Ctrl-C or a full disk gives one message and the right status, and can be resumed."""
 
 import json
 
@@ -15,11 +15,11 @@ STAGES = ("prepare", "train", "calibrate", "score", "transfer", "audit", "report
 
 
 def status(run):
-    found = json.loads((run / "status.json").read_text())
-    return found["status"], found.get("error")
+    content = json.loads((run / "status.json").read_text())
+    return content["status"], content.get("error")
 
 
-def test_an_import_that_is_interrupted_goes_on_with_the_same_command(run, says, tmp_path, cohort, folder_dataset):
+def test_an_interrupted_import_is_resumed(run, says, tmp_path, cohort, folder_dataset):
     cohort(healthy=3)
     with after(store, "import_location", calls=4):
         done = run("train", "stop_after=import", "hydra.run.dir=run", *folder_dataset)
@@ -32,7 +32,7 @@ def test_an_import_that_is_interrupted_goes_on_with_the_same_command(run, says, 
     assert set(report["status"]) == {"imported"} and len(report) == 6
 
 
-def test_an_evaluation_that_is_interrupted(run, says, tiny_run, tiny_overrides):
+def test_an_interrupted_evaluation_says_how_to_continue(run, says, tiny_run, tiny_overrides):
     cache = next(item for item in tiny_overrides if item.startswith("cache="))
     with at("import", ctrl_c):
         done = run("evaluate", f"run={tiny_run}", cache, "workers=1", "hydra.run.dir=scored")
@@ -41,7 +41,7 @@ def test_an_evaluation_that_is_interrupted(run, says, tiny_run, tiny_overrides):
 
 
 def go_through(run, says, tmp_path, overrides, disturbances):
-    """Each run goes on with the one before and is stopped; the last one reaches its end."""
+    """Stop a run and resume it, once for each disturbance; return the predictions after the last, undisturbed run."""
     arguments = [*overrides, "workers=1"]
     for number, (stage, action) in enumerate(disturbances):
         folder = tmp_path / f"run_{number}"
@@ -60,13 +60,13 @@ def go_through(run, says, tmp_path, overrides, disturbances):
     return pd.read_csv(tmp_path / "end" / "predictions.csv", dtype={"subject": str})
 
 
-def check_same(found, tiny_run):
+def check_same(predictions, tiny_run):
     whole = pd.read_csv(tiny_run / "predictions.csv", dtype={"subject": str})
-    assert np.array_equal(found["score"], whole["score"])
-    assert np.allclose(found["classifier_probability"], whole["classifier_probability"])
+    assert np.array_equal(predictions["score"], whole["score"])
+    assert np.allclose(predictions["classifier_probability"], whole["classifier_probability"])
 
 
-def test_a_run_that_is_stopped_again_and_again_ends_as_if_undisturbed(run, says, tmp_path, tiny_overrides, tiny_run):
+def test_a_run_that_is_stopped_several_times_gives_the_same_result(run, says, tmp_path, tiny_overrides, tiny_run):
     disturbances = [("train", fill_the_disk), ("train", None), ("report", fill_the_disk), ("score", ctrl_c)]
     check_same(go_through(run, says, tmp_path, tiny_overrides, disturbances), tiny_run)
 

@@ -7,12 +7,12 @@ import pytest
 
 
 class Foreign:
-    """What an unpickler could be made to build."""
+    """A class that unpickling must not instantiate."""
 
 
 @pytest.fixture
 def model(tiny_run, tmp_path):
-    """A copy of a finished run's model, to be damaged."""
+    """A copy of the model of a finished run, to be damaged."""
     shutil.copytree(tiny_run / "model", tmp_path / "old" / "model")
     return tmp_path / "old" / "model"
 
@@ -20,7 +20,7 @@ def model(tiny_run, tmp_path):
 def test_no_run(run, says):
     done = run("evaluate")
     assert done.code == 1
-    says("run", "no run with a model below `outputs`", done.error)
+    says("run", "no run with a model in `outputs`", done.error)
     assert "There is no run with a model." in done.error
 
 
@@ -28,11 +28,11 @@ def test_a_run_folder_without_a_model(run, says, tmp_path):
     (tmp_path / "old").mkdir()
     says("run", "`run=` names a run without a model", run("evaluate", f"run={tmp_path / 'old'}").error)
     done = run("evaluate", f"run={tmp_path / 'nowhere'}")
-    says("run", "`run=` names no folder", done.error)
+    says("run", "`run=` names a folder that does not exist", done.error)
     assert done.code == 1 and "no such folder" in done.error
 
 
-def damage_end(path):
+def truncate(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
@@ -48,12 +48,12 @@ def name_another_class(path):
 @pytest.mark.parametrize(
     ("case", "name", "harm"),
     [
-        ("a model's `network.ckpt` is cut", "network.ckpt", damage_end),
-        ("a model's `network.ckpt` is not ours", "network.ckpt", replace_by_pickle),
-        ("a model's `calibration.npz` is cut", "calibration.npz", damage_end),
-        ("a model's `classifier.skops` is cut", "classifier.skops", damage_end),
-        ("a model's `config.yaml` is cut", "config.yaml", damage_end),
-        ("a model's `config.yaml` names a class from elsewhere", "config.yaml", name_another_class),
+        ("`network.ckpt` of a model is truncated", "network.ckpt", truncate),
+        ("`network.ckpt` of a model was written by another program", "network.ckpt", replace_by_pickle),
+        ("`calibration.npz` of a model is truncated", "calibration.npz", truncate),
+        ("`classifier.skops` of a model is truncated", "classifier.skops", truncate),
+        ("`config.yaml` of a model is truncated", "config.yaml", truncate),
+        ("`config.yaml` of a model names a class of another package", "config.yaml", name_another_class),
     ],
 )
 def test_a_damaged_model_is_named(run, says, tmp_path, model, case, name, harm):
@@ -64,14 +64,14 @@ def test_a_damaged_model_is_named(run, says, tmp_path, model, case, name, harm):
     assert str(model / name) in done.error
 
 
-def test_a_checkpoint_that_cannot_be_gone_on_from(run, says, tmp_path, tiny_run):
-    says("run", "`resume=` names no run", run("train", f"resume={tmp_path}").error)
+def test_an_unusable_checkpoint_is_named(run, says, tmp_path, tiny_run):
+    says("run", "`resume=` does not name a run", run("train", f"resume={tmp_path}").error)
     old = tmp_path / "old"
     shutil.copytree(tiny_run / "checkpoints", old / "checkpoints")
     (old / ".hydra").mkdir()
     done = run("train", "--cfg", "job", "--resolve")
     (old / ".hydra" / "config.yaml").write_text(done.text)
-    for case, harm in (("is cut", damage_end), ("is not ours", replace_by_pickle)):
+    for case, harm in (("is truncated", truncate), ("was written by another program", replace_by_pickle)):
         harm(old / "checkpoints" / "last.ckpt")
         done = run("train", f"resume={old}")
         assert done.code == 1

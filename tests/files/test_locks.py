@@ -32,7 +32,7 @@ def holder(lock, seconds):
         yield process
 
 
-def test_a_lock_is_free_again_when_its_holder_is_killed(tmp_path):
+def test_a_lock_is_released_when_its_process_is_killed(tmp_path):
     lock = tmp_path / "store" / ".lock"
     with holder(lock, 60) as process:
         with pytest.raises(filelock.Timeout):

@@ -18,7 +18,7 @@ def test_the_same_roles_and_scans_give_the_same_hashes():
     assert other_scans["data_hash"] != first["data_hash"]
 
 
-def test_the_versions_of_what_computes_are_named():
+def test_the_versions_of_python_and_packages_are_recorded():
     versions = environment(0, SPLITS, INDEX)["versions"]
     assert {"python", "torch", "monai", "numpy"} <= set(versions)
     assert all(value != "unknown" for value in versions.values())

@@ -23,21 +23,21 @@ def test_status_follows_the_run(tmp_path):
     assert list(written["seconds"]) == ["work"]
 
 
-def test_a_failure_leaves_its_first_line_and_goes_on(tmp_path):
+def test_a_failure_stores_its_first_line_and_is_raised(tmp_path):
     folder = RunFolder(tmp_path)
     with pytest.raises(ValueError), folder.status():
         raise ValueError("first\nsecond")
     assert json.loads((folder / "status.json").read_text())["error"] == "first"
 
 
-def test_a_second_run_does_not_write_into_the_same_folder(tmp_path):
+def test_a_second_run_cannot_use_the_same_folder(tmp_path):
     with RunFolder(tmp_path).status():
         pass
     with pytest.raises(RunError, match="another run"), RunFolder(tmp_path).status():
         pass
 
 
-def test_a_write_that_fails_leaves_nothing(tmp_path):
+def test_a_failed_write_keeps_the_old_file_and_leaves_no_temporary_file(tmp_path):
     folder = RunFolder(tmp_path)
     (tmp_path / "table.csv").write_text("old")
 
@@ -51,13 +51,13 @@ def test_a_write_that_fails_leaves_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
 
 
-def test_not_a_number_never_reaches_json(tmp_path):
+def test_nan_is_not_written_to_json(tmp_path):
     with pytest.raises(ValueError):
         RunFolder(tmp_path).write_json("metrics.json", {"value": float("nan")})
     assert not (tmp_path / "metrics.json").exists()
 
 
-def test_the_newest_run_with_a_model(tmp_path):
+def test_the_newest_run_with_a_model_is_chosen(tmp_path):
     for number, name in enumerate(("a", "b")):
         path = tmp_path / "day" / name / "model" / "config.yaml"
         path.parent.mkdir(parents=True)

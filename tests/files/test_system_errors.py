@@ -22,12 +22,12 @@ def test_an_error_of_the_system_names_the_file_and_what_to_do(tmp_path, code, pr
     assert raised.value.advice
 
 
-def test_an_error_that_no_user_can_put_right_stays_as_it_is(tmp_path):
+def test_an_error_that_the_user_cannot_fix_is_not_changed(tmp_path):
     assert explain(OSError(errno.EDEADLK, "a deadlock")) is None
     with pytest.raises(OSError, match="a deadlock"), writing(tmp_path):
         raise OSError(errno.EDEADLK, "a deadlock")
 
 
-def test_a_file_that_the_system_names_is_named():
+def test_a_file_named_by_the_system_is_named_in_the_message():
     refusal = explain(PermissionError(errno.EACCES, "denied", "/scans/flair.nii.gz"))
     assert refusal is not None and refusal.where == "/scans/flair.nii.gz"

@@ -1,4 +1,4 @@
-"""Simulated features: protocols shift and stretch them, a disease adds to some, and the two are independent."""
+"""Simulated features: the protocol shifts and scales them, the disease shifts them, and the two are independent."""
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -11,7 +11,7 @@ HEALTHY = 0
 def cohort(
     *, shift: float, scale: float = 1.0, effect: float = 0.0, n: int = 240, columns: int = 5, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows (n, columns + 1) with the number of the protocol last, protocols 0 and 1, labels 0 and 1."""
+    """Return rows (n, columns + 1) whose last column is the protocol number, protocols 0 and 1, labels 0 and 1."""
     rng = np.random.default_rng(seed)
     protocols, labels = np.arange(n) % 2, (np.arange(n) // 2) % 2
     features = rng.normal(size=(n, columns)) * np.where(protocols, scale, 1.0)[:, None]
@@ -21,12 +21,12 @@ def cohort(
 
 
 def auroc_of_protocol(features: np.ndarray, protocols: np.ndarray) -> float:
-    """How well the protocol is read from features, out of fold."""
+    """Return the AUROC of out-of-fold predictions of the protocol."""
     return _auroc(features, protocols)
 
 
 def auroc_of_label(features: np.ndarray, labels: np.ndarray) -> float:
-    """How well the label is."""
+    """Return the AUROC of out-of-fold predictions of the label."""
     return _auroc(features, labels)
 
 

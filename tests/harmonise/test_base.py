@@ -1,4 +1,4 @@
-"""Remedies of features as a step of the pipeline: nothing of a held-out subject enters, and they are stored."""
+"""Feature harmonisation as a pipeline step: it does not use held-out subjects, and it can be stored."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def people(**options) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     return pd.DataFrame(rows), protocols, labels
 
 
-def test_nothing_of_the_held_out_fold_enters(pipeline):
+def test_the_held_out_fold_is_not_used_for_fitting(pipeline):
     features, _, labels = people()
     far = features.copy()
     far.iloc[0, :-1] = 1e6
@@ -45,7 +45,7 @@ def test_nothing_of_the_held_out_fold_enters(pipeline):
     np.testing.assert_array_equal(plain.probabilities[fold], moved.probabilities[fold])
 
 
-def test_how_somebody_was_scanned_never_reaches_the_classifier(pipeline):
+def test_the_acquisition_columns_do_not_reach_the_classifier(pipeline):
     features, _, labels = people()
     fitted, _ = fit(pipeline, features, labels)
     assert fitted.named_steps["classifier"].n_features_in_ == features.shape[1] - 1
@@ -58,17 +58,17 @@ def test_round_trip(pipeline, tmp_path: Path):
     np.testing.assert_array_equal(abnormal_probability(loaded, features), abnormal_probability(fitted, features))
 
 
-def test_subjects_out_of_reach_are_counted_in_a_note(pipeline):
+def test_subjects_that_cannot_be_harmonised_are_counted_in_a_note(pipeline):
     features, protocols, labels = people(n=120)
     features.iloc[:7, -1] = 9 if isinstance(pipeline.named_steps["harmonise"], Combat) else -1.0
     labels[:7] = 1
     notes = crossfit(pipeline, features, labels, folds=3).notes
     assert any("left 7 of 120 subjects unchanged" in note for note in notes), notes
-    found, _ = holdout(pipeline, features, labels, test=np.arange(120) < 20)
-    assert any("left 7 of 20 subjects unchanged" in note for note in found.notes)
+    held_out, _ = holdout(pipeline, features, labels, test=np.arange(120) < 20)
+    assert any("left 7 of 20 subjects unchanged" in note for note in held_out.notes)
     assert protocols.any()
 
 
-def test_everybody_in_reach_needs_no_note(pipeline):
+def test_there_is_no_note_if_every_subject_can_be_harmonised(pipeline):
     features, _, labels = people()
     assert crossfit(pipeline, features, labels).notes == []

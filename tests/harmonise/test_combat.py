@@ -1,4 +1,4 @@
-"""ComBat against the published code, and what it must and must not do."""
+"""ComBat agrees with the published code, removes protocol differences and keeps the disease effect."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_agrees_with_the_published_code():
     features[batches == 2] *= 1.6
     rows = np.column_stack([features, batches])
     harmonised = combat().fit(rows, np.zeros(16)).transform(rows)
-    # neuroCombat 0.2.12, covars with the batch alone; both iterate until a change of 1e-4.
+    # neuroCombat 0.2.12 without covariates; both iterate until the relative change is below 1e-4.
     published = [
         [3.2838, -1.7075, 2.4098, 0.065, 0.9631, 1.3438],
         [-0.8783, 2.7795, 0.5431, -1.2463, 2.9659, 3.6366],
@@ -28,7 +28,7 @@ def test_agrees_with_the_published_code():
     np.testing.assert_allclose(harmonised[[0, 6, 15]], published, atol=2e-4)
 
 
-def test_protocol_goes_and_disease_stays():
+def test_the_protocol_effect_is_removed_and_the_disease_effect_is_kept():
     rows, protocols, labels = cohort(shift=2.0, effect=1.0)
     raw, harmonised = rows[:, :-1], combat().fit(rows, labels).transform(rows)
     assert auroc_of_protocol(raw, protocols) > 0.95
@@ -36,7 +36,7 @@ def test_protocol_goes_and_disease_stays():
     assert auroc_of_label(harmonised, labels) > 0.85
 
 
-def test_scales_are_brought_together():
+def test_scales_are_aligned():
     rows, protocols, labels = cohort(shift=0.0, scale=3.0)
     harmonised = combat().fit(rows, labels).transform(rows)
     before, after = (
@@ -46,7 +46,7 @@ def test_scales_are_brought_together():
     assert (before > 2).all() and np.abs(after.mean() - 1) < 0.2
 
 
-def test_only_healthy_subjects_teach():
+def test_only_healthy_subjects_are_used_for_fitting():
     rows, _, labels = cohort(shift=2.0)
     other = rows.copy()
     other[labels != HEALTHY, :-1] = np.random.default_rng(9).normal(50, 9, other[labels != HEALTHY, :-1].shape)
@@ -63,12 +63,12 @@ def test_unseen_small_and_unknown_protocols_pass_unchanged():
     np.testing.assert_array_equal(step.transform(strange), strange[:, :-1])
 
 
-def test_one_protocol_leaves_nothing_to_bring_together():
+def test_a_single_protocol_passes_unchanged():
     rows, protocols, labels = cohort(shift=2.0)
-    own = rows[protocols == 0]
-    step = combat().fit(own, labels[protocols == 0])
-    assert not step.reached(own).any()
-    np.testing.assert_array_equal(step.transform(own), own[:, :-1])
+    single = rows[protocols == 0]
+    step = combat().fit(single, labels[protocols == 0])
+    assert not step.reached(single).any()
+    np.testing.assert_array_equal(step.transform(single), single[:, :-1])
 
 
 def test_complete_confounding_cannot_be_harmonised():
@@ -78,7 +78,7 @@ def test_complete_confounding_cannot_be_harmonised():
     np.testing.assert_array_equal(step.transform(rows), rows[:, :-1])
 
 
-def test_missing_and_constant_features_pass():
+def test_missing_and_constant_features_pass_unchanged():
     rows, _, labels = cohort(shift=2.0)
     rows[::3, 0], rows[:, 1], rows[:, 2] = np.nan, 4.0, np.nan
     harmonised = combat().fit(rows, labels).transform(rows)

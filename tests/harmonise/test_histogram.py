@@ -1,4 +1,4 @@
-"""Landmarks ascend, the mapping can be undone, and brains of two scanners come to look alike."""
+"""Landmarks ascend, the mapping is invertible, and brains from two scanners get the same histogram."""
 
 import json
 
@@ -26,7 +26,7 @@ def brain(*, gain=1.0, gamma=1.0, seed=0, lesion=0):
 
 @given(st.lists(st.floats(0, 6), min_size=2, max_size=12))
 @settings(max_examples=50, deadline=None)
-def test_landmarks_ascend_and_hardly_move(values):
+def test_landmarks_ascend_and_hardly_change(values):
     landmarks = increasing(np.asarray(sorted(values)))
     assert (np.diff(landmarks) > 0).all()
     np.testing.assert_allclose(landmarks, sorted(values), atol=2e-5)
@@ -34,7 +34,7 @@ def test_landmarks_ascend_and_hardly_move(values):
 
 @given(st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
-def test_the_mapping_ascends_and_can_be_undone(seed):
+def test_the_mapping_ascends_and_is_invertible(seed):
     rng = np.random.default_rng(seed)
     source, target = np.cumsum(rng.uniform(0.05, 1, (2, 11)), axis=1)
     values = np.sort(rng.uniform(-1, 12, 200))
@@ -44,7 +44,7 @@ def test_the_mapping_ascends_and_can_be_undone(seed):
     np.testing.assert_allclose(piecewise(source, source, target), target, atol=1e-12)
 
 
-def test_brains_of_two_scanners_come_to_look_alike():
+def test_brains_from_two_scanners_get_the_same_histogram():
     healthy = [brain(seed=1), brain(gain=1.4, gamma=1.3, seed=2), brain(seed=3)]
     step = Histogram(PERCENTILES).fit(healthy)
     other = brain(gain=0.7, gamma=0.8, seed=4)
@@ -56,13 +56,13 @@ def test_brains_of_two_scanners_come_to_look_alike():
 def test_standard_landmarks_keep_the_range_of_the_training_brains():
     healthy = [brain(seed=1), brain(gain=2.0, seed=2)]
     step = Histogram(PERCENTILES).fit(healthy)
-    own = np.stack([step.landmarks(one)[0] for one in healthy])
-    assert step.standard[0, [0, -1]] == pytest.approx(own.mean(axis=0)[[0, -1]])
+    landmarks = np.stack([step.landmarks(one)[0] for one in healthy])
+    assert step.standard[0, [0, -1]] == pytest.approx(landmarks.mean(axis=0)[[0, -1]])
     assert (np.diff(step.standard) > 0).all()
 
 
 def test_a_large_tumour_moves_the_intensities_of_healthy_tissue():
-    """What the documents warn of."""
+    """A limitation that the documentation states."""
     step = Histogram(PERCENTILES).fit([brain(seed=1), brain(seed=2)])
     sick, whole = brain(seed=3, lesion=2000), brain(seed=3)
     healthy_tissue = sick.mask & (sick.volume[0] == whole.volume[0])
@@ -70,7 +70,7 @@ def test_a_large_tumour_moves_the_intensities_of_healthy_tissue():
     assert moved > 0.05
 
 
-def test_equal_intensities_are_no_division_by_zero():
+def test_equal_intensities_do_not_cause_a_division_by_zero():
     step = Histogram(PERCENTILES).fit([brain(seed=1)])
     flat = brain(seed=2)
     two = Brain(np.where(flat.volume > 1, 1.0, 0.0).astype(np.float32), flat.mask, flat.voxel_mm, flat.spacing_mm)

@@ -1,4 +1,4 @@
-"""Without a remedy every volume stays as it was, whatever the others are."""
+"""Without harmonisation every volume stays unchanged, regardless of the others."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from brain_cae.harmonise.none import Unharmonised
 from .test_spacing import brain
 
 
-def test_a_volume_stays_what_it_was():
+def test_a_volume_stays_unchanged():
     first, other = brain((1, 1, 1)), brain((1, 1, 5), seed=1)
     step = Unharmonised().fit([other])
     np.testing.assert_array_equal(step.apply(first), first.volume)

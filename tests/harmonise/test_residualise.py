@@ -1,4 +1,4 @@
-"""Residualising takes off what the settings predict, in scanners that healthy subjects were scanned with."""
+"""Residualising subtracts what acquisition parameters predict, for scanners with healthy subjects."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from .cohort import HEALTHY, auroc_of_label, auroc_of_protocol, cohort
 
 
 def scanned(**options) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As ``cohort``, with logarithms of a field strength and of an echo time in place of the protocol's number."""
+    """Return a ``cohort`` with logarithms of field strength and echo time instead of the protocol number."""
     rows, protocols, labels = cohort(**options)
     echo = np.random.default_rng(1).uniform(-0.05, 0.05, len(rows))
     settings = np.column_stack([np.log(np.where(protocols, 3.0, 1.5)), np.log(np.where(protocols, 90, 120)) + echo])
@@ -19,7 +19,7 @@ def residualise(**options) -> Residualise:
     return Residualise(carried=2, **options)
 
 
-def test_protocol_goes_and_disease_stays():
+def test_the_protocol_effect_is_removed_and_the_disease_effect_is_kept():
     rows, protocols, labels = scanned(shift=2.0, effect=1.0)
     harmonised = residualise().fit(rows, labels).transform(rows)
     assert auroc_of_protocol(rows[:, :-2], protocols) > 0.95
@@ -27,14 +27,14 @@ def test_protocol_goes_and_disease_stays():
     assert auroc_of_label(harmonised, labels) > 0.85
 
 
-def test_healthy_mean_stays():
+def test_the_healthy_mean_is_kept():
     rows, _, labels = scanned(shift=2.0)
     healthy = rows[labels == HEALTHY]
     harmonised = residualise().fit(rows, labels).transform(healthy)
     np.testing.assert_allclose(harmonised.mean(axis=0), healthy[:, :-2].mean(axis=0), atol=1e-9)
 
 
-def test_only_healthy_subjects_teach():
+def test_only_healthy_subjects_are_used_for_fitting():
     rows, _, labels = scanned(shift=2.0)
     other = rows.copy()
     other[labels != HEALTHY, :-2] += 50
@@ -43,12 +43,12 @@ def test_only_healthy_subjects_teach():
     np.testing.assert_array_equal(first.known_, second.known_)
 
 
-def test_subjects_that_nobody_healthy_was_scanned_like_pass_unchanged():
+def test_subjects_pass_unchanged_if_no_healthy_subject_was_scanned_alike():
     rows, _, labels = scanned(shift=2.0)
     step = residualise().fit(rows, labels)
     strange = rows[:3].copy()
     strange[0, -1] = np.log(40)  # another echo time
-    strange[1, -2] = np.nan  # the field is not said
+    strange[1, -2] = np.nan  # unknown field strength
     strange[2, -2:] = np.nan
     assert step.reached(strange).tolist() == [False] * 3 and step.reached(rows).all()
     np.testing.assert_array_equal(step.transform(strange), strange[:, :-2])
@@ -61,14 +61,14 @@ def test_complete_confounding_cannot_be_harmonised():
     np.testing.assert_array_equal(step.transform(rows[labels == 1]), rows[labels == 1, :-2])
 
 
-def test_unknown_settings_of_some_are_an_indicator():
+def test_missing_parameters_are_encoded_by_an_indicator():
     rows, protocols, labels = scanned(shift=2.0)
     rows[protocols == 1, -1] = np.nan
     harmonised = residualise().fit(rows, labels).transform(rows)
     assert auroc_of_protocol(harmonised, protocols) < 0.6
 
 
-def test_equal_settings_leave_everything_as_it_is():
+def test_equal_parameters_leave_all_features_unchanged():
     rows, _, labels = scanned(shift=2.0)
     rows[:, -2:] = 1.0
     np.testing.assert_array_equal(residualise().fit(rows, labels).transform(rows), rows[:, :-2])

@@ -1,4 +1,4 @@
-"""Blurring brings fine volumes to the coarse ones, and leaves coarser ones alone."""
+"""Fine volumes are blurred to the resolution of the coarsest, and coarser ones are not changed."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def brain(spacing_mm, *, seed=0, shape=(30, 32, 28), voxel_mm=(1.0, 1.0, 1.0), b
 
 
 def roughness(volume, mask):
-    """Mean squared difference of neighbours along each axis, over the variance."""
+    """Return the mean squared difference of neighbours along each axis, divided by the variance."""
     inside = volume[0][3:-3, 3:-3, 3:-3]
     return np.array([(np.diff(inside, axis=axis) ** 2).mean() for axis in range(3)]) / inside.var()
 
@@ -38,7 +38,7 @@ def test_a_fine_volume_becomes_as_smooth_as_a_coarse_one():
     np.testing.assert_array_equal(step.apply(coarse), coarse.volume)
 
 
-def test_a_coarser_volume_passes_unchanged_and_is_out_of_reach():
+def test_a_volume_coarser_than_the_target_passes_unchanged():
     step = Spacing().fit([brain((1, 1, 3))])
     coarser = brain((1, 1, 6))
     assert not step.reaches(coarser)
@@ -46,7 +46,7 @@ def test_a_coarser_volume_passes_unchanged_and_is_out_of_reach():
     assert step.reaches(brain((1, 1, 3.1)))
 
 
-def test_nothing_enters_from_outside_the_mask():
+def test_background_does_not_leak_into_the_mask():
     step = Spacing().fit([brain((6, 6, 6))])
     one = brain((1, 1, 1))
     flat = Brain(np.where(one.mask, 2.0, 0)[None], one.mask, one.voxel_mm, one.spacing_mm)
@@ -55,8 +55,8 @@ def test_nothing_enters_from_outside_the_mask():
     assert (blurred[0][~one.mask] == 0).all()
 
 
-def test_millimetres_do_not_depend_on_the_grid():
-    """A slice that lies in a coarse grid is blurred by as many mm, that is by fewer voxels."""
+def test_the_blur_in_mm_does_not_depend_on_the_grid():
+    """On a coarser grid, the same width in mm is fewer voxels."""
     step = Spacing().fit([brain((1, 1, 6))])
     impulses = []
     for side in (1.0, 2.0):

@@ -43,7 +43,7 @@ def little_memory() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def smallest_series(small_cohort: Path) -> list[bytes]:
-    """The files of the series with the min_per_class bytes."""
+    """The files of the series with the fewest bytes."""
     series = [[path.read_bytes() for path in sorted(folder.iterdir())] for folder in small_cohort.glob("train/*/*")]
     return min(series, key=lambda files: (sum(map(len, files)), files))
 

@@ -74,7 +74,7 @@ def test_other_splits_say_nothing_of_a_held_out_protocol(index, make_config):
 
 
 def test_parts_for_testing_only_do_not_go_with_a_held_out_protocol(make_config):
-    with pytest.raises(ConfigurationError, match="tested alone"):
+    with pytest.raises(ConfigurationError, match="only the held-out protocol is tested"):
         make_config(
             "dataset=combined", "dataset.parts.ixi.root=/x", "dataset.test_only=[ixi]", "split=leave_protocol_out"
         )

@@ -18,7 +18,7 @@ SPELLINGS = {
     "t1ce": "t1ce", "t1c": "t1ce", "t1gd": "t1ce", "t1wce": "t1ce",
 }  # fmt: skip
 Label = Annotated[str, OneOf(CLASSES)]
-Skull = Annotated[str, OneOf(SKULL_STATES, 'In YAML write skull: "on", with quotes.')]
+Skull = Annotated[str, OneOf(SKULL_STATES, 'In YAML, write skull: "on" with quotes.')]
 """Keys that several sources have: what holds for every subject unless something else is said of it."""
 LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information")
 

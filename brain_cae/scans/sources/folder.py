@@ -63,9 +63,9 @@ class Folder:
             raise ConfigurationError(
                 f"The key `{key}.root` has no value.",
                 expected=LAYOUT,
-                found="nothing",
+                found="no value",
                 where=f"{key}.root",
-                advice=f"Give it on the command line: {key}.root=…, or {key}.table=… for a table of paths.",
+                advice=f"Set it on the command line: {key}.root=…, or {key}.table=… for a table of paths.",
             )
 
     def locate(self) -> list[SeriesLocation]:

@@ -1,9 +1,10 @@
-"""How each data set lies on disk: what is expected where a place is missing or is another."""
+"""Expected layout on disk of each data set, for the error messages."""
 
 LAYOUTS = {
     "folder": "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<modality>/<DICOM files>",
     "bids": (
-        "sub-<name>/[ses-<name>/]anat/sub-<name>_…_T1w.nii.gz (T2w, FLAIR; with ce-… in the name T1 with contrast)"
+        "sub-<name>/[ses-<name>/]anat/sub-<name>_…_T1w.nii.gz (or T2w, FLAIR; "
+        "ce-… in the name marks T1 with contrast agent)"
     ),
     "brats": (
         "folders such as BraTS20_Training_001, BraTS2021_00000, BraTS-GLI-00000-000 or BraTS-MEN-RT-0000-1, at any "
@@ -12,4 +13,4 @@ LAYOUTS = {
     "ixi": "files such as IXI002-Guys-0828-T1.nii.gz, in one folder or in one folder per contrast",
     "rsna_miccai": "train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM files>",
 }
-"""By the name of the option of ``dataset``."""
+"""Layout by name of the ``dataset`` option."""

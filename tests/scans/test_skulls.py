@@ -38,4 +38,4 @@ def test_a_tool_or_a_brain_mask_brings_them_together(tmp_path):
 
 def test_an_unknown_state_passes_with_a_note():
     (note,) = check_skulls([scan("a", "on", "ixi"), scan("b", "unknown", "clinic")], reference="t1")
-    assert "clinic (1 subjects)" in note and "the others are on" in note and "dataset.skull" in note
+    assert "clinic (1 subjects)" in note and "for the others it is `on`" in note and "dataset.skull" in note

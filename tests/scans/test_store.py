@@ -83,7 +83,7 @@ def test_stored_volumes_are_the_scans(cohort, tmp_path):
 
 
 def test_processes_give_the_same_as_one(cohort, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "FEWEST_FOR_PROCESSES", 1)
+    monkeypatch.setattr(store, "MIN_SERIES_FOR_PROCESSES", 1)
     alone = run(cohort, tmp_path / "alone")
     together = run(cohort[::-1], tmp_path / "together", workers=2)
     pd.testing.assert_frame_equal(alone.report, together.report)
@@ -91,7 +91,7 @@ def test_processes_give_the_same_as_one(cohort, tmp_path, monkeypatch):
 
 
 def test_a_parallel_sweeps_job_starts_processes_of_its_own(tmp_path):
-    many = [locate(tmp_path / "data", f"{number:05d}") for number in range(store.FEWEST_FOR_PROCESSES)]
+    many = [locate(tmp_path / "data", f"{number:05d}") for number in range(store.MIN_SERIES_FOR_PROCESSES)]
     stores = [tmp_path / name for name in ("one", "two")]
     results = Parallel(n_jobs=2)(
         delayed(import_series)(many, folder, progress=False, workers=2) for folder in stores
@@ -118,7 +118,7 @@ def test_a_killed_import_continues(cohort, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(entry, "_write_aside", die)
+        patch.setattr(entry, "_write_atomically", die)
         with pytest.raises(KeyboardInterrupt):
             run(cohort, folder)
     assert len(calls) == 1 and len(list(folder.glob("*.nii"))) == 1 and not list(folder.glob("*.json"))
@@ -149,9 +149,9 @@ def test_a_file_that_vanished_is_reported(tmp_path):
         assert report.loc[0, "path"].endswith("Image-4.dcm")
 
 
-def test_a_scan_given_twice_is_an_error(tmp_path):
+def test_a_scan_listed_twice_is_an_error(tmp_path):
     location = locate(tmp_path / "a")
-    with pytest.raises(DatasetError, match="given twice"):
+    with pytest.raises(DatasetError, match="listed twice"):
         run([location, location], tmp_path / "store")
 
 
@@ -183,9 +183,9 @@ def test_a_process_that_died_names_what_was_under_way(cohort, tmp_path, monkeypa
         def shutdown(self, **_):
             pass
 
-    monkeypatch.setattr(store, "FEWEST_FOR_PROCESSES", 1)
+    monkeypatch.setattr(store, "MIN_SERIES_FOR_PROCESSES", 1)
     monkeypatch.setattr(store, "ProcessPoolExecutor", Dying)
-    with pytest.raises(DatasetError, match=r"under way: .*00002 t2") as raised:
+    with pytest.raises(DatasetError, match=r"in progress: .*00002 t2") as raised:
         run(cohort, tmp_path / "store", workers=2)
     assert str(cohort[0].files[0].parent.parent.parent) in str(raised.value)
 

@@ -1,4 +1,4 @@
-"""The simulated cohort: written once, then read as the RSNA-MICCAI layout in which 0 is truly healthy."""
+"""The simulated cohort, written once and then read in RSNA-MICCAI layout, where value 0 is truly healthy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ from brain_cae.scans.sources.rsna_miccai import compare_subjects, find_subjects,
 class Phantom:
     """Brains simulated from tissue maps and the MR signal equations, with and without a glioma.
 
-    ``folder`` keeps the written cohorts, one per settings; ``confounding`` (0 to 1) is how strongly protocol follows
-    label. ``locate`` writes the cohort unless it is complete; without ``write`` it raises DatasetError instead. The
-    skull is on where ``head_shell`` draws one.
+    ``folder`` stores the cohorts, one per settings; ``confounding`` (0 to 1) is how strongly the protocol depends on
+    the label. ``locate`` writes the cohort unless it is complete; without ``write`` it raises DatasetError instead.
+    With ``head_shell``, scans have a skull.
     """
 
     folder: Path | str
@@ -38,8 +38,8 @@ class Phantom:
         self.modalities = check_modalities(self.modalities)
 
     def locate(self) -> list[SeriesLocation]:
-        """Write the cohort where it is not complete yet, then list its series."""
-        # Imported here because the simulator's anatomy pulls in packages that looking at a cohort does not need.
+        """Write the cohort unless it is complete, and return its series."""
+        # Imported here because the simulator loads packages that other data sets do not need.
         from brain_cae.phantom import PhantomSettings, write_cohort
 
         settings = PhantomSettings(
@@ -74,5 +74,5 @@ class Phantom:
         )
 
     def notes(self) -> list[str]:
-        """Say what does not fit in the written cohort; a simulated cohort needs no warning about its labels."""
+        """Return mismatches of scans and labels; a simulated cohort needs no caution about its labels."""
         return list(self._notes)

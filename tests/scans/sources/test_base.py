@@ -45,9 +45,9 @@ def test_an_absent_folder_is_refused_with_what_is_there_instead(tmp_path):
     (tmp_path / "file").touch()
     assert describe(tmp_path / "file") == "a file, not a folder"
     assert describe(tmp_path) == "file"
-    assert describe(tmp_path / "none") == "nothing; the folder above holds: file"
-    assert describe(tmp_path / "none" / "deep") == "nothing; nor the folder above"
-    with pytest.raises(DatasetError, match="the folder above holds: file"):
+    assert describe(tmp_path / "none") == "nothing; the parent folder contains: file"
+    assert describe(tmp_path / "none" / "deep") == "nothing; the parent folder does not exist either"
+    with pytest.raises(DatasetError, match="the parent folder contains: file"):
         check_folder(tmp_path / "none", problem="There is no root.", expected="a folder", advice="Give one.")
 
 

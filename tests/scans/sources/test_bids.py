@@ -78,7 +78,7 @@ def test_images_that_cannot_be_taken_are_listed_with_the_reason(root, tmp_path):
     assert all(advice_for(reason) for reason in lines["reason"])
     text = " ".join(source.notes())
     assert "1 subjects have no anatomical scan and are left out: sub-05." in text
-    assert "nor like them and are left out: sub-03_PDw.nii.gz, sub-05_PDw.nii.gz." in text
+    assert "or similar and are left out: sub-03_PDw.nii.gz, sub-05_PDw.nii.gz." in text
 
 
 def test_a_scan_that_was_taken_hides_none_that_cannot_be(root):
@@ -162,7 +162,7 @@ def test_what_could_not_be_used_is_noted(root):
     text = " ".join(source.notes())
     assert "1 subjects have no anatomical scan and are left out: sub-03." in text
     assert "sub-01/anat/sub-01_FLAIR.json" in text
-    assert "label_column names none of the columns (age, sex, site, group)" in text
+    assert "set dataset.label_column to one of the columns (age, sex, site, group)" in text
 
 
 def test_scans_that_were_not_fetched_are_refused_by_name(root, tmp_path):

@@ -96,7 +96,7 @@ def test_a_modality_in_two_files_costs_that_scan_alone(root):
         ("BraTS2021_00000_t1.nii", "several candidates"), ("BraTS2021_00000_t1.nii.gz", "several candidates"),
     ]  # fmt: skip
     assert len(found) == 3 and all(one.files for one in found.values())
-    assert source.notes() == ["1 scans have several lesion masks and count as without one: BraTS2021_00000."]
+    assert source.notes() == ["1 scans have several lesion masks, none of which is used: BraTS2021_00000."]
 
 
 def test_radiotherapy_has_its_skull_on_and_masks_of_its_own(tmp_path):

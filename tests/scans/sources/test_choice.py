@@ -61,7 +61,7 @@ def test_a_modality_that_is_not_in_use_is_passed_over(root):
         ("a,t1,", "path ''"),
         ("a,t1,a/t1/S9", "no file of this scan at 'a/t1/S9'"),
         ("a,t1,b/t1/S1", "no file of this scan"),
-        ("a,t1,Image-1.dcm", "fits 2 places"),
+        ("a,t1,Image-1.dcm", "matches 2 places"),
         ("a,t1,S1\na,t1,S2", "a t1 again"),
     ],
 )

@@ -24,7 +24,7 @@ def test_files_and_folders_are_modalities(root):
         ("a", "t1"): ["t1.nii.gz"], ("a", "flair"): ["IM0001"], ("b", "t1"): ["t1.nii"], ("b", "flair"): []
     }  # fmt: skip
     assert {one.label for one in source.locate()} == {"unknown"}
-    assert source.notes() == ["1 folders hold no known modality and are left out: c."]
+    assert source.notes() == ["1 folders contain no known modality and are left out: c."]
     assert {one.subject for one in source.locate() if one.lesion_mask} == {"a"}
 
 
@@ -49,7 +49,7 @@ def test_one_label_and_one_state_for_whom_nothing_else_is_said(root):
     assert {one.subject: (one.label, one.skull) for one in source.locate()} == {
         "a": ("abnormal", "on"), "b": ("healthy", "on")
     }  # fmt: skip
-    assert any("no label and count as healthy: b" in note for note in source.notes())
+    assert any("no label and are treated as healthy: b" in note for note in source.notes())
 
 
 def test_brain_masks_and_masks_of_nobody(root):
@@ -58,7 +58,7 @@ def test_brain_masks_and_masks_of_nobody(root):
         (root / name).touch()
     source = Folder(root, modalities=["t1"])
     assert {one.subject: one.brain_mask for one in source.locate()} == {"a": root / "brain_masks" / "a.nii", "b": None}
-    assert "1 files in brain_masks bear the name of no subject: z." in source.notes()
+    assert "1 files in brain_masks are not named after a subject: z." in source.notes()
 
 
 @pytest.mark.parametrize("content", ["subject,label\na,ill\n", "a,healthy\n", "subject,label\na,healthy\na,healthy\n"])
@@ -84,8 +84,8 @@ def test_who_has_none_of_the_modalities_in_use_is_reported_as_missing_them(root,
     report = import_series(source.locate(), tmp_path / "store", progress=False).report
     assert report.loc[report["subject"] == "d", ["status", "reason"]].to_numpy().tolist() == [["missing", "no files"]]
     assert source.notes() == [
-        "1 folders hold no known modality and are left out: c.",
-        "2 files or folders bear the name of no modality and are left out: d/adc.nii.gz, d/scout.",
+        "1 folders contain no known modality and are left out: c.",
+        "2 files or folders are not named after a modality and are left out: d/adc.nii.gz, d/scout.",
     ]
 
 
@@ -102,7 +102,7 @@ def test_a_modality_given_twice_costs_that_subject_alone(root, tmp_path):
 
 
 def test_a_folder_without_scans_is_an_error(root, tmp_path):
-    with pytest.raises(DatasetError, match="holds no scan"):
+    with pytest.raises(DatasetError, match="contains no scan"):
         Folder(root / "c").locate()
     with pytest.raises(DatasetError, match="does not exist"):
         Folder(root / "nowhere").locate()

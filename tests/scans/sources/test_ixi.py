@@ -62,7 +62,7 @@ def test_lines_that_contradict_each_other_stay_unknown(root):
     source = Ixi(root, modalities=["t1"])
     people = {one.subject: (one.age, one.sex) for one in source.locate()}
     assert people["IXI002"] == (None, "") and people["IXI012"] == (38.78, "M")
-    assert any("twice with other values" in note and "IXI002" in note for note in source.notes())
+    assert any("twice with different values" in note and "IXI002" in note for note in source.notes())
 
 
 def test_without_a_spreadsheet_a_note_says_so(root):

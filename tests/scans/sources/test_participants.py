@@ -38,7 +38,10 @@ def test_what_is_no_age_and_no_sex_is_noted(path):
     path.write_text("participant_id\tage\tsex\tsite\nsub-01\tadult\tO\tNA\nsub-02\tn/a\tn/a\tn/a\n")
     table = Participants(label="healthy")
     assert [one.site for one in table.read(path, SUBJECTS).values()] == ["NA", ""]
-    assert [note.rpartition(": ")[2] for note in table.notes if "counts as unknown" in note] == ["sub-01.", "sub-01."]
+    assert [note.rpartition(": ")[2] for note in table.notes if "is treated as unknown" in note] == [
+        "sub-01.",
+        "sub-01.",
+    ]
 
 
 def test_no_declared_value_is_an_error_that_lists_what_there_is(path):
@@ -49,7 +52,7 @@ def test_no_declared_value_is_an_error_that_lists_what_there_is(path):
 def test_without_the_table(tmp_path):
     path = tmp_path / "participants.tsv"
     table = Participants()
-    assert table.read(path, SUBJECTS) == {} and "every label" in table.notes[0]
+    assert table.read(path, SUBJECTS) == {} and "all labels" in table.notes[0]
     with pytest.raises(DatasetError, match="no such file"):
         Participants("group", ["hc"]).read(path, SUBJECTS)
 

@@ -48,7 +48,7 @@ def test_what_was_passed_over_is_noted(table):
     folder = source(table)
     folder.locate()
     assert folder.notes() == [
-        "1 columns of the table are not known and passed over: remark.", "1 masks of the table are not there: b.nii.gz."
+        "1 columns of the table are unknown and are ignored: remark.", "1 masks of the table do not exist: b.nii.gz."
     ]  # fmt: skip
 
 
@@ -77,8 +77,8 @@ def test_lines_of_unknown_modalities_are_left_out_and_named(table):
         ("a", "t1"): 1, ("a", "flair"): 0, ("b", "t1"): 0, ("b", "flair"): 0
     }  # fmt: skip
     assert folder.notes() == [
-        "2 lines of the table name an unknown modality and are left out: a dwi, b pd.",
-        "1 subjects have an age that is no number of years and counts as unknown: a.",
+        "2 lines of the table have an unknown modality and are left out: a dwi, b pd.",
+        "1 subjects have an age that is not a number of years and is treated as unknown: a.",
     ]
 
 
@@ -104,7 +104,7 @@ def test_the_table_is_looked_for_below_the_root(table, tmp_path):
         ("subject,modality,path,label\na,t1,x,ill\n", "label: healthy, abnormal, unknown"),
         ("subject,modality,path,label\na,t1,x,healthy\na,t2,x,abnormal\n", "abnormal here and healthy in a line above"),
         ("subject,modality,path,age\na,t1,x,40\na,t2,x,41\n", "subject a contradict"),
-        ("subject,modality,path\na,t1,gone.nii.gz\n", "paths lead nowhere"),
+        ("subject,modality,path\na,t1,gone.nii.gz\n", "None of the paths"),
         ("subject,modality,path\n", "no lines"),
     ],
 )

@@ -56,9 +56,7 @@ class DatasetError(BrainCaeError):
     """The data set as a whole cannot be used: no scans, missing labels, too few healthy subjects."""
 
     def __init__(self, problem: str, **details: str | None) -> None:
-        super().__init__(
-            problem, **{"advice": "Correct this in the data set, then run the same command again."} | details
-        )
+        super().__init__(problem, **{"advice": "Correct this, then run the same command again."} | details)
 
 
 class ScanError(BrainCaeError):

@@ -1,4 +1,4 @@
-"""The index: its columns, and what it refuses."""
+"""The index: its columns, and the values that it refuses."""
 
 import numpy as np
 import pytest

@@ -25,7 +25,7 @@ LABEL_COLUMNS = ("BraTS21ID", "MGMT_value")
 MGMT_WARNING = (
     "WARNING: MGMT_value is read as a diagnosis because dataset.healthy_value={value} asks for it. MGMT_value is the "
     "methylation status of a promoter: every patient of RSNA-MICCAI has a glioblastoma, and value {value} is NOT "
-    "healthy. No figure of this run says anything about healthy brains."
+    "healthy. No result of this run applies to healthy brains."
 )
 
 

@@ -1,4 +1,4 @@
-"""One's own folder."""
+"""A folder of subjects."""
 
 import pytest
 
@@ -19,8 +19,8 @@ def root(tmp_path):
 
 def test_files_and_folders_are_modalities(root):
     source = Folder(root, modalities=["t1", "flair"])
-    found = {(one.subject, one.modality): [path.name for path in one.files] for one in source.locate()}
-    assert found == {
+    scans = {(one.subject, one.modality): [path.name for path in one.files] for one in source.locate()}
+    assert scans == {
         ("a", "t1"): ["t1.nii.gz"], ("a", "flair"): ["IM0001"], ("b", "t1"): ["t1.nii"], ("b", "flair"): []
     }  # fmt: skip
     assert {one.label for one in source.locate()} == {"unknown"}
@@ -35,7 +35,7 @@ def test_labels(root):
     assert len(source.notes()) == 3
 
 
-def test_labels_may_be_separated_by_tabs_but_not_be_there_twice(root):
+def test_labels_may_be_tab_separated_but_not_in_two_files(root):
     (root / "labels.tsv").write_text("subject\tlabel\na\thealthy\nb\tabnormal\n")
     assert {one.subject: one.label for one in Folder(root).locate()} == {"a": "healthy", "b": "abnormal"}
     (root / "labels.csv").write_text("subject,label\n")
@@ -43,7 +43,7 @@ def test_labels_may_be_separated_by_tabs_but_not_be_there_twice(root):
         Folder(root).locate()
 
 
-def test_one_label_and_one_state_for_whom_nothing_else_is_said(root):
+def test_label_and_skull_apply_to_subjects_without_other_information(root):
     (root / "labels.csv").write_text("subject,label\na,abnormal\n")
     source = Folder(root, modalities=["t1"], label="healthy", skull="on")
     assert {one.subject: (one.label, one.skull) for one in source.locate()} == {
@@ -52,7 +52,7 @@ def test_one_label_and_one_state_for_whom_nothing_else_is_said(root):
     assert any("no label and are treated as healthy: b" in note for note in source.notes())
 
 
-def test_brain_masks_and_masks_of_nobody(root):
+def test_brain_masks_and_masks_without_a_subject(root):
     for name in ("brain_masks/a.nii", "brain_masks/z.nii.gz", "brain_masks/notes.txt"):
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).touch()
@@ -78,7 +78,7 @@ def test_other_spellings_are_understood(tmp_path):
     assert source.notes() == []
 
 
-def test_who_has_none_of_the_modalities_in_use_is_reported_as_missing_them(root, tmp_path):
+def test_a_subject_without_the_modalities_in_use_is_reported_as_missing(root, tmp_path):
     touch(root, "d/t2.nii.gz", "d/adc.nii.gz", "d/scout/IM1", "d/t1/.DS_Store")
     source = Folder(root, modalities=["t1"])
     report = import_series(source.locate(), tmp_path / "store", progress=False).report
@@ -89,12 +89,12 @@ def test_who_has_none_of_the_modalities_in_use_is_reported_as_missing_them(root,
     ]
 
 
-def test_a_modality_given_twice_costs_that_subject_alone(root, tmp_path):
+def test_a_modality_given_twice_costs_only_that_subject(root, tmp_path):
     touch(root, "a/T1/IM1", "a/t1w.nii", "b/t1w/IM1")
-    found = {one.subject: one for one in Folder(root, modalities=["t1"]).locate()}
-    assert [len(found[name].files) for name in "ab"] == [0, 1]
-    assert found["b"].left_out == ((root / "b/t1w/IM1", "several candidates: the one named plainly was taken"),)
-    report = import_series([found["a"]], tmp_path / "store", progress=False, root=root).report
+    scans = {one.subject: one for one in Folder(root, modalities=["t1"]).locate()}
+    assert [len(scans[name].files) for name in "ab"] == [0, 1]
+    assert scans["b"].left_out == ((root / "b/t1w/IM1", "several candidates: the one named plainly was taken"),)
+    report = import_series([scans["a"]], tmp_path / "store", progress=False, root=root).report
     assert report[["status", "reason", "path"]].to_numpy().tolist() == [
         ["missing", "no usable scan", ""], ["refused", "several candidates", "a/T1/IM1"],
         ["refused", "several candidates", "a/t1.nii.gz"], ["refused", "several candidates", "a/t1w.nii"],

@@ -32,19 +32,19 @@ def source(table, **options):
     return Folder(table=table, modalities=["t1", "flair"], **options)
 
 
-def test_lines_are_scans_with_all_that_is_known_of_the_subject(table, tmp_path):
-    found = {(one.subject, one.modality): one for one in source(table).locate()}
-    assert {key: len(one.files) for key, one in found.items()} == {
+def test_lines_are_scans_with_the_values_of_their_subject(table, tmp_path):
+    scans = {(one.subject, one.modality): one for one in source(table).locate()}
+    assert {key: len(one.files) for key, one in scans.items()} == {
         ("a", "t1"): 1, ("a", "flair"): 6, ("b", "t1"): 6, ("b", "flair"): 0
     }  # fmt: skip
     for modality in ("t1", "flair"):
-        first, second = found["a", modality], found["b", modality]
+        first, second = scans["a", modality], scans["b", modality]
         assert (first.session, first.label, first.skull, first.age, first.sex) == ("2", "healthy", "on", 45.5, "F")
         assert (second.session, second.label, second.skull, second.age) == ("", "abnormal", "stripped", 61)
         assert (first.site, second.site, second.lesion_mask) == ("north", "south", tmp_path / "masks" / "b.nii.gz")
 
 
-def test_what_was_passed_over_is_noted(table):
+def test_ignored_columns_and_masks_are_noted(table):
     folder = source(table)
     folder.locate()
     assert folder.notes() == [
@@ -52,7 +52,7 @@ def test_what_was_passed_over_is_noted(table):
     ]  # fmt: skip
 
 
-def test_one_path_that_leads_nowhere_does_not_stop_the_others(table, tmp_path):
+def test_a_path_that_does_not_exist_does_not_stop_the_others(table, tmp_path):
     table.write_text("subject,modality,path\na,t1,nifti/a.nii.gz\nb,t1,nifti/gone.nii.gz\n")
     report = import_series(source(table).locate(), tmp_path / "store", progress=False, root=tmp_path).report
     assert report[["subject", "modality", "status", "reason", "path"]].to_numpy().tolist() == [
@@ -82,15 +82,15 @@ def test_lines_of_unknown_modalities_are_left_out_and_named(table):
     ]
 
 
-def test_keys_serve_whom_the_table_does_not(table):
+def test_keys_apply_to_subjects_without_values_in_the_table(table):
     table.write_text("subject,modality,path,skull\na,t1,nifti/a.nii.gz,\nb,t1,nifti/a.nii.gz,on\n")
-    found = source(table, label="healthy", skull="stripped").locate()
-    assert {(one.subject, one.label, one.skull) for one in found} == {
+    scans = source(table, label="healthy", skull="stripped").locate()
+    assert {(one.subject, one.label, one.skull) for one in scans} == {
         ("a", "healthy", "stripped"), ("b", "healthy", "on")
     }  # fmt: skip
 
 
-def test_the_table_is_looked_for_below_the_root(table, tmp_path):
+def test_the_table_is_read_from_the_root(table, tmp_path):
     assert len(Folder(tmp_path, ["t1"], table="scans.csv").locate()) == 2
 
 

@@ -87,7 +87,7 @@ def find_class(target: str, key: str, allowed: tuple[str, ...]) -> type:
 
 @cache
 def schema_of(option: type, run: tuple[str, ...]) -> type:
-    """Return the dataclass of an option's keys: ``name``, ``_target_``, and the arguments that are not given by the run."""
+    """Return the dataclass of an option's keys: ``name``, ``_target_``, and the arguments not in ``run``."""
     hints = get_type_hints(option.__init__)  # type: ignore[misc]
     keys = [(name, hints.get(name, Any)) for name in inspect.signature(option).parameters if name not in run]
     return make_dataclass(f"{option.__name__}Keys", [("name", str), ("_target_", str), *keys])

@@ -1,6 +1,6 @@
-"""The one family of errors that the program raises on purpose.
+"""The exceptions that the program raises on purpose.
 
-Every message says what is wrong and, where they apply, what was expected, what was found, in which file or
+Every message says what is wrong and, where it applies, what was expected, what was found, in which file or
 key, and what to do next.
 """
 
@@ -8,12 +8,12 @@ from brain_cae.errors.reasons import advice_for
 
 
 class BrainCaeError(Exception):
-    """Something that the user can put right; it is shown as a message, without a traceback.
+    """An error that the user can correct; it is shown as a message, without a traceback.
 
     Args:
         problem: One sentence that says what is wrong.
         expected: What the program needed.
-        found: What was there instead.
+        found: What the program got instead.
         where: The file, folder or configuration key.
         advice: What to do next.
     """
@@ -38,29 +38,29 @@ class BrainCaeError(Exception):
         return _rebuild, (type(self), self.args[0], self.__dict__)
 
 
-def _rebuild(kind: type[BrainCaeError], message: str, state: dict) -> BrainCaeError:
-    error = kind.__new__(kind)
+def _rebuild(error_class: type[BrainCaeError], message: str, state: dict) -> BrainCaeError:
+    error = error_class.__new__(error_class)
     Exception.__init__(error, message)
     error.__dict__.update(state)
     return error
 
 
 class ConfigurationError(BrainCaeError):
-    """A key, value or combination of choices that cannot work."""
+    """A configuration key, value or combination of options that is invalid."""
 
     def __init__(self, problem: str, **details: str | None) -> None:
         super().__init__(problem, **{"advice": "`python train.py --help` shows every key with its value."} | details)
 
 
 class DatasetError(BrainCaeError):
-    """The data as a whole cannot serve: nothing found, labels missing, too few healthy brains."""
+    """The data set as a whole cannot be used: no scans, missing labels, too few healthy subjects."""
 
     def __init__(self, problem: str, **details: str | None) -> None:
-        super().__init__(problem, **{"advice": "Put it right there, then give the same command again."} | details)
+        super().__init__(problem, **{"advice": "Correct this, then run the same command again."} | details)
 
 
 class ScanError(BrainCaeError):
-    """One series cannot become one regular volume, or one volume cannot be used.
+    """A series cannot be converted to one regular volume, or a volume cannot be used.
 
     Args:
         reason: Short name of the cause for ``import_report.csv``, for example ``"gap between slices"``.
@@ -73,12 +73,12 @@ class ScanError(BrainCaeError):
 
 
 class LeakageError(BrainCaeError):
-    """The same subject, series or pixel content stands in two roles."""
+    """The same subject, series or pixel content has two roles, for example training and test."""
 
 
 class StorageError(BrainCaeError):
-    """A file cannot be written or read: no room, no permission, a broken disk."""
+    """A file cannot be written or read: full disk, missing permission, disk failure."""
 
 
 class RunError(BrainCaeError):
-    """A run folder or a stored model is missing, damaged or not ours."""
+    """A run folder or a stored model is missing, damaged or was not written by this program."""

@@ -1,28 +1,28 @@
-"""Why a scan is left out: the short reasons of ``import_report.csv``, and what to do about each."""
+"""Advice for each reason in ``import_report.csv`` why a scan was left out."""
 
-OTHER_SERIES = "It is no anatomic scan: point the modality at another series, or leave this one where it is."
+OTHER_SERIES = "This is not an anatomical scan: select another series for the modality; this one can stay where it is."
 COPY_AGAIN = "Copy or export the file again."
-EXPORT_AGAIN = "Export the series again, complete and alone."
-CONVERT_AGAIN = "Convert the scan again with a tool that keeps its geometry."
-REPORT_IT = "Look at the scan in a viewer; if it is sound, please report this as a defect with the reason."
+EXPORT_AGAIN = "Export the complete series again, without files of other series."
+CONVERT_AGAIN = "Convert the scan again with a tool that preserves its geometry."
+REPORT_IT = "Open the scan in a viewer; if it looks intact, please report a bug and quote the reason."
 
 WHAT_TO_DO = {
-    # Nothing, or nothing whole.
-    "no files": "Put the scan there, or choose a modality=… that every subject has.",
-    "no usable scan": "The files that are there have lines of their own, which say why none is taken.",
-    "no such file": "Correct the path; where it is a link of a data set that was fetched in part, fetch the file.",
-    "unreadable file": "Check the permissions and the disk; the import tries again next time.",
+    # Missing or damaged files.
+    "no files": "Add the scan, or choose a modality=… that every subject has.",
+    "no usable scan": "The report lists every file of this modality with the reason why it was not used.",
+    "no such file": "Correct the path. If it is a link in a partly downloaded data set, download the file.",
+    "unreadable file": "Check the permissions and the disk; the next import tries again.",
     "truncated file": COPY_AGAIN,
     "damaged header": COPY_AGAIN,
-    "not DICOM": "Remove it, or name NIfTI files .nii or .nii.gz.",
-    "not NIfTI": "Name only NIfTI files .nii or .nii.gz; put DICOM into a folder of its own.",
+    "not DICOM": "Remove the file; NIfTI files need the ending .nii or .nii.gz.",
+    "not NIfTI": "Use the endings .nii and .nii.gz for NIfTI files only; put DICOM files into a separate folder.",
     "missing decoder": "Install a decoder for this compression, or export the series uncompressed.",
     "unreadable pixel data": EXPORT_AGAIN,
-    "values beyond the stored bits": "The header contradicts the pixels; export the series again.",
+    "values beyond the stored bits": "The header contradicts the pixel data; export the series again.",
     "no pixel data": EXPORT_AGAIN,
-    "no image": "Put the DICOM files of the scan there.",
+    "no image": "Put the DICOM files of the scan into this folder.",
     "cannot be read": REPORT_IT,
-    # Another kind of image.
+    # Not an anatomical MR image.
     "not MR": OTHER_SERIES,
     "mosaic": OTHER_SERIES,
     "localiser": OTHER_SERIES,
@@ -33,51 +33,51 @@ WHAT_TO_DO = {
     "parameter map": OTHER_SERIES,
     "subtraction image": OTHER_SERIES,
     "phase image": OTHER_SERIES,
-    "after contrast agent": "Nothing: after contrast agent only T1w is a modality here (t1ce).",
-    "another suffix": "Nothing, or name it as BIDS names this contrast: …_T1w, …_T2w or …_FLAIR.",
+    "after contrast agent": "Nothing to do: of the scans after contrast agent, only T1w is used (modality t1ce).",
+    "another suffix": "Nothing to do. If this is the intended scan, give it the BIDS suffix …_T1w, …_T2w or …_FLAIR.",
     "colour image": OTHER_SERIES,
     "inverted grey scale": "Export the series as MONOCHROME2.",
-    # Several where one was meant.
-    "several series": "Keep one series in the folder, or name it in series.csv.",
+    # Several scans where one was expected.
+    "several series": "Keep one series in the folder, or select one in series.csv.",
     "several NIfTI files": "Keep one file in the folder.",
-    "several candidates": "Keep one of the files or folders that bear this modality's name.",
-    "several sessions": "Keep one session, or give each visit a subject of its own.",
-    "another series was taken": "Nothing, if the right one was taken; else name the other in series.csv.",
-    "another scan was taken": "Nothing, if the right one was taken; else name the other in series.csv.",
-    "another session was taken": "Nothing: a subject enters once; where series.csv is read, it may name this one.",
-    "identical copy": "Nothing: the slice is there once more.",
+    "several candidates": "Keep one of the files or folders with this modality's name.",
+    "several sessions": "Keep one session, or enter each visit as a separate subject.",
+    "another series was taken": "Nothing to do if this choice is right; otherwise select the other one in series.csv.",
+    "another scan was taken": "Nothing to do if this choice is right; otherwise select the other one in series.csv.",
+    "another session was taken": "Nothing to do: a subject is used once. series.csv, if read, can select this session.",
+    "identical copy": "Nothing to do: these slices are duplicates.",
     "the chosen file is no image": "Correct the path in series.csv.",
-    # No regular volume.
+    # Not a regular volume.
     "no slice position": EXPORT_AGAIN,
     "no pixel spacing": EXPORT_AGAIN,
     "unusable orientation": EXPORT_AGAIN,
-    "mixed orientation": "This is a localiser or several stacks; export each stack as a series of its own.",
-    "single slice": "One slice is no volume; export the whole series.",
-    "duplicate slice position": "Several echoes, time points or copies share this series; export one of them alone.",
-    "gap between slices": "Slices are missing; export the series again, complete.",
+    "mixed orientation": "This is a localiser or several stacks; export each stack as a separate series.",
+    "single slice": "One slice is not a volume; export the whole series.",
+    "duplicate slice position": "Several echoes, time points or copies share this series; export only one of them.",
+    "gap between slices": "Slices are missing; export the complete series again.",
     "uneven slice distance": "Slices are missing or belong to several stacks; export the series again.",
     "slices shifted sideways": EXPORT_AGAIN,
-    "varying matrix": "Several stacks share this series; export each as a series of its own.",
-    "varying spacing": "Several stacks share this series; export each as a series of its own.",
-    "mixed echo times": "Export each echo as a series of its own.",
-    "not three-dimensional": "Take one volume out of the series and store it alone.",
+    "varying matrix": "Several stacks share this series; export each as a separate series.",
+    "varying spacing": "Several stacks share this series; export each as a separate series.",
+    "mixed echo times": "Export each echo as a separate series.",
+    "not three-dimensional": "Extract one volume and store it as a separate file.",
     "no orientation": CONVERT_AGAIN,
-    "contradictory orientation": "Find out which of the two is right, then convert the scan again.",
+    "contradictory orientation": "Find out which of the two is correct, then convert the scan again.",
     "unusable affine": CONVERT_AGAIN,
-    # No usable values.
-    "non-finite": "Export the scan again; a volume with holes cannot be repaired here.",
-    "non-finite values": "Export the scan again; a volume with holes cannot be repaired here.",
+    # Unusable voxel values or masks.
+    "non-finite": "Export the scan again; NaN and infinite values cannot be repaired here.",
+    "non-finite values": "Export the scan again; NaN and infinite values cannot be repaired here.",
     "constant volume": "The scan is empty; export it again.",
     "constant inside the mask": "Check that the modalities of the subject cover the same part of the head.",
-    "no positive intensity scale": "Check the scan in a viewer: most of the brain is 0 or below.",
-    "empty mask": "Look at scan and brain mask in a viewer.",
-    "partial coverage": "Check that both belong to one session, or leave this modality out (modality=).",
-    "mask elsewhere": "Check that the mask belongs to this scan, or take it away.",
-    "skull stripping failed": "Look at the tool's own message in the log; or give a brain mask for this subject.",
-    "unreadable mask": "Store the mask again as .nii.gz, on any grid with an affine.",
+    "no positive intensity scale": "Check the scan in a viewer: most brain voxels are 0 or negative.",
+    "empty mask": "Open the scan and the brain mask in a viewer.",
+    "partial coverage": "Check that both scans are from the same session, or exclude this modality (modality=).",
+    "mask elsewhere": "Check that the mask belongs to this scan, or remove it.",
+    "skull stripping failed": "Read the tool's message in the log, or provide a brain mask for this subject.",
+    "unreadable mask": "Save the mask again as .nii.gz; any grid with an affine is accepted.",
 }
 
 
 def advice_for(reason: str) -> str | None:
-    """Say what to do about a reason; a reason may go on after a colon or a bracket. None for an unknown one."""
+    """Return what to do about a reason, which may continue after a colon or a bracket; None for an unknown one."""
     return WHAT_TO_DO.get(reason) or WHAT_TO_DO.get(reason.partition(":")[0].partition(" (")[0])

@@ -1,1 +1,1 @@
-"""What lies on disk, until it is a volume: sources, the index, acquisition parameters, DICOM, the import store."""
+"""From files on disk to volumes: sources, DICOM and NIfTI readers, acquisition parameters, index, import store."""

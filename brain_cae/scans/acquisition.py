@@ -1,6 +1,6 @@
 """Acquisition parameters from DICOM headers, in the index's columns and units.
 
-Only what is listed here leaves a header: no name, birth date or free text of the patient or the institution.
+Only the values listed here are taken from a header: no name, birth date or free text of the patient or the institution.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 GAUSS_PER_TESLA = 10_000.0
-# No MR scanner for people reaches 100 T, none in gauss stays below 100: the unit is plain from the size.
+# No human MR scanner reaches 100 T, and no value in gauss is below 100: the magnitude shows the unit.
 LARGEST_TESLA = 100.0
 
 # Functional groups of enhanced multi-frame DICOM that hold these parameters.
@@ -24,7 +24,7 @@ UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 
 
 def read_acquisition(header: Dataset) -> dict[str, Any]:
-    """Read the index columns that one header gives; unknown numbers are NaN, unknown text is ``""``.
+    """Return the index columns that one header gives; unknown numbers are NaN, unknown text is ``""``.
 
     Times in ms, angle in degrees, field strength in T, age in years. Never raises: a malformed value is unknown.
     """
@@ -46,12 +46,12 @@ def read_acquisition(header: Dataset) -> dict[str, Any]:
 
 
 def in_tesla(strength: float) -> float:
-    """Give a field strength in T, whether a scanner wrote it in T or in gauss; NaN stays NaN."""
+    """Return a field strength in T from a value in T or gauss; NaN stays NaN."""
     return strength / GAUSS_PER_TESLA if strength > LARGEST_TESLA else strength
 
 
 def sequence_of(places: list[Dataset]) -> str:
-    """Name the sequence type, SE, GRE, IR or unknown; an inversion wins over what reads it out."""
+    """Return the sequence type, SE, GRE, IR or unknown; an inversion wins over the readout."""
     kinds = {part.strip().upper() for part in _text(places, "ScanningSequence").split("\\")}
     if "IR" in kinds or _text(places, "InversionRecovery").upper() == "YES":
         return "IR"
@@ -62,13 +62,13 @@ def sequence_of(places: list[Dataset]) -> str:
 
 
 def age_in_years(text: str) -> float:
-    """Read a DICOM age string (``045Y``, ``018M``) in years; NaN when it is none."""
+    """Return the years of a DICOM age string (``045Y``, ``018M``); NaN if it is not one."""
     match = re.fullmatch(r"\s*(\d{1,3})\s*([YMWD])\s*", text.upper())
     return round(int(match[1]) * UNITS[match[2]], 2) if match else math.nan
 
 
 def scan_year(text: str) -> float:
-    """Read the year of a DICOM date (``20220711``, or ``2022.07.11`` of older scanners); NaN when it is none."""
+    """Return the year of a DICOM date (``20220711``, or ``2022.07.11`` of older scanners); NaN if it is not one."""
     match = re.fullmatch(r"\s*((?:19|20)\d\d)[.-]?(\d\d)[.-]?(\d\d)\s*", text)
     return float(match[1]) if match else math.nan
 
@@ -86,7 +86,7 @@ def _value(places: list[Dataset], *names: str) -> Any:
             try:
                 value = place.get(name)
             except (ValueError, TypeError, NotImplementedError, AttributeError):
-                continue  # a malformed element is an unknown value
+                continue  # a malformed element counts as unknown
             if value is not None and value != "":
                 return value
     return None

@@ -1,4 +1,4 @@
-"""The files of one DICOM series to one volume in patient space, or the named reason why they are none."""
+"""Assembles the files of one DICOM series to one volume in patient space."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from brain_cae.scans.geometry import affine_of, order_slices, plane_of, slice_no
 from brain_cae.scans.volume import Volume, check_values, smallest_type
 
 SPACING_TOLERANCE = 1e-3
-# No scan of a brain is a few slices that far apart; localisers are, and not all say so.
+# Brain scans never consist of a few slices this far apart; localisers do, and not all are marked as such.
 FEW_SLICES, FAR_MM = 5, 10.0
-# Two echoes of one sequence differ by milliseconds; the same echo written twice by rounding.
+# Two echoes of one sequence differ by milliseconds; the same echo in two files differs only by rounding.
 ECHO_TOLERANCE_MS = 0.1
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """A series as a volume, and the files that hold a slice a second time."""
+    """A series as a volume, and the files that contain a slice a second time."""
 
     volume: Volume
     copies: tuple[Path, ...]
 
 
 def assemble(files: list[DicomFile], where: str) -> Assembly:
-    """Make one volume of the files of one series, in whatever order they come; of headers alone one of zeros.
+    """Return one volume from the files of one series in any order; without pixels, its voxels are zeros.
 
     Raises:
         ScanError: varying matrix, varying spacing, mixed echo times, localiser, and the reasons of ``frames.py``,
@@ -43,8 +43,8 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
     orientations = np.array([frame.orientation for frame in frames])
     order, distance = order_slices(positions, orientations, where=where)
     if len(frames) <= FEW_SLICES and distance >= FAR_MM:
-        found = f"{len(frames)} slices {distance:.0f} mm apart"
-        raise ScanError("localiser", expected="slices that show the whole brain", found=found, where=where)
+        actual = f"{len(frames)} slices {distance:.0f} mm apart"
+        raise ScanError("localiser", expected="slices that cover the whole brain", found=actual, where=where)
     if files[0].pixels:
         array = _stack([frames[number] for number in order])
         check_values(array, where=where)
@@ -64,7 +64,7 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
         "slices": array.shape[2],
         "spacing_row_mm": spacing_row,
         "spacing_column_mm": spacing_column,
-        # Rounded to the micrometre: positions are written with so many digits, and equal protocols must compare equal.
+        # Rounded to micrometres, the precision of positions, so that equal protocols have equal values.
         "spacing_slice_mm": round(distance, 3),
         "orientation": plane_of(slice_normal(orientations[order[0]])),
     }
@@ -72,14 +72,15 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
 
 
 def _drop_copies(pairs: list[tuple[Frame, DicomFile]]) -> tuple[list[tuple[Frame, DicomFile]], tuple[Path, ...]]:
-    """Keep one of several slices that agree in place, scaling, echo and every pixel: an export that ran twice.
+    """Return the slices without exact copies, and the copies.
 
-    Slices of one place that differ in anything stay, and the geometry refuses them.
+    A copy has the same position, scaling, echo time and pixels, as after a repeated export. Slices at one position that
+    differ in any of these are kept, and the geometry check refuses them.
     """
     if len({frame.position for frame, _ in pairs}) == len(pairs):
         return pairs, ()
     if not pairs[0][1].pixels:
-        # Only pixels can tell a copy from another slice at the same place: give it the benefit of the doubt.
+        # Only pixels can tell a copy from another slice at the same position: assume a copy.
         first = {(frame.position, frame.orientation): (frame, file) for frame, file in reversed(pairs)}
         return list(first.values())[::-1], ()
     seen: set[tuple] = set()
@@ -100,27 +101,27 @@ def _drop_copies(pairs: list[tuple[Frame, DicomFile]]) -> tuple[list[tuple[Frame
 def _check_alike(frames: list[Frame], where: str) -> None:
     shapes = {frame.pixels.shape for frame in frames}
     if len(shapes) > 1:
-        found = ", ".join(f"{rows}x{columns}" for rows, columns in sorted(shapes))
-        raise ScanError("varying matrix", expected="one matrix size", found=found, where=where)
+        sizes = ", ".join(f"{rows}x{columns}" for rows, columns in sorted(shapes))
+        raise ScanError("varying matrix", expected="one matrix size", found=sizes, where=where)
     orientations = np.array([frame.orientation for frame in frames])
     spacings = np.array([frame.spacing for frame in frames])
-    # Stacks in several orientations often differ in more than that; orientation is what explains the rest.
+    # Stacks in several orientations often differ in spacing as well; then the orientation is the reason to report.
     if np.abs(orientations - orientations[0]).max() < 0.01 and np.ptp(spacings, axis=0).max() > SPACING_TOLERANCE:
-        found = f"{spacings.min():.4f} to {spacings.max():.4f} mm"
-        raise ScanError("varying spacing", expected="one pixel spacing", found=found, where=where)
+        limits = f"{spacings.min():.4f} to {spacings.max():.4f} mm"
+        raise ScanError("varying spacing", expected="one pixel spacing", found=limits, where=where)
     echoes = sorted({frame.echo_time for frame in frames if frame.echo_time is not None})
     if echoes and echoes[-1] - echoes[0] > ECHO_TOLERANCE_MS:
         raise ScanError(
             "mixed echo times",
-            expected="one contrast, so one echo time",
+            expected="one contrast with one echo time",
             found=f"{echoes[0]:g} to {echoes[-1]:g} ms",
             where=where,
-            advice="Export each echo as a series of its own.",
+            advice="Export each echo as a separate series.",
         )
 
 
 def _stack(frames: list[Frame]) -> np.ndarray:
-    """Stack slices as (columns, rows, slices), rescaled; stored slice by slice, which is NIfTI's own order."""
+    """Return the rescaled slices as (columns, rows, slices); memory is in slice order, as in a NIfTI file."""
     plain = all(frame.slope == 1 and frame.intercept == 0 for frame in frames)
     stored = np.result_type(*{frame.pixels.dtype.newbyteorder("=") for frame in frames})
     if plain:

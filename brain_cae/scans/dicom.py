@@ -1,4 +1,4 @@
-"""DICOM files that belong to one scan: which series they hold, and which of these is taken."""
+"""Selects and reads one series among the DICOM files of a scan."""
 
 import math
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from brain_cae.scans.file import DicomFile, open_dicom, truncated
 from brain_cae.scans.kind import is_derived
 from brain_cae.scans.volume import Volume
 
-# Damage that leaves nobody able to say which series the file was a slice of.
+# Damage after which it is unknown which series the file belongs to.
 LOST = ("truncated file", "damaged header")
 NOT_CHOSEN = "another series was taken"
 COPY = "identical copy"
-STRANGER = "not DICOM"
+NOT_DICOM = "not DICOM"
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A series, or files that are none, that were left out: the reason and one of the files."""
+    """A series, or other files, that were left out: the reason and one of the files."""
 
     reason: str
     path: Path
@@ -28,13 +28,13 @@ class Refused:
 
     @property
     def weight(self) -> tuple[bool, int]:
-        """How likely this is what was meant, when nothing could be taken: a series before strangers, the largest."""
-        return not self.reason.startswith((STRANGER, COPY, NOT_CHOSEN)), self.files
+        """Rank as the main reason when no series could be read: series before other files, then the largest."""
+        return not self.reason.startswith((NOT_DICOM, COPY, NOT_CHOSEN)), self.files
 
 
 @dataclass(frozen=True)
 class FolderReading:
-    """What the files of one scan gave: the volume that was taken, if any, and what was left out, with reasons."""
+    """The volume that was read from the files of one scan, if any, and what was left out, with reasons."""
 
     volume: Volume | None
     refused: tuple[Refused, ...]
@@ -43,7 +43,7 @@ class FolderReading:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A regular series: ``rank`` decides, larger is better (see :func:`read_folder`)."""
+    """A regular series; the one with the largest ``rank`` is taken (see :func:`read_folder`)."""
 
     volume: Volume
     rank: tuple[bool, bool, int, int, float, str]
@@ -51,23 +51,23 @@ class _Candidate:
     files: int
 
 
-# What each value of the rank says of the series that won by it.
+# The advantage of the series that was taken, for each value of the rank. The report stores these words.
 ADVANTAGES = (
     "is original", "is no fast scout", "has more slices", "has more voxels", "has the higher number",
     "has the later UID",
 )  # fmt: skip
-# The scout from which scanners plan is a volume of many slices; no contrast of a brain is taken with times so short.
+# Planning scouts can be volumes of many slices; no brain contrast is acquired with times this short.
 SCOUT_TR_MS, SCOUT_TE_MS = 5.0, 2.0
 
 
 def read_series(files: Sequence[Path]) -> Volume:
-    """Read one series as a volume, whatever its files are called and in whatever order they come.
+    """Return one series as a volume; names and order of its files do not matter.
 
     Returns:
         Volume with array (columns, rows, slices), slices ordered along the normal, rescale applied, affine to RAS+ mm.
 
     Raises:
-        ScanError: with one of the reasons of ``assembly.py`` and what it calls; "several series" when the files carry
+        ScanError: for the reasons of ``assembly.py`` and the modules it calls; "several series" if the files have
             more than one SeriesInstanceUID (see :func:`read_folder`).
     """
     opened = [file for path in files if not (file := open_dicom(Path(path))).is_directory]
@@ -79,22 +79,22 @@ def read_series(files: Sequence[Path]) -> Volume:
         raise truncated(cut.path)
     names = {file.series for file in opened}
     if len(names) > 1:
-        found = f"{len(names)} SeriesInstanceUIDs in {len(opened)} files"
-        raise ScanError("several series", expected="one series", found=found, where=where)
+        actual = f"{len(names)} SeriesInstanceUIDs in {len(opened)} files"
+        raise ScanError("several series", expected="one series", found=actual, where=where)
     return assemble(opened, where).volume
 
 
 def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bool = True) -> FolderReading:
-    """Read files that ought to hold one series but may hold more, or strangers. Never raises ScanError.
+    """Return one series from files that may hold several series or other files. Never raises ScanError.
 
-    Files are split by SeriesInstanceUID, wherever they lie. Of the series that make a regular volume one is taken: an
-    original one before one computed from others, any before a fast scout, then the one with most slices, most voxels,
-    the highest SeriesNumber, the last UID. ``chosen``, a file or a folder, leaves only the series with a file there.
-    Everything else is listed with its reason; a table of contents (DICOMDIR) is passed over. Without ``pixels`` headers
-    alone are read: the volume has its shape and zeros, and nothing is refused for its values.
+    Files are grouped by SeriesInstanceUID, in any folder. Of the series that form a regular volume, one is taken:
+    original before derived, any before a fast scout, then the one with the most slices, most voxels, the highest
+    SeriesNumber, the last UID. ``chosen``, a file or a folder, restricts this to series with a file there. Everything
+    else is listed with its reason; a DICOMDIR is ignored. Without ``pixels`` only headers are read: the volume has the
+    right shape but holds zeros, and no series is refused for its values.
     """
     groups, lost, refused = _split(files, pixels)
-    refused += _leave(groups, chosen)
+    refused += _remove_others(groups, chosen)
     if chosen is not None and not groups:
         refused.append(Refused("the chosen file is no image", chosen, len(files)))
     best: _Candidate | None = None
@@ -112,7 +112,7 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
         refused += [Refused(COPY, copy, len(assembly.copies)) for copy in assembly.copies[:1]]
         best, worse = _better(best, _Candidate(assembly.volume, _rank(opened, assembly.volume), path, len(opened)))
         refused += worse
-    # A file cut so short that its series is unknown may be any series' first or last slice, which no gap shows.
+    # A file cut so short that its series is unknown may be the first or last slice of any series; no gap shows that.
     if lost:
         return FolderReading(None, (Refused("truncated file", lost[0], len(lost) + regular), *refused))
     if best is None:
@@ -120,12 +120,12 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     return FolderReading(best.volume, tuple(refused), best.path)
 
 
-def _leave(groups: dict[str, list[DicomFile]], chosen: Path | None) -> list[Refused]:
-    """Take out the groups without any file that is, or lies in, ``chosen``."""
+def _remove_others(groups: dict[str, list[DicomFile]], chosen: Path | None) -> list[Refused]:
+    """Remove the groups without a file at or below ``chosen``, and return them as refused."""
     if chosen is None:
         return []
-    left = [name for name, opened in groups.items() if not any(file.path.is_relative_to(chosen) for file in opened)]
-    return [Refused(f"{NOT_CHOSEN}: it was chosen", (o := groups.pop(name))[0].path, len(o)) for name in left]
+    others = [name for name, opened in groups.items() if not any(file.path.is_relative_to(chosen) for file in opened)]
+    return [Refused(f"{NOT_CHOSEN}: it was chosen", (o := groups.pop(name))[0].path, len(o)) for name in others]
 
 
 def _rank(opened: list[DicomFile], volume: Volume) -> tuple[bool, bool, int, int, float, str]:
@@ -137,20 +137,20 @@ def _rank(opened: list[DicomFile], volume: Volume) -> tuple[bool, bool, int, int
 
 
 def _better(best: _Candidate | None, new: _Candidate) -> tuple[_Candidate, list[Refused]]:
-    """Give the better of two, and the other with what it lacks."""
+    """Return the better of two candidates, and the other one with the reason."""
     if best is None:
         return new, []
     winner, other = (new, best) if new.rank > best.rank else (best, new)
     pairs = zip(ADVANTAGES, winner.rank, other.rank, strict=True)
-    why = next(advantage for advantage, one, two in pairs if one != two)
-    return winner, [Refused(f"{NOT_CHOSEN}: it {why}", other.path, other.files)]
+    advantage = next(text for text, first, second in pairs if first != second)
+    return winner, [Refused(f"{NOT_CHOSEN}: it {advantage}", other.path, other.files)]
 
 
 def _split(files: Sequence[Path], pixels: bool) -> tuple[dict[str, list[DicomFile]], list[Path], list[Refused]]:
-    """Split files by SeriesInstanceUID; beside the groups: files too damaged to have one, and files of another kind."""
+    """Return files grouped by SeriesInstanceUID, files too damaged to have one, and files that are not DICOM."""
     groups: dict[str, list[DicomFile]] = {}
     lost: list[Path] = []
-    strangers: dict[str, list[Path]] = {}
+    others: dict[str, list[Path]] = {}
     for path in files:
         try:
             file = open_dicom(Path(path), pixels=pixels)
@@ -160,14 +160,14 @@ def _split(files: Sequence[Path], pixels: bool) -> tuple[dict[str, list[DicomFil
             if error.reason in LOST:
                 lost.append(Path(path))
             else:
-                strangers.setdefault(error.reason, []).append(Path(path))
-    for name in _beginnings(groups):
+                others.setdefault(error.reason, []).append(Path(path))
+    for name in _cut_names(groups):
         lost += [file.path for file in groups.pop(name)]
-    return groups, lost, [Refused(reason, paths[0], len(paths)) for reason, paths in strangers.items()]
+    return groups, lost, [Refused(reason, paths[0], len(paths)) for reason, paths in others.items()]
 
 
-def _beginnings(groups: dict[str, list[DicomFile]]) -> list[str]:
-    """List the UIDs that are the mere beginning (or nothing) of another one, in files without an image: cut ones."""
+def _cut_names(groups: dict[str, list[DicomFile]]) -> list[str]:
+    """Return the UIDs that are empty or the start of another UID, in files without pixels: these files were cut."""
     return [
         name
         for name, files in groups.items()

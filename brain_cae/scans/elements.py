@@ -1,7 +1,7 @@
-"""Values of a DICOM header, straight from the bytes that pydicom read.
+"""Values of a DICOM header, read directly from the bytes that pydicom holds.
 
-pydicom turns an element into text, number and warnings when it is looked at, for every slice of a series; for the few
-values that place a slice that took longer than reading the file. Malformed values are absent values here.
+pydicom converts an element on access, with warnings, for every slice of a series; for the few values that place a
+slice this took longer than reading the file. Malformed values count as absent.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
-# Tag, and how its bytes are to be read: text, decimal (text of numbers), short (uint16), double (float64).
+# Tag and format of its bytes: text, decimal (text of numbers), short (uint16), double (float64).
 TAGS = {
     "ImageType": (0x00080008, "text"),
     "SOPClassUID": (0x00080016, "text"),
@@ -67,7 +67,7 @@ class Elements:
         self._raw: dict[BaseTag, Any] = dict(dataset.items())
 
     def texts(self, name: str) -> list[str]:
-        """Give the parts of a text element; empty when it is absent."""
+        """Return the parts of a text element; empty if it is absent."""
         value = self._value(name)
         if isinstance(value, bytes):
             return [part.strip(" \0") for part in value.decode("latin-1").split("\\")] if value else []
@@ -76,11 +76,11 @@ class Elements:
         return [str(value)] if isinstance(value, str) else [str(part) for part in value]
 
     def text(self, name: str) -> str:
-        """Give the first part of a text element, ``""`` when it is absent."""
+        """Return the first part of a text element, ``""`` if it is absent."""
         return "".join(self.texts(name)[:1])
 
     def numbers(self, name: str) -> tuple[float, ...]:
-        """Give the numbers of an element; empty when it is absent or holds anything else."""
+        """Return the numbers of an element; empty if it is absent or malformed."""
         value = self._value(name)
         if value is None:
             return ()
@@ -98,36 +98,36 @@ class Elements:
             return ()
 
     def number(self, name: str) -> float | None:
-        """Give the first number of an element, None when there is none."""
+        """Return the first number of an element, None if there is none."""
         return next(iter(self.numbers(name)), None)
 
     def whole(self, name: str, otherwise: int) -> int:
-        """Give the first number of an element as a whole number, or ``otherwise``."""
+        """Return the first number of an element as an integer, or ``otherwise``."""
         number = self.number(name)
         return int(number) if number is not None and abs(number) < 2**31 else otherwise
 
     def data(self) -> tuple[str, bytes] | None:
-        """Give the name and the bytes of the pixel element (no bytes where they were left on disk); None without it."""
+        """Return name and bytes of the pixel element (no bytes if they were left on disk); None without one."""
         for name, tag in DATA.items():
             element = self._raw.get(BaseTag(tag))
-            if element is not None and (isinstance(element.value, bytes) or self._is_left(element)):
+            if element is not None and (isinstance(element.value, bytes) or self._is_on_disk(element)):
                 return name, element.value or b""
         return None
 
     def data_size(self) -> int:
-        """Give how many bytes of pixels the header announces, read or left on disk."""
+        """Return the number of pixel bytes that the header declares, read or left on disk."""
         element = next((self._raw[BaseTag(tag)] for tag in DATA.values() if BaseTag(tag) in self._raw), None)
         return int(element.length) if isinstance(element, RawDataElement) else 0
 
     def end(self) -> int:
-        """Give where the last element ought to end, in bytes from the file's start; 0 where that is not announced."""
+        """Return where the last element should end, in bytes from the start of the file; 0 if it is not declared."""
         last = next(reversed(self._raw.values()), None)
-        if not isinstance(last, RawDataElement) or not self._is_left(last) or last.length == UNDEFINED:
+        if not isinstance(last, RawDataElement) or not self._is_on_disk(last) or last.length == UNDEFINED:
             return 0
         return int(last.value_tell + last.length)
 
     def has_overlay_in_pixels(self) -> bool:
-        """Say whether unused bits of the pixels carry an overlay (retired, but older scanners wrote it)."""
+        """Return whether unused bits of the pixels hold an overlay (retired, but written by older scanners)."""
         for group in range(0x6000, 0x6020, 2):
             element = self._raw.get(BaseTag((group << 16) | 0x0102))
             value = None if element is None else element.value
@@ -136,14 +136,14 @@ class Elements:
         return False
 
     def is_cut(self) -> bool:
-        """Say whether the last element holds fewer bytes than it announces: pydicom reads such files in silence."""
+        """Return whether the last element holds fewer bytes than declared: pydicom reads such files silently."""
         last = next(reversed(self._raw.values()), None)
         if not isinstance(last, RawDataElement) or last.value is None:
             return False
         return last.length != UNDEFINED and len(last.value) < last.length
 
     def items(self, sequence: str) -> list["Elements"]:
-        """Give the items of a sequence; empty when it is absent."""
+        """Return the items of a sequence; empty if it is absent."""
         tag = BaseTag(SEQUENCES[sequence])
         if tag not in self._raw:
             return []
@@ -153,8 +153,8 @@ class Elements:
             return []
 
     @staticmethod
-    def _is_left(element: Any) -> bool:
-        """Whether pydicom has left the element's value on disk."""
+    def _is_on_disk(element: Any) -> bool:
+        """Return whether pydicom left the element's value on disk."""
         return isinstance(element, RawDataElement) and element.value is None and element.length > 0
 
     def _value(self, name: str) -> Any:

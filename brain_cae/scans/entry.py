@@ -1,8 +1,8 @@
-"""One entry of the import store: a volume, the JSON beside it, and how a series becomes both.
+"""One entry of the import store: a volume and the JSON file beside it.
 
-``<key>.nii`` holds the voxels, ``<key>.json`` (written last) what is known about them, or why they were refused;
-the key is a hash of the source files' content, the settings and this code's version. ``seen/<hash>`` remembers
-the key of files whose path, size and time have not changed, so that they need not be read again.
+``<key>.nii`` holds the voxels. ``<key>.json``, written last, holds the acquisition, or the reason why the series was
+refused. The key is a hash of the source files' content, the settings and the version of this code. ``seen/<hash>``
+stores the key for files with unchanged path, size and time, so that they are not read again.
 """
 
 import hashlib
@@ -22,29 +22,29 @@ import numpy as np
 
 from brain_cae.errors import ScanError
 from brain_cae.files.atomic import whole, write_bytes
-from brain_cae.scans.dicom import STRANGER, FolderReading, Refused, read_folder
+from brain_cae.scans.dicom import NOT_DICOM, FolderReading, Refused, read_folder
 from brain_cae.scans.nifti import is_nifti, read_nifti
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
 
-# Raise this whenever the same files would give another volume, another column or another reason.
+# Increase this whenever the same files would give a different volume, column or reason.
 VERSION = "2"
 REPORT_COLUMNS = ("subject", "modality", "series_hash", "status", "reason", "path")
-# These depend on the machine, not on the files: try again next time.
-PASSING_REASONS = ("missing decoder", "unreadable file")
+# These depend on the machine, not on the files: the next import tries again.
+TRANSIENT_REASONS = ("missing decoder", "unreadable file")
 NOT_READ = "not read"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one location: the row for the index, if imported, and the lines for the report."""
+    """The result of one location: its index row, if imported, and its report lines."""
 
     row: dict[str, Any] | None
     lines: tuple[dict[str, str], ...]
 
 
 def known_outcome(location: SeriesLocation, store: Path) -> Outcome | None:
-    """Look a location up in the store without reading its files; None when they have to be read."""
+    """Return the outcome that the store holds for a location; None if its files must be read."""
     if not location.files:
         return _missing(location)
     try:
@@ -56,7 +56,7 @@ def known_outcome(location: SeriesLocation, store: Path) -> Outcome | None:
 
 
 def import_location(location: SeriesLocation, store: Path) -> Outcome:
-    """Import one location; whatever is wrong with its files ends in the report, not in an exception.
+    """Import one location and return its outcome; problems with its files go to the report and raise no exception.
 
     Only a store that cannot be written to (StorageError) stops the import.
     """
@@ -68,16 +68,16 @@ def import_location(location: SeriesLocation, store: Path) -> Outcome:
     entry = _read_entry(store, key)
     if entry is None:
         entry = _make_entry(location, store, key)
-    if entry["reason"] not in PASSING_REASONS:
+    if entry["reason"] not in TRANSIENT_REASONS:
         write_bytes(store / "seen" / stamp, key.encode())
     return _outcome(location, entry, store, key)
 
 
 def inspect_location(location: SeriesLocation) -> Outcome:
-    """Say what the headers alone tell of one location; nothing is written.
+    """Return the outcome of one location as far as its headers show it; nothing is written.
 
-    The row's path is that of the first file and its hash says nothing. What only the voxels show (damaged values,
-    copies) is not found.
+    The row's path is that of the first file, and its hash is a placeholder. Problems that only the voxels show (damaged
+    values, copies) are not detected.
     """
     if not location.files:
         return _missing(location)
@@ -91,7 +91,7 @@ def inspect_location(location: SeriesLocation) -> Outcome:
 
 
 def _missing(location: SeriesLocation) -> Outcome:
-    # Where the source passed scans over, their own lines follow: "no files" would contradict them.
+    # The report also lists the scans that the source skipped; "no files" would contradict those lines.
     return Outcome(None, (_line("missing", "no usable scan" if location.left_out else "no files"),))
 
 
@@ -101,7 +101,7 @@ def _unreadable(location: SeriesLocation, error: OSError) -> Outcome:
 
 
 def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None, dict[str, Any]]:
-    """Read a location: its volume, if it gives one, and what an entry says of it before anything is written."""
+    """Read a location; return its volume, if any, and its entry. Nothing is written."""
     with _quiet():
         reading = _read(location.files, location.chosen, pixels=pixels)
     volume, refused, path = reading.volume, list(reading.refused), reading.path
@@ -125,14 +125,14 @@ def _make_entry(location: SeriesLocation, store: Path, key: str) -> dict[str, An
         target = store / f"{key}.nii"
         entry["series_hash"] = content_hash(volume.array, volume.affine)
         entry["bytes"] = _write_volume(volume, target)
-    if entry["reason"] not in PASSING_REASONS:
+    if entry["reason"] not in TRANSIENT_REASONS:
         write_bytes(store / f"{key}.json", json.dumps(entry, indent=1, allow_nan=False).encode())
     return entry
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the readers: they remark on odd values, and quote them; what matters of that is in the report."""
+    """Silence pydicom and nibabel, whose warnings quote header values; what matters is in the report."""
     loggers = [logging.getLogger(name) for name in ("pydicom", "nibabel.global")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
@@ -152,14 +152,14 @@ def _read(files: Sequence[Path], chosen: Path | None, *, pixels: bool) -> Folder
             return FolderReading(read_nifti(files[0], pixels=pixels), (), files[0])
         reading = read_folder(files, chosen, pixels=pixels)
         volumes = [path for path in files if is_nifti(path)]
-        # A converter leaves its result beside the DICOM, which then speaks; alone, or beside a sidecar, it is the scan.
-        if volumes and all(one.reason == STRANGER for one in reading.refused) and reading.volume is None:
+        # A converter may leave NIfTI files beside the DICOM files, which then win. Without DICOM, NIfTI is the scan.
+        if volumes and all(one.reason == NOT_DICOM for one in reading.refused) and reading.volume is None:
             return _only_nifti(volumes, pixels=pixels)
         return reading
     except ScanError as error:
         return FolderReading(None, (Refused(error.reason, files[0], len(files)),))
     except Exception as error:
-        # A defect of ours or of a library's in one series must not cost the other thousand; the report names both.
+        # A bug here or in a library must cost one series, not a thousand; the report names series and exception.
         return FolderReading(None, (Refused(f"cannot be read ({type(error).__name__})", files[0], len(files)),))
 
 
@@ -173,7 +173,7 @@ def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: 
     folder, known = _folder(location.files), set(location.files)
 
     def place(file: str) -> Path:
-        # The same content may lie elsewhere, or under other names, than when the entry was made.
+        # The files may have been moved or renamed since the entry was written.
         if len(location.files) == 1:
             return location.files[0]
         return path if (path := folder / file) in known else folder
@@ -202,14 +202,14 @@ def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: 
     return Outcome(row, (_line("imported", "", place(entry["file"]), entry["series_hash"]), *others))
 
 
-def _acquisition(own: Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, Any]:
-    """What the images say of themselves, and only where they say nothing what the source knows from elsewhere."""
-    known = {name: math.nan if value is None else value for name, value in own.items()}
-    return known | {name: value for name, value in beside.items() if own.get(name) in (None, "", "unknown")}
+def _acquisition(header: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the acquisition from the headers, completed by the source where the headers give no value."""
+    known = {name: math.nan if value is None else value for name, value in header.items()}
+    return known | {name: value for name, value in source.items() if header.get(name) in (None, "", "unknown")}
 
 
 def _read_entry(store: Path, key: str) -> dict[str, Any] | None:
-    """Read an entry if it is whole: a volume shorter than it was written does not count."""
+    """Return an entry; None if it is absent or damaged, or if its volume is truncated."""
     try:
         entry = json.loads((store / f"{key}.json").read_text(encoding="utf-8"))
         if not entry["reason"] and (store / f"{key}.nii").stat().st_size != entry["bytes"]:
@@ -253,7 +253,7 @@ def _stamp(location: SeriesLocation) -> str:
 
 
 def _folder(files: Sequence[Path]) -> Path:
-    """Give the deepest folder that holds all files of a scan."""
+    """Return the deepest folder that contains all files of a scan."""
     return Path(os.path.commonpath([path.parent for path in files]))
 
 
@@ -272,7 +272,7 @@ def _mask(path: Path | None) -> str:
 
 
 def refusal(reason: str, path: Path) -> dict[str, str]:
-    """Make the report's line for files that were not used."""
+    """Return the report line for files that were not used."""
     return _line("refused", reason, path)
 
 

@@ -1,4 +1,4 @@
-"""One DICOM file, opened: its header, the series that it belongs to, and whether its end is there."""
+"""Opens one DICOM file: its header, its series, and whether the file is complete."""
 
 import warnings
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from pydicom.uid import MediaStorageDirectoryStorage
 from brain_cae.errors import ScanError
 from brain_cae.scans.elements import Elements
 
-# No value that places or describes a slice has as many bytes.
+# Bytes; all values that place or describe a slice are smaller.
 LARGE = 4096
 
 
 @dataclass(frozen=True)
 class DicomFile:
-    """One file as pydicom opened it; ``cut`` when it ends before its last element, ``pixels`` when they were read."""
+    """One file as pydicom opened it; ``cut``: it ends before its last element, ``pixels``: they were read."""
 
     path: Path
     header: FileDataset
@@ -29,13 +29,13 @@ class DicomFile:
 
     @property
     def is_directory(self) -> bool:
-        """Whether this is a DICOMDIR: a table of contents, no image."""
+        """Whether this is a DICOMDIR, which lists other files and holds no image."""
         meta = getattr(self.header, "file_meta", {})
         return str(meta.get("MediaStorageSOPClassUID", "")) == MediaStorageDirectoryStorage
 
 
 def open_dicom(path: Path, *, pixels: bool = True) -> DicomFile:
-    """Read one file; raises ScanError (not DICOM, truncated file, damaged header, unreadable file).
+    """Open one file; raises ScanError (not DICOM, truncated file, damaged header, unreadable file).
 
     Without ``pixels`` large values stay on disk.
     """
@@ -44,15 +44,15 @@ def open_dicom(path: Path, *, pixels: bool = True) -> DicomFile:
         try:
             header = dcmread(path, defer_size=None if pixels else LARGE)
         except InvalidDicomError:
-            header = _open_bare(path)
+            header = _open_without_preamble(path)
         except EOFError as error:
             raise truncated(path) from error
         except OSError as error:
             raise ScanError("unreadable file", found=type(error).__name__, where=str(path)) from error
         except Exception as error:
-            # A damaged header can fail anywhere in the parser; which way it fails tells nobody anything.
+            # A damaged header can fail anywhere in the parser, so the kind of exception tells nothing.
             raise ScanError(
-                "damaged header", expected="a DICOM header", found="none that ends", where=str(path)
+                "damaged header", expected="a DICOM header", found="a damaged or incomplete one", where=str(path)
             ) from error
     elements = Elements(header)
     cut = elements.is_cut() or any("end of file" in str(warning.message).lower() for warning in caught)
@@ -61,13 +61,13 @@ def open_dicom(path: Path, *, pixels: bool = True) -> DicomFile:
     return DicomFile(path=path, header=header, elements=elements, series=series, cut=cut, pixels=pixels)
 
 
-def _open_bare(path: Path) -> FileDataset:
+def _open_without_preamble(path: Path) -> FileDataset:
     with path.open("rb") as stream:
         start = stream.read(132)
     if len(start) < 132 and not start[:128].strip(b"\0"):
         raise truncated(path, f"{len(start)} bytes")
     refusal = ScanError("not DICOM", expected="a DICOM file", found="another kind of file", where=str(path))
-    # Exports of the nineties lack the preamble; a data set then starts with group 0008 (or 0002) itself.
+    # Exports from the 1990s lack the preamble; the file then starts with group 0008 (or 0002).
     if start[:2] not in (b"\x08\x00", b"\x02\x00"):
         raise refusal
     try:
@@ -79,12 +79,12 @@ def _open_bare(path: Path) -> FileDataset:
     return header
 
 
-def refuse(file: DicomFile, reason: str, expected: str, found: str, advice: str | None = None) -> ScanError:
-    """Make the error that names one file and the reason why it cannot be used."""
-    return ScanError(reason, expected=expected, found=found, where=str(file.path), advice=advice)
+def refuse(file: DicomFile, reason: str, expected: str, actual: str, advice: str | None = None) -> ScanError:
+    """Return the error that names one file and the reason why it cannot be used."""
+    return ScanError(reason, expected=expected, found=actual, where=str(file.path), advice=advice)
 
 
-def truncated(path: Path, found: str = "its end is missing") -> ScanError:
-    """Make the error for a file that ends too early."""
+def truncated(path: Path, actual: str = "its end is missing") -> ScanError:
+    """Return the error for a file that ends too early."""
     advice = "Copy or export the file again."
-    return ScanError("truncated file", expected="a complete file", found=found, where=str(path), advice=advice)
+    return ScanError("truncated file", expected="a complete file", found=actual, where=str(path), advice=advice)

@@ -1,4 +1,4 @@
-"""One DICOM file as frames: pixels with the few header values that place them in the patient."""
+"""Reads one DICOM file as frames: pixels with the header values that place them in the patient."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Frame:
 
 
 def read_frames(file: DicomFile) -> list[Frame]:
-    """Read the frames of one file: one for a classic slice, many for enhanced multi-frame.
+    """Return the frames of one file: one for a classic slice, many for enhanced multi-frame.
 
     Raises:
         ScanError: no slice position, no pixel spacing, truncated file, and the reasons of ``kind.py`` and
@@ -37,9 +37,9 @@ def read_frames(file: DicomFile) -> list[Frame]:
     shared = file.elements.items("SharedFunctionalGroupsSequence")[:1]
     check_kind(file, [*shared, *groups])
     if not groups and count > 1:
-        raise refuse(file, "no slice position", "a position for each frame", f"{count} frames without any")
+        raise refuse(file, "no slice position", "a position for each frame", f"{count} frames without positions")
     if groups and len(groups) != count:
-        raise refuse(file, "truncated file", f"{count} frames", f"functional groups of {len(groups)}")
+        raise refuse(file, "truncated file", f"{count} frames", f"functional groups of {len(groups)} frames")
     pixels = read_pixels(file)
     if not groups:
         return [_place(file, pixels[0], [file.elements])]
@@ -51,7 +51,7 @@ def _place(file: DicomFile, pixels: np.ndarray, places: list[Elements]) -> Frame
     orientation = _numbers(places, "ImageOrientationPatient", "PlaneOrientationSequence")
     spacing = _numbers(places, "PixelSpacing", "PixelMeasuresSequence")
     if len(position) != 3 or len(orientation) != 6 or not np.isfinite(position + orientation).all():
-        raise refuse(file, "no slice position", "position and orientation of the slice", "none or part of them")
+        raise refuse(file, "no slice position", "position and orientation of the slice", "missing or incomplete values")
     if len(spacing) != 2 or not all(0 < length < 1000 for length in spacing):
         raise refuse(file, "no pixel spacing", "two lengths above 0 mm", str(list(spacing)))
     slope = _numbers(places, "RescaleSlope", "PixelValueTransformationSequence")
@@ -69,11 +69,11 @@ def _place(file: DicomFile, pixels: np.ndarray, places: list[Elements]) -> Frame
 
 
 def _numbers(places: list[Elements], name: str, group: str = "") -> tuple[float, ...]:
-    """Look a value up in the frame's own group, then in the shared one, then in the header itself."""
+    """Return a value from the functional groups of the frame, else from the shared ones, else from the header."""
     for place in places:
         values = place.numbers(name)
         if not values and group and len(places) > 1:
-            values = next((found for item in place.items(group) if (found := item.numbers(name))), ())
+            values = next((numbers for item in place.items(group) if (numbers := item.numbers(name))), ())
         if values:
             return values
     return ()

@@ -1,6 +1,6 @@
-"""From the positions of slices to one regular grid, or the named reason why there is none.
+"""Regular grid from the positions of slices, or the reason why they do not form one.
 
-DICOM PS3.3 C.7.6.2.1.1 gives the mapping from pixel to patient (LPS+ mm); ours is RAS+ mm.
+DICOM PS3.3 C.7.6.2.1.1 maps pixels to patient coordinates in LPS+ mm; this package uses RAS+ mm.
 """
 
 import numpy as np
@@ -8,8 +8,8 @@ import numpy as np
 from brain_cae.errors import ScanError
 from brain_cae.vocabulary import PLANES
 
-# A slice may lie off its place by this share of the slice distance: GE rounds positions (6.96 to 7.07 mm seen), while
-# the smallest real gap, one missing slice, is a whole distance.
+# A slice may be off its position by this fraction of the slice distance: GE rounds positions (6.96 to 7.07 mm seen),
+# while the smallest real gap, one missing slice, is a whole distance.
 DISTANCE_TOLERANCE = 0.05
 DRIFT_TOLERANCE = 0.2
 ANGLE_TOLERANCE = 2e-3
@@ -18,14 +18,14 @@ OBLIQUE_COSINE = 0.8
 
 
 def slice_normal(orientation: np.ndarray, *, where: str = "") -> np.ndarray:
-    """Unit normal (3,) of ImageOrientationPatient (6,); raises ScanError when it is no pair of directions."""
+    """Return the unit normal (3,) of ImageOrientationPatient (6,); raises ScanError if it is not orthonormal."""
     row, column = orientation[:3], orientation[3:]
     normal = np.cross(row, column)
     lengths = np.array([np.linalg.norm(row), np.linalg.norm(column), np.linalg.norm(normal)])
     if not np.all(np.abs(lengths - 1) < 0.01):
         raise ScanError(
             "unusable orientation",
-            expected="two unit vectors at a right angle",
+            expected="two orthogonal unit vectors",
             found=str(orientation.tolist()),
             where=where,
         )
@@ -33,18 +33,18 @@ def slice_normal(orientation: np.ndarray, *, where: str = "") -> np.ndarray:
 
 
 def plane_of(normal: np.ndarray) -> str:
-    """Name the plane whose normal (3,) this is: axial, coronal or sagittal up to 37 degrees of tilt, else oblique."""
+    """Return the plane with this normal (3,): axial, coronal or sagittal up to 37 degrees of tilt, else oblique."""
     cosines = np.abs(normal) / np.linalg.norm(normal)
     return PLANES[int(np.argmax(cosines))] if cosines.max() >= OBLIQUE_COSINE else "oblique"
 
 
 def order_slices(positions: np.ndarray, orientations: np.ndarray, *, where: str = "") -> tuple[np.ndarray, float]:
-    """Order slices along their normal and measure their distance.
+    """Return the order of slices along their normal, and their distance.
 
     Args:
         positions: (n, 3) ImagePositionPatient in LPS+ mm, in any order.
         orientations: (n, 6) ImageOrientationPatient.
-        where: Folder for the message.
+        where: Folder named in errors.
 
     Returns:
         The order (n,) as indices into ``positions``, and the distance between neighbours in mm.
@@ -61,7 +61,7 @@ def order_slices(positions: np.ndarray, orientations: np.ndarray, *, where: str 
             expected="one slice orientation",
             found=f"{count} orientations in {len(positions)} slices",
             where=where,
-            advice="This is a localiser or several stacks; export each stack as a series of its own.",
+            advice="This is a localiser or several stacks; export each stack as a separate series.",
         )
     if len(positions) < 2:
         raise ScanError("single slice", expected="at least 2 slices", found="1 slice", where=where)
@@ -73,19 +73,19 @@ def order_slices(positions: np.ndarray, orientations: np.ndarray, *, where: str 
         count = int((steps < max(DUPLICATE_MM, DISTANCE_TOLERANCE * distance)).sum())
         raise ScanError(
             "duplicate slice position",
-            expected="each position once",
-            found=f"{count} of {len(positions)} slices at the position of another",
+            expected="one slice per position",
+            found=f"{count} of {len(positions)} slices at the position of another slice",
             where=where,
-            advice="Several echoes, time points or copies share this series; export one of them alone.",
+            advice="Several echoes, time points or copies share this series; export only one of them.",
         )
-    # With few slices the median may itself be a gap, so the smallest step speaks too.
+    # With few slices the median may itself be a gap, so steps are compared with the smallest one.
     if steps.max() > (1.5 - DISTANCE_TOLERANCE) * steps.min():
         raise ScanError(
             "gap between slices",
             expected=f"a slice every {steps.min():.3f} mm",
             found=f"{int((steps > 1.45 * steps.min()).sum())} gaps, the largest {steps.max():.3f} mm",
             where=where,
-            advice="Slices are missing; export the series again, complete.",
+            advice="Slices are missing; export the complete series again.",
         )
     _check_regular(along[order], steps, where)
     _check_straight(positions[order], normal, where)
@@ -112,7 +112,7 @@ def _check_straight(positions: np.ndarray, normal: np.ndarray, where: str) -> No
         raise ScanError(
             "slices shifted sideways",
             expected="slices stacked along their normal",
-            found=f"a shift of {sideways:.2f} mm in the plane",
+            found=f"an in-plane shift of {sideways:.2f} mm",
             where=where,
         )
 
@@ -120,7 +120,7 @@ def _check_straight(positions: np.ndarray, normal: np.ndarray, where: str) -> No
 def affine_of(
     position: np.ndarray, orientation: np.ndarray, *, spacing_row: float, spacing_column: float, distance: float
 ) -> np.ndarray:
-    """Affine (4, 4) from voxel index (column, row, slice) to RAS+ mm.
+    """Return the affine (4, 4) from voxel index (column, row, slice) to RAS+ mm.
 
     ``position`` (3,) is the centre of the first pixel of the first slice, LPS+ mm; ``spacing_row`` is the distance
     between rows (the first value of PixelSpacing), ``spacing_column`` between columns, in mm.
@@ -135,5 +135,5 @@ def affine_of(
 
 
 def plane_of_affine(affine: np.ndarray) -> str:
-    """Name the plane that axes 0 and 1 of a volume with this affine span."""
+    """Return the plane that axes 0 and 1 of a volume with this affine span."""
     return plane_of(np.cross(affine[:3, 0], affine[:3, 1]))

@@ -1,4 +1,4 @@
-"""Protocol groups for scans whose headers say nothing: NIfTI without scanner, TR and TE."""
+"""Protocol groups for scans without acquisition headers: NIfTI without scanner, TR and TE."""
 
 from collections import Counter
 
@@ -9,15 +9,15 @@ from scipy.sparse.csgraph import connected_components
 from brain_cae.scans.linkage import NEAR
 from brain_cae.scans.protocol import MINIMUM, UNKNOWN, pooled_names
 
-# Noise and smoothness of one protocol scatter by 15 % (standard deviation, on simulated brains), so only what is far
-# apart makes another group; the audit sees their values as well.
+# Within one protocol, noise and smoothness vary by 15 % (standard deviation, simulated brains), so only large
+# differences separate groups; the audit also uses the values themselves.
 APART = float(np.log(1.5))
 
 
 def group_without_headers(
     acquisition: pd.DataFrame, appearance: pd.DataFrame, source: pd.Series, *, minimum: int = MINIMUM
 ) -> pd.Series:
-    """Group subjects by source, plane, what is missing, spacings (beyond 20 %), noise and smoothness (beyond 50 %).
+    """Group subjects by source, plane, missing modalities, spacings (over 20 %), noise and smoothness (over 50 %).
 
     Args:
         acquisition: One row per subject, see :func:`brain_cae.scans.protocol.subject_acquisition`.
@@ -26,8 +26,8 @@ def group_without_headers(
         minimum: Groups of fewer subjects are pooled, see :func:`brain_cae.scans.protocol.pooled_names`.
 
     Returns:
-        Name of each subject's group; ``unknown`` for all where nothing but equal spacings is known, since sets that
-        were resampled to one grid look like that whatever their scanners were.
+        Name of each subject's group; ``unknown`` for all if only equal spacings are known, since data resampled to
+        one grid look like that for any scanners.
     """
     spacings = [name for name in acquisition if "_spacing_" in str(name)]
     looks = [name for name in appearance if str(name).endswith(("noise", "smoothness_mm"))]
@@ -44,13 +44,13 @@ def group_without_headers(
     sizes = np.bincount(numbers)
     place = {number: place for place, number in enumerate(np.argsort(-sizes, kind="stable"), start=1)}
     families = [f"no header, {name.strip()}" for name in family]
-    own = [f"{name} #{place[number]}" for name, number in zip(families, numbers, strict=True)]
-    pooled = pooled_names(dict(zip(own, families, strict=True)), Counter(own), minimum)
-    return pd.Series([pooled[name] for name in own], index=acquisition.index, name="protocol", dtype=object)
+    names = [f"{name} #{place[number]}" for name, number in zip(families, numbers, strict=True)]
+    pooled = pooled_names(dict(zip(names, families, strict=True)), Counter(names), minimum)
+    return pd.Series([pooled[name] for name in names], index=acquisition.index, name="protocol", dtype=object)
 
 
 def _near(values: np.ndarray, limit: float) -> np.ndarray:
-    """Which pairs differ by no more than ``limit`` on the logarithm; known and missing are never near."""
+    """Return which pairs differ by at most ``limit`` in the logarithm; known and missing values are never near."""
     with np.errstate(invalid="ignore", divide="ignore"):
         logarithm = np.where(values > 0, np.log(values), np.nan)
     known = np.isfinite(logarithm)

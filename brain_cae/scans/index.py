@@ -1,4 +1,4 @@
-"""The index: one row per scan, the table that splits, audit and report all read."""
+"""The index: the table with one row per scan that splits, audit and report read."""
 
 import numpy as np
 import pandas as pd
@@ -31,12 +31,12 @@ POSITIVE = ("rows", "columns", "slices", "spacing_row_mm", "spacing_column_mm", 
 
 
 def make_index(rows: list[dict]) -> pd.DataFrame:
-    """Make an index of rows; a name that a row lacks becomes NaN (numbers) or ``""`` (text).
+    """Return the index of rows; missing values become NaN (numbers) or ``""`` (text).
 
     Numbers are float64, text is str, one row per (subject, session, modality), one label per subject.
 
     Raises:
-        DatasetError: A value does not fit; names the column and the first such value.
+        DatasetError: A value is invalid; the message names the column and the first such value.
     """
     table = pd.DataFrame(rows, columns=list(INDEX_COLUMNS))
     for name in NUMBER_COLUMNS:
@@ -53,20 +53,20 @@ def _check_types(index: pd.DataFrame) -> None:
     for name in TEXT_COLUMNS:
         wrong = [value for value in index[name] if not isinstance(value, str)]
         if wrong:
-            _refuse(f"Column {name} must hold text.", "text", f"{type(wrong[0]).__name__} {wrong[0]!r}")
+            _refuse(f"Column {name} must contain text.", "text", f"{type(wrong[0]).__name__} {wrong[0]!r}")
     for name in NUMBER_COLUMNS:
         if np.isinf(index[name]).any():
-            _refuse(f"Column {name} must hold finite numbers.", "a number or nothing", "infinity")
+            _refuse(f"Column {name} must contain finite numbers.", "a number or nothing", "infinity")
 
 
 def _check_values(index: pd.DataFrame) -> None:
     for name, allowed in ALLOWED.items():
         wrong = sorted(set(index[name]) - set(allowed))
         if wrong:
-            _refuse(f"Column {name} holds an unknown value.", ", ".join(map(repr, allowed)), repr(wrong[0]))
+            _refuse(f"Column {name} contains an unknown value.", ", ".join(map(repr, allowed)), repr(wrong[0]))
     for name in REQUIRED:
         if (index[name] == "").any():
-            _refuse(f"Column {name} must be filled.", "text in every row", "an empty field")
+            _refuse(f"Column {name} must not be empty.", "text in every row", "an empty field")
     for name in POSITIVE:
         if not (index[name] > 0).all():
             _refuse(f"Column {name} must be above 0.", "a positive number", str(index[name].min()))
@@ -76,13 +76,15 @@ def _check_rows(index: pd.DataFrame) -> None:
     repeated = index[index.duplicated(["subject", "session", "modality"])]
     if len(repeated):
         first = repeated.iloc[0]
-        found = f"{first['subject']} {first['session']} {first['modality']} twice".replace("  ", " ")
-        _refuse("A scan stands in the index twice.", "one row per subject, session and modality", found)
+        duplicate = f"{first['subject']} {first['session']} {first['modality']} twice".replace("  ", " ")
+        _refuse("A scan is in the index twice.", "one row per subject, session and modality", duplicate)
     labels = index.groupby("subject")["label"].nunique()
     if (labels > 1).any():
-        found = f"subject {labels.index[labels > 1][0]} with several labels"
-        _refuse("A subject has contradicting labels.", "one label per subject", found)
+        subject = labels.index[labels > 1][0]
+        _refuse(
+            "A subject has contradictory labels.", "one label per subject", f"subject {subject} with several labels"
+        )
 
 
-def _refuse(problem: str, expected: str, found: str) -> None:
-    raise DatasetError(problem, expected=expected, found=found, advice="Run the import again.")
+def _refuse(problem: str, expected: str, actual: str) -> None:
+    raise DatasetError(problem, expected=expected, found=actual, advice="Run the import again.")

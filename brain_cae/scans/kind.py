@@ -1,8 +1,8 @@
-"""What kind of image a DICOM file holds, and the named reason why it is no anatomic volume of the brain.
+"""Kind of image in a DICOM file, and the reason if it is not an anatomical MR image.
 
-Only coded values decide (ImageType, frame type, SOP class, photometric interpretation, b-value), never free text. A
-derived image is refused for what it shows, not for being derived: a reformatted T1 is a T1, and converters and
-compressors mark whatever they touch as derived.
+Only coded values are used (ImageType, frame type, SOP class, photometric interpretation, b-value), never free text.
+Derived images are refused for their content, not for being derived: a reformatted T1 is a T1, and converters and
+compressors mark every image as derived.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from brain_cae.scans.file import DicomFile, refuse
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
-# Values of ImageType and FrameType (DICOM PS3.3 C.8.3.1.1.1 and C.8.13.3.1) and what the vendors add to them; "_" is
-# written as a space. The first group that matches names the image.
+# Values of ImageType and FrameType (DICOM PS3.3 C.8.3.1.1.1 and C.8.13.3.1) and vendor extensions; "_" is written as
+# a space. The first match gives the kind.
 KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "mosaic": (
         "all slices of a time point tiled into one image",
@@ -34,7 +34,7 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
         ),
     ),
     "diffusion image": (
-        "a diffusion-weighted image or a map made of such",
+        "a diffusion-weighted image or a map computed from such images",
         frozenset(
             {
                 "DIFFUSION", "DWI", "DTI", "ADC", "ADC MAP", "DADC", "EADC", "EXP ADC", "EXPONENTIAL ADC",
@@ -75,11 +75,11 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
         ),
     ),
 }  # fmt: skip
-# Single letters say the part of the complex signal, in the third value (Siemens) or the fourth (Philips) alone.
+# Single letters give the part of the complex signal, but only in the third value (Siemens) or fourth (Philips).
 COMPLEX_LETTERS = frozenset({"P", "R", "I"})
-# GE writes it as a number of its own: 0 magnitude, 1 phase, 2 real, 3 imaginary.
+# GE stores it as a private number: 0 magnitude, 1 phase, 2 real, 3 imaginary.
 GE_COMPLEX = (1, 2, 3)
-# Where vendors keep the b-value that older software does not write as the standard's: element, creator of its block.
+# Private elements for the b-value in older software of the vendors: element, creator of its private block.
 B_VALUES = {
     "SiemensBValue": ("SiemensHeaderCreator", "SIEMENS MR HEADER"),
     "PhilipsBValue": ("PhilipsImagingCreator", "Philips Imaging DD 001"),
@@ -91,17 +91,17 @@ GREY = ("", "MONOCHROME2")
 
 
 def check_kind(file: DicomFile, groups: Sequence[Elements] = ()) -> None:
-    """Raise ScanError when the file is no anatomic MR image.
+    """Raise ScanError if the file is not an anatomical MR image.
 
     Args:
         file: The file.
-        groups: Functional groups of an enhanced file's frames, shared ones first; each may name a kind of its own.
+        groups: Functional groups of an enhanced file, shared ones first; each frame may have another kind.
 
     Raises:
         ScanError: screenshot, not MR, colour image, inverted grey scale, or a reason of ``KINDS``.
     """
     elements = file.elements
-    # With a dot: other classes begin with the same digits.
+    # Compared with a trailing dot, since other classes start with the same digits.
     if f"{elements.text('SOPClassUID')}.".startswith(f"{SECONDARY_CAPTURE}."):
         raise refuse(file, "screenshot", "an image from the scanner", "a secondary capture")
     modality = elements.text("Modality")
@@ -109,20 +109,20 @@ def check_kind(file: DicomFile, groups: Sequence[Elements] = ()) -> None:
         raise refuse(file, "not MR", "Modality MR", "another modality")
     frames = [item for group in groups for item in group.items("MRImageFrameTypeSequence")]
     for place, name in ((elements, "ImageType"), *((frame, "FrameType") for frame in frames)):
-        found = kind_of(place.texts(name))
-        if found:
-            raise refuse(file, found, "an anatomic image of the brain", KINDS[found][0])
+        kind = kind_of(place.texts(name))
+        if kind:
+            raise refuse(file, kind, "an anatomical image of the brain", KINDS[kind][0])
     diffusion = [item for group in groups for item in group.items("MRDiffusionSequence")]
     b_values = [place.number("DiffusionBValue") or 0.0 for place in (elements, *diffusion)]
     if max(*b_values, _private_b_value(elements)) > 0:
-        raise refuse(file, "diffusion image", "an anatomic image of the brain", KINDS["diffusion image"][0])
+        raise refuse(file, "diffusion image", "an anatomical image of the brain", KINDS["diffusion image"][0])
     if _complex_part(elements) or any(_complex_part(frame) for frame in frames):
         raise refuse(file, "phase image", "a magnitude image", KINDS["phase image"][0])
     _check_colour(file)
 
 
 def kind_of(image_type: Sequence[str]) -> str:
-    """Name the kind that the values of ImageType give, a key of ``KINDS``; ``""`` for an anatomic image."""
+    """Return the kind, a key of ``KINDS``, from the values of ImageType; ``""`` for an anatomical image."""
     values = [" ".join(value.upper().replace("_", " ").split()) for value in image_type]
     for name, (_, known) in KINDS.items():
         if not known.isdisjoint(values):
@@ -131,7 +131,7 @@ def kind_of(image_type: Sequence[str]) -> str:
 
 
 def is_derived(file: DicomFile) -> bool:
-    """Say whether the image was computed from others (reformatted, filtered, converted) after the acquisition."""
+    """Return whether the image was computed from others (reformatted, filtered, converted) after acquisition."""
     return file.elements.text("ImageType").upper() == "DERIVED"
 
 
@@ -139,19 +139,19 @@ def _check_colour(file: DicomFile) -> None:
     elements = file.elements
     photometric = elements.text("PhotometricInterpretation")
     if photometric == "MONOCHROME1":
-        raise refuse(file, "inverted grey scale", "large values for bright pixels", "MONOCHROME1")
+        raise refuse(file, "inverted grey scale", "high values for bright pixels", "MONOCHROME1")
     if elements.whole("SamplesPerPixel", 1) != 1 or photometric not in GREY:
         raise refuse(file, "colour image", "one value per pixel", "a colour or a palette")
 
 
 def _private_b_value(elements: Elements) -> float:
-    # Of an echo-planar sequence alone: in others GE uses its element for something else.
+    # Only for echo-planar sequences: in others, GE uses its element for something else.
     if "EP" not in elements.texts("ScanningSequence"):
         return 0.0
-    found = (
+    values = (
         elements.number(name) or 0.0 for name, (creator, owner) in B_VALUES.items() if elements.text(creator) == owner
     )
-    return max((value % GE_OFFSET for value in found), default=0.0)
+    return max((value % GE_OFFSET for value in values), default=0.0)
 
 
 def _complex_part(elements: Elements) -> bool:

@@ -1,4 +1,4 @@
-"""How far two acquisitions differ, and which hang together by small differences."""
+"""Distances between acquisitions, and single linkage over small distances."""
 
 from collections.abc import Sequence
 
@@ -6,34 +6,34 @@ import numpy as np
 import pandas as pd
 from scipy.sparse.csgraph import connected_components
 
-# What makes another contrast or another sampling; the matrix follows from the field of view and says less. Times
-# first, spacings last: the spacings are known for every scan that there is.
+# Parameters that determine contrast and sampling; the matrix size follows from the field of view and tells less. Times
+# first, spacings last: the spacings are known for every scan.
 DEFINING = (
     "repetition_time_ms", "echo_time_ms", "inversion_time_ms", "spacing_row_mm", "spacing_column_mm",
     "spacing_slice_mm",
 )  # fmt: skip
 TIMES = 3
-# Differences up to a fifth are one protocol, set a little differently.
+# Up to 20 % difference counts as the same protocol with slightly different settings.
 NEAR = float(np.log(1.2)) + 1e-3
 
 
 def log_parameters(table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
-    """Give the logarithms (subjects, columns) of positive parameters; anything else is NaN."""
+    """Return the logarithms (subjects, columns) of positive parameters; NaN for anything else."""
     values = table[list(columns)].to_numpy(dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
-        # Four digits of a logarithm are a hundredth of a per cent: equal protocols become equal rows.
+        # Rounded to four digits, 0.01 %: equal protocols become equal rows.
         return np.round(np.where(values > 0, np.log(values), np.nan), 4)
 
 
 def lacks_modality(rows: np.ndarray) -> np.ndarray:
-    """Say for each row (n, modalities * 6) whether a modality is missing altogether."""
+    """Return for each row (n, modalities * 6) whether a modality is missing entirely."""
     return np.asarray(_absent(rows).any(axis=1))
 
 
 def distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Largest log-ratio (n, m) of any parameter.
+    """Return the largest log-ratio (n, m) of any parameter.
 
-    Known against unknown is infinite (an inversion or none); a modality that one of the two lacks does not count.
+    Known against unknown is infinite (inversion or none); a modality that one of the two rows lacks is ignored.
     """
     shape = (len(left), len(right), -1, len(DEFINING))
     difference = np.nan_to_num(np.abs(left[:, None] - right[None]), nan=0.0)
@@ -45,8 +45,8 @@ def distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 def link(rows: np.ndarray) -> list[np.ndarray]:
     """Split rows (n, parameters) by single linkage into groups of distinct rows.
 
-    A subject without one modality fits several protocols that differ in that one alone; it never joins them up. It
-    makes a group only with its like, and only where no group of complete rows is near.
+    A subject that lacks a modality fits several protocols that differ only in that modality; it never joins them. Such
+    subjects form groups among themselves, and only if no complete row is near.
     """
     filled = np.unique(np.nan_to_num(rows, nan=np.inf), axis=0)
     distinct = np.where(np.isinf(filled), np.nan, filled)

@@ -1,4 +1,4 @@
-"""The stored pixels of one DICOM file, whatever their encoding."""
+"""Reads the stored pixels of one DICOM file in any supported encoding."""
 
 import warnings
 
@@ -14,9 +14,9 @@ BYTE_ORDER = {IMPLICIT_LITTLE: "<", EXPLICIT_LITTLE: "<", DEFLATED: "<", EXPLICI
 
 
 def read_pixels(file: DicomFile) -> np.ndarray:
-    """Read stored pixels (frames, rows, columns) without rescaling; uncompressed ones are a view of the file's bytes.
+    """Return stored pixels (frames, rows, columns) without rescaling; uncompressed ones are a view of the file's bytes.
 
-    A file that was opened without its pixels gives zeros, which take no memory.
+    For a file that was opened without pixels, return zeros, which take no memory.
 
     Raises:
         ScanError: no pixel data, truncated file, unreadable pixel data, missing decoder, values beyond the stored
@@ -25,17 +25,17 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     if file.cut:
         raise truncated(file.path)
     elements = file.elements
-    found = elements.data()
+    element = elements.data()
     rows, columns = elements.whole("Rows", 0), elements.whole("Columns", 0)
     shape = (max(elements.whole("NumberOfFrames", 1), 1), rows, columns)
-    if found is None or not rows or not columns:
-        raise refuse(file, "no pixel data", "an image", "a header only")
+    if element is None or not rows or not columns:
+        raise refuse(file, "no pixel data", "an image", "only a header")
     syntax = _syntax(file.header)
     if syntax not in BYTE_ORDER and not file.pixels:
-        return _outline(shape)
+        return _zeros(shape)
     if syntax not in BYTE_ORDER:
         return _stored_bits(file, _decode(file, syntax, shape))
-    name, data = found
+    name, data = element
     kind = "f" if name != "PixelData" else "i" if elements.whole("PixelRepresentation", 0) else "u"
     size = {"FloatPixelData": 4, "DoubleFloatPixelData": 8}.get(name, elements.whole("BitsAllocated", 16) // 8)
     if kind != "f" and size not in (1, 2, 4):
@@ -45,17 +45,17 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     if length < count * size:
         raise truncated(file.path, f"{length} of {count * size} bytes of pixels")
     if not file.pixels:
-        return _outline(shape)
+        return _zeros(shape)
     pixels = np.frombuffer(data, dtype=f"{BYTE_ORDER[syntax]}{kind}{size}", count=count).reshape(shape)
     return pixels if kind == "f" else _stored_bits(file, pixels)
 
 
-def _outline(shape: tuple[int, int, int]) -> np.ndarray:
+def _zeros(shape: tuple[int, int, int]) -> np.ndarray:
     return np.broadcast_to(np.zeros((), dtype=np.int16), shape)
 
 
 def _stored_bits(file: DicomFile, pixels: np.ndarray) -> np.ndarray:
-    """Return pixels whose values are those of their stored bits (12 of 16, say); nearly always they are already."""
+    """Return the values of the stored bits (for example 12 of 16), nearly always the pixels as they are."""
     allocated = pixels.dtype.itemsize * 8
     stored = file.elements.whole("BitsStored", allocated)
     if not 0 < stored < allocated or not pixels.size:
@@ -69,12 +69,12 @@ def _stored_bits(file: DicomFile, pixels: np.ndarray) -> np.ndarray:
         raise refuse(
             file,
             "values beyond the stored bits",
-            f"values of {stored} bits, as BitsStored says",
+            f"values of {stored} bits (BitsStored)",
             f"{pixels.min()} to {pixels.max()}",
-            "The header contradicts the pixels; export the series again.",
+            "The header contradicts the pixel data; export the series again.",
         )
     bare = bare & np.array(2**stored - 1, bare.dtype)
-    # The sign's bit counts as minus; the bits above it belong to nobody.
+    # The highest stored bit is the sign; the bits above it have no meaning.
     return bare.astype(np.int32) - ((bare >> (stored - 1)).astype(np.int32) << stored) if signed else bare
 
 
@@ -84,7 +84,7 @@ def _decode(file: DicomFile, syntax: str, shape: tuple[int, int, int]) -> np.nda
         try:
             array = file.header.pixel_array
         except Exception as error:
-            # Each decoder fails in its own way; a missing one is the only case with another cure.
+            # Each decoder raises different exceptions; only a missing decoder needs other advice.
             if "missing dependencies" in str(error):
                 name = UID(syntax).name
                 raise refuse(file, "missing decoder", "a decoder for the compression", name) from error

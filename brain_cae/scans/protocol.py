@@ -1,4 +1,4 @@
-"""Who was scanned how: one row of acquisition per subject, and subjects grouped by protocol."""
+"""Acquisition parameters of each subject, and subjects grouped by protocol."""
 
 import math
 import re
@@ -26,10 +26,11 @@ UNSEEN = "unseen"
 
 
 def pooled_names(families: dict[str, str], counts: dict[str, int], minimum: int = MINIMUM) -> dict[str, str]:
-    """Give every group the name under which its subjects go: its own, or that of a pool where it is too small.
+    """Return the name of each group, or that of a pool for a group with too few subjects.
 
-    Small groups of one family (one scanner, one plane) go together; those of different families only where a family's
-    are still fewer than ``minimum``: a pool over all planes and scanners would show classes alike that share neither.
+    Small groups of one family (one scanner and plane) are pooled together. Families are pooled with each other only
+    if their small groups have fewer than ``minimum`` subjects: in a pool over all planes and scanners, classes would
+    seem to share a protocol although they share neither.
 
     Args:
         families: Family of each group.
@@ -45,12 +46,12 @@ def pooled_names(families: dict[str, str], counts: dict[str, int], minimum: int 
 
 
 def subject_acquisition(index: pd.DataFrame, *, modalities: Sequence[str], reference: str) -> pd.DataFrame:
-    """Make one row of acquisition per subject.
+    """Return one row of acquisition parameters per subject.
 
     Args:
-        index: The index of the import; a subject's first session counts.
+        index: The index of the import; the first session of each subject is used.
         modalities: Modalities in use.
-        reference: The one whose scanner and plane stand for the subject; a subject without it gives those of its
+        reference: The modality whose scanner and plane describe the subject; for a subject without it, those of its
             first modality in use.
 
     Returns:
@@ -58,7 +59,7 @@ def subject_acquisition(index: pd.DataFrame, *, modalities: Sequence[str], refer
         ``<modality>_<parameter>`` for every modality (ms, degrees, mm); NaN and ``""`` where a modality is missing.
 
     Raises:
-        ConfigurationError: the reference is none of the modalities.
+        ConfigurationError: the reference is not one of the modalities.
         DatasetError: no subject has any of the modalities.
     """
     if reference not in modalities:
@@ -72,10 +73,10 @@ def subject_acquisition(index: pd.DataFrame, *, modalities: Sequence[str], refer
     if used.empty:
         raise DatasetError("No subject has any of these modalities.", expected=", ".join(modalities), found="none")
     first = used.drop_duplicates(["subject", "modality"])
-    # The reference comes first, then the order of the modalities: that is who speaks for the scanner.
+    # The scanner is taken from the reference, otherwise from the first modality in use.
     rank = first["modality"].map({name: number for number, name in enumerate([reference, *modalities][::-1])})
-    speaking = first.assign(rank=-rank).sort_values(["subject", "rank"], kind="stable").drop_duplicates("subject")
-    table = speaking.set_index("subject")[list(SCANNER)].sort_index()
+    describing = first.assign(rank=-rank).sort_values(["subject", "rank"], kind="stable").drop_duplicates("subject")
+    table = describing.set_index("subject")[list(SCANNER)].sort_index()
     for modality in modalities:
         rows = first[first["modality"] == modality].set_index("subject").reindex(table.index)
         for name in (*NUMBERS, *TEXTS):
@@ -85,14 +86,16 @@ def subject_acquisition(index: pd.DataFrame, *, modalities: Sequence[str], refer
 
 
 def as_typed(name: str) -> str:
-    """A protocol's name as a command line takes it unquoted: ``SIEMENS Skyra 3.0 T axial #1`` is
-    ``siemens_skyra_3.0_t_axial_1``."""
+    """Return a protocol's name in a form that needs no quotes on a command line.
+
+    ``SIEMENS Skyra 3.0 T axial #1`` becomes ``siemens_skyra_3.0_t_axial_1``.
+    """
     return re.sub(r"[^a-z0-9.]+", "_", name.lower()).strip("_")
 
 
 @dataclass(frozen=True, eq=False)
 class Protocol:
-    """One group: its name, its scanner, field and plane, and the distinct parameters (n, columns) of its members."""
+    """One protocol: name, family (scanner, field and plane) and the distinct parameters (n, columns) of its members."""
 
     name: str
     family: str
@@ -100,18 +103,18 @@ class Protocol:
 
     @property
     def partial(self) -> bool:
-        """Whether all its members lack a modality."""
+        """Whether all members lack a modality."""
         return bool(lacks_modality(self.rows).all())
 
 
 @dataclass
 class ProtocolGroups:
-    """Subjects whose scans were made alike.
+    """Groups of subjects that were scanned with the same protocol.
 
-    A protocol is manufacturer, model, field (to 0.1 T) and plane of the reference; within those, single linkage on
-    TR, TE, TI and spacings of all modalities splits it only where they differ beyond 20 %. Protocols of fewer than
-    ``minimum`` subjects are pooled (:func:`pooled_names`). A subject whose headers say nothing is ``unknown``; one
-    whose protocol was not there when the groups were made is ``unseen``.
+    A protocol is manufacturer, model, field strength (to 0.1 T) and plane of the reference; within these, single
+    linkage on TR, TE, TI and spacings of all modalities splits it where they differ by more than 20 %. Protocols of
+    fewer than ``minimum`` subjects are pooled (:func:`pooled_names`). A subject without acquisition parameters in its
+    headers is ``unknown``; one whose protocol was absent when the groups were fitted is ``unseen``.
     """
 
     minimum: int = MINIMUM
@@ -121,16 +124,16 @@ class ProtocolGroups:
 
     @classmethod
     def fit(cls, table: pd.DataFrame, *, minimum: int = MINIMUM) -> Self:
-        """Make the groups of a table of :func:`subject_acquisition`."""
+        """Return the groups of a table from :func:`subject_acquisition`."""
         endings = tuple(f"_{name}" for name in DEFINING)
         groups = cls(minimum=minimum, columns=tuple(name for name in table.columns if name.endswith(endings)))
         subjects = groups._describe(table)
         for family in sorted({family for family, _ in subjects if family != UNKNOWN}):
             rows = np.array([values for other, values in subjects if other == family])
             linked = [Protocol(f"{family} #{number}", family, members) for number, members in enumerate(link(rows))]
-            found = [_nearest(linked, values) for values in rows]
-            sizes = {protocol.name: found.count(protocol) for protocol in linked}
-            # Largest first; equal ones stay in the order of their parameters, whatever the subjects' order was.
+            nearest = [_nearest(linked, values) for values in rows]
+            sizes = {protocol.name: nearest.count(protocol) for protocol in linked}
+            # Largest first; groups of equal size are ordered by their parameters, independent of the subjects' order.
             linked.sort(key=lambda protocol: -sizes[protocol.name])
             for number, protocol in enumerate(linked, start=1):
                 groups.protocols.append(Protocol(f"{family} #{number}", family, protocol.rows))
@@ -139,34 +142,34 @@ class ProtocolGroups:
 
     @property
     def names(self) -> list[str]:
-        """Names of the protocols with enough subjects, then the pools if there are any."""
+        """Names of the protocols with enough subjects, then of the pools, if any."""
         return sorted(dict.fromkeys(self._pooled.values()), key=self.is_small)
 
     def is_small(self, name: str) -> bool:
-        """Say whether a name stands for no single protocol: a pool, ``unknown`` or ``unseen``."""
+        """Return whether a name is not that of a single protocol: a pool, ``unknown`` or ``unseen``."""
         return name not in self.counts
 
     def assign(self, table: pd.DataFrame) -> pd.Series:
-        """Name the protocol of each subject: a group, the pool, ``unknown`` or ``unseen``.
+        """Return the protocol of each subject: a group, a pool, ``unknown`` or ``unseen``.
 
         Raises:
-            DatasetError: the table lacks a modality that the groups were made with.
+            DatasetError: the table lacks a modality that the groups were fitted with.
         """
         missing = [name for name in self.columns if name not in table.columns]
         if missing:
             raise DatasetError(
-                "The table lacks parameters that made the protocol groups.",
+                "The table lacks parameters that the protocol groups were fitted with.",
                 expected=", ".join(self.columns),
                 found=f"without {', '.join(missing)}",
-                advice="Use the modalities that the groups were made with.",
+                advice="Use the modalities that the groups were fitted with.",
             )
-        own = [self._name(family, values) for family, values in self._describe(table)]
+        assigned = [self._name(family, values) for family, values in self._describe(table)]
         pooled = self._pooled
-        names = [pooled.get(name, name) for name in own]
+        names = [pooled.get(name, name) for name in assigned]
         return pd.Series(names, index=table.index, name="protocol", dtype=object)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain values that JSON can hold (NaN as None)."""
+        """Return the groups as plain values for JSON (NaN as None)."""
         protocols = [
             {"name": one.name, "family": one.family, "log_parameters": [_plain(row) for row in one.rows]}
             for one in self.protocols
@@ -180,7 +183,7 @@ class ProtocolGroups:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
-        """Make the groups again from what :meth:`to_dict` gave."""
+        """Return the groups that :meth:`to_dict` stored."""
         columns = tuple(content["columns"])
         protocols = []
         for one in content["protocols"]:
@@ -196,21 +199,21 @@ class ProtocolGroups:
         return pooled_names(families, self.counts, self.minimum)
 
     def _describe(self, table: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
-        """Give the family (or ``unknown``) and the parameters of each subject."""
+        """Return the family (or ``unknown``) and the parameters of each subject."""
         rows = log_parameters(table, self.columns)
         return [(_family(scanner, row), row) for (_, scanner), row in zip(table.iterrows(), rows, strict=True)]
 
     def _name(self, family: str, values: np.ndarray) -> str:
         if family == UNKNOWN:
             return UNKNOWN
-        found = _nearest([protocol for protocol in self.protocols if protocol.family == family], values)
-        if found is None:
+        nearest = _nearest([protocol for protocol in self.protocols if protocol.family == family], values)
+        if nearest is None:
             return UNSEEN
-        return found.name
+        return nearest.name
 
 
 def _nearest(protocols: Sequence[Protocol], values: np.ndarray) -> Protocol | None:
-    """Find the nearest protocol in reach; one that knows all modalities goes before one that lacks some."""
+    """Return the nearest protocol within reach, or None; complete protocols go before those that lack a modality."""
     reached = []
     for number, protocol in enumerate(protocols):
         distance = float(distances(values[None], protocol.rows).min())
@@ -222,7 +225,7 @@ def _nearest(protocols: Sequence[Protocol], values: np.ndarray) -> Protocol | No
 def _family(scanner: pd.Series, values: np.ndarray) -> str:
     manufacturer, model, strength = scanner["manufacturer"], scanner["model"], scanner["field_strength_t"]
     times = values.reshape(-1, len(DEFINING))[:, :TIMES]
-    # Every NIfTI has spacings; without a scanner, TR or TE they alone make no protocol.
+    # Every NIfTI file has spacings; without scanner, TR and TE they do not define a protocol.
     if not manufacturer and math.isnan(strength) and np.isnan(times).all():
         return UNKNOWN
     name = " ".join(part for part in (manufacturer, model) if part) or "unknown scanner"

@@ -1,4 +1,4 @@
-"""One session of each subject: a brain enters once, however often it was scanned."""
+"""Keeps one session per subject: each brain is used once, however often it was scanned."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,18 +7,18 @@ from brain_cae.scans.sources.base import SeriesLocation
 
 
 def one_session(locations: Sequence[SeriesLocation], modalities: Sequence[str]) -> list[SeriesLocation]:
-    """Keep one session per subject; the scans of the others become ``left_out``, so that the report lists them.
+    """Return one session per subject; scans of the others become ``left_out``, so that the report lists them.
 
-    The rule, in this order: a session with a scan that ``series.csv`` names, most of the modalities in use, first in
-    the order of the sessions' names (dates and visit numbers sort by time).
+    The rule, in this order: a session with a scan that ``series.csv`` selects, most of the modalities in use, first by
+    session name (dates and visit numbers sort by time).
     """
     sessions: dict[str, dict[str, list[SeriesLocation]]] = {}
     for one in locations:
         sessions.setdefault(one.subject, {}).setdefault(one.session, []).append(one)
-    return [one for own in sessions.values() for one in _kept(own, modalities)]
+    return [scan for visits in sessions.values() for scan in _best(visits, modalities)]
 
 
-def _kept(sessions: dict[str, list[SeriesLocation]], modalities: Sequence[str]) -> list[SeriesLocation]:
+def _best(sessions: dict[str, list[SeriesLocation]], modalities: Sequence[str]) -> list[SeriesLocation]:
     def rank(session: str) -> tuple[bool, int, str]:
         scans = sessions[session]
         there = {one.modality for one in scans if one.files}

@@ -1,4 +1,4 @@
-"""Skulls on and skulls stripped do not mix: what looks different would be the state, not the disease."""
+"""Checks that scans with and without skull are not mixed: the network would learn the skull, not the disease."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,15 @@ from brain_cae.scans.sources.base import SeriesLocation
 
 
 def check_skulls(locations: Sequence[SeriesLocation], *, reference: str, skull_strip: str = "none") -> list[str]:
-    """Say what a reader must know of the states; a scan with a brain mask is stripped to all later stages.
+    """Return cautions about the skull states; a scan with a brain mask counts as stripped, as in all later stages.
 
     Args:
-        locations: What a source found.
-        reference: The modality whose brain mask counts.
-        skull_strip: The tool that will strip every scan that is not stripped; ``none`` for no tool.
+        locations: The series that a source lists.
+        reference: The modality whose brain mask is used.
+        skull_strip: The tool that strips every scan with a skull; ``none`` for no tool.
 
     Raises:
-        DatasetError: Some scans have their skull and others do not; the message names both and the ways out.
+        DatasetError: Some scans contain the skull and others are stripped; the message names both and the options.
     """
     if skull_strip != "none":
         return []
@@ -25,20 +25,20 @@ def check_skulls(locations: Sequence[SeriesLocation], *, reference: str, skull_s
             masked = one.brain_mask is not None and one.brain_mask.is_file()
             states.setdefault("stripped" if masked else one.skull, set()).add((one.source, one.subject))
     if {"on", "stripped"} <= set(states):
-        found = [f"skull {state}: {_by_source(states[state])}" for state in ("on", "stripped")]
+        groups = [f"skull {state}: {_by_source(states[state])}" for state in ("on", "stripped")]
         raise DatasetError(
-            "Some scans have their skull, others are stripped.",
-            expected="one state for all subjects, since a network would tell them apart by nothing else",
-            found="; ".join(found),
+            "Some scans contain the skull, others are skull-stripped.",
+            expected="one state for all subjects; otherwise the network separates them by the skull alone",
+            found="; ".join(groups),
             where="dataset",
-            advice="Strip them all with a tool that is installed (preprocess.skull_strip=hd_bet or synthstrip), give "
-            "brain masks for those with a skull, or leave one of them out.",
+            advice="Strip all scans with an installed tool (preprocess.skull_strip=hd_bet or synthstrip), provide "
+            "brain masks for the scans with a skull, or exclude one of the two groups.",
         )
     if "unknown" in states and len(states) > 1:
         known = next(state for state in states if state != "unknown")
         return [
-            f"Whether the skull is on is unknown for {_by_source(states['unknown'])}; the others are {known}. "
-            "If the states differ, no figure between them means anything: say it with dataset.skull."
+            f"The skull state is unknown for {_by_source(states['unknown'])}; for the others it is `{known}`. "
+            "If the states differ, comparisons between them are meaningless: set dataset.skull."
         ]
     return []
 

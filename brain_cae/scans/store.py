@@ -1,4 +1,4 @@
-"""The import: every series read once, checked, and kept as an uncompressed volume under the hash of what made it."""
+"""The import: reads and checks every series once and stores it uncompressed, under a hash of its source files."""
 
 import os
 import sys
@@ -31,15 +31,15 @@ from brain_cae.scans.entry import (
 from brain_cae.scans.index import make_index
 from brain_cae.scans.sources.base import SeriesLocation
 
-# A process of its own costs about a second to start; below this many series it costs more than it brings.
-FEWEST_FOR_PROCESSES = 8
-# What is younger may have a writer: another run may use the same store now.
+# A process takes about a second to start; for fewer series than this, one process is faster.
+MIN_SERIES_FOR_PROCESSES = 8
+# Younger files may still be written: another run may be using the same store.
 LEFTOVER_AGE_S = 3600.0
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """The index of what was imported, and the report that says of each series: imported, or why not."""
+    """The index of the imported series, and the report: every series, imported or refused with the reason."""
 
     index: pd.DataFrame
     report: pd.DataFrame
@@ -53,21 +53,21 @@ def import_series(
     progress: bool = True,
     root: Path | None = None,
 ) -> ImportResult:
-    """Import every series into the store; what is there already is only looked up.
+    """Import every series into the store and return index and report; series already stored are only looked up.
 
     Args:
-        locations: What a source found. A location without files is reported as missing.
-        store: Folder of volumes; may be shared by several data sets and processes.
-        workers: Processes; 1 imports in this one.
-        progress: Draw a progress bar if this is a terminal.
-        root: Folder that the report's paths start from; by default the deepest one that holds all files.
+        locations: The series that a source lists. A location without files is reported as missing.
+        store: Folder of volumes; several data sets and processes may share it.
+        workers: Number of processes; 1 imports in the current process.
+        progress: Show a progress bar in a terminal.
+        root: Folder that the report's paths are relative to; by default the deepest folder that contains all files.
 
     Returns:
-        Index and report, ordered by subject, session and modality whatever order the processes finished in.
+        Index and report, ordered by subject, session and modality, whatever the order in which processes finish.
 
     Raises:
-        DatasetError: the same scan given twice, no location at all, or a process that died, with the files it had.
-        ConfigurationError: no process could start, as in a script without a guard.
+        DatasetError: a scan listed twice, no location, or a process that died; the message names its series.
+        ConfigurationError: no process could start, as in a script without a ``__main__`` guard.
         StorageError: the store cannot be written to.
     """
     ordered = _ordered(locations)
@@ -87,14 +87,14 @@ def import_series(
 
 
 def inspect_series(locations: Sequence[SeriesLocation], *, workers: int = 1, progress: bool = True) -> ImportResult:
-    """Give what :func:`import_series` would give, as far as headers alone tell; nothing is written.
+    """Return the result of :func:`import_series` as far as the headers show it; nothing is written.
 
     Returns:
-        Index (without content: ``path`` is the first file, ``series_hash`` the same for all) and report; the status
-        ``imported`` means that nothing in the headers stands against it.
+        Index (``path`` is the first file, ``series_hash`` the same for all) and report; the status ``imported`` means
+        that the headers show no reason to refuse the series.
 
     Raises:
-        DatasetError: the same scan given twice, or no location at all.
+        DatasetError: a scan listed twice, or no location.
     """
     ordered = _ordered(locations)
     outcomes: dict[int, Outcome] = {}
@@ -111,9 +111,9 @@ def _read_all(
     workers: int,
     progress: bool,
 ) -> None:
-    """Read the locations that ``rest`` numbers, and put what became of them into ``outcomes``."""
+    """Read the locations whose numbers are in ``rest`` and add their results to ``outcomes``."""
     with counter(name, len(locations), done=len(outcomes), bar=progress) as advance:
-        if workers > 1 and len(rest) >= FEWEST_FOR_PROCESSES:
+        if workers > 1 and len(rest) >= MIN_SERIES_FOR_PROCESSES:
             _read_in_processes(locations, rest, read, workers, outcomes, advance)
             return
         for number in rest:
@@ -129,8 +129,8 @@ def _read_in_processes(
     outcomes: dict[int, Outcome],
     tick: Callable[[], None],
 ) -> None:
-    # "spawn": a fork of a process that runs threads (torch, BLAS) may hang. A short queue keeps memory flat and says
-    # which series were under way when a process died.
+    # "spawn": a fork of a process that runs threads (torch, BLAS) may hang. A short queue limits memory and tells
+    # which series were in progress when a process died.
     context = get_context("spawn")
     started = context.Event()
     executor = ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_begin, initargs=(started,))
@@ -153,11 +153,11 @@ def _read_in_processes(
         names = [f"{locations[number].subject} {locations[number].modality}" for number in sorted(running.values())]
         folders = [str(locations[number].files[0].parent) for number in sorted(running.values())]
         raise DatasetError(
-            "A process of the import died.",
+            "An import process died.",
             expected="every process to finish",
-            found=f"under way: {', '.join(names)}",
+            found=f"in progress: {', '.join(names)}",
             where=folders[0],
-            advice="Most often memory ran out: use fewer workers. The import continues where it was.",
+            advice="Most often memory ran out: use fewer workers. The next import continues where this one stopped.",
         ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
@@ -165,9 +165,9 @@ def _read_in_processes(
 
 @contextmanager
 def _spawning() -> Iterator[None]:
-    """Let new processes start in the standard library's way inside joblib's workers, as a parallel sweep's jobs are.
+    """Use the standard library's start method for new processes, also inside joblib's workers (parallel sweeps).
 
-    A new process takes over the name of its parent's start method, and joblib's is known to joblib alone.
+    A new process inherits the name of its parent's start method, and only joblib knows the one of its workers.
     """
     before = get_start_method()
     set_start_method("spawn", force=True)
@@ -178,14 +178,14 @@ def _spawning() -> Iterator[None]:
 
 
 def _not_started() -> ConfigurationError:
-    # A new process runs the caller's script again up to its guard; without one it would start processes itself.
+    # A new process runs the caller's script up to its guard; without a guard it would start processes itself.
     script = getattr(sys.modules["__main__"], "__file__", None)
     return ConfigurationError(
-        "The processes of the import could not start.",
-        expected='a script that does its work under `if __name__ == "__main__":`',
-        found="processes that ended before their first series; their own message stands above",
+        "The import processes could not start.",
+        expected='a script that runs its work under `if __name__ == "__main__":`',
+        found="processes that ended before their first series; their message is printed above",
         where=script,
-        advice="Put the call under that line, or use workers=1, which starts none.",
+        advice="Put the call under that line, or use workers=1, which starts no processes.",
     )
 
 
@@ -195,7 +195,7 @@ def _begin(started: Event) -> None:
 
 
 def _end_with_parent() -> None:
-    """Let a worker end when the process that started it is killed; it would wait for work for ever."""
+    """End this worker when its parent process is killed; otherwise it would wait for work forever."""
     if (parent := parent_process()) is not None:
 
         def watch() -> None:
@@ -213,7 +213,7 @@ def _ordered(locations: Sequence[SeriesLocation]) -> list[SeriesLocation]:
         if (before.subject, before.session, before.modality) == (after.subject, after.session, after.modality):
             folders = [str(one.files[0].parent) if one.files else "(no files)" for one in (before, after)]
             raise DatasetError(
-                "A scan is given twice.",
+                "A scan is listed twice.",
                 expected="one series per subject, session and modality",
                 found=f"{after.subject} {after.modality} in {folders[0]} and {folders[1]}",
                 advice="Rename one subject, or give the two visits different sessions.",

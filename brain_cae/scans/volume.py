@@ -1,4 +1,4 @@
-"""One scan in memory: voxels, where they lie in the patient, how they were acquired."""
+"""One scan in memory: voxels, affine and acquisition parameters."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from brain_cae.errors import ScanError
 
 @dataclass(frozen=True)
 class Volume:
-    """A regular volume in its scanner's own axis order.
+    """A regular volume in the axis order of its source files.
 
     Attributes:
         array: (X, Y, Z), int16 where that is exact, else float32. From DICOM: columns, rows, slices.
@@ -26,7 +26,7 @@ class Volume:
 
 
 def smallest_type(array: np.ndarray) -> np.ndarray:
-    """Return whole numbers that fit as int16, everything else as float32; the values stay the same."""
+    """Return integers that fit as int16, and everything else as float32; the values do not change."""
     if array.dtype == np.int16:
         return array
     if array.dtype.kind in "iu":
@@ -37,25 +37,25 @@ def smallest_type(array: np.ndarray) -> np.ndarray:
 
 
 def check_values(array: np.ndarray, *, where: str) -> None:
-    """Raise ScanError ("non-finite" or "constant volume") for voxels that no network may see."""
+    """Raise ScanError ("non-finite" or "constant volume") if the voxels cannot be used for training."""
     low, high = array.min(), array.max()
-    # NaN and infinity both reach the minimum or the maximum, so two passes see everything.
+    # NaN and infinity both reach the minimum or the maximum, so two passes detect them.
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = int(np.size(array) - np.isfinite(array).sum())
         raise ScanError(
             "non-finite",
             expected="a finite number in every voxel",
-            found="nothing else" if bad == array.size else f"{bad} of {array.size} voxels without one",
+            found=f"NaN or infinity in {'every voxel' if bad == array.size else f'{bad} of {array.size} voxels'}",
             where=where,
-            advice="Export the scan again; a volume with holes cannot be repaired here.",
+            advice="Export the scan again; NaN and infinite values cannot be repaired here.",
         )
     if low == high:
         raise ScanError("constant volume", expected="an image", found=f"the value {low} in every voxel", where=where)
 
 
 def content_hash(array: np.ndarray, affine: np.ndarray) -> str:
-    """Hash the voxels and the shape in RAS order, so that a copy with flipped axes or another header is found out."""
-    # The type goes in as float32: the same voxels as int16 in DICOM and as float in NIfTI are one scan.
+    """Return a hash of voxels and shape in RAS order; flipped axes or another header do not change it."""
+    # Hashed as float32: the same voxels as int16 in DICOM and as float in NIfTI are one scan.
     canonical = apply_orientation(array, io_orientation(affine))
     digest = hashlib.sha256(repr(canonical.shape).encode())
     for plane in np.moveaxis(canonical, 2, 0):

@@ -1,4 +1,4 @@
-"""Small DICOM series made by hand, independent of the phantom."""
+"""Writes small DICOM series for the tests, independent of the phantom."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,17 +23,17 @@ PRIVATE = {"PatientName": "Secret^Person", "PatientBirthDate": "19450607", "Pati
 
 
 def voxels(shape: tuple[int, int, int] = (6, 5, 4), seed: int = 0) -> np.ndarray:
-    """Whole numbers (slices, rows, columns), different everywhere with near certainty."""
+    """Return random integers (slices, rows, columns), so that almost all voxels differ."""
     return np.random.default_rng(seed).integers(0, 2000, size=shape).astype(np.int16)
 
 
 def normal_of(orientation: Sequence[float]) -> np.ndarray:
-    """Unit normal (3,) of an orientation (6,)."""
+    """Return the unit normal (3,) of an orientation (6,)."""
     return np.cross(orientation[:3], orientation[3:])
 
 
 def turned(orientation: Sequence[float], degrees: float, axis: int) -> list[float]:
-    """Turn an orientation (6,) by an angle about an axis of the patient."""
+    """Return an orientation (6,) rotated by an angle about a patient axis."""
     angle = np.radians(degrees)
     u = np.eye(3)[axis]
     cross = np.array([[0, -u[2], u[1]], [u[2], 0, -u[0]], [-u[1], u[0], 0]])
@@ -54,7 +54,7 @@ def write_series(
     names: Sequence[str] | None = None,
     change: Callable[[FileDataset, int], None] | None = None,
 ) -> list[Path]:
-    """Write a stack (slices, rows, columns) as one file per slice; ``change`` edits each header before."""
+    """Write a stack (slices, rows, columns) as one file per slice; ``change`` edits each header first."""
     stack = voxels() if stack is None else stack
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -111,7 +111,7 @@ def write_enhanced(path: Path, stack: np.ndarray, *, distance: float = 2.0, orde
 
 
 def make_header(series: str, instance: str) -> FileDataset:
-    """Make a header with a full protocol and with private data that must never leave it."""
+    """Return a header with a full protocol, and with private data that must not be copied from it."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = MRImageStorage, instance
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -132,7 +132,7 @@ def make_header(series: str, instance: str) -> FileDataset:
 
 
 def set_pixels(header: Dataset, pixels: np.ndarray) -> None:
-    """Put pixels (rows, columns) or (frames, rows, columns) into a header, signed or not as their type says."""
+    """Put pixels (rows, columns) or (frames, rows, columns) into a header, signed or unsigned by their type."""
     header.Rows, header.Columns = pixels.shape[-2:]
     header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
     header.BitsAllocated = header.BitsStored = pixels.dtype.itemsize * 8
@@ -142,13 +142,13 @@ def set_pixels(header: Dataset, pixels: np.ndarray) -> None:
 
 
 def transcode(path: Path, syntax: str) -> Path:
-    """Write a file again in another transfer syntax, by an encoder that is not the reader under test."""
+    """Rewrite a file in another transfer syntax, with an encoder independent of the reader under test."""
     header = dcmread(path)
     if syntax == ExplicitVRBigEndian:
         header.PixelData = header.pixel_array.byteswap().tobytes()
         header["PixelData"].VR = "OW"
         header.file_meta.TransferSyntaxUID = syntax
-        header.walk(lambda item, element: None)  # every element becomes a value, which is then written anew
+        header.walk(lambda item, element: None)  # parses every element, so that it is written again
         dcmwrite(path, header, implicit_vr=False, little_endian=False, force_encoding=True)
         return path
     if syntax != DeflatedExplicitVRLittleEndian:
@@ -162,7 +162,7 @@ def transcode(path: Path, syntax: str) -> Path:
         writer.SetImage(change.GetOutput())
         writer.SetFileName(str(path))
         assert writer.Write()
-        # Only the pixels are taken: the encoder writes the rest of the header anew.
+        # Only the pixels are used: the encoder rewrites the rest of the header.
         header.PixelData = dcmread(path).PixelData
         header["PixelData"].is_undefined_length = True
     header.file_meta.TransferSyntaxUID = syntax
@@ -171,17 +171,17 @@ def transcode(path: Path, syntax: str) -> Path:
 
 
 def set_all(**values):
-    """A change that sets elements of every header."""
+    """Return a change that sets elements of every header."""
     return lambda header, number: [setattr(header, name, value) for name, value in values.items()]
 
 
 def set_some(number_changed, **values):
-    """A change that sets elements of one header."""
+    """Return a change that sets elements of one header."""
     return lambda header, number: [
         setattr(header, name, value) for name, value in values.items() if number == number_changed
     ]
 
 
 def remove(name):
-    """A change that takes an element out of every header."""
+    """Return a change that removes an element from every header."""
     return lambda header, number: delattr(header, name)

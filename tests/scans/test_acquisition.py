@@ -1,4 +1,4 @@
-"""Headers to index columns: units, and nothing private."""
+"""Index columns from headers: units, and no private data."""
 
 import math
 
@@ -22,10 +22,10 @@ def test_a_full_header():
 
 
 def test_an_empty_header_is_unknown_everywhere():
-    found = read_acquisition(Dataset())
+    acquisition = read_acquisition(Dataset())
     texts = {"sex": "", "sequence": "unknown", "dimensionality": "unknown", "manufacturer": "", "model": ""}
-    assert {name: found[name] for name in texts} == texts
-    assert all(math.isnan(value) for name, value in found.items() if name not in texts)
+    assert {name: acquisition[name] for name in texts} == texts
+    assert all(math.isnan(value) for name, value in acquisition.items() if name not in texts)
 
 
 @pytest.mark.parametrize(("written", "tesla"), [(15000, 1.5), (30000, 3.0), (1.494, 1.494), (3, 3.0), (0, math.nan)])
@@ -60,19 +60,19 @@ def test_scan_year(text, year):
     assert scan_year(text) == pytest.approx(year, nan_ok=True)
 
 
-def test_the_year_comes_from_the_study_alone():
+def test_the_year_comes_only_from_the_study():
     header = make_header("1.2", "1.2.3")
     header.StudyDate = ""
     header.ContentDate = header.AcquisitionDate = "20200101"
     assert math.isnan(read_acquisition(header)["scan_year"])
 
 
-def test_an_unknown_sex_is_left_open():
+def test_an_unknown_sex_is_empty():
     header = make_header("1.2", "1.2.3")
     header.PatientSex = "O"
     assert read_acquisition(header)["sex"] == ""
 
 
-def test_nothing_private_leaves_a_header():
-    found = repr(read_acquisition(make_header("1.2", "1.2.3")))
-    assert not any(value in found for value in (*PRIVATE.values(), "confidential"))
+def test_no_private_data_are_read_from_a_header():
+    text = repr(read_acquisition(make_header("1.2", "1.2.3")))
+    assert not any(value in text for value in (*PRIVATE.values(), "confidential"))

@@ -1,4 +1,4 @@
-"""Slices to one volume: order, affine, values, and why there is none."""
+"""Slices to one volume: order, affine, values, and the reasons for refusal."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_rescale_is_applied_slice_by_slice(tmp_path):
     assert np.array_equal(volume.array, expected.transpose(2, 1, 0))
 
 
-def test_whole_rescale_stays_whole(tmp_path):
+def test_integer_rescale_gives_integers(tmp_path):
     def rescale(header, number):
         header.RescaleSlope, header.RescaleIntercept = 2, -1000
 
@@ -70,7 +70,7 @@ def test_reasons(tmp_path, reason):
     assert reason_of(write_series(tmp_path, change=CHANGES[reason])) == reason.split(",")[0]
 
 
-def test_a_second_image_of_one_place_is_no_copy(tmp_path):
+def test_a_different_slice_at_the_same_position_is_not_a_copy(tmp_path):
     files = write_series(tmp_path / "first")
     changed = voxels()
     changed[2, 0, 0] += 1
@@ -86,7 +86,7 @@ def test_a_few_slices_far_apart_are_a_localiser(tmp_path):
     assert read_series(write_series(tmp_path / "many", voxels((8, 6, 5)), distance=20)).array.shape == (5, 6, 8)
 
 
-def test_copies_are_listed_and_headers_alone_give_zeros(tmp_path):
+def test_copies_are_listed_and_without_pixels_the_volume_is_zero(tmp_path):
     files = write_series(tmp_path / "a") + write_series(tmp_path / "b")[:2]
     whole = assemble([open_dicom(path) for path in files], "here")
     assert [path.parent.name for path in whole.copies] == ["b", "b"]

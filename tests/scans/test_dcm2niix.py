@@ -1,4 +1,4 @@
-"""dcm2niix, the field's converter, places every voxel where we place it."""
+"""dcm2niix, the standard converter, gives the same voxels and affines."""
 
 import subprocess
 from collections import defaultdict
@@ -19,7 +19,7 @@ from .synthesise import AXIAL, CORONAL, SAGITTAL, turned, voxels, write_enhanced
 
 
 def convert(files: list[Path], folder: Path) -> nibabel.Nifti1Image:
-    """What dcm2niix makes of the files: one volume, uncompressed, scaled by the standard's rescale alone."""
+    """Return the volume that dcm2niix makes from the files: uncompressed, scaled only by the standard rescale."""
     source, target = folder / "source", folder / "target"
     for path in (source, target):
         path.mkdir(parents=True)
@@ -79,7 +79,7 @@ def test_a_real_enhanced_series(real_data, tmp_path):
 
 
 def test_a_real_oblique_series_with_jitter_follows_its_positions(real_data, tmp_path):
-    """The peer takes the distance of the first two slices, 7.07 mm, for all; the mean, 7.00 mm, fits every slice."""
+    """dcm2niix uses the distance of the first two slices, 7.07 mm, for all; the mean, 7.00 mm, fits every slice."""
     files = sorted((real_data / "dicom" / "ge-signa-pd").iterdir())
     volume, peer = read_series(files), nibabel.as_closest_canonical(convert(files, tmp_path))
     ours = nibabel.as_closest_canonical(nibabel.Nifti1Image(volume.array, volume.affine))
@@ -93,13 +93,13 @@ def test_a_real_oblique_series_with_jitter_follows_its_positions(real_data, tmp_
 
 
 def placed_off(affine, positions) -> float:
-    """Largest distance in mm of a slice's first pixel from where its header puts it."""
+    """Return the largest distance in mm between the first pixel of a slice and its position in the header."""
     corners = affine[:3, 3] + np.outer(np.arange(len(positions)), affine[:3, 2])
     return float(np.linalg.norm(corners - positions, axis=1).max())
 
 
-def test_every_regular_part_of_the_real_series_that_are_refused_as_a_whole(real_data, tmp_path):
-    """Gaps and several orientations hide nothing: between them lie regular stacks, and both readers must agree."""
+def test_regular_parts_of_refused_real_series(real_data, tmp_path):
+    """Series with gaps or several orientations contain regular stacks, on which both readers must agree."""
     parts = 0
     for name in ("siemens-trio-mixed-folder", "ge-3plane-localizer"):
         series = defaultdict(list)

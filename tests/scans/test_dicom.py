@@ -1,4 +1,4 @@
-"""DICOM series to volumes, and every reason why there is none."""
+"""Volumes from DICOM series, and the reasons for refusal."""
 
 import numpy as np
 import pytest
@@ -58,11 +58,11 @@ def test_a_missing_slice_is_a_gap(tmp_path):
     assert reason_of(files[:2] + files[3:]) == "gap between slices"
 
 
-def test_one_slice_is_no_volume(tmp_path):
+def test_one_slice_is_not_a_volume(tmp_path):
     assert reason_of(write_series(tmp_path)[:1]) == "single slice"
 
 
-def test_no_file_is_no_volume():
+def test_a_series_without_files_is_refused():
     assert reason_of([]) == "no files"
 
 
@@ -84,7 +84,7 @@ def test_a_cut_file_never_gives_a_volume(tmp_path, share, number):
     files[number].write_bytes(content[: int(share * len(content))])
     reading = read_folder(files)
     assert reading.volume is None
-    # A file that was cut between two elements is whole DICOM without an image.
+    # A file that was cut between two elements is valid DICOM without an image.
     assert {one.reason for one in reading.refused} <= {"truncated file", "no pixel data", "gap between slices"}
 
 
@@ -96,8 +96,8 @@ def test_of_several_series_the_largest_regular_one_is_taken(tmp_path):
     reading = read_folder([*small, *large, *holes[:3], *holes[4:], tmp_path / "README.md"])
     assert reading.volume is not None
     assert np.array_equal(reading.volume.array, voxels((6, 5, 4)).transpose(2, 1, 0))
-    found = sorted((one.reason, one.files) for one in reading.refused)
-    assert found == [("another series was taken: it has more slices", 4), ("gap between slices", 8), ("not DICOM", 1)]
+    refused = sorted((one.reason, one.files) for one in reading.refused)
+    assert refused == [("another series was taken: it has more slices", 4), ("gap between slices", 8), ("not DICOM", 1)]
 
 
 def test_cut_compressed_pixels_are_refused(tmp_path):
@@ -110,7 +110,7 @@ def test_cut_compressed_pixels_are_refused(tmp_path):
     assert reason_of(files) in ("truncated file", "unreadable pixel data")
 
 
-def test_nothing_but_geometry_orders_and_places_slices(tmp_path):
+def test_slices_are_ordered_by_geometry_alone(tmp_path):
     expected = read_series(write_series(tmp_path / "plain"))
     files = write_series(tmp_path / "bare", change=remove("InstanceNumber"))
     volume = read_series(files[::-1])
@@ -118,7 +118,7 @@ def test_nothing_but_geometry_orders_and_places_slices(tmp_path):
     assert np.array_equal(volume.affine, expected.affine)
 
 
-def test_an_export_that_ran_twice_is_taken_once(tmp_path):
+def test_a_repeated_export_is_used_once(tmp_path):
     first = write_series(tmp_path / "first")
     again = write_series(tmp_path / "second", names=[f"copy{number}" for number in range(6)])
     reading = read_folder([*first, *again[:4]])
@@ -132,28 +132,28 @@ def test_one_series_over_several_folders_is_one_volume(tmp_path):
         folder = tmp_path / f"disc{number % 2}" / "IMAGES"
         folder.mkdir(parents=True, exist_ok=True)
         path.replace(folder / f"IM{number:04d}")
-    found = visible_files(tmp_path)
-    assert len(found) == 6
-    assert np.array_equal(read_folder(found).volume.array, voxels().transpose(2, 1, 0))
+    files = visible_files(tmp_path)
+    assert len(files) == 6
+    assert np.array_equal(read_folder(files).volume.array, voxels().transpose(2, 1, 0))
 
 
-def test_a_table_of_contents_is_passed_over(tmp_path):
+def test_a_dicomdir_is_ignored(tmp_path):
     facts = {"PatientID": "1", "StudyID": "1", "StudyTime": "120000", "SeriesNumber": 1}
     directory = FileSet()
     for path in write_series(tmp_path, change=set_all(**facts)):
         directory.add(path)
     directory.write(tmp_path / "disc")
-    found = visible_files(tmp_path / "disc")
-    assert "DICOMDIR" in {path.name for path in found}
-    reading = read_folder(found)
+    files = visible_files(tmp_path / "disc")
+    assert "DICOMDIR" in {path.name for path in files}
+    reading = read_folder(files)
     assert reading.volume is not None and reading.refused == ()
-    assert np.array_equal(read_series(found).array, reading.volume.array)
+    assert np.array_equal(read_series(files).array, reading.volume.array)
     assert read_folder([tmp_path / "disc" / "DICOMDIR"]).refused == ()
 
 
 DERIVED = ["DERIVED", "SECONDARY", "MPR"]
 CHOICES = {
-    # what distinguishes the better series from the other one, and how the report says it
+    # by reason in the report: how the better series differs from the other one
     "is original": ({}, {"change": set_all(ImageType=DERIVED), "stack": voxels((9, 5, 4))}),
     "is no fast scout": (
         {},
@@ -181,7 +181,7 @@ def test_one_of_several_series_is_taken_by_rule(tmp_path, advantage, swapped):
     ]
 
 
-def test_a_choice_wins_over_the_rule(tmp_path):
+def test_a_chosen_series_wins_over_the_rule(tmp_path):
     large = write_series(tmp_path / "large", voxels((9, 5, 4)), series="1.2.3.2")
     small = write_series(tmp_path / "small", voxels((4, 5, 4)), series="1.2.3.1")
     for chosen in (small[2], tmp_path / "small"):
@@ -190,7 +190,7 @@ def test_a_choice_wins_over_the_rule(tmp_path):
         assert [one.reason for one in reading.refused] == ["another series was taken: it was chosen"]
 
 
-def test_a_choice_that_cannot_be_read_is_not_replaced(tmp_path):
+def test_a_chosen_series_that_cannot_be_read_is_not_replaced(tmp_path):
     large = write_series(tmp_path / "large", voxels((9, 5, 4)), series="1.2.3.2")
     holes = write_series(tmp_path / "holes", series="1.2.3.1")
     reading = read_folder([*large, *holes[:3], *holes[4:]], holes[0])

@@ -1,4 +1,4 @@
-"""Values straight from the bytes of a header; what is malformed counts as absent."""
+"""Values read directly from the bytes of a header; malformed values count as absent."""
 
 import pytest
 from pydicom import dcmread, uid
@@ -13,7 +13,7 @@ def elements_of(folder, **values) -> Elements:
     return Elements(dcmread(write_series(folder, change=set_all(**values))[0]))
 
 
-def test_texts_and_numbers_are_what_the_header_says(tmp_path):
+def test_texts_and_numbers_match_the_header(tmp_path):
     elements = elements_of(tmp_path, SeriesNumber=12, SeriesInstanceUID="1.2.3.44")
     assert elements.texts("ImageType") == ["ORIGINAL", "PRIMARY", "M", "ND"]
     assert elements.text("SeriesInstanceUID") == "1.2.3.44"  # padded by a zero byte in the file
@@ -31,12 +31,12 @@ def test_a_malformed_number_is_absent(tmp_path):
     assert elements.numbers("EchoTime") == () and elements.whole("EchoTime", 7) == 7
 
 
-def test_the_order_of_bytes_does_not_matter(tmp_path):
+def test_the_byte_order_does_not_matter(tmp_path):
     path = transcode(write_series(tmp_path, voxels((3, 300, 4)))[0], uid.ExplicitVRBigEndian)
     assert Elements(dcmread(path)).whole("Rows", 0) == 300
 
 
-def test_items_of_a_sequence_are_looked_into(tmp_path):
+def test_items_of_a_sequence_are_read(tmp_path):
     groups = Elements(dcmread(write_enhanced(tmp_path / "one", voxels()))).items("PerFrameFunctionalGroupsSequence")
     assert len(groups) == 6
     (place,) = groups[2].items("PlanePositionSequence")
@@ -45,7 +45,7 @@ def test_items_of_a_sequence_are_looked_into(tmp_path):
 
 
 @pytest.mark.parametrize("left", [True, False])
-def test_the_pixels_are_announced_whether_they_were_read_or_not(tmp_path, left):
+def test_the_declared_size_of_pixels_is_known_without_reading_them(tmp_path, left):
     path = write_series(tmp_path, voxels((2, 8, 8)))[0]
     elements = Elements(dcmread(path, defer_size=64 if left else None))
     assert elements.data_size() == 2 * 8 * 8
@@ -55,10 +55,10 @@ def test_the_pixels_are_announced_whether_they_were_read_or_not(tmp_path, left):
     assert not elements.is_cut()
 
 
-def test_an_overlay_in_the_pixels_is_noticed():
+def test_an_overlay_in_the_pixels_is_detected():
     header = Dataset()
     assert not Elements(header).has_overlay_in_pixels() and Elements(header).data() is None
     header.add_new(0x60000102, "US", 0)
-    assert not Elements(header).has_overlay_in_pixels()  # a plane of its own
+    assert not Elements(header).has_overlay_in_pixels()  # in a separate plane
     header.add_new(0x60020102, "US", 12)
     assert Elements(header).has_overlay_in_pixels()

@@ -1,4 +1,4 @@
-"""One entry of the store: when it is known, when it is made again, and what it says."""
+"""Entries of the store: when they are reused or made again, and their contents."""
 
 import math
 
@@ -33,7 +33,7 @@ def test_another_version_of_the_code_reads_again(tmp_path, monkeypatch):
     assert run([location], tmp_path / "store").index.loc[0, "path"] != first.index.loc[0, "path"]
 
 
-def test_a_volume_that_lost_its_end_is_made_again(tmp_path):
+def test_a_truncated_volume_is_made_again(tmp_path):
     location = locate(tmp_path / "a")
     path = tmp_path / "store" / run([location], tmp_path / "store").index.loc[0, "path"]
     content = path.read_bytes()
@@ -61,7 +61,7 @@ def test_masks_are_passed_on_where_they_exist(tmp_path):
     assert row["brain_mask_path"] == ""
 
 
-def test_an_outcome_is_known_once_it_was_imported(tmp_path):
+def test_an_outcome_is_known_after_the_import(tmp_path):
     location, store = locate(tmp_path / "a"), tmp_path / "store"
     assert known_outcome(location, store) is None
     made = import_location(location, store)
@@ -71,17 +71,21 @@ def test_an_outcome_is_known_once_it_was_imported(tmp_path):
     assert known_outcome(location, store) is None
 
 
-def test_headers_alone_say_the_same_and_write_nothing(tmp_path):
+def test_headers_alone_give_the_same_row_and_nothing_is_written(tmp_path):
     location = locate(tmp_path / "a")
-    told = inspect_location(location)
+    inspected = inspect_location(location)
     made = import_location(location, tmp_path / "store")
-    assert told.row is not None and made.row is not None
-    differing = {name for name in made.row if told.row[name] != made.row[name] and told.row[name] == told.row[name]}
+    assert inspected.row is not None and made.row is not None
+    differing = {
+        name
+        for name in made.row
+        if inspected.row[name] != made.row[name] and inspected.row[name] == inspected.row[name]
+    }
     assert differing == {"path", "series_hash"}
-    assert told.row["series_hash"] == "not read" and told.row["path"] == str(location.files[0])
+    assert inspected.row["series_hash"] == "not read" and inspected.row["path"] == str(location.files[0])
 
 
-def test_what_the_source_knows_fills_what_the_images_do_not_say(tmp_path):
+def test_the_source_completes_values_that_the_headers_lack(tmp_path):
     known = {"repetition_time_ms": 1.0, "inversion_time_ms": 900.0}
     row = import_location(locate(tmp_path / "a", acquisition=known), tmp_path / "store").row
     assert row is not None and (row["repetition_time_ms"], row["inversion_time_ms"]) == (5000.0, 900.0)

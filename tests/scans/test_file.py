@@ -1,4 +1,4 @@
-"""One file, opened: what is DICOM, whether its end is there, and to which series it belongs."""
+"""Opening one file: what is DICOM, whether it is complete, and its series."""
 
 import numpy as np
 import pytest
@@ -17,18 +17,18 @@ def test_other_files_are_not_dicom(tmp_path):
         assert reason_of([tmp_path / name]) == "not DICOM"
 
 
-def test_a_headerless_export_is_read(tmp_path):
+def test_an_export_without_preamble_is_read(tmp_path):
     files = write_series(tmp_path / "series")
     expected = read_series(files)
     for path in files:
         content = path.read_bytes()
-        # Skip preamble, prefix and the meta group: its length stands in its first element.
+        # Skip preamble, prefix and meta group, whose length is in its first element.
         start = 144 + int.from_bytes(content[140:144], "little")
         path.write_bytes(content[start:])
     assert np.array_equal(read_series(files).array, expected.array)
 
 
-def test_a_missing_end_is_noticed_with_and_without_reading_pixels(tmp_path):
+def test_a_missing_end_is_detected_with_and_without_reading_pixels(tmp_path):
     path = write_series(tmp_path)[0]
     content = path.read_bytes()
     for pixels in (True, False):

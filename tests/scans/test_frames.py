@@ -1,4 +1,4 @@
-"""One file as frames: where the values that place a slice are looked for, and what is refused without them."""
+"""One file as frames: where position, orientation and spacing are read, and refusals without them."""
 
 import numpy as np
 import pytest

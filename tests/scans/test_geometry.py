@@ -13,12 +13,12 @@ from .synthesise import AXIAL, CORONAL, SAGITTAL, normal_of
 
 
 def positions_at(steps: list[float]) -> np.ndarray:
-    """Positions (n, 3) of axial slices with these distances."""
+    """Return positions (n, 3) of axial slices with these distances."""
     along = np.concatenate([[0.0], np.cumsum(steps)])
     return np.stack([np.zeros_like(along), np.zeros_like(along), along], axis=1)
 
 
-def order(steps: list[float]) -> tuple[np.ndarray, float]:
+def order_at(steps: list[float]) -> tuple[np.ndarray, float]:
     positions = positions_at(steps)
     return order_slices(positions, np.tile(AXIAL, (len(positions), 1)))
 
@@ -30,14 +30,14 @@ def order(steps: list[float]) -> tuple[np.ndarray, float]:
     count=st.integers(2, 20),
     seed=st.integers(0, 99),
 )
-def test_affine_takes_every_pixel_where_dicom_puts_it(rotation, origin, spacing, count, seed):
+def test_affine_maps_every_pixel_to_its_dicom_position(rotation, origin, spacing, count, seed):
     turn = Rotation.from_euler("xyz", rotation, degrees=True).as_matrix()
     orientation = np.concatenate([turn[:, 0], turn[:, 1]])
     row, column, distance = spacing
     slices = np.array(origin) + np.outer(np.arange(count) * distance, normal_of(orientation))
     shuffled = np.random.default_rng(seed).permutation(count)
-    found, measured = order_slices(slices[shuffled], np.tile(orientation, (count, 1)))
-    assert np.array_equal(shuffled[found], np.arange(count))
+    order, measured = order_slices(slices[shuffled], np.tile(orientation, (count, 1)))
+    assert np.array_equal(shuffled[order], np.arange(count))
     assert measured == pytest.approx(distance, rel=1e-6)
     affine = affine_of(slices[0], orientation, spacing_row=row, spacing_column=column, distance=measured)
     # DICOM PS3.3 C.7.6.2.1.1: column index along the first direction, row index along the second; LPS to RAS.
@@ -63,16 +63,16 @@ def test_affine_takes_every_pixel_where_dicom_puts_it(rotation, origin, spacing,
 )
 def test_irregular_positions_are_named(steps, reason):
     with pytest.raises(ScanError) as raised:
-        order(steps)
+        order_at(steps)
     assert raised.value.reason == reason
 
 
 @pytest.mark.parametrize("steps", [[6.96, 7.07, 7.0, 6.98, 7.02], [0.999, 1.001] * 40])
 def test_rounded_positions_are_tolerated(steps):
-    assert order(steps)[1] == pytest.approx(np.mean(steps))
+    assert order_at(steps)[1] == pytest.approx(np.mean(steps))
 
 
-def test_slices_that_slide_sideways_are_refused():
+def test_slices_shifted_sideways_are_refused():
     positions = positions_at([3.0] * 5)
     positions[:, 0] += np.arange(6)
     with pytest.raises(ScanError) as raised:
@@ -80,7 +80,7 @@ def test_slices_that_slide_sideways_are_refused():
     assert raised.value.reason == "slices shifted sideways"
 
 
-def test_an_orientation_that_is_none_is_refused():
+def test_an_orientation_without_unit_vectors_is_refused():
     with pytest.raises(ScanError) as raised:
         order_slices(positions_at([1.0, 1.0]), np.ones((3, 6)))
     assert raised.value.reason == "unusable orientation"
@@ -91,7 +91,7 @@ def test_planes_are_named_up_to_a_tilt(orientation, plane):
     assert plane_of(normal_of(orientation)) == plane
     assert plane_of(-normal_of(orientation)) == plane
     for degrees, expected in ((25, plane), (45, "oblique")):
-        # Turning about an axis of the plane itself tilts the normal by just that angle.
+        # Rotation about an in-plane axis tilts the normal by exactly this angle.
         axis = np.array(orientation[:3]) * np.deg2rad(degrees)
         assert plane_of(Rotation.from_rotvec(axis).apply(normal_of(orientation))) == expected
     affine = affine_of(np.zeros(3), np.array(orientation), spacing_row=1, spacing_column=1, distance=5)

@@ -1,4 +1,4 @@
-"""Groups without headers: source, plane, spacing, noise, smoothness, and what is missing."""
+"""Groups without headers: source, plane, spacing, noise, smoothness, and missing modalities."""
 
 import numpy as np
 import pandas as pd
@@ -14,15 +14,15 @@ def table(spacing) -> pd.DataFrame:
     return pd.DataFrame(columns, index=NAMES)
 
 
-def groups(spacing, looks=None, source="own") -> pd.Series:
+def groups(spacing, looks=None, source="clinic") -> pd.Series:
     appearance = pd.DataFrame(index=NAMES) if looks is None else pd.DataFrame(looks, index=NAMES)
     return group_without_headers(table(spacing), appearance, pd.Series(source, index=NAMES))
 
 
-def test_spacings_beyond_a_fifth_make_groups() -> None:
-    found = groups(np.repeat([1.0, 1.15, 5.0], [20, 10, 10]))
-    assert found.value_counts().tolist() == [30, 10]
-    assert found.iloc[0] == "no header, own axial #1"
+def test_spacings_that_differ_by_over_20_percent_make_groups() -> None:
+    names = groups(np.repeat([1.0, 1.15, 5.0], [20, 10, 10]))
+    assert names.value_counts().tolist() == [30, 10]
+    assert names.iloc[0] == "no header, clinic axial #1"
     missing = groups(np.repeat([1.0, np.nan], 20))
     assert missing.nunique() == 2
 
@@ -32,24 +32,24 @@ def test_small_groups_are_pooled_and_sources_kept_apart() -> None:
     assert groups(1.0, source=["x"] * 20 + ["y"] * 20).nunique() == 2
 
 
-def test_small_groups_of_one_plane_go_together_and_not_with_another_plane() -> None:
+def test_small_groups_are_pooled_within_one_plane() -> None:
     columns = {
         "orientation": np.repeat(["axial", "coronal", "sagittal"], [18, 18, 4]),
         "flair_spacing_slice_mm": np.tile([1.0, 3.0, 9.0, 27.0], 10),
     }
     scans = pd.DataFrame(columns, index=NAMES)
-    found = group_without_headers(scans, pd.DataFrame(index=NAMES), pd.Series("own", index=NAMES))
-    names = ["no header, own axial, small groups", "no header, own coronal, small groups", POOLED]
-    assert found.tolist() == np.repeat(names, [18, 18, 4]).tolist()
+    names = group_without_headers(scans, pd.DataFrame(index=NAMES), pd.Series("clinic", index=NAMES))
+    expected = ["no header, clinic axial, small groups", "no header, clinic coronal, small groups", POOLED]
+    assert names.tolist() == np.repeat(expected, [18, 18, 4]).tolist()
 
 
-def test_noise_and_smoothness_tell_apart_what_one_grid_hides() -> None:
+def test_noise_separates_groups_with_the_same_grid() -> None:
     rng = np.random.default_rng(0)
     noise = np.repeat([0.03, 0.09], 20) * np.exp(0.1 * rng.normal(size=40))
-    found = groups(1.0, {"flair_noise": noise, "flair_smoothness_mm": 5.0})
-    assert found.nunique() == 2 and found.iloc[:20].nunique() == 1
+    names = groups(1.0, {"flair_noise": noise, "flair_smoothness_mm": 5.0})
+    assert names.nunique() == 2 and names.iloc[:20].nunique() == 1
 
 
-def test_equal_spacings_alone_say_nothing() -> None:
+def test_equal_spacings_alone_are_unknown() -> None:
     assert set(groups(1.0)) == {UNKNOWN}
     assert set(groups(1.0, {"flair_noise": 0.05})) != {UNKNOWN}

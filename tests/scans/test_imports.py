@@ -1,4 +1,4 @@
-"""Looking at a cohort takes a second, not ten."""
+"""The scan package loads fast."""
 
 import subprocess
 import sys

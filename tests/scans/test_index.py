@@ -1,4 +1,4 @@
-"""The index: its columns, and what it refuses."""
+"""The index: its columns, and the values that it refuses."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_an_empty_index_is_an_index():
         ({"skull": "off"}, "'off'"),
         ({"sex": "female"}, "'female'"),
         ({"subject": ""}, "subject"),
-        ({"subject": 12}, "subject must hold text"),
+        ({"subject": 12}, "subject must contain text"),
         ({"rows": 0}, "rows"),
         ({"spacing_slice_mm": float("nan")}, "spacing_slice_mm"),
         ({"age": float("inf")}, "age"),
@@ -45,7 +45,7 @@ def test_wrong_values_are_named(change, message):
         make_index([ROW | change])
 
 
-def test_a_scan_may_stand_there_once():
+def test_a_scan_may_be_in_the_index_once():
     with pytest.raises(DatasetError, match="twice"):
         make_index([ROW, ROW])
     assert len(make_index([ROW, ROW | {"session": "2"}])) == 2

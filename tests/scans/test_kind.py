@@ -1,4 +1,4 @@
-"""What is no anatomic volume is refused by name, and what is one is not."""
+"""Anatomical images are used; all other kinds are refused with their reason."""
 
 import pytest
 from pydicom import dcmread, uid
@@ -12,7 +12,7 @@ from brain_cae.scans.kind import KINDS, kind_of
 from .synthesise import voxels, write_enhanced, write_series
 
 # Values as scanners of Siemens, GE, Philips, United Imaging and Canon write them, joined as in the standard.
-ANATOMIC = [
+ANATOMICAL = [
     r"ORIGINAL\PRIMARY",
     r"ORIGINAL\PRIMARY\OTHER",
     r"ORIGINAL\PRIMARY\M\ND\NORM",
@@ -54,8 +54,8 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("image_type", ANATOMIC)
-def test_anatomic_images_are_taken_derived_or_not(image_type):
+@pytest.mark.parametrize("image_type", ANATOMICAL)
+def test_anatomical_images_are_used_whether_derived_or_not(image_type):
     assert kind_of(image_type.split("\\")) == ""
 
 
@@ -91,11 +91,11 @@ SINGLE = {
     "not MR": set_all(Modality="CT"),
     "localiser": set_all(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]),
     "diffusion image": set_all(DiffusionBValue=1000.0),
-    "diffusion image, as Siemens says it": private_b_value(0x0019, "SIEMENS MR HEADER", 0x0C, "IS", 1000),
-    "diffusion image, as Philips says it": private_b_value(0x2001, "Philips Imaging DD 001", 0x03, "FL", 800.0),
-    "diffusion image, as GE says it": private_b_value(0x0043, "GEMS_PARM_01", 0x39, "IS", [1000000700, 8, 0, 0]),
+    "diffusion image, as stored by Siemens": private_b_value(0x0019, "SIEMENS MR HEADER", 0x0C, "IS", 1000),
+    "diffusion image, as stored by Philips": private_b_value(0x2001, "Philips Imaging DD 001", 0x03, "FL", 800.0),
+    "diffusion image, as stored by GE": private_b_value(0x0043, "GEMS_PARM_01", 0x39, "IS", [1000000700, 8, 0, 0]),
     "phase image": set_all(ComplexImageComponent="PHASE"),
-    "phase image, as GE says it": ge_phase,
+    "phase image, as stored by GE": ge_phase,
     "colour image": set_all(SamplesPerPixel=3),
     "colour image, by palette": set_all(PhotometricInterpretation="PALETTE COLOR"),
     "inverted grey scale": set_all(PhotometricInterpretation="MONOCHROME1"),
@@ -103,13 +103,13 @@ SINGLE = {
 
 
 @pytest.mark.parametrize("reason", SINGLE)
-def test_headers_that_tell_no_anatomic_slice(tmp_path, reason):
+def test_headers_of_other_images_are_refused(tmp_path, reason):
     with pytest.raises(ScanError) as raised:
         read_series(write_series(tmp_path, change=SINGLE[reason]))
     assert raised.value.reason == reason.split(",")[0]
 
 
-def test_what_ge_keeps_in_the_place_of_a_b_value_elsewhere_is_no_obstacle(tmp_path):
+def test_the_b_value_element_of_ge_is_ignored_outside_echo_planar_imaging(tmp_path):
     def change(header, number):
         header.ScanningSequence = "SE"
         header.private_block(0x0043, "GEMS_PARM_01", create=True).add_new(0x39, "IS", [8, 0, 0, 0])
@@ -117,12 +117,12 @@ def test_what_ge_keeps_in_the_place_of_a_b_value_elsewhere_is_no_obstacle(tmp_pa
     assert read_series(write_series(tmp_path, change=change)).array.shape == (4, 5, 6)
 
 
-def test_a_b_value_of_zero_and_the_magnitude_are_no_obstacle(tmp_path):
+def test_a_b_value_of_zero_and_a_magnitude_image_are_accepted(tmp_path):
     change = set_all(DiffusionBValue=0.0, ComplexImageComponent="MAGNITUDE")
     assert read_series(write_series(tmp_path, change=change)).array.shape == (4, 5, 6)
 
 
-def test_one_frame_of_another_kind_is_seen(tmp_path):
+def test_one_frame_of_another_kind_is_detected(tmp_path):
     path = write_enhanced(tmp_path / "one", voxels())
     header = dcmread(path)
     kind, diffusion = Dataset(), Dataset()

@@ -1,4 +1,4 @@
-"""The whole way of a scan: written as DICOM in patient coordinates, imported, and prepared on one grid."""
+"""A known point from DICOM in patient coordinates to the common grid of the prepared scans."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from brain_cae.scans.store import import_series
 from .synthesise import AXIAL, CORONAL, SAGITTAL, turned, write_series
 
 SIDE = 72
-# Planes, oblique ones too, with spacings (mm) of their own.
+# Orientations, some oblique, each with its spacing (mm).
 SERIES = {
     "flair": (turned(AXIAL, 12, 0), (2.0, 2.0), 4.0),
     "t1": (turned(SAGITTAL, -9, 2), (1.5, 1.5), 3.0),
@@ -41,5 +41,5 @@ def test_a_point_in_series_of_three_planes_lands_in_one_voxel(tmp_path):
     expected = np.linalg.solve(subject.affine, [*point, 1])[:3]
     for channel in subject.volume:
         weights = np.clip(channel - 2, 0, None)
-        found = np.array([(weights * axis).sum() / weights.sum() for axis in np.indices(weights.shape)])
-        assert np.abs(found - expected).max() < 0.5
+        centre = np.array([(weights * axis).sum() / weights.sum() for axis in np.indices(weights.shape)])
+        assert np.abs(centre - expected).max() < 0.5

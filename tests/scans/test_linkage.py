@@ -1,4 +1,4 @@
-"""How far two acquisitions lie apart, and which hang together."""
+"""Distances between acquisitions, and single linkage."""
 
 import numpy as np
 import pandas as pd
@@ -10,31 +10,31 @@ NOTHING = np.full((1, len(DEFINING)), np.nan)
 
 
 def rows(*repetition_ms: float, inversion_ms: float = np.nan) -> np.ndarray:
-    """Logarithms of one modality's parameters; all but the repetition time agree."""
+    """Return logarithms of the parameters of one modality; only the repetition time and the inversion differ."""
     table = pd.DataFrame([[tr, 90.0, inversion_ms, 1.0, 1.0, 5.0] for tr in repetition_ms], columns=list(DEFINING))
     return log_parameters(table, DEFINING)
 
 
-def test_logarithms_of_what_is_not_positive_are_unknown():
+def test_values_that_are_not_positive_are_unknown():
     values = log_parameters(pd.DataFrame({"a": [np.e, 0.0, -1.0, np.nan]}), ["a"])
     assert values[0, 0] == 1 and np.isnan(values[1:]).all()
 
 
 def test_the_distance_is_the_largest_ratio():
-    found = distances(rows(1000.0), rows(1000.0, 1100.0, 2000.0))
-    assert found.ravel() == pytest.approx(np.log([1, 1.1, 2]), abs=1e-4)
+    ratios = distances(rows(1000.0), rows(1000.0, 1100.0, 2000.0))
+    assert ratios.ravel() == pytest.approx(np.log([1, 1.1, 2]), abs=1e-4)
 
 
-def test_an_inversion_against_none_is_another_protocol_and_a_missing_modality_is_not():
+def test_inversion_makes_another_protocol_and_a_missing_modality_does_not():
     assert distances(rows(1000.0), rows(1000.0, inversion_ms=900.0)).item() == np.inf
     both, one = np.hstack([rows(1000.0), rows(500.0)]), np.hstack([rows(1000.0), NOTHING])
     assert distances(both, one).item() == 0
     assert lacks_modality(np.vstack([both, one])).tolist() == [False, True]
 
 
-def test_small_steps_chain_and_one_large_step_parts():
+def test_small_steps_are_linked_and_a_large_step_separates():
     groups = link(rows(1000.0, 1150.0, 1300.0, 1500.0, 1500.0, 3000.0))
-    assert sorted(len(group) for group in groups) == [1, 4]  # rows that are equal count once
+    assert sorted(len(group) for group in groups) == [1, 4]  # equal rows count once
     assert np.log(1.2) < NEAR < np.log(1.21)
 
 

@@ -40,7 +40,7 @@ def test_a_volume_keeps_voxels_axes_and_affine(tmp_path, name):
     }  # fmt: skip
 
 
-def test_whole_numbers_are_kept_as_int16(tmp_path):
+def test_integers_are_kept_as_int16(tmp_path):
     assert read_nifti(save(tmp_path / "a.nii", noise(kind=np.uint8))).array.dtype == np.int16
 
 
@@ -71,7 +71,7 @@ def test_a_damaged_stream_is_truncated(tmp_path):
     assert reason_of(path) == "truncated file"
 
 
-def test_another_file_is_not_nifti(tmp_path):
+def test_other_files_are_not_nifti(tmp_path):
     for name, content in {
         "a.nii": b"text " * 100,
         "b.nii.gz": gzip.compress(b"text " * 100),
@@ -82,7 +82,7 @@ def test_another_file_is_not_nifti(tmp_path):
 
 
 @pytest.mark.parametrize(("value", "where"), [(np.nan, np.s_[:]), (np.nan, np.s_[2, 3, 4]), (np.inf, np.s_[0, 0])])
-def test_holes_are_refused(tmp_path, value, where):
+def test_nan_and_infinity_are_refused(tmp_path, value, where):
     array = noise()
     array[where] = value
     assert reason_of(save(tmp_path / "a.nii", array)) == "non-finite"
@@ -115,7 +115,7 @@ def test_forms_that_swap_left_and_right_are_refused_and_forms_that_differ_are_no
     assert np.allclose(read_nifti(tmp_path / "moved.nii").affine, AFFINE)
 
 
-def test_a_name_that_is_wrong_about_compression_is_said(tmp_path):
+def test_a_wrong_ending_for_compression_is_named(tmp_path):
     content = save(tmp_path / "a.nii", noise()).read_bytes()
     (tmp_path / "plain.nii.gz").write_bytes(content)
     (tmp_path / "packed.nii").write_bytes(gzip.compress(content))

@@ -1,4 +1,4 @@
-"""Every encoding gives the same pixels, and bits that belong to nobody are no values."""
+"""Every encoding gives the same pixels, and unused bits are ignored."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ CASES = [(name, kind) for name in SYNTAXES for kind in ("uint16", "int16") if ki
 
 
 @pytest.mark.parametrize(("syntax", "kind"), CASES)
-def test_every_encoding_is_the_same_volume(tmp_path, syntax, kind):
+def test_every_encoding_gives_the_same_volume(tmp_path, syntax, kind):
     stack = voxels((3, 64, 48)).astype(kind)
     files = [transcode(path, SYNTAXES[syntax]) for path in write_series(tmp_path, stack)]
     assert {dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID for path in files} == {SYNTAXES[syntax]}
@@ -34,7 +34,7 @@ def test_every_encoding_is_the_same_volume(tmp_path, syntax, kind):
 
 
 @pytest.mark.parametrize("syntax", [name for name in SYNTAXES if name != "JPEG lossless, any predictor"])
-def test_every_encoding_of_many_frames_is_the_same_volume(tmp_path, syntax):
+def test_every_multi_frame_encoding_gives_the_same_volume(tmp_path, syntax):
     stack = voxels((4, 32, 48)).astype(np.uint16)
     path = transcode(write_enhanced(tmp_path / "one", stack, order=[2, 0, 3, 1]), SYNTAXES[syntax])
     assert np.array_equal(read_series([path]).array, (2 * stack.astype(int) - 7).transpose(2, 1, 0))
@@ -47,7 +47,7 @@ def stored_as(bits):
     return change
 
 
-def test_twelve_signed_bits_without_their_sign_are_read(tmp_path):
+def test_twelve_signed_bits_without_sign_extension_are_read(tmp_path):
     stack = np.random.default_rng(0).integers(-2048, 2047, (3, 6, 5), endpoint=True).astype(np.int16)
     stack[0, 0, :2] = -2048, 2047
     bare = (stack & 0x0FFF).astype(np.int16)
@@ -55,7 +55,7 @@ def test_twelve_signed_bits_without_their_sign_are_read(tmp_path):
     assert np.array_equal(volume.array, stack.transpose(2, 1, 0))
 
 
-def test_an_overlay_in_the_upper_bits_is_no_value(tmp_path):
+def test_an_overlay_in_the_upper_bits_is_removed(tmp_path):
     stack = voxels().astype(np.uint16)
 
     def change(header, number):

@@ -1,4 +1,4 @@
-"""One row of acquisition per subject, and who was scanned alike."""
+"""Acquisition parameters per subject, and protocol groups."""
 
 import json
 import math
@@ -54,7 +54,7 @@ def test_one_row_per_subject_with_every_modality():
     assert list(table.index) == ["a", "b"] and table.index.name == "subject"
     assert table.loc["a", ["manufacturer", "field_strength_t", "orientation"]].tolist() == ["SIEMENS", 3.0, "axial"]
     assert table.loc["a", ["t1_echo_time_ms", "flair_echo_time_ms", "t1_rows"]].tolist() == [3.5, 90.0, 192.0]
-    # Without the reference the subject's own first modality speaks for it.
+    # Without the reference, the first modality of the subject is used.
     assert table.loc["b", ["model", "orientation"]].tolist() == ["Prisma", "sagittal"]
     assert math.isnan(table.loc["b", "flair_echo_time_ms"]) and table.loc["b", "flair_sequence"] == ""
     assert not any(name.startswith("t2_") for name in table.columns)
@@ -87,7 +87,7 @@ def test_a_name_can_be_typed_on_a_command_line():
     assert as_typed(POOLED) == "pooled_small_groups"
 
 
-def test_only_differences_beyond_a_fifth_split():
+def test_only_differences_over_20_percent_split():
     near = [scan(f"n{n:02d}", **SKYRA | {"repetition_time_ms": 5000.0 + 20 * n}) for n in range(10)]
     far = cohort("f", 10, **SKYRA | {"repetition_time_ms": 9000.0})
     thin = cohort("t", 10, **SKYRA | {"spacing_slice_mm": 1.0})
@@ -99,7 +99,7 @@ def test_only_differences_beyond_a_fifth_split():
 
 
 def test_linkage_chains_small_steps():
-    # 15 % from one to the next: the ends differ by far more than a fifth, and still it is one cloud.
+    # Steps of 15 %: the ends differ by far more than 20 %, but all belong to one group.
     rows = [scan(f"{n:02d}", **SKYRA | {"repetition_time_ms": 1000.0 * 1.15**n}) for n in range(12)]
     table = table_of(rows)
     assert ProtocolGroups.fit(table).assign(table).nunique() == 1
@@ -134,14 +134,14 @@ def test_small_groups_of_one_scanner_are_pooled_apart_from_the_others():
     table = table_of(thick + cohort("b", 8, **SIGNA) + cohort("c", 3, **SIGNA | {"echo_time_ms": 20.0}))
     groups = ProtocolGroups.fit(table)
     names = groups.assign(table)
-    own = "SIEMENS Skyra 3.0 T axial, small groups"
-    assert set(names[names.index.str.startswith("a")]) == {own} and set(names["c00":]) == {POOLED}
-    assert groups.names == ["GE SIGNA 1.5 T axial #1", POOLED, own]
-    assert groups.is_small(own) and not groups.is_small("GE SIGNA 1.5 T axial #1")
+    small = "SIEMENS Skyra 3.0 T axial, small groups"
+    assert set(names[names.index.str.startswith("a")]) == {small} and set(names["c00":]) == {POOLED}
+    assert groups.names == ["GE SIGNA 1.5 T axial #1", POOLED, small]
+    assert groups.is_small(small) and not groups.is_small("GE SIGNA 1.5 T axial #1")
     assert ProtocolGroups.from_dict(groups.to_dict()).assign(table).equals(names)
 
 
-def test_silent_headers_are_unknown_and_new_protocols_unseen():
+def test_empty_headers_are_unknown_and_new_protocols_unseen():
     table = table_of(cohort("a", 9, **SKYRA) + cohort("n", 9, **NONE))
     groups = ProtocolGroups.fit(table)
     assert set(groups.assign(table)["n00":"n08"]) == {UNKNOWN}
@@ -176,7 +176,7 @@ def test_groups_do_not_depend_on_the_order_and_survive_json():
     assert names.nunique() == 7
 
 
-def test_other_columns_are_named():
+def test_missing_columns_are_named():
     groups = ProtocolGroups.fit(table_of([scan("a", **SKYRA), scan("a", "t1")], ("t1", "flair")))
     with pytest.raises(DatasetError, match="t1_repetition_time_ms"):
         groups.assign(table_of([scan("a", **SKYRA)]))

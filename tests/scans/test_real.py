@@ -1,4 +1,4 @@
-"""Real scans of several scanners behave as the notes beside them say."""
+"""Real scans of several scanners are read or refused as documented beside them."""
 
 from pathlib import Path
 
@@ -26,12 +26,12 @@ def reasons(folder: Path) -> dict[str, int]:
     return counts
 
 
-def test_a_mixed_folder_is_split_and_its_gaps_are_seen(real_data):
-    found = reasons(real_data / "dicom" / "siemens-trio-mixed-folder")
-    assert found == {"gap between slices": 175 + 55, "mosaic": 2, "not DICOM": 3}
+def test_a_mixed_folder_is_split_and_its_gaps_are_detected(real_data):
+    counts = reasons(real_data / "dicom" / "siemens-trio-mixed-folder")
+    assert counts == {"gap between slices": 175 + 55, "mosaic": 2, "not DICOM": 3}
 
 
-def test_jitter_of_positions_is_no_gap(real_data):
+def test_jitter_of_positions_is_not_a_gap(real_data):
     volume = read_series(files_of(real_data / "dicom" / "ge-signa-pd"))
     assert volume.array.shape == (256, 256, 20)
     assert volume.acquisition["spacing_slice_mm"] == pytest.approx(7.0, abs=0.01)
@@ -70,11 +70,11 @@ def test_encodings_of_one_crop_agree_bit_for_bit(real_data):
         ("single-slices", {"single slice": 2, "no slice position": 1}),
     ],
 )
-def test_what_is_no_structural_volume_is_named(real_data, folder, expected):
+def test_other_images_are_refused_with_their_reason(real_data, folder, expected):
     assert reasons(real_data / "dicom" / folder) == expected
 
 
-def test_every_axis_order_is_the_same_head(real_data):
+def test_every_axis_order_gives_the_same_hash(real_data):
     volumes = [read_nifti(path) for path in files_of(real_data / "nifti" / "orientations")]
     assert len(volumes) == 16
     assert len({content_hash(volume.array, volume.affine) for volume in volumes}) == 1

@@ -1,4 +1,4 @@
-"""Skulls on and stripped do not mix."""
+"""Scans with and without skull are not mixed."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ def scan(subject, skull, source="x", **options):
     return SeriesLocation(subject, "t1", (Path("t1.nii"),), source=source, skull=skull, **options)
 
 
-def test_one_state_is_fine():
+def test_one_state_is_accepted():
     for state in ("on", "stripped", "unknown"):
         assert check_skulls([scan("a", state), scan("b", state)], reference="t1") == []
 
 
-def test_two_states_are_an_error_that_names_them_and_the_ways_out():
+def test_two_states_are_an_error_that_names_them_and_the_options():
     with pytest.raises(DatasetError) as raised:
         check_skulls([scan("a", "on", "ixi"), scan("b", "on", "ixi"), scan("c", "stripped", "brats")], reference="t1")
     text = str(raised.value)
@@ -26,7 +26,7 @@ def test_two_states_are_an_error_that_names_them_and_the_ways_out():
     assert "preprocess.skull_strip" in text and "brain masks" in text
 
 
-def test_a_tool_or_a_brain_mask_brings_them_together(tmp_path):
+def test_a_stripping_tool_or_brain_masks_allow_mixed_states(tmp_path):
     mixed = [scan("a", "on"), scan("b", "stripped")]
     assert check_skulls(mixed, reference="t1", skull_strip="synthstrip") == []
     mask = tmp_path / "a.nii.gz"
@@ -36,6 +36,6 @@ def test_a_tool_or_a_brain_mask_brings_them_together(tmp_path):
     assert check_skulls([scan("a", "on", brain_mask=mask), mixed[1]], reference="t1") == []
 
 
-def test_an_unknown_state_passes_with_a_note():
-    (note,) = check_skulls([scan("a", "on", "ixi"), scan("b", "unknown", "clinic")], reference="t1")
-    assert "clinic (1 subjects)" in note and "the others are on" in note and "dataset.skull" in note
+def test_an_unknown_state_gives_a_caution():
+    (caution,) = check_skulls([scan("a", "on", "ixi"), scan("b", "unknown", "clinic")], reference="t1")
+    assert "clinic (1 subjects)" in caution and "for the others it is `on`" in caution and "dataset.skull" in caution

@@ -1,4 +1,4 @@
-"""The import: report, index, store, taken up again, private."""
+"""The import: report, index, store, continuation and privacy."""
 
 import json
 import logging
@@ -45,7 +45,7 @@ def run(locations, folder, **options):
     return import_series(locations, folder, progress=False, **options)
 
 
-def test_the_report_says_what_became_of_each_series(cohort, tmp_path):
+def test_the_report_lists_every_series_with_its_status(cohort, tmp_path):
     result = run(cohort, tmp_path / "store")
     assert list(result.report.columns) == list(REPORT_COLUMNS)
     lines = result.report[["subject", "modality", "status", "reason", "path"]].to_numpy().tolist()
@@ -58,7 +58,7 @@ def test_the_report_says_what_became_of_each_series(cohort, tmp_path):
     assert list(result.index["series_hash"]) == list(result.report.loc[[0, 2], "series_hash"])
 
 
-def test_the_index_holds_headers_and_what_the_source_knows(cohort, tmp_path):
+def test_the_index_combines_headers_and_source(cohort, tmp_path):
     index = run(cohort, tmp_path / "store").index
     assert list(index["subject"]) == ["00001", "00003"]
     dicom, nifti = index.iloc[0], index.iloc[1]
@@ -67,7 +67,7 @@ def test_the_index_holds_headers_and_what_the_source_knows(cohort, tmp_path):
     assert (nifti["age"], nifti["sex"], nifti["sequence"], nifti["manufacturer"]) == (7.5, "M", "unknown", "")
 
 
-def test_stored_volumes_are_the_scans(cohort, tmp_path):
+def test_stored_volumes_equal_the_scans(cohort, tmp_path):
     index = run(cohort, tmp_path / "store").index
     dicom, nifti = (nibabel.load(path) for path in index["path"])
     assert np.array_equal(np.asanyarray(dicom.dataobj), voxels(seed=1).transpose(2, 1, 0))
@@ -79,16 +79,16 @@ def test_stored_volumes_are_the_scans(cohort, tmp_path):
     assert json.loads(Path(index["path"][0]).with_suffix(".json").read_text())["acquisition"]["rows"] == 5
 
 
-def test_processes_give_the_same_as_one(cohort, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "FEWEST_FOR_PROCESSES", 1)
+def test_several_processes_give_the_same_result_as_one(cohort, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "MIN_SERIES_FOR_PROCESSES", 1)
     alone = run(cohort, tmp_path / "alone")
     together = run(cohort[::-1], tmp_path / "together", workers=2)
     pd.testing.assert_frame_equal(alone.report, together.report)
     pd.testing.assert_frame_equal(alone.index.drop(columns="path"), together.index.drop(columns="path"))
 
 
-def test_a_parallel_sweeps_job_starts_processes_of_its_own(tmp_path):
-    many = [locate(tmp_path / "data", f"{number:05d}") for number in range(store.FEWEST_FOR_PROCESSES)]
+def test_a_job_of_a_parallel_sweep_can_start_processes(tmp_path):
+    many = [locate(tmp_path / "data", f"{number:05d}") for number in range(store.MIN_SERIES_FOR_PROCESSES)]
     stores = [tmp_path / name for name in ("one", "two")]
     results = Parallel(n_jobs=2)(
         delayed(import_series)(many, folder, progress=False, workers=2) for folder in stores
@@ -107,7 +107,7 @@ def test_a_second_import_reads_no_file(cohort, tmp_path, monkeypatch):
 def test_a_killed_import_continues(cohort, tmp_path, monkeypatch):
     folder = tmp_path / "store"
     expected = run(cohort, tmp_path / "whole")
-    # Killed while writing: a part of a volume lies aside; and once the volume was there but not what belongs to it.
+    # Killed while writing: a partial volume is left, and in the other case a volume without its JSON file.
     calls = []
 
     def die(target, content):
@@ -129,7 +129,7 @@ def test_a_killed_import_continues(cohort, tmp_path, monkeypatch):
     assert not [path for path in left if path.exists()]
 
 
-def test_a_defect_in_one_series_costs_only_that(cohort, tmp_path, monkeypatch):
+def test_an_unexpected_exception_costs_only_that_series(cohort, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise ZeroDivisionError
 
@@ -148,9 +148,9 @@ def test_a_file_that_vanished_is_reported(tmp_path):
         assert report.loc[0, "path"].endswith("Image-4.dcm")
 
 
-def test_a_scan_given_twice_is_an_error(tmp_path):
+def test_a_scan_listed_twice_is_an_error(tmp_path):
     location = locate(tmp_path / "a")
-    with pytest.raises(DatasetError, match="given twice"):
+    with pytest.raises(DatasetError, match="listed twice"):
         run([location, location], tmp_path / "store")
 
 
@@ -159,7 +159,7 @@ def test_nothing_to_import_is_an_error(tmp_path):
         run([], tmp_path / "store")
 
 
-def test_nothing_private_is_left(cohort, tmp_path, capfd):
+def test_no_private_data_are_stored_or_printed(cohort, tmp_path, capfd):
     result = run(cohort, tmp_path / "store")
     written = [path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file()]
     text = result.index.to_csv() + result.report.to_csv() + "".join(capfd.readouterr())
@@ -169,10 +169,10 @@ def test_nothing_private_is_left(cohort, tmp_path, capfd):
     assert all(json.loads(path.read_text()) for path in (tmp_path / "store").glob("*.json"))
 
 
-def test_a_process_that_died_names_what_was_under_way(cohort, tmp_path, monkeypatch):
+def test_an_error_of_a_dead_process_names_the_series_in_progress(cohort, tmp_path, monkeypatch):
     class Dying:
         def __init__(self, initargs, **_):
-            initargs[0].set()  # its processes have begun
+            initargs[0].set()  # its processes have started
 
         def submit(self, *_):
             future = Future()
@@ -182,14 +182,14 @@ def test_a_process_that_died_names_what_was_under_way(cohort, tmp_path, monkeypa
         def shutdown(self, **_):
             pass
 
-    monkeypatch.setattr(store, "FEWEST_FOR_PROCESSES", 1)
+    monkeypatch.setattr(store, "MIN_SERIES_FOR_PROCESSES", 1)
     monkeypatch.setattr(store, "ProcessPoolExecutor", Dying)
-    with pytest.raises(DatasetError, match=r"under way: .*00002 t2") as raised:
+    with pytest.raises(DatasetError, match=r"in progress: .*00002 t2") as raised:
         run(cohort, tmp_path / "store", workers=2)
     assert str(cohort[0].files[0].parent.parent.parent) in str(raised.value)
 
 
-def test_damaged_files_make_no_noise(tmp_path, capfd, caplog):
+def test_damaged_files_cause_no_warnings(tmp_path, capfd, caplog):
     location = locate(tmp_path / "a")
     for path in location.files[:3]:
         path.write_bytes(path.read_bytes()[:-20])

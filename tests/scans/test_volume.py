@@ -28,7 +28,7 @@ def test_one_changed_voxel_or_shape_changes_the_hash():
     assert len(hashes) == 4
 
 
-def test_the_hash_says_nothing_of_where_the_scan_lay():
+def test_the_hash_does_not_depend_on_the_position():
     array = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
     moved = np.diag([2.0, 2.0, 2.0, 1.0])
     moved[:3, 3] = 7

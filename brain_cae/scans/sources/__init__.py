@@ -1,1 +1,1 @@
-"""One layout on disk per file; a source says what is there and decides nothing."""
+"""Sources, one layout on disk per file; a source lists the scans and makes no decisions."""

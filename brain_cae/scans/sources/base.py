@@ -1,4 +1,4 @@
-"""What every source hands over: where one series lies and what is known about its subject."""
+"""The interface of sources: the location of each series and what is known about its subject."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.keys import OneOf
 from brain_cae.vocabulary import CLASSES, MODALITIES, SKULL_STATES, LabelMeaning
 
-# How data sets and people spell them, in small letters.
+# Names of the modalities in data sets, in lower case.
 SPELLINGS = {
     "t1": "t1", "t1w": "t1", "t1n": "t1",
     "t2": "t2", "t2w": "t2",
@@ -27,12 +27,11 @@ LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin",
 class SeriesLocation:
     """One scan of one subject on disk.
 
-    ``files`` is empty when the source expected this modality and found nothing: the import reports it as missing.
-    Where the files hold several series, ``chosen``, a file or a folder, says which one is meant.
-    ``age`` (years) and ``sex`` (``M``, ``F`` or ``""``) win over what DICOM headers say. Masks may lie on any grid.
-    ``acquisition`` holds columns of the index (ms, degrees, T) that are known from elsewhere: it fills what the images
-    do not say, as NIfTI says nothing. ``left_out`` are further scans of this modality that the source passed over,
-    each a path and the reason, for the report.
+    ``files`` is empty if the subject has no scan of this modality: the import reports it as missing. If the files hold
+    several series, ``chosen``, a file or a folder, selects one. ``age`` (years) and ``sex`` (``M``, ``F`` or ``""``)
+    win over the DICOM headers. Masks may have any grid. ``acquisition`` holds columns of the index (ms, degrees, T)
+    that are known from other files, for values that the image headers do not give; NIfTI gives none. ``left_out`` lists
+    further scans of this modality that the source skipped, each with its path and the reason, for the report.
     """
 
     subject: str
@@ -53,7 +52,7 @@ class SeriesLocation:
 
 
 class Source(Protocol):
-    """A layout on disk. ``locate`` raises DatasetError when the layout is not there.
+    """A layout on disk. ``locate`` raises DatasetError if the data set does not have this layout.
 
     The arguments of its class are the keys of its option in ``conf/dataset``, but for those that the run gives:
     ``modalities``, and where the class takes them ``workers`` (processes), ``limit`` (subjects), ``progress`` (draw
@@ -78,7 +77,7 @@ class Source(Protocol):
         ...
 
     def notes(self) -> list[str]:
-        """Say what a reader of the results must know, in whole sentences; empty when there is nothing to say."""
+        """Return cautions for readers of the results, in full sentences; empty if there are none."""
         ...
 
 
@@ -97,21 +96,21 @@ def check_modalities(modalities: Sequence[str], *, key: str = "dataset.modalitie
 
 
 def the_only(candidates: Sequence[tuple[Path, ...]]) -> dict[str, Any]:
-    """Give ``files`` of the only candidate for a modality; of several none, and each in ``left_out``."""
+    """Return ``files`` of the only candidate for a modality; several candidates are all ``left_out``."""
     if len(candidates) > 1:
         return {"left_out": tuple((files[0], "several candidates") for files in candidates)}
     return {"files": candidates[0]} if candidates else {}
 
 
 def check_folder(folder: Path, *, problem: str, expected: str, advice: str) -> Path:
-    """Return the folder; raises DatasetError that says what is there instead when it is absent."""
+    """Return the folder; raises DatasetError if it does not exist, with what is there instead."""
     if not folder.is_dir():
         raise DatasetError(problem, expected=expected, found=describe(folder), where=str(folder), advice=advice)
     return folder
 
 
 def describe(path: Path) -> str:
-    """Say in a few words what stands at a path, for the "found" line of an error."""
+    """Return a short description of what is at a path, for the "Found" line of an error."""
     if path.is_file():
         return "a file, not a folder"
     if path.is_dir():
@@ -119,38 +118,40 @@ def describe(path: Path) -> str:
         return some(names) if names else "an empty folder"
     parent = path.parent
     return (
-        f"nothing; the folder above holds: {describe(parent)}" if parent.is_dir() else "nothing; nor the folder above"
+        f"nothing; the parent folder contains: {describe(parent)}"
+        if parent.is_dir()
+        else "nothing; the parent folder does not exist either"
     )
 
 
 def some(names: Sequence[str], count: int = 5) -> str:
-    """List the first names of many, and say how many more there are."""
+    """Return the first names, separated by commas, and the number of the others."""
     shown = ", ".join(names[:count])
     return f"{shown} and {len(names) - count} more" if len(names) > count else shown or "none"
 
 
 def counted(lists: Mapping[str, Sequence[str]]) -> list[str]:
-    """Make one sentence of each list that holds something: how many, what of them, and the first names."""
+    """Return one sentence for each list that is not empty: the number, the text and the first names."""
     return [f"{len(names)} {text}: {some(names)}." for text, names in lists.items() if names]
 
 
 def visible_files(folder: Path) -> tuple[Path, ...]:
-    """List the files in a folder and all folders below it, in the order of their paths; empty if there is none.
+    """Return the files in a folder and its subfolders, sorted by path; empty if the folder does not exist.
 
-    Hidden files and what operating systems leave behind (``Thumbs.db``, ``__MACOSX``) do not count. Links to folders
-    are followed, each folder once.
+    Hidden files and files of operating systems (``Thumbs.db``, ``__MACOSX``) are ignored. Links to folders are
+    followed, each folder once.
     """
-    found: list[Path] = []
+    paths: list[Path] = []
     visited: set[str] = set()
     for top, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(top)
         folders[:] = [] if real in visited else sorted(name for name in folders if is_visible(name))
         if real not in visited:
-            found += [path for name in files if is_visible(name) and (path := Path(top, name)).is_file()]
+            paths += [path for name in files if is_visible(name) and (path := Path(top, name)).is_file()]
         visited.add(real)
-    return tuple(sorted(found))
+    return tuple(sorted(paths))
 
 
 def is_visible(name: str) -> bool:
-    """Say whether a file or folder of this name counts."""
+    """Return whether a file or folder of this name is used: it is not hidden or left by an operating system."""
     return not name.startswith(".") and name.lower() not in LITTER

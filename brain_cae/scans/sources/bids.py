@@ -24,7 +24,7 @@ from brain_cae.scans.sources.sidecar import Sidecars, parse_name
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
 SUFFIXES = {"T1w": "t1", "T2w": "t2", "FLAIR": "flair"}
-# What another suffix resembles (UNIT1, inplaneT2, T2starw): there a reader of the report looks for the scan.
+# Modality under which the report lists images with other suffixes (UNIT1, inplaneT2, T2starw).
 RESEMBLANCES = ("flair", "t2", "t1")
 LAYOUT = "sub-<name>/[ses-<name>/]anat/sub-<name>_…_T1w.nii.gz (T2w, FLAIR; with ce-… in the name T1 with contrast)"
 ADVICE = "Set dataset.root to the folder that holds dataset_description.json and the folders sub-*."
@@ -32,14 +32,13 @@ ADVICE = "Set dataset.root to the folder that holds dataset_description.json and
 
 @dataclass
 class Bids:
-    """A data set in the Brain Imaging Data Structure, read from its file names and sidecars.
+    """A data set in the Brain Imaging Data Structure, located by file names and sidecars.
 
-    ``label_column`` of ``participants.tsv`` holds the label, ``healthy`` and ``abnormal`` the values that mean it;
-    ``label`` holds for every subject that nothing else is said of. ``derivatives`` are folders below the root with
-    brain masks (``desc-brain_mask``) and lesion masks (``label-lesion_mask``, ``desc-lesion_mask``): see
-    ``derivatives.py``.
-    Of several scans of one modality in one session one is taken: see :func:`_rank`; ``series.csv`` beside the subjects
-    can name another. ``locate`` raises DatasetError for a wrong folder, and see ``participants.py``.
+    ``label_column`` is the column of ``participants.tsv`` with the label; ``healthy`` and ``abnormal`` are its values
+    for each class. ``label`` applies to all other subjects. ``derivatives`` are folders below the root with brain masks
+    (``desc-brain_mask``) and lesion masks (``label-lesion_mask``, ``desc-lesion_mask``), see ``derivatives.py``.
+    Of several scans of one modality in one session, one is taken, see :func:`_rank`; ``series.csv`` beside the subjects
+    can select another. ``locate`` raises DatasetError for a wrong folder, and the errors of ``participants.py``.
     """
 
     layout: ClassVar[str] = LAYOUT
@@ -60,16 +59,16 @@ class Bids:
         self.modalities = check_modalities(self.modalities)
 
     def locate(self) -> list[SeriesLocation]:
-        """List the scans of every subject and session, and the ones that were passed over."""
+        """Return the scans of every subject and session, with the skipped ones."""
         root = Path(self.root)
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=ADVICE)
-        scans, strangers = _find(root)
+        scans, unused = _find(root)
         if not any(one.files for one in scans.values()):
             others = sorted(path.name for one in scans.values() for pairs in one.left_out.values() for path, _ in pairs)
             raise DatasetError(
-                "The folder holds no anatomical scan of BIDS.",
+                "The folder contains no anatomical scan in BIDS layout.",
                 expected=LAYOUT,
-                found=f"images of another kind: {some(others + strangers)}" if others + strangers else describe(root),
+                found=f"images of another kind: {some(others + unused)}" if others + unused else describe(root),
                 where=str(root),
                 advice=ADVICE,
             )
@@ -82,15 +81,15 @@ class Bids:
                 subject=subject,
                 session=session,
                 modality=modality,
-                files=tuple(sorted(own.files.get(modality, ()), key=_rank)),
-                left_out=tuple(own.left_out.get(modality, ())),
+                files=tuple(sorted(images.files.get(modality, ()), key=_rank)),
+                left_out=tuple(images.left_out.get(modality, ())),
                 source=self.name,
                 brain_mask=masks.of(subject, session, "brain"),
                 lesion_mask=masks.of(subject, session, "lesion"),
                 skull=self.skull,
                 **vars(people.get(subject, Participant(label=self.label or "unknown"))),
             )
-            for (subject, session), own in sorted(scans.items())
+            for (subject, session), images in sorted(scans.items())
             for modality in self.modalities
         ]
         sidecars = Sidecars(root)
@@ -98,50 +97,50 @@ class Bids:
         without = sorted(path.name for path in root.glob("sub-*") if path.is_dir() and path.name not in subjects)
         lists = {
             "subjects have no anatomical scan and are left out": without,
-            f"images in anat/ are neither of {', '.join(SUFFIXES)} nor like them and are left out": strangers,
-            "sidecars cannot be read and are passed over": sorted(sidecars.broken),
-            "times in sidecars are too long to be seconds and count as unknown": sorted(sidecars.implausible),
+            f"images in anat/ are not {', '.join(SUFFIXES)} or similar and are left out": unused,
+            "sidecars cannot be read and are ignored": sorted(sidecars.broken),
+            "times in sidecars are too long to be in seconds and are treated as unknown": sorted(sidecars.implausible),
         }
         self._notes = table.notes + counted(lists) + masks.notes(sorted(scans))
         return chosen
 
     def notes(self) -> list[str]:
-        """Say which subjects, labels and sidecars could not be used."""
+        """Return which subjects, labels and sidecars could not be used."""
         return list(self._notes)
 
 
 @dataclass
 class _Session:
-    """The images of one session in ``anat/`` by modality: those that can be taken, and those that cannot, with why."""
+    """The images of one session in ``anat/`` by modality: usable files, and others with the reason."""
 
     files: dict[str, list[Path]] = field(default_factory=dict)
     left_out: dict[str, list[tuple[Path, str]]] = field(default_factory=dict)
 
 
 def _find(root: Path) -> tuple[dict[tuple[str, str], _Session], list[str]]:
-    """Give the scans of each subject and session, and the names of images that resemble no modality.
+    """Return the scans of each subject and session, and the names of images that resemble no modality.
 
-    Links that lead nowhere count as scans: a data set fetched in part should say which ones are not there yet.
+    Broken links count as scans: for a partly downloaded data set, the report lists those that are not there yet.
     """
-    found: dict[tuple[str, str], _Session] = {}
-    strangers = []
+    sessions: dict[tuple[str, str], _Session] = {}
+    unused = []
     for folder in sorted([*root.glob("sub-*/anat"), *root.glob("sub-*/ses-*/anat")]):
         subject, *session = folder.relative_to(root).parts[:-1]
         for path in filter(is_nifti, sorted(folder.iterdir())):
             modality, refusal = _judge(path)
             if modality is None:
-                strangers.append(path.name)
+                unused.append(path.name)
                 continue
-            own = found.setdefault((subject, session[0] if session else ""), _Session())
+            images = sessions.setdefault((subject, session[0] if session else ""), _Session())
             if refusal:
-                own.left_out.setdefault(modality, []).append((path, refusal))
+                images.left_out.setdefault(modality, []).append((path, refusal))
             else:
-                own.files.setdefault(modality, []).append(path)
-    return found, strangers
+                images.files.setdefault(modality, []).append(path)
+    return sessions, unused
 
 
 def _judge(path: Path) -> tuple[str | None, str]:
-    """Give an image's modality, or the one that it resembles, and why it cannot be taken (``""`` if it can)."""
+    """Return the modality of an image, or the one it resembles, and why it cannot be used (``""`` if it can)."""
     name = parse_name(path)
     modality = next((mark for mark in RESEMBLANCES if mark in name.suffix.lower()), None)
     if name.suffix not in SUFFIXES:
@@ -149,13 +148,13 @@ def _judge(path: Path) -> tuple[str | None, str]:
     if name.entities.get("part", "mag") != "mag":
         return modality, "phase image"
     if "ce" in name.entities:
-        # T2 and FLAIR after contrast agent are modalities that this program does not have.
+        # T2 and FLAIR after contrast agent are not among the modalities of this program.
         return ("t1ce", "") if modality == "t1" else (modality, "after contrast agent")
     return modality, ""
 
 
 def _rank(path: Path) -> tuple[int, int, str]:
-    """Fewest entities beside subject, session, run and contrast agent, then the lowest run, then the name."""
+    """Return the sort key: number of entities besides subject, session, run and contrast agent, run, name."""
     entities = parse_name(path).entities
     run = entities.get("run", "0")
     return len(set(entities) - {"sub", "ses", "run", "ce"}), int(run) if run.isdecimal() else 0, path.name
@@ -167,7 +166,7 @@ def _reason(taken: Path, other: Path) -> str:
 
 
 def _choose(one: SeriesLocation, sidecars: Sidecars) -> SeriesLocation:
-    """Take one of the candidates, which stand in the order of their rank; the others go to the report."""
+    """Return the location with one of its candidates, which are sorted by rank; the others go to the report."""
     if not one.files:
         return one
     taken = next(path for path in one.files if one.chosen is None or path.is_relative_to(one.chosen))

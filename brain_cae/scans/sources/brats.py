@@ -1,4 +1,4 @@
-"""BraTS as it is published, 2020 to 2025: one folder of NIfTI per scan, named like the files in it, with masks."""
+"""BraTS as published, 2020 to 2025: one NIfTI folder per scan, named like its files, with lesion masks."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,25 +22,25 @@ from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
 MASK = "mask"
 FILE = re.compile(rf"[_-]({'|'.join(SPELLINGS)}|seg|gtv)\.nii(?:\.gz)?", re.IGNORECASE)
-# In BraTS 2020 one patient's segmentation has kept the name that it had before: W39_1998.09.19_Segm.nii.
+# In BraTS 2020, the segmentation of one patient has another name: W39_1998.09.19_Segm.nii.
 ODD_MASK = re.compile(r".*_segm\.nii(\.gz)?", re.IGNORECASE)
 TIME_POINT = re.compile(r"(BraTS-(?:MEN-RT|[A-Za-z]+)-\d+)-(\d{3}|\d)")
-# Planning scans of radiotherapy: T1 after contrast agent alone, in the scanner's space, the face removed and no more.
+# Radiotherapy planning scans: only T1 after contrast agent, in native space, with the face removed but not the skull.
 WITH_SKULL = "BraTS-MEN-RT-"
 LAYOUT = (
     "folders such as BraTS20_Training_001, BraTS2021_00000, BraTS-GLI-00000-000 or BraTS-MEN-RT-0000-1, at any "
     "depth, with files <folder>_flair.nii[.gz], <folder>-t2f.nii.gz or <folder>_t1c.nii.gz"
 )
-ADVICE = "Set dataset.root to the unpacked download, or to any folder above its scans."
+ADVICE = "Set dataset.root to the unpacked download, or to any parent folder of its scans."
 
 
 @dataclass
 class Brats:
-    """The brain tumour segmentation challenge: every subject ``abnormal``, ``seg`` or ``gtv`` the lesion mask.
+    """The brain tumour segmentation challenge: all subjects are ``abnormal``, ``seg`` or ``gtv`` is the lesion mask.
 
-    ``BraTS-GLI-00012-001`` is session ``001`` of subject ``BraTS-GLI-00012``. Every label above 0 counts as lesion
-    (since 2024 the resection cavity as well). Skulls are stripped, but for MEN-RT. ``locate`` raises DatasetError for a
-    folder without such scans, and for one folder's name in two places.
+    ``BraTS-GLI-00012-001`` is session ``001`` of subject ``BraTS-GLI-00012``. Every value above 0 in the
+    mask counts as lesion (since 2024 this includes the resection cavity). Scans are skull-stripped except MEN-RT.
+    ``locate`` raises DatasetError for a folder without such scans, and for two folders with the same name.
     """
 
     layout: ClassVar[str] = LAYOUT
@@ -55,7 +55,7 @@ class Brats:
         self.modalities = check_modalities(self.modalities)
 
     def locate(self) -> list[SeriesLocation]:
-        """List the scans of every folder that is named like its files, wherever it lies below the root."""
+        """Return the scans of every folder below the root that is named like its files."""
         root = Path(self.root)
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=ADVICE)
         folders: dict[str, Path] = {}
@@ -63,8 +63,8 @@ class Brats:
         other: list[str] = []
         for folder, paths in _by_folder(root).items():
             files = _sort(folder.name, paths)
-            taken = [path for own in files.values() for path in own]
-            # Beside the folders of scans any other kind of file may lie.
+            taken = [path for candidates in files.values() for path in candidates]
+            # Outside the folders of scans, files of other kinds are expected.
             other += [
                 str(path.relative_to(root))
                 for path in paths
@@ -76,7 +76,7 @@ class Brats:
                 folders[folder.name], scans[folder.name] = folder, files
         if not folders:
             raise DatasetError(
-                "The folder holds no scan of BraTS.",
+                "The folder contains no scan of BraTS.",
                 expected=LAYOUT,
                 found=f"NIfTI files with other names: {some(other)}" if other else describe(root),
                 where=str(root),
@@ -85,14 +85,14 @@ class Brats:
         several = [name for name, files in sorted(scans.items()) if len(files.get(MASK, ())) > 1]
         self._notes = counted(
             {
-                "files do not bear their folder's name and an ending of BraTS and are left out": other,
-                "scans have several lesion masks and count as without one": several,
+                "files are not named by their folder and a suffix of BraTS and are left out": other,
+                "scans have several lesion masks, none of which is used": several,
             }
         )
         return [one for name, files in sorted(scans.items()) for one in self._scan(name, files)]
 
     def notes(self) -> list[str]:
-        """Say which files were left out."""
+        """Return which files were left out."""
         return list(self._notes)
 
     def _scan(self, name: str, files: Mapping[str, Sequence[Path]]) -> list[SeriesLocation]:
@@ -120,19 +120,19 @@ def _by_folder(root: Path) -> dict[Path, list[Path]]:
 
 
 def _sort(folder: str, paths: Sequence[Path]) -> dict[str, list[Path]]:
-    """Sort a folder's files by modality, and the masks; empty when none is named like the folder."""
-    found: dict[str, list[Path]] = {}
+    """Return the files of a folder by modality, and the masks; empty if no file is named like the folder."""
+    files: dict[str, list[Path]] = {}
     for path in paths:
         if path.name.startswith(folder) and (match := FILE.fullmatch(path.name[len(folder) :])):
-            found.setdefault(SPELLINGS.get(match[1].lower(), MASK), []).append(path)
+            files.setdefault(SPELLINGS.get(match[1].lower(), MASK), []).append(path)
     odd = [path for path in paths if ODD_MASK.fullmatch(path.name)]
-    return found | {MASK: odd} if found and MASK not in found and odd else found
+    return files | {MASK: odd} if files and MASK not in files and odd else files
 
 
-def _twice(what: str, first: Path, second: Path) -> DatasetError:
+def _twice(name: str, first: Path, second: Path) -> DatasetError:
     return DatasetError(
-        "A scan is there twice.",
-        expected="one folder of each name",
-        found=f"{what} in {first} and {second}",
+        "A scan exists twice.",
+        expected="one folder per name",
+        found=f"{name} in {first} and {second}",
         advice="Keep one of them.",
     )

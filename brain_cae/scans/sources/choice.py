@@ -1,4 +1,4 @@
-"""Which of several series is meant: ``series.csv`` beside the scans says so where the rule would take another."""
+"""Reads ``series.csv`` beside the scans, which selects among several series instead of the rule."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,24 +14,24 @@ EXPECTED = f"the columns {','.join(COLUMNS)}, each subject and modality once; a 
 
 
 def apply_choices(locations: Sequence[SeriesLocation], root: Path) -> list[SeriesLocation]:
-    """Mark in each location the series that ``<root>/series.csv`` names (subject,modality,path), where there is one.
+    """Return the locations with the choice from ``<root>/series.csv`` (subject,modality,path), if that file exists.
 
-    A path is a file of the series, or the folder that holds it: below the root, or any end of such a path, as the
-    import report shows it. A subject may bear the name of its part, ``clinic-a``, as the report of a combined data set
-    shows it. Lines for a modality that is not in use are passed over.
+    A path is a file of the series or its folder: relative to the root, or the last parts of such a path, as in the
+    import report. A subject may have the name of its part in front, ``clinic-a``, as in the report of a combined data
+    set. Lines for modalities that are not in use are ignored.
 
     Raises:
-        DatasetError: a damaged table, an unknown subject or modality, a path that fits nothing or several places.
+        DatasetError: a damaged table, an unknown subject or modality, a path that matches nothing or several places.
     """
     table = root / "series.csv"
     if not table.is_file():
         return list(locations)
     chosen = _read(table, locations, root)
-    return [replace(one, chosen=_own(one, chosen.get((one.subject, one.modality)))) for one in locations]
+    return [replace(one, chosen=_choice_for(one, chosen.get((one.subject, one.modality)))) for one in locations]
 
 
-def _own(location: SeriesLocation, place: Path | None) -> Path | None:
-    """Of a subject's sessions the choice lies in one."""
+def _choice_for(location: SeriesLocation, place: Path | None) -> Path | None:
+    """Return the choice if it lies in this session of the subject, otherwise None."""
     return place if place and any(file.is_relative_to(place) for file in location.files) else None
 
 
@@ -46,7 +46,7 @@ def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[
     for where, row in rows.lines():
         modality = SPELLINGS.get(row["modality"].lower(), row["modality"])
         path = row["path"].replace("\\", "/")
-        # No part has a hyphen in its name. That the line is not of another part shows in its path, which must fit.
+        # The name of a part has no hyphen. A line of another part is detected by its path, which must match.
         subject = row["subject"] if row["subject"] in subjects else row["subject"].partition("-")[2]
         if subject not in subjects or modality not in MODALITIES or not path:
             raise _refuse(f"subject {row['subject']!r}, modality {modality!r}, path {path!r}", where)
@@ -61,12 +61,12 @@ def _find(path: str, files: Sequence[Path], root: Path, where: str) -> Path:
     places = {place for file in files for place in (file, *file.parents) if place.is_relative_to(root)}
     parts = PurePosixPath(path).parts
     exact = [place for place in places if place == root / path]
-    found = exact or [place for place in places if place.parts[-len(parts) :] == parts]
-    if len(found) == 1:
-        return found[0]
-    what = f"{path!r} fits {len(found)} places" if found else f"no file of this scan at {path!r}"
-    raise _refuse(what, where)
+    matches = exact or [place for place in places if place.parts[-len(parts) :] == parts]
+    if len(matches) == 1:
+        return matches[0]
+    actual = f"{path!r} matches {len(matches)} places" if matches else f"no file of this scan at {path!r}"
+    raise _refuse(actual, where)
 
 
-def _refuse(found: str, where: str) -> DatasetError:
-    return DatasetError("The choice of series cannot be read.", expected=EXPECTED, found=found, where=where)
+def _refuse(actual: str, where: str) -> DatasetError:
+    return DatasetError("The choice of series cannot be read.", expected=EXPECTED, found=actual, where=where)

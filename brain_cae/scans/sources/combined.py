@@ -1,4 +1,4 @@
-"""Several data sets as one: each keeps its name as the source of its subjects."""
+"""Several data sets as one; the name of each is the source of its subjects."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -11,10 +11,10 @@ from brain_cae.vocabulary import LabelMeaning
 
 @dataclass
 class Combined:
-    """Data sets by name; subject ``a`` of part ``x`` becomes ``x-a``, so that names of two parts never meet.
+    """Data sets by name; subject ``a`` of part ``x`` becomes ``x-a``, so that subjects of two parts never share a name.
 
-    Parts in ``test_only`` neither teach nor calibrate. What the classes mean is for each part to say. ``locate`` raises
-    DatasetError when a part cannot be read, with the part's name.
+    Parts in ``test_only`` are used neither for training nor for calibration. Each part says what its classes mean.
+    ``locate`` raises DatasetError, with the name of the part, if a part cannot be read.
     """
 
     layout: ClassVar[str | None] = None
@@ -25,7 +25,7 @@ class Combined:
     name: str = field(default="combined", init=False)
 
     def locate(self) -> list[SeriesLocation]:
-        """List the series of every part."""
+        """Return the series of every part."""
         return [
             replace(one, subject=f"{part}-{one.subject}", source=part)
             for part, source in self.parts.items()
@@ -33,7 +33,7 @@ class Combined:
         ]
 
     def notes(self) -> list[str]:
-        """Repeat what each part says, with its name."""
+        """Return the notes of every part, with its name in front."""
         return [f"{part}: {note}" for part, source in self.parts.items() for note in source.notes()]
 
 
@@ -41,6 +41,6 @@ def _locate(part: str, source: Source) -> list[SeriesLocation]:
     try:
         return source.locate()
     except DatasetError as error:
-        # The part speaks of its own keys; here they have a longer name.
+        # The message of the part names keys as dataset.…; here they are below dataset.parts.
         text = re.sub(r"(?<![\w/.])dataset\.(?=[a-z])", f"dataset.parts.{part}.", str(error))
         raise DatasetError(f"Part {part}: {text}") from error

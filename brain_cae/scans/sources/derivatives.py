@@ -9,37 +9,35 @@ from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import counted, describe, visible_files
 from brain_cae.scans.sources.sidecar import parse_name
 
-# Masks in a template's space do not lie on the scan, whatever their affine says.
-OWN_SPACES = ("", "orig", "native", "individual", "T1w", "T2w", "FLAIR")
+# Masks in a template space do not match the scan, whatever their affine says.
+NATIVE_SPACES = ("", "orig", "native", "individual", "T1w", "T2w", "FLAIR")
 LESIONS = ("lesion", "tumor", "tumour", "l")
 
 
 @dataclass
 class Masks:
-    """Masks by subject, session (``""`` where the name has none) and kind (``brain``, ``lesion``).
+    """Masks by subject, session (``""`` if the name has none) and kind (``brain``, ``lesion``).
 
-    ``unfit`` are the subjects and kinds of masks that lie on no anatomical scan: those of another space, and those of
-    functional or diffusion images, which pipelines name like the masks of anatomy.
+    ``unfit`` holds subject and kind of masks that do not match an anatomical scan: those in another space, and those of
+    functional or diffusion images, which pipelines name like anatomical masks.
     """
 
     fit: dict[tuple[str, str, str], Path] = field(default_factory=dict)
     unfit: set[tuple[str, str]] = field(default_factory=set)
 
     def of(self, subject: str, session: str, kind: str) -> Path | None:
-        """Give the mask of a session's scans: its own, else the one that the subject has for all its sessions."""
+        """Return the mask of a session, else the mask that the subject has for all sessions, else None."""
         return self.fit.get((subject, session, kind)) or self.fit.get((subject, "", kind))
 
     def notes(self, scans: Iterable[tuple[str, str]]) -> list[str]:
-        """Say which of the scans' subjects and sessions are left without a mask.
+        """Return which subjects and sessions have no mask.
 
-        Every head has a brain, so none may be missing where the derivatives hold masks of brains; a lesion is known
-        only of subjects that have a mask of one.
+        If there are brain masks at all, every scan should have one. A lesion mask is expected only for subjects with
+        any lesion mask, usable or not.
         """
         there = {(subject, kind) for subject, _, kind in self.fit} | self.unfit
         brains = any(kind == "brain" for _, kind in there)
-        text = (
-            "subjects or sessions have no {} mask (those of other spaces, of tasks and outside of anat/ do not count)"
-        )
+        text = "subjects or sessions have no {} mask (masks in other spaces, of tasks or outside anat/ are not used)"
         lacking: dict[str, list[str]] = {text.format("brain"): [], text.format("lesion"): []}
         for subject, session in scans:
             for kind, expected in (("brain", brains), ("lesion", (subject, "lesion") in there)):
@@ -49,7 +47,7 @@ class Masks:
 
 
 def find_masks(root: Path, names: Sequence[str]) -> Masks:
-    """Find the masks in folders below the root or its ``derivatives``; of several of one kind the first by its path.
+    """Return the masks in folders below the root or its ``derivatives``; of several of one kind the first by path.
 
     Raises:
         DatasetError: one of the folders does not exist.
@@ -70,7 +68,7 @@ def find_masks(root: Path, names: Sequence[str]) -> Masks:
                 continue
             subject = f"sub-{entities['sub']}"
             anatomical = path.parent.name == "anat" and "task" not in entities
-            if anatomical and entities.get("space", "") in OWN_SPACES:
+            if anatomical and entities.get("space", "") in NATIVE_SPACES:
                 session = f"ses-{entities['ses']}" if "ses" in entities else ""
                 masks.fit.setdefault((subject, session, kind), path)
             else:

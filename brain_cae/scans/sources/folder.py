@@ -1,4 +1,4 @@
-"""One's own data: ``<subject>/<modality>.nii[.gz]``, DICOM below ``<subject>/<modality>/``, or a table of paths."""
+"""A folder of subjects (``<subject>/<modality>.nii[.gz]``, DICOM in ``<subject>/<modality>/``), or a table of paths."""
 
 import re
 from collections.abc import Sequence
@@ -35,11 +35,11 @@ MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
 class Folder:
     """A folder of subjects, or a table with one scan per line (``table``, see ``scan_table.py``).
 
-    Beside the subjects, all optional: ``labels.csv`` or ``.tsv`` (subject,label), ``masks/<subject>.nii.gz`` (lesions),
-    ``brain_masks/<subject>.nii.gz``, and ``series.csv`` (see ``choice.py``) for folders that hold several series.
-    The modality is the file's or folder's name: t1, t2, flair or t1ce, in small or large letters, or else one of the
-    other ``SPELLINGS``. ``label`` and ``skull`` hold for every subject that nothing else is said of. ``locate`` raises
-    DatasetError when there is no such thing, or when a label is none of healthy, abnormal, unknown.
+    Optional files beside the subjects: ``labels.csv`` or ``.tsv`` (subject,label), ``masks/<subject>.nii.gz``
+    (lesions), ``brain_masks/<subject>.nii.gz``, and ``series.csv`` (see ``choice.py``) for folders with several series.
+    The name of the file or folder is the modality: t1, t2, flair or t1ce in upper or lower case, or else one of the
+    other ``SPELLINGS``. ``label`` and ``skull`` apply to every subject without other information. ``locate`` raises
+    DatasetError if there is no scan, or if a label is not healthy, abnormal or unknown.
     """
 
     layout: ClassVar[str] = LAYOUT
@@ -69,7 +69,7 @@ class Folder:
             )
 
     def locate(self) -> list[SeriesLocation]:
-        """List the series of every subject that has at least one known modality."""
+        """Return the series of every subject that has at least one known modality."""
         root = Path(self.root) if self.root is not None else Path()
         if self.table is not None:
             scans, self._notes = read_scans(root / self.table, self.modalities)
@@ -80,7 +80,7 @@ class Folder:
         return apply_choices([SeriesLocation(**(defaults | scan)) for scan in scans], root)
 
     def notes(self) -> list[str]:
-        """Say which folders, labels, masks and columns were left out."""
+        """Return which folders, labels, masks and columns were left out."""
         return list(self._notes)
 
     def _scans(self, root: Path) -> list[dict[str, Any]]:
@@ -89,61 +89,61 @@ class Folder:
         )
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=advice)
         folders = sorted(path for path in root.iterdir() if path.is_dir() and is_visible(path.name))
-        found = {path.name: _look(path) for path in folders if path.name not in MASKS.values()}
-        subjects = {name: own for name, own in found.items() if own.candidates}
-        if not any(any(own.candidates.values()) for own in subjects.values()):
+        contents = {path.name: _look(path) for path in folders if path.name not in MASKS.values()}
+        subjects = {name: content for name, content in contents.items() if content.candidates}
+        if not any(any(content.candidates.values()) for content in subjects.values()):
             raise DatasetError(
-                "The folder holds no scan.", expected=LAYOUT, found=describe(root), where=str(root), advice=advice
+                "The folder contains no scan.", expected=LAYOUT, found=describe(root), where=str(root), advice=advice
             )
         labels = _labels(root)
         masks = {kind: _masks(root / folder) for kind, folder in MASKS.items()}
-        strangers = {MASKS[kind]: sorted(set(files) - set(found)) for kind, files in masks.items()}
+        unused_masks = {MASKS[kind]: sorted(set(files) - set(contents)) for kind, files in masks.items()}
         unlabelled = sorted(set(subjects) - set(labels)) if labels else []
         lists = {
-            "folders hold no known modality and are left out": sorted(set(found) - set(subjects)),
-            "files or folders bear the name of no modality and are left out": [
-                str(path.relative_to(root)) for own in subjects.values() for path in own.strangers
+            "folders contain no known modality and are left out": sorted(set(contents) - set(subjects)),
+            "files or folders are not named after a modality and are left out": [
+                str(path.relative_to(root)) for content in subjects.values() for path in content.others
             ],
             "labelled subjects have no scans and are left out": sorted(set(labels) - set(subjects)),
-            f"subjects have no label and count as {self.label or 'unknown'}": unlabelled,
-            **{f"files in {folder} bear the name of no subject": names for folder, names in strangers.items()},
+            f"subjects have no label and are treated as {self.label or 'unknown'}": unlabelled,
+            **{f"files in {folder} are not named after a subject": names for folder, names in unused_masks.items()},
         }
         self._notes = counted(lists)
         return [
             {"subject": subject, "modality": modality}
-            | _choose(own.candidates.get(modality, {}), modality)
+            | _choose(content.candidates.get(modality, {}), modality)
             | {kind: paths.get(subject) for kind, paths in masks.items()}
             | ({"label": labels[subject]} if subject in labels else {})
-            for subject, own in subjects.items()
+            for subject, content in subjects.items()
             for modality in self.modalities
         ]
 
 
 @dataclass
 class _Subject:
-    """What a subject's folder holds: the candidates for each modality, and what bears the name of none."""
+    """The contents of a subject's folder: the candidates for each modality, and files with other names."""
 
     candidates: dict[str, dict[Path, tuple[Path, ...]]] = field(default_factory=dict)
-    strangers: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
 
 
 def _look(folder: Path) -> _Subject:
-    found = _Subject()
+    content = _Subject()
     for path in sorted(path for path in folder.iterdir() if is_visible(path.name)):
         if not path.is_dir() and not is_nifti(path):
             continue
         modality = SPELLINGS.get(_name(path))
         if modality is None:
-            found.strangers.append(path)
+            content.others.append(path)
             continue
-        candidates = found.candidates.setdefault(modality, {})
+        candidates = content.candidates.setdefault(modality, {})
         if files := visible_files(path) if path.is_dir() else (path,):
             candidates[path] = files
-    return found
+    return content
 
 
 def _choose(candidates: dict[Path, tuple[Path, ...]], modality: str) -> dict[str, Any]:
-    """Give the fields of a modality's location: its own name goes before other spellings."""
+    """Return the fields of a modality's location; the standard name goes before other spellings."""
     plain = [files for path, files in candidates.items() if _name(path) == modality]
     if len(plain) != 1:
         return the_only([*candidates.values()])
@@ -159,13 +159,13 @@ def _name(path: Path) -> str:
 
 
 def _labels(root: Path) -> dict[str, str]:
-    """Read ``labels.csv`` or ``labels.tsv`` where there is one."""
+    """Return the labels from ``labels.csv`` or ``labels.tsv``; empty if there is no such file."""
     paths = [path for suffix in ("csv", "tsv") if (path := root / f"labels.{suffix}").is_file()]
     if not paths:
         return {}
     if len(paths) > 1:
         raise DatasetError(
-            "The labels are there twice.",
+            "There are two files of labels.",
             expected="labels.csv or labels.tsv",
             found="both",
             where=str(root),
@@ -177,8 +177,8 @@ def _labels(root: Path) -> dict[str, str]:
     for where, row in table.lines():
         subject, label = row["subject"], row["label"].lower()
         if not subject or label not in LABELS or subject in labels:
-            found = f"subject {subject!r}, label {label!r}" + (" again" if subject in labels else "")
-            raise DatasetError("The labels cannot be read.", expected=EXPECTED_LABELS, found=found, where=where)
+            actual = f"subject {subject!r}, label {label!r}" + (" again" if subject in labels else "")
+            raise DatasetError("The labels cannot be read.", expected=EXPECTED_LABELS, found=actual, where=where)
         labels[subject] = label
     return labels
 

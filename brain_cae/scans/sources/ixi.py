@@ -1,4 +1,4 @@
-"""IXI as it is published: healthy people, NIfTI with flat names, and a spreadsheet with age and sex."""
+"""IXI as published: healthy subjects, NIfTI files in flat folders, and a spreadsheet with age and sex."""
 
 import re
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ from brain_cae.vocabulary import NOBODY, LabelMeaning
 CONTRASTS = {"t1": "T1", "t2": "T2"}
 FILE = re.compile(r"(IXI\d+)-([A-Za-z]+)-\d+-([A-Za-z0-9]+)\.nii(\.gz)?")
 LAYOUT = "files such as IXI002-Guys-0828-T1.nii.gz, in one folder or in one folder per contrast"
-ADVICE = "Set dataset.root to the folder that IXI-T1.tar and IXI-T2.tar were unpacked in."
+ADVICE = "Set dataset.root to the folder in which IXI-T1.tar and IXI-T2.tar were unpacked."
 SPREADSHEET = "the columns IXI_ID, AGE and SEX_ID (1=m, 2=f)"
 SEXES = {1.0: "M", 2.0: "F"}
-# As the data set's site says: Guy's Hospital, Hammersmith Hospital, Institute of Psychiatry.
+# From the website of the data set: Guy's Hospital, Hammersmith Hospital, Institute of Psychiatry.
 SCANNERS = {
     "Guys": {"manufacturer": "Philips", "field_strength_t": 1.5},
     "HH": {"manufacturer": "Philips", "field_strength_t": 3.0},
@@ -34,10 +34,10 @@ SCANNERS = {
 
 @dataclass
 class Ixi:
-    """Information eXtraction from Images: every subject ``healthy``, the skull on; T1 and T2, no FLAIR.
+    """Information eXtraction from Images: all subjects are ``healthy``, with skull; T1 and T2, no FLAIR.
 
-    ``table`` is the spreadsheet; without it ``IXI.xls``, ``.xlsx``, ``.csv`` or ``.tsv`` in the root is read where it
-    is there. ``locate`` raises DatasetError for a modality that IXI lacks, a wrong folder, a scan in two places.
+    ``table`` is the spreadsheet; by default ``IXI.xls``, ``.xlsx``, ``.csv`` or ``.tsv`` in the root, if it exists.
+    ``locate`` raises DatasetError for a modality that IXI lacks, a wrong folder, or a scan in two places.
     """
 
     layout: ClassVar[str] = LAYOUT
@@ -53,7 +53,7 @@ class Ixi:
         self.modalities = check_modalities(self.modalities)
 
     def locate(self) -> list[SeriesLocation]:
-        """List the scans of every subject, wherever they lie below the root."""
+        """Return the scans of every subject, in any folder below the root."""
         if lacking := [name for name in self.modalities if name not in CONTRASTS]:
             raise DatasetError(
                 f"IXI has no scan of the modality `{lacking[0]}`.",
@@ -67,7 +67,7 @@ class Ixi:
         sites, scans = _find(root)
         if not scans:
             raise DatasetError(
-                "The folder holds no scan of IXI.",
+                "The folder contains no scan of IXI.",
                 expected=LAYOUT,
                 found=describe(root),
                 where=str(root),
@@ -92,11 +92,11 @@ class Ixi:
         ]
 
     def notes(self) -> list[str]:
-        """Say whose age and sex are not known."""
+        """Return which subjects have no known age and sex."""
         return list(self._notes)
 
     def _people(self, root: Path, subjects: list[str]) -> dict[str, tuple[float | None, str]]:
-        """Age and sex of each subject of the spreadsheet; what its lines contradict each other in stays unknown."""
+        """Return age and sex of each subject in the spreadsheet; contradictory values become unknown."""
         path = root / self.table if self.table else _spreadsheet(root)
         if path is None:
             self._notes = ["There is no spreadsheet (IXI.xls) in the root of IXI: age and sex are unknown."]
@@ -104,8 +104,10 @@ class Ixi:
         table = read_table(path, expected=SPREADSHEET)
         sex_column = next((name for name in table.columns if name.upper().startswith("SEX")), None)
         if sex_column is None or not {"IXI_ID", "AGE"} <= set(table.columns):
-            found = f"the columns {', '.join(table.columns)}"
-            raise DatasetError("The spreadsheet of IXI is another.", expected=SPREADSHEET, found=found, where=str(path))
+            actual = f"the columns {', '.join(table.columns)}"
+            raise DatasetError(
+                "The spreadsheet of IXI has other columns.", expected=SPREADSHEET, found=actual, where=str(path)
+            )
         people: dict[str, tuple[float | None, str]] = {}
         contradictory = set()
         nameless = []
@@ -120,18 +122,18 @@ class Ixi:
         people |= dict.fromkeys(contradictory, (None, ""))
         lists = {
             "subjects are not in the spreadsheet: their age and sex are unknown": sorted(set(subjects) - set(people)),
-            "subjects stand in the spreadsheet twice with other values: their age and sex are unknown": sorted(
+            "subjects are in the spreadsheet twice with different values: their age and sex are unknown": sorted(
                 contradictory & set(subjects)
             ),
-            "lines of the spreadsheet have no number in IXI_ID and are passed over": nameless,
-            "people of the spreadsheet have no scans and are left out": sorted(set(people) - set(subjects)),
+            "lines of the spreadsheet have no number in IXI_ID and are ignored": nameless,
+            "subjects in the spreadsheet have no scans and are left out": sorted(set(people) - set(subjects)),
         }
         self._notes = counted(lists)
         return people
 
 
 def _find(root: Path) -> tuple[dict[str, str], dict[tuple[str, str], Path]]:
-    """Give the site of each subject, and the file of each subject and modality."""
+    """Return the site of each subject, and the file of each subject and modality."""
     contrasts = {contrast: modality for modality, contrast in CONTRASTS.items()}
     sites: dict[str, str] = {}
     scans: dict[tuple[str, str], Path] = {}
@@ -142,8 +144,8 @@ def _find(root: Path) -> tuple[dict[str, str], dict[tuple[str, str], Path]]:
         key = match[1], contrasts[match[3].upper()]
         if key in scans:
             raise DatasetError(
-                "A scan is there twice.",
-                expected="one file of each subject and contrast",
+                "A scan exists twice.",
+                expected="one file per subject and contrast",
                 found=f"{key[0]} {key[1]} in {scans[key]} and {path}",
                 advice="Keep one of them.",
             )

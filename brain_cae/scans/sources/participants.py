@@ -1,4 +1,4 @@
-"""``participants.tsv`` of a BIDS data set: label, age, sex and site of each subject."""
+"""Reads ``participants.tsv`` of a BIDS data set: label, age, sex and site of each subject."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ UNKNOWN = ("", "n/a")
 
 @dataclass(frozen=True)
 class Participant:
-    """What the table says of one subject."""
+    """The values of one subject in the table."""
 
     label: str = "unknown"
     age: float | None = None
@@ -26,9 +26,9 @@ class Participant:
 
 @dataclass
 class Participants:
-    """The table, and which values of which column mean ``healthy`` and ``abnormal`` (upper and lower case alike).
+    """Reader of the table: the label column, and its values for ``healthy`` and ``abnormal`` (case is ignored).
 
-    Other values count as ``unknown`` and are named in the notes.
+    Other values are treated as ``label``, by default ``unknown``, and are listed in the notes.
     """
 
     label_column: str | None = None
@@ -38,12 +38,12 @@ class Participants:
     notes: list[str] = field(default_factory=list, init=False)
 
     def read(self, path: Path, subjects: Sequence[str]) -> dict[str, Participant]:
-        """Give each of the subjects (``sub-…``) its line.
+        """Return the values of each subject (``sub-…``) that is in the table.
 
         Raises:
-            ConfigurationError: values of a label without the column they stand in, or one value with two meanings.
-            DatasetError: no such table or column though labels are asked for, a subject in two lines, or not one
-                value of the column declared.
+            ConfigurationError: values of labels without a label column, or one value in both classes.
+            DatasetError: the table or the label column is missing, a subject is in two lines, or no value of the
+                column is in either class.
         """
         self._check()
         self.notes = []
@@ -54,11 +54,13 @@ class Participants:
         require_columns(table, ("participant_id",), expected=EXPECTED)
         if self.label_column is None:
             if self.label is None:
-                found = ", ".join(name for name in table.columns if name != "participant_id") or "none"
-                self.notes.append(f"Every label is unknown: dataset.label_column names none of the columns ({found}).")
+                columns = ", ".join(name for name in table.columns if name != "participant_id") or "none"
+                self.notes.append(
+                    f"All labels are unknown: set dataset.label_column to one of the columns ({columns})."
+                )
         elif self.label_column not in table.columns:
             raise DatasetError(
-                "The column of the labels is not in participants.tsv.",
+                "The label column is not in participants.tsv.",
                 expected=self.label_column,
                 found=f"the columns {', '.join(table.columns)}",
                 where="dataset.label_column",
@@ -87,9 +89,9 @@ class Participants:
         both = self._values("healthy") & self._values("abnormal")
         if both or (self.label_column is None and (self.healthy or self.abnormal)):
             raise ConfigurationError(
-                "The values of the labels cannot be used.",
-                expected="dataset.label_column, and each value in dataset.healthy or in dataset.abnormal",
-                found=f"{some(sorted(both))} in both" if both else "values, but no column",
+                "The values of the label column are invalid.",
+                expected="dataset.label_column, and each value either in dataset.healthy or in dataset.abnormal",
+                found=f"{some(sorted(both))} in both" if both else "values without a column",
                 where="dataset.healthy" if both else "dataset.label_column",
             )
 
@@ -104,35 +106,35 @@ class Participants:
         if self.label_column is None:
             return
         values = Counter(row[self.label_column] or "n/a" for row in here)
-        strange = {value: count for value, count in values.items() if value.lower() not in self._known()}
+        unassigned = {value: count for value, count in values.items() if value.lower() not in self._known()}
         if here and not any(self._label(row) for row in here):
             raise DatasetError(
-                "No value of the label's column is declared.",
+                "No value of the label column is assigned to a class.",
                 expected="its values in dataset.healthy and dataset.abnormal, such as dataset.healthy=[control]",
                 found=f"{self.label_column}: {some([f'{value} ({count})' for value, count in values.items()], 10)}",
                 where=str(path),
             )
-        if strange:
-            shown = some([f"{value} ({count})" for value, count in strange.items()], 10)
+        if unassigned:
+            shown = some([f"{value} ({count})" for value, count in unassigned.items()], 10)
             self.notes.append(
-                f"{sum(strange.values())} subjects have a {self.label_column} that is in neither dataset.healthy nor "
-                f"dataset.abnormal and count as {self.label or 'unknown'}: {shown}."
+                f"{sum(unassigned.values())} subjects have a {self.label_column} that is in neither dataset.healthy "
+                f"nor dataset.abnormal and are treated as {self.label or 'unknown'}: {shown}."
             )
 
     def _known(self) -> set[str]:
         return self._values("healthy") | self._values("abnormal")
 
     def _without_labels(self) -> str:
-        return "." if self.label else ", and every label."
+        return "." if self.label else ", and so are all labels."
 
 
 def _lines(table: Table) -> dict[str, dict[str, str]]:
-    """Give the rows by subject; ``01`` is taken for ``sub-01``."""
+    """Return the rows by subject; ``01`` becomes ``sub-01``."""
     lines: dict[str, dict[str, str]] = {}
     for where, row in table.lines():
         name = row["participant_id"]
         subject = name if name.startswith("sub-") else f"sub-{name}"
         if subject in lines:
-            raise DatasetError("A subject stands in two lines.", expected=EXPECTED, found=subject, where=where)
+            raise DatasetError("A subject is in two lines.", expected=EXPECTED, found=subject, where=where)
         lines[subject] = row
     return lines

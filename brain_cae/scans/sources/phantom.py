@@ -1,4 +1,4 @@
-"""The simulated cohort: written once, then read as the RSNA-MICCAI layout in which 0 is truly healthy."""
+"""The simulated cohort, written once and then read in RSNA-MICCAI layout, where value 0 is truly healthy."""
 
 import math
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from brain_cae.vocabulary import MODALITIES, LabelMeaning
 class Phantom:
     """Brains simulated from tissue maps and the MR signal equations, with and without a glioma.
 
-    ``root`` keeps the written cohorts, one per settings; ``confounding`` (0 to 1) is how strongly protocol follows
-    label. ``locate`` writes the cohort unless it is complete; without ``write`` it raises DatasetError instead. The
-    skull is on where ``head_shell`` draws one.
+    ``root`` stores the cohorts, one per settings; ``confounding`` (0 to 1) is how strongly the protocol depends on
+    the label. ``locate`` writes the cohort unless it is complete; without ``write`` it raises DatasetError instead.
+    With ``head_shell``, scans have a skull.
     """
 
     layout: ClassVar[str | None] = None
@@ -45,8 +45,8 @@ class Phantom:
         self.modalities = check_modalities(self.modalities)
 
     def locate(self) -> list[SeriesLocation]:
-        """Write the cohort where it is not complete yet, then list its series."""
-        # Imported here because the simulator's anatomy pulls in packages that looking at a cohort does not need.
+        """Write the cohort unless it is complete, and return its series."""
+        # Imported here because the simulator loads packages that other data sets do not need.
         from brain_cae.phantom import PhantomSettings, write_cohort
 
         settings = PhantomSettings(
@@ -93,5 +93,5 @@ class Phantom:
         return LabelMeaning("simulated brains without a tumour", lesions, True)
 
     def notes(self) -> list[str]:
-        """Say what does not fit in the written cohort; a simulated cohort needs no warning about its labels."""
+        """Return mismatches of scans and labels; a simulated cohort needs no caution about its labels."""
         return list(self._notes)

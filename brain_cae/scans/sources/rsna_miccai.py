@@ -26,16 +26,16 @@ LABEL_COLUMNS = ("BraTS21ID", "MGMT_value")
 MGMT_WARNING = (
     "WARNING: MGMT_value is read as a diagnosis because dataset.healthy_value={value} asks for it. MGMT_value is the "
     "methylation status of a promoter: every patient of RSNA-MICCAI has a glioblastoma, and value {value} is NOT "
-    "healthy. No figure of this run says anything about healthy brains."
+    "healthy. No result of this run applies to healthy brains."
 )
 
 
 @dataclass
 class RsnaMiccai:
-    """RSNA-MICCAI as it is published (DICOM).
+    """RSNA-MICCAI as published (DICOM).
 
-    Every patient there has a glioblastoma, so every label is ``abnormal``. Only an explicit ``healthy_value`` (0 or 1)
-    reads ``MGMT_value`` as a diagnosis, and then ``notes`` warns. ``locate`` raises DatasetError for a wrong folder.
+    Every patient has a glioblastoma, so every label is ``abnormal``. Only with an explicit ``healthy_value`` (0 or 1),
+    ``MGMT_value`` is read as a diagnosis, and ``notes`` warns. ``locate`` raises DatasetError for a wrong folder.
     """
 
     layout: ClassVar[str] = LAYOUT
@@ -52,15 +52,15 @@ class RsnaMiccai:
             isinstance(self.healthy_value, bool) or self.healthy_value not in (0, 1)
         ):
             raise ConfigurationError(
-                "No patient of RSNA-MICCAI can have this value.",
+                "This is not a value of MGMT_value in RSNA-MICCAI.",
                 expected="0, 1, or nothing (every patient is abnormal)",
                 found=str(self.healthy_value),
                 where="dataset.healthy_value",
-                advice="Leave it out: every patient there has a glioblastoma, whatever MGMT_value says.",
+                advice="Remove the key: every patient has a glioblastoma, whatever MGMT_value says.",
             )
 
     def locate(self) -> list[SeriesLocation]:
-        """List every series; labels are ``abnormal`` unless ``healthy_value`` was chosen."""
+        """Return every series; labels are ``abnormal`` unless ``healthy_value`` is set."""
         root = Path(self.root)
         subjects = find_subjects(root)
         self._notes = []
@@ -85,28 +85,28 @@ class RsnaMiccai:
         return LabelMeaning(f"MGMT_value {self.healthy_value} ({status})", f"MGMT_value {other} (the same)", False)
 
     def notes(self) -> list[str]:
-        """Warn when MGMT_value is read as a diagnosis, and list labels without scans and scans without labels."""
+        """Return a warning if MGMT_value is read as a diagnosis, labels without scans and scans without labels."""
         warning = [] if self.healthy_value is None else [MGMT_WARNING.format(value=self.healthy_value)]
         return warning + self._notes
 
 
 def find_subjects(root: Path) -> list[str]:
-    """List the subjects (folder names of ``train``); raises DatasetError when the layout is another one."""
+    """Return the subjects (folder names in ``train``); raises DatasetError if the layout is different."""
     advice = "Set dataset.root to the folder that holds train/ and train_labels.csv."
     check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=advice)
     train = check_folder(root / "train", problem="The data set has no train folder.", expected=LAYOUT, advice=advice)
     subjects = sorted(path.name for path in train.iterdir() if path.is_dir() and not path.name.startswith("."))
     series = (train / subject / folder for subject in subjects for folder in FOLDERS.values())
     if not any(folder.is_dir() for folder in series):
-        found = describe(train / subjects[0]) if subjects else describe(train)
+        actual = describe(train / subjects[0]) if subjects else describe(train)
         raise DatasetError(
-            "The train folder holds no scan.", expected=LAYOUT, found=found, where=str(train), advice=advice
+            "The train folder contains no scan.", expected=LAYOUT, found=actual, where=str(train), advice=advice
         )
     return subjects
 
 
 def read_values(path: Path) -> dict[str, int]:
-    """Read ``train_labels.csv`` as subject (five digits) -> MGMT_value; raises DatasetError that names the line."""
+    """Return MGMT_value by subject (five digits) from ``train_labels.csv``; raises DatasetError naming the line."""
     expected = f"a table with the columns {','.join(LABEL_COLUMNS)} and the values 0 or 1"
     table = read_table(path, expected=expected)
     require_columns(table, LABEL_COLUMNS, expected=expected)
@@ -114,8 +114,8 @@ def read_values(path: Path) -> dict[str, int]:
     for where, row in table.lines():
         subject, value = _parse(row)
         if subject is None or subject in values:
-            what = "a repeated BraTS21ID" if subject else "a line that is no such pair"
-            raise DatasetError("The labels cannot be read.", expected=expected, found=what, where=where)
+            actual = "a repeated BraTS21ID" if subject else "a line without a number and a value of 0 or 1"
+            raise DatasetError("The labels cannot be read.", expected=expected, found=actual, where=where)
         values[subject] = value
     return values
 
@@ -125,12 +125,12 @@ def _parse(row: Mapping[str, str]) -> tuple[str | None, int]:
         number, value = int(row["BraTS21ID"]), int(row["MGMT_value"])
     except ValueError:
         return None, -1
-    # The public file holds integers, the folders five digits: 12 and 00012 are one patient.
+    # The public table has integers and the folders five digits: 12 and 00012 are the same patient.
     return (f"{number:05d}", value) if value in (0, 1) and number >= 0 else (None, -1)
 
 
 def compare_subjects(subjects: Sequence[str], labels: Mapping[str, str]) -> list[str]:
-    """Say which labels have no scan and which scans have no label; raises DatasetError when nothing matches."""
+    """Return which labels have no scan and which scans no label; raises DatasetError if none match."""
     without_scan = sorted(set(labels) - set(subjects))
     without_label = sorted(set(subjects) - set(labels))
     if len(without_label) == len(subjects):
@@ -143,7 +143,7 @@ def compare_subjects(subjects: Sequence[str], labels: Mapping[str, str]) -> list
     return counted(
         {
             "labelled subjects have no scans and are left out": without_scan,
-            "subjects have no label and count as unknown": without_label,
+            "subjects have no label and are treated as unknown": without_label,
         }
     )
 
@@ -157,7 +157,7 @@ def locate_series(
     source: str,
     skull: str = "unknown",
 ) -> list[SeriesLocation]:
-    """List the series of this layout; a modality without files gets an empty tuple, so that it is reported."""
+    """Return the series of this layout; a modality without files has an empty tuple, so that it is reported."""
     locations = []
     for subject in subjects:
         mask = root / "masks" / f"{subject}.nii.gz"

@@ -1,4 +1,4 @@
-"""A table with one scan per line: where each lies, and what is known of its subject."""
+"""Reads a table with one scan per line: its path and what is known about the subject."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,9 +10,9 @@ from brain_cae.scans.sources.table import Table, age_of, not_understood, read_ta
 from brain_cae.vocabulary import LABELS, MODALITIES, SKULL_STATES
 
 REQUIRED = ("subject", "modality", "path")
-# Facts of the subject: one line may give them for all of its lines.
+# Properties of the subject: one line may give them for all its lines.
 SUBJECT = ("label", "age", "sex", "site")
-# Facts of the subject's session.
+# Properties of the session.
 SESSION = ("lesion_mask", "brain_mask", "skull")
 COLUMNS = (*REQUIRED, "session", *SUBJECT, *SESSION)
 EXPECTED = (
@@ -23,21 +23,21 @@ PATHS = ("path", "lesion_mask", "brain_mask")
 
 
 def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Read the table as arguments of :class:`SeriesLocation`, only those that it gives, and notes for the reader.
+    """Return the scans of the table as arguments of :class:`SeriesLocation`, and notes for readers of the results.
 
-    Relative paths start at the table's folder. A path is a NIfTI file or a folder of DICOM. Every session gets all of
-    ``modalities``: one that no line names has no files. Lines of modalities that are not in use are passed over; those
-    of unknown ones are named in the notes.
+    Relative paths start at the table's folder. A path is a NIfTI file or a folder of DICOM. Every session gets all
+    ``modalities``; those that no line names have no files. Lines of modalities that are not in use are ignored; those
+    of unknown modalities are listed in the notes.
 
     Raises:
-        DatasetError: a missing column, an unknown word, a scan in two lines, lines of one subject that contradict each
-            other, no line with a known modality, or paths of which none exists.
+        DatasetError: a missing column, an unknown value, a scan in two lines, contradictory lines of one subject, no
+            line with a known modality, or only paths that do not exist.
     """
     table = read_table(path, expected=EXPECTED, lower=True)
     require_columns(table, REQUIRED, expected=EXPECTED)
     scans: dict[tuple[str, str, str], dict[str, str]] = {}
     facts: dict[tuple[str, ...], dict[str, str]] = {}
-    strangers: dict[str, str] = {}
+    unknown: dict[str, str] = {}
     for where, line in table.lines():
         row = _row(line)
         _check(row, where)
@@ -46,26 +46,26 @@ def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, An
         _collect(facts.setdefault((subject, session), {}), row, SESSION, where)
         name = " ".join(filter(None, (subject, session, modality)))
         if modality not in MODALITIES:
-            strangers[where] = name
+            unknown[where] = name
             continue
         if (subject, session, modality) in scans:
-            _refuse("A scan stands in two lines.", name, where)
+            _refuse("A scan is in two lines.", name, where)
         scans[subject, session, modality] = row
-    if strangers and not scans:
-        where, name = next(iter(strangers.items()))
+    if unknown and not scans:
+        where, name = next(iter(unknown.items()))
         _refuse_word("modality", MODALITIES, name, where)
     root = path.parent
     _check_paths(table, [root / row["path"] for row in scans.values()])
-    found = []
+    arguments = []
     for subject, session in (key for key in facts if len(key) == 2):
         known = facts[subject,] | facts[subject, session]
         for modality in modalities:
             row = scans.get((subject, session, modality), {})
             files = _files(root / row["path"]) if row else ()
-            found.append(
+            arguments.append(
                 {"subject": subject, "session": session, "modality": modality, "files": files} | _facts(known, root)
             )
-    return found, _notes(table, root, facts, list(strangers.values()))
+    return arguments, _notes(table, root, facts, list(unknown.values()))
 
 
 def _row(line: Mapping[str, str]) -> dict[str, str]:
@@ -77,7 +77,7 @@ def _row(line: Mapping[str, str]) -> dict[str, str]:
 def _check(row: Mapping[str, str], where: str) -> None:
     for name in REQUIRED:
         if not row[name]:
-            _refuse("A line of the table lacks something.", f"nothing in the column {name}", where)
+            _refuse("A line of the table lacks a value.", f"nothing in the column {name}", where)
     for name, words in WORDS.items():
         if row[name] and row[name] not in words:
             _refuse_word(name, words, row[name], where)
@@ -87,8 +87,8 @@ def _collect(known: dict[str, str], row: Mapping[str, str], names: Sequence[str]
     for name in names:
         value = row.get(name, "")
         if value and known.setdefault(name, value) != value:
-            found = f"{name} {value} here and {known[name]} in a line above"
-            _refuse(f"The lines of subject {row['subject']} contradict each other.", found, where)
+            actual = f"{name} {value} here and {known[name]} in a line above"
+            _refuse(f"The lines of subject {row['subject']} contradict each other.", actual, where)
 
 
 def _facts(known: Mapping[str, str], root: Path) -> dict[str, Any]:
@@ -98,14 +98,14 @@ def _facts(known: Mapping[str, str], root: Path) -> dict[str, Any]:
 
 
 def _files(path: Path) -> tuple[Path, ...]:
-    # A file that is not there stays in the list: the import reports it with its path, and the others go on.
+    # A missing file stays in the list: the import reports it with its path and continues with the others.
     return visible_files(path) if path.is_dir() else (path,)
 
 
 def _check_paths(table: Table, paths: Sequence[Path]) -> None:
     if not any(path.exists() for path in paths):
         raise DatasetError(
-            "The table's paths lead nowhere.",
+            "None of the paths in the table exists.",
             expected="files or folders; relative paths start at the table's folder",
             found=f"no {paths[0]}" if paths else "no lines",
             where=str(table.path),
@@ -113,23 +113,23 @@ def _check_paths(table: Table, paths: Sequence[Path]) -> None:
 
 
 def _notes(
-    table: Table, root: Path, facts: Mapping[tuple[str, ...], Mapping[str, str]], strangers: Sequence[str]
+    table: Table, root: Path, facts: Mapping[tuple[str, ...], Mapping[str, str]], unknown: Sequence[str]
 ) -> list[str]:
     masks = [one[name] for one in facts.values() for name in ("lesion_mask", "brain_mask") if one.get(name)]
     lists = {
-        "lines of the table name an unknown modality and are left out": strangers,
+        "lines of the table have an unknown modality and are left out": unknown,
         **not_understood((row["subject"], row) for row in table.rows),
-        "columns of the table are not known and passed over": [name for name in table.columns if name not in COLUMNS],
-        "masks of the table are not there": sorted(name for name in masks if not (root / name).is_file()),
+        "columns of the table are unknown and are ignored": [name for name in table.columns if name not in COLUMNS],
+        "masks of the table do not exist": sorted(name for name in masks if not (root / name).is_file()),
     }
     return counted(lists)
 
 
-def _refuse(problem: str, found: str, where: str) -> None:
-    raise DatasetError(problem, expected=EXPECTED, found=found, where=where)
+def _refuse(problem: str, actual: str, where: str) -> None:
+    raise DatasetError(problem, expected=EXPECTED, found=actual, where=where)
 
 
-def _refuse_word(name: str, words: Sequence[str], found: str, where: str) -> None:
+def _refuse_word(name: str, words: Sequence[str], actual: str, where: str) -> None:
     raise DatasetError(
-        "A line of the table holds an unknown word.", expected=f"{name}: {', '.join(words)}", found=found, where=where
+        "A line of the table has an unknown value.", expected=f"{name}: {', '.join(words)}", found=actual, where=where
     )

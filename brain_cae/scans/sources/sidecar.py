@@ -1,6 +1,6 @@
-"""BIDS names and the JSON files beside scans: entities, inheritance, and acquisition in the index's units.
+"""BIDS file names and JSON sidecars: entities, inheritance, and acquisition in the index's units.
 
-After the Brain Imaging Data Structure, section "The Inheritance Principle": https://bids-specification.readthedocs.io.
+Source: the Brain Imaging Data Structure, section "The Inheritance Principle": https://bids-specification.readthedocs.io.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 from brain_cae.scans.acquisition import in_tesla
 
-# BIDS gives seconds. More than this is a file that holds milliseconds: no scanner waits so long.
+# BIDS uses seconds. Longer times are implausible and mean that the file holds milliseconds.
 LONGEST_S = {"RepetitionTime": 60.0, "EchoTime": 2.0, "InversionTime": 10.0}
 TIMES = {"RepetitionTime": "repetition_time_ms", "EchoTime": "echo_time_ms", "InversionTime": "inversion_time_ms"}
 
@@ -26,7 +26,7 @@ class BidsName:
 
 
 def parse_name(path: Path) -> BidsName:
-    """Take a file name apart; a part without a hyphen in the middle of the name is passed over."""
+    """Return entities and suffix of a file name; other parts without a hyphen are ignored."""
     *parts, suffix = path.name.split(".", 1)[0].split("_")
     pairs = [part.partition("-") for part in parts if "-" in part]
     return BidsName({key: value for key, _, value in pairs}, suffix)
@@ -34,7 +34,7 @@ def parse_name(path: Path) -> BidsName:
 
 @dataclass
 class Sidecars:
-    """The JSON files of a data set; ``broken`` and ``implausible`` collect what could not be used, for the notes."""
+    """The JSON sidecars of a data set; ``broken`` and ``implausible`` collect unusable ones for the notes."""
 
     root: Path
     broken: set[str] = field(default_factory=set)
@@ -43,7 +43,7 @@ class Sidecars:
     _folders: dict[Path, list[Path]] = field(default_factory=dict)
 
     def acquisition(self, scan: Path) -> dict[str, Any]:
-        """Give the columns of the index (ms, degrees, T) that the scan's sidecars know."""
+        """Return the columns of the index (ms, degrees, T) that the scan's sidecars give."""
         merged: dict[str, Any] = {}
         for path in self._applying(scan):
             merged |= self._read(path)
@@ -54,10 +54,10 @@ class Sidecars:
         return _columns(merged)
 
     def _applying(self, scan: Path) -> list[Path]:
-        """List the files that apply to a scan, from the general to the particular: the later wins."""
-        own = parse_name(scan)
+        """Return the files that apply to a scan, from general to specific: later files win."""
+        scan_name = parse_name(scan)
         folders = [up for up in reversed(scan.parents) if up.is_relative_to(self.root)]
-        found: list[Path] = []
+        sidecars: list[Path] = []
         for folder in folders:
             if folder not in self._folders:
                 self._folders[folder] = sorted(folder.glob("*.json"))
@@ -65,10 +65,10 @@ class Sidecars:
             applying = [
                 path
                 for path, name in names.items()
-                if name.suffix == own.suffix and name.entities.items() <= own.entities.items()
+                if name.suffix == scan_name.suffix and name.entities.items() <= scan_name.entities.items()
             ]
-            found += sorted(applying, key=lambda path: len(names[path].entities))
-        return found
+            sidecars += sorted(applying, key=lambda path: len(names[path].entities))
+        return sidecars
 
     def _read(self, path: Path) -> dict[str, Any]:
         if path not in self._content:
@@ -84,7 +84,7 @@ class Sidecars:
 
 
 def _columns(sidecar: Mapping[str, Any]) -> dict[str, Any]:
-    # Only what is listed here leaves a sidecar: converters may write names and free text into it.
+    # Only the values listed here are used: converters may write names and free text into sidecars.
     numbers = {column: 1000 * _positive(sidecar.get(name)) for name, column in TIMES.items()}
     numbers["flip_angle_deg"] = _positive(sidecar.get("FlipAngle"))
     numbers["field_strength_t"] = in_tesla(_positive(sidecar.get("MagneticFieldStrength")))
@@ -99,7 +99,7 @@ def _columns(sidecar: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _positive(value: Any) -> float:
-    """Give a number above 0, the first of a list; NaN for anything else."""
+    """Return a number above 0, or the first of a list; NaN for anything else."""
     if isinstance(value, list):
         value = value[0] if value else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -112,7 +112,7 @@ def _text(value: Any) -> str:
 
 
 def _sequence(value: Any) -> str:
-    """Name the sequence as for DICOM: an inversion wins over what reads it out."""
+    """Return the sequence as for DICOM: an inversion wins over the readout."""
     parts = value if isinstance(value, list) else _text(value).replace("/", "\\").replace("_", "\\").split("\\")
     kinds = {str(part).strip().upper() for part in parts}
     return next((name for code, name in (("IR", "IR"), ("SE", "SE"), ("GR", "GRE")) if code in kinds), "")

@@ -1,4 +1,4 @@
-"""A table of text that a person or another program has made: CSV, TSV or a spreadsheet."""
+"""Reads tables made by users or other programs: CSV, TSV or a spreadsheet."""
 
 import codecs
 import csv
@@ -14,14 +14,14 @@ from brain_cae.errors import DatasetError
 
 SPREADSHEETS = (".xls", ".xlsx")
 SUFFIXES = (".csv", ".tsv", *SPREADSHEETS)
-# What people write where they know neither.
+# Entries for an unknown age or sex.
 NO_AGE_NO_SEX = ("", "n/a", "na", "nan", "unknown", "-")
 SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows as column -> text without surrounding blanks; ``numbers`` are their lines in the file, from 1."""
+    """Rows as column -> text without surrounding spaces; ``numbers`` are their lines in the file, from 1."""
 
     path: Path
     columns: tuple[str, ...]
@@ -29,22 +29,22 @@ class Table:
     numbers: tuple[int, ...]
 
     def lines(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """Give each row with its place, for messages."""
+        """Yield each row with its line in the file, for messages."""
         for number, row in zip(self.numbers, self.rows, strict=True):
             yield f"{self.path}, line {number}", row
 
 
 def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
-    """Read a table; rows without any text are passed over.
+    """Return a table; empty rows are skipped.
 
     Args:
         path: ``.csv`` (comma, or semicolon or tab as some spreadsheet programs write it), ``.tsv``, ``.xls`` or
-            ``.xlsx`` (first sheet). Text is UTF-8, or UTF-16 with the mark that such programs put at its beginning.
-        expected: What the table should hold, for the error.
-        lower: Column names in lower case, for tables typed by hand.
+            ``.xlsx`` (first sheet). Text is UTF-8, or UTF-16 with a byte order mark.
+        expected: What the table should contain, for error messages.
+        lower: Convert column names to lower case, for tables typed by hand.
 
     Raises:
-        DatasetError: no such file, no table, or a column that stands there twice.
+        DatasetError: the file does not exist, is not a table, or has a column twice.
     """
     if not path.is_file():
         raise DatasetError("A table is missing.", expected=expected, found="no such file", where=str(path))
@@ -56,16 +56,16 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
             expected=f"{expected}, as text in UTF-8",
             found="text in another encoding",
             where=f"{path}, line {error.object[: error.start].count(10) + 1}",
-            advice="Save it as CSV in UTF-8, which spreadsheet programs offer beside plain CSV.",
+            advice="Save it as CSV in UTF-8, which spreadsheet programs offer in addition to plain CSV.",
         ) from error
-    except Exception as error:  # each reader of spreadsheets has errors of its own
-        found = f"a file that cannot be read ({type(error).__name__})"
-        raise DatasetError("A table cannot be read.", expected=expected, found=found, where=str(path)) from error
+    except Exception as error:  # every spreadsheet reader raises different exceptions
+        actual = f"a file that cannot be read ({type(error).__name__})"
+        raise DatasetError("A table cannot be read.", expected=expected, found=actual, where=str(path)) from error
     header = tuple(name.strip().lower() if lower else name.strip() for name in (lines[0][1] if lines else []))
     named = [name for name in header if name]
     if not named or len(set(named)) < len(named):
-        found = f"the columns {', '.join(named)}" if named else "no column names in its first line"
-        raise DatasetError("A table cannot be read.", expected=expected, found=found, where=str(path))
+        actual = f"the columns {', '.join(named)}" if named else "no column names in the first line"
+        raise DatasetError("A table cannot be read.", expected=expected, found=actual, where=str(path))
     rows, numbers = [], []
     for number, cells in lines[1:]:
         if any(cell.strip() for cell in cells):
@@ -76,19 +76,21 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
 
 
 def require_columns(table: Table, names: tuple[str, ...], *, expected: str) -> None:
-    """Raise DatasetError that lists the table's columns when one of the names is not among them."""
+    """Raise DatasetError with the columns of the table if one of the names is missing."""
     if not set(names) <= set(table.columns):
-        found = f"the columns {', '.join(table.columns)}"
-        raise DatasetError("A table lacks a column.", expected=expected, found=found, where=str(table.path))
+        actual = f"the columns {', '.join(table.columns)}"
+        raise DatasetError("A table lacks a column.", expected=expected, found=actual, where=str(table.path))
 
 
 def _text(path: Path) -> list[tuple[int, list[str]]]:
     content = path.read_bytes()
-    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text = content.decode("utf-16" if marked else "utf-8-sig")
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
     header = text.partition("\n")[0]
-    # Names of columns may hold the other signs, in quotes or not: the separator is what parts the header most often.
-    delimiter = max("\t" if path.suffix.lower() == ".tsv" else ",;\t", key=lambda sign: len(_split(header, sign)))
+    # Column names may contain the other characters: the separator is the one that gives the most columns.
+    delimiter = max(
+        "\t" if path.suffix.lower() == ".tsv" else ",;\t", key=lambda character: len(_split(header, character))
+    )
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     return [(reader.line_num, cells) for cells in reader]
 
@@ -103,7 +105,7 @@ def _cells(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def age_of(text: str) -> float | None:
-    """Read an age in years (``45``, ``45.5``, ``45,5``, ``89+``); None when it is none."""
+    """Return an age in years (``45``, ``45.5``, ``45,5``, ``89+``); None if the text is not an age."""
     try:
         age = float(text.strip().removesuffix("+").replace(",", "."))
     except ValueError:
@@ -112,14 +114,14 @@ def age_of(text: str) -> float | None:
 
 
 def sex_of(text: str) -> str:
-    """Read a sex as ``M``, ``F`` or ``""``."""
+    """Return a sex as ``M``, ``F`` or ``""``."""
     return SEXES.get(text.strip().lower(), "")
 
 
 def not_understood(rows: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, list[str]]:
-    """Give the subjects (name, row) whose ``age`` or ``sex`` is neither, for the notes.
+    """Return the subjects (name, row) whose values are not an age or a sex, for the notes.
 
-    What stands there instead is not shown: it may be a date of birth.
+    The values are not shown: they may be dates of birth.
     """
     ages: dict[str, None] = {}
     sexes: dict[str, None] = {}
@@ -130,6 +132,6 @@ def not_understood(rows: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, l
         if sex.lower() not in NO_AGE_NO_SEX and not sex_of(sex):
             sexes[name] = None
     return {
-        "subjects have an age that is no number of years and counts as unknown": list(ages),
-        "subjects have a sex that is neither M nor F and counts as unknown": list(sexes),
+        "subjects have an age that is not a number of years and is treated as unknown": list(ages),
+        "subjects have a sex that is neither M nor F and is treated as unknown": list(sexes),
     }

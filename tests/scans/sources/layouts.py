@@ -1,4 +1,4 @@
-"""Layouts on disk for the tests of the sources: names alone, or small volumes."""
+"""Writes layouts for the tests of the sources: empty files or small volumes."""
 
 import json
 from pathlib import Path

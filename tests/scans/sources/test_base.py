@@ -1,4 +1,4 @@
-"""What all sources share: which files count, and the words of their errors."""
+"""Functions shared by all sources: which files are used, and texts of errors."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from brain_cae.scans.sources.base import (
 )
 
 
-def test_files_are_found_at_any_depth_and_litter_is_not(tmp_path):
+def test_files_are_listed_at_any_depth_without_system_files(tmp_path):
     wanted = ["IM1", "disc/IM2", "disc/deep/er/IM3", "DICOMDIR"]
     litter = ["Thumbs.db", "disc/desktop.ini", ".DS_Store", "disc/.hidden/IM4", "__MACOSX/IM1", "disc/._IM2"]
     for name in (*wanted, *litter):
@@ -28,26 +28,26 @@ def test_files_are_found_at_any_depth_and_litter_is_not(tmp_path):
 
 
 @pytest.mark.parametrize("names", [[], ["t1", "pd"], ["t1", "t1"]])
-def test_modalities_are_known_and_named_once(names):
+def test_modalities_must_be_known_and_unique(names):
     assert check_modalities(["flair", "t1"]) == ("flair", "t1")
     with pytest.raises(ConfigurationError, match=r"where\.it\.is"):
         check_modalities(names, key="where.it.is")
 
 
-def test_of_several_candidates_none_is_taken_and_all_are_listed():
+def test_of_several_candidates_none_is_used_and_all_are_listed():
     a, b = (Path("a.nii"),), (Path("b.nii"), Path("c.nii"))
     assert the_only([a]) == {"files": a}
     assert the_only([]) == {}
     assert the_only([a, b]) == {"left_out": ((a[0], "several candidates"), (b[0], "several candidates"))}
 
 
-def test_an_absent_folder_is_refused_with_what_is_there_instead(tmp_path):
+def test_a_missing_folder_is_refused_with_what_is_there_instead(tmp_path):
     (tmp_path / "file").touch()
     assert describe(tmp_path / "file") == "a file, not a folder"
     assert describe(tmp_path) == "file"
-    assert describe(tmp_path / "none") == "nothing; the folder above holds: file"
-    assert describe(tmp_path / "none" / "deep") == "nothing; nor the folder above"
-    with pytest.raises(DatasetError, match="the folder above holds: file"):
+    assert describe(tmp_path / "none") == "nothing; the parent folder contains: file"
+    assert describe(tmp_path / "none" / "deep") == "nothing; the parent folder does not exist either"
+    with pytest.raises(DatasetError, match="the parent folder contains: file"):
         check_folder(tmp_path / "none", problem="There is no root.", expected="a folder", advice="Give one.")
 
 

@@ -33,8 +33,8 @@ def located(root, **options):
 
 
 def test_names_are_subjects_sessions_and_modalities(root):
-    found = located(root)
-    assert {key: [path.name for path in one.files] for key, one in found.items()} == {
+    scans = located(root)
+    assert {key: [path.name for path in one.files] for key, one in scans.items()} == {
         ("sub-01", "t1"): ["sub-01_T1w.nii.gz"],
         ("sub-01", "t1ce"): ["sub-01_ce-gadolinium_T1w.nii.gz"],
         ("sub-01", "flair"): ["sub-01_FLAIR.nii"],
@@ -44,11 +44,11 @@ def test_names_are_subjects_sessions_and_modalities(root):
         ("sub-02", "flair"): ["sub-02_ses-a_FLAIR.nii.gz"],
         ("sub-02", "t2"): [],
     }
-    assert {(one.subject, one.session) for one in found.values()} == {("sub-01", ""), ("sub-02", "ses-a")}
-    assert {(one.skull, one.source, one.label) for one in found.values()} == {("on", "bids", "unknown")}
+    assert {(one.subject, one.session) for one in scans.values()} == {("sub-01", ""), ("sub-02", "ses-a")}
+    assert {(one.skull, one.source, one.label) for one in scans.values()} == {("on", "bids", "unknown")}
 
 
-def test_of_several_scans_one_is_taken_and_the_others_are_listed(root):
+def test_of_several_scans_one_is_used_and_the_others_are_listed(root):
     left = [(path.name, reason) for path, reason in located(root)["sub-02", "t1"].left_out]
     assert left == [
         ("sub-02_ses-a_run-2_T1w.nii.gz", "another scan was taken: it has the lower run"),
@@ -56,7 +56,7 @@ def test_of_several_scans_one_is_taken_and_the_others_are_listed(root):
     ]
 
 
-def test_images_that_cannot_be_taken_are_listed_with_the_reason(root, tmp_path):
+def test_unusable_images_are_listed_with_the_reason(root, tmp_path):
     for name in ("UNIT1", "part-phase_T1w", "PDw"):
         write_volume(root / "sub-03" / "anat" / f"sub-03_{name}.nii.gz")
     touch(root, "sub-04/anat/sub-04_ce-gd_FLAIR.nii.gz", "sub-05/anat/sub-05_PDw.nii.gz")
@@ -78,24 +78,24 @@ def test_images_that_cannot_be_taken_are_listed_with_the_reason(root, tmp_path):
     assert all(advice_for(reason) for reason in lines["reason"])
     text = " ".join(source.notes())
     assert "1 subjects have no anatomical scan and are left out: sub-05." in text
-    assert "nor like them and are left out: sub-03_PDw.nii.gz, sub-05_PDw.nii.gz." in text
+    assert "or similar and are left out: sub-03_PDw.nii.gz, sub-05_PDw.nii.gz." in text
 
 
-def test_a_scan_that_was_taken_hides_none_that_cannot_be(root):
+def test_unusable_images_are_listed_beside_a_used_scan(root):
     touch(root, "sub-01/anat/sub-01_UNIT1.nii.gz")
     (one,) = [one for one in Bids(root, modalities=["t1"]).locate() if one.subject == "sub-01"]
     assert [path.name for path, _ in one.left_out] == ["sub-01_UNIT1.nii.gz"]
 
 
-def test_a_line_of_the_report_is_a_choice(root, tmp_path):
-    def bring_in():
+def test_a_line_of_the_report_selects_a_scan(root, tmp_path):
+    def run_import():
         locations = one_session(Bids(root, modalities=["t1"]).locate(), ["t1"])
         return import_series(locations, tmp_path / "store", progress=False, root=root)
 
-    by_rule = bring_in().report
+    by_rule = run_import().report
     left = by_rule[by_rule["path"].str.contains("acq-se")]
     left[["subject", "modality", "path"]].to_csv(root / "series.csv", index=False)
-    chosen = bring_in().report
+    chosen = run_import().report
     taken = chosen[(chosen["subject"] == "sub-02") & (chosen["status"] == "imported")]
     assert taken["path"].tolist() == left["path"].tolist()
     assert chosen[chosen["status"] == "refused"]["reason"].tolist() == ["another scan was taken: it was chosen"] * 2
@@ -112,8 +112,8 @@ def test_sidecars_reach_the_index_in_its_units(root, tmp_path):
 
 
 def test_labels_ages_and_sites_of_the_participants(root):
-    found = located(root, label_column="group", healthy=["control"], abnormal=["glioma"])
-    facts = {subject: (one.label, one.age, one.sex, one.site) for (subject, _), one in found.items()}
+    scans = located(root, label_column="group", healthy=["control"], abnormal=["glioma"])
+    facts = {subject: (one.label, one.age, one.sex, one.site) for (subject, _), one in scans.items()}
     assert facts == {"sub-01": ("healthy", 61, "F", ""), "sub-02": ("abnormal", 44.5, "M", "Bonn")}
 
 
@@ -121,7 +121,7 @@ def test_one_label_for_all(root):
     assert {one.label for one in located(root, label="healthy").values()} == {"healthy"}
 
 
-def test_masks_of_derivatives_lie_in_the_scans_space(root):
+def test_masks_of_derivatives_are_in_the_space_of_the_scan(root):
     touch(
         root,
         "derivatives/masks/sub-01/anat/sub-01_desc-brain_mask.nii.gz",
@@ -131,15 +131,15 @@ def test_masks_of_derivatives_lie_in_the_scans_space(root):
         "derivatives/masks/sub-02/ses-a/anat/sub-02_ses-a_label-GM_mask.nii.gz",
     )
     assert not any(one.brain_mask or one.lesion_mask for one in located(root).values())
-    found = located(root, derivatives=["masks"], modalities=["t1"])
-    first, second = found["sub-01", "t1"], found["sub-02", "t1"]
+    scans = located(root, derivatives=["masks"], modalities=["t1"])
+    first, second = scans["sub-01", "t1"], scans["sub-02", "t1"]
     assert (first.brain_mask.name, first.lesion_mask) == ("sub-01_desc-brain_mask.nii.gz", None)
     assert (second.brain_mask, second.lesion_mask.name) == (None, "sub-02_ses-a_space-orig_label-lesion_mask.nii.gz")
     with pytest.raises(DatasetError, match=r"nothing-here in the root"):
         located(root, derivatives=["nothing-here"])
 
 
-def test_a_mask_without_session_serves_every_session_that_has_none_of_its_own(root):
+def test_a_mask_without_session_is_used_for_sessions_without_a_mask(root):
     write_volume(root / "sub-02" / "ses-b" / "anat" / "sub-02_ses-b_T1w.nii.gz", 20)
     touch(
         root,
@@ -155,17 +155,17 @@ def test_a_mask_without_session_serves_every_session_that_has_none_of_its_own(ro
     assert any("no brain mask" in note and note.endswith(": sub-01.") for note in source.notes())
 
 
-def test_what_could_not_be_used_is_noted(root):
+def test_unusable_data_are_noted(root):
     (root / "sub-01" / "anat" / "sub-01_FLAIR.json").write_text("{broken")
     source = Bids(root)
     source.locate()
     text = " ".join(source.notes())
     assert "1 subjects have no anatomical scan and are left out: sub-03." in text
     assert "sub-01/anat/sub-01_FLAIR.json" in text
-    assert "label_column names none of the columns (age, sex, site, group)" in text
+    assert "set dataset.label_column to one of the columns (age, sex, site, group)" in text
 
 
-def test_scans_that_were_not_fetched_are_refused_by_name(root, tmp_path):
+def test_scans_that_were_not_downloaded_are_refused_by_name(root, tmp_path):
     scan = root / "sub-01" / "anat" / "sub-01_FLAIR.nii"
     scan.unlink()
     scan.symlink_to(root / ".git" / "annex" / "not-here")

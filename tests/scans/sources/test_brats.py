@@ -24,21 +24,21 @@ def root(tmp_path):
 
 
 def test_names_of_every_year(root):
-    found = Brats(root).locate()
-    assert len(found) == 4 * 4
-    assert {(one.subject, one.session) for one in found} == {
+    scans = Brats(root).locate()
+    assert len(scans) == 4 * 4
+    assert {(one.subject, one.session) for one in scans} == {
         ("BraTS20_Training_001", ""), ("BraTS2021_00000", ""), ("BraTS-GLI-00005", "000"), ("BraTS-GLI-00005", "001")
     }  # fmt: skip
-    assert {(one.label, one.skull, one.source) for one in found} == {("abnormal", "stripped", "brats")}
-    files = {(one.subject, one.session, one.modality): one.files[0].name for one in found}
+    assert {(one.label, one.skull, one.source) for one in scans} == {("abnormal", "stripped", "brats")}
+    files = {(one.subject, one.session, one.modality): one.files[0].name for one in scans}
     assert files["BraTS20_Training_001", "", "t1ce"] == "BraTS20_Training_001_t1ce.nii"
     assert files["BraTS-GLI-00005", "001", "flair"] == "BraTS-GLI-00005-001-t2f.nii.gz"
     assert files["BraTS-GLI-00005", "001", "t1ce"] == "BraTS-GLI-00005-001-t1c.nii.gz"
     assert files["BraTS-GLI-00005", "000", "t1"] == "BraTS-GLI-00005-000-t1n.nii.gz"
-    assert all(one.lesion_mask.name[:12] == one.files[0].name[:12] and "seg" in one.lesion_mask.name for one in found)
+    assert all(one.lesion_mask.name[:12] == one.files[0].name[:12] and "seg" in one.lesion_mask.name for one in scans)
 
 
-def test_the_segmentation_with_a_name_of_its_own(tmp_path):
+def test_the_segmentation_with_another_name(tmp_path):
     folder = "BraTS20_Training_355"
     touch(tmp_path, f"{folder}/{folder}_flair.nii", f"{folder}/W39_1998.09.19_Segm.nii")
     (one,) = Brats(tmp_path, modalities=["flair"]).locate()
@@ -51,7 +51,7 @@ def test_without_a_segmentation_there_is_no_mask(tmp_path):
     assert one.lesion_mask is None
 
 
-def test_a_subject_enters_once_and_the_report_lists_the_other_time_point(tmp_path):
+def test_a_subject_is_used_once_and_the_report_lists_the_other_time_point(tmp_path):
     for number, name in enumerate(("BraTS-GLI-00005-000", "BraTS-GLI-00005-001", "BraTS-GLI-00007-000")):
         for ending in ("t1n", "t2f"):
             if (name, ending) != ("BraTS-GLI-00005-000", "t1n"):
@@ -61,7 +61,7 @@ def test_a_subject_enters_once_and_the_report_lists_the_other_time_point(tmp_pat
     modalities = ["t1", "flair"]
     locations = one_session(Brats(tmp_path / "data", modalities).locate(), modalities)
     result = import_series(locations, tmp_path / "store", progress=False)
-    # The first time point lacks T1, so the second is taken.
+    # The first time point lacks T1, so the second is used.
     assert result.index[["subject", "session"]].drop_duplicates().to_numpy().tolist() == [
         ["BraTS-GLI-00005", "001"], ["BraTS-GLI-00007", "000"]
     ]  # fmt: skip
@@ -86,24 +86,24 @@ def test_one_scan_in_two_places_names_both(root):
         Brats(root).locate()
 
 
-def test_a_modality_in_two_files_costs_that_scan_alone(root):
+def test_a_modality_in_two_files_costs_only_that_scan(root):
     touch(root, "BraTS2021_00000/BraTS2021_00000_t1.nii", "BraTS2021_00000/BraTS2021_00000-seg.nii.gz")
     source = Brats(root, modalities=["t1"])
-    found = {(one.subject, one.session): one for one in source.locate()}
-    twice = found.pop(("BraTS2021_00000", ""))
+    scans = {(one.subject, one.session): one for one in source.locate()}
+    twice = scans.pop(("BraTS2021_00000", ""))
     assert (twice.files, twice.lesion_mask) == ((), None)
     assert [(path.name, reason) for path, reason in twice.left_out] == [
         ("BraTS2021_00000_t1.nii", "several candidates"), ("BraTS2021_00000_t1.nii.gz", "several candidates"),
     ]  # fmt: skip
-    assert len(found) == 3 and all(one.files for one in found.values())
-    assert source.notes() == ["1 scans have several lesion masks and count as without one: BraTS2021_00000."]
+    assert len(scans) == 3 and all(one.files for one in scans.values())
+    assert source.notes() == ["1 scans have several lesion masks, none of which is used: BraTS2021_00000."]
 
 
-def test_radiotherapy_has_its_skull_on_and_masks_of_its_own(tmp_path):
+def test_radiotherapy_scans_have_a_skull_and_other_masks(tmp_path):
     for name in ("BraTS-MEN-RT-0000-1", "BraTS-MEN-RT-0000-2"):
         touch(tmp_path, f"{name}/{name}_t1c.nii.gz", f"{name}/{name}_gtv.nii.gz")
-    found = Brats(tmp_path, modalities=["t1ce"]).locate()
-    assert [(one.subject, one.session, one.skull, one.lesion_mask.name) for one in found] == [
+    scans = Brats(tmp_path, modalities=["t1ce"]).locate()
+    assert [(one.subject, one.session, one.skull, one.lesion_mask.name) for one in scans] == [
         ("BraTS-MEN-RT-0000", "1", "on", "BraTS-MEN-RT-0000-1_gtv.nii.gz"),
         ("BraTS-MEN-RT-0000", "2", "on", "BraTS-MEN-RT-0000-2_gtv.nii.gz"),
     ]

@@ -1,4 +1,4 @@
-"""``series.csv``: a line of the import report, copied, decides."""
+"""``series.csv``: a line copied from the import report selects a series."""
 
 import pandas as pd
 import pytest
@@ -19,7 +19,7 @@ def root(tmp_path):
     return scans
 
 
-def bring_in(root):
+def run_import(root):
     return import_series(Folder(root, modalities=["t1"]).locate(), root.parent / "store", progress=False)
 
 
@@ -27,52 +27,52 @@ def choose(root, text):
     (root / "series.csv").write_text(f"subject,modality,path\n{text}\n")
 
 
-def test_a_line_of_the_report_is_a_choice(root):
-    by_rule = bring_in(root)
+def test_a_line_of_the_report_selects_a_series(root):
+    by_rule = run_import(root)
     assert by_rule.index["slices"].tolist() == [9, 6]
     left = by_rule.report[by_rule.report["status"] == "refused"]
     assert left["reason"].tolist() == ["another series was taken: it has more slices"]
     left[["subject", "modality", "path"]].to_csv(root / "series.csv", index=False)
-    chosen = bring_in(root)
+    chosen = run_import(root)
     assert chosen.index["slices"].tolist() == [4, 6]
     assert chosen.report["reason"].tolist() == ["", "another series was taken: it was chosen", ""]
     assert chosen.report.loc[0, "path"] == left["path"].iloc[0]
-    # Without the file the rule holds again: the store keeps both.
+    # Without the file, the rule applies again: the store has both series.
     (root / "series.csv").unlink()
-    pd.testing.assert_frame_equal(bring_in(root).report, by_rule.report)
+    pd.testing.assert_frame_equal(run_import(root).report, by_rule.report)
 
 
 @pytest.mark.parametrize("path", ["a/t1/S2", "S2/Image-1.dcm", "t1\\S2\\Image-3.dcm"])
 def test_a_folder_or_the_end_of_a_path_is_enough(root, path):
     choose(root, f"a,T1,{path}")
-    assert bring_in(root).index["slices"].tolist() == [4, 6]
+    assert run_import(root).index["slices"].tolist() == [4, 6]
 
 
-def test_a_modality_that_is_not_in_use_is_passed_over(root):
+def test_a_modality_that_is_not_in_use_is_ignored(root):
     choose(root, "a,flair,a/flair/S7")
-    assert bring_in(root).index["slices"].tolist() == [9, 6]
+    assert run_import(root).index["slices"].tolist() == [9, 6]
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "message"),
     [
         ("z,t1,z/t1/S1", "subject 'z'"),
         ("a,pd,a/t1/S1", "modality 'pd'"),
         ("a,t1,", "path ''"),
         ("a,t1,a/t1/S9", "no file of this scan at 'a/t1/S9'"),
         ("a,t1,b/t1/S1", "no file of this scan"),
-        ("a,t1,Image-1.dcm", "fits 2 places"),
+        ("a,t1,Image-1.dcm", "matches 2 places"),
         ("a,t1,S1\na,t1,S2", "a t1 again"),
     ],
 )
-def test_a_choice_that_fits_nothing_is_an_error_with_its_line(root, text, found):
+def test_a_choice_without_a_match_is_an_error_with_its_line(root, text, message):
     choose(root, text)
     with pytest.raises(DatasetError, match=r"series\.csv, line \d") as raised:
-        bring_in(root)
-    assert found in str(raised.value)
+        run_import(root)
+    assert message in str(raised.value)
 
 
 def test_other_columns_are_an_error(root):
     (root / "series.csv").write_text("subject,series\na,2\n")
     with pytest.raises(DatasetError, match="columns subject, series"):
-        bring_in(root)
+        run_import(root)

@@ -23,9 +23,9 @@ def parts(tmp_path):
     }
 
 
-def test_subjects_of_two_parts_never_meet(parts):
-    found = Combined(parts).locate()
-    assert [(one.subject, one.source, one.label) for one in found] == [
+def test_subjects_of_two_parts_never_share_a_name(parts):
+    scans = Combined(parts).locate()
+    assert [(one.subject, one.source, one.label) for one in scans] == [
         ("north-a", "north", "healthy"), ("south-a", "south", "abnormal"), ("south-b", "south", "unknown"),
         ("ixi-IXI002", "ixi", "healthy"),
     ]  # fmt: skip
@@ -45,22 +45,22 @@ def test_an_error_names_the_part_and_its_keys(parts, tmp_path):
     assert "Set dataset.parts.north.root to" in text and "/dataset.old/gone" in text
 
 
-def test_a_line_of_the_report_is_a_choice_of_its_part(tmp_path):
+def test_a_line_of_the_report_selects_a_series_of_its_part(tmp_path):
     for number, part in enumerate(("north", "south"), 3):
         write_series(tmp_path / part / "a" / "t1" / "S1", voxels((9, 5, 4)), series=f"1.2.{number}.1")
         write_series(tmp_path / part / "a" / "t1" / "S2", voxels((4, 5, 4)), series=f"1.2.{number}.2")
 
-    def bring_in():
+    def run_import():
         source = Combined({part: Folder(tmp_path / part, ["t1"]) for part in ("north", "south")})
         return import_series(source.locate(), tmp_path / "store", progress=False)
 
-    report = bring_in().report
+    report = run_import().report
     left = report[report["status"] == "refused"].set_index("subject")
     assert left["path"].to_dict() == {"north-a": "north/a/t1/S2/Image-1.dcm", "south-a": "south/a/t1/S2/Image-1.dcm"}
     line = left.loc[["south-a"]].reset_index()[["subject", "modality", "path"]]
     line.to_csv(tmp_path / "south" / "series.csv", index=False)
-    assert bring_in().index["slices"].tolist() == [9, 4]
-    # In the wrong part it is an error, not a choice there.
+    assert run_import().index["slices"].tolist() == [9, 4]
+    # In the wrong part, the same line is an error.
     line.to_csv(tmp_path / "north" / "series.csv", index=False)
     with pytest.raises(DatasetError, match=r"no file of this scan at 'south/a/t1/S2/Image-1\.dcm'"):
-        bring_in()
+        run_import()

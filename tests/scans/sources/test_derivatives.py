@@ -1,4 +1,4 @@
-"""Masks of BIDS derivatives: which lie on the scans, and who is left without one."""
+"""Masks in BIDS derivatives: which match the scans, and which subjects have none."""
 
 from brain_cae.scans.sources.derivatives import find_masks
 
@@ -7,7 +7,7 @@ from .layouts import touch
 SCANS = [("sub-01", ""), ("sub-02", "ses-a")]
 
 
-def test_masks_of_functional_images_are_none_of_the_head(tmp_path):
+def test_masks_of_functional_images_are_not_used(tmp_path):
     touch(
         tmp_path,
         "derivatives/fmriprep/sub-01/anat/sub-01_task-rest_desc-brain_mask.nii.gz",
@@ -21,7 +21,7 @@ def test_masks_of_functional_images_are_none_of_the_head(tmp_path):
     assert note.startswith("2 subjects or sessions have no brain mask") and note.endswith(": sub-01, sub-02 ses-a.")
 
 
-def test_who_has_none_is_noted_only_where_there_are_masks(tmp_path):
+def test_missing_masks_are_noted_only_if_there_are_masks(tmp_path):
     touch(tmp_path, "derivatives/other/sub-01/anat/sub-01_label-GM_mask.nii.gz")
     assert find_masks(tmp_path, []).notes(SCANS) == find_masks(tmp_path, ["other"]).notes(SCANS) == []
     touch(tmp_path, "derivatives/other/sub-01/anat/sub-01_desc-brain_mask.nii.gz")
@@ -29,7 +29,7 @@ def test_who_has_none_is_noted_only_where_there_are_masks(tmp_path):
     assert note.endswith(": sub-02 ses-a.")
 
 
-def test_a_lesion_mask_is_missed_only_where_there_is_one_that_does_not_fit(tmp_path):
+def test_a_missing_lesion_mask_is_noted_only_if_one_does_not_match(tmp_path):
     touch(tmp_path, "derivatives/masks/sub-01/anat/sub-01_space-MNI152NLin6Asym_label-lesion_mask.nii.gz")
     (note,) = find_masks(tmp_path, ["masks"]).notes(SCANS)
     assert note.startswith("1 subjects or sessions have no lesion mask") and note.endswith(": sub-01.")

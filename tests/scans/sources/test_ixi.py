@@ -1,4 +1,4 @@
-"""IXI: flat names, the spreadsheet, what it lacks."""
+"""IXI: flat names, the spreadsheet, and missing modalities."""
 
 import pytest
 
@@ -25,17 +25,17 @@ def root(tmp_path):
 
 
 def test_every_subject_is_healthy_with_its_site_and_scanner(root):
-    found = Ixi(root).locate()
-    assert [(one.subject, one.modality, bool(one.files)) for one in found] == [
+    scans = Ixi(root).locate()
+    assert [(one.subject, one.modality, bool(one.files)) for one in scans] == [
         ("IXI002", "t1", True), ("IXI002", "t2", True), ("IXI012", "t1", True), ("IXI012", "t2", True),
         ("IXI033", "t1", True), ("IXI033", "t2", False),
     ]  # fmt: skip
-    assert {(one.label, one.skull, one.source) for one in found} == {("healthy", "on", "ixi")}
-    scanners = {one.site: (one.acquisition["manufacturer"], one.acquisition["field_strength_t"]) for one in found}
+    assert {(one.label, one.skull, one.source) for one in scans} == {("healthy", "on", "ixi")}
+    scanners = {one.site: (one.acquisition["manufacturer"], one.acquisition["field_strength_t"]) for one in scans}
     assert scanners == {"Guys": ("Philips", 1.5), "HH": ("Philips", 3.0), "IOP": ("GE", 1.5)}
 
 
-def test_one_folder_is_as_good_as_one_per_contrast(tmp_path):
+def test_all_contrasts_may_be_in_one_folder(tmp_path):
     touch(tmp_path, "IXI002-Guys-0828-T1.nii.gz", "IXI002-Guys-0828-T2.nii")
     assert all(one.files for one in Ixi(tmp_path).locate())
 
@@ -49,7 +49,7 @@ def test_age_and_sex_come_from_the_spreadsheet(root):
     assert any("no scans" in note and "IXI099" in note for note in source.notes())
 
 
-def test_lines_of_nobody_are_passed_over(root):
+def test_lines_without_a_subject_are_ignored(root):
     (root / "IXI.csv").write_text(TABLE.replace("\n2,", "\n2.0,") + ",1.5,170,49\nmean,,,37\n")
     source = Ixi(root, modalities=["t1"])
     assert {one.subject: one.age for one in source.locate()} == {"IXI002": 35.8, "IXI012": 38.78, "IXI033": None}
@@ -62,7 +62,7 @@ def test_lines_that_contradict_each_other_stay_unknown(root):
     source = Ixi(root, modalities=["t1"])
     people = {one.subject: (one.age, one.sex) for one in source.locate()}
     assert people["IXI002"] == (None, "") and people["IXI012"] == (38.78, "M")
-    assert any("twice with other values" in note and "IXI002" in note for note in source.notes())
+    assert any("twice with different values" in note and "IXI002" in note for note in source.notes())
 
 
 def test_without_a_spreadsheet_a_note_says_so(root):
@@ -71,7 +71,7 @@ def test_without_a_spreadsheet_a_note_says_so(root):
     assert "no spreadsheet" in source.notes()[0]
 
 
-def test_a_spreadsheet_may_lie_elsewhere(root, tmp_path_factory):
+def test_a_spreadsheet_may_be_elsewhere(root, tmp_path_factory):
     table = tmp_path_factory.mktemp("tables") / "people.csv"
     table.write_text(TABLE)
     assert Ixi(root, table=table).locate()[0].age == 35.8
@@ -83,7 +83,7 @@ def test_a_spreadsheet_may_lie_elsewhere(root, tmp_path_factory):
 
 
 @pytest.mark.parametrize("modality", ["flair", "t1ce"])
-def test_what_ixi_lacks_is_an_error_that_names_what_there_is(root, modality):
+def test_a_modality_that_ixi_lacks_is_an_error_that_names_the_others(root, modality):
     with pytest.raises(DatasetError, match=rf"no scan of the modality `{modality}`") as raised:
         Ixi(root, modalities=["t1", modality]).locate()
     assert "t1, t2" in str(raised.value) and "modality=t1, t2 or t1_t2" in str(raised.value)

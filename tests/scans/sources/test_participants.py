@@ -1,4 +1,4 @@
-"""``participants.tsv``: which value means what, and everything that does not fit."""
+"""``participants.tsv``: labels from values, and everything that does not match."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def path(tmp_path):
     return path
 
 
-def test_values_are_labels_and_others_are_named(path):
+def test_values_become_labels_and_others_are_named(path):
     table = Participants("group", ["hc"], ["1"])
     labels = {name: one.label for name, one in table.read(path, SUBJECTS).items()}
     assert labels == {"sub-01": "healthy", "sub-02": "abnormal", "sub-03": "unknown"}
@@ -23,7 +23,7 @@ def test_values_are_labels_and_others_are_named(path):
     assert any("no scans" in note and "sub-09" in note for note in table.notes)
 
 
-def test_one_label_serves_whom_the_column_does_not(path):
+def test_the_default_label_is_used_for_other_values(path):
     table = Participants("group", [], ["1"], label="healthy")
     assert [one.label for one in table.read(path, SUBJECTS).values()] == ["healthy", "abnormal", "healthy"]
 
@@ -34,14 +34,17 @@ def test_subjects_that_are_not_in_the_table_are_noted(path):
     assert any("not in participants.tsv: sub-07" in note for note in table.notes)
 
 
-def test_what_is_no_age_and_no_sex_is_noted(path):
+def test_values_that_are_not_an_age_or_a_sex_are_noted(path):
     path.write_text("participant_id\tage\tsex\tsite\nsub-01\tadult\tO\tNA\nsub-02\tn/a\tn/a\tn/a\n")
     table = Participants(label="healthy")
     assert [one.site for one in table.read(path, SUBJECTS).values()] == ["NA", ""]
-    assert [note.rpartition(": ")[2] for note in table.notes if "counts as unknown" in note] == ["sub-01.", "sub-01."]
+    assert [note.rpartition(": ")[2] for note in table.notes if "is treated as unknown" in note] == [
+        "sub-01.",
+        "sub-01.",
+    ]
 
 
-def test_no_declared_value_is_an_error_that_lists_what_there_is(path):
+def test_a_column_without_assigned_values_is_an_error_that_lists_them(path):
     with pytest.raises(DatasetError, match=r"group: HC \(1\), 1 \(1\), ms \(1\)"):
         Participants("group", ["healthy"]).read(path, SUBJECTS)
 
@@ -49,7 +52,7 @@ def test_no_declared_value_is_an_error_that_lists_what_there_is(path):
 def test_without_the_table(tmp_path):
     path = tmp_path / "participants.tsv"
     table = Participants()
-    assert table.read(path, SUBJECTS) == {} and "every label" in table.notes[0]
+    assert table.read(path, SUBJECTS) == {} and "all labels" in table.notes[0]
     with pytest.raises(DatasetError, match="no such file"):
         Participants("group", ["hc"]).read(path, SUBJECTS)
 

@@ -1,4 +1,4 @@
-"""The simulated cohort as a source; the simulator itself is replaced, it has tests of its own."""
+"""The simulated cohort as a source, with a stub for the simulator."""
 
 import sys
 from types import ModuleType, SimpleNamespace
@@ -30,11 +30,11 @@ def written(monkeypatch):
     return calls
 
 
-def test_zero_is_healthy_and_nothing_warns(tmp_path, written):
+def test_zero_is_healthy_without_a_warning(tmp_path, written):
     source = Phantom(tmp_path, subjects=2, seed=3, confounding=0.5, workers=2, progress=False, modalities=["t1"])
-    found = source.locate()
-    assert {one.subject: one.label for one in found} == {"00000": "healthy", "00001": "abnormal"}
-    assert {(one.source, one.skull, one.modality) for one in found} == {("phantom", "stripped", "t1")}
+    scans = source.locate()
+    assert {one.subject: one.label for one in scans} == {"00000": "healthy", "00001": "abnormal"}
+    assert {(one.source, one.skull, one.modality) for one in scans} == {("phantom", "stripped", "t1")}
     assert source.notes() == []
     settings, folder, workers, progress = written[0]
     assert settings == {

@@ -1,4 +1,4 @@
-"""The layout of RSNA-MICCAI and its trap."""
+"""The layout of RSNA-MICCAI, whose MGMT_value is not a diagnosis."""
 
 import pytest
 
@@ -56,7 +56,7 @@ def test_files_modalities_and_masks(root):
     assert {one.skull for one in locations} == {"stripped"} and {one.source for one in locations} == {"rsna_miccai"}
 
 
-def test_files_may_have_any_name_as_in_the_other_folders_of_dicom(root):
+def test_dicom_files_may_have_any_name(root):
     folder = root / "train" / "00012" / "T2w"
     for name in ("IM0001", "Image-2.DCM", "more/Image-10.dcm", "Thumbs.db"):
         (folder / name).parent.mkdir(exist_ok=True)
@@ -94,7 +94,7 @@ def test_a_wrong_root_says_what_is_there(tmp_path, root):
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "message"),
     [
         ("id,value\n0,1\n", "columns id, value"),
         ("BraTS21ID;MGMT_value\n0;1\nM\u00fcller;1\n", "another encoding"),
@@ -104,9 +104,9 @@ def test_a_wrong_root_says_what_is_there(tmp_path, root):
         ("BraTS21ID,MGMT_value\n5,1\n", "00005"),
     ],
 )
-def test_wrong_labels_are_named(root, content, found):
+def test_wrong_labels_are_named(root, content, message):
     (root / "train_labels.csv").write_bytes(content.encode("latin-1"))
-    with pytest.raises(DatasetError, match=found):
+    with pytest.raises(DatasetError, match=message):
         RsnaMiccai(root, healthy_value=0).locate()
 
 

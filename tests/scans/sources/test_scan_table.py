@@ -32,27 +32,27 @@ def source(table, **options):
     return Folder(table=table, modalities=["t1", "flair"], **options)
 
 
-def test_lines_are_scans_with_all_that_is_known_of_the_subject(table, tmp_path):
-    found = {(one.subject, one.modality): one for one in source(table).locate()}
-    assert {key: len(one.files) for key, one in found.items()} == {
+def test_lines_are_scans_with_the_values_of_their_subject(table, tmp_path):
+    scans = {(one.subject, one.modality): one for one in source(table).locate()}
+    assert {key: len(one.files) for key, one in scans.items()} == {
         ("a", "t1"): 1, ("a", "flair"): 6, ("b", "t1"): 6, ("b", "flair"): 0
     }  # fmt: skip
     for modality in ("t1", "flair"):
-        first, second = found["a", modality], found["b", modality]
+        first, second = scans["a", modality], scans["b", modality]
         assert (first.session, first.label, first.skull, first.age, first.sex) == ("2", "healthy", "on", 45.5, "F")
         assert (second.session, second.label, second.skull, second.age) == ("", "abnormal", "stripped", 61)
         assert (first.site, second.site, second.lesion_mask) == ("north", "south", tmp_path / "masks" / "b.nii.gz")
 
 
-def test_what_was_passed_over_is_noted(table):
+def test_ignored_columns_and_masks_are_noted(table):
     folder = source(table)
     folder.locate()
     assert folder.notes() == [
-        "1 columns of the table are not known and passed over: remark.", "1 masks of the table are not there: b.nii.gz."
+        "1 columns of the table are unknown and are ignored: remark.", "1 masks of the table do not exist: b.nii.gz."
     ]  # fmt: skip
 
 
-def test_one_path_that_leads_nowhere_does_not_stop_the_others(table, tmp_path):
+def test_a_path_that_does_not_exist_does_not_stop_the_others(table, tmp_path):
     table.write_text("subject,modality,path\na,t1,nifti/a.nii.gz\nb,t1,nifti/gone.nii.gz\n")
     report = import_series(source(table).locate(), tmp_path / "store", progress=False, root=tmp_path).report
     assert report[["subject", "modality", "status", "reason", "path"]].to_numpy().tolist() == [
@@ -77,20 +77,20 @@ def test_lines_of_unknown_modalities_are_left_out_and_named(table):
         ("a", "t1"): 1, ("a", "flair"): 0, ("b", "t1"): 0, ("b", "flair"): 0
     }  # fmt: skip
     assert folder.notes() == [
-        "2 lines of the table name an unknown modality and are left out: a dwi, b pd.",
-        "1 subjects have an age that is no number of years and counts as unknown: a.",
+        "2 lines of the table have an unknown modality and are left out: a dwi, b pd.",
+        "1 subjects have an age that is not a number of years and is treated as unknown: a.",
     ]
 
 
-def test_keys_serve_whom_the_table_does_not(table):
+def test_keys_apply_to_subjects_without_values_in_the_table(table):
     table.write_text("subject,modality,path,skull\na,t1,nifti/a.nii.gz,\nb,t1,nifti/a.nii.gz,on\n")
-    found = source(table, label="healthy", skull="stripped").locate()
-    assert {(one.subject, one.label, one.skull) for one in found} == {
+    scans = source(table, label="healthy", skull="stripped").locate()
+    assert {(one.subject, one.label, one.skull) for one in scans} == {
         ("a", "healthy", "stripped"), ("b", "healthy", "on")
     }  # fmt: skip
 
 
-def test_the_table_is_looked_for_below_the_root(table, tmp_path):
+def test_the_table_is_read_from_the_root(table, tmp_path):
     assert len(Folder(tmp_path, ["t1"], table="scans.csv").locate()) == 2
 
 
@@ -104,7 +104,7 @@ def test_the_table_is_looked_for_below_the_root(table, tmp_path):
         ("subject,modality,path,label\na,t1,x,ill\n", "label: healthy, abnormal, unknown"),
         ("subject,modality,path,label\na,t1,x,healthy\na,t2,x,abnormal\n", "abnormal here and healthy in a line above"),
         ("subject,modality,path,age\na,t1,x,40\na,t2,x,41\n", "subject a contradict"),
-        ("subject,modality,path\na,t1,gone.nii.gz\n", "paths lead nowhere"),
+        ("subject,modality,path\na,t1,gone.nii.gz\n", "None of the paths"),
         ("subject,modality,path\n", "no lines"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Sidecars: inheritance, units, and what never leaves them."""
+"""Sidecars: inheritance, units, and values that are never used."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_a_name_is_entities_and_a_suffix(tmp_path):
     assert name.entities == {"sub": "01", "ses": "2", "acq": "a-b"} and name.suffix == "T1w"
 
 
-def test_the_particular_wins_over_the_general(tmp_path):
+def test_specific_sidecars_win_over_general_ones(tmp_path):
     scan = tmp_path / "sub-01" / "ses-2" / "anat" / "sub-01_ses-2_acq-fast_T1w.nii.gz"
     touch(tmp_path, str(scan.relative_to(tmp_path)))
     write_json(tmp_path / "T1w.json", RepetitionTime=1, EchoTime=0.001, FlipAngle=1, MagneticFieldStrength=1.5)
@@ -53,7 +53,7 @@ def test_milliseconds_are_not_taken_for_seconds(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '"a"', ""])
-def test_a_broken_sidecar_is_named_and_passed_over(tmp_path, text):
+def test_a_broken_sidecar_is_named_and_ignored(tmp_path, text):
     scan = tmp_path / "sub-01" / "anat" / "sub-01_T1w.nii.gz"
     touch(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz")
     scan.with_name("sub-01_T1w.json").write_text(text)

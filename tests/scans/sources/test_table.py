@@ -1,4 +1,4 @@
-"""Tables as people and spreadsheet programs write them."""
+"""Tables as users and spreadsheet programs write them."""
 
 import zipfile
 
@@ -13,7 +13,7 @@ SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 
 def write_xlsx(path, rows):
-    """Write the least that is a spreadsheet: text as inline strings, numbers as numbers."""
+    """Write a minimal spreadsheet: text as inline strings, numbers as numbers."""
     cells = {str: '<c t="inlineStr"><is><t>{}</t></is></c>', int: "<c><v>{}</v></c>", float: "<c><v>{}</v></c>"}
     body = "".join(f"<row>{''.join(cells[type(value)].format(value) for value in row)}</row>" for row in rows)
     parts = {
@@ -64,7 +64,7 @@ def test_a_spreadsheet(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "found"),
+    ("name", "content", "message"),
     [
         ("a.csv", b"", "no column names"),
         ("a.csv", b"id,id\n1,2\n", "id, id"),
@@ -73,9 +73,9 @@ def test_a_spreadsheet(tmp_path):
         ("a.xlsx", b"", "cannot be read"),
     ],
 )
-def test_what_is_no_table_is_named(tmp_path, name, content, found):
+def test_files_that_are_not_tables_are_refused_by_name(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DatasetError, match=found) as raised:
+    with pytest.raises(DatasetError, match=message) as raised:
         read_table(tmp_path / name, expected="the columns id,age")
     assert name in str(raised.value) and "id,age" in str(raised.value)
 
@@ -86,14 +86,14 @@ def test_utf16_as_spreadsheet_programs_write_it(tmp_path):
 
 
 @pytest.mark.parametrize("header", ['id;"age, years";sex', "id;age, years;sex", 'id,"age; years",sex'])
-def test_the_separator_is_what_parts_the_names_of_the_columns(tmp_path, header):
+def test_the_separator_is_the_one_that_splits_the_column_names(tmp_path, header):
     separator = header[2]
     (tmp_path / "a.csv").write_text(f"{header}\n{separator.join(('1', '45', 'f'))}\n")
     (row,) = read_table(tmp_path / "a.csv", expected="x").rows
     assert [*row.values()] == ["1", "45", "f"]
 
 
-def test_whose_age_or_sex_is_none_is_said_and_not_what_stands_there():
+def test_subjects_with_invalid_age_or_sex_are_named_without_the_values():
     rows = [{"age": "1960-05-03", "sex": "Mann"}, {"age": "045Y", "sex": "n/a"}, {"age": "45", "sex": "F"}, {}]
     assert [*not_understood(zip("abcd", rows, strict=True)).values()] == [["a", "b"], ["a"]]
 

@@ -176,7 +176,7 @@ def check_choices(config: Config) -> None:
             where="split",
         )
     _check_nested(config)
-    if isinstance(config.split, LeaveProtocolOut) and getattr(config.dataset, "test_only", []):
+    if config.split.holds_out_protocol and getattr(config.dataset, "test_only", []):
         raise ConfigurationError(
             "A held-out protocol is tested alone, without the parts that are for testing only.",
             expected="dataset.test_only=[]",
@@ -184,26 +184,25 @@ def check_choices(config: Config) -> None:
             where="split=leave_protocol_out",
             advice="Leave dataset.test_only out, or use split=stratified.",
         )
-    if isinstance(config.dataset, PhantomDataset) and getattr(config.split, "file", None) is None:
+    if isinstance(config.dataset, PhantomDataset) and not config.split.reads_file:
         subjects = min(config.dataset.subjects, config.limit or config.dataset.subjects)
         healthy = subjects - round(subjects * config.dataset.abnormal_fraction)
-        if config.evaluation.name == "nested":
+        if config.evaluation.refits_everything:
             healthy -= math.ceil(healthy / config.evaluation.folds)
         check_alpha(scoring.alpha, validation_size(healthy, config.split))
 
 
 def _check_nested(config: Config) -> None:
     """Outer folds draw the roles themselves."""
-    if config.evaluation.name != "nested":
+    if not config.evaluation.refits_everything:
         return
-    own = {
-        "split=leave_protocol_out": isinstance(config.split, LeaveProtocolOut),
-        "split=protocol": config.split.name == "protocol",
-        "split.file": getattr(config.split, "file", None) is not None,
+    choices = {
+        f"split={config.split.name}": config.split.needs_protocols,
+        "split.file": config.split.reads_file,
         "dataset.test_only": bool(getattr(config.dataset, "test_only", [])),
         "several processes for one run": config.trainer.devices * config.trainer.nodes > 1,
     }
-    if clash := [name for name, given in own.items() if given]:
+    if clash := [name for name, given in choices.items() if given]:
         raise ConfigurationError(
             "evaluation=nested draws the roles of its outer folds itself, in one process.",
             expected="split=stratified, without a file, and trainer.devices=1",

@@ -4,7 +4,7 @@ import logging
 
 import pandas as pd
 
-from brain_cae.configuration import Config, LeaveProtocolOut, calibration_needed
+from brain_cae.configuration import Config, calibration_needed
 from brain_cae.detector.detector import Detector
 from brain_cae.scans.protocol import UNKNOWN
 from brain_cae.stages.cohort import Cohort
@@ -19,7 +19,7 @@ FEW = 20
 
 def protocol_cautions(config: Config, index: pd.DataFrame, splits: pd.DataFrame) -> list[str]:
     """What must be said of figures that count a held-out protocol alone."""
-    if not isinstance(config.split, LeaveProtocolOut):
+    if not config.split.holds_out_protocol:
         return []
     tested = splits.loc[splits["role"] == "test", "subject"]
     labels = index.groupby("subject")["label"].first()[tested]

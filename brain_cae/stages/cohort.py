@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+
 @dataclass(frozen=True)
 class Cohort:
     """What the import has left, and after :func:`brain_cae.stages.preparation.prepare` the prepared subjects.

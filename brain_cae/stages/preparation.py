@@ -91,9 +91,7 @@ def _incomplete_images(cohort: Cohort) -> list[str]:
     """What the subjects' figures leave out: brain that a modality does not show, lesion masks that mark nothing."""
     affected: dict[str, list[str]] = {}
     for modality in cohort.modalities:
-        shares = {
-            name: subject.appearance.get(f"{modality}_covered", 1.0) for name, subject in cohort.prepared.items()
-        }
+        shares = {name: subject.appearance.get(f"{modality}_covered", 1.0) for name, subject in cohort.prepared.items()}
         if part := [name for name, share in shares.items() if share < NEARLY_ALL]:
             least = 100 * min(shares.values())
             text = f"subjects of whose brain {modality} shows only a part (down to {least:.0f} %)"

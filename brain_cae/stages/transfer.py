@@ -240,9 +240,7 @@ def _compared(config: Config) -> list[Classifier]:
     return [classifier_option(name) for name in names if name != config.classifier.name]
 
 
-def _permuted(
-    chosen: Candidate, outcome: Crossfit, labels: pd.Series, *, observed: float | None
-) -> estimates.Estimate:
+def _permuted(chosen: Candidate, outcome: Crossfit, labels: pd.Series, *, observed: float | None) -> estimates.Estimate:
     config = chosen.config
     if not outcome.defined:
         return estimates.undefined("no prediction to permute", n=len(labels))

@@ -20,9 +20,7 @@ def min_per_class(split: Split | LeaveProtocolOut) -> int:
     return FEWEST_HELD_OUT if split.holds_out_protocol else 1
 
 
-def applied_metrics(
-    config: Config, labels: pd.Series, probabilities: pd.Series, notes: list[str]
-) -> TransferMetrics:
+def applied_metrics(config: Config, labels: pd.Series, probabilities: pd.Series, notes: list[str]) -> TransferMetrics:
     """The section of a stored classifier; labels and probabilities are of the labelled subjects."""
     figures = _figures(config, labels, probabilities, 1)
     return TransferMetrics(config.features.name, config.classifier.name, figures, notes, comparison=[])

@@ -196,7 +196,7 @@ def limited(locations: list[SeriesLocation], limit: int | None) -> list[SeriesLo
 
 def complete_subjects(index: pd.DataFrame, modalities: list[str]) -> pd.DataFrame:
     """The rows of the subjects that have every modality."""
-    complete = index.groupby("subject")["modality"].apply(lambda found: set(modalities) <= set(found))
+    complete = index.groupby("subject")["modality"].apply(lambda present: set(modalities) <= set(present))
     return index[index["subject"].isin(complete.index[complete])].reset_index(drop=True)
 
 

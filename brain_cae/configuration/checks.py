@@ -127,7 +127,7 @@ def check_choices(config: Config) -> None:
             where="split",
         )
     _check_nested(config)
-    if isinstance(config.split, LeaveProtocolOut) and getattr(config.dataset, "test_only", []):
+    if config.split.holds_out_protocol and getattr(config.dataset, "test_only", []):
         raise ConfigurationError(
             "split=leave_protocol_out cannot be combined with dataset.test_only: only the held-out protocol is tested.",
             expected="dataset.test_only=[]",
@@ -136,8 +136,8 @@ def check_choices(config: Config) -> None:
             advice="Remove dataset.test_only, or use split=stratified.",
         )
     healthy = _healthy_subjects(config)
-    if healthy is not None and getattr(config.split, "file", None) is None:
-        if config.evaluation.name == "nested":
+    if healthy is not None and not config.split.reads_file:
+        if config.evaluation.refits_everything:
             healthy -= math.ceil(healthy / config.evaluation.folds)
         check_alpha(scoring.alpha, validation_size(healthy, config.split))
 
@@ -161,12 +161,11 @@ def _healthy_subjects(config: Config) -> int | None:
 
 def _check_nested(config: Config) -> None:
     """Check that nothing else assigns roles with ``evaluation=nested``, whose outer folds draw them."""
-    if config.evaluation.name != "nested":
+    if not config.evaluation.refits_everything:
         return
     conflicts = {
-        "split=leave_protocol_out": isinstance(config.split, LeaveProtocolOut),
-        "split=protocol": config.split.name == "protocol",
-        "split.file": getattr(config.split, "file", None) is not None,
+        f"split={config.split.name}": config.split.needs_protocols,
+        "split.file": config.split.reads_file,
         "dataset.test_only": bool(getattr(config.dataset, "test_only", [])),
         "several processes for one run": config.trainer.devices * config.trainer.nodes > 1,
     }

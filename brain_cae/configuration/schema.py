@@ -36,6 +36,21 @@ class Split:
     classifier: float
     file: str | None
 
+    @property
+    def holds_out_protocol(self) -> bool:
+        """Whether one protocol alone is tested; these shares never do so."""
+        return False
+
+    @property
+    def needs_protocols(self) -> bool:
+        """Whether the roles depend on the subjects' protocols."""
+        return self.name == "protocol"
+
+    @property
+    def reads_file(self) -> bool:
+        """Whether the roles are read from a file instead of being drawn."""
+        return self.file is not None
+
 
 @dataclass
 class LeaveProtocolOut:
@@ -46,6 +61,21 @@ class LeaveProtocolOut:
     train: float
     validation: float
     validation_minimum: int
+
+    @property
+    def holds_out_protocol(self) -> bool:
+        """Whether one protocol alone is tested."""
+        return True
+
+    @property
+    def needs_protocols(self) -> bool:
+        """Whether the roles depend on the subjects' protocols."""
+        return True
+
+    @property
+    def reads_file(self) -> bool:
+        """Whether the roles are read from a file; a held-out protocol draws them."""
+        return False
 
 
 @dataclass
@@ -154,6 +184,16 @@ class Evaluation:
     permutations: int
     views: int
     maps: bool
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether the classifier learns from one role and is scored once, on another."""
+        return self.name == "holdout"
+
+    @property
+    def refits_everything(self) -> bool:
+        """Whether each outer fold fits reshape, network, thresholds and classifier anew."""
+        return self.name == "nested"
 
 
 @dataclass

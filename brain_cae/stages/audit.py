@@ -39,9 +39,11 @@ def audit_scores(
         seed: Of permutations and resampling.
     """
     acquisition = cohort.acquisition.loc[table.index]
-    looks = pd.DataFrame({name: own.appearance for name, own in cohort.prepared.items()}).T.reindex(table.index)
-    prints = {name: own.fingerprint for name, own in cohort.prepared.items() if own.fingerprint.size}
-    lesion = {name: own.lesion is not None and bool(own.lesion.any()) for name, own in cohort.prepared.items()}
+    looks = pd.DataFrame({name: subject.appearance for name, subject in cohort.prepared.items()}).T.reindex(table.index)
+    prints = {name: subject.fingerprint for name, subject in cohort.prepared.items() if subject.fingerprint.size}
+    lesion = {
+        name: subject.lesion is not None and bool(subject.lesion.any()) for name, subject in cohort.prepared.items()
+    }
     subjects = table.assign(lesion=pd.Series(lesion).reindex(table.index))
     subjects, acquisition = with_strata(subjects, acquisition, cohort.index, looks, settings.strata)
     return audit(
@@ -89,10 +91,10 @@ def with_strata(
         subjects[strata] = index.groupby("subject")[strata].first().reindex(subjects.index)
     silent = subjects["protocol"] == UNKNOWN
     if strata == "protocol" and silent.any():
-        own = subjects.index[silent]
+        without_headers = subjects.index[silent]
         looks = looks[[name for name in looks if str(name).endswith(("_noise", "_smoothness_mm"))]]
-        subjects.loc[own, "protocol"] = group_without_headers(
-            acquisition.loc[own], looks.loc[own], subjects.loc[own, "source"]
+        subjects.loc[without_headers, "protocol"] = group_without_headers(
+            acquisition.loc[without_headers], looks.loc[without_headers], subjects.loc[without_headers, "source"]
         )
         acquisition = acquisition.join(looks)
     return subjects, acquisition

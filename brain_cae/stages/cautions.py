@@ -4,7 +4,7 @@ import logging
 
 import pandas as pd
 
-from brain_cae.configuration import Config, LeaveProtocolOut, calibration_needed
+from brain_cae.configuration import Config, calibration_needed
 from brain_cae.detector.detector import Detector
 from brain_cae.scans.protocol import UNKNOWN
 from brain_cae.stages.cohort import Cohort
@@ -19,7 +19,7 @@ FEW = 20
 
 def protocol_cautions(config: Config, index: pd.DataFrame, splits: pd.DataFrame) -> list[str]:
     """What must be said of figures that count a held-out protocol alone."""
-    if not isinstance(config.split, LeaveProtocolOut):
+    if not config.split.holds_out_protocol:
         return []
     tested = splits.loc[splits["role"] == "test", "subject"]
     labels = index.groupby("subject")["label"].first()[tested]
@@ -79,10 +79,10 @@ def _unshared_sources(cohort: Cohort) -> str | None:
     )
 
 
-def skull_cautions(model: Detector, skull: pd.Series) -> list[str]:
+def skull_cautions(detector: Detector, skull: pd.Series) -> list[str]:
     """What must be said where skulls (index: subject) are in another state than the calibration brains'."""
-    state = " or ".join(model.skull)
-    unlike = skull[[model.unlike_skull(state) for state in skull]]
+    state = " or ".join(detector.skull)
+    unlike = skull[[detector.unlike_skull(state) for state in skull]]
     cautions = []
     if len(unlike):
         cautions.append(
@@ -90,7 +90,7 @@ def skull_cautions(model: Detector, skull: pd.Series) -> list[str]:
             f"that calibrate it is {state}: their scores and p-values mean nothing. Bring both into the same state."
         )
     unsaid = int((skull == "unknown").sum())
-    if unsaid and model.skull and "unknown" not in model.skull:
+    if unsaid and detector.skull and "unknown" not in detector.skull:
         cautions.append(
             f"Whether the skull is on is not known of {unsaid} of these subjects; in the brains that calibrate it is "
             f"{state}. Scores can be compared only between scans in the same state."
@@ -105,4 +105,12 @@ def harmonise_cautions(unreached: list[str], evaluated: int) -> list[str]:
     return [
         f"The images of {len(unreached)} of {evaluated} subjects were acquired more coarsely than the healthy training "
         f"brains and could not be harmonised: {', '.join(unreached[:5])}."
+    ]
+
+
+def nested_cautions(table: pd.DataFrame) -> list[str]:
+    """What must be said of a nested evaluation, whose ``table`` has the outer fold of each subject as ``fold``."""
+    return [
+        f"Every figure is of {table['fold'].nunique()} outer folds, each with an autoencoder of its own, in "
+        "outer/; thresholds, groups and costs shown are those of the stored model, which no figure judges."
     ]

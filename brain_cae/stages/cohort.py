@@ -1,4 +1,4 @@
-"""From a source on disk to prepared subjects: the first half of both journeys."""
+"""From a source on disk to the imported subjects: the beginning of training and of evaluation."""
 
 import logging
 from dataclasses import dataclass, field
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from brain_cae.configuration import Config
-from brain_cae.data.foreground import skull_state
 from brain_cae.errors import DatasetError
 from brain_cae.errors.reasons import advice_for
 from brain_cae.files.locks import exclusive
@@ -21,18 +20,14 @@ from brain_cae.scans.store import import_series
 
 if TYPE_CHECKING:
     # Preparing takes nilearn and scikit-learn, seconds to import; looking at a cohort needs neither.
-    from brain_cae.data.prepared import PreparedStore
     from brain_cae.data.preprocess import PreparedSubject
 
 log = logging.getLogger(__name__)
 
-NEARLY_ALL = 0.99
-"""A modality that shows this share of the brain loses its rim at most."""
 
-
-@dataclass
+@dataclass(frozen=True)
 class Cohort:
-    """What the import has left.
+    """What the import has left, and after :func:`brain_cae.stages.preparation.prepare` the prepared subjects.
 
     Attributes:
         index: One row per scan of the subjects that have every modality in use.
@@ -41,7 +36,7 @@ class Cohort:
         modalities: In channel order.
         reference: The modality whose grid is kept.
         dataset: Configuration of the dataset that it came from.
-        prepared: Prepared subjects by name, after :meth:`prepare`.
+        prepared: Prepared subjects by name; empty before the preparation.
     """
 
     index: pd.DataFrame
@@ -71,52 +66,8 @@ class Cohort:
         """Prepared subjects in the order of ``names``."""
         return [self.prepared[name] for name in names]
 
-    def prepare(self, store: "PreparedStore", *, progress: bool) -> None:
-        """Strip skulls if asked to and prepare every subject; failures are named in the report and leave the index."""
-        self.index, bare = store.masks.complete(self.index, progress=progress)
-        self.prepared, refused = store.load_all(self.index[~self.index["subject"].isin(bare)], progress=progress)
-        refused = {**bare, **refused}
-        for subject, reason in refused.items():
-            own = (self.report["subject"] == subject) & self.report["modality"].isin(self.modalities)
-            self.report.loc[own, ["status", "reason"]] = ["refused", reason]
-        if refused:
-            some = "; ".join(f"{subject}: {reason}" for subject, reason in list(refused.items())[:5])
-            self.notes.append(f"{len(refused)} subjects could not be prepared and are left out: {some}.")
-        self.index = self.index[~self.index["subject"].isin(refused)].reset_index(drop=True)
-        self._tell_skulls()
-        self._tell_masks()
-
-    def _tell_skulls(self) -> None:
-        """Where nobody says whether the skull is on, the size of the foreground does."""
-        unsaid = self.index["skull"] == "unknown"
-        told = self.index.loc[unsaid, "subject"].map(lambda name: skull_state(self.prepared[name].foreground_ml))
-        self.index.loc[unsaid, "skull"] = told.astype(object)
-        if (states := sorted(set(self.skull) - {"unknown"})) == ["on", "stripped"]:
-            names = "; ".join(f"{state}: {', '.join(self.skull.index[self.skull == state][:5])}" for state in states)
-            note = (
-                f"Skulls are on in some scans and stripped in others ({names}): what differs between these is the "
-                "state, not the disease. Bring all into one state (preprocess.skull_strip, or brain masks)."
-            )
-            self.notes.append(note)
-            log.warning(note)
-
-    def _tell_masks(self) -> None:
-        """What the subjects' figures leave out: brain that a modality does not show, lesion masks that mark nothing."""
-        found: dict[str, list[str]] = {}
-        for modality in self.modalities:
-            shares = {name: own.appearance.get(f"{modality}_covered", 1.0) for name, own in self.prepared.items()}
-            if part := [name for name, share in shares.items() if share < NEARLY_ALL]:
-                least = 100 * min(shares.values())
-                text = f"subjects of whose brain {modality} shows only a part (down to {least:.0f} %)"
-                found[f"{text}, the rest being left out of scores and maps"] = part
-        empty = [name for name, own in self.prepared.items() if own.lesion is not None and not own.lesion.any()]
-        abnormal = self.labels.reindex(empty) == "abnormal"
-        text = "abnormal subjects whose lesion mask marks nothing: they count for detection and not for localisation"
-        found[text] = list(abnormal.index[abnormal])
-        self.notes += counted(found)
-
     def require_subjects(self) -> None:
-        """To be called when the report is written, so that a person can look the reasons up.
+        """To be called after ``import_report.csv`` is written, where a person can look up the reasons.
 
         Raises:
             DatasetError: No subject is left.
@@ -130,20 +81,6 @@ class Cohort:
                 where="import_report.csv",
                 advice="import_report.csv in the run's folder names the reason for each series.",
             )
-
-
-def prepared_store(config: Config, cache: str) -> "PreparedStore":
-    """Where the prepared subjects of this configuration lie."""
-    from brain_cae.data.brain_masks import BrainMasks
-    from brain_cae.data.prepared import PreparedStore
-
-    return PreparedStore(
-        Path(cache) / "prepared",
-        modalities=config.modality.names,
-        reference=config.modality.reference,
-        scaling=config.preprocess.scaling,
-        masks=BrainMasks(Path(cache) / "brain_masks", config.preprocess.skull_strip, config.modality.reference),
-    )
 
 
 def import_cohort(dataset: Any, config: Config, *, cache: str, workers: int, limit: int | None = None) -> Cohort:
@@ -221,7 +158,7 @@ def limited(locations: list[SeriesLocation], limit: int | None) -> list[SeriesLo
 
 def complete_subjects(index: pd.DataFrame, modalities: list[str]) -> pd.DataFrame:
     """The rows of the subjects that have every modality."""
-    complete = index.groupby("subject")["modality"].apply(lambda found: set(modalities) <= set(found))
+    complete = index.groupby("subject")["modality"].apply(lambda present: set(modalities) <= set(present))
     return index[index["subject"].isin(complete.index[complete])].reset_index(drop=True)
 
 

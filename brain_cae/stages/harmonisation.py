@@ -1,4 +1,4 @@
-"""Where remedies against differences between scanners act: on a cohort's images, or on a classifier's features."""
+"""Where harmonisation between scanners acts: on a cohort's images, or on a classifier's features."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +22,7 @@ from brain_cae.vocabulary import PLANES
 
 
 def harmonise_images(config: Config, cohort: Cohort, train: list[str]) -> tuple[ImageHarmoniser, Cohort]:
-    """Fit the remedy of images on the healthy brains of the role ``train``, and apply it to the whole cohort."""
+    """Fit the harmonisation of images on the healthy brains of the role ``train``, and apply it to the whole cohort."""
     harmoniser = make_harmoniser(config)
     if not isinstance(harmoniser, Unharmonised):
         harmoniser.fit([brain for _, brain in _brains(cohort, train)])
@@ -44,7 +44,7 @@ def harmonised(harmoniser: ImageHarmoniser, cohort: Cohort) -> Cohort:
 
 
 def out_of_reach(harmoniser: ImageHarmoniser, cohort: Cohort, names: list[str]) -> list[str]:
-    """Those of the subjects whose images the remedy lets pass unchanged."""
+    """Those of the subjects whose images the harmonisation lets pass unchanged."""
     if isinstance(harmoniser, Unharmonised):
         return []
     return [name for name, brain in _brains(cohort, names) if not harmoniser.reaches(brain)]
@@ -90,23 +90,23 @@ def carried(model: Detector, acquisition: pd.DataFrame, protocols: pd.Series) ->
 
 
 def harmonised_features(
-    model: Detector, features: pd.DataFrame, labels: pd.Series, folds: pd.Series | None
+    detector: Detector, features: pd.DataFrame, labels: pd.Series, folds: pd.Series | None
 ) -> pd.DataFrame | None:
     """Features as the classifier saw each subject, which it had not learnt from; None where they are not harmonised.
 
     Args:
-        model: Of it, the step that is stored serves new subjects.
+        detector: Of it, the step that is stored serves new subjects.
         features: One arm with the carried columns, one row per subject.
         labels: ``healthy``, ``abnormal`` or ``unknown``.
         folds: In which fold each subject was held out; None: all are new subjects.
     """
-    step = make_feature_harmoniser(model.config)
+    step = make_feature_harmoniser(detector.config)
     if step is None:
         return None
     if folds is not None:
         return harmonised_out_of_fold(step, features, (labels == "healthy").to_numpy(), folds)
-    if model.classifier is None:
+    if detector.classifier is None:
         return None
-    own = features.columns[: features.shape[1] - step.carried]
-    changed = model.classifier.named_steps["harmonise"].transform(features.to_numpy(dtype=float))
-    return pd.DataFrame(changed, index=features.index, columns=own)
+    harmonised_names = features.columns[: features.shape[1] - step.carried]
+    changed = detector.classifier.named_steps["harmonise"].transform(features.to_numpy(dtype=float))
+    return pd.DataFrame(changed, index=features.index, columns=harmonised_names)

@@ -1,23 +1,35 @@
 """From what is known of each subject to ``metrics.json``: every figure with its interval and its n."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from brain_cae import estimates
+from brain_cae.audit import AuditResult
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings import Findings
 from brain_cae.estimates import Estimate
-from brain_cae.files.provenance import environment
 from brain_cae.reshape.measures import size_spread_mm
 from brain_cae.scoring.localisation import dice_of
-from brain_cae.stages.cohort import Cohort
-from brain_cae.stages.transfer import Transfer
+from brain_cae.stages.prediction import Assessment
+from brain_cae.stages.records import (
+    Baseline,
+    Detection,
+    Discrimination,
+    Harmonisation,
+    LesionOverlap,
+    Metrics,
+    ProtocolDetection,
+    Reconstruction,
+    ReshapeCost,
+    Scoring,
+)
 from brain_cae.vocabulary import ROLES
 
-Section = dict[str, Any]
+DISTORTIONS = ("scale_ratio", "anisotropy_mm", "size_spread_mm", "round_trip_l1", "voxels")
+"""Measures of the reshape strategy in ``metrics.json``."""
 
 
 def by_subject(predictions: pd.DataFrame, findings: dict[str, Findings], probabilities: pd.DataFrame) -> pd.DataFrame:
@@ -34,14 +46,14 @@ def by_subject(predictions: pd.DataFrame, findings: dict[str, Findings], probabi
         ``reshape.<measure>``, the distortion of the reshape strategy.
     """
     rows, distortions = [], distortions_by_subject(findings)
-    for name, found in findings.items():
+    for name, finding in findings.items():
         row: dict[str, Any] = {"subject": name, **predictions.loc[name, ["label", "role", "protocol"]]}
-        row |= {f"score.{scorer}": score for scorer, score in found.scores.items()}
-        row |= {f"p_value.{scorer}": p for scorer, p in found.p_values.items()}
+        row |= {f"score.{scorer}": score for scorer, score in finding.scores.items()}
+        row |= {f"p_value.{scorer}": p for scorer, p in finding.p_values.items()}
         row |= {f"probability.{arm}": p for arm, p in probabilities.loc[name].items()}
-        for scorer, local in found.localisation.items():
+        for scorer, local in finding.localisation.items():
             row |= {f"{scorer}.average_precision": local.average_precision, f"{scorer}.dice": local.dice}
-        row |= {f"reconstruction.{measure}": value for measure, value in found.reconstruction.items()}
+        row |= {f"reconstruction.{measure}": value for measure, value in finding.reconstruction.items()}
         row |= {f"reshape.{measure}": value for measure, value in distortions[name].items()}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -89,102 +101,92 @@ class Measurement:
         self.others = [name for name in scores if name != "residual"]
         self.labelled = predictions[predictions["label"] != "unknown"]
 
-    def detection(self) -> Section:
+    def detection(self) -> Detection:
         """Residual score: AUROC, average precision, rates at the label-free threshold, differences, protocols."""
-        section = self._detection("residual")
-        section |= {name: self._detection(name) for name in self.others if name not in self.baselines}
-        section["difference"] = {name: self._difference("residual", name) for name in self.others}
-        section["false_alarms"] = self._false_alarms(self.labelled)
-        section["by_protocol"] = [
-            {
-                "protocol": str(name),
-                "n": len(rows),
-                "n_positive": int((rows["label"] == "abnormal").sum()),
-                "auroc": self._auroc(rows, "residual").to_dict(),
-                "false_alarms": self._false_alarms(rows),
-            }
-            for name, rows in self.labelled.groupby("protocol")
-        ]
-        return section
+        return Detection(
+            residual=self.discrimination("residual"),
+            others={name: self.discrimination(name) for name in self.others if name not in self.baselines},
+            difference={name: self._difference("residual", name) for name in self.others},
+            false_alarms=self._false_alarms(self.labelled),
+            by_protocol=[
+                ProtocolDetection(
+                    protocol=str(name),
+                    n=len(rows),
+                    n_positive=int((rows["label"] == "abnormal").sum()),
+                    auroc=self._scored(estimates.auroc, rows, "residual"),
+                    false_alarms=self._false_alarms(rows),
+                )
+                for name, rows in self.labelled.groupby("protocol")
+            ],
+        )
 
-    def baseline(self, name: str) -> Section:
+    def baseline(self, name: str) -> Baseline:
         """One of the baselines, through the same code."""
-        section = self._detection(name)
-        section["localisation"] = self.localisation(name)
-        if section["localisation"] is not None:
-            for key in ("dice", "dice_oracle_pooled", "dice_oracle_per_subject"):
-                section[key] = section["localisation"][key]
-        return section
+        return Baseline(self.discrimination(name), self.localisation(name))
 
-    def localisation(self, name: str) -> Section | None:
-        """Voxel average precision and Dice, mean over subjects with a known lesion; None where there is none."""
-        found = [e.localisation[name] for e in self.findings.values() if name in e.localisation]
-        if not found:
-            return None
-        overlaps = np.stack([item.overlaps for item in found])
-        return {
-            "average_precision": self._mean([item.average_precision for item in found]).to_dict(),
-            "dice": self._mean([item.dice for item in found]).to_dict(),
-            "dice_oracle_pooled": self._pooled_dice(overlaps).to_dict(),
-            "dice_oracle_per_subject": self._mean(dice_of(overlaps).max(axis=1).tolist()).to_dict(),
-        }
-
-    def reconstruction(self) -> Section:
-        """Error on healthy brains that the network never saw, inside the mask, in the scan's own space."""
-        healthy = self.predictions.index[self.predictions["label"] == "healthy"]
-        kept = [self.findings[subject].reconstruction for subject in healthy]
-        return {key: self._mean([item[key] for item in kept]).to_dict() for key in ("l1", "ssim")}
-
-    def reshape(self, model: Detector) -> Section:
-        """How much the strategy distorts, and what it costs; ``size_spread_mm`` is relative to the mean size.
-
-        ``reconstruction`` is the mean absolute error on healthy brains in the scan's own space, which strategies with
-        different grids can be compared by; ``voxels`` is what the network sees of a brain, padding included.
-        """
-        distortions = list(distortions_by_subject(self.findings).values())
-        section: Section = {"strategy": model.config.reshape.name, "groups": model.reshape.groups()}
-        for key in ("scale_ratio", "anisotropy_mm", "size_spread_mm", "round_trip_l1", "voxels"):
-            section[key] = self._mean([item[key] for item in distortions]).to_dict()
-        section["reconstruction"] = self.reconstruction()["l1"]
-        return section | model.cost
-
-    def _detection(self, name: str) -> Section:
+    def discrimination(self, name: str) -> Discrimination:
+        """How well the score of this name separates the classes."""
         rows = self.labelled
-        section = {
-            "auroc": self._auroc(rows, name).to_dict(),
-            "average_precision": self._scored(estimates.average_precision, rows, name).to_dict(),
-        }
         flagged = rows[f"flagged.{name}"]
         if flagged.notna().all():
             rates = estimates.threshold_metrics(rows["label"], flagged.astype(bool))
-            return section | {key: value.to_dict() for key, value in rates.items()}
-        reason = estimates.undefined("too few calibration brains to flag anything", n=len(rows)).to_dict()
-        return section | {"sensitivity": reason, "specificity": reason}
+        else:
+            reason = estimates.undefined("too few calibration brains to flag anything", n=len(rows))
+            rates = {"sensitivity": reason, "specificity": reason}
+        return Discrimination(
+            auroc=self._scored(estimates.auroc, rows, name),
+            average_precision=self._scored(estimates.average_precision, rows, name),
+            sensitivity=rates["sensitivity"],
+            specificity=rates["specificity"],
+        )
 
-    def _auroc(self, rows: pd.DataFrame, name: str) -> Estimate:
-        return self._scored(estimates.auroc, rows, name)
+    def localisation(self, name: str) -> LesionOverlap | None:
+        """Voxel average precision and Dice, mean over subjects with a known lesion; None where there is none."""
+        known = [finding.localisation[name] for finding in self.findings.values() if name in finding.localisation]
+        if not known:
+            return None
+        overlaps = np.stack([item.overlaps for item in known])
+        return LesionOverlap(
+            average_precision=self._mean([item.average_precision for item in known]),
+            dice=self._mean([item.dice for item in known]),
+            dice_oracle_pooled=self._pooled_dice(overlaps),
+            dice_oracle_per_subject=self._mean(dice_of(overlaps).max(axis=1).tolist()),
+        )
 
-    def _scored(self, metric: Any, rows: pd.DataFrame, name: str) -> Estimate:
+    def reconstruction(self) -> Reconstruction:
+        """Error on healthy brains that the network never saw, inside the mask, in the scan's own space."""
+        healthy = self.predictions.index[self.predictions["label"] == "healthy"]
+        errors = [self.findings[subject].reconstruction for subject in healthy]
+        return Reconstruction(
+            l1=self._mean([error["l1"] for error in errors]), ssim=self._mean([error["ssim"] for error in errors])
+        )
+
+    def distortion(self) -> dict[str, Estimate]:
+        """Mean over subjects of each measure of the reshape strategy."""
+        rows = list(distortions_by_subject(self.findings).values())
+        return {name: self._mean([row[name] for row in rows]) for name in DISTORTIONS}
+
+    def _scored(self, metric: Callable[..., Estimate], rows: pd.DataFrame, name: str) -> Estimate:
         scores = rows[f"score.{name}"]
         return metric(rows["label"], scores, seed=self.seed, resamples=self.resamples, min_per_class=self.min_per_class)
 
-    def _difference(self, ours: str, other: str) -> dict[str, Any]:
+    def _difference(self, name: str, other: str) -> Estimate:
         rows = self.labelled
         return estimates.paired_difference(
             rows["label"],
-            rows[f"score.{ours}"],
+            rows[f"score.{name}"],
             rows[f"score.{other}"],
             seed=self.seed,
             resamples=self.resamples,
             min_per_class=self.min_per_class,
-        ).to_dict()
+        )
 
-    def _false_alarms(self, rows: pd.DataFrame) -> dict[str, Any]:
+    def _false_alarms(self, rows: pd.DataFrame) -> Estimate:
         healthy = rows[rows["label"] == "healthy"]
         if healthy.empty or healthy["flagged.residual"].isna().any():
             reason = "no healthy brain" if healthy.empty else "too few calibration brains to flag anything"
-            return estimates.undefined(reason).to_dict()
-        return estimates.proportion(int(healthy["flagged.residual"].astype(bool).sum()), len(healthy)).to_dict()
+            return estimates.undefined(reason)
+        return estimates.proportion(int(healthy["flagged.residual"].astype(bool).sum()), len(healthy))
 
     def _mean(self, values: list[float]) -> Estimate:
         return estimates.mean(values, seed=self.seed, resamples=self.resamples)
@@ -202,46 +204,69 @@ class Measurement:
         return Estimate(value, float(low), float(high), len(overlaps), len(overlaps), method)
 
 
-SCHEMA_VERSION = 1
+def count_roles(splits: pd.DataFrame) -> dict[str, int]:
+    """Number of subjects in each role."""
+    counts = splits["role"].value_counts()
+    return {role: int(counts.get(role, 0)) for role in ROLES}
 
 
-def metrics_of(
-    model: Detector,
-    table: pd.DataFrame,
-    findings: dict[str, Findings],
-    chosen: Transfer,
-    splits: pd.DataFrame,
-    cohort: Cohort,
+def measure(
+    detector: Detector,
+    assessment: Assessment,
+    audit: AuditResult,
+    *,
+    subjects: dict[str, int],
+    environment: dict[str, Any],
     min_per_class: int,
-) -> dict[str, Any]:
-    """The content of ``metrics.json``, but for the audit and what the run itself adds."""
-    config = model.config
-    measure = Measurement(
-        table,
-        findings,
+) -> Metrics:
+    """The content of ``metrics.json``.
+
+    Args:
+        detector: The one that is stored, whose thresholds and costs are shown; others may have judged some subjects.
+        assessment: Of the subjects that the figures count.
+        audit: Its verdict.
+        subjects: How many there are in each role.
+        environment: What made the result.
+        min_per_class: As for :class:`Measurement`.
+    """
+    config, transfer = detector.config, assessment.transfer
+    measurement = Measurement(
+        assessment.table,
+        assessment.findings,
         seed=config.seed,
         resamples=config.evaluation.resamples,
         min_per_class=min_per_class,
-        baselines=model.baselines,
+        baselines=detector.baselines,
     )
-    counts = splits["role"].value_counts()
-    calibration = model.scorers["residual"].calibration
+    reconstruction = measurement.reconstruction()
+    return Metrics(
+        subjects=subjects,
+        reconstruction=reconstruction,
+        scoring=_scoring(detector),
+        detection=measurement.detection(),
+        localisation=measurement.localisation("residual"),
+        baseline={name: measurement.baseline(name) for name in detector.baselines},
+        transfer=transfer.metrics,
+        reshape=ReshapeCost(
+            strategy=config.reshape.name,
+            groups=detector.reshape.groups(),
+            distortion=measurement.distortion(),
+            reconstruction=reconstruction.l1,
+            cost=detector.cost,
+        ),
+        environment=environment,
+        harmonise=Harmonisation(config.harmonise.name, len(assessment.unreached)),
+        audit=audit,
+    )
+
+
+def _scoring(detector: Detector) -> Scoring:
+    config, calibration = detector.config, detector.scorers["residual"].calibration
     threshold = calibration.threshold(config.scoring.alpha)
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "subjects": {role: int(counts.get(role, 0)) for role in ROLES},
-        "reconstruction": measure.reconstruction(),
-        "scoring": {
-            "alpha": config.scoring.alpha,
-            "sign": {name: config.scoring.sign[name] for name in config.modality.names},
-            "n_calibration": len(calibration.scores),
-            "threshold": threshold if np.isfinite(threshold) else None,
-            "voxel_threshold": calibration.voxel_threshold,
-        },
-        "detection": measure.detection(),
-        "localisation": measure.localisation("residual"),
-        "baseline": {name: measure.baseline(name) for name in model.baselines},
-        "transfer": chosen.metrics,
-        "reshape": measure.reshape(model),
-        "environment": environment(config.seed, splits, cohort.index),
-    }
+    return Scoring(
+        alpha=config.scoring.alpha,
+        sign={name: config.scoring.sign[name] for name in config.modality.names},
+        n_calibration=len(calibration.scores),
+        threshold=threshold if np.isfinite(threshold) else None,
+        voxel_threshold=calibration.voxel_threshold,
+    )

@@ -1,16 +1,19 @@
-"""From predictions to what the report shows: its title, curves and views, and the columns of ``predictions.csv``."""
+"""From an assessment and its metrics to the content of the report, and the columns of ``predictions.csv``."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from brain_cae.configuration import Config
 from brain_cae.detector.findings import examine
-from brain_cae.reporting import SubjectView
+from brain_cae.reporting import ReportContent, SubjectView
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.prediction import Assessment
+from brain_cae.stages.records import Metrics
 from brain_cae.vocabulary import CLASSES
 
 PREDICTIONS = [
@@ -22,6 +25,39 @@ PREDICTIONS = [
 def predictions(table: pd.DataFrame) -> pd.DataFrame:
     """The columns of ``predictions.csv``."""
     return table.rename_axis("subject").reset_index()[PREDICTIONS]
+
+
+def report_content(
+    config: Config,
+    assessment: Assessment,
+    metrics: Metrics,
+    *,
+    cautions: list[str],
+    min_per_class: int,
+    model_run: Path | None = None,
+) -> ReportContent:
+    """Everything that ``report.html`` shows.
+
+    Args:
+        config: Of the stored detector.
+        assessment: Of the subjects that the figures count.
+        metrics: The content of ``metrics.json``.
+        cautions: What the reader must know before any figure; repetitions are left out.
+        min_per_class: Members that each class must have for ROC curves.
+        model_run: The run that the detector comes from; None when it was fitted just now.
+    """
+    return ReportContent(
+        title=title(config, assessment.cohort, model_run),
+        metrics=metrics.to_dict(),
+        predictions=predictions(assessment.table),
+        import_report=assessment.cohort.report,
+        index=assessment.cohort.index,
+        views=views(config, assessment),
+        configuration=yaml.safe_dump(asdict(config), sort_keys=False),
+        cautions=list(dict.fromkeys([*cautions, *metrics.audit.warnings])),
+        curves=curves(assessment.table, list(metrics.baseline), min_per_class),
+        trials=assessment.transfer.trials,
+    )
 
 
 def title(config: Config, cohort: Cohort, model_run: Path | None) -> str:
@@ -43,9 +79,9 @@ def curves(table: pd.DataFrame, baselines: Sequence[str], min_per_class: int) ->
     return drawn
 
 
-def views(config: Config, found: Assessment) -> list[SubjectView]:
+def views(config: Config, assessment: Assessment) -> list[SubjectView]:
     """The highest scores, and the worst false alarms among the healthy."""
-    table, count = found.table, config.evaluation.views
+    table, count = assessment.table, config.evaluation.views
     highest = table.sort_values("score", ascending=False)
     healthy = highest[highest["label"] == "healthy"].head(max(1, count // 4) if count else 0)
     others = highest[~highest.index.isin(healthy.index)].head(count - len(healthy))
@@ -53,8 +89,8 @@ def views(config: Config, found: Assessment) -> list[SubjectView]:
     reference = config.modality.reference
     views = []
     for name in chosen:
-        subject, row = found.cohort.prepared[name], table.loc[name]
-        _, _, joint_map = examine(found.models[name], subject)
+        subject, row = assessment.cohort.prepared[name], table.loc[name]
+        _, _, joint_map = examine(assessment.detectors[name], subject)
         images = dict(zip(config.modality.names, subject.volume, strict=True))
         views.append(
             SubjectView(

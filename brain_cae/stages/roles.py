@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_cae.configuration import Config, LeaveProtocolOut, validation_size
+from brain_cae.configuration import Config, validation_size
 from brain_cae.data.splits import check_leakage, leave_protocol_out, read_splits, stratified
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
 from brain_cae.scans.protocol import MINIMUM, UNKNOWN, ProtocolGroups, as_typed, subject_acquisition
@@ -40,7 +40,7 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
             advice="Add healthy brains from another set (dataset=combined). In RSNA-MICCAI every patient "
             "has a glioblastoma; dataset.healthy_value=0 reads MGMT_value 0 as healthy, which it is not.",
         )
-    if isinstance(config.split, LeaveProtocolOut):
+    if config.split.holds_out_protocol:
         protocols = protocols_of(config, index)
         held_out = _held_out(config.split.protocol, labels, protocols)
         return leave_protocol_out(
@@ -51,7 +51,7 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
             validation=validation_size(int(((labels == "healthy") & (protocols != held_out)).sum()), config.split),
             seed=config.seed,
         )
-    if config.split.file is not None:
+    if config.split.reads_file:
         return read_splits(Path(config.split.file), subjects["label"])
     drawn = stratified(
         labels,
@@ -59,7 +59,7 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
         validation=validation_size(healthy, config.split),
         classifier=config.split.classifier,
         seed=config.seed,
-        protocols=protocols_of(config, index) if config.split.name == "protocol" else None,
+        protocols=protocols_of(config, index) if config.split.needs_protocols else None,
     )
     apart = pd.DataFrame({"subject": subjects.index[tested], "role": "test"})
     return pd.concat([drawn, apart]).sort_values("subject", ignore_index=True)
@@ -88,10 +88,10 @@ def _held_out(typed: str | None, labels: pd.Series, protocols: pd.Series) -> str
             where="split=leave_protocol_out",
             advice="Use split=stratified, or import DICOM.",
         )
-    found = [name for name in members.index if name == typed]
-    found = found or [name for name in members.index if as_typed(name) == as_typed(typed or "")]
-    if len(found) == 1:
-        return found[0]
+    matches = [name for name in members.index if name == typed]
+    matches = matches or [name for name in members.index if as_typed(name) == as_typed(typed or "")]
+    if len(matches) == 1:
+        return matches[0]
     listed = members.loc[members.sum(axis=1).sort_values(ascending=False, kind="stable").index]
     raise ConfigurationError(
         "`split.protocol` names no protocol of these subjects." if typed else "`split.protocol` has no value.",

@@ -1,6 +1,6 @@
 """Task transfer: features of the encoder and of the residual, ordinary classifiers, out-of-fold predictions."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,19 +9,16 @@ from hydra.utils import instantiate
 from imblearn.pipeline import Pipeline
 
 from brain_cae import estimates
-from brain_cae.configuration import Classifier, Config, LeaveProtocolOut, classifier_option
+from brain_cae.configuration import Classifier, Config, classifier_option
 from brain_cae.detector.build import make_feature_harmoniser
-from brain_cae.detector.detector import Detector
-from brain_cae.estimates import MIN_PER_CLASS_HELD_OUT
+from brain_cae.stages.records import TransferMetrics
+from brain_cae.stages.transfer_metrics import applied_metrics, compared_metrics, searches
 from brain_cae.transfer.crossfit import Crossfit, crossfit, holdout, tune_and_fit, without_sizes
 from brain_cae.transfer.features import ARMS, select_arm, usable
 from brain_cae.transfer.fitting import abnormal_probability, obstacle
-from brain_cae.transfer.metrics import transfer_metrics
 from brain_cae.transfer.permutation import permutation_p, permutation_p_of_predictions
 from brain_cae.transfer.pipeline import build_pipeline, count_unreached, harmonise_notes
 from brain_cae.transfer.tuning import Tuning
-
-COMPARED = ("auroc", "average_precision", "brier")
 
 
 @dataclass(frozen=True)
@@ -34,89 +31,117 @@ class Transfer:
         metrics: The section ``transfer`` of ``metrics.json``.
         arms: Probabilities of everything that was compared, by subject: a column ``<features>`` for each arm of
             features of the chosen classifier, ``<features>.<classifier>`` of the others.
-        taught: The labelled subjects that the classifier for new patients learns from: all of them, but those of a
-            held-out protocol.
-        fitted: The classifier fitted on ``taught``; None without both classes.
         trials: Of every search for parameters, see :class:`brain_cae.transfer.tuning.Tuned`; empty without tuning.
     """
 
     probabilities: pd.Series
     folds: pd.Series
-    metrics: dict[str, Any]
+    metrics: TransferMetrics
     arms: pd.DataFrame
-    taught: list[str]
-    fitted: Pipeline | None
     trials: pd.DataFrame = field(default_factory=pd.DataFrame)
 
+    def with_trials(self, trials: pd.DataFrame) -> "Transfer":
+        """The same, with the trials of one more search."""
+        together = pd.concat([self.trials, trials], ignore_index=True)
+        return replace(self, trials=together, metrics=replace(self.metrics, tuning=searches(together)))
 
-def transfer(
-    model: Detector,
-    table: pd.DataFrame,
-    features: pd.DataFrame,
-    *,
-    new_subjects: bool,
-    learnt: set[str],
-    for_patients: bool = True,
+
+@dataclass(frozen=True)
+class PatientClassifier:
+    """The classifier for new patients.
+
+    Attributes:
+        pipeline: Fitted.
+        taught: The labelled subjects that it has learnt from: all of them, but those of a held-out protocol.
+        trials: Of its search for parameters; empty without tuning.
+    """
+
+    pipeline: Pipeline
+    taught: list[str]
+    trials: pd.DataFrame
+
+
+def apply_classifier(
+    config: Config, classifier: Pipeline | None, table: pd.DataFrame, features: pd.DataFrame, *, learnt: set[str]
 ) -> Transfer:
-    """Predict every subject from features of a network that never saw it.
+    """Apply a stored classifier to new subjects; nothing is fitted.
 
     Args:
-        model: Its configuration names features, classifier, balancing and evaluation, and what is compared.
-        table: Columns label, role, and ``score.<scorer>`` for each of ``scoring.scores``, indexed by subject.
+        config: Of the run that the classifier comes from.
+        classifier: Fitted; None gives no probability.
+        table: Column label, indexed by subject.
         features: One row per subject, same index, with the columns that the harmonising step takes off.
-        new_subjects: True applies the stored classifier and fits nothing.
-        learnt: New subjects that the stored classifier has learnt from: they get no probability, and no figure
-            counts them.
-        for_patients: Whether to fit the classifier for new patients as well.
+        learnt: Subjects that the classifier has learnt from: they get no probability, and no figure counts them.
     """
-    config = model.config
     levels = config.features.levels
     features, faults = usable(select_arm(features, "both", levels))
+    labels = table.loc[table["label"] != "unknown", "label"]
+    probabilities, notes = pd.Series(float("nan"), index=table.index), []
+    if classifier is not None:
+        arm = select_arm(features, config.features.name, levels)
+        notes = harmonise_notes(classifier, count_unreached(classifier, arm), len(arm))
+        probabilities = pd.Series(abnormal_probability(classifier, arm), index=table.index)
+        probabilities[table.index.isin(learnt)] = float("nan")
+    return Transfer(
+        probabilities,
+        pd.Series(pd.NA, index=table.index, dtype="Int64"),
+        applied_metrics(config, labels, probabilities[labels.index], [*faults, *notes]),
+        probabilities.to_frame(config.features.name),
+    )
+
+
+def predict_unseen(config: Config, table: pd.DataFrame, features: pd.DataFrame) -> Transfer:
+    """Predict every subject out of fold, or those held out, from features of a network that never saw it.
+
+    Args:
+        config: Names features, classifier, balancing and evaluation, and what is compared.
+        table: Columns label, role, and ``score.<scorer>`` for each of ``scoring.scores``, indexed by subject.
+        features: One row per subject, same index, with the columns that the harmonising step takes off.
+    """
+    features, faults = usable(select_arm(features, "both", config.features.levels))
     known = table.index[table["label"] != "unknown"]
-    nothing = pd.Series(float("nan"), index=table.index)
-    if new_subjects:
-        probabilities, notes = nothing, []
-        if model.classifier is not None:
-            arm = select_arm(features, config.features.name, levels)
-            notes = harmonise_notes(model.classifier, count_unreached(model.classifier, arm), len(arm))
-            probabilities = pd.Series(abnormal_probability(model.classifier, arm), index=table.index)
-            probabilities[table.index.isin(learnt)] = float("nan")
-        return Transfer(
-            probabilities,
-            pd.Series(pd.NA, index=table.index, dtype="Int64"),
-            _names(config)
-            | _scores(config, table.loc[known, "label"], probabilities.loc[known])
-            | {"notes": [*faults, *notes], "comparison": []},
-            probabilities.to_frame(config.features.name),
-            [],
-            None,
-        )
     labels, roles = table.loc[known, "label"], table.loc[known, "role"]
     candidates = [
-        Candidate(config, classifier, name, select_arm(features.loc[known], name, levels))
+        Candidate(config, classifier, arm, select_arm(features.loc[known], arm, config.features.levels))
         for classifier in (config.classifier, *_compared(config))
-        for name in ARMS
+        for arm in ARMS
     ]
-    chosen = next(c for c in candidates if c.classifier is config.classifier and c.features == config.features.name)
     outcomes = [candidate.predict(labels, roles) for candidate in candidates]
-    own = outcomes[candidates.index(chosen)]
+    chosen, outcome = next(
+        pair
+        for pair in zip(candidates, outcomes, strict=True)
+        if pair[0].classifier is config.classifier and pair[0].features == config.features.name
+    )
     scored = roles == "test" if _is_holdout(config) else pd.Series(True, index=known)
-    probabilities = nothing.copy()
-    probabilities.loc[known] = own.probabilities
-    folds = pd.Series(own.folds, index=known).replace(-1, pd.NA).astype("Int64").reindex(table.index)
+    probabilities = pd.Series(float("nan"), index=table.index)
+    probabilities.loc[known] = outcome.probabilities
+    folds = pd.Series(outcome.folds, index=known).replace(-1, pd.NA).astype("Int64").reindex(table.index)
     arms = pd.DataFrame(
-        {candidate.column: outcome.probabilities for candidate, outcome in zip(candidates, outcomes, strict=True)},
+        {candidate.column: other.probabilities for candidate, other in zip(candidates, outcomes, strict=True)},
         index=known,
     )
-    taught = labels[roles == "classifier"] if isinstance(config.split, LeaveProtocolOut) else labels
-    fitted, trials = None, [outcome.trials for outcome in outcomes]
-    if for_patients and len(taught) and not obstacle(chosen.pipeline, taught):
-        fitted, _, last = chosen.fit(taught)
-        trials.append(last)
-    searched = pd.concat(trials, ignore_index=True)
-    section = _section(config, table.loc[known][scored], arms[scored], [*faults, *own.notes], searched)
-    section["permutation_p"] = _permuted(chosen, own, labels, section["auroc"]["value"]).to_dict()
-    return Transfer(probabilities, folds, section, arms.reindex(table.index), taught.index.tolist(), fitted, searched)
+    trials = pd.concat([other.trials for other in outcomes], ignore_index=True)
+    metrics = compared_metrics(config, table.loc[known][scored], arms[scored], [*faults, *outcome.notes], trials)
+    metrics = replace(
+        metrics, permutation_p=_permuted(chosen, outcome, labels, observed=metrics.figures["auroc"].value)
+    )
+    return Transfer(probabilities, folds, metrics, arms.reindex(table.index), trials)
+
+
+def fit_for_patients(config: Config, table: pd.DataFrame, features: pd.DataFrame) -> PatientClassifier | None:
+    """Tune and fit the classifier for new patients on the labelled subjects; None without both classes.
+
+    Arguments are those of :func:`predict_unseen`. Nobody of a held-out protocol teaches it.
+    """
+    features, _ = usable(select_arm(features, "both", config.features.levels))
+    known = table[table["label"] != "unknown"]
+    labels = known.loc[known["role"] == "classifier", "label"] if config.split.holds_out_protocol else known["label"]
+    arm = select_arm(features.loc[known.index], config.features.name, config.features.levels)
+    candidate = Candidate(config, config.classifier, config.features.name, arm)
+    if labels.empty or obstacle(candidate.pipeline, labels):
+        return None
+    pipeline, _, trials = candidate.fit(labels)
+    return PatientClassifier(pipeline, labels.index.tolist(), trials)
 
 
 def pooled(config: Config, table: pd.DataFrame, parts: list[Transfer]) -> Transfer:
@@ -124,7 +149,7 @@ def pooled(config: Config, table: pd.DataFrame, parts: list[Transfer]) -> Transf
 
     Args:
         config: Of the run.
-        table: As for :func:`transfer`, with ``fold``: the subjects of all folds.
+        table: As for :func:`predict_unseen`, with ``fold``: the subjects of all folds.
         parts: Of each fold; it may say more than ``table`` asks for.
     """
     arms = pd.concat([part.arms.loc[table.index[table["fold"] == number]] for number, part in enumerate(parts)])
@@ -132,16 +157,16 @@ def pooled(config: Config, table: pd.DataFrame, parts: list[Transfer]) -> Transf
     labels, folds = table.loc[known, "label"], table.loc[known, "fold"]
     arms = arms.loc[labels.index].apply(lambda column: without_sizes(column, folds, labels)).reindex(table.index)
     probabilities = arms[config.features.name]
-    notes = list(dict.fromkeys(note for part in parts for note in part.metrics["notes"]))
+    notes = list(dict.fromkeys(note for part in parts for note in part.metrics.notes))
     named = [
         part.trials.assign(study=part.trials["study"] + f" of outer fold {number}")
         for number, part in enumerate(parts)
         if not part.trials.empty
     ]
     trials = pd.concat(named or [pd.DataFrame()], ignore_index=True)
-    section = _section(config, table[known], arms[known], notes, trials)
-    section["permutation_p"] = _fixed_p(config, labels, probabilities[known], folds).to_dict()
-    return Transfer(probabilities, table["fold"], section, arms, [], None, trials)
+    metrics = compared_metrics(config, table[known], arms[known], notes, trials)
+    metrics = replace(metrics, permutation_p=_fixed_p(config, labels, probabilities[known], folds))
+    return Transfer(probabilities, table["fold"], metrics, arms, trials)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,18 +223,16 @@ class Candidate:
 
     @property
     def _search(self) -> dict[str, Any]:
-        own, space = self.config.classifier.tuning, self.classifier.tuning.space
-        tuning = Tuning(space, own.trials, own.folds, own.storage) if own.trials and space else None
+        settings, space = self.config.classifier.tuning, self.classifier.tuning.space
+        tuning = None
+        if settings.trials and space:
+            tuning = Tuning(space, settings.trials, settings.folds, settings.storage)
         return {"tuning": tuning, "name": self._name, "seed": self.config.seed}
 
 
 def _is_holdout(config: Config) -> bool:
     """A held-out protocol leaves no choice: cross-fitting would teach the classifier its subjects."""
-    return config.evaluation.name == "holdout" or isinstance(config.split, LeaveProtocolOut)
-
-
-def _min_per_class(config: Config) -> int:
-    return MIN_PER_CLASS_HELD_OUT if isinstance(config.split, LeaveProtocolOut) else 1
+    return config.evaluation.holds_out or config.split.holds_out_protocol
 
 
 def _compared(config: Config) -> list[Classifier]:
@@ -217,12 +240,12 @@ def _compared(config: Config) -> list[Classifier]:
     return [classifier_option(name) for name in names if name != config.classifier.name]
 
 
-def _permuted(chosen: Candidate, own: Crossfit, labels: pd.Series, auroc: float | None) -> estimates.Estimate:
+def _permuted(chosen: Candidate, outcome: Crossfit, labels: pd.Series, *, observed: float | None) -> estimates.Estimate:
     config = chosen.config
-    if not own.defined:
+    if not outcome.defined:
         return estimates.undefined("no prediction to permute", n=len(labels))
     if _is_holdout(config):
-        values = pd.Series(own.probabilities, index=labels.index)
+        values = pd.Series(outcome.probabilities, index=labels.index)
         return _fixed_p(config, labels, values, pd.Series(0, index=labels.index))
     return permutation_p(
         chosen.pipeline,
@@ -231,7 +254,7 @@ def _permuted(chosen: Candidate, own: Crossfit, labels: pd.Series, auroc: float 
         folds=config.evaluation.folds,
         seed=config.seed,
         permutations=config.evaluation.permutations,
-        observed=auroc if config.classifier.tuning.trials else None,
+        observed=observed if config.classifier.tuning.trials else None,
     )
 
 
@@ -244,82 +267,3 @@ def _fixed_p(config: Config, labels: pd.Series, probabilities: pd.Series, folds:
         seed=config.seed,
         permutations=config.evaluation.permutations,
     )
-
-
-def _scores(config: Config, labels: pd.Series, probabilities: pd.Series, min_per_class: int = 1) -> dict[str, Any]:
-    known = probabilities.notna()
-    found = transfer_metrics(
-        labels[known],
-        probabilities[known],
-        seed=config.seed,
-        resamples=config.evaluation.resamples,
-        min_per_class=min_per_class,
-    )
-    return {name: estimate.to_dict() for name, estimate in found.items()}
-
-
-def _names(config: Config) -> dict[str, Any]:
-    return {"features": config.features.name, "classifier": config.classifier.name}
-
-
-def _section(
-    config: Config, table: pd.DataFrame, arms: pd.DataFrame, notes: list[str], trials: pd.DataFrame
-) -> dict[str, Any]:
-    """The section ``transfer`` of ``metrics.json``, but for the permutation test.
-
-    Args:
-        config: Of the run.
-        table: The labelled subjects that figures count, as for :func:`transfer`.
-        arms: Their probabilities, columns as in :class:`Transfer`.
-        notes: What was changed or not possible.
-        trials: Of every search.
-    """
-    labels, min_per_class = table["label"], _min_per_class(config)
-    chosen = arms[config.features.name]
-    drawn: dict[str, Any] = {
-        "seed": config.seed,
-        "resamples": config.evaluation.resamples,
-        "min_per_class": min_per_class,
-    }
-    rows = []
-    for column in arms:
-        features, _, classifier = str(column).partition(".")
-        found = _scores(config, labels, arms[column], min_per_class)
-        figures = {name: found[name] for name in COMPARED}
-        rows.append(
-            ({"features": features, "classifier": classifier or config.classifier.name} | figures, arms[column])
-        )
-    for name in config.scoring.scores:
-        values = table[f"score.{name}"]
-        # A score is no probability, and so has no Brier score.
-        figures = {
-            "auroc": estimates.auroc(labels, values, **drawn).to_dict(),
-            "average_precision": estimates.average_precision(labels, values, **drawn).to_dict(),
-        }
-        rows.append(({"features": f"{name} score", "classifier": None} | figures, values))
-    comparison = [
-        row | {"difference": estimates.paired_difference(labels, values, chosen, **drawn).to_dict()}
-        for row, values in rows
-    ]
-    scores = _scores(config, labels, chosen, min_per_class)
-    return _names(config) | scores | {"notes": notes, "comparison": comparison, "tuning": _searches(trials)}
-
-
-def _searches(trials: pd.DataFrame) -> list[dict[str, Any]]:
-    """Of each search: how many trials, how many of them pruned, the best inner AUROC and its parameters."""
-    if trials.empty:
-        return []
-    rows = []
-    for name, own in trials.groupby("study", sort=False):
-        complete = own[own["state"] == "complete"].sort_values("auroc", kind="stable")
-        best = complete.iloc[-1] if len(complete) else None
-        rows.append(
-            {
-                "study": str(name),
-                "trials": len(own),
-                "pruned": int((own["state"] == "pruned").sum()),
-                "auroc": None if best is None else float(best["auroc"]),
-                "parameters": None if best is None else str(best["parameters"]),
-            }
-        )
-    return rows

@@ -76,12 +76,12 @@ def _headers(config: EvaluateConfig) -> tuple[pd.DataFrame, list[str]]:
     """The index of what headers alone tell, and what a reader must know of it."""
     modalities = list(MODALITIES)
     source = make_source(config.dataset, modalities=modalities, workers=config.workers, limit=None, progress=True)
-    found = inspect_series(one_session(source.locate(), modalities), workers=config.workers)
-    lost = found.report[found.report["status"] == "refused"].groupby("reason").size()
+    headers = inspect_series(one_session(source.locate(), modalities), workers=config.workers)
+    lost = headers.report[headers.report["status"] == "refused"].groupby("reason").size()
     notes = [*source.notes(), *(f"{count} series left out: {reason}." for reason, count in lost.items())]
     for note in notes:
         log.warning(note)
-    if found.index.empty:
+    if headers.index.empty:
         raise DatasetError(
             "No scan has a usable header.",
             expected="DICOM or NIfTI of a whole head",
@@ -90,7 +90,7 @@ def _headers(config: EvaluateConfig) -> tuple[pd.DataFrame, list[str]]:
             advice="inspect=true lists every reason with what to do.",
         )
     # Content was not read, so copies under other names cannot be seen.
-    return found.index.assign(series_hash=""), notes
+    return headers.index.assign(series_hash=""), notes
 
 
 def _subjects(index: pd.DataFrame, strata: str) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -19,10 +19,11 @@ from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages.cohort import Cohort
-from brain_cae.stages.fit import scoring_device
-from brain_cae.stages.prediction import Assessment, assess
+from brain_cae.stages.hardware import scoring_device
+from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.transfer import pooled
 from brain_cae.transfer.fitting import make_folds
+from brain_cae.workflows.scoring import score_unseen
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +74,9 @@ def outer_splits(config: Config, labels: pd.Series) -> list[pd.DataFrame]:
 
 
 def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -> Assessment:
-    """What each outer fold's own model finds of the fold's subjects, joined.
+    """What the detector of each outer fold finds of the fold's subjects, joined.
 
-    Every fold leaves its roles and its model in ``outer/<fold>``. A run that goes on (``resume``) takes the models of
+    Every fold leaves its roles and its model in ``outer/<fold>``. A resumed run (``resume``) takes the models of
     finished folds from there.
 
     Args:
@@ -89,43 +90,47 @@ def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -
     for number, roles in enumerate(splits):
         log.info("outer fold %d of %d", number + 1, len(splits))
         check_leakage(roles, cohort.index)
-        own = replace(config, resume=None, evaluation=replace(config.evaluation, name="holdout"))
-        place = RunFolder(folder / f"outer/{number}")
-        place.write_csv("splits.csv", roles)
-        model = _finished(config, own, number, roles) or fit(own, roles, cohort, place)
-        tested = assess(model, cohort, roles, place, cache=config.cache, for_patients=False).among(
-            roles.loc[roles["role"] == "test", "subject"]
-        )
-        tested.table["fold"] = pd.array([number] * len(tested.table), dtype="Int64")
-        parts.append(tested)
+        fold_config = replace(config, resume=None, evaluation=replace(config.evaluation, name="holdout"))
+        fold_folder = RunFolder(folder / f"outer/{number}")
+        fold_folder.write_csv("splits.csv", roles)
+        detector = _finished(config, fold_config, number, roles) or fit(fold_config, roles, cohort, fold_folder)
+        unseen = score_unseen(detector, cohort, roles, fold_folder, cache=config.cache)
+        tested = unseen.among(roles.loc[roles["role"] == "test", "subject"])
+        fold = pd.array([number] * len(tested.table), dtype="Int64")
+        parts.append(replace(tested, table=tested.table.assign(fold=fold)))
+    return _joined(config, cohort, parts)
+
+
+def _joined(config: Config, cohort: Cohort, parts: list[Assessment]) -> Assessment:
+    """One assessment of the subjects of all outer folds."""
     table = pd.concat([part.table for part in parts])
-    transfer = pooled(config, table, [part.transfer for part in parts])
     residual, harmonised = r"^residual_", [part.harmonised for part in parts if part.harmonised is not None]
     return Assessment(
         table=table,
-        findings={name: found for part in parts for name, found in part.findings.items()},
+        findings={name: findings for part in parts for name, findings in part.findings.items()},
         # What a channel of the bottleneck means differs from network to network; the residual means the same in all.
         features=pd.concat([part.features.filter(regex=residual) for part in parts]),
-        harmonised=pd.concat([own.filter(regex=residual) for own in harmonised]) if harmonised else None,
+        arm="residual",
+        harmonised=pd.concat([arm.filter(regex=residual) for arm in harmonised]) if harmonised else None,
         unreached=[name for part in parts for name in part.unreached],
-        transfer=transfer,
-        models={name: model for part in parts for name, model in part.models.items()},
+        transfer=pooled(config, table, [part.transfer for part in parts]),
+        detectors={name: detector for part in parts for name, detector in part.detectors.items()},
         cohort=replace(
             cohort, prepared={name: part.cohort.prepared[name] for part in parts for name in part.table.index}
         ),
     )
 
 
-def _finished(config: Config, own: Config, number: int, roles: pd.DataFrame) -> Detector | None:
-    """The model of this fold that an interrupted run has left whole, by the same choices and roles."""
+def _finished(config: Config, fold_config: Config, number: int, roles: pd.DataFrame) -> Detector | None:
+    """The detector of this fold that an interrupted run has left whole, by the same choices and roles."""
     if config.resume is None:
         return None
     run = Path(config.resume) / "outer" / str(number)
     if not (run / "model" / "config.yaml").is_file():
         return None
     before = pd.read_csv(run / "splits.csv", dtype=str, keep_default_na=False)
-    model = load(run, config.extensions)
-    if model.config != own or not before.equals(roles.astype(str)):
+    detector = load(run, config.extensions)
+    if detector.config != fold_config or not before.equals(roles.astype(str)):
         return None
-    model.network.to(scoring_device(config.trainer.accelerator))
-    return model
+    detector.network.to(scoring_device(config.trainer.accelerator))
+    return detector

@@ -1,8 +1,7 @@
-"""The journey of ``train.py``, read top to bottom: import, split, prepare, reshape, train, calibrate, evaluate."""
+"""The workflow of ``train.py`` from top to bottom: import, split, prepare, reshape, train, calibrate, evaluate."""
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytorch_lightning as pl
@@ -11,16 +10,23 @@ from brain_cae.configuration import Config
 from brain_cae.configuration.identity import configuration_hash
 from brain_cae.data.brain_masks import require_stripper
 from brain_cae.detector.detector import Detector
+from brain_cae.detector.storage import save
 from brain_cae.files.run_folder import RunFolder
+from brain_cae.models.cost import Cost
+from brain_cae.stages.cautions import nested_cautions
 from brain_cae.stages.checkpoint import last_checkpoint
-from brain_cae.stages.cohort import Cohort, import_cohort, prepared_store
-from brain_cae.stages.fit import assemble, check_hardware, fit, is_main_process, learn
+from brain_cae.stages.cohort import Cohort, import_cohort
+from brain_cae.stages.fit import Assembly, assemble, copy_checkpoints, learn, members, uncalibrated
+from brain_cae.stages.hardware import check_hardware, is_main_process
 from brain_cae.stages.harmonisation import harmonise_images
-from brain_cae.stages.prediction import assess
+from brain_cae.stages.metrics import count_roles
+from brain_cae.stages.preparation import prepare, prepared_store
+from brain_cae.stages.records import Metrics
+from brain_cae.stages.report import predictions
 from brain_cae.stages.roles import draw_roles, split
-from brain_cae.vocabulary import HEALTHY_ROLES
-from brain_cae.workflows import evaluation
+from brain_cae.workflows.evaluation import conclude, conclude_unseen, score_external, write_metrics
 from brain_cae.workflows.nested import assess_nested
+from brain_cae.workflows.scoring import score_trained
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +40,9 @@ def run(config: Config, output: Path) -> float | None:
     Raises:
         BrainCaeError: See the stages; the message says what to do.
     """
-    check_hardware(config)
+    check_hardware(config.trainer)
     require_stripper(config.preprocess.skull_strip)
-    last_checkpoint(config)  # said now, not after the import
+    last_checkpoint(config)  # errors are reported before the import
     folder = RunFolder(output)
     if not is_main_process():
         # A further process of DDP: it helps to train, and leaves everything else to the first.
@@ -52,37 +58,74 @@ def run(config: Config, output: Path) -> float | None:
         if config.stop_after == "import":
             log.info("import_report.csv is in %s", output)
             return None
-        draw_roles(config, cohort.index)  # what stands against them is said now, not after an hour of preparing
+        draw_roles(config, cohort.index)  # conflicts are reported before preparation starts
         with folder.stage("prepare"):
-            cohort.prepare(prepared_store(config, config.cache), progress=config.trainer.progress)
+            cohort = prepare(cohort, prepared_store(config, config.cache), progress=config.trainer.progress)
             folder.write_csv("import_report.csv", cohort.report)
             folder.write_csv("index.csv", cohort.index)
             cohort.require_subjects()
         splits = split(config, cohort)
         folder.write_csv("splits.csv", splits)
-        model = fit(config, splits, cohort, folder)
-        metrics = _evaluate(config, model, cohort, splits, folder)
+        detector = fit(config, splits, cohort, folder)
+        metrics = _evaluate(config, detector, cohort, splits, folder)
         log.info("report: %s", output / "report.html")
         if config.external is not None:
             with folder.stage("external"):
-                metrics["external"] = evaluation.score_external(config, output)
-            folder.write_json("metrics.json", metrics)
-    return metrics["detection"]["auroc"]["value"]
+                external = score_external(config, output)
+            write_metrics(folder, metrics, external)
+    return metrics.detection.residual.auroc.value
 
 
-def _evaluate(
-    config: Config, model: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder
-) -> dict[str, Any]:
-    """Figures of the model's own unseen subjects, or of all subjects, each judged by an outer fold's model."""
-    if config.evaluation.name != "nested":
-        return evaluation.evaluate(model, cohort, splits, folder, cache=config.cache)
-    stored = assess(model, cohort, splits, folder, cache=config.cache)  # its classifier is for new patients
+def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder) -> Detector:
+    """Fit harmonisation, reshape, network, healthy reference and thresholds; may be called many times in one process.
+
+    Checkpoints, curves and the detector are written to ``folder``. The transfer classifier is fitted by the
+    evaluation, which decides who it may learn from.
+    """
+    harmoniser, cohort = harmonise_images(config, cohort, members(splits, "train"))
+    assembly = assemble(config, cohort, splits)
+    with folder.stage("train"):
+        cost = _learn(config, assembly, folder)
+    detector = uncalibrated(config, splits, cohort, assembly, harmoniser=harmoniser, cost=cost)
+    with folder.stage("calibrate"):
+        detector.calibrate(cohort.subjects(members(splits, "validation")))
+    save(detector, folder / "model")
+    return detector
+
+
+def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
+    """Train the network of the assembly, from the checkpoint of an interrupted run where one is to be resumed."""
+    return learn(
+        config.trainer,
+        assembly,
+        folder.path,
+        modalities=config.modality.names,
+        logger=config.logger.name,
+        checkpoint=copy_checkpoints(config, folder.path),
+    )
+
+
+def _evaluate(config: Config, detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder) -> Metrics:
+    """Figures of the detector's own unseen subjects, or of all subjects, each judged by an outer fold's detector."""
+    detector, assessment = score_trained(detector, cohort, splits, folder, cache=config.cache)
+    if not config.evaluation.refits_everything:
+        return conclude_unseen(detector, assessment, splits, folder)
+    stored = assessment.transfer
     with folder.stage("outer folds"):
-        found = assess_nested(config, cohort, folder, fit)
-    folder.write_csv("predictions.csv", evaluation.predictions(found.table))
-    if not stored.transfer.trials.empty:
-        folder.write_csv("tuning.csv", pd.concat([found.transfer.trials, stored.transfer.trials]))
-    return evaluation.conclude(model, splits, folder, found)
+        assessment = assess_nested(config, cohort, folder, fit)
+    table = assessment.table
+    folder.write_csv("predictions.csv", predictions(table))
+    if not stored.trials.empty:
+        folder.write_csv("tuning.csv", pd.concat([assessment.transfer.trials, stored.trials]))
+    return conclude(
+        detector,
+        assessment,
+        splits,
+        folder,
+        roles=table["role"],  # whoever taught one fold's detector is tested by another's
+        subjects=count_roles(splits) | {"test": len(table)},
+        cautions=nested_cautions(table),
+    )
 
 
 def bring_in(config: Config) -> Cohort:
@@ -92,10 +135,7 @@ def bring_in(config: Config) -> Cohort:
 
 def _train_only(config: Config, folder: RunFolder) -> None:
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    cohort = bring_in(config)
-    cohort.prepare(prepared_store(config, config.cache), progress=False)
+    cohort = prepare(bring_in(config), prepared_store(config, config.cache), progress=False)
     splits = split(config, cohort)
-    names = {role: splits.loc[splits["role"] == role, "subject"].tolist() for role in HEALTHY_ROLES}
-    _, cohort = harmonise_images(config, cohort, names["train"])
-    module, data, _ = assemble(config, cohort, names)
-    learn(config, module, data, folder)
+    _, cohort = harmonise_images(config, cohort, members(splits, "train"))
+    _learn(config, assemble(config, cohort, splits), folder)

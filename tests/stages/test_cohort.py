@@ -1,13 +1,9 @@
 """From a configuration to imported subjects: several sources, what they lack, who enters."""
 
-from types import SimpleNamespace
-
-import numpy as np
-import pandas as pd
 import pytest
 
 from brain_cae.errors import DatasetError
-from brain_cae.stages.cohort import Cohort, import_cohort
+from brain_cae.stages.cohort import import_cohort
 
 from ..scans.sources.layouts import write_volume
 
@@ -121,20 +117,3 @@ def test_a_part_that_is_only_tested_neither_teaches_nor_calibrates(make_config):
     tested = roles("dataset.test_only=[clinic]")
     assert len(tested) == 50 and set(tested[tested.index.str.startswith("clinic")]) == {"test"}
     assert set(roles()[tested.index.str.startswith("clinic")]) > {"test", "train"}
-
-
-def test_brain_that_is_not_shown_and_masks_that_mark_nothing_are_told(tmp_path):
-    lesion, none = np.ones((2, 2, 2), bool), np.zeros((2, 2, 2), bool)
-    found = {"a": (0.72, lesion), "b": (0.995, lesion), "c": (1.0, none), "d": (1.0, none)}
-    prepared = {
-        name: SimpleNamespace(appearance={"t1_covered": share}, lesion=mask, foreground_ml=1300.0)
-        for name, (share, mask) in found.items()
-    }
-    labels = ["abnormal", "abnormal", "abnormal", "healthy"]
-    index = pd.DataFrame({"subject": list("abcd"), "modality": "t1", "label": labels, "skull": "stripped"})
-    cohort = Cohort(index, index.assign(status="imported", reason=""), [], ["flair", "t1"], "flair")
-    masks = SimpleNamespace(complete=lambda index, progress: (index, {}))
-    cohort.prepare(SimpleNamespace(masks=masks, load_all=lambda index, progress: (prepared, {})), progress=False)
-    first, second = cohort.notes
-    assert first.startswith("1 subjects of whose brain t1 shows only a part (down to 72 %)") and first.endswith(": a.")
-    assert second.startswith("1 abnormal subjects whose lesion mask marks nothing") and second.endswith(": c.")

@@ -10,6 +10,7 @@ import pytest
 
 from brain_cae.detector.build import carried_columns, make_feature_harmoniser
 from brain_cae.detector.detector import Detector
+from brain_cae.detector.storage import load
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.harmonisation import carried, harmonise_images, out_of_reach
@@ -127,6 +128,6 @@ def test_a_stored_model_scores_as_the_run_did(run, tiny_overrides, tmp_path):
     pd.testing.assert_frame_equal(first, second)
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["transfer"]["auroc"]["value"] is not None
-    assert metrics["harmonise"]["name"] == Detector.load(run).config.harmonise.name
+    assert metrics["harmonise"]["name"] == load(run).config.harmonise.name
     for note in metrics["transfer"]["notes"]:
         assert note in (run / "report.html").read_text()

@@ -1,13 +1,11 @@
 """From features to the section `transfer`: what is compared, tuned, and what becomes of broken input."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from brain_cae.errors import ConfigurationError
-from brain_cae.stages.transfer import Transfer, transfer
+from brain_cae.stages.transfer import Transfer, apply_classifier, fit_for_patients, predict_unseen
 from brain_cae.transfer.features import ARMS
 
 from ..conftest import compose_config
@@ -34,41 +32,45 @@ def people(healthy: int, abnormal: int, *, shift: float = 2.0, seed: int = 0) ->
 
 
 def run(table: pd.DataFrame, features: pd.DataFrame, *overrides: str) -> Transfer:
-    model = SimpleNamespace(config=compose_config(*QUICK, *overrides), classifier=None)
-    return transfer(model, table, features, new_subjects=False, learnt=set())  # type: ignore[arg-type]
+    return predict_unseen(compose_config(*QUICK, *overrides), table, features)
 
 
 def test_everything_is_compared_on_the_same_subjects() -> None:
-    found = run(*people(30, 20), "transfer.compare=[svm,dummy,logistic]")
-    rows = {(row["classifier"], row["features"]): row for row in found.metrics["comparison"]}
+    transfer = run(*people(30, 20), "transfer.compare=[svm,dummy,logistic]")
+    rows = {(row.classifier, row.features): row for row in transfer.metrics.comparison}
     classifiers = {"logistic", "svm", "dummy"}
     assert set(rows) == {(c, f) for c in classifiers for f in ARMS} | {(None, f"{name} score") for name in SCORES}
-    own = rows["logistic", "both"]
-    assert own["auroc"] == found.metrics["auroc"] and own["difference"]["value"] == 0
-    assert rows["svm", "residual"]["auroc"]["value"] > 0.9 > rows["svm", "encoder"]["auroc"]["value"]
-    assert rows["dummy", "both"]["auroc"]["value"] == 0.5
-    assert rows["dummy", "both"]["brier"]["value"] == pytest.approx(0.24)
-    assert rows["dummy", "both"]["difference"]["high"] < 0
-    assert "brier" not in rows[None, "intensity score"]
-    assert set(found.arms) == {*ARMS, *(f"{f}.{c}" for c in ("svm", "dummy") for f in ARMS)}
-    np.testing.assert_array_equal(found.arms["both"], found.probabilities)
+    chosen = rows["logistic", "both"]
+    assert chosen.figures["auroc"] == transfer.metrics.figures["auroc"] and chosen.difference.value == 0
+    assert rows["svm", "residual"].figures["auroc"].value > 0.9 > rows["svm", "encoder"].figures["auroc"].value
+    assert rows["dummy", "both"].figures["auroc"].value == 0.5
+    assert rows["dummy", "both"].figures["brier"].value == pytest.approx(0.24)
+    assert rows["dummy", "both"].difference.high < 0
+    assert "brier" not in rows[None, "intensity score"].figures
+    assert set(transfer.arms) == {*ARMS, *(f"{f}.{c}" for c in ("svm", "dummy") for f in ARMS)}
+    np.testing.assert_array_equal(transfer.arms["both"], transfer.probabilities)
 
 
 def test_a_search_is_part_of_every_fold_and_of_the_last_fit() -> None:
-    found = run(*people(20, 20), "classifier.tuning.trials=3", "evaluation.folds=2", "transfer.compare=[knn]")
-    studies = [row["study"] for row in found.metrics["tuning"]]
+    choices = ("classifier.tuning.trials=3", "evaluation.folds=2", "transfer.compare=[knn]")
+    table, features = people(20, 20)
+    transfer = run(table, features, *choices)
+    assert len(transfer.metrics.tuning) == 2 * len(ARMS) * 2
+    classifier = fit_for_patients(compose_config(*QUICK, *choices), table, features)
+    assert classifier.taught == list(table.index)
+    transfer = transfer.with_trials(classifier.trials)
+    studies = [search.study for search in transfer.metrics.tuning]
     assert len(studies) == 2 * len(ARMS) * 2 + 1
     assert "logistic, both, fold 0" in studies and "knn, residual, fold 1" in studies
     assert studies[-1] == "logistic, both, everybody"
-    assert all(row["trials"] == 3 and row["auroc"] is not None for row in found.metrics["tuning"])
-    assert len(found.trials) == 3 * len(studies)
-    assert "shuffled labels learnt without tuning" in found.metrics["permutation_p"]["method"]
-    assert found.fitted is not None
+    assert all(search.trials == 3 and search.auroc is not None for search in transfer.metrics.tuning)
+    assert len(transfer.trials) == 3 * len(studies)
+    assert "shuffled labels learnt without tuning" in transfer.metrics.permutation_p.method
 
 
 def test_hold_out_compares_the_held_out_alone() -> None:
-    found = run(*people(20, 20), "evaluation=holdout")
-    assert {row["auroc"]["n"] for row in found.metrics["comparison"]} == {20}
+    transfer = run(*people(20, 20), "evaluation=holdout")
+    assert {row.figures["auroc"].n for row in transfer.metrics.comparison} == {20}
 
 
 def test_labels_of_chance_give_chance_through_everything() -> None:
@@ -77,9 +79,9 @@ def test_labels_of_chance_give_chance_through_everything() -> None:
     for seed in range(5):
         table, features = people(30, 18, seed=seed)
         table["label"] = np.random.default_rng(100 + seed).permutation(table["label"])
-        found = run(table, features, "balancing=smote", "classifier.tuning.trials=2", "evaluation.folds=3",
+        transfer = run(table, features, "balancing=smote", "classifier.tuning.trials=2", "evaluation.folds=3",
                     "transfer.compare=[]")  # fmt: skip
-        values.append(found.metrics["auroc"]["value"])
+        values.append(transfer.metrics.figures["auroc"].value)
     assert abs(np.mean(values) - 0.5) < 0.14  # standard error of five: about 0.04
 
 
@@ -96,22 +98,48 @@ def test_labels_of_chance_give_chance_through_everything() -> None:
 def test_too_few_subjects_are_a_smaller_protocol_with_a_reason(
     healthy: int, abnormal: int, said: str, trials: int, evaluation: str
 ) -> None:
-    found = run(*people(healthy, abnormal), f"evaluation={evaluation}", f"classifier.tuning.trials={trials}")
+    transfer = run(*people(healthy, abnormal), f"evaluation={evaluation}", f"classifier.tuning.trials={trials}")
     if evaluation == "crossfit":
-        assert any(said in note for note in found.metrics["notes"])
+        assert any(said in note for note in transfer.metrics.notes)
     elif abnormal < 2:
         # The one member stands among those that the classifier learns from, so the held-out have one label.
-        assert found.metrics["auroc"]["value"] is None and "undefined" in found.metrics["auroc"]["method"]
-    assert found.metrics["auroc"]["value"] is None or found.metrics["auroc"]["n"] <= healthy + abnormal
+        assert (
+            transfer.metrics.figures["auroc"].value is None and "undefined" in transfer.metrics.figures["auroc"].method
+        )
+    assert transfer.metrics.figures["auroc"].value is None or transfer.metrics.figures["auroc"].n <= healthy + abnormal
 
 
 @pytest.mark.parametrize("evaluation", ["crossfit", "holdout"])
 def test_nobody_with_a_label_is_no_error(evaluation: str) -> None:
     table, features = people(3, 3)
-    found = run(table.assign(label="unknown"), features, f"evaluation={evaluation}")
-    assert found.metrics["auroc"]["value"] is None and found.metrics["permutation_p"]["value"] is None
-    assert found.metrics["notes"] == ["No subject outside train and validation has a label."]
-    assert found.fitted is None and found.probabilities.isna().all()
+    transfer = run(table.assign(label="unknown"), features, f"evaluation={evaluation}")
+    assert transfer.metrics.figures["auroc"].value is None and transfer.metrics.permutation_p.value is None
+    assert transfer.metrics.notes == ["No subject outside train and validation has a label."]
+    assert transfer.probabilities.isna().all()
+    config = compose_config(*QUICK, f"evaluation={evaluation}")
+    assert fit_for_patients(config, table.assign(label="unknown"), features) is None
+
+
+def test_a_held_out_protocol_does_not_teach_the_classifier_for_new_patients() -> None:
+    table, features = people(20, 20)
+    held_out = compose_config(*QUICK, "split=leave_protocol_out", "split.protocol=a")
+    taught = fit_for_patients(held_out, table, features).taught
+    assert taught == list(table.index[table["role"] == "classifier"]) and len(taught) == 20
+    assert len(fit_for_patients(compose_config(*QUICK), table, features).taught) == 40
+
+
+def test_a_stored_classifier_judges_new_subjects_but_those_that_have_taught_it() -> None:
+    config = compose_config(*QUICK)
+    classifier = fit_for_patients(config, *people(30, 20)).pipeline
+    table, features = people(10, 10, seed=1)
+    table.loc["s00", "label"] = "unknown"
+    transfer = apply_classifier(config, classifier, table, features, learnt={"s01", "s19"})
+    assert sorted(transfer.probabilities.index[transfer.probabilities.isna()]) == ["s01", "s19"]
+    assert transfer.metrics.figures["auroc"].n == 17 and transfer.metrics.figures["auroc"].value > 0.9
+    assert transfer.folds.isna().all() and list(transfer.arms) == ["both"]
+    assert not {"tuning", "permutation_p"} & set(transfer.metrics.to_dict())
+    nothing = apply_classifier(config, None, table, features, learnt=set())
+    assert nothing.probabilities.isna().all() and nothing.metrics.figures["auroc"].value is None
 
 
 @pytest.mark.parametrize("broken", ["constant", "one_missing", "column_missing", "infinite"])
@@ -125,15 +153,15 @@ def test_broken_features_leave_the_others(broken: str, classifier: str) -> None:
         "column_missing": lambda: features.assign(residual_joint_q001=np.nan),
         "infinite": lambda: features.assign(residual_joint_q001=np.where(numbers == 5, np.inf, 0.0)),
     }[broken]()
-    found = run(table, features, f"classifier={classifier}", "transfer.compare=[]")
-    assert found.metrics["auroc"]["value"] > 0.85
+    transfer = run(table, features, f"classifier={classifier}", "transfer.compare=[]")
+    assert transfer.metrics.figures["auroc"].value > 0.85
     said = {
         "constant": "are the same in every subject: residual_joint_q000.",
         "one_missing": "are not finite in some subjects and are replaced by the median: encoder_mean_00, ",
         "column_missing": "are missing in all subjects: residual_joint_q001.",
         "infinite": "are not finite in some subjects and are replaced by the median: residual_joint_q001.",
     }
-    assert any(said[broken] in note for note in found.metrics["notes"])
+    assert any(said[broken] in note for note in transfer.metrics.notes)
 
 
 def test_a_classifier_that_is_not_there_is_named() -> None:

@@ -11,7 +11,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 
 from brain_cae.configuration import conf_folder, validate_evaluate
-from brain_cae.detector.detector import Detector
+from brain_cae.detector.storage import load
 from brain_cae.errors import ConfigurationError, LeakageError, RunError
 from brain_cae.workflows import evaluation
 
@@ -132,15 +132,15 @@ def test_a_new_patient_is_scored_as_in_the_run(tiny_run, cache, patients, tmp_pa
 
 def test_a_model_that_is_missing_truncated_or_not_ours_is_refused(tiny_run, tmp_path):
     with pytest.raises(RunError, match="no model"):
-        Detector.load(tmp_path)
+        load(tmp_path)
     copy = tmp_path / "copy"
     shutil.copytree(tiny_run / "model", copy / "model")
     whole = (copy / "model" / "network.ckpt").read_bytes()
     (copy / "model" / "network.ckpt").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(RunError, match="cannot be read"):
-        Detector.load(copy)
+        load(copy)
     (copy / "model" / "network.ckpt").write_bytes(whole)
-    Detector.load(copy)
+    load(copy)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_model_from_elsewhere_cannot_name_what_to_run(tiny_run, tmp_path, grou
     content[group][key] = target
     (copy / "model" / "config.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(RunError) as caught:
-        Detector.load(copy)
+        load(copy)
     assert any(text in str(caught.value) for text in ("must not use", "no class", "not a class"))
     assert not (tmp_path / "owned").exists()
 

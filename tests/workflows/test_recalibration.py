@@ -9,11 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from brain_cae.detector.detector import Detector
+from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError, LeakageError
-from brain_cae.stages.cautions import skull_cautions
 from brain_cae.workflows import evaluation
-from brain_cae.workflows.recalibration import calibration_cautions
 
 from .test_evaluation import evaluate_config
 
@@ -156,24 +154,8 @@ def test_brains_that_calibrate_are_neither_known_nor_scored(trained, cache, loca
         evaluation.run(evaluate_config(*new, f"calibrate={one}"), tmp_path / "out3")
 
 
-def test_cautions_about_few_brains():
-    assert calibration_cautions(40, 0.1) == []
-    assert [caution[:7] for caution in calibration_cautions(12, 0.1)] == ["Only 12"]
-    assert "needs at least 19 of them" in calibration_cautions(12, 0.05)[1]
-
-
 def test_a_skull_in_another_state_is_out_of_calibration(trained, cache, tmp_path, monkeypatch):
-    model = Detector.load(trained)
-    assert model.skull == ["stripped"]
-    states = pd.Series({"a": "on", "b": "stripped", "c": "unknown"})
-    assert [model.unlike_skull(state) for state in states] == [True, False, False]
-    first, second = skull_cautions(model, states)
-    assert first.startswith("In 1 of these subjects the skull is on, in the brains that calibrate it is stripped")
-    assert "not known of 1 of these subjects" in second
-    model.skull = ["unknown"]
-    assert not any(model.unlike_skull(state) for state in states)
-    assert skull_cautions(model, states) == []
-
+    assert load(trained).skull == ["stripped"]
     bring_in = evaluation.import_cohort
 
     def with_a_skull(*arguments, **settings):

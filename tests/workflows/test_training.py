@@ -14,11 +14,10 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from brain_cae.configuration import EvaluateConfig
-from brain_cae.detector.detector import Detector
+from brain_cae.detector.storage import load
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.stages import fit as learning
-from brain_cae.stages import transfer as transferring
+from brain_cae.stages import transfer_metrics
 from brain_cae.workflows import evaluation, training
 
 ROOT = Path(__file__).parents[2]
@@ -213,18 +212,17 @@ def test_a_held_out_protocol_is_judged_alone_and_teaches_nothing(make_config, ti
     # Not even the classifier for new patients has learnt from the protocol.
     index = pd.read_csv(tmp_path / "run" / "index.csv", dtype={"subject": str})
     apart = index.loc[index["subject"].isin(table.loc[tested, "subject"]), "series_hash"]
-    assert len(apart) == 18 and not set(apart) & set(Detector.load(tmp_path / "run").seen)
+    assert len(apart) == 18 and not set(apart) & set(load(tmp_path / "run").seen)
 
-    for module in (evaluation, transferring):
-        monkeypatch.setattr(module, "MIN_PER_CLASS_HELD_OUT", 4)
+    monkeypatch.setattr(transfer_metrics, "MIN_PER_CLASS_HELD_OUT", 4)
     again = evaluation.score_stored(
         EvaluateConfig(run=str(tmp_path / "run"), cache=config.cache, workers=1), tmp_path / "again"
     )
     rows = table[tested]
     truth = rows["label"] == "abnormal"
-    assert again["detection"]["auroc"]["value"] == pytest.approx(roc_auc_score(truth, rows["score"]))
+    assert again.detection.residual.auroc.value == pytest.approx(roc_auc_score(truth, rows["score"]))
     probability = rows["classifier_probability"]
-    assert again["transfer"]["auroc"]["value"] == pytest.approx(roc_auc_score(truth, probability))
+    assert again.transfer.figures["auroc"].value == pytest.approx(roc_auc_score(truth, probability))
 
 
 def test_no_healthy_brain_says_what_to_do(make_config, tiny_overrides, tmp_path):
@@ -264,11 +262,6 @@ def test_a_gpu_that_is_not_there_is_named_before_any_work(make_config, tiny_over
     with pytest.raises(ConfigurationError, match="not enough GPUs"):
         training.run(make_config(*tiny_overrides, "trainer=gpu", *devices), tmp_path / "run")
     assert not (tmp_path / "run").exists()
-
-
-def test_precision_follows_the_request():
-    assert learning.precision("32-true", "cpu") == "32-true"
-    assert learning.precision("auto", "cpu") in ("32-true", "bf16-mixed")
 
 
 def test_two_processes_train_together(tiny_overrides, tiny_run, tmp_path):

@@ -1,0 +1,81 @@
+"""A short training: what learns, what is left on disk, and what a resumed run takes over."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+
+from brain_cae.errors import BrainCaeError
+from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.fit import assemble, copy_checkpoints, learn, members
+
+from ..conftest import INTERRUPTED, TINY_NETWORK
+
+SPLITS = pd.DataFrame({"subject": list("dcba"), "role": ["train", "validation", "train", "test"]})
+
+
+@pytest.fixture
+def cohort(make_subject):
+    prepared = {name: make_subject(name, shape=(16, 16, 16), seed=number) for number, name in enumerate("abcd")}
+    return Cohort(pd.DataFrame(), pd.DataFrame(), [], ["t1", "flair"], "flair", prepared=prepared)
+
+
+@pytest.fixture
+def config(make_config):
+    return make_config("modality=t1_flair", *TINY_NETWORK, "trainer=cpu", "trainer.max_epochs=2",
+                       "trainer.precision=32-true", "trainer.progress=false")  # fmt: skip
+
+
+def train(config, assembly, folder):
+    return learn(config.trainer, assembly, folder, modalities=config.modality.names, logger="csv")
+
+
+def test_members_of_a_role_keep_the_order_of_the_splits():
+    assert members(SPLITS, "train") == ["d", "b"] and members(SPLITS, "classifier") == []
+
+
+def test_the_same_seed_gives_the_same_network_and_only_training_brains_shape_it(config, cohort):
+    first, second = (assemble(config, cohort, SPLITS) for _ in range(2))
+    for one, other in zip(first.module.network.parameters(), second.module.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert sum(group["members"] for group in first.reshape.groups()) == 2
+    few = assemble(replace(config, overfit_subjects=1), cohort, SPLITS)
+    assert sum(group["members"] for group in few.reshape.groups()) == 1
+
+
+def test_the_best_weights_are_left_in_the_module_and_on_disk(config, cohort, tmp_path):
+    assembly = assemble(config, cohort, SPLITS)
+    cost = train(config, assembly, tmp_path)
+    best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    for name, value in assembly.module.network.state_dict().items():
+        assert torch.equal(value, best[f"network.{name}"])
+    assert len(cost.seconds) == 2
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+    assert (tmp_path / "tensorboard" / "metrics.csv").is_file()
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(config, cohort, tmp_path):
+    assembly = assemble(config, cohort, SPLITS)
+    with torch.no_grad():
+        next(iter(assembly.module.network.parameters())).fill_(float("nan"))
+    with pytest.raises(BrainCaeError, match="loss"):
+        train(config, assembly, tmp_path)
+
+
+def test_a_resumed_run_takes_a_copy_of_the_checkpoints(make_config, interrupted, tmp_path):
+    (interrupted / "checkpoints" / "best.ckpt").write_text("best")
+    (interrupted / "checkpoints" / ".last.ckpt.part1").write_text("half")
+    (tmp_path / "new").mkdir()
+    path = copy_checkpoints(make_config(*INTERRUPTED, f"resume={interrupted}"), tmp_path / "new")
+    assert path == interrupted / "checkpoints" / "last.ckpt"
+    copied = [file.name for file in (tmp_path / "new" / "checkpoints").iterdir()]
+    assert sorted(copied) == ["best.ckpt", "last.ckpt"]
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["checkpoints"]
+
+
+def test_a_run_that_begins_has_no_checkpoint(make_config, interrupted, tmp_path, caplog):
+    assert copy_checkpoints(make_config(*INTERRUPTED), tmp_path) is None and not caplog.records
+    (interrupted / "checkpoints" / "last.ckpt").unlink()
+    assert copy_checkpoints(make_config(*INTERRUPTED, f"resume={interrupted}"), tmp_path) is None
+    assert "learning begins again" in caplog.text

@@ -1,0 +1,124 @@
+"""From tables of known subjects to the records of `metrics.json`: figures that can be counted by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_cae.detector.findings import Findings
+from brain_cae.estimates import Estimate
+from brain_cae.reshape import Group
+from brain_cae.scoring.localisation import Localisation
+from brain_cae.stages.metrics import Measurement, by_subject, count_roles
+from brain_cae.stages.records import Comparison, TransferMetrics
+
+LABELS = ["healthy"] * 4 + ["abnormal"] * 4
+RESIDUAL = [0.0, 1.0, 2.0, 5.0, 3.0, 4.0, 6.0, 7.0]  # of the 16 pairs, 14 are in order
+
+
+@pytest.fixture
+def table():
+    table = pd.DataFrame({"label": LABELS, "role": "test", "protocol": list("xxyyxxyy")}, index=list("abcdefgh"))
+    for name in ("residual", "absolute", "intensity", "healthy_mean"):
+        table[f"score.{name}"] = RESIDUAL if name == "residual" else 1.0
+        table[f"flagged.{name}"] = [score > 4.5 for score in table[f"score.{name}"]]
+    return table
+
+
+def finding(name, *, l1=0.1, spacing=1.0, localisation=None):
+    return Findings(
+        subject=name,
+        group=Group("g", (8, 8, 8)),
+        scores={"residual": 1.0},
+        p_values={"residual": 0.5},
+        localisation={} if localisation is None else {"residual": localisation},
+        features={},
+        reconstruction={"l1": l1, "ssim": 0.9},
+        distortion={
+            "scale_ratio": 1.5,
+            "anisotropy_mm": 0.2,
+            "round_trip_l1": 0.01,
+            "voxels": 512,
+            "network_spacing": np.full(3, spacing),
+        },
+    )
+
+
+@pytest.fixture
+def findings(table):
+    return {name: finding(name, l1=0.1 * (number + 1)) for number, name in enumerate(table.index)}
+
+
+def measurement(table, findings, **choices):
+    return Measurement(table, findings, seed=0, resamples=50, **choices)
+
+
+def test_detection_counts_pairs_flags_and_protocols(table, findings):
+    detection = measurement(table, findings).detection()
+    assert detection.residual.auroc.value == 14 / 16
+    assert detection.absolute.auroc.value == 0.5
+    assert detection.difference["intensity"].value == pytest.approx(14 / 16 - 0.5)
+    assert (detection.residual.sensitivity.value, detection.residual.specificity.value) == (0.5, 0.75)
+    assert (detection.false_alarms.value, detection.false_alarms.n) == (0.25, 4)
+    rows = [(row.protocol, row.n, row.n_positive, row.false_alarms.value) for row in detection.by_protocol]
+    assert rows == [("x", 4, 2, 0.0), ("y", 4, 2, 0.5)]
+
+
+def test_unlabelled_subjects_count_for_no_figure_between_the_classes(table, findings):
+    table.loc["d", "label"] = "unknown"
+    assert measurement(table, findings).detection().residual.auroc.value == 1.0
+
+
+def test_where_nothing_can_be_flagged_rates_are_undefined_with_the_reason(table, findings):
+    table["flagged.residual"] = None
+    detection = measurement(table, findings).detection()
+    for estimate in (detection.residual.sensitivity, detection.residual.specificity, detection.false_alarms):
+        assert estimate.value is None and "too few calibration brains" in estimate.method
+    assert detection.residual.auroc.value == 14 / 16
+
+
+def test_classes_smaller_than_the_minimum_have_no_auroc(table, findings):
+    assert measurement(table, findings, min_per_class=4).detection().residual.auroc.value == 14 / 16
+    assert measurement(table, findings, min_per_class=5).detection().residual.auroc.value is None
+
+
+def test_reconstruction_is_that_of_the_healthy_alone(table, findings):
+    assert measurement(table, findings).reconstruction().l1.value == pytest.approx((0.1 + 0.2 + 0.3 + 0.4) / 4)
+
+
+def test_without_a_lesion_a_baseline_has_no_dice(table, findings):
+    baseline = measurement(table, findings).baseline("intensity")
+    assert baseline.localisation is None
+    assert list(baseline.to_dict()) == ["auroc", "average_precision", "sensitivity", "specificity", "localisation"]
+
+
+def test_dice_of_known_lesions_stands_in_its_section_and_beside_it(table, findings):
+    overlaps = np.array([[2, 4, 4], [4, 4, 4], [0, 4, 4]])  # per threshold: common voxels, voxels of each mask
+    for name, precision, dice in (("e", 0.4, 0.5), ("f", 0.8, 0.7)):
+        findings[name] = finding(name, localisation=Localisation(precision, dice, overlaps))
+    section = measurement(table, findings).baseline("residual").to_dict()
+    assert section["localisation"]["average_precision"]["value"] == pytest.approx(0.6)
+    assert section["dice"] == section["localisation"]["dice"] and section["dice"]["value"] == pytest.approx(0.6)
+    assert section["dice"]["n"] == 2
+
+
+def test_the_table_of_subjects_holds_what_figures_are_made_of(table, findings):
+    arms = pd.DataFrame({"both": np.linspace(0, 1, 8)}, index=table.index)
+    rows = by_subject(table, findings, arms).set_index("subject")
+    assert rows.loc["h", ["label", "probability.both", "reconstruction.l1"]].tolist() == ["abnormal", 1.0, 0.8]
+    assert rows["reshape.size_spread_mm"].eq(0).all() and "reshape.network_spacing" not in rows
+
+
+def test_roles_without_a_subject_count_zero():
+    splits = pd.DataFrame({"subject": list("abc"), "role": ["train", "train", "test"]})
+    assert count_roles(splits) == {"train": 2, "validation": 0, "classifier": 0, "test": 1}
+
+
+def test_a_record_becomes_plain_json_with_its_figures_beside_its_names():
+    estimate = Estimate(float("nan"), 0.25, None, 4, 2, "by hand")
+    comparison = Comparison("residual score", None, {"auroc": estimate}, estimate)
+    section = TransferMetrics("both", "logistic", {"auroc": estimate}, ["a note"], [comparison]).to_dict()
+    assert list(section) == ["features", "classifier", "auroc", "notes", "comparison"]
+    assert section["auroc"] == {
+        "value": None, "low": 0.25, "high": None, "n": 4, "n_positive": 2, "method": "by hand"
+    }  # fmt: skip
+    assert list(section["comparison"][0]) == ["features", "classifier", "auroc", "difference"]

@@ -1,0 +1,118 @@
+"""Scoring, and the classifier's judgement, each as a step that changes nothing that it is given."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_cae.detector.findings_cache import FindingsCache
+from brain_cae.errors import DatasetError
+from brain_cae.scans.index import make_index
+from brain_cae.stages import prediction
+from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.prediction import classify_new, classify_unseen, score, unseen_subjects, with_classifier
+from brain_cae.stages.transfer import PatientClassifier
+
+from ..detector.conftest import make_detector  # noqa: F401
+
+NAMES = ("h0", "h1", "h2", "p0", "p1", "p2")
+
+
+@pytest.fixture
+def cohort(make_subject):
+    """Three healthy brains and three that are brighter in a corner, all by one scanner."""
+    prepared = {name: make_subject(name, seed=50 + number) for number, name in enumerate(NAMES)}
+    for name in ("p0", "p1", "p2"):
+        prepared[name].volume[:, 8:16, 8:16, 6:12] += 3 * prepared[name].mask[8:16, 8:16, 6:12]
+    rows = [
+        {
+            "subject": name, "modality": modality, "source": "ixi",
+            "label": "healthy" if name[0] == "h" else "abnormal",
+            "series_hash": f"{name}{modality}", "path": "x", "skull": "stripped", "rows": 28, "columns": 24,
+            "slices": 20, "spacing_row_mm": 2, "spacing_column_mm": 2, "spacing_slice_mm": 3, "orientation": "axial",
+            "sequence": "SE", "dimensionality": "2D",
+        }
+        for name in NAMES for modality in ("t1", "flair")
+    ]  # fmt: skip
+    return Cohort(make_index(rows), pd.DataFrame(), ["of the import"], ["t1", "flair"], "flair", prepared=prepared)
+
+
+@pytest.fixture
+def detector(make_detector):  # noqa: F811
+    return make_detector("modality=t1_flair", "evaluation.folds=2", "evaluation.permutations=2",
+                         "evaluation.resamples=20", "trainer.progress=false", "transfer.compare=[]")  # fmt: skip
+
+
+@pytest.fixture
+def scores(detector, cohort, tmp_path):
+    roles = pd.Series("test", index=list(NAMES))
+    return score(detector, cohort, list(NAMES), roles, known=FindingsCache(tmp_path, detector))
+
+
+def test_unseen_subjects_are_sorted_and_one_at_least_has_a_required_role():
+    cohort = SimpleNamespace(prepared=dict.fromkeys("dcbae"))
+    roles = pd.Series({"a": "train", "b": "test", "c": "validation", "d": "classifier", "f": "test"})
+    assert unseen_subjects(cohort, roles) == ["b", "d"]
+    assert unseen_subjects(cohort, roles, required=("test",)) == ["b", "d"]
+    with pytest.raises(DatasetError, match="No subject is left to evaluate"):
+        unseen_subjects(cohort, roles.replace("test", "classifier"), required=("test",))
+    with pytest.raises(DatasetError, match="No subject is left to evaluate"):
+        unseen_subjects(cohort, roles.replace(["test", "classifier"], "train"))
+
+
+def test_brighter_corners_score_higher_and_every_row_is_whole(scores, cohort):
+    table = scores.table
+    assert list(table.index) == list(NAMES) == list(scores.features.index)
+    assert table.loc[["p0", "p1", "p2"], "score"].min() > table.loc[["h0", "h1", "h2"], "score"].max()
+    assert table["role"].eq("test").all() and table["p_value"].between(0, 1).all()
+    assert scores.unreached == [] and scores.cohort is cohort
+    assert "fold" not in table and "classifier_probability" not in table
+
+
+def test_what_is_known_of_a_brain_is_not_computed_again_unless_maps_are_written(
+    scores, detector, cohort, tmp_path, monkeypatch
+):
+    examined, written = [], {}
+    examine = prediction.examine
+    monkeypatch.setattr(prediction, "examine", lambda *pair: examined.append(pair[1].subject) or examine(*pair))
+    roles, known = pd.Series("test", index=["h0", "p0"]), FindingsCache(tmp_path, detector)
+    again = score(detector, cohort, ["h0", "p0"], roles, known=known)
+    assert examined == []
+    pd.testing.assert_series_equal(again.table["score"], scores.table.loc[["h0", "p0"], "score"])
+    score(detector, cohort, ["h0", "p0"], roles, known=known, write_map=written.__setitem__)
+    assert examined == ["h0", "p0"]
+    assert list(written) == [f"{name}_{kind}" for name in ("h0", "p0") for kind in ("t1", "flair", "all")]
+    assert written["p0_all"].shape == (24, 28, 20)
+
+
+def test_the_runs_subjects_are_judged_out_of_fold_and_the_scores_stay_as_they_are(detector, scores):
+    assessment = classify_unseen(detector, scores)
+    assert assessment.table["fold"].value_counts().to_dict() == {0: 3, 1: 3}
+    assert assessment.table["classifier_probability"].notna().all()
+    assert "fold" not in scores.table and detector.classifier is None
+    part = assessment.among(["p1", "h2", "nobody"])
+    assert sorted(part.table.index) == sorted(part.findings) == sorted(part.detectors) == ["h2", "p1"]
+    assert list(part.features.index) == list(part.table.index)
+
+
+def test_a_detector_with_a_classifier_is_a_new_one_that_remembers_who_taught_it(detector, scores):
+    classifier = prediction.patient_classifier(detector, scores)
+    assert classifier.taught == list(NAMES)
+    after = with_classifier(detector, PatientClassifier(classifier.pipeline, ["h0"], pd.DataFrame()), scores.cohort)
+    assert after.classifier is classifier.pipeline and detector.classifier is None
+    assert after.seen == {"h0t1": "classifier", "h0flair": "classifier"} and detector.seen == {}
+
+    assessment = classify_new(after, scores)
+    assert assessment.table["classifier_probability"].isna().tolist() == [True] + [False] * 5
+    assert assessment.cohort.notes[1:] == [
+        "The classifier has learnt from 1 of these subjects; their probabilities are left out."
+    ]
+    assert scores.cohort.notes == ["of the import"]
+
+
+def test_without_a_classifier_new_subjects_have_scores_and_no_probability(detector, scores):
+    assessment = classify_new(detector, scores)
+    assert assessment.table["classifier_probability"].isna().all() and assessment.table["fold"].isna().all()
+    assert np.isfinite(assessment.table["score"].astype(float)).all()
+    assert assessment.cohort.notes == ["of the import"]

@@ -1,0 +1,94 @@
+"""Local healthy brains in place of the run's: who may calibrate, and the detector that results."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_cae.errors import LeakageError
+from brain_cae.scans.index import make_index
+from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.recalibration import healthy_only, recalibrated, refuse_overlap
+
+from ..detector.conftest import make_detector  # noqa: F401
+
+ROW = {
+    "source": "local", "path": "x", "skull": "on", "rows": 28, "columns": 24, "slices": 20, "spacing_row_mm": 2,
+    "spacing_column_mm": 2, "spacing_slice_mm": 3, "orientation": "axial", "sequence": "SE", "dimensionality": "2D",
+}  # fmt: skip
+
+
+def index_of(names, *, label="healthy"):
+    return make_index(
+        [
+            ROW | {"subject": name, "modality": modality, "label": label, "series_hash": f"{name}{modality}"}
+            for name in names
+            for modality in ("t1", "flair")
+        ]
+    )
+
+
+@pytest.fixture
+def local(make_subject):
+    names = ["a", "b", "c", "d"]
+    prepared = {name: make_subject(name, shape=(40, 20, 30), seed=30 + i) for i, name in enumerate(names)}
+    return Cohort(index_of(names), pd.DataFrame(), ["of the import"], ["t1", "flair"], "flair", prepared=prepared)
+
+
+@pytest.fixture
+def detector(make_detector):  # noqa: F811
+    detector = make_detector("modality=t1_flair", "scoring.alpha=0.1", "trainer.progress=false")
+    seen = {"old": "train", "taught": "classifier"}
+    return replace(detector, seen=seen, skull=["stripped"], cautions=["of the run"], classifier=object())
+
+
+def test_reference_and_thresholds_are_those_of_the_local_brains_and_the_detector_given_stays(detector, local):
+    before = detector.fingerprint()
+    after = recalibrated(detector, local, index_of(["z"]), origin="/local")
+    assert detector.fingerprint() == before and detector.classifier is not None and detector.skull == ["stripped"]
+    assert detector.cautions == ["of the run"] and detector.seen == {"old": "train", "taught": "classifier"}
+    assert not detector.reshape.group(local.prepared["a"].grid).known
+
+    assert after.network is detector.network
+    assert [len(one.scorers["residual"].calibration.scores) for one in (detector, after)] == [6, 4]
+    assert not np.array_equal(after.encoder_references[""].mean, detector.encoder_references[""].mean)
+    assert after.reshape.group(local.prepared["a"].grid).known
+    assert after.classifier is None and after.skull == ["on"]
+    assert after.seen == {"old": "train"} | dict.fromkeys(local.index["series_hash"], "validation")
+
+
+def test_cautions_of_the_run_stay_but_those_of_its_calibration(detector, local):
+    outdated = (
+        "Nothing can be flagged: the smallest p-value of 6 healthy brains is 1/7; scoring.alpha=0.1 needs at least 9"
+    )
+    detector = replace(detector, cautions=["of the run", f"{outdated} of them."])
+    cautions = recalibrated(detector, local, index_of(["d"]), origin="/local").cautions
+    assert cautions[0] == "of the run" and not any("of 6 healthy brains is" in caution for caution in cautions)
+    assert "come from 4 local healthy brains (/local), not from the 6 of the run" in cautions[1]
+    assert cautions[2].startswith("The transfer classifier is left out")
+    assert cautions[3] == "Calibration: of the import"
+    assert cautions[4].startswith("Only 4 healthy brains") and cautions[5].startswith("Nothing can be flagged")
+    assert cautions[6].startswith("1 subjects bear the name of one that calibrates, among them d")
+    assert len(cautions) == 7
+
+
+def test_without_labels_every_brain_is_healthy_and_with_labels_only_those_that_say_so(local):
+    unlabelled = replace(local, index=local.index.assign(label="unknown"))
+    assert set(healthy_only(unlabelled).labels) == {"healthy"} and set(unlabelled.labels) == {"unknown"}
+    labels = local.index["subject"].map({"a": "healthy", "b": "abnormal", "c": "unknown", "d": "healthy"})
+    kept = healthy_only(replace(local, index=local.index.assign(label=labels)))
+    assert kept.index["subject"].unique().tolist() == ["a", "d"]
+    assert kept.notes[1:] == ["2 subjects are not labelled healthy and are left out: b, c."]
+    assert local.notes == ["of the import"]
+
+
+def test_brains_that_calibrate_are_new_to_the_network_and_not_scored(detector, local):
+    refuse_overlap(detector, local, index_of(["z"]))
+    with pytest.raises(LeakageError, match="The network has learnt") as caught:
+        refuse_overlap(replace(detector, seen={"bt1": "train"}), local, index_of(["z"]))
+    assert "among them b" in str(caught.value)
+    scored = index_of(["z"])
+    scored.loc[0, "series_hash"] = "ct1"
+    with pytest.raises(LeakageError, match="calibrate/c"):
+        refuse_overlap(detector, local, scored)

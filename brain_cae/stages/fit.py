@@ -188,7 +188,7 @@ def copy_checkpoints(config: Config, folder: Path) -> Path | None:
     if is_main_process():
         # A run that is stopped here leaves no half checkpoint.
         with whole(folder / "checkpoints") as aside:
-            shutil.copytree(checkpoint.parent, aside, ignore=shutil.ignore_patterns(".*"), dirs_exist_ok=True)
+            shutil.copytree(checkpoint.parent, aside, ignore=shutil.ignore_patterns(".*"))
     return checkpoint
 
 

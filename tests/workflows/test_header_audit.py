@@ -56,7 +56,7 @@ def test_the_command_reports_that_protocol_equals_label_without_loading_torch(sc
         [sys.executable, "-c", code, str(scans / "tied")],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
     )  # fmt: skip
-    assert process.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
     assert process.stdout.strip().endswith("[]")
     output = next(tmp_path.glob("outputs/*/*"))
     assert {"report.html", "metrics.json", "index.csv", "status.json"} <= {path.name for path in output.iterdir()}

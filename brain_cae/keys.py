@@ -1,7 +1,7 @@
-"""What a key of the configuration may hold, written beside the argument of the class that takes it.
+"""Constraints on configuration keys, declared next to the class argument that takes the value.
 
-A source, a reshape strategy or a harmoniser declares its keys as the arguments of its class: their types, and in an
-``Annotated`` type one of these. The configuration is checked against them before any work starts.
+The arguments of a source, reshape strategy or harmoniser are its configuration keys. Their types, and a constraint in
+an ``Annotated`` type, are checked before any work starts.
 
 Example:
     >>> from typing import Annotated
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Between:
-    """A number between two bounds, both included; ``meaning`` says what it is, for the message."""
+    """A number between two inclusive bounds; ``meaning`` describes valid values in the error message."""
 
     low: float
     high: float
@@ -22,7 +22,7 @@ class Between:
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of a few words; ``advice`` is added to the message where none of them is given."""
+    """One of a list of allowed words; ``advice`` is added to the error message for any other word."""
 
     words: tuple[str, ...]
     advice: str | None = None

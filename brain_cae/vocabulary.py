@@ -1,4 +1,4 @@
-"""The words that tables and configurations may hold, each list once, and what the classes of a data set stand for."""
+"""The allowed words of tables and configurations, each list defined once, and what the classes of a data set mean."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ LABELS = (*CLASSES, "unknown")
 
 ROLES = ("train", "validation", "classifier", "test")
 HEALTHY_ROLES = ROLES[:2]
-"""What the network is fitted on and calibrated with: healthy brains alone."""
+"""Healthy brains only: the network is trained on them and calibrated with them."""
 UNSEEN_ROLES = ROLES[2:]
-"""What neither has seen: healthy and abnormal brains."""
+"""Healthy and abnormal brains, used neither to train nor to calibrate the network."""
 
 SKULL_STATES = ("on", "stripped", "unknown")
 
 PLANES = ("sagittal", "coronal", "axial")
-"""In the order of the axes (R, A, S) that are their normals."""
+"""Ordered by their normals, the axes R, A, S."""
 
 NOBODY = "nobody"
 """The meaning of a class that a data set does not have."""
@@ -24,13 +24,13 @@ NOBODY = "nobody"
 
 @dataclass(frozen=True)
 class LabelMeaning:
-    """What the classes of a data set stand for, as its source declares it.
+    """What the classes of a data set mean, as its source declares it.
 
     Args:
-        healthy: In words; ``""`` if the source does not say, ``NOBODY`` if the class is empty by design.
+        healthy: Description of the class; ``""`` if the source gives none, ``NOBODY`` if the class is empty by design.
         abnormal: The same for the other class.
-        controls: Whether the healthy class holds people (or simulated brains) without the disease; ``None`` if the
-            source does not say.
+        controls: Whether the healthy class consists of people (or simulated brains) without the disease; ``None`` if
+            the source does not say.
     """
 
     healthy: str = ""

@@ -1,4 +1,4 @@
-"""What several parts' tests share: a configuration, a prepared brain, and one whole run on a tiny phantom."""
+"""Shared fixtures: a configuration, a prepared brain, and one complete run on a tiny phantom."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -27,7 +27,7 @@ def make_config() -> Callable[..., Config]:
 
 @pytest.fixture(scope="session")
 def make_subject() -> Callable[..., PreparedSubject]:
-    """A prepared subject: an ellipsoid of smooth noise around 1, zero outside."""
+    """Make a prepared subject: an ellipsoid of noise around 1, zero outside."""
 
     def make(
         name: str = "a", shape: tuple[int, int, int] = (24, 28, 20), channels: int = 2, seed: int = 0
@@ -55,9 +55,9 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """Folder of real scans, where somebody has put it beside the project; a checkout alone tests without."""
+    """Folder of real scans; tests that need it are skipped if it is not next to the checkout."""
     if not (DATA / "MANIFEST.csv").is_file():
-        pytest.skip(f"the real scans are not here: {DATA} does not exist")
+        pytest.skip(f"no real scans: {DATA / 'MANIFEST.csv'} does not exist")
     return DATA
 
 
@@ -83,13 +83,13 @@ TINY = (
 
 @pytest.fixture(scope="session")
 def tiny_overrides(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Overrides that make every stage run in seconds on 36 simulated brains, with a cache of their own."""
+    """Overrides that make every stage run in seconds on 36 simulated brains, with a separate cache."""
     return [*TINY, f"cache={tmp_path_factory.mktemp('cache')}"]
 
 
 @pytest.fixture(scope="session")
 def tiny_run(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one whole run: import, train, evaluate, report."""
+    """The folder of one complete run: import, train, evaluate, report."""
     from brain_cae.workflows import training
 
     output = tmp_path_factory.mktemp("run") / "run"
@@ -102,7 +102,7 @@ INTERRUPTED = ["modality=flair", "seed=3", "trainer=cpu", "trainer.max_epochs=7"
 
 @pytest.fixture
 def interrupted(make_config, tmp_path):
-    """A run that was killed in its second epoch."""
+    """The folder of a run that was killed in its second epoch."""
     run = tmp_path / "interrupted"
     (run / ".hydra").mkdir(parents=True)
     (run / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(INTERRUPTED))

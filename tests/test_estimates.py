@@ -81,7 +81,7 @@ def test_average_precision_of_one_has_an_interval() -> None:
     assert estimate.low == pytest.approx(10 / (10 + 1.96**2), abs=1e-3)
 
 
-def test_wilson_known_values() -> None:
+def test_wilson_intervals_match_known_values() -> None:
     half, none = proportion(5, 10), proportion(0, 20)
     assert (half.low, half.high) == pytest.approx((0.2366, 0.7634), abs=1e-4)
     assert none.low == 0
@@ -91,7 +91,7 @@ def test_wilson_known_values() -> None:
         proportion(3, 2)
 
 
-def test_threshold_metrics() -> None:
+def test_threshold_metrics_count_each_class() -> None:
     result = threshold_metrics(["healthy"] * 4 + ["abnormal"] * 5, [0, 0, 0, 1, 1, 1, 0, 0, 0])
     assert result["sensitivity"].value == pytest.approx(0.4)
     assert result["specificity"].value == pytest.approx(0.75)
@@ -111,21 +111,21 @@ def test_paired_difference_is_narrower_than_unpaired_and_zero_for_itself() -> No
     assert paired_difference(labels, scores, scores - 1, metric="mean").value == pytest.approx(1.0)
 
 
-def test_difference_of_two_perfect_scores_is_not_certain() -> None:
+def test_the_difference_of_two_perfect_scores_has_an_interval() -> None:
     labels = np.repeat([0, 1], 10)
     difference = paired_difference(labels, labels, labels * 2.0)
     assert difference.value == 0
     assert difference.low < -0.05 and difference.high > 0.05
 
 
-def test_missing_scores_are_left_out_and_counted() -> None:
+def test_missing_scores_are_excluded_from_the_count() -> None:
     labels, scores = cohort(0)
     scores[:3] = np.nan
     assert auroc(labels, scores).n == 77
     assert auroc(labels, np.full(80, np.nan)).value is None
 
 
-def test_undefined_and_json() -> None:
+def test_undefined_estimates_give_a_reason_and_all_are_valid_json() -> None:
     entry = undefined("no masks", n=3).to_dict()
     assert list(entry) == ["value", "low", "high", "n", "n_positive", "method"]
     assert entry["value"] is None and "no masks" in entry["method"]
@@ -144,7 +144,7 @@ def test_too_few_subjects_of_a_class_are_undefined_with_the_number_needed() -> N
         assert figure(labels, scores, min_per_class=4).defined
 
 
-def test_mean() -> None:
+def test_the_mean_ignores_nan_and_has_an_interval_from_two_values() -> None:
     estimate = mean([1.0, 2.0, 3.0, np.nan])
     assert estimate.value == 2.0 and estimate.n == 3
     assert estimate.low < 2 < estimate.high
@@ -152,11 +152,11 @@ def test_mean() -> None:
     assert mean([]).value is None
 
 
-def test_seeded_and_quick() -> None:
+def test_intervals_are_seeded_and_fast() -> None:
     labels, scores = cohort(5, 50, 50)
     start = time.perf_counter()
     first = auroc(labels, scores, seed=4)
-    # Loose on purpose: the machine may be busy.
+    # A loose limit, because the machine may be busy.
     assert time.perf_counter() - start < 30
     assert first == auroc(labels, scores, seed=4)
     assert first != auroc(labels, scores, seed=5)

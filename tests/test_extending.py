@@ -1,4 +1,4 @@
-"""One new thing of each kind, in a package of its own, as docs/extending.md shows it, run from the command line."""
+"""The extensions of docs/extending.md, in a separate package, run from the command line."""
 
 import json
 import os
@@ -36,8 +36,8 @@ def package(tmp_path_factory) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    for place in (folder / "my_package", folder / "my_package" / "conf"):
-        (place / "__init__.py").touch()
+    for package_folder in (folder / "my_package", folder / "my_package" / "conf"):
+        (package_folder / "__init__.py").touch()
     generator = np.random.default_rng(0)
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, size) for size in (24, 28, 20)], indexing="ij"))
     brain = (grid**2).sum(axis=0) < 0.8
@@ -61,10 +61,10 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_each_kind_is_one_file_of_code_and_one_of_configuration_in_forty_lines() -> None:
-    kinds = [section for section in TEXT.split("\n## ")[1:] if section.startswith("A")][:-1]
-    assert len(kinds) == 6
-    for section in kinds:
+def test_each_extension_is_one_code_file_and_one_configuration_file_in_forty_lines() -> None:
+    sections = [section for section in TEXT.split("\n## ")[1:] if section.startswith("A")][:-1]
+    assert len(sections) == 6
+    for section in sections:
         blocks = re.findall(r"^```(python|yaml) my_package/\S+\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
         assert [language for language, _ in blocks] == ["python", "yaml"], section.splitlines()[0]
         assert sum(len(content.splitlines()) for _, content in blocks) <= 40, section.splitlines()[0]
@@ -73,7 +73,7 @@ def test_each_kind_is_one_file_of_code_and_one_of_configuration_in_forty_lines()
 
 
 @pytest.mark.extras
-def test_everything_of_a_package_of_ones_own_runs_and_is_stored(package: Path) -> None:
+def test_a_package_with_every_extension_trains_and_evaluates(package: Path) -> None:
     train, evaluate = (shlex.split(command.replace("<run folder>", "run"))[1:] for command in COMMANDS[-2:])
     arguments = [word.replace("/scans", str(package / "scans")) for word in train]
     done = run(package, *arguments, *SMALL, "hydra.run.dir=run")
@@ -88,6 +88,6 @@ def test_everything_of_a_package_of_ones_own_runs_and_is_stored(package: Path) -
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     scores = [pd.read_csv(package / name / "predictions.csv")["score"] for name in ("run", "again")]
     np.testing.assert_allclose(*scores, rtol=1e-4)
-    # A model from elsewhere may not bring its classes with it.
+    # Without extensions=, a stored model that names classes of another package is rejected.
     done = run(package, "evaluate.py", "run=run", "hydra.run.dir=refused")
     assert done.returncode == 1 and "extensions=" in done.stderr and "Traceback" not in done.stderr

@@ -13,7 +13,7 @@ from brain_cae.progress import counter, on_terminal, track
 
 @pytest.fixture
 def console(monkeypatch):
-    """Replace the console; the returned function gives the text written to it."""
+    """Return a function that replaces the console and returns the file it writes to."""
 
     def make(terminal: bool) -> io.StringIO:
         file = io.StringIO()
@@ -25,13 +25,13 @@ def console(monkeypatch):
 
 @pytest.fixture
 def lines(caplog):
-    """Return the logged lines without the elapsed time."""
+    """Return a function that gives the logged lines without the elapsed time."""
     caplog.set_level(logging.INFO, logger="brain_cae.progress")
     return lambda: [record.getMessage().partition(" (")[0] for record in caplog.records]
 
 
 @pytest.mark.parametrize("bar", [True, False])
-def test_a_file_gets_a_line_after_each_tenth_with_or_without_bars(console, lines, bar):
+def test_output_to_a_file_has_a_line_after_each_tenth_with_or_without_bars(console, lines, bar):
     file = console(terminal=False)
     assert not on_terminal()
     assert list(track(list(range(25)), "import", bar=bar)) == list(range(25))
@@ -39,14 +39,14 @@ def test_a_file_gets_a_line_after_each_tenth_with_or_without_bars(console, lines
     assert file.getvalue() == ""
 
 
-def test_a_line_counts_finished_items_not_started_ones(console, lines):
+def test_a_line_counts_finished_items_only(console, lines):
     console(terminal=False)
     seen = [lines()[-1:] for _ in track(["a", "b", "c"], "score")]
     assert seen == [[], ["score: 1 of 3"], ["score: 2 of 3"]]
     assert lines()[-1] == "score: 3 of 3"
 
 
-def test_resumed_work_continues_counting_and_finished_work_is_silent(console, lines):
+def test_resumed_work_continues_the_count_and_finished_work_logs_nothing(console, lines):
     console(terminal=False)
     with counter("import", 40, done=35) as advance:
         for _ in range(5):
@@ -57,7 +57,7 @@ def test_resumed_work_continues_counting_and_finished_work_is_silent(console, li
     assert lines() == ["import: 36 of 40", "import: 40 of 40"]
 
 
-def test_a_terminal_gets_a_bar_and_no_lines(console, lines):
+def test_a_terminal_shows_a_bar_and_no_lines(console, lines):
     file = console(terminal=True)
     assert on_terminal()
     assert list(track(["a", "b"], "prepare")) == ["a", "b"]

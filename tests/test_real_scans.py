@@ -1,4 +1,4 @@
-"""The whole program on scans that nobody here made: eight heads to learn from, a stroke and a glioma to score."""
+"""The whole program on real scans: training on eight heads, scoring a stroke and a glioma."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def link(target: Path, source: Path) -> None:
 
 @pytest.fixture(scope="module")
 def heads(real_data, tmp_path_factory) -> Path:
-    """T1 and FLAIR of eight people, on different grids, the skull on, in the layout of ``dataset=folder``."""
+    """T1 and FLAIR of eight people, on different grids, with skull, in the layout of ``dataset=folder``."""
     root = tmp_path_factory.mktemp("heads")
     for path in sorted((real_data / "nifti" / "nichart-demo" / "t1").glob("*.nii.gz")):
         subject = path.name.removesuffix("_T1.nii.gz")
@@ -72,15 +72,15 @@ def scored(real_data, run, cache, tmp_path_factory) -> Path:
     return output
 
 
-def test_eight_heads_are_learnt_from(run):
+def test_eight_heads_are_imported_and_trained_on(run):
     report = pd.read_csv(run / "import_report.csv")
     assert report["status"].tolist() == ["imported"] * 16
     roles = pd.read_csv(run / "splits.csv")["role"].value_counts()
     assert roles["train"] >= 2 and roles["validation"] >= 2 and roles["test"] >= 1
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["detection"]["auroc"]["value"] is None
-    assert set(pd.read_csv(run / "index.csv")["skull"]) == {"on"}  # told from the heads' size
-    assert metrics["scoring"]["threshold"] is None  # four brains cannot give a p-value of 0.10
+    assert set(pd.read_csv(run / "index.csv")["skull"]) == {"on"}  # inferred from the size of the heads
+    assert metrics["scoring"]["threshold"] is None  # with four brains, no p-value can reach 0.10
     assert "Nothing can be flagged" in (run / "report.html").read_text()
 
 
@@ -100,7 +100,7 @@ def test_the_stroke_is_scored_as_an_unlabelled_patient(scored, real_data):
         assert np.ptp(values[brain]) > 0 and not values[~brain].any()
 
 
-def test_who_was_left_out_is_said_with_the_reason(scored):
+def test_an_excluded_subject_is_reported_with_the_reason(scored):
     report = pd.read_csv(scored / "import_report.csv", keep_default_na=False)
     assert report.loc[report["subject"] == "glioma", ["modality", "status"]].to_numpy().tolist() == [
         ["flair", "imported"],

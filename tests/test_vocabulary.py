@@ -15,39 +15,39 @@ PACKAGE = Path(__file__).parents[1] / "brain_cae"
 LISTS = (MODALITIES, CLASSES, LABELS, ROLES, HEALTHY_ROLES, UNSEEN_ROLES, SKULL_STATES, PLANES)
 
 
-def test_the_phantom_simulates_every_modality_in_an_order_that_its_random_numbers_depend_on():
+def test_the_phantom_simulates_every_modality_in_the_order_that_its_random_numbers_depend_on():
     assert protocol.MODALITIES == ("flair", "t1", "t1ce", "t2")
     assert set(protocol.MODALITIES) == set(MODALITIES)
     assert all(set(one.series) == set(MODALITIES) for one in protocol.PROTOCOLS)
     assert set(_DIRECTIONS) == set(PLANES)
 
 
-def test_every_modality_can_be_spelt_and_chosen():
+def test_every_modality_has_a_spelling_and_an_option():
     assert set(SPELLINGS.values()) == set(MODALITIES)
     chosen = {name for option in option_names("modality") for name in read_option("modality", option)["names"]}
     assert chosen == set(MODALITIES)
 
 
-def test_no_subject_that_the_network_learns_from_is_unseen():
+def test_training_and_validation_subjects_are_not_unseen():
     assert HEALTHY_ROLES == ("train", "validation")
     assert UNSEEN_ROLES == ("classifier", "test")
     assert set(HEALTHY_ROLES) | set(UNSEEN_ROLES) == set(ROLES)
 
 
 @pytest.mark.parametrize("axis", range(3))
-def test_the_planes_stand_in_the_order_of_their_normals(axis):
+def test_planes_are_in_the_order_of_their_normals(axis):
     assert plane_of(np.eye(3)[axis]) == ("sagittal", "coronal", "axial")[axis] == PLANES[axis]
 
 
-def test_no_other_module_lists_the_same_words():
-    """The phantom's orders belong to its random numbers, and a type can only be written out."""
+def test_no_other_module_repeats_these_lists():
+    """Exceptions: the phantom, whose random numbers depend on its order, and `Literal` types, which need literals."""
     written = {tuple(sorted(words)) for words in LISTS}
     tuples = re.compile(r"(Literal)?[\[(](\s*\"\w+\"(?:,\s*\"\w+\")+),?\s*[\])]")
-    again = [
+    repeated = [
         f"{path.relative_to(PACKAGE)}: {match[2]}"
         for path in PACKAGE.rglob("*.py")
         if path.name != "vocabulary.py" and path.parent.name != "phantom"
         for match in tuples.finditer(path.read_text(encoding="utf-8"))
         if not match[1] and tuple(sorted(re.findall(r"\w+", match[2]))) in written
     ]
-    assert again == []
+    assert repeated == []

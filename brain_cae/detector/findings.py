@@ -45,34 +45,34 @@ class Findings:
     distortion: dict[str, Any]
 
 
-def examine(model: Detector, subject: PreparedSubject) -> tuple[Findings, np.ndarray, np.ndarray]:
+def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.ndarray, np.ndarray]:
     """Reconstruct and score one brain.
 
     Returns:
         The findings, the directed maps (C, X, Y, Z) and the joint map (X, Y, Z) of the residual score.
     """
-    reconstruction = model.reconstruct(subject)
-    signals = model.signals(subject, reconstruction)
+    reconstruction = detector.reconstruct(subject)
+    signals = detector.signals(subject, reconstruction)
     lesion = subject.lesion is not None and bool((subject.lesion & subject.mask).any())
     scores, p_values, localisation = {}, {}, {}
     joints = {}
-    for name, scorer in model.scorers.items():
+    for name, scorer in detector.scorers.items():
         joints[name] = scorer.joint(signals[scorer.signal])
         scores[name] = scorer.score(joints[name], subject.mask)
         p_values[name] = scorer.calibration.p_value(scores[name])
         if lesion and subject.lesion is not None:
             threshold = scorer.calibration.voxel_threshold
             localisation[name] = localise(joints[name], subject.lesion, subject.mask, threshold=threshold)
-    maps = model.scorers["residual"].maps(signals["residual"])
+    maps = detector.scorers["residual"].maps(signals["residual"])
     findings = Findings(
         subject=subject.subject,
         group=reconstruction.group,
         scores=scores,
         p_values=p_values,
         localisation=localisation,
-        features=model.features(reconstruction, maps, subject.mask),
+        features=detector.features(reconstruction, maps, subject.mask),
         reconstruction=_fidelity(subject, reconstruction),
-        distortion=_distortion(model, subject, reconstruction.group),
+        distortion=_distortion(detector, subject, reconstruction.group),
     )
     return findings, maps, joints["residual"]
 
@@ -99,8 +99,8 @@ def _fidelity(subject: PreparedSubject, reconstruction: Reconstruction) -> dict[
     return {"l1": float(difference.mean()), "ssim": similarity}
 
 
-def _distortion(model: Detector, subject: PreparedSubject, group: Group) -> dict[str, Any]:
-    native, spacing, stride = subject.native_shape, subject.spacing, network_stride(model.network)
+def _distortion(detector: Detector, subject: PreparedSubject, group: Group) -> dict[str, Any]:
+    native, spacing, stride = subject.native_shape, subject.spacing, network_stride(detector.network)
     volume, mask = torch.from_numpy(np.asarray(subject.volume)), torch.from_numpy(subject.mask)
     return {
         "scale_ratio": scale_ratio(native, group.size),

@@ -27,11 +27,11 @@ class FindingsCache:
 
     Args:
         folder: Folder of the files, outside any run folder.
-        model: Fitted detector.
+        detector: Fitted detector.
     """
 
-    def __init__(self, folder: Path, model: Detector) -> None:
-        self.folder = RunFolder(folder / f"{VERSION}-{model.fingerprint()}")
+    def __init__(self, folder: Path, detector: Detector) -> None:
+        self.folder = RunFolder(folder / f"{VERSION}-{detector.fingerprint()}")
 
     def load(self, subject: PreparedSubject) -> Findings | None:
         """Return the findings of this brain; None if it was not examined or its file is damaged."""

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all: written aside first, then renamed."""
+"""Atomic writes: files and folders are written under a temporary name, then renamed."""
 
 import secrets
 import shutil
@@ -12,48 +12,48 @@ from brain_cae.files.system_errors import writing
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yield a path aside, which becomes ``path`` when the body ends well, and is removed when it does not.
+    """Yield a temporary path that is renamed to ``path`` if the body succeeds, and removed if it fails.
 
     Args:
-        path: A file, or a folder that is not there yet or empty; the folders above it are made. The path aside lies in
-            the same folder, is hidden, and has the same suffixes, since the writers of many formats look at them.
+        path: A file, or a folder that is empty or does not exist yet; parent folders are created. The temporary path is
+            hidden, in the same folder, and has the same suffixes, because many writers choose the format by suffix.
 
     Raises:
-        StorageError: The system refuses to write; it names ``path``.
+        StorageError: The file system refuses to write; the message names ``path``.
     """
     suffix = "".join(path.suffixes[-2:])
-    # No process number: jobs of a sweep on several machines may share a folder, and a number.
-    aside = path.with_name(f".{path.name.removesuffix(suffix)}.part-{secrets.token_hex(4)}{suffix}")
+    # Not the process ID: jobs of a sweep on several machines may share a folder and have the same ID.
+    temporary = path.with_name(f".{path.name.removesuffix(suffix)}.part-{secrets.token_hex(4)}{suffix}")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            yield aside
-            aside.replace(path)
+            yield temporary
+            temporary.replace(path)
         except BaseException:
-            _remove(aside)
+            _remove(temporary)
             raise
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write text as UTF-8 with line ends as they are, whole or not at all."""
-    with whole(path) as aside:
-        aside.write_text(text, encoding="utf-8", newline="")
+    """Write text atomically as UTF-8, with line endings unchanged."""
+    with whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
     return path
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
-    """Write bytes, whole or not at all."""
-    with whole(path) as aside:
-        aside.write_bytes(content)
+    """Write bytes atomically."""
+    with whole(path) as temporary:
+        temporary.write_bytes(content)
     return path
 
 
 def remove_leftovers(folder: Path, *, age_s: float = 0.0) -> None:
-    """Remove what killed processes have left aside in a folder.
+    """Remove the temporary files and folders that killed processes left in a folder.
 
     Args:
-        folder: Looked at without the folders in it; it need not exist.
-        age_s: Only what has not changed for so long (s): another process may be writing now.
+        folder: Folder to clean, without its subfolders; it need not exist.
+        age_s: Minimum time (s) since the last change, because another process may still be writing.
     """
     now = time.time()
     for path in folder.glob(".*.part-*"):
@@ -61,7 +61,7 @@ def remove_leftovers(folder: Path, *, age_s: float = 0.0) -> None:
             if now - path.stat().st_mtime >= age_s:
                 _remove(path)
         except FileNotFoundError:
-            pass  # its writer has just renamed it
+            pass  # the writing process has just renamed it
 
 
 def _remove(path: Path) -> None:

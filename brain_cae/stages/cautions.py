@@ -1,14 +1,17 @@
 """Cautions: what a reader must know before any figure. Every one of them is worded here."""
 
 import logging
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from brain_cae.configuration import Config, calibration_needed
-from brain_cae.detector.detector import Detector
 from brain_cae.scans.protocol import UNKNOWN
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.roles import protocols_of
+
+if TYPE_CHECKING:
+    from brain_cae.detector.detector import Detector  # needs PyTorch, which an inspection does not load
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +82,7 @@ def _unshared_sources(cohort: Cohort) -> str | None:
     )
 
 
-def skull_cautions(detector: Detector, skull: pd.Series) -> list[str]:
+def skull_cautions(detector: "Detector", skull: pd.Series) -> list[str]:
     """What must be said where skulls (index: subject) are in another state than the calibration brains'."""
     state = " or ".join(detector.skull)
     unlike = skull[[detector.unlike_skull(state) for state in skull]]

@@ -67,19 +67,19 @@ def _spacing_mm(path: str) -> np.ndarray:
     return spacing
 
 
-def carried(model: Detector, acquisition: pd.DataFrame, protocols: pd.Series) -> pd.DataFrame:
+def carried(detector: Detector, acquisition: pd.DataFrame, protocols: pd.Series) -> pd.DataFrame:
     """How each subject was scanned, as numbers: one row per subject, see :meth:`FeatureHarmoniser.carries`.
 
     Args:
-        model: Names the protocols.
+        detector: Names the protocols.
         acquisition: One row per subject.
         protocols: The protocol of each. What stands for several or none (pooled, unknown, unseen) gets -1.
     """
     columns: dict[str, Any] = {}
-    for name in carried_columns(model.config):
+    for name in carried_columns(detector.config):
         modality, _, last = name.rpartition("_")
         if name == PROTOCOL:
-            large = [protocol for protocol in model.protocols.names if not model.protocols.is_small(protocol)]
+            large = [protocol for protocol in detector.protocols.names if not detector.protocols.is_small(protocol)]
             columns[f"{CARRIED}{name}"] = [large.index(p) if p in large else -1 for p in protocols]
         elif last in PLANES:
             plane = acquisition[f"{modality}_orientation"]

@@ -1,1 +1,1 @@
-"""The jobs that a person starts, each read from top to bottom; they alone write a run's files."""
+"""The jobs that a user starts, each readable from top to bottom; only these modules write the files of a run."""

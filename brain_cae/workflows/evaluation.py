@@ -1,4 +1,4 @@
-"""The workflow of ``evaluate.py``, and the last part of ``train.py``: score, classify, audit, measure, report."""
+"""The workflow of ``evaluate.py`` and the last part of ``train.py``: score, classify, audit, measure, report."""
 
 import logging
 from collections.abc import Sequence
@@ -34,27 +34,27 @@ log = logging.getLogger(__name__)
 
 
 def run(config: EvaluateConfig, output: Path) -> float | None:
-    """Score with a stored model: the run's own subjects again, or new ones.
+    """Score the unseen subjects of a run, or new subjects, with the stored model.
 
     Returns:
-        ``detection.auroc``, or None where it is not defined.
+        ``detection.auroc``, or None if it is undefined.
     """
     return score_stored(config, output).detection.residual.auroc.value
 
 
 def score_external(config: Config, output: Path) -> External:
-    """Score the subjects of ``external`` with the model that the run in ``output`` has left.
+    """Score the subjects of ``external`` with the model of the run in ``output``.
 
-    Everything lies in ``external/`` of the run, as an evaluation of new subjects leaves it.
+    The files of this evaluation are written to ``external/`` of the run.
     """
-    again = EvaluateConfig(
+    evaluation = EvaluateConfig(
         run=str(output),
         cache=config.cache,
         workers=config.workers,
         dataset=config.external,
         extensions=config.extensions,
     )
-    metrics = score_stored(again, output / "external")
+    metrics = score_stored(evaluation, output / "external")
     return External(
         dataset=config.external.name,
         subjects=metrics.subjects["test"],
@@ -65,7 +65,7 @@ def score_external(config: Config, output: Path) -> External:
 
 
 def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
-    """What :func:`run` does; returns all metrics."""
+    """Do what :func:`run` does, and return all metrics."""
     source = Path(config.run) if config.run else newest_run(Path("outputs"))
     folder = RunFolder(output)
     with folder.status():
@@ -74,7 +74,7 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
         detector = replace(detector, config=with_asked(detector.config, config))
         require_stripper(detector.config.preprocess.skull_strip)
         with folder.stage("import"):
-            cohort, splits = _bring_in(config, detector, source)
+            cohort, splits = _import(config, detector, source)
             folder.write_csv("import_report.csv", cohort.report)
             cohort.require_subjects()
         if config.calibrate is not None:
@@ -101,8 +101,8 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
     return metrics
 
 
-def _bring_in(config: EvaluateConfig, detector: Detector, source: Path) -> tuple[Cohort, pd.DataFrame]:
-    """The run's own subjects with their roles, or the subjects of another dataset, all in the role ``test``."""
+def _import(config: EvaluateConfig, detector: Detector, source: Path) -> tuple[Cohort, pd.DataFrame]:
+    """Import the subjects of the run with their roles, or those of another data set, all in the role ``test``."""
     run_config = detector.config
     if config.dataset is None:
         roles = _roles_of_run(source)
@@ -116,26 +116,26 @@ def _bring_in(config: EvaluateConfig, detector: Detector, source: Path) -> tuple
 
 
 def _roles_of_run(source: Path) -> pd.DataFrame:
-    """Who of the run's subjects was unseen; an evaluation of other subjects has no such roles.
+    """Roles of the run's subjects: columns subject, role.
 
     Raises:
-        DatasetError: There are none.
+        DatasetError: The folder has no roles, or is an evaluation of new subjects.
     """
     path = source / "splits.csv"
     roles = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else None
     if roles is None or "train" not in set(roles["role"]):
         raise DatasetError(
-            "This folder has no subjects of its own to score again.",
+            "This folder has no unseen subjects to score.",
             expected="a training run's splits.csv",
-            found="none" if roles is None else "that of an evaluation of new subjects",
+            found="no splits.csv" if roles is None else "the splits.csv of an evaluation of new subjects",
             where=str(path),
-            advice="Name the new subjects: dataset=folder dataset.root=…",
+            advice="Choose new subjects: dataset=folder dataset.root=…",
         )
     return roles
 
 
 def _refuse_seen(detector: Detector, cohort: Cohort) -> None:
-    """New subjects must be new to the network and to its calibration, whatever they are called now.
+    """Check that the network was neither trained nor calibrated with a new subject, whatever its name.
 
     Raises:
         LeakageError: The model was trained or calibrated with some of the scans.
@@ -145,11 +145,11 @@ def _refuse_seen(detector: Detector, cohort: Cohort) -> None:
     if len(known):
         names = sorted(set(known["subject"]))
         raise LeakageError(
-            "The model has learnt from some of these brains, or was calibrated with them.",
+            "The model was trained on some of these brains, or calibrated with them.",
             expected="subjects that the model has never seen",
-            found=f"{len(names)} that it has, among them {', '.join(names[:5])}",
+            found=f"{len(names)} that it has seen, such as {', '.join(names[:5])}",
             where="dataset",
-            advice="Take them out; or leave dataset= out to score the run's own unseen subjects again.",
+            advice="Remove them, or omit dataset= to score the unseen subjects of the run.",
         )
 
 
@@ -161,14 +161,14 @@ def conclude_unseen(
     *,
     model_run: Path | None = None,
 ) -> Metrics:
-    """Write ``predictions.csv`` of the run's own unseen subjects, and what :func:`conclude` writes.
+    """Write ``predictions.csv`` of the run's unseen subjects, and everything that :func:`conclude` writes.
 
-    Where a protocol is held out, ``predictions.csv`` holds them all, and every figure counts the role ``test`` alone.
+    With a held-out protocol, ``predictions.csv`` lists all of them, but figures count only the role ``test``.
     """
     folder.write_csv("predictions.csv", predictions(assessment.table))
     split = detector.config.split
     if split.holds_out_protocol:
-        # The others have taught the classifier; every figure from here on is of the held-out protocol.
+        # The classifier was fitted on the other subjects; figures count only the held-out protocol.
         assessment = assessment.among(assessment.table.index[assessment.table["role"] == "test"])
     return conclude(detector, assessment, splits, folder, model_run=model_run, smallest_class=min_per_class(split))
 
@@ -188,15 +188,15 @@ def conclude(
     """Audit the assessment and compute its figures; write ``subjects.csv``, ``report.html`` and ``metrics.json``.
 
     Args:
-        detector: The one that is stored; others may have judged some subjects.
-        assessment: Of the subjects that figures count.
+        detector: The stored detector; in a nested evaluation the outer folds' detectors scored the subjects.
+        assessment: Assessment of the subjects that the figures count.
         splits: Columns subject, role.
-        folder: Where the files go.
+        folder: Folder for the files.
         roles: Role of each subject (index: subject) for the audit; None: those of ``splits``.
-        subjects: How many there are in each role; None: those of ``splits``.
-        cautions: More of them than every evaluation has.
-        model_run: The run that the detector comes from; None when it was fitted just now.
-        smallest_class: Members that each class must have for figures between the classes.
+        subjects: Number of subjects in each role; None: counted from ``splits``.
+        cautions: Cautions beyond those of every evaluation.
+        model_run: The run that the detector was loaded from; None if it has just been fitted.
+        smallest_class: Subjects that each class needs for figures that compare the classes.
     """
     config, table, cohort = detector.config, assessment.table, assessment.cohort
     with folder.stage("audit"):
@@ -241,7 +241,7 @@ def conclude(
 
 
 def write_metrics(folder: RunFolder, metrics: Metrics, external: External | None = None) -> None:
-    """Write ``metrics.json``: the metrics, time and memory so far, and the section ``external`` where there is one."""
+    """Write ``metrics.json``: metrics, run time, peak memory, and the section ``external`` if it is given."""
     content = metrics.to_dict() | {"seconds": folder.seconds, "peak_memory_mb": peak_memory_mb()}
     if external is not None:
         content["external"] = external.to_dict()

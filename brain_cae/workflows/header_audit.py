@@ -1,4 +1,4 @@
-"""The audit of headers and labels, before anything is trained: needs no run, reads no voxel."""
+"""The audit of headers and labels before training; needs no run and reads no voxels."""
 
 import logging
 from pathlib import Path
@@ -24,20 +24,20 @@ DEFAULTS = Audit(name="standard", margin=0.65, strata="protocol", healthy_means=
 
 
 def run(config: EvaluateConfig, output: Path) -> AuditResult:
-    """Audit the headers and labels of a dataset; needs no run, reads no voxel.
+    """Audit the headers and labels of a data set; write ``report.html``, ``metrics.json`` and ``index.csv``.
 
-    Leaves ``report.html``, ``metrics.json`` (``audit``) and ``index.csv`` in ``output``.
+    The result is also in ``metrics.json``, under ``audit``.
 
     Raises:
-        ConfigurationError: No dataset is named.
-        DatasetError: It holds no scan with a readable header.
+        ConfigurationError: No data set is chosen.
+        DatasetError: No scan has a usable header.
     """
     if config.dataset is None:
         raise ConfigurationError(
-            "An audit without a run needs a dataset.",
+            "An audit without a run needs a data set.",
             expected="dataset=phantom | rsna_miccai | folder | …",
             where="dataset",
-            advice="Name one, or leave audit_only out to score with a run.",
+            advice="Choose one, or omit audit_only to score with a run.",
         )
     settings = config.audit or DEFAULTS
     folder = RunFolder(output)
@@ -73,28 +73,28 @@ def run(config: EvaluateConfig, output: Path) -> AuditResult:
 
 
 def _headers(config: EvaluateConfig) -> tuple[pd.DataFrame, list[str]]:
-    """The index of what headers alone tell, and what a reader must know of it."""
+    """The index that headers alone give, and what a reader must know about it."""
     modalities = list(MODALITIES)
     source = make_source(config.dataset, modalities=modalities, workers=config.workers, limit=None, progress=True)
     headers = inspect_series(one_session(source.locate(), modalities), workers=config.workers)
-    lost = headers.report[headers.report["status"] == "refused"].groupby("reason").size()
-    notes = [*source.notes(), *(f"{count} series left out: {reason}." for reason, count in lost.items())]
+    refused = headers.report[headers.report["status"] == "refused"].groupby("reason").size()
+    notes = [*source.notes(), *(f"{count} series excluded: {reason}." for reason, count in refused.items())]
     for note in notes:
         log.warning(note)
     if headers.index.empty:
         raise DatasetError(
             "No scan has a usable header.",
             expected="DICOM or NIfTI of a whole head",
-            found="; ".join(map(str, lost.index)) or "no scans",
+            found="; ".join(map(str, refused.index)) or "no scans",
             where=f"dataset={config.dataset.name}",
-            advice="inspect=true lists every reason with what to do.",
+            advice="inspect=true lists every reason and what to do about it.",
         )
-    # Content was not read, so copies under other names cannot be seen.
+    # Voxels were not read, so copies of a scan under other names cannot be detected.
     return headers.index.assign(series_hash=""), notes
 
 
 def _subjects(index: pd.DataFrame, strata: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Label, source and protocol of each subject, and its acquisition, from an index of headers."""
+    """Label, source and protocol of each subject, and its acquisition parameters, from an index of headers."""
     modalities = [name for name in MODALITIES if (index["modality"] == name).any()]
     reference = "flair" if "flair" in modalities else modalities[0]
     acquisition = subject_acquisition(index, modalities=modalities, reference=reference)

@@ -1,4 +1,4 @@
-"""What a run would find and do, from headers alone: nothing is imported, trained or written."""
+"""Preview of a run, from headers alone: nothing is imported, trained or written."""
 
 import json
 from collections.abc import Iterable
@@ -38,16 +38,16 @@ class Inspection:
     """What the headers of a data set say.
 
     Attributes:
-        title: What was looked at.
-        modalities: In use, in channel order.
-        located: One row per scan that there is, of every modality: subject, label, source, modality.
-        index: The index of the scans that nothing in the headers stands against.
-        report: As the import's.
+        title: Name and folder of the data set.
+        modalities: Modalities in use, in channel order.
+        located: One row per scan on disk, of every modality: subject, label, source, modality.
+        index: Index of the scans whose headers are usable.
+        report: One row per series, as in the import report.
         usable: Rows of ``index`` of the subjects that have every modality in use.
         protocols: Protocol of each usable subject.
-        roles: Columns subject, role; None where they cannot be drawn, or everybody is new.
+        roles: Columns subject, role; None if roles cannot be drawn, or if all subjects are new.
         notes: What a reader of the results would be told.
-        problems: What would stop the run.
+        problems: Errors that would stop the run.
     """
 
     title: str
@@ -68,46 +68,46 @@ class Inspection:
 
 
 def inspect_training(config: Config) -> Inspection:
-    """Look at what ``train.py`` would be given, and draw the roles as it would.
+    """Inspect the data set of ``train.py``, and draw the roles as the run would.
 
     Raises:
-        BrainCaeError: The data set is not where the configuration says, or its layout is another one.
+        BrainCaeError: The data set is not where the configuration says, or its layout is different.
     """
-    found = _look(config.dataset, config, limit=config.limit, workers=config.workers)
-    if not found.usable.empty:
+    inspection = _inspect(config.dataset, config, limit=config.limit, workers=config.workers)
+    if not inspection.usable.empty:
         try:
-            found.roles = draw_roles(config, found.usable)
-            found.notes += protocol_cautions(config, found.usable, found.roles)
-            found.notes += calibration_cautions(int((found.roles["role"] == "validation").sum()), config.scoring.alpha)
+            roles = inspection.roles = draw_roles(config, inspection.usable)
+            inspection.notes += protocol_cautions(config, inspection.usable, roles)
+            inspection.notes += calibration_cautions(int((roles["role"] == "validation").sum()), config.scoring.alpha)
         except BrainCaeError as error:
-            found.problems.append(str(error))
-    return found
+            inspection.problems.append(str(error))
+    return inspection
 
 
 def inspect_evaluation(config: EvaluateConfig) -> Inspection:
-    """Look at what ``evaluate.py`` would score, and whether its protocols were calibrated.
+    """Inspect the data set of ``evaluate.py``, and check whether the model was calibrated with its protocols.
 
     Raises:
-        BrainCaeError: There is no run with a model, or the data set is not where the configuration says.
+        BrainCaeError: No run with a model exists, or the data set is not where the configuration says.
     """
     run = Path(config.run) if config.run else newest_run(Path("outputs"))
-    own = validate(OmegaConf.create(read_stored(run) | {"inspect": True, "extensions": config.extensions}))
+    run_config = validate(OmegaConf.create(read_stored(run) | {"inspect": True, "extensions": config.extensions}))
     new = config.dataset is not None
-    dataset = config.dataset if new else own.dataset
-    limit = None if new else own.limit
-    found = _look(dataset, own, limit=limit, workers=config.workers)
-    found.title += f", scored with {run}"
-    if new and not found.usable.empty:
-        known = _calibrated(run, _acquisition(found, own.modality.reference))
+    dataset = config.dataset if new else run_config.dataset
+    limit = None if new else run_config.limit
+    inspection = _inspect(dataset, run_config, limit=limit, workers=config.workers)
+    inspection.title += f", scored with {run}"
+    if new and not inspection.usable.empty:
+        known = _calibrated(run, _acquisition(inspection, run_config.modality.reference))
         if not known.all():
-            found.notes.append(
+            inspection.notes.append(
                 f"{int((~known).sum())} of {len(known)} subjects have a protocol that the model was not calibrated "
                 f"with; they will be marked out_of_calibration: {some(list(known.index[~known]))}."
             )
-    return found
+    return inspection
 
 
-def _look(dataset: Any, config: Config, *, limit: int | None, workers: int) -> Inspection:
+def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -> Inspection:
     modalities, reference = config.modality.names, config.modality.reference
     options: dict[str, Any] = {"workers": workers, "limit": limit, "progress": False, "write": False}
     source = make_source(dataset, modalities=modalities, **options)
@@ -122,20 +122,20 @@ def _look(dataset: Any, config: Config, *, limit: int | None, workers: int) -> I
         notes += check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip)
     except DatasetError as error:
         problems.append(str(error))
-    others = [location for name in MODALITIES if name not in modalities for location in _others(dataset, name, options)]
+    unused = [location for name in MODALITIES if name not in modalities for location in _unused(dataset, name, options)]
     located = [
-        {"subject": one.subject, "label": one.label, "source": one.source, "modality": one.modality}
-        for one in limited([*locations, *others], limit)
-        if one.files
+        {"subject": scan.subject, "label": scan.label, "source": scan.source, "modality": scan.modality}
+        for scan in limited([*locations, *unused], limit)
+        if scan.files
     ]
-    found = inspect_series(limited(locations, limit), workers=workers)
+    headers = inspect_series(limited(locations, limit), workers=workers)
     inspection = Inspection(
         title=f"{dataset.name}, {dataset.root}" if hasattr(dataset, "root") else dataset.name,
         modalities=modalities,
         located=pd.DataFrame(located, columns=["subject", "label", "source", "modality"]),
-        index=found.index,
-        report=found.report,
-        usable=complete_subjects(found.index, modalities),
+        index=headers.index,
+        report=headers.report,
+        usable=complete_subjects(headers.index, modalities),
         protocols=pd.Series(dtype=object),
         notes=notes,
         problems=problems,
@@ -148,30 +148,30 @@ def _look(dataset: Any, config: Config, *, limit: int | None, workers: int) -> I
     return inspection
 
 
-def _others(dataset: Any, modality: str, options: dict[str, Any]) -> list[SeriesLocation]:
-    """Scans of a modality that is not in use, to say that they are there; what is wrong with them does not matter."""
+def _unused(dataset: Any, modality: str, options: dict[str, Any]) -> list[SeriesLocation]:
+    """Scans of a modality that is not in use; they are only counted, so errors do not matter."""
     try:
         return make_source(dataset, modalities=[modality], **options).locate()
     except DatasetError:
         return []
 
 
-def _acquisition(found: Inspection, reference: str) -> pd.DataFrame:
-    return subject_acquisition(found.usable, modalities=found.modalities, reference=reference)
+def _acquisition(inspection: Inspection, reference: str) -> pd.DataFrame:
+    return subject_acquisition(inspection.usable, modalities=inspection.modalities, reference=reference)
 
 
 def _calibrated(run: Path, acquisition: pd.DataFrame) -> pd.Series:
-    """Whether each subject's protocol is among those that the model of a run has seen."""
+    """Whether the model of a run was calibrated with each subject's protocol (index: subject)."""
     with np.load(run / "model" / "calibration.npz", allow_pickle=False) as stored:
         facts = json.loads(str(stored["facts"]))
     return ProtocolGroups.from_dict(facts["protocols"]).assign(acquisition).isin(facts["known_protocols"])
 
 
 def show(inspection: Inspection, console: Console | None = None) -> None:
-    """Print tables: subjects, dimensions, protocols, what would be dropped, roles; then notes and problems."""
+    """Print tables of subjects, dimensions, protocols, exclusions and roles; then notes and problems."""
     console = console or Console()
     if not console.is_terminal:
-        console.width = max(console.width, 120)  # a file has no width to wrap at
+        console.width = max(console.width, 120)  # output to a file has no terminal width
     console.print(f"\n[bold]{escape(inspection.title)}[/bold]: {', '.join(inspection.modalities)}")
     for table in (_subjects(inspection), _dimensions(inspection), _protocols(inspection), _dropped(inspection)):
         if table.row_count:
@@ -182,7 +182,7 @@ def show(inspection: Inspection, console: Console | None = None) -> None:
         console.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
     for problem in inspection.problems:
         console.print(f"[red]Would stop:[/red] {escape(problem)}", soft_wrap=True)
-    console.print("From headers alone; nothing was imported or written. Voxels are checked by stop_after=import.")
+    console.print("Only headers were read; nothing was imported or written. stop_after=import also checks the voxels.")
 
 
 def _table(title: str, columns: Iterable[str], numbers: Iterable[str] = ()) -> Table:
@@ -242,24 +242,24 @@ def _protocols(inspection: Inspection) -> Table:
 
 
 def _times(scans: pd.DataFrame) -> str:
-    """Middle repetition, echo and inversion time of scans, as far as headers say them."""
-    middle = {name: scans[column].median() for name, column in TIMES.items()}
-    return ", ".join(f"{name} {value:.4g}" for name, value in middle.items() if not np.isnan(value)) or "not said"
+    """Median repetition, echo and inversion time of scans, as far as the headers record them."""
+    medians = {name: scans[column].median() for name, column in TIMES.items()}
+    return ", ".join(f"{name} {value:.4g}" for name, value in medians.items() if not np.isnan(value)) or "not recorded"
 
 
 def _dropped(inspection: Inspection) -> Table:
-    table = _table("What would be left out", ["status", "reason", "series", "subjects", "what to do"], ["series"])
-    lost = inspection.report[inspection.report["status"] != "imported"]
-    for (status, reason), rows in lost.groupby(["status", "reason"]):
-        named = [f"{row.subject} {row.modality}" for row in rows.itertuples()]
+    table = _table("Exclusions", ["status", "reason", "series", "subjects", "what to do"], ["series"])
+    excluded = inspection.report[inspection.report["status"] != "imported"]
+    for (status, reason), rows in excluded.groupby(["status", "reason"]):
+        scans = [f"{row.subject} {row.modality}" for row in rows.itertuples()]
         advice = advice_for(str(reason)) or ""
         table.add_row(
-            str(status), escape(str(reason)), str(len(rows)), escape(some(list(dict.fromkeys(named)))), advice
+            str(status), escape(str(reason)), str(len(rows)), escape(some(list(dict.fromkeys(scans)))), advice
         )
     complete = set(inspection.usable["subject"])
     dropped = sorted(set(inspection.report["subject"]) - complete)
     if dropped:
-        table.add_row("dropped", "not every modality in use", "", f"{len(dropped)}: {escape(some(dropped))}", "")
+        table.add_row("dropped", "a modality is missing", "", f"{len(dropped)}: {escape(some(dropped))}", "")
     return table
 
 

@@ -1,8 +1,8 @@
-"""Nested evaluation: whatever is fitted is fitted anew in each outer fold, without the subjects that it is scored on.
+"""Nested evaluation: everything is refitted in each outer fold, without the subjects of that fold.
 
-Cross-fitting leaves the autoencoder as it is and predicts who stands outside ``train`` and ``validation``. Here the
-outer folds hold every labelled subject once, and reshape, network, healthy reference, thresholds, tuning and classifier
-begin again in each (Varma and Simon 2006, BMC Bioinformatics 7:91).
+Cross-fitting keeps one autoencoder and predicts only subjects outside ``train`` and ``validation``. Here every labelled
+subject is in one outer fold, and reshape, network, healthy reference, thresholds, tuning and classifier are refitted in
+each fold (Varma and Simon 2006, BMC Bioinformatics 7:91).
 """
 
 import logging
@@ -34,23 +34,24 @@ def outer_splits(config: Config, labels: pd.Series) -> list[pd.DataFrame]:
     """The roles in each outer fold.
 
     Args:
-        config: Its split gives the shares of ``train`` and ``validation``, its evaluation the number of folds.
+        config: ``split`` gives the shares of ``train`` and ``validation``, ``evaluation`` the number of folds.
         labels: Label of each subject (index: subject).
 
     Returns:
-        For each fold columns subject, role. ``test`` is the fold; of the others all who do not teach or calibrate the
-        autoencoder have the role ``classifier``. Subjects without label are tested in the first fold.
+        One table per fold: columns subject, role. The fold itself has the role ``test``; subjects outside of it that
+        neither train nor calibrate the autoencoder have the role ``classifier``. Subjects without a label are tested
+        in the first fold.
 
     Raises:
-        DatasetError: There are not two members of each class, or too few healthy brains in a fold.
+        DatasetError: A class has fewer than two members, or a fold leaves too few healthy brains.
     """
     known, unknown = labels[labels != "unknown"], labels.index[labels == "unknown"]
     truth = (known == "abnormal").to_numpy()
     numbers, notes = make_folds(truth, folds=config.evaluation.folds, seed=config.seed)
     if len(known) == 0 or numbers.max() < 1:
         raise DatasetError(
-            "There are no outer folds to evaluate in.",
-            expected="at least two healthy and two abnormal subjects",
+            "Outer folds need at least two subjects of each class.",
+            expected="at least 2 healthy and 2 abnormal subjects",
             found=f"{int((~truth).sum())} healthy and {int(truth.sum())} abnormal",
             where="evaluation=nested",
             advice="Use evaluation=crossfit, which also reports on healthy brains alone.",
@@ -59,31 +60,31 @@ def outer_splits(config: Config, labels: pd.Series) -> list[pd.DataFrame]:
         log.warning(note)
     splits = []
     for number in range(numbers.max() + 1):
-        inside, tested = known[numbers != number], known.index[numbers == number]
+        remaining, tested = known[numbers != number], known.index[numbers == number]
         drawn = stratified(
-            inside,
+            remaining,
             train=config.split.train,
-            validation=validation_size(int((inside == "healthy").sum()), config.split),
+            validation=validation_size(int((remaining == "healthy").sum()), config.split),
             classifier=1.0,
             seed=config.seed,
         )
-        apart = [*tested, *(unknown if number == 0 else [])]
-        roles = pd.concat([drawn, pd.DataFrame({"subject": apart, "role": "test"})])
+        scored = [*tested, *(unknown if number == 0 else [])]
+        roles = pd.concat([drawn, pd.DataFrame({"subject": scored, "role": "test"})])
         splits.append(roles.sort_values("subject", ignore_index=True))
     return splits
 
 
 def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -> Assessment:
-    """What the detector of each outer fold finds of the fold's subjects, joined.
+    """Assess the subjects of each outer fold with a detector fitted without them; return one joined assessment.
 
-    Every fold leaves its roles and its model in ``outer/<fold>``. A resumed run (``resume``) takes the models of
+    Roles and model of each fold are written to ``outer/<fold>``. A resumed run (``resume``) loads the models of
     finished folds from there.
 
     Args:
-        config: Of the run.
+        config: Configuration of the run.
         cohort: Prepared subjects.
-        folder: Of the run.
-        fit: Fits reshape, network, reference and thresholds on the roles that it is given.
+        folder: Folder of the run.
+        fit: Function that fits reshape, network, reference and thresholds on the given roles.
     """
     parts = []
     splits = outer_splits(config, cohort.labels)
@@ -93,22 +94,22 @@ def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -
         fold_config = replace(config, resume=None, evaluation=replace(config.evaluation, name="holdout"))
         fold_folder = RunFolder(folder / f"outer/{number}")
         fold_folder.write_csv("splits.csv", roles)
-        detector = _finished(config, fold_config, number, roles) or fit(fold_config, roles, cohort, fold_folder)
+        detector = _finished_fold(config, fold_config, number, roles) or fit(fold_config, roles, cohort, fold_folder)
         unseen = score_unseen(detector, cohort, roles, fold_folder, cache=config.cache)
         tested = unseen.among(roles.loc[roles["role"] == "test", "subject"])
         fold = pd.array([number] * len(tested.table), dtype="Int64")
         parts.append(replace(tested, table=tested.table.assign(fold=fold)))
-    return _joined(config, cohort, parts)
+    return _join(config, cohort, parts)
 
 
-def _joined(config: Config, cohort: Cohort, parts: list[Assessment]) -> Assessment:
-    """One assessment of the subjects of all outer folds."""
+def _join(config: Config, cohort: Cohort, parts: list[Assessment]) -> Assessment:
+    """Join the assessments of all outer folds."""
     table = pd.concat([part.table for part in parts])
     residual, harmonised = r"^residual_", [part.harmonised for part in parts if part.harmonised is not None]
     return Assessment(
         table=table,
         findings={name: findings for part in parts for name, findings in part.findings.items()},
-        # What a channel of the bottleneck means differs from network to network; the residual means the same in all.
+        # Bottleneck channels are not comparable between networks; residual features are.
         features=pd.concat([part.features.filter(regex=residual) for part in parts]),
         arm="residual",
         harmonised=pd.concat([arm.filter(regex=residual) for arm in harmonised]) if harmonised else None,
@@ -121,8 +122,8 @@ def _joined(config: Config, cohort: Cohort, parts: list[Assessment]) -> Assessme
     )
 
 
-def _finished(config: Config, fold_config: Config, number: int, roles: pd.DataFrame) -> Detector | None:
-    """The detector of this fold that an interrupted run has left whole, by the same choices and roles."""
+def _finished_fold(config: Config, fold_config: Config, number: int, roles: pd.DataFrame) -> Detector | None:
+    """The fold's detector from the interrupted run; None if it is incomplete, or configuration or roles differ."""
     if config.resume is None:
         return None
     run = Path(config.resume) / "outer" / str(number)

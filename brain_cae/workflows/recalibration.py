@@ -1,4 +1,4 @@
-"""What scores are compared with: the healthy brains that calibrate, and their exchange for those of another scanner."""
+"""Recalibration: healthy brains of another scanner replace those that the detector was calibrated with."""
 
 import pandas as pd
 
@@ -13,23 +13,23 @@ from brain_cae.stages.preparation import prepare, prepared_store
 from brain_cae.stages.recalibration import healthy_only, recalibrated, refuse_overlap
 
 MINIMUM = 2
-"""Healthy brains without which nothing can be calibrated."""
+"""Number of healthy brains below which calibration is refused."""
 
 
 def recalibrate(detector: Detector, config: EvaluateConfig, scored: pd.DataFrame, folder: RunFolder) -> Detector:
-    """Import local healthy brains and calibrate a new detector with them; the network stays.
+    """Import local healthy brains and return a detector calibrated with them; the network stays the same.
 
     The tables of the import are written to ``calibration/`` of ``folder``.
 
     Args:
-        detector: Of the run; stays as it is.
+        detector: The detector of the run; it is not changed.
         config: ``calibrate`` is a folder in the layout of ``dataset=folder``.
-        scored: Rows of the index whose subjects are to be scored.
-        folder: Of the evaluation.
+        scored: Index rows of the subjects to score.
+        folder: Folder of the evaluation.
 
     Raises:
         DatasetError: There are fewer than two healthy brains.
-        LeakageError: The network has learnt from one of them, or one is to be scored as well.
+        LeakageError: The network was trained on one of them, or one of them is to be scored as well.
     """
     assert config.calibrate is not None
     local = import_cohort(
@@ -46,10 +46,10 @@ def recalibrate(detector: Detector, config: EvaluateConfig, scored: pd.DataFrame
     folder.write_csv("calibration/index.csv", local.index)
     if len(local.prepared) < MINIMUM:
         raise DatasetError(
-            "There are too few healthy brains to calibrate with.",
-            expected=f"at least {MINIMUM}, {FEW} to be of use, {ADVISED} advised",
+            "There are too few healthy brains for calibration.",
+            expected=f"at least {MINIMUM}; {FEW} for useful p-values, {ADVISED} recommended",
             found=str(len(local.prepared)),
             where=f"calibrate={config.calibrate}",
-            advice=f"See {folder / 'calibration' / 'import_report.csv'} for what was left out, and why.",
+            advice=f"See {folder / 'calibration' / 'import_report.csv'} for the excluded scans and the reasons.",
         )
     return recalibrated(detector, harmonised(detector.harmoniser, local), scored, origin=config.calibrate)

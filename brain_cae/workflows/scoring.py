@@ -1,4 +1,4 @@
-"""Scoring and classifying with a fitted detector, and the files that this leaves on the way."""
+"""Score and classify subjects with a fitted detector; write features, anomaly maps and tuning trials."""
 
 from functools import partial
 from pathlib import Path
@@ -25,17 +25,17 @@ from brain_cae.stages.prediction import (
 
 
 def score_new(detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder, *, cache: str) -> Assessment:
-    """Score new subjects and judge them by the stored classifier.
+    """Score new subjects and classify them with the stored classifier.
 
     Args:
-        detector: Calibrated.
-        cohort: Prepared.
+        detector: Calibrated detector.
+        cohort: Prepared subjects.
         splits: Columns subject, role.
-        folder: Where ``features.csv`` and the anomaly maps go.
-        cache: Where findings of the same brains by the same detector lie.
+        folder: Folder for ``features.csv`` and the anomaly maps.
+        cache: Cache folder; it holds the findings of brains that this detector has already examined.
 
     Raises:
-        DatasetError: No subject is left to evaluate.
+        DatasetError: No subject remains to evaluate.
     """
     scores = _score(detector, cohort, splits, folder, cache=cache, required=UNSEEN_ROLES)
     with folder.stage("transfer"):
@@ -45,9 +45,9 @@ def score_new(detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: 
 def score_unseen(
     detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder, *, cache: str
 ) -> Assessment:
-    """Score the run's own unseen subjects and judge each by a classifier that has not learnt from it.
+    """Score the run's unseen subjects and classify each with a classifier that was fitted without it.
 
-    Arguments and errors are those of :func:`score_new`; ``tuning.csv`` is written as well.
+    Arguments and errors are those of :func:`score_new`; ``tuning.csv`` is also written.
     """
     scores = _score_run(detector, cohort, splits, folder, cache=cache)
     with folder.stage("transfer"):
@@ -59,10 +59,10 @@ def score_unseen(
 def score_trained(
     detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder, *, cache: str
 ) -> tuple[Detector, Assessment]:
-    """What :func:`score_unseen` does, after training: the classifier for new patients is fitted and stored as well.
+    """Do what :func:`score_unseen` does, then fit and store the classifier for new patients.
 
     Returns:
-        The detector with the classifier, and the assessment.
+        The detector with this classifier, and the assessment.
     """
     scores = _score_run(detector, cohort, splits, folder, cache=cache)
     with folder.stage("transfer"):
@@ -78,7 +78,7 @@ def score_trained(
 
 
 def _score_run(detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder, *, cache: str) -> Scores:
-    """The scores of the run's own unseen subjects; where a protocol is held out, some of them must be its members."""
+    """Scores of the run's unseen subjects; a held-out protocol must have at least one of them."""
     required = ("test",) if detector.config.split.holds_out_protocol else UNSEEN_ROLES
     return _score(detector, cohort, splits, folder, cache=cache, required=required)
 

@@ -1,4 +1,4 @@
-"""The workflow of ``train.py`` from top to bottom: import, split, prepare, reshape, train, calibrate, evaluate."""
+"""The workflow of ``train.py``: import, prepare, split, reshape, train, calibrate, evaluate."""
 
 import logging
 from pathlib import Path
@@ -32,31 +32,31 @@ log = logging.getLogger(__name__)
 
 
 def run(config: Config, output: Path) -> float | None:
-    """Train, evaluate and report; everything that is left behind lies in ``output``.
+    """Train, evaluate and report; all files of the run are written to ``output``.
 
     Returns:
-        ``detection.auroc``, which a sweep may optimise, or None where it is not defined.
+        ``detection.auroc``, which a sweep may optimise, or None if it is undefined.
 
     Raises:
-        BrainCaeError: See the stages; the message says what to do.
+        BrainCaeError: A stage failed for a reason that the user can correct; the message says how.
     """
     check_hardware(config.trainer)
     require_stripper(config.preprocess.skull_strip)
     last_checkpoint(config)  # errors are reported before the import
     folder = RunFolder(output)
     if not is_main_process():
-        # A further process of DDP: it helps to train, and leaves everything else to the first.
+        # DDP: this process only trains; the main process does everything else.
         _train_only(config, folder)
         return None
     with folder.status(configuration_hash(config)):
         pl.seed_everything(config.seed, workers=True, verbose=False)
         with folder.stage("import"):
-            cohort = bring_in(config)
+            cohort = import_configured(config)
             folder.write_csv("import_report.csv", cohort.report)
             folder.write_csv("index.csv", cohort.index)
             cohort.require_subjects()
         if config.stop_after == "import":
-            log.info("import_report.csv is in %s", output)
+            log.info("import report: %s", output / "import_report.csv")
             return None
         draw_roles(config, cohort.index)  # conflicts are reported before preparation starts
         with folder.stage("prepare"):
@@ -77,10 +77,10 @@ def run(config: Config, output: Path) -> float | None:
 
 
 def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder) -> Detector:
-    """Fit harmonisation, reshape, network, healthy reference and thresholds; may be called many times in one process.
+    """Fit harmonisation, reshape, network, healthy reference and thresholds; can be called repeatedly in one process.
 
-    Checkpoints, curves and the detector are written to ``folder``. The transfer classifier is fitted by the
-    evaluation, which decides who it may learn from.
+    Checkpoints, loss curves and the detector are written to ``folder``. The transfer classifier is fitted by the
+    evaluation, which decides which subjects it may use.
     """
     harmoniser, cohort = harmonise_images(config, cohort, members(splits, "train"))
     assembly = assemble(config, cohort, splits)
@@ -94,7 +94,7 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
 
 
 def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
-    """Train the network of the assembly, from the checkpoint of an interrupted run where one is to be resumed."""
+    """Train the network of the assembly; a resumed run continues from its checkpoint."""
     return learn(
         config.trainer,
         assembly,
@@ -106,7 +106,7 @@ def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
 
 
 def _evaluate(config: Config, detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder) -> Metrics:
-    """Figures of the detector's own unseen subjects, or of all subjects, each judged by an outer fold's detector."""
+    """Evaluate on the unseen subjects or, in a nested evaluation, on all subjects with the outer folds' detectors."""
     detector, assessment = score_trained(detector, cohort, splits, folder, cache=config.cache)
     if not config.evaluation.refits_everything:
         return conclude_unseen(detector, assessment, splits, folder)
@@ -122,20 +122,20 @@ def _evaluate(config: Config, detector: Detector, cohort: Cohort, splits: pd.Dat
         assessment,
         splits,
         folder,
-        roles=table["role"],  # whoever taught one fold's detector is tested by another's
+        roles=table["role"],  # every subject is tested by a detector that was fitted without it
         subjects=count_roles(splits) | {"test": len(table)},
         cautions=nested_cautions(table),
     )
 
 
-def bring_in(config: Config) -> Cohort:
+def import_configured(config: Config) -> Cohort:
     """Import the configured dataset."""
     return import_cohort(config.dataset, config, cache=config.cache, workers=config.workers, limit=config.limit)
 
 
 def _train_only(config: Config, folder: RunFolder) -> None:
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    cohort = prepare(bring_in(config), prepared_store(config, config.cache), progress=False)
+    cohort = prepare(import_configured(config), prepared_store(config, config.cache), progress=False)
     splits = split(config, cohort)
     _, cohort = harmonise_images(config, cohort, members(splits, "train"))
     _learn(config, assemble(config, cohort, splits), folder)

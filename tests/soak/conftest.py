@@ -1,4 +1,4 @@
-"""What the long tests share: a small simulated cohort on disk, and cases of which only the first run by default."""
+"""Fixtures of the soak tests: a small simulated cohort on disk."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ SETTINGS = PhantomSettings(subjects=4, abnormal_fraction=0.333333)
 
 @pytest.fixture(scope="session")
 def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ``dataset.root`` below which the whole cohort of four subjects lies."""
+    """The ``dataset.root`` of a complete cohort of four subjects."""
     root = tmp_path_factory.mktemp("small")
     write_cohort(SETTINGS, root, progress=False)
     return root

@@ -1,4 +1,4 @@
-"""A program of its own process group, to be stopped at a chosen moment."""
+"""A subprocess in a separate process group that tests can stop at a chosen moment."""
 
 import os
 import signal
@@ -15,11 +15,11 @@ PATIENCE_S = 240.0
 
 
 class Program:
-    """Python with arguments, started at once; leaving the context ends whatever is left of its group.
+    """A Python process, started at once; leaving the context kills every process that remains in its group.
 
     Args:
-        arguments: Of Python.
-        cwd: Where it runs, and where its output is kept.
+        arguments: Command-line arguments of Python.
+        cwd: Working directory; ``output.txt`` in it receives stdout and stderr.
     """
 
     def __init__(self, *arguments: str, cwd: Path) -> None:
@@ -32,7 +32,7 @@ class Program:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # A shell that runs the tests in the background has its children ignore Ctrl-C.
+                # Children of a shell that runs the tests in the background ignore Ctrl-C by default.
                 preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
             )
 
@@ -49,15 +49,15 @@ class Program:
         return self.output.read_text(errors="replace")
 
     def stop(self, ready: Callable[[], bool], *, delay: float, number: signal.Signals) -> int:
-        """Send the signal ``delay`` s after ``ready``, to the process alone (a kill) or to all of them (Ctrl-C).
+        """Send a signal ``delay`` s after ``ready()``: SIGINT to the group, as Ctrl-C does, others to the process.
 
         Returns:
-            The exit code; minus the signal's number for a process that a signal has ended.
+            The exit code; negative signal number if a signal ended the process.
         """
         end = time.monotonic() + PATIENCE_S
         while not ready():
-            assert self.process.poll() is None, f"it ended before it could be stopped:\n{self.text}"
-            assert time.monotonic() < end, f"the moment never came:\n{self.text}"
+            assert self.process.poll() is None, f"the process ended before it was stopped:\n{self.text}"
+            assert time.monotonic() < end, f"the process was never ready to be stopped:\n{self.text}"
             time.sleep(0.001)
         time.sleep(delay)
         if number == signal.SIGINT:
@@ -67,16 +67,16 @@ class Program:
         return self.process.wait(timeout=PATIENCE_S)
 
     def others(self) -> list[int]:
-        """Processes of its group that still run; the first one has been waited for."""
-        found = []
+        """IDs of the processes in the group that are still running, without zombies."""
+        running = []
         for path in Path("/proc").glob("[0-9]*/stat"):
             try:
                 fields = path.read_text().rpartition(")")[2].split()
             except OSError:
                 continue
             if int(fields[2]) == self.process.pid and fields[0] != "Z":
-                found.append(int(path.parent.name))
-        return found
+                running.append(int(path.parent.name))
+        return running
 
 
 def train(*overrides: str, cwd: Path) -> Program:

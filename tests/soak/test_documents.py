@@ -1,4 +1,4 @@
-"""Every command that a document shows: it composes, its targets exist, and (in the long run) it reaches its end."""
+"""Every command in the documents composes, its targets exist, and (soak) it runs to the end."""
 
 import importlib.util
 import os
@@ -20,15 +20,15 @@ from brain_cae.phantom import PhantomSettings, write_cohort
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PLACE = re.compile(r"<[^>\s]*>|…|\.\.\.")  # what the reader is to fill in
+PLACE = re.compile(r"<[^>\s]*>|…|\.\.\.")  # placeholders for the reader
 EXTENDING = re.compile(r"^```bash my_package\n(.*?)^```", re.MULTILINE | re.DOTALL)  # run by tests/test_extending.py
-SHELL = re.compile(r"\$\([^)]*\)")  # what the shell fills in
+SHELL = re.compile(r"\$\([^)]*\)")  # command substitutions of the shell
 PYTHON = r"python (?:train\.py|evaluate\.py|benchmarks/|-m brain_cae)"
 COMMAND = re.compile(rf"{PYTHON}|make( |$)")
 
 
 def commands(text: str) -> list[str]:
-    """The project's commands inside ```bash fences; a line that ends in a backslash continues on the next one."""
+    """The project's commands in ```bash fences; a line that ends in a backslash continues on the next line."""
     shown = []
     for block in FENCE.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
@@ -39,7 +39,7 @@ def commands(text: str) -> list[str]:
 
 
 def hidden_commands(text: str) -> list[str]:
-    """Lines that show a Python command outside of a ```bash fence, where nothing checks it."""
+    """Lines with a Python command outside of a ```bash fence, where it would not be checked."""
     return re.findall(rf"^\s*(?:\$ )?({PYTHON}.*)$", EXTENDING.sub("", FENCE.sub("", text)), re.MULTILINE)
 
 
@@ -48,14 +48,14 @@ EVERY = [(document, command) for document, shown in SHOWN.items() for command in
 
 
 def cases(*, runnable: bool) -> list[Any]:
-    """One parameter per command, named by its document; ``runnable`` keeps train.py and evaluate.py, each once."""
+    """One parameter per command, named after its document; ``runnable`` keeps train.py and evaluate.py only."""
     pairs = {command: document for document, command in reversed(EVERY) if script(command)}
     chosen = [(document, command) for command, document in pairs.items()] if runnable else EVERY
     return [pytest.param(command, id=f"{document}: {command}") for document, command in sorted(chosen)]
 
 
 def arguments(command: str) -> list[str]:
-    """What follows the script: ``make train ARGS="a=b"`` is ``python train.py a=b``."""
+    """Arguments after the script: ``make train ARGS="a=b"`` is ``python train.py a=b``."""
     words = shlex.split(command)
     if words[0] == "make":
         given = [word.removeprefix("ARGS=") for word in words if word.startswith("ARGS=")]
@@ -64,14 +64,14 @@ def arguments(command: str) -> list[str]:
 
 
 def overrides(command: str) -> list[str]:
-    """Hydra's overrides of a command: choices of a sweep singled out, places to fill in filled in."""
+    """Hydra overrides of a command: the first value of each sweep, placeholders filled in."""
     given = [word for word in arguments(command) if not word.startswith("-")]
     first = [re.sub(r"=([^\[{(]*?),.*$", r"=\1", word) for word in given]
     return [PLACE.sub("place", word) for word in first if not word.startswith("hydra")]
 
 
 def script(command: str) -> str | None:
-    """``train`` or ``evaluate``; None for what is neither."""
+    """``train`` or ``evaluate``; None for any other command."""
     words = shlex.split(command)
     if words[:2] == ["make", "train"]:
         return "train"
@@ -79,7 +79,7 @@ def script(command: str) -> str | None:
 
 
 def check_other(command: str) -> None:
-    """A make target, a benchmark with its options, or a module has to exist."""
+    """Check that a make target, a benchmark with its options, or a module exists."""
     words = shlex.split(command)
     if words[0] == "make":
         targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -126,7 +126,7 @@ def test_commands_of_several_documents_are_checked() -> None:
 
 
 @pytest.mark.parametrize("document", SHOWN)
-def test_a_document_shows_its_commands_where_they_are_checked(document: str) -> None:
+def test_a_document_shows_commands_only_in_bash_fences(document: str) -> None:
     assert hidden_commands((ROOT / document).read_text("utf-8")) == []
 
 
@@ -191,7 +191,7 @@ def test_a_command_that_cannot_work_is_rejected(command: str) -> None:
 
 @pytest.fixture(scope="session")
 def places(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """What the documents' folders stand for: a run, scans that it has not seen, and healthy brains beside them."""
+    """Real folders for the placeholders: a run, scans that it has not seen, and healthy brains for calibration."""
     root = tmp_path_factory.mktemp("documents")
     settings = PhantomSettings(subjects=48, seed=5)
     write_cohort(settings, root, progress=False)
@@ -209,7 +209,7 @@ def places(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 
 def with_real_places(given: list[str], places: dict[str, Path]) -> list[str]:
-    """The command's arguments, with one folder of scans for every data set, real folders, and two choices per sweep."""
+    """The command's arguments with real folders instead of placeholders, and at most two values per sweep."""
     chosen = []
     for word in given:
         key = word.partition("=")[0]
@@ -231,7 +231,7 @@ def with_real_places(given: list[str], places: dict[str, Path]) -> list[str]:
 
 
 def small(name: str, chosen: list[str], tiny_overrides: list[str]) -> list[str]:
-    """What makes a command take seconds; an experiment runs one of its jobs."""
+    """Overrides that make a command run in seconds; an experiment runs only one of its jobs."""
     if any(word.startswith("-") and word not in ("-m", "--multirun") for word in chosen):
         return []
     if name == "evaluate":
@@ -253,7 +253,7 @@ def test_a_command_of_a_document_runs(
     name, given = script(command), arguments(command)
     assert name is not None
     if any(word.startswith("resume=") for word in given):
-        pytest.skip("resuming a run is tested with the kills")
+        pytest.skip("test_kills.py tests resuming")
     chosen = with_real_places(given, places)
     if name == "evaluate" and not any(word.startswith(("run=", "audit_only=")) for word in given):
         chosen.append(f"run={places['run']}")

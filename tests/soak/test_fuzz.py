@@ -1,4 +1,4 @@
-"""Damaged files and senseless settings: always a named reason or a whole result, never a crash."""
+"""Fuzzing: corrupt files and invalid settings give a named reason or a complete result, never a crash."""
 
 import dataclasses
 import gzip
@@ -29,7 +29,7 @@ from .cases import cases
 
 STACK = np.random.default_rng(1).integers(0, 2000, size=(12, 10, 7))
 SERIES_PER_CASE = 20
-SPARE_MEMORY = 4 << 30  # bytes; a header may claim any size of volume, which no import may try to hold
+SPARE_MEMORY = 4 << 30  # bytes; a corrupt header may declare any volume size, and the import must not allocate it
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -65,7 +65,7 @@ def flip(content: bytes, chance: random.Random, *, within: int | None = None) ->
 
 
 def damage(path: Path, chance: random.Random, *, header: int) -> str:
-    """Harm one file; what was done."""
+    """Damage one file; return the kind of damage."""
     content = path.read_bytes()
     kind = chance.choice(["flip", "flip in header", "flip in header", "truncate", "empty", "delete", "fill", "append"])
     if kind == "delete":
@@ -86,7 +86,7 @@ def damage(path: Path, chance: random.Random, *, header: int) -> str:
 
 
 def check_import(location: SeriesLocation, store: Path, story: str) -> str:
-    """Import one series; the index's row is true or the report names a reason. Returns the status."""
+    """Import one series, check that its index row is correct or the report gives a reason, and return the status."""
     result = import_series([location], store, workers=1, progress=False)
     pd.testing.assert_frame_equal(make_index(result.index.to_dict("records")), result.index)
     first = result.report.iloc[0]
@@ -102,7 +102,7 @@ def check_import(location: SeriesLocation, store: Path, story: str) -> str:
     assert np.isfinite(array).all() and array.min() < array.max(), story
     assert abs(np.linalg.det(volume.affine[:3, :3])) > 0, story
     if len(location.files) > 1:
-        # A slice that is not in the volume is in the report, unless it never came.
+        # A slice that is not in the volume must be in the report, unless the file was missing from the start.
         left_out = result.report["status"].eq("refused").any()
         assert left_out or int(row["slices"]) == len(location.files), story
     again = import_series([location], store, workers=1, progress=False)
@@ -111,7 +111,7 @@ def check_import(location: SeriesLocation, store: Path, story: str) -> str:
 
 
 @pytest.mark.parametrize("case", cases(40, always=1))
-def test_damaged_dicom_is_imported_whole_or_refused_with_a_reason(
+def test_damaged_dicom_is_imported_completely_or_refused_with_a_reason(
     case: int, smallest_series: list[bytes], tmp_path: Path
 ) -> None:
     chance = random.Random(f"dicom {case}")
@@ -124,7 +124,7 @@ def test_damaged_dicom_is_imported_whole_or_refused_with_a_reason(
 
 
 @pytest.mark.parametrize("case", cases(40, always=1))
-def test_damaged_nifti_is_imported_whole_or_refused_with_a_reason(case: int, tmp_path: Path) -> None:
+def test_damaged_nifti_is_imported_completely_or_refused_with_a_reason(case: int, tmp_path: Path) -> None:
     chance = random.Random(f"nifti {case}")
     for number in range(SERIES_PER_CASE):
         array = STACK.astype(chance.choice([np.int16, np.float32]))
@@ -132,7 +132,7 @@ def test_damaged_nifti_is_imported_whole_or_refused_with_a_reason(case: int, tmp
         path = tmp_path / str(number) / f"t1.nii{chance.choice(['', '.gz'])}"
         path.parent.mkdir()
         if path.suffix == ".gz" and chance.random() < 0.5:
-            # Damage from before the compression: the file's checksum is right, its content is not.
+            # Damage before compression: the gzip checksum is right, but the content is not.
             path.write_bytes(gzip.compress(flip(plain, chance, within=348)))
             done = "flip in header before gzip"
         else:
@@ -142,12 +142,12 @@ def test_damaged_nifti_is_imported_whole_or_refused_with_a_reason(case: int, tmp
         check_import(SeriesLocation("00001", "t1", files), tmp_path / "store", f"file {number} ({path.name}): {done}")
 
 
-def test_an_unharmed_series_is_imported(smallest_series: list[bytes], tmp_path: Path) -> None:
+def test_an_undamaged_series_is_imported(smallest_series: list[bytes], tmp_path: Path) -> None:
     files = tuple(write_series(tmp_path / "t1", smallest_series))
-    assert check_import(SeriesLocation("00001", "t1", files), tmp_path / "store", "unharmed") == "imported"
+    assert check_import(SeriesLocation("00001", "t1", files), tmp_path / "store", "undamaged") == "imported"
 
 
-SENSELESS = (
+INVALID = (
     "-1", "0", "1", "2", "0.5", "-0.5", "1e9", "1e-9", "1e400", "-inf", "nan", "true", "no", "null", "abc", "''", "'3'",
     "[]", "[1]", "[1,2,3]", "[8,8,8]", "[0,0,0]", "[-1,2]", "[a,b]", "[null]", "{}", "{a:1}", "{a:{b:[1]}}",
     "99999999999999999999", "1_0", "???", "/no/such/file", "${seed}", "${nothing}", "ä", "0x10", "1+1",
@@ -155,7 +155,7 @@ SENSELESS = (
 
 
 def keys(composed: Any, prefix: str = "") -> Iterator[str]:
-    """Every dotted name of the composed configuration, tables as well."""
+    """Every dotted key of the composed configuration, including sections."""
     for name, value in composed.items():
         yield f"{prefix}{name}"
         if isinstance(value, dict):
@@ -168,12 +168,12 @@ def known_keys(make_config: Callable[..., Config]) -> list[str]:
 
 
 def override(chance: random.Random, known: list[str]) -> str:
-    """One override of the command line, mostly senseless."""
+    """Draw one command-line override, usually an invalid one."""
     key, kind = chance.choice(known), chance.random()
     if kind < 0.1:
         letters = list(key)
         letters.insert(chance.randrange(len(letters) + 1), chance.choice("abcxyz_"))
-        return f"{chance.choice(['', '+', '++'])}{''.join(letters)}={chance.choice(SENSELESS)}"
+        return f"{chance.choice(['', '+', '++'])}{''.join(letters)}={chance.choice(INVALID)}"
     if kind < 0.15:
         return f"~{key}"
     if kind < 0.25:
@@ -188,18 +188,18 @@ def override(chance: random.Random, known: list[str]) -> str:
     if kind < 0.55:
         key = chance.choice(list(WORDS))
         return f"{key}={chance.choice([*WORDS[key], WORDS[key][0].upper(), WORDS[key][0][:-1]])}"
-    return f"{key}={chance.choice(SENSELESS)}"
+    return f"{key}={chance.choice(INVALID)}"
 
 
 def compose_or_refuse(overrides: list[str]) -> Config | None:
-    """The configuration, or None where it was refused with a message; any other exception is a defect."""
+    """Return the configuration, or None if it was rejected with a message; any other exception is a bug."""
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         try:
             composed = compose("train", overrides=overrides)
         except (HydraException, OmegaConfBaseException):
-            return None  # the command shows these without a traceback, with the keys that exist
+            return None  # the command line shows these without a traceback, with the valid keys
         except (TypeError, ValueError):
-            return None  # and Hydra's own words for a choice of the wrong kind
+            return None  # Hydra's message for an option of the wrong type
     try:
         return validate(composed)
     except ConfigurationError as error:
@@ -219,16 +219,16 @@ def values(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def complaint(overrides: list[str]) -> str | None:
-    """What is wrong with how these overrides are taken; None where they are refused or give something usable."""
+    """Describe what goes wrong with these overrides; None if they are rejected or give a usable configuration."""
     try:
         config = compose_or_refuse(overrides)
         if config is None:
             return None
-        endless = [
+        not_finite = [
             key for key, v in values(dataclasses.asdict(config)) if isinstance(v, float) and not math.isfinite(v)
         ]
-        if endless:
-            return f"{overrides} was accepted with an endless number"
+        if not_finite:
+            return f"{overrides} was accepted with a number that is not finite"
         make_network(config)
         make_reshape(config)
     except ConfigurationError:
@@ -239,7 +239,7 @@ def complaint(overrides: list[str]) -> str | None:
 
 
 @pytest.mark.parametrize("case", cases(40, always=1))
-def test_senseless_overrides_are_refused_or_give_a_usable_configuration(case: int, known_keys: list[str]) -> None:
+def test_invalid_overrides_are_rejected_or_give_a_usable_configuration(case: int, known_keys: list[str]) -> None:
     chance = random.Random(f"configuration {case}")
     drawn = [[override(chance, known_keys) for _ in range(chance.choice([1, 1, 2, 3]))] for _ in range(15)]
     assert [text for overrides in drawn if (text := complaint(overrides))] == []

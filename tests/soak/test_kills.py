@@ -1,4 +1,4 @@
-"""Stopped at any moment, by a kill or by Ctrl-C: nothing is left half done, and the next run ends as if undisturbed."""
+"""Runs stopped at any moment, by SIGKILL or Ctrl-C, leave no partial files; the next run ends as if uninterrupted."""
 
 import json
 import random
@@ -34,7 +34,7 @@ if __name__ == "__main__":
 
 
 def visible(folder: Path) -> dict[str, bytes]:
-    """Content of every file that bears its final name."""
+    """Content of every file that is not temporary, by relative path."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     inner = {path.relative_to(folder): path for path in files}
     return {
@@ -47,13 +47,13 @@ def count(folder: Path, pattern: str) -> int:
 
 
 @pytest.mark.parametrize("case", cases(10, always=1))
-def test_a_killed_cohort_is_continued(case: int, small_cohort: Path, tmp_path: Path) -> None:
+def test_a_killed_simulation_is_resumed(case: int, small_cohort: Path, tmp_path: Path) -> None:
     moment = random.Random(f"cohort {case}")
     workers = 1 + case % 2
     target = tmp_path / "root" / SETTINGS.key()
     script = tmp_path / "write.py"
     script.write_text(WRITE)
-    series = moment.randrange(4 * SETTINGS.subjects)  # folders begun, whole subjects or not
+    series = moment.randrange(4 * SETTINGS.subjects)  # series folders started, complete or not
     arguments = [str(tmp_path / "root"), str(SETTINGS.subjects), str(SETTINGS.abnormal_fraction), str(workers)]
     with Program(str(script), *arguments, cwd=tmp_path) as program:
         program.stop(
@@ -61,18 +61,18 @@ def test_a_killed_cohort_is_continued(case: int, small_cohort: Path, tmp_path: P
             delay=moment.uniform(0, 0.3),
             number=signal.SIGKILL,
         )
-    whole, found = visible(small_cohort), visible(target)
-    assert {name: whole.get(name) for name in found} == found
+    complete, left = visible(small_cohort), visible(target)
+    assert {name: complete.get(name) for name in left} == left
     for subject in (target / "train").iterdir():
-        own = {name for name in whole if name.startswith(f"train/{subject.name}/")}
-        assert own <= set(found), f"{subject.name} is there in part"
+        files = {name for name in complete if name.startswith(f"train/{subject.name}/")}
+        assert files <= set(left), f"{subject.name} is incomplete"
     write_cohort(SETTINGS, tmp_path / "root", progress=False)
-    assert visible(target) == whole
+    assert visible(target) == complete
 
 
 @dataclass
 class Stopped:
-    """A run that was stopped: its folder, its cache, what it left behind on the screen."""
+    """A stopped run: its folder, its cache, its exit code and its output."""
 
     run: Path
     cache: Path
@@ -99,11 +99,11 @@ IMPORT = (
 
 
 @pytest.fixture(scope="session")
-def whole_import(
+def complete_import(
     small_root: Path, make_config: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A folder with the run and the cache of an import that nobody disturbed."""
-    folder = tmp_path_factory.mktemp("whole")
+    """A folder with run and cache of an uninterrupted import."""
+    folder = tmp_path_factory.mktemp("complete")
     training.run(make_config(*IMPORT, f"dataset.root={small_root}", f"cache={folder / 'cache'}"), folder / "run")
     return folder
 
@@ -113,16 +113,14 @@ def tables(run: Path, cache: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("case", cases(14, always=1))
-def test_a_stopped_import_is_continued(
-    case: int, small_root: Path, whole_import: Path, make_config: Callable[..., Config], tmp_path: Path
+def test_a_stopped_import_is_resumed(
+    case: int, small_root: Path, complete_import: Path, make_config: Callable[..., Config], tmp_path: Path
 ) -> None:
     moment = random.Random(f"import {case}")
     number = signal.SIGINT if case % 3 == 0 else signal.SIGKILL
     cache, run = tmp_path / "cache", tmp_path / "run"
     overrides = [*IMPORT, f"dataset.root={small_root}", f"cache={cache}"]
-    entries = moment.randrange(
-        3 * SETTINGS.subjects - 2
-    )  # of the 12 series; the last ones may be done before the signal
+    entries = moment.randrange(3 * SETTINGS.subjects - 2)  # of 12 series; the last ones may finish before the signal
     with train(*overrides, f"workers={1 + case // 3 % 2}", f"hydra.run.dir={run}", cwd=tmp_path) as program:
         code = program.stop(
             lambda: count(cache / "imported", "[!.]*.json") >= entries and (run / "status.json").exists(),
@@ -130,13 +128,13 @@ def test_a_stopped_import_is_continued(
             number=number,
         )
         stopped = Stopped(run, cache, code, program.text)
-    whole, found = visible(whole_import / "cache"), visible(cache)
-    assert {name: whole.get(name) for name in found} == found
+    complete, left = visible(complete_import / "cache"), visible(cache)
+    assert {name: complete.get(name) for name in left} == left
     for path in (cache / "imported").glob("[!.]*.nii"):
         np.asarray(nibabel.load(path).dataobj)
     training.run(make_config(*overrides, "workers=1"), tmp_path / "again")
-    assert tables(tmp_path / "again", cache) == tables(whole_import / "run", whole_import / "cache")
-    assert {name for name in visible(cache) if "seen" not in name} == {name for name in whole if "seen" not in name}
+    assert tables(tmp_path / "again", cache) == tables(complete_import / "run", complete_import / "cache")
+    assert {name for name in visible(cache) if "seen" not in name} == {name for name in complete if "seen" not in name}
     if number == signal.SIGINT:
         stopped.check_interrupted()
 
@@ -167,7 +165,7 @@ NOISE = ("trainer.max_epochs=6", "model.corruption=0.3")
 LONG_AGO = ("trainer.max_epochs=6", "model.learning_rate=0.5")  # the best epoch lies before the interruption
 PATIENCE = ("trainer.max_epochs=30", "model.learning_rate=0.5", "trainer.patience=2")  # stops early
 MOMENTS: list[tuple[str, tuple[str, ...], float]] = [
-    # Of the epochs, the share after which the kill comes; 0 is before the first has ended, 1 after the last.
+    # The number is the share of epochs before the kill: 0 is before the first epoch has ended, 1 after the last.
     ("in an epoch", FEW, 0.5),
     ("after the last epoch", FEW, 1.0),
     ("before the first epoch has ended", FEW, 0.0),
@@ -183,7 +181,7 @@ MOMENTS: list[tuple[str, tuple[str, ...], float]] = [
 
 @dataclass
 class Result:
-    """Everything that a run has learnt and measured."""
+    """Everything that a run has fitted and measured."""
 
     weights: dict[str, torch.Tensor]
     calibration: dict[str, np.ndarray]
@@ -199,7 +197,7 @@ def result(run: Path) -> Result:
     metrics = json.loads((run / "metrics.json").read_text())
     calibration = dict(np.load(run / "model" / "calibration.npz", allow_pickle=False))
     facts = json.loads(str(calibration["facts"]))
-    for cost in facts["cost"]:  # time and memory are no part of what was learnt
+    for cost in facts["cost"]:  # time and memory differ from run to run
         del metrics["reshape"][cost]
     calibration["facts"] = np.asarray(json.dumps(facts | {"cost": None}))
     return Result(
@@ -212,15 +210,15 @@ def result(run: Path) -> Result:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(
+def uninterrupted(
     make_config: Callable[..., Config], tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[tuple[str, ...]], Result]:
-    """What comes out when nobody disturbs the run."""
+    """Return the result of the uninterrupted run of a variant, which is trained once."""
     known: dict[tuple[str, ...], Result] = {}
 
     def outcome(variant: tuple[str, ...]) -> Result:
         if variant not in known:
-            folder = tmp_path_factory.mktemp("undisturbed") / "run"
+            folder = tmp_path_factory.mktemp("uninterrupted") / "run"
             training.run(make_config(*tiny_overrides, *LEARN, *variant), folder)
             known[variant] = result(folder)
         return known[variant]
@@ -229,7 +227,7 @@ def undisturbed(
 
 
 def stop_training(folder: Path, overrides: list[str], *, epochs: int, delay: float, number: signal.Signals) -> Stopped:
-    """Start a training and stop it ``delay`` s after the state of so many epochs was written."""
+    """Start a training and stop it ``delay`` s after the checkpoint of epoch number ``epochs`` was written."""
     run = folder / "run"
     last = run / "checkpoints" / "last.ckpt"
 
@@ -250,15 +248,15 @@ def stop_training(folder: Path, overrides: list[str], *, epochs: int, delay: flo
         for number in range(len(MOMENTS))
     ],
 )
-def test_a_stopped_training_goes_on_to_the_same_weights_and_metrics(
+def test_a_resumed_training_ends_with_the_same_weights_and_metrics(
     case: int,
-    undisturbed: Callable[[tuple[str, ...]], Result],
+    uninterrupted: Callable[[tuple[str, ...]], Result],
     make_config: Callable[..., Config],
     tiny_overrides: list[str],
     tmp_path: Path,
 ) -> None:
     _, variant, share = MOMENTS[case]
-    expected = undisturbed(variant)
+    expected = uninterrupted(variant)
     moment = random.Random(f"training {case}")
     epochs = round(share * expected.epochs)
     overrides = [*tiny_overrides, *LEARN, *variant]
@@ -267,20 +265,20 @@ def test_a_stopped_training_goes_on_to_the_same_weights_and_metrics(
     assert json.loads((stopped.run / "status.json").read_text())["status"] == "running"
     for path in (tmp_path / "run").glob("checkpoints/*.ckpt"):
         torch.load(path, weights_only=True)
-    alone = with_stored_choices([f"resume={stopped.run}"])
-    training.run(make_config(*alone), tmp_path / "resumed")
-    found = result(tmp_path / "resumed")
-    assert found.weights.keys() == expected.weights.keys()
-    assert [name for name, weights in expected.weights.items() if not torch.equal(weights, found.weights[name])] == []
-    assert found.calibration.keys() == expected.calibration.keys()
-    assert [n for n, array in expected.calibration.items() if not np.array_equal(array, found.calibration[n])] == []
-    assert found.metrics == expected.metrics
-    assert found.predictions == expected.predictions
-    assert found.epochs == expected.epochs
+    stored = with_stored_choices([f"resume={stopped.run}"])
+    training.run(make_config(*stored), tmp_path / "resumed")
+    resumed = result(tmp_path / "resumed")
+    assert resumed.weights.keys() == expected.weights.keys()
+    assert [name for name, weights in expected.weights.items() if not torch.equal(weights, resumed.weights[name])] == []
+    assert resumed.calibration.keys() == expected.calibration.keys()
+    assert [n for n, array in expected.calibration.items() if not np.array_equal(array, resumed.calibration[n])] == []
+    assert resumed.metrics == expected.metrics
+    assert resumed.predictions == expected.predictions
+    assert resumed.epochs == expected.epochs
 
 
 @pytest.mark.parametrize("case", cases(3, always=0))
-def test_ctrl_c_stops_a_training_with_one_line(case: int, tiny_overrides: list[str], tmp_path: Path) -> None:
+def test_ctrl_c_stops_a_training_with_a_one_line_message(case: int, tiny_overrides: list[str], tmp_path: Path) -> None:
     moment = random.Random(f"ctrl-c {case}")
     overrides = [*tiny_overrides, *LEARN, "overfit_subjects=4", "trainer.max_epochs=300", "trainer.patience=300"]
     number = signal.SIGINT

@@ -1,4 +1,4 @@
-"""Scoring with a stored model: the run's own subjects again, and new patients."""
+"""Scoring with a stored model: the unseen subjects of the run, and new patients."""
 
 import json
 import shutil
@@ -38,12 +38,12 @@ def test_the_same_subjects_get_the_same_scores(tiny_run, cache, tmp_path):
     assert str(tiny_run.name) in (tmp_path / "again" / "report.html").read_text()
 
 
-def test_another_classifier_on_a_stored_run_examines_no_brain_again(tiny_run, cache, tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr("brain_cae.stages.prediction.examine", lambda model, subject: seen.append(subject))
+def test_another_classifier_on_a_stored_run_reuses_the_findings(tiny_run, cache, tmp_path, monkeypatch):
+    examined = []
+    monkeypatch.setattr("brain_cae.stages.prediction.examine", lambda detector, subject: examined.append(subject))
     chosen = ("classifier=random_forest", "classifier.tuning.trials=2", "balancing=smote", "transfer.compare=[knn]")
     evaluation.run(evaluate_config(f"run={tiny_run}", cache, *chosen), tmp_path / "other")
-    assert not seen and not (tmp_path / "other" / "anomaly_maps").exists()
+    assert not examined and not (tmp_path / "other" / "anomaly_maps").exists()
     before, after = (json.loads((run / "metrics.json").read_text()) for run in (tiny_run, tmp_path / "other"))
     assert after["detection"] == before["detection"] and after["localisation"] == before["localisation"]
     assert after["transfer"]["classifier"] == "random_forest" and after["transfer"]["tuning"]
@@ -53,14 +53,14 @@ def test_another_classifier_on_a_stored_run_examines_no_brain_again(tiny_run, ca
 
 @pytest.mark.parametrize("other", ["dataset=phantom", "calibrate=/scans", "audit_only=true"])
 @pytest.mark.parametrize("key", ["classifier=svm", "balancing=smote", "transfer.compare=[svm]"])
-def test_new_subjects_are_judged_by_the_classifier_that_was_stored(other, key):
+def test_new_subjects_are_classified_by_the_stored_classifier(other, key):
     with pytest.raises(ConfigurationError, match="can only be chosen for the subjects of the run"):
         evaluate_config(other, key)
 
 
 @pytest.fixture
 def patients(tiny_run, tmp_path):
-    """A folder of three unlabelled subjects, one of them on a grid that was never seen."""
+    """A folder of three unlabelled subjects, one of them on a grid that the run has not seen."""
     index = pd.read_csv(tiny_run / "index.csv", dtype={"subject": str})
     splits = pd.read_csv(tiny_run / "splits.csv", dtype=str)
     names = splits.loc[splits["role"] == "test", "subject"].iloc[:3]
@@ -75,14 +75,14 @@ def patients(tiny_run, tmp_path):
     return tmp_path / "patients"
 
 
-def test_new_patients_without_labels_get_scores_and_maps_and_no_invented_metrics(tiny_run, cache, patients, tmp_path):
+def test_unlabelled_patients_get_scores_and_maps_but_no_metrics(tiny_run, cache, patients, tmp_path):
     config = evaluate_config(f"run={tiny_run}", cache, "dataset=folder", f"dataset.root={patients}")
     evaluation.run(config, tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "predictions.csv")
     assert table["subject"].tolist() == ["patient0", "patient1", "patient2"]
     assert table["p_value"].between(0, 1).all()
     assert table["label"].eq("unknown").all()
-    # The classifier of the run has learnt from the first two; only the resampled one is new to it.
+    # The classifier of the run was trained on the first two; only the resampled one is new to it.
     assert table["classifier_probability"].notna().tolist() == [False, False, True]
     assert table["out_of_calibration"].tolist()[2]
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
@@ -96,7 +96,7 @@ def test_new_patients_without_labels_get_scores_and_maps_and_no_invented_metrics
         assert anomaly.shape == scan.shape and np.allclose(anomaly.affine, scan.affine, atol=1e-3)
 
 
-def test_no_figure_counts_subjects_that_the_classifier_has_learnt_from(tiny_run, cache, patients, tmp_path):
+def test_transfer_figures_exclude_subjects_that_the_classifier_was_trained_on(tiny_run, cache, patients, tmp_path):
     rows = "subject,label\npatient0,healthy\npatient1,abnormal\npatient2,abnormal\n"
     (patients / "labels.csv").write_text(rows)
     config = evaluate_config(f"run={tiny_run}", cache, "dataset=folder", f"dataset.root={patients}")
@@ -108,7 +108,7 @@ def test_no_figure_counts_subjects_that_the_classifier_has_learnt_from(tiny_run,
     assert "has learnt from 2 of these subjects" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_brains_that_the_model_has_learnt_from_are_no_new_patients(tiny_run, cache, tmp_path):
+def test_brains_that_the_model_was_trained_or_calibrated_with_are_rejected_as_new(tiny_run, cache, tmp_path):
     index = pd.read_csv(tiny_run / "index.csv", dtype={"subject": str})
     splits = pd.read_csv(tiny_run / "splits.csv", dtype=str)
     name = splits.loc[splits["role"] == "validation", "subject"].iloc[0]
@@ -130,7 +130,7 @@ def test_a_new_patient_is_scored_as_in_the_run(tiny_run, cache, patients, tmp_pa
     assert after == pytest.approx(before, rel=1e-4)
 
 
-def test_a_model_that_is_missing_truncated_or_not_ours_is_refused(tiny_run, tmp_path):
+def test_a_missing_or_truncated_model_is_rejected(tiny_run, tmp_path):
     with pytest.raises(RunError, match="no model"):
         load(tmp_path)
     copy = tmp_path / "copy"
@@ -158,7 +158,7 @@ def test_a_model_that_is_missing_truncated_or_not_ours_is_refused(tiny_run, tmp_
         ("classifier", "estimator", {"_target_": "sklearn.pipeline.Pipeline", "steps": {"_target_": "os.getcwd"}}),
     ],
 )
-def test_a_model_from_elsewhere_cannot_name_what_to_run(tiny_run, tmp_path, group, key, target):
+def test_a_tampered_model_cannot_run_arbitrary_code(tiny_run, tmp_path, group, key, target):
     copy = tmp_path / "copy"
     shutil.copytree(tiny_run / "model", copy / "model")
     content = yaml.safe_load((copy / "model" / "config.yaml").read_text())
@@ -170,8 +170,8 @@ def test_a_model_from_elsewhere_cannot_name_what_to_run(tiny_run, tmp_path, grou
     assert not (tmp_path / "owned").exists()
 
 
-def test_labels_shuffled_give_chance(tiny_run):
-    """Through the whole transfer: features, balancing, scaler, classifier, folds."""
+def test_shuffled_labels_give_chance(tiny_run):
+    """Through the whole transfer pipeline: features, balancing, scaler, classifier, folds."""
     from imblearn.over_sampling import SMOTE
     from sklearn.linear_model import LogisticRegression
 
@@ -183,10 +183,10 @@ def test_labels_shuffled_give_chance(tiny_run):
     labels = pd.read_csv(tiny_run / "predictions.csv", dtype={"subject": str}).set_index("subject")["label"]
     generator = np.random.default_rng(0)
     pipeline = build_pipeline(LogisticRegression(C=0.1), SMOTE(k_neighbors=2))
-    reached = []
+    aurocs = []
     for _ in range(30):
         shuffled = generator.permutation(labels)
-        found = crossfit(pipeline, features.loc[labels.index], shuffled, folds=3, seed=0)
-        reached.append(estimates.auroc(shuffled, found.probabilities, resamples=10).value)
-    # Cross-fitting under the null leans a little below one half, never above.
-    assert 0.3 < np.mean(reached) < 0.56
+        result = crossfit(pipeline, features.loc[labels.index], shuffled, folds=3, seed=0)
+        aurocs.append(estimates.auroc(shuffled, result.probabilities, resamples=10).value)
+    # Under the null, cross-fitting is biased slightly below 0.5, never above.
+    assert 0.3 < np.mean(aurocs) < 0.56

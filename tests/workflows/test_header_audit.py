@@ -1,4 +1,4 @@
-"""The audit of headers and labels, before anything is trained."""
+"""The audit of headers and labels, before training."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def evaluate_config(*overrides: str):
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory) -> Path:
-    """Forty subjects as NIfTI on two grids, which follow the label or do not."""
+    """Forty subjects as NIfTI on two grids, which follow the label (`tied`) or do not (`free`)."""
     root = tmp_path_factory.mktemp("scans")
     rng = np.random.default_rng(0)
     for kind in ("tied", "free"):
@@ -46,30 +46,30 @@ def scans(tmp_path_factory) -> Path:
     return root
 
 
-def test_a_command_without_torch_says_that_the_protocol_is_the_label(scans, tmp_path):
+def test_the_command_reports_that_protocol_equals_label_without_loading_torch(scans, tmp_path):
     code = (
         "import sys; sys.argv = ['evaluate.py', 'audit_only=true', 'dataset=folder', f'dataset.root={sys.argv[1]}'];"
         "from brain_cae.cli.commands import evaluate_command; evaluate_command();"
         "print([name for name in ('torch', 'monai', 'pytorch_lightning') if name in sys.modules])"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, str(scans / "tied")],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip().endswith("[]")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.strip().endswith("[]")
     output = next(tmp_path.glob("outputs/*/*"))
     assert {"report.html", "metrics.json", "index.csv", "status.json"} <= {path.name for path in output.iterdir()}
-    found = json.loads((output / "metrics.json").read_text())["audit"]
-    assert (found["verdict"], found["kind"]) == ("confounded", "headers")
-    header = next(test for test in found["tests"] if test["name"] == "header_comparison")
+    audit = json.loads((output / "metrics.json").read_text())["audit"]
+    assert (audit["verdict"], audit["kind"]) == ("confounded", "headers")
+    header = next(test for test in audit["tests"] if test["name"] == "header_comparison")
     assert header["details"][0]["parameter"] == "spacing_slice_mm" and header["details"][0]["effect"] == -1.0
     page = (output / "report.html").read_text()
     assert '<div class="banner red"' in page and "For any model trained on this cohort" in page
     assert "spacing of slices, mm" in page and "nothing was trained or scored" in page
 
 
-def test_what_goes_with_no_label_is_not_held_against_the_cohort(scans, tmp_path):
+def test_a_grid_that_does_not_follow_the_label_is_no_confounder(scans, tmp_path):
     config = evaluate_config("audit_only=true", "dataset=folder", f"dataset.root={scans / 'free'}")
     result = header_audit.run(config, tmp_path / "out")
     assert result.verdict in ("clear", "cannot tell")
@@ -78,7 +78,7 @@ def test_what_goes_with_no_label_is_not_held_against_the_cohort(scans, tmp_path)
     assert named["label_semantics"].verdict == "cannot tell"
 
 
-def test_strata_and_meaning_are_configured(scans, tmp_path):
+def test_strata_and_label_meaning_are_configurable(scans, tmp_path):
     config = evaluate_config(
         "audit_only=true", "dataset=folder", f"dataset.root={scans / 'tied'}", "audit=standard",
         "audit.strata=orientation", "audit.healthy_means=volunteers",
@@ -88,16 +88,16 @@ def test_strata_and_meaning_are_configured(scans, tmp_path):
     assert named["label_semantics"].verdict == "no concern"
 
 
-def test_what_does_not_go_together_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="needs a dataset"):
+def test_incompatible_options_are_rejected(tmp_path):
+    with pytest.raises(ConfigurationError, match="needs a data set"):
         header_audit.run(evaluate_config("audit_only=true"), tmp_path / "out")
     with pytest.raises(ConfigurationError, match="fixed by the run"):
         evaluate_config("audit=standard")
 
 
-def test_one_grid_for_all_and_no_header_cannot_tell(scans):
+def test_one_grid_and_empty_headers_cannot_tell(scans):
     index = pd.DataFrame(
-        {"subject": [f"{number:02d}" for number in range(20)], "session": "", "modality": "flair", "source": "own",
+        {"subject": [f"{number:02d}" for number in range(20)], "session": "", "modality": "flair", "source": "clinic",
          "site": "", "label": ["healthy", "abnormal"] * 10, "orientation": "axial", "manufacturer": "", "model": "",
          "sequence": "unknown", "dimensionality": "unknown"}
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a run would find, from headers alone."""
+"""The preview of a run, from headers alone."""
 
 import io
 import shutil
@@ -19,9 +19,9 @@ from brain_cae.workflows import inspection
 ROOT = Path(__file__).parents[2]
 
 
-def text_of(found):
+def text_of(preview):
     console = Console(width=200, file=io.StringIO())
-    inspection.show(found, console)
+    inspection.show(preview, console)
     return console.file.getvalue()
 
 
@@ -34,14 +34,14 @@ def write(path, shape=(12, 14, 10)):
 
 @pytest.fixture
 def scans(tmp_path):
-    """Ten healthy subjects and four tumours, one without FLAIR, one with a cut T1, one without label."""
+    """Ten healthy subjects and four with a tumour: one without FLAIR, one with a truncated T1, one unlabelled."""
     root = tmp_path / "scans"
     for number in range(14):
         for modality in ("t1", "flair"):
             write(root / f"{number:02d}" / f"{modality}.nii.gz")
     (root / "03" / "flair.nii.gz").unlink()
-    cut = root / "04" / "t1.nii.gz"
-    cut.write_bytes(cut.read_bytes()[:400])
+    truncated = root / "04" / "t1.nii.gz"
+    truncated.write_bytes(truncated.read_bytes()[:400])
     write(root / "05" / "t2.nii.gz")
     labels = [f"{number:02d},{'healthy' if number < 10 else 'abnormal'}\n" for number in range(13)]
     (root / "labels.csv").write_text("subject,label\n" + "".join(labels))
@@ -49,74 +49,74 @@ def scans(tmp_path):
 
 
 @pytest.fixture
-def look(make_config, scans):
+def inspect(make_config, scans):
     return lambda *overrides: inspection.inspect_training(
         make_config("inspect=true", "dataset=folder", f"dataset.root={scans}", "workers=1", *overrides)
     )
 
 
-def test_subjects_dimensions_and_losses_are_counted(look):
-    found = look()
-    assert found.located.groupby("modality")["subject"].nunique().to_dict() == {"t1": 14, "flair": 13, "t2": 1}
-    assert sorted(set(found.usable["subject"])) == [f"{n:02d}" for n in range(14) if n not in (3, 4)]
-    lost = found.report[found.report["status"] != "imported"].set_index("subject")["reason"].to_dict()
-    assert lost == {"03": "no files", "04": "truncated file"}
-    text = text_of(found)
+def test_subjects_dimensions_and_exclusions_are_counted(inspect):
+    preview = inspect()
+    assert preview.located.groupby("modality")["subject"].nunique().to_dict() == {"t1": 14, "flair": 13, "t2": 1}
+    assert sorted(set(preview.usable["subject"])) == [f"{n:02d}" for n in range(14) if n not in (3, 4)]
+    excluded = preview.report[preview.report["status"] != "imported"].set_index("subject")["reason"].to_dict()
+    assert excluded == {"03": "no files", "04": "truncated file"}
+    text = text_of(preview)
     assert "12 x 14 x 10" in text and "1 x 2 x 3" in text
     assert "2: 03, 04" in text
 
 
-def test_roles_are_those_that_the_run_would_draw(look, make_config):
-    found = look()
-    healthy = found.labels == "healthy"
-    roles = found.roles.set_index("subject")["role"]
+def test_roles_are_those_that_the_run_would_draw(inspect, make_config):
+    preview = inspect()
+    healthy = preview.labels == "healthy"
+    roles = preview.roles.set_index("subject")["role"]
     assert healthy.sum() == 8
     assert roles[healthy.index[healthy]].value_counts().to_dict() == {
         "train": 3, "validation": 4, "test": 1,
     }  # fmt: skip
-    assert "Nothing can be flagged" in text_of(found)
-    assert "Nothing can be flagged" not in text_of(look("scoring.alpha=0.2"))
+    assert "Nothing can be flagged" in text_of(preview)
+    assert "Nothing can be flagged" not in text_of(inspect("scoring.alpha=0.2"))
 
 
-def test_too_few_healthy_brains_are_a_problem_not_an_end(look, scans):
+def test_too_few_healthy_brains_are_listed_as_a_problem(inspect, scans):
     (scans / "labels.csv").write_text("subject,label\n00,abnormal\n")
-    found = look()
-    assert found.roles is None
-    assert "There is no healthy brain to learn from." in text_of(found)
+    preview = inspect()
+    assert preview.roles is None
+    assert "There is no healthy brain to learn from." in text_of(preview)
 
 
-def test_a_modality_that_nobody_has_is_a_problem_and_the_others_are_shown(look):
-    found = look("modality.names=[t1,t1ce]", "modality.reference=t1")
-    assert set(found.located["modality"]) == {"t1", "flair", "t2"}
-    assert found.usable.empty
-    text = text_of(found)
+def test_a_modality_without_scans_is_a_problem_and_the_others_are_shown(inspect):
+    preview = inspect("modality.names=[t1,t1ce]", "modality.reference=t1")
+    assert set(preview.located["modality"]) == {"t1", "flair", "t2"}
+    assert preview.usable.empty
+    text = text_of(preview)
     assert "no scan of the modality `t1ce`" in text
     assert "No subject has every modality in use: t1, t1ce." in text
 
 
-def test_a_wrong_place_is_the_runs_own_error(look, scans):
+def test_a_missing_folder_raises_the_same_error_as_the_run(inspect, scans):
     shutil.rmtree(scans)
     with pytest.raises(DatasetError, match="does not exist"):
-        look()
+        inspect()
 
 
-def test_a_phantom_is_not_simulated_for_a_look(make_config, tmp_path):
+def test_a_phantom_is_not_simulated_for_an_inspection(make_config, tmp_path):
     with pytest.raises(DatasetError, match="not been written yet"):
         inspection.inspect_training(make_config("inspect=true", f"cache={tmp_path / 'cache'}"))
     assert not (tmp_path / "cache").exists()
 
 
 def test_headers_agree_with_the_import(make_config, tiny_overrides, tiny_run):
-    found = inspection.inspect_training(make_config(*tiny_overrides, "inspect=true", "workers=1"))
+    preview = inspection.inspect_training(make_config(*tiny_overrides, "inspect=true", "workers=1"))
     index = pd.read_csv(tiny_run / "index.csv", dtype={"subject": str})
     columns = ["subject", "modality", "rows", "columns", "slices", "spacing_slice_mm", "repetition_time_ms", "model"]
-    pd.testing.assert_frame_equal(found.usable[columns], index[columns], check_dtype=False)
+    pd.testing.assert_frame_equal(preview.usable[columns], index[columns], check_dtype=False)
     splits = pd.read_csv(tiny_run / "splits.csv", dtype=str)
-    pd.testing.assert_frame_equal(found.roles, splits, check_dtype=False)
-    assert "TR" in text_of(found)
+    pd.testing.assert_frame_equal(preview.roles, splits, check_dtype=False)
+    assert "TR" in text_of(preview)
 
 
-def test_new_subjects_of_another_scanner_are_announced(tiny_run, scans, tmp_path):
+def test_new_subjects_from_an_uncalibrated_protocol_are_reported(tiny_run, scans, tmp_path):
     config = EvaluateConfig(
         run=str(tiny_run),
         cache=str(tmp_path),
@@ -124,31 +124,31 @@ def test_new_subjects_of_another_scanner_are_announced(tiny_run, scans, tmp_path
         inspect=True,
         dataset=dataset_option("folder", root=str(scans)),
     )
-    found = inspection.inspect_evaluation(config)
-    assert found.roles is None
-    assert "12 of 12 subjects have a protocol that the model was not calibrated" in text_of(found)
+    preview = inspection.inspect_evaluation(config)
+    assert preview.roles is None
+    assert "12 of 12 subjects have a protocol that the model was not calibrated" in text_of(preview)
     with pytest.raises(RunError, match="no model"):
         inspection.inspect_evaluation(EvaluateConfig(run=str(tmp_path), cache="", workers=1, inspect=True))
 
 
-def test_a_look_leaves_nothing_and_loads_no_torch(scans, tmp_path):
+def test_an_inspection_writes_nothing_and_loads_no_torch(scans, tmp_path):
     code = (
         "import sys; sys.argv[1:] = {arguments!r}\n"
         "from brain_cae.cli.commands import train_command; train_command()\n"
         "print('loaded', sorted({{'torch', 'monai', 'sklearn', 'nilearn'}} & set(sys.modules)))"
     ).format(arguments=["inspect=true", "dataset=folder", f"dataset.root={scans}", "workers=1"])
-    place = tmp_path / "place"
-    place.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=place, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
-    assert "loaded []" in done.stdout
-    assert "Roles" in done.stdout
-    assert not list(place.iterdir())
+    assert result.returncode == 0, result.stderr
+    assert "loaded []" in result.stdout
+    assert "Roles" in result.stdout
+    assert not list(folder.iterdir())
 
 
-def test_a_skull_stripper_that_is_not_there_is_a_problem(look, monkeypatch, tmp_path):
+def test_a_missing_skull_stripper_is_a_problem(inspect, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    problems = look("preprocess.skull_strip=synthstrip").problems
+    problems = inspect("preprocess.skull_strip=synthstrip").problems
     assert len(problems) == 1 and "no command `mri_synthstrip` on the PATH" in problems[0]

@@ -1,4 +1,4 @@
-"""Nested evaluation: every subject is judged once, by a model that has not seen it."""
+"""Nested evaluation: every subject is tested once, by a model that has not seen it."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def labels(healthy: int = 30, abnormal: int = 12, unknown: int = 2) -> pd.Series
     return pd.Series(kinds, index=[f"s{number:02d}" for number in range(len(kinds))])
 
 
-def test_every_labelled_subject_is_tested_once_by_others() -> None:
+def test_every_labelled_subject_is_tested_in_exactly_one_fold() -> None:
     known = labels()
     splits = outer_splits(compose_config(*NESTED), known)
     tested = pd.concat([roles.loc[roles["role"] == "test", "subject"] for roles in splits])
@@ -38,34 +38,34 @@ def test_every_labelled_subject_is_tested_once_by_others() -> None:
         assert set(roles["subject"]) >= set(known.index[known != "unknown"])
 
 
-def test_one_class_has_no_outer_folds() -> None:
-    with pytest.raises(DatasetError, match="no outer folds") as raised:
+def test_outer_folds_need_both_classes() -> None:
+    with pytest.raises(DatasetError, match="two subjects of each class") as raised:
         outer_splits(compose_config(*NESTED), labels(abnormal=0))
     assert "evaluation=crossfit" in str(raised.value)
 
 
 @pytest.mark.parametrize("clash", ["split=protocol", "split.file=splits.csv", "trainer.devices=2"])
-def test_what_draws_roles_of_its_own_is_refused(clash: str) -> None:
+def test_another_source_of_roles_is_rejected(clash: str) -> None:
     with pytest.raises(ConfigurationError, match="draws the roles of its outer folds itself") as raised:
         compose_config(*NESTED, clash)
     assert raised.value.where == "evaluation=nested"
 
 
-def test_shuffling_within_folds_does_not_take_a_fold_for_an_effect() -> None:
-    """A fold with more abnormal subjects and higher probabilities throughout is no evidence within the folds."""
+def test_permutation_within_folds_does_not_mistake_a_fold_difference_for_an_effect() -> None:
+    """A fold with more abnormal subjects and higher probabilities throughout is not evidence within the folds."""
     truth = np.array([0] * 15 + [1] * 5 + [0] * 5 + [1] * 15)
     folds = np.repeat([0, 1], 20)
     generator = np.random.default_rng(0)
     values = folds + 0.1 * generator.standard_normal(40)
-    found = permutation_p_of_predictions(truth, values, folds, permutations=200)
-    assert found.value is not None and found.value > 0.05
-    together = permutation_p_of_predictions(truth, values, np.zeros(40), permutations=200)
-    assert together.value is not None and together.value < 0.02
+    within = permutation_p_of_predictions(truth, values, folds, permutations=200)
+    assert within.value is not None and within.value > 0.05
+    pooled = permutation_p_of_predictions(truth, values, np.zeros(40), permutations=200)
+    assert pooled.value is not None and pooled.value < 0.02
     assert permutation_p_of_predictions(truth, truth + values, folds, permutations=19).value == pytest.approx(1 / 20)
     assert permutation_p_of_predictions(np.ones(5), values[:5], folds[:5]).value is None
 
 
-def test_a_nested_run_leaves_one_model_and_figures_of_all_folds(
+def test_a_nested_run_stores_one_model_and_reports_figures_of_all_folds(
     tiny_overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = ("trainer.max_epochs=1", "evaluation=nested", "evaluation.folds=2", "evaluation.maps=false",
@@ -76,13 +76,13 @@ def test_a_nested_run_leaves_one_model_and_figures_of_all_folds(
     predictions = pd.read_csv(output / "predictions.csv", dtype={"subject": str})
     roles = [pd.read_csv(output / "outer" / str(k) / "splits.csv", dtype=str).set_index("subject") for k in (0, 1)]
     assert len(predictions) == metrics["subjects"]["test"] == len(roles[0]) == 36
-    for number, own in enumerate(roles):
-        assert (own.loc[predictions.loc[predictions["fold"] == number, "subject"], "role"] == "test").all()
+    for number, fold_roles in enumerate(roles):
+        assert (fold_roles.loc[predictions.loc[predictions["fold"] == number, "subject"], "role"] == "test").all()
     assert metrics["detection"]["auroc"]["n"] == metrics["transfer"]["auroc"]["n"] == 36
     assert "fixed predictions" in metrics["transfer"]["permutation_p"]["method"]
     studies = [row["study"] for row in metrics["transfer"]["tuning"]]
     assert "logistic, both, training part of outer fold 1" in studies
-    # What an outer fold fits on everybody would be of no use, and would have seen the fold.
+    # A classifier fitted on everybody in an outer fold would be unused, and would have seen the tested subjects.
     assert not [name for name in studies if "everybody" in name]
     searched = pd.read_csv(output / "tuning.csv")["study"]
     assert {"logistic, both, everybody", *studies} <= set(searched)
@@ -90,17 +90,17 @@ def test_a_nested_run_leaves_one_model_and_figures_of_all_folds(
     compared = {
         (row["classifier"], row["features"]): row["auroc"]["value"] for row in metrics["transfer"]["comparison"]
     }
-    assert compared["dummy", "both"] == 0.5  # though the outer folds differ by a subject
+    assert compared["dummy", "both"] == 0.5  # although the outer folds differ by one subject
     assert (output / "model" / "classifier.skops").is_file()
     page = (output / "report.html").read_text()
     assert "2 outer folds, each with an autoencoder of its own" in page
-    # Who goes on trains no finished fold again.
+    # A resumed run does not train a finished fold again.
     (output / "outer" / "1" / "model" / "config.yaml").unlink()
     trained = []
     fit = training.fit
     monkeypatch.setattr(training, "fit", lambda config, *rest: trained.append(config) or fit(config, *rest))
     config = compose_config(*tiny_overrides, *quick, f"resume={output}")
-    cohort = prepare(training.bring_in(config), prepared_store(config, config.cache), progress=False)
+    cohort = prepare(training.import_configured(config), prepared_store(config, config.cache), progress=False)
     again = assess_nested(config, cohort, RunFolder(tmp_path / "again"), training.fit)
     assert len(trained) == 1
     before = predictions.set_index("subject")["score"]

@@ -1,4 +1,4 @@
-"""Another scanner: healthy reference and thresholds fitted anew on its own healthy brains."""
+"""Recalibration: healthy reference and thresholds are refitted on healthy brains of another scanner."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from brain_cae.workflows import evaluation
 from .test_evaluation import evaluate_config
 
 CONTRAST = 1.7
-"""Exponent of the other scanner: dark tissue darker, bright tissue brighter."""
+"""Intensity exponent of the other scanner: dark tissue gets darker, bright tissue brighter."""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def cache(tiny_overrides):
 
 @pytest.fixture(scope="module")
 def trained(tiny_run, tmp_path_factory):
-    """The run as far as it is needed here, asking for no maps and pictures."""
+    """The files of the run that these tests need, configured without maps and views."""
     folder = tmp_path_factory.mktemp("trained")
     shutil.copytree(tiny_run / "model", folder / "model")
     for name in ("index.csv", "splits.csv", "predictions.csv"):
@@ -39,7 +39,7 @@ def trained(tiny_run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def scanned(trained):
-    """Write brains of the run, by role and label, as another scanner would show them."""
+    """Write brains of the run, chosen by role and label, as another scanner would image them."""
     index = pd.read_csv(trained / "index.csv", dtype={"subject": str})
     roles = pd.read_csv(trained / "splits.csv", dtype=str).set_index("subject")["role"]
 
@@ -63,7 +63,7 @@ def scanned(trained):
 
 @pytest.fixture(scope="module")
 def local(scanned, tmp_path_factory):
-    """Healthy brains of the other scanner that calibrate, and patients, healthy and not, that do not."""
+    """Two folders from the other scanner: healthy brains for calibration, and labelled subjects to score."""
     folder = tmp_path_factory.mktemp("local")
     unseen = ("classifier", "test")
     healthy = scanned(folder / "healthy", unseen, "healthy", slice(0, None, 2))
@@ -80,13 +80,13 @@ def false_alarms(folder):
     return table[table["label"] == "healthy"]["flagged"].mean()
 
 
-def test_a_new_scanner_is_calibrated_with_its_own_healthy_brains(trained, cache, local, tmp_path):
+def test_a_new_scanner_is_calibrated_with_local_healthy_brains(trained, cache, local, tmp_path):
     healthy, patients = local
     new = [cache, "dataset=folder", f"dataset.root={patients}"]
     evaluation.run(evaluate_config(f"run={trained}", *new), tmp_path / "before")
     evaluation.run(evaluate_config(f"run={trained}", *new, f"calibrate={healthy}"), tmp_path / "after")
     before, after = (pd.read_csv(tmp_path / name / "predictions.csv") for name in ("before", "after"))
-    # The run's scanners say that nearly every healthy brain of this one is ill; asked for are 20 %.
+    # The calibration of the run flags nearly every healthy brain of the new scanner; scoring.alpha is 20 %.
     assert false_alarms(tmp_path / "before") > 0.7
     assert false_alarms(tmp_path / "after") <= 0.4
     assert before["out_of_calibration"].all()
@@ -101,18 +101,18 @@ def test_a_new_scanner_is_calibrated_with_its_own_healthy_brains(trained, cache,
     assert "The transfer classifier is left out" in report
     assert len(pd.read_csv(tmp_path / "after" / "calibration" / "index.csv")) == 2 * brains
 
-    # Its model scores without calibrating again, and knows whom it was calibrated with.
+    # The recalibrated model scores without another calibration, and remembers the brains that calibrated it.
     evaluation.run(evaluate_config(f"run={tmp_path / 'after'}", *new), tmp_path / "later")
     later = pd.read_csv(tmp_path / "later" / "predictions.csv")
     pd.testing.assert_frame_equal(later, after)
     again = [cache, "dataset=folder", f"dataset.root={healthy}"]
     with pytest.raises(LeakageError, match="calibrated with them"):
         evaluation.run(evaluate_config(f"run={tmp_path / 'after'}", *again), tmp_path / "leak")
-    with pytest.raises(DatasetError, match="no subjects of its own"):
-        evaluation.run(evaluate_config(f"run={tmp_path / 'after'}", cache), tmp_path / "own")
+    with pytest.raises(DatasetError, match="no unseen subjects"):
+        evaluation.run(evaluate_config(f"run={tmp_path / 'after'}", cache), tmp_path / "none")
 
 
-def test_too_few_flag_nothing_and_say_how_many_would_do(trained, cache, local, tmp_path):
+def test_too_few_healthy_brains_flag_nothing_and_the_report_names_the_number_needed(trained, cache, local, tmp_path):
     healthy, patients = (sorted(path for path in folder.iterdir() if path.is_dir()) for folder in local)
     few, two = tmp_path / "few", tmp_path / "two"
     for path in healthy[:3]:
@@ -133,7 +133,7 @@ def test_too_few_flag_nothing_and_say_how_many_would_do(trained, cache, local, t
     assert "1 subjects are not labelled healthy and are left out: sick." in report
 
 
-def test_brains_that_calibrate_are_neither_known_nor_scored(trained, cache, local, tmp_path):
+def test_calibration_brains_must_be_new_to_the_network_and_not_scored(trained, cache, local, tmp_path):
     healthy, patients = local
     new = [f"run={trained}", cache, "dataset=folder", f"dataset.root={patients}"]
     with pytest.raises(LeakageError, match=r"calibrate/.*validation.*test") as caught:
@@ -141,12 +141,12 @@ def test_brains_that_calibrate_are_neither_known_nor_scored(trained, cache, loca
     assert "same scan" in str(caught.value)
     index = pd.read_csv(trained / "index.csv", dtype={"subject": str})
     roles = pd.read_csv(trained / "splits.csv", dtype=str).set_index("subject")["role"]
-    learnt = tmp_path / "learnt" / "renamed"
-    learnt.mkdir(parents=True)
+    training = tmp_path / "training" / "renamed"
+    training.mkdir(parents=True)
     for row in index[index["subject"] == roles.index[roles == "train"][0]].itertuples():
-        shutil.copy(row.path, learnt / f"{row.modality}.nii")
+        shutil.copy(row.path, training / f"{row.modality}.nii")
     with pytest.raises(LeakageError, match="network has learnt from") as caught:
-        evaluation.run(evaluate_config(*new, f"calibrate={learnt.parent}"), tmp_path / "out2")
+        evaluation.run(evaluate_config(*new, f"calibrate={training.parent}"), tmp_path / "out2")
     assert "renamed" in str(caught.value)
     one = tmp_path / "one"
     shutil.copytree(next(path for path in healthy.iterdir()), one / "alone")
@@ -154,12 +154,12 @@ def test_brains_that_calibrate_are_neither_known_nor_scored(trained, cache, loca
         evaluation.run(evaluate_config(*new, f"calibrate={one}"), tmp_path / "out3")
 
 
-def test_a_skull_in_another_state_is_out_of_calibration(trained, cache, tmp_path, monkeypatch):
+def test_a_subject_with_another_skull_state_is_out_of_calibration(trained, cache, tmp_path, monkeypatch):
     assert load(trained).skull == ["stripped"]
-    bring_in = evaluation.import_cohort
+    import_cohort = evaluation.import_cohort
 
     def with_a_skull(*arguments, **settings):
-        cohort = bring_in(*arguments, **settings)
+        cohort = import_cohort(*arguments, **settings)
         cohort.index.loc[cohort.index["subject"] == name, "skull"] = "on"
         return cohort
 

@@ -1,4 +1,4 @@
-"""The whole command on a tiny phantom, and what it leaves."""
+"""Whole training runs on a tiny phantom, and the files they write."""
 
 import json
 import os
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def estimates(node, path=""):
-    """Every estimate of metrics.json with its dotted name."""
+    """Yield every estimate of metrics.json with its dotted name."""
     if isinstance(node, dict):
         if "method" in node and "low" in node:
             yield path, node
@@ -36,7 +36,7 @@ def estimates(node, path=""):
             yield from estimates(value, f"{path}[{number}]")
 
 
-def test_a_run_leaves_what_the_contract_names(tiny_run):
+def test_a_run_writes_every_file_of_the_contract(tiny_run):
     expected = [
         "status.json", "index.csv", "splits.csv", "import_report.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt",
         "model/network.ckpt", "model/calibration.npz", "model/classifier.skops", "model/config.yaml", "tensorboard",
@@ -60,7 +60,7 @@ def test_tables_have_the_columns_of_the_contract(tiny_run):
     )
 
 
-def test_every_role_is_there_and_only_unseen_subjects_are_scored(tiny_run):
+def test_every_role_has_subjects_and_only_unseen_ones_are_scored(tiny_run):
     splits = pd.read_csv(tiny_run / "splits.csv", dtype=str).set_index("subject")["role"]
     predictions = pd.read_csv(tiny_run / "predictions.csv", dtype={"subject": str})
     assert set(splits) == {"train", "validation", "classifier", "test"}
@@ -71,9 +71,9 @@ def test_every_role_is_there_and_only_unseen_subjects_are_scored(tiny_run):
     assert ((predictions["score"] > threshold) == predictions["flagged"]).all()
 
 
-def test_metrics_are_whole(tiny_run):
+def test_metrics_are_complete_and_consistent(tiny_run):
     metrics = json.loads((tiny_run / "metrics.json").read_text())
-    found = dict(estimates(metrics))
+    reported = dict(estimates(metrics))
     for name in (
         "reconstruction.l1", "reconstruction.ssim", "detection.auroc", "detection.average_precision",
         "detection.sensitivity", "detection.specificity", "localisation.average_precision", "localisation.dice",
@@ -82,8 +82,8 @@ def test_metrics_are_whole(tiny_run):
         "transfer.calibration_slope", "transfer.permutation_p", "reshape.scale_ratio", "reshape.anisotropy_mm",
         "reshape.size_spread_mm", "reshape.round_trip_l1", "reshape.reconstruction", "reshape.voxels",
     ):  # fmt: skip
-        assert set(found[name]) == {"value", "low", "high", "n", "n_positive", "method"}
-        assert found[name]["value"] is not None, name
+        assert set(reported[name]) == {"value", "low", "high", "n", "n_positive", "method"}
+        assert reported[name]["value"] is not None, name
     assert metrics["schema_version"] == 1
     assert metrics["scoring"]["n_calibration"] == metrics["subjects"]["validation"]
     compared = {(row["classifier"], row["features"]) for row in metrics["transfer"]["comparison"]}
@@ -91,19 +91,19 @@ def test_metrics_are_whole(tiny_run):
     assert {(None, "intensity score"), (None, "healthy_mean score")} < compared
     assert metrics["audit"]["verdict"] in ("clear", "at risk", "confounded", "cannot tell")
     assert {test["name"] for test in metrics["audit"]["tests"]} >= {"metadata_only", "overlap", "reshape_group"}
-    # The network has learnt from batches of at most 4 brains of some 250 000 voxels, in two epochs.
+    # The network was trained for two epochs with batches of at most 4 brains of about 250 000 voxels.
     assert 1e5 < metrics["reshape"]["voxels"]["value"] < 1e6
     assert 1 < metrics["reshape"]["memory_mb"] < 1000
     assert 0 < metrics["reshape"]["seconds_per_epoch"] < 600
     assert metrics["reshape"]["reconstruction"] == metrics["reconstruction"]["l1"]
     assert metrics["reshape"]["reconstruction"]["value"] > metrics["reshape"]["round_trip_l1"]["value"]
-    for name, estimate in found.items():
+    for name, estimate in reported.items():
         if estimate["value"] is not None and estimate["low"] is not None:
             assert estimate["low"] <= estimate["value"] <= estimate["high"], name
-    assert not [name for name, e in found.items() if name.endswith("auroc") and e["value"] == 1 and e["low"] == 1]
+    assert not [name for name, e in reported.items() if name.endswith("auroc") and e["value"] == 1 and e["low"] == 1]
 
 
-def test_maps_lie_in_the_scans_own_space_and_point_at_the_lesion(tiny_run):
+def test_maps_are_in_scan_space_and_highlight_the_lesion(tiny_run):
     index = pd.read_csv(tiny_run / "index.csv", dtype={"subject": str})
     flair = index[(index["modality"] == "flair")].set_index("subject")
     predictions = pd.read_csv(tiny_run / "predictions.csv", dtype={"subject": str}).set_index("subject")
@@ -120,12 +120,12 @@ def test_maps_lie_in_the_scans_own_space_and_point_at_the_lesion(tiny_run):
         truth = np.asarray(nibabel.processing.resample_from_to(lesion, scan, order=0).dataobj) > 0
         if truth.sum() > 50:
             inside.append(values[truth].mean() - values[np.asarray(scan.dataobj) > 0].mean())
-    # After two epochs the network knows little, but tumours already stand out in the place where they are.
+    # Two epochs are little training, but the maps are already higher inside tumours than in the rest of the brain.
     assert len(inside) > 5
     assert np.mean(inside) > 0.5
 
 
-def test_nothing_personal_and_no_pickle_is_left(tiny_run):
+def test_a_run_stores_no_personal_data_and_no_pickle(tiny_run):
     text = "".join(
         path.read_text() for path in [*tiny_run.glob("*.csv"), *tiny_run.glob("*.json"), tiny_run / "report.html"]
     )
@@ -154,7 +154,7 @@ def test_the_same_seed_gives_the_same_numbers(tiny_run, tiny_overrides, make_con
     assert np.allclose(first["classifier_probability"], second["classifier_probability"])
 
 
-def test_stopping_after_the_import(make_config, tiny_overrides, tmp_path):
+def test_stop_after_import_trains_nothing(make_config, tiny_overrides, tmp_path):
     assert training.run(make_config(*tiny_overrides, "stop_after=import"), tmp_path / "run") is None
     assert (tmp_path / "run" / "import_report.csv").exists()
     assert not (tmp_path / "run" / "model").exists()
@@ -181,7 +181,7 @@ def test_stopping_after_the_import(make_config, tiny_overrides, tmp_path):
         ],
     ],
 )
-def test_other_choices_reach_the_end(make_config, tiny_overrides, tmp_path, overrides):
+def test_runs_with_other_options_finish(make_config, tiny_overrides, tmp_path, overrides):
     quick = ["evaluation.maps=false", "evaluation.permutations=2", "trainer.max_epochs=1"]
     config = make_config(*tiny_overrides, *quick, *overrides)
     auroc = training.run(config, tmp_path / "run")
@@ -189,7 +189,7 @@ def test_other_choices_reach_the_end(make_config, tiny_overrides, tmp_path, over
     assert (tmp_path / "run" / "report.html").stat().st_size > 10_000
 
 
-def test_a_held_out_protocol_is_judged_alone_and_teaches_nothing(make_config, tiny_overrides, tmp_path, monkeypatch):
+def test_a_held_out_protocol_is_evaluated_alone_and_trains_nothing(make_config, tiny_overrides, tmp_path, monkeypatch):
     quick = ["evaluation.maps=false", "trainer.max_epochs=1", "split.validation_minimum=5"]
     name = "GE MEDICAL SYSTEMS Meridian 15 1.5 T axial #1"
     config = make_config(*tiny_overrides, *quick, "split=leave_protocol_out", f"split.protocol='{name}'")
@@ -209,10 +209,10 @@ def test_a_held_out_protocol_is_judged_alone_and_teaches_nothing(make_config, ti
     assert [row["protocol"] for row in metrics["detection"]["by_protocol"]] == [name]
     assert metrics["detection"]["false_alarms"]["n"] == 5
     assert f"{name} is held out" in (tmp_path / "run" / "report.html").read_text()
-    # Not even the classifier for new patients has learnt from the protocol.
+    # The classifier for new patients was not fitted on the protocol either.
     index = pd.read_csv(tmp_path / "run" / "index.csv", dtype={"subject": str})
-    apart = index.loc[index["subject"].isin(table.loc[tested, "subject"]), "series_hash"]
-    assert len(apart) == 18 and not set(apart) & set(load(tmp_path / "run").seen)
+    held_out = index.loc[index["subject"].isin(table.loc[tested, "subject"]), "series_hash"]
+    assert len(held_out) == 18 and not set(held_out) & set(load(tmp_path / "run").seen)
 
     monkeypatch.setattr(transfer_metrics, "MIN_PER_CLASS_HELD_OUT", 4)
     again = evaluation.score_stored(
@@ -225,7 +225,7 @@ def test_a_held_out_protocol_is_judged_alone_and_teaches_nothing(make_config, ti
     assert again.transfer.figures["auroc"].value == pytest.approx(roc_auc_score(truth, probability))
 
 
-def test_no_healthy_brain_says_what_to_do(make_config, tiny_overrides, tmp_path):
+def test_a_data_set_without_healthy_brains_is_rejected_with_advice(make_config, tiny_overrides, tmp_path):
     config = make_config(*tiny_overrides, "stop_after=import")
     training.run(config, tmp_path / "import")
     cohort = next(Path(config.cache).glob("phantom/*/train")).parent
@@ -237,7 +237,7 @@ def test_no_healthy_brain_says_what_to_do(make_config, tiny_overrides, tmp_path)
     assert status["status"] == "failed" and "no healthy brain" in status["error"]
 
 
-def test_reading_mgmt_as_healthy_marks_the_report(make_config, tiny_overrides, tiny_run, tmp_path):
+def test_mgmt_status_as_healthy_label_is_flagged_in_the_report(make_config, tiny_overrides, tiny_run, tmp_path):
     config = make_config(*tiny_overrides)
     cohort = next(Path(config.cache).glob("phantom/*/train")).parent
     chosen = make_config(
@@ -248,7 +248,7 @@ def test_reading_mgmt_as_healthy_marks_the_report(make_config, tiny_overrides, t
     assert "methylation" in (tmp_path / "run" / "report.html").read_text()
 
 
-def test_a_file_of_splits_with_a_leak_is_refused(make_config, tiny_overrides, tiny_run, tmp_path):
+def test_a_split_file_with_a_leak_is_rejected(make_config, tiny_overrides, tiny_run, tmp_path):
     splits = pd.read_csv(tiny_run / "splits.csv", dtype=str)
     moved = splits["subject"][splits["role"] == "train"].iloc[0]
     leak = pd.concat([splits, pd.DataFrame({"subject": [moved], "role": ["test"]})])
@@ -257,7 +257,7 @@ def test_a_file_of_splits_with_a_leak_is_refused(make_config, tiny_overrides, ti
         training.run(make_config(*tiny_overrides, f"split.file={tmp_path / 'leak.csv'}"), tmp_path / "run")
 
 
-def test_a_gpu_that_is_not_there_is_named_before_any_work(make_config, tiny_overrides, tmp_path):
+def test_a_missing_gpu_is_reported_before_any_work(make_config, tiny_overrides, tmp_path):
     devices = ["trainer.devices=99"] if torch.cuda.is_available() else []
     with pytest.raises(ConfigurationError, match="not enough GPUs"):
         training.run(make_config(*tiny_overrides, "trainer=gpu", *devices), tmp_path / "run")
@@ -265,36 +265,36 @@ def test_a_gpu_that_is_not_there_is_named_before_any_work(make_config, tiny_over
 
 
 def test_two_processes_train_together(tiny_overrides, tiny_run, tmp_path):
-    """DDP on two CPU processes: both train, one evaluates, and the run is whole."""
+    """DDP on two CPU processes: both train, one evaluates, and the run is complete."""
     settings = ["trainer=ddp", "trainer.accelerator=cpu", "evaluation.maps=false", "evaluation.permutations=2"]
     kept = [item for item in tiny_overrides if item != "trainer=cpu"]
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, str(ROOT / "train.py"), *kept, *settings, f"hydra.run.dir={tmp_path / 'run'}"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert result.returncode == 0, result.stderr[-2000:]
     assert json.loads((tmp_path / "run" / "status.json").read_text())["status"] == "finished"
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["detection"]["auroc"]["value"] is not None
-    # Into a file go one line an epoch, from one of the processes, and one at each tenth of the subjects.
+    # The log has one line per epoch, from one process only, and one after each tenth of the subjects.
     text = (tmp_path / "run" / "train.log").read_text()
     assert text.count("epoch 1 of 2: training loss ") == text.count("epoch 2 of 2: training loss ") == 1
     assert text.count("prepare: 36 of 36") == text.count("calibrate: 9 of 9") == 1
 
 
-def test_a_sweep_is_summarised_also_when_a_job_fails(tiny_overrides, tiny_run, tmp_path):
+def test_a_sweep_is_summarised_even_if_a_job_fails(tiny_overrides, tiny_run, tmp_path):
     arguments = [*tiny_overrides, "split.file=null,/no/such/file", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
     arguments += ["trainer.max_epochs=1", "evaluation.maps=false", "evaluation.permutations=2"]
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, str(ROOT / "train.py"), "-m", *arguments],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 1
+    assert result.returncode == 1
     table = pd.read_csv(tmp_path / "sweep" / "summary.csv")
     assert table["status"].tolist() == ["finished", "failed"]
     assert table["split.file"].fillna("null").tolist() == ["null", "/no/such/file"]
@@ -302,6 +302,6 @@ def test_a_sweep_is_summarised_also_when_a_job_fails(tiny_overrides, tiny_run, t
     assert table["detection.auroc"].notna().tolist() == [True, False]
 
 
-def test_run_folder_is_refused_when_it_is_taken(tiny_run, make_config, tiny_overrides):
+def test_the_folder_of_another_run_is_rejected(tiny_run, make_config, tiny_overrides):
     with pytest.raises(RunError, match="another run"):
         training.run(make_config(*tiny_overrides), RunFolder(tiny_run).path)

@@ -258,7 +258,7 @@ class EvaluateConfig:
     workers: int
     calibrate: str | None = None
     audit_only: bool = False
-    audit: Any = field(default=None)
+    audit: Audit | None = None
     dataset: Any = field(default=None)
     inspect: bool = False
     extensions: list[str] = field(default_factory=list)

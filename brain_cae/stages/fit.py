@@ -67,7 +67,7 @@ def members(splits: pd.DataFrame, role: str) -> list[str]:
 def assemble(config: Config, cohort: Cohort, splits: pd.DataFrame) -> Assembly:
     """Seed everything, fit the reshape strategy, and make network and batches of ``train`` and ``validation``."""
     set_determinism(config.seed)
-    train, validation = (cohort.subjects(members(splits, role)) for role in ("train", "validation"))
+    train, validation = (cohort.subjects(members(splits, role)) for role in HEALTHY_ROLES)
     if config.overfit_subjects:
         train = validation = train[: config.overfit_subjects]
     reshape = make_reshape(config).fit([subject.grid for subject in train])

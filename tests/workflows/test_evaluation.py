@@ -105,7 +105,7 @@ def test_no_figure_counts_subjects_that_the_classifier_has_learnt_from(tiny_run,
     assert metrics["detection"]["auroc"]["n"] == 3
     assert metrics["transfer"]["auroc"]["n"] == 1
     assert metrics["transfer"]["auroc"]["value"] is None
-    assert "has learnt from 2 of these subjects" in (tmp_path / "out" / "report.html").read_text()
+    assert "was trained on 2 of these subjects" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_brains_that_the_model_has_learnt_from_are_no_new_patients(tiny_run, cache, tmp_path):

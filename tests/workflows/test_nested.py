@@ -93,7 +93,7 @@ def test_a_nested_run_leaves_one_model_and_figures_of_all_folds(
     assert compared["dummy", "both"] == 0.5  # though the outer folds differ by a subject
     assert (output / "model" / "classifier.skops").is_file()
     page = (output / "report.html").read_text()
-    assert "2 outer folds, each with an autoencoder of its own" in page
+    assert "2 outer folds, each with a separate autoencoder" in page
     # Who goes on trains no finished fold again.
     (output / "outer" / "1" / "model" / "config.yaml").unlink()
     trained = []

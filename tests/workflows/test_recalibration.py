@@ -145,7 +145,7 @@ def test_brains_that_calibrate_are_neither_known_nor_scored(trained, cache, loca
     learnt.mkdir(parents=True)
     for row in index[index["subject"] == roles.index[roles == "train"][0]].itertuples():
         shutil.copy(row.path, learnt / f"{row.modality}.nii")
-    with pytest.raises(LeakageError, match="network has learnt from") as caught:
+    with pytest.raises(LeakageError, match="network was trained on") as caught:
         evaluation.run(evaluate_config(*new, f"calibrate={learnt.parent}"), tmp_path / "out2")
     assert "renamed" in str(caught.value)
     one = tmp_path / "one"

@@ -82,7 +82,7 @@ def test_too_few_healthy_brains_are_a_problem_not_an_end(look, scans):
     (scans / "labels.csv").write_text("subject,label\n00,abnormal\n")
     found = look()
     assert found.roles is None
-    assert "There is no healthy brain to learn from." in text_of(found)
+    assert "There is no healthy brain to train on." in text_of(found)
 
 
 def test_a_modality_that_nobody_has_is_a_problem_and_the_others_are_shown(look):

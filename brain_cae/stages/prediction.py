@@ -153,7 +153,7 @@ def score(
     return Scores(table, findings, features, acquisition, unreached, cohort)
 
 
-def learnt_by_classifier(detector: Detector, cohort: Cohort) -> set[str]:
+def classifier_training_subjects(detector: Detector, cohort: Cohort) -> set[str]:
     """Return the subjects that the stored classifier was trained on, identified by the content of their scans."""
     return set(cohort.index[cohort.index["series_hash"].map(detector.seen) == "classifier"]["subject"])
 
@@ -161,10 +161,10 @@ def learnt_by_classifier(detector: Detector, cohort: Cohort) -> set[str]:
 def classify_new(detector: Detector, scores: Scores) -> Assessment:
     """Apply the classifier stored with the detector to new subjects; nothing is fitted."""
     config, features, cohort = detector.config, scores.classifier_features, scores.cohort
-    if learnt := learnt_by_classifier(detector, cohort):
-        caution = f"The classifier was trained on {len(learnt)} of these subjects; their probabilities are left out."
+    if trained := classifier_training_subjects(detector, cohort):
+        caution = f"The classifier was trained on {len(trained)} of these subjects; their probabilities are left out."
         scores = replace(scores, cohort=replace(cohort, cautions=[*cohort.cautions, caution]))
-    transfer = apply_classifier(config, detector.classifier, scores.table, features, learnt=learnt)
+    transfer = apply_classifier(config, detector.classifier, scores.table, features, training_subjects=trained)
     return _assessment(detector, scores, transfer, folds=None)
 
 
@@ -181,7 +181,7 @@ def patient_classifier(detector: Detector, scores: Scores) -> PatientClassifier 
 
 def with_classifier(detector: Detector, classifier: PatientClassifier, cohort: Cohort) -> Detector:
     """Return the detector with the classifier for new patients; its training scans are added to ``seen``."""
-    training_scans = cohort.index[cohort.index["subject"].isin(classifier.taught)]
+    training_scans = cohort.index[cohort.index["subject"].isin(classifier.training_subjects)]
     seen = detector.seen | dict.fromkeys(training_scans["series_hash"], "classifier")
     return replace(detector, classifier=classifier.pipeline, seen=seen)
 

@@ -52,17 +52,22 @@ class PatientClassifier:
 
     Attributes:
         pipeline: Fitted pipeline.
-        taught: Its training subjects: all labelled subjects except those of a held-out protocol.
+        training_subjects: All labelled subjects except those of a held-out protocol.
         trials: Trials of its hyperparameter search; empty without tuning.
     """
 
     pipeline: Pipeline
-    taught: list[str]
+    training_subjects: list[str]
     trials: pd.DataFrame
 
 
 def apply_classifier(
-    config: Config, classifier: Pipeline | None, table: pd.DataFrame, features: pd.DataFrame, *, learnt: set[str]
+    config: Config,
+    classifier: Pipeline | None,
+    table: pd.DataFrame,
+    features: pd.DataFrame,
+    *,
+    training_subjects: set[str],
 ) -> Transfer:
     """Apply a stored classifier to new subjects; nothing is fitted.
 
@@ -71,7 +76,7 @@ def apply_classifier(
         classifier: Fitted pipeline; None gives no probabilities.
         table: Column label, indexed by subject.
         features: One row per subject, same index, with the acquisition columns for the harmonisation step.
-        learnt: Training subjects of the classifier: they have no probability and are not used for figures.
+        training_subjects: Training subjects of the classifier: they have no probability and are not used for figures.
     """
     levels = config.features.levels
     features, faults = usable(select_arm(features, "both", levels))
@@ -81,7 +86,7 @@ def apply_classifier(
         arm = select_arm(features, config.features.name, levels)
         notes = harmonise_notes(classifier, count_unreached(classifier, arm), len(arm))
         probabilities = pd.Series(abnormal_probability(classifier, arm), index=table.index)
-        probabilities[table.index.isin(learnt)] = float("nan")
+        probabilities[table.index.isin(training_subjects)] = float("nan")
     return Transfer(
         probabilities,
         pd.Series(pd.NA, index=table.index, dtype="Int64"),

@@ -55,7 +55,7 @@ def measurement(table, findings, **choices):
 def test_detection_has_auroc_rates_and_false_alarms_by_protocol(table, findings):
     detection = measurement(table, findings).detection()
     assert detection.residual.auroc.value == 14 / 16
-    assert detection.absolute.auroc.value == 0.5
+    assert detection.others["absolute"].auroc.value == 0.5
     assert detection.difference["intensity"].value == pytest.approx(14 / 16 - 0.5)
     assert (detection.residual.sensitivity.value, detection.residual.specificity.value) == (0.5, 0.75)
     assert (detection.false_alarms.value, detection.false_alarms.n) == (0.25, 4)

@@ -98,7 +98,7 @@ def test_subjects_of_the_run_are_classified_out_of_fold_and_the_scores_are_not_c
 
 def test_a_new_detector_stores_the_classifier_and_the_scans_it_was_trained_on(detector, scores):
     classifier = prediction.patient_classifier(detector, scores)
-    assert classifier.taught == list(NAMES)
+    assert classifier.training_subjects == list(NAMES)
     after = with_classifier(detector, PatientClassifier(classifier.pipeline, ["h0"], pd.DataFrame()), scores.cohort)
     assert after.classifier is classifier.pipeline and detector.classifier is None
     assert after.seen == {"h0t1": "classifier", "h0flair": "classifier"} and detector.seen == {}

@@ -41,7 +41,7 @@ def local(make_subject):
 @pytest.fixture
 def detector(make_detector):  # noqa: F811
     detector = make_detector("modality=t1_flair", "scoring.alpha=0.1", "trainer.progress=false")
-    seen = {"old": "train", "taught": "classifier"}
+    seen = {"old": "train", "other": "classifier"}
     return replace(detector, seen=seen, skull=["stripped"], cautions=["caution of the run"], classifier=object())
 
 
@@ -49,7 +49,7 @@ def test_reference_and_thresholds_come_from_the_local_brains_and_the_input_is_no
     before = detector.fingerprint()
     after = recalibrated(detector, local, index_of(["z"]), origin="/local")
     assert detector.fingerprint() == before and detector.classifier is not None and detector.skull == ["stripped"]
-    assert detector.cautions == ["caution of the run"] and detector.seen == {"old": "train", "taught": "classifier"}
+    assert detector.cautions == ["caution of the run"] and detector.seen == {"old": "train", "other": "classifier"}
     assert not detector.reshape.group(local.prepared["a"].grid).known
 
     assert after.network is detector.network

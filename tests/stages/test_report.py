@@ -11,6 +11,8 @@ from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.report import PREDICTIONS, curves, predictions, title, views
 
+BASELINES = ("intensity", "healthy_mean")
+
 
 @pytest.fixture
 def table():
@@ -19,7 +21,7 @@ def table():
     table = pd.DataFrame(dict.fromkeys(PREDICTIONS[1:], ""), index=[f"s{number:02d}" for number in range(12)])
     table["label"], table["score"], table["p_value"] = labels, np.arange(12.0), 0.5
     table["flagged"], table["out_of_calibration"], table["classifier_probability"] = False, False, np.nan
-    for name in ("residual", "intensity", "healthy_mean"):
+    for name in ("residual", *BASELINES):
         table[f"score.{name}"] = table["score"]
     return table
 
@@ -37,13 +39,13 @@ def test_the_table_of_predictions_has_no_columns_of_single_scorers(table):
 
 
 def test_curves_need_enough_subjects_of_each_class(table):
-    drawn = curves(table, 4)
+    drawn = curves(table, BASELINES, 4)
     assert set(drawn) == {"residual", "intensity", "healthy_mean"}
     labels, scores = drawn["residual"]
     assert len(labels) == len(scores) == 10 and "unknown" not in set(labels)
-    assert curves(table, 5) == {}
+    assert curves(table, BASELINES, 5) == {}
     table.loc[["s00", "s06"], "classifier_probability"] = [0.1, 0.9]
-    assert curves(table, 4)["transfer classifier"][1].tolist() == [0.1, 0.9]
+    assert curves(table, BASELINES, 4)["transfer classifier"][1].tolist() == [0.1, 0.9]
 
 
 def test_the_views_show_the_highest_scores_and_the_highest_healthy_scores(

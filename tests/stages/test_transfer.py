@@ -57,7 +57,7 @@ def test_each_fold_and_the_final_fit_have_a_search() -> None:
     transfer = run(table, features, *choices)
     assert len(transfer.metrics.tuning) == 2 * len(ARMS) * 2
     classifier = fit_for_patients(compose_config(*QUICK, *choices), table, features)
-    assert classifier.taught == list(table.index)
+    assert classifier.training_subjects == list(table.index)
     transfer = transfer.with_trials(classifier.trials)
     studies = [search.study for search in transfer.metrics.tuning]
     assert len(studies) == 2 * len(ARMS) * 2 + 1
@@ -123,9 +123,9 @@ def test_subjects_without_labels_are_not_an_error(evaluation: str) -> None:
 def test_the_classifier_for_new_patients_is_not_trained_on_a_held_out_protocol() -> None:
     table, features = make_tables(20, 20)
     held_out = compose_config(*QUICK, "split=leave_protocol_out", "split.protocol=a")
-    taught = fit_for_patients(held_out, table, features).taught
-    assert taught == list(table.index[table["role"] == "classifier"]) and len(taught) == 20
-    assert len(fit_for_patients(compose_config(*QUICK), table, features).taught) == 40
+    subjects = fit_for_patients(held_out, table, features).training_subjects
+    assert subjects == list(table.index[table["role"] == "classifier"]) and len(subjects) == 20
+    assert len(fit_for_patients(compose_config(*QUICK), table, features).training_subjects) == 40
 
 
 def test_a_stored_classifier_predicts_new_subjects_except_its_training_subjects() -> None:
@@ -133,12 +133,12 @@ def test_a_stored_classifier_predicts_new_subjects_except_its_training_subjects(
     classifier = fit_for_patients(config, *make_tables(30, 20)).pipeline
     table, features = make_tables(10, 10, seed=1)
     table.loc["s00", "label"] = "unknown"
-    transfer = apply_classifier(config, classifier, table, features, learnt={"s01", "s19"})
+    transfer = apply_classifier(config, classifier, table, features, training_subjects={"s01", "s19"})
     assert sorted(transfer.probabilities.index[transfer.probabilities.isna()]) == ["s01", "s19"]
     assert transfer.metrics.figures["auroc"].n == 17 and transfer.metrics.figures["auroc"].value > 0.9
     assert transfer.folds.isna().all() and list(transfer.arms) == ["both"]
     assert not {"tuning", "permutation_p"} & set(transfer.metrics.to_dict())
-    unpredicted = apply_classifier(config, None, table, features, learnt=set())
+    unpredicted = apply_classifier(config, None, table, features, training_subjects=set())
     assert unpredicted.probabilities.isna().all() and unpredicted.metrics.figures["auroc"].value is None
 
 

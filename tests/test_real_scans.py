@@ -90,7 +90,7 @@ def test_the_stroke_is_scored_as_an_unlabelled_patient(scored, real_data):
     row = table.loc["stroke"]
     assert row["label"] == "unknown" and np.isfinite(row["score"]) and 0 < row["p_value"] <= 1
     assert row["out_of_calibration"]
-    assert "the skull is stripped, in the brains that calibrate it is on" in (scored / "report.html").read_text()
+    assert "the skull is stripped, but in the calibration brains it is on" in (scored / "report.html").read_text()
     scan = nibabel.load(real_data / "nifti" / "stroke-triplet" / "FLAIR.nii.gz")
     for name in ("t1", "flair", "all"):
         anomaly = nibabel.load(scored / "anomaly_maps" / f"stroke_{name}.nii.gz")

@@ -1,1 +1,1 @@
-"""The arrows of the drawing: where configuration meets the pure folder of that name."""
+"""The steps of a run: each applies the configuration to the pure code of one folder."""

@@ -1,4 +1,4 @@
-"""The state of a network that goes on learning: where it is, and whether the choices allow it."""
+"""The checkpoint of an interrupted run, and whether the configuration allows training to continue from it."""
 
 import json
 from dataclasses import asdict
@@ -15,15 +15,15 @@ from brain_cae.errors import ConfigurationError, RunError
 LEARNING = (
     "dataset", "modality", "preprocess", "reshape", "harmonise", "split", "model", "trainer", "seed", "overfit_subjects"
 )  # fmt: skip
-"""What a network that goes on learning must have in common with the run that it comes from."""
+"""Groups of the configuration that must be the same in an interrupted run and the run that resumes it."""
 
 
 def last_checkpoint(config: Config) -> Path | None:
-    """The state to go on from; None begins with the first epoch, in a new run as in one that never ended an epoch.
+    """Return the checkpoint to resume from; None for a new run, or if no epoch was completed.
 
     Raises:
-        RunError: ``resume`` names no run, one that is finished, or one whose checkpoint is damaged.
-        ConfigurationError: A value differs from the run's: going on would apply it in part, or not at all.
+        RunError: ``resume`` is not a run, or the run is finished, or its checkpoint is damaged.
+        ConfigurationError: A value differs from the interrupted run and could be applied only in part or not at all.
     """
     if config.resume is None:
         return None
@@ -31,8 +31,8 @@ def last_checkpoint(config: Config) -> Path | None:
     stored = run / ".hydra" / "config.yaml"
     if not stored.is_file():
         raise RunError(
-            "There is nothing to go on from.",
-            expected=f"{stored}, which `train.py` writes when it starts",
+            "There is no run to resume.",
+            expected=f"{stored}, written when `train.py` starts",
             found="no such file" if run.is_dir() else "no such folder",
             where="resume",
             advice="Name the folder of an interrupted run: resume=outputs/<date>/<time>.",
@@ -40,10 +40,10 @@ def last_checkpoint(config: Config) -> Path | None:
     _refuse_changes(completed(yaml.safe_load(stored.read_text(encoding="utf-8")) or {}), config)
     if _finished(run):
         raise RunError(
-            "This run is finished: there is nothing to go on with.",
+            "This run is finished and cannot be resumed.",
             where=str(run),
-            advice=f"Score again with `python evaluate.py run={run}`, or start a new run. The learning rate falls over "
-            "the epochs that were asked for, so a finished training cannot be made longer.",
+            advice=f"Score again with `python evaluate.py run={run}`, or start a new run. The learning rate schedule "
+            "ends with the configured number of epochs, so a finished training cannot be extended.",
         )
     checkpoint = run / "checkpoints" / "last.ckpt"
     if not checkpoint.is_file():
@@ -53,23 +53,23 @@ def last_checkpoint(config: Config) -> Path | None:
 
 
 def _refuse_changes(before: dict[str, Any], config: Config) -> None:
-    now = asdict(config)
-    old, new = (dict(flattened({group: tree.get(group) for group in LEARNING})) for tree in (before, now))
-    keys = (old.keys() | new.keys()) - {"dataset.root"}  # the same scans may have moved
+    trees = (before, asdict(config))
+    old, new = (dict(flattened({group: tree.get(group) for group in LEARNING})) for tree in trees)
+    keys = (old.keys() | new.keys()) - {"dataset.root"}  # the scans may have been moved
     changed = sorted(key for key in keys if old.get(key) != new.get(key))
     if changed:
         raise ConfigurationError(
-            f"`{changed[0]}` differs from the run that is to go on.",
+            f"`{changed[0]}` differs from the run to resume.",
             expected=", ".join(f"{key}={old.get(key)}" for key in changed[:5]),
             found=", ".join(f"{key}={new.get(key)}" for key in changed[:5]),
             where="resume",
-            advice=f"`python train.py resume={config.resume}` alone takes the run's own choices; "
-            "for other choices start a new run.",
+            advice=f"`python train.py resume={config.resume}` without other keys takes the configuration of "
+            "the run; for a different configuration start a new run.",
         )
 
 
 def _finished(run: Path) -> bool:
-    """Whether nothing is left to do; a run that was asked to stop after the import has left no metrics."""
+    """Return whether the run is complete; a run with ``stop_after=import`` has no metrics."""
     try:
         status = json.loads((run / "status.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -85,13 +85,13 @@ def _check_readable(checkpoint: Path) -> None:
         missing = {"state_dict", "optimizer_states", "loops"} - set(content)
         problem = f"without {', '.join(sorted(missing))}" if missing else ""
     except Exception as error:
-        # PyTorch's own words advise to load it without the check, which would run whatever the file says.
-        problem = f"a damaged file, or one of another program ({type(error).__name__})"
+        # The message of PyTorch recommends loading without the check, which would execute code in the file.
+        problem = f"a damaged file, or a file of another program ({type(error).__name__})"
     if problem:
         raise RunError(
-            "The checkpoint to go on from cannot be read.",
-            expected="the state of a training, as `train.py` writes it",
+            "The checkpoint to resume from cannot be read.",
+            expected="a training checkpoint written by `train.py`",
             found=problem,
             where=str(checkpoint),
-            advice="Start a new run; what was imported and prepared is kept.",
+            advice="Start a new run; the imported and prepared scans are reused.",
         )

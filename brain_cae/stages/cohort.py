@@ -1,4 +1,4 @@
-"""From a source on disk to the imported subjects: the beginning of training and of evaluation."""
+"""Import of a cohort from a source on disk: the first step of training and evaluation."""
 
 import logging
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import import_series
 
 if TYPE_CHECKING:
-    # Preparing takes nilearn and scikit-learn, seconds to import; looking at a cohort needs neither.
+    # Preparation imports nilearn and scikit-learn, which takes seconds; a cohort needs neither.
     from brain_cae.data.preprocess import PreparedSubject
 
 log = logging.getLogger(__name__)
@@ -27,21 +27,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Cohort:
-    """What the import has left, and after :func:`brain_cae.stages.preparation.prepare` the prepared subjects.
+    """The imported subjects, with their volumes after :func:`brain_cae.stages.preparation.prepare`.
 
     Attributes:
-        index: One row per scan of the subjects that have every modality in use.
+        index: One row per scan of the subjects that have all modalities in use.
         report: One row per series: imported, refused or missing, with the reason.
-        notes: What a reader of the results must know about the data.
+        cautions: What a reader of the results must know about the data.
         modalities: In channel order.
-        reference: The modality whose grid is kept.
-        dataset: Configuration of the dataset that it came from.
-        prepared: Prepared subjects by name; empty before the preparation.
+        reference: Modality whose grid is used.
+        dataset: Configuration of the data set.
+        prepared: Prepared subjects by name; empty before preparation.
     """
 
     index: pd.DataFrame
     report: pd.DataFrame
-    notes: list[str]
+    cautions: list[str]
     modalities: list[str]
     reference: str
     dataset: Any = None
@@ -54,7 +54,7 @@ class Cohort:
 
     @property
     def skull(self) -> pd.Series:
-        """``on``, ``stripped`` or ``unknown`` for each subject (index: subject)."""
+        """Skull state of each subject, ``on``, ``stripped`` or ``unknown`` (index: subject)."""
         return self.index.groupby("subject")["skull"].first()
 
     @property
@@ -63,11 +63,11 @@ class Cohort:
         return subject_acquisition(self.index, modalities=self.modalities, reference=self.reference)
 
     def subjects(self, names: list[str]) -> "list[PreparedSubject]":
-        """Prepared subjects in the order of ``names``."""
+        """Return prepared subjects in the order of ``names``."""
         return [self.prepared[name] for name in names]
 
     def require_subjects(self) -> None:
-        """To be called after ``import_report.csv`` is written, where a person can look up the reasons.
+        """Check that subjects are left; call it after writing ``import_report.csv``, which lists the reasons.
 
         Raises:
             DatasetError: No subject is left.
@@ -79,42 +79,43 @@ class Cohort:
                 expected=", ".join(self.modalities),
                 found="; ".join(reasons) or "no scans",
                 where="import_report.csv",
-                advice="import_report.csv in the run's folder names the reason for each series.",
+                advice="import_report.csv in the folder of the run gives the reason for each series.",
             )
 
 
 def import_cohort(dataset: Any, config: Config, *, cache: str, workers: int, limit: int | None = None) -> Cohort:
-    """Find the scans, import them, and keep the subjects that have every modality in use.
+    """Find and import the scans, and keep the subjects that have all modalities in use.
 
     Args:
-        dataset: Configuration of the dataset: the run's own, or another one that a run's model is to score.
-        config: Of the run, which says what is in use.
+        dataset: Configuration of the data set: that of the run, or another one to score with its model.
+        config: Configuration of the run, with the modalities in use.
         cache: Folder of the import store.
-        workers: Processes.
-        limit: At most this many subjects.
+        workers: Number of processes.
+        limit: Maximum number of subjects.
 
     Raises:
-        DatasetError: Nothing is there, a source lacks a modality, or some skulls are on and others stripped.
+        DatasetError: There are no scans, a source lacks a modality, or the skull is on in some scans and stripped in
+            others.
     """
     modalities, reference = config.modality.names, config.modality.reference
     progress, store = config.trainer.progress, Path(cache) / "imported"
     source = make_source(dataset, modalities=modalities, workers=workers, limit=limit, progress=progress)
     locations = one_session(source.locate(), modalities)
     require_modalities(locations, modalities)
-    notes = [
+    cautions = [
         *source.notes(),
         *check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip),
     ]
-    with exclusive(store / ".lock"):  # jobs of a sweep that start together: the first one imports, the others look up
+    with exclusive(store / ".lock"):  # of parallel jobs in a sweep, the first imports and the others reuse its scans
         result = import_series(limited(locations, limit), store, workers=workers, progress=progress)
     index = complete_subjects(result.index, modalities)
-    notes += [*_losses(result.report), *_incomplete(result.report, index, modalities)]
-    for note in notes:
-        log.warning(note)
+    cautions += [*_lost_series(result.report), *_incomplete_subjects(result.report, index, modalities)]
+    for caution in cautions:
+        log.warning(caution)
     return Cohort(
         index=index,
         report=result.report,
-        notes=notes,
+        cautions=cautions,
         modalities=modalities,
         reference=reference,
         dataset=dataset,
@@ -122,15 +123,15 @@ def import_cohort(dataset: Any, config: Config, *, cache: str, workers: int, lim
 
 
 def require_modalities(locations: list[SeriesLocation], modalities: list[str]) -> None:
-    """Each modality in use must be there for one subject of each source at least.
+    """Check that at least one subject of each source has each modality.
 
     Raises:
-        DatasetError: One is not.
+        DatasetError: A source has no scan of a modality.
     """
     for source in dict.fromkeys(location.source for location in locations):
-        there = {location.modality for location in locations if location.files and location.source == source}
+        present = {location.modality for location in locations if location.files and location.source == source}
         for modality in modalities:
-            if modality not in there:
+            if modality not in present:
                 left_out = {
                     reason: advice_for(reason)
                     for location in locations
@@ -140,45 +141,46 @@ def require_modalities(locations: list[SeriesLocation], modalities: list[str]) -
                 raise DatasetError(
                     f"The dataset has no scan of the modality `{modality}`.",
                     expected=", ".join(modalities),
-                    found=f"{', '.join(sorted(there)) or 'no scans'} in {source}"
+                    found=f"{', '.join(sorted(present)) or 'no scans'} in {source}"
                     + (f"; its scans of {modality} were left out: {some(sorted(left_out))}" if left_out else ""),
                     where="modality",
                     advice=next(iter(left_out.values()), None)
-                    or "Choose another modality=…; inspect=true shows what is there.",
+                    or "Choose another modality=…; inspect=true shows which modalities exist.",
                 )
 
 
 def limited(locations: list[SeriesLocation], limit: int | None) -> list[SeriesLocation]:
-    """The locations of at most ``limit`` subjects; every label keeps its share."""
+    """Return the locations of at most ``limit`` subjects, with the share of each label unchanged."""
     if limit is None:
         return locations
-    kept = _spread(sorted({(loc.label, loc.subject) for loc in locations}), limit)
+    kept = _sample_evenly(sorted({(loc.label, loc.subject) for loc in locations}), limit)
     return [location for location in locations if location.subject in kept]
 
 
 def complete_subjects(index: pd.DataFrame, modalities: list[str]) -> pd.DataFrame:
-    """The rows of the subjects that have every modality."""
+    """Return the rows of the subjects that have all modalities."""
     complete = index.groupby("subject")["modality"].apply(lambda present: set(modalities) <= set(present))
     return index[index["subject"].isin(complete.index[complete])].reset_index(drop=True)
 
 
-def _spread(labelled: list[tuple[str, str]], limit: int) -> set[str]:
-    """At most ``limit`` subjects, evenly over the list sorted by label, so that every label keeps its share."""
+def _sample_evenly(labelled: list[tuple[str, str]], limit: int) -> set[str]:
+    """Return at most ``limit`` subjects, evenly spaced in a list sorted by label: each label keeps its share."""
     step = max(1.0, len(labelled) / limit)
     return {labelled[int(i * step)][1] for i in range(min(limit, len(labelled)))}
 
 
-def _incomplete(report: pd.DataFrame, index: pd.DataFrame, modalities: list[str]) -> list[str]:
-    """Who is left out for want of a modality, and which."""
-    there = report[report["status"] == "imported"].groupby("subject")["modality"].apply(set)
+def _incomplete_subjects(report: pd.DataFrame, index: pd.DataFrame, modalities: list[str]) -> list[str]:
+    """Return the caution about subjects that lack a modality, with the names of both."""
+    imported = report[report["status"] == "imported"].groupby("subject")["modality"].apply(set)
     names = sorted(set(report["subject"]) - set(index["subject"]))
     lacking = [
-        f"{name} without {' and '.join(m for m in modalities if m not in there.get(name, ()))}" for name in names
+        f"{name} without {' and '.join(m for m in modalities if m not in imported.get(name, ()))}" for name in names
     ]
     return counted({"subjects lack a modality in use and are left out": lacking})
 
 
-def _losses(report: pd.DataFrame) -> list[str]:
+def _lost_series(report: pd.DataFrame) -> list[str]:
+    """Return one caution for each reason why series were refused or are missing."""
     lost = report[report["status"] != "imported"]
     counts = lost.groupby(["status", "reason"], as_index=False).size()
     return [

@@ -1,4 +1,4 @@
-"""Fitting a detector: network and batches, training with Lightning, and the detector before its calibration."""
+"""Training of a detector: network and batches, training with Lightning, and the uncalibrated detector."""
 
 import logging
 import shutil
@@ -41,17 +41,17 @@ from brain_cae.vocabulary import HEALTHY_ROLES
 log = logging.getLogger(__name__)
 
 LOGGERS: dict[str, Callable] = {"tensorboard": TensorBoardLogger, "csv": CSVLogger}
-"""By the name of the option."""
+"""Loggers by the name of their option."""
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """What learns, and what it learns from.
+    """Network and data of a training.
 
     Attributes:
         module: The network with its loss.
         data: Batches of the brains of ``train`` and ``validation``.
-        reshape: Fitted strategy.
+        reshape: Fitted reshape strategy.
     """
 
     module: HealthyAutoencoder
@@ -60,12 +60,12 @@ class Assembly:
 
 
 def members(splits: pd.DataFrame, role: str) -> list[str]:
-    """The subjects of a role, in the order of ``splits`` (columns subject, role)."""
+    """Return the subjects of a role, in the order of ``splits`` (columns subject, role)."""
     return splits.loc[splits["role"] == role, "subject"].tolist()
 
 
 def assemble(config: Config, cohort: Cohort, splits: pd.DataFrame) -> Assembly:
-    """Seed everything, fit the reshape strategy, and make network and batches of ``train`` and ``validation``."""
+    """Set all seeds, fit the reshape strategy, and build network and batches of ``train`` and ``validation``."""
     set_determinism(config.seed)
     train, validation = (cohort.subjects(members(splits, role)) for role in HEALTHY_ROLES)
     if config.overfit_subjects:
@@ -101,15 +101,15 @@ def learn(
     logger: str,
     checkpoint: Path | None = None,
 ) -> Cost:
-    """Train with Lightning, leave the best weights in the module, and return what an epoch cost.
+    """Train with Lightning, load the best weights into the module, and return the cost of an epoch.
 
     Args:
-        settings: Hardware, epochs, batches.
-        assembly: Its module learns.
+        settings: Hardware, epochs and batches.
+        assembly: Network and data; the module is trained in place.
         folder: ``checkpoints/`` and ``tensorboard/`` are written here.
         modalities: Names of the channels, for the validation panel.
-        logger: One of ``LOGGERS``.
-        checkpoint: The state to go on from, see :func:`copy_checkpoints`; None begins with the first epoch.
+        logger: Name of one of ``LOGGERS``.
+        checkpoint: Checkpoint to resume from, see :func:`copy_checkpoints`; None starts with the first epoch.
 
     Raises:
         BrainCaeError: The validation loss became NaN or infinite.
@@ -125,7 +125,7 @@ def learn(
         KeptCheckpoint(
             folder / "checkpoints", filename="best", monitor="validation/loss", enable_version_counter=False
         ),
-        # After the best: it remembers which that is. `save_last` would keep the last state that was a best one.
+        # Comes after `best`, whose state it stores. `save_last` would only be updated together with `best`.
         KeptCheckpoint(folder / "checkpoints", filename="last", enable_version_counter=False),
     ]
     cost = Cost()
@@ -149,7 +149,7 @@ def learn(
         default_root_dir=folder,
         enable_progress_bar=bar,
         enable_model_summary=False,
-        use_distributed_sampler=False,  # our batch sampler shares the batches out itself
+        use_distributed_sampler=False,  # the batch sampler distributes the batches itself
         gradient_clip_val=1.0,
         log_every_n_steps=1,
         num_sanity_val_steps=0,
@@ -162,7 +162,7 @@ def learn(
             with writing(folder / "checkpoints"):
                 trainer.fit(module, assembly.data, ckpt_path=checkpoint, weights_only=True)
         except SystemExit:
-            # Lightning turns Ctrl-C into an exit of its own, which would hide what happened.
+            # Lightning turns Ctrl-C into SystemExit, which would hide the interruption.
             if trainer.interrupted:
                 raise KeyboardInterrupt from None
             raise
@@ -172,23 +172,23 @@ def learn(
             where=f"epoch {trainer.current_epoch}",
             advice="Lower model.learning_rate, or trainer.precision=32-true.",
         )
-    stored = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
+    weights = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
     prefix = "network."
-    module.network.load_state_dict({k[len(prefix) :]: v for k, v in stored.items() if k.startswith(prefix)})
+    module.network.load_state_dict({k[len(prefix) :]: v for k, v in weights.items() if k.startswith(prefix)})
     return cost
 
 
 def copy_checkpoints(config: Config, folder: Path) -> Path | None:
-    """The checkpoint to go on from, with the best so far copied into the new run's folder; None to begin."""
+    """Copy the checkpoints of ``resume`` to the new run and return the one to resume from; None if there is none."""
     checkpoint = last_checkpoint(config)
     if checkpoint is None:
         if config.resume is not None:
-            log.warning("%s was stopped before its first epoch had ended: learning begins again.", config.resume)
+            log.warning("%s was stopped before the end of its first epoch: training starts again.", config.resume)
         return None
     if is_main_process():
-        # A run that is stopped here leaves no half checkpoint.
-        with whole(folder / "checkpoints") as aside:
-            shutil.copytree(checkpoint.parent, aside, ignore=shutil.ignore_patterns(".*"))
+        # An interruption during the copy leaves no partial checkpoint.
+        with whole(folder / "checkpoints") as temporary:
+            shutil.copytree(checkpoint.parent, temporary, ignore=shutil.ignore_patterns(".*"))
     return checkpoint
 
 
@@ -201,36 +201,36 @@ def uncalibrated(
     harmoniser: ImageHarmoniser,
     cost: Cost,
 ) -> Detector:
-    """The detector of a trained network, still without reference, thresholds and classifier.
+    """Return the detector of a trained network, without reference, thresholds and classifier.
 
     Args:
-        config: Of the run.
+        config: Configuration of the run.
         splits: Columns subject, role.
-        cohort: Harmonised.
-        assembly: Its network is trained.
-        harmoniser: Fitted.
-        cost: What learning took.
+        cohort: Harmonised cohort.
+        assembly: Trained network with its reshape strategy.
+        harmoniser: Fitted image harmonisation.
+        cost: Cost of the training.
     """
     train, validation = members(splits, "train"), members(splits, "validation")
     protocols = ProtocolGroups.fit(cohort.acquisition)
-    known = protocols.assign(cohort.acquisition.loc[train + validation])
+    healthy_protocols = protocols.assign(cohort.acquisition.loc[train + validation])
     return Detector(
         config=config,
         network=assembly.module.network.eval().to(scoring_device(config.trainer.accelerator)),
         reshape=assembly.reshape,
         scorers={},
         protocols=protocols,
-        known_protocols=sorted(set(known)),
+        known_protocols=sorted(set(healthy_protocols)),
         skull=sorted(set(cohort.skull[validation])),
-        seen=_content_of(cohort, splits),
+        seen=_scan_hashes(cohort, splits),
         cautions=training_cautions(config, cohort, splits),
         cost=cost.to_dict(),
         harmoniser=harmoniser,
     )
 
 
-def _content_of(cohort: Cohort, splits: pd.DataFrame) -> dict[str, str]:
-    """Hash of every scan that the network learns from or is calibrated with, and its role."""
+def _scan_hashes(cohort: Cohort, splits: pd.DataFrame) -> dict[str, str]:
+    """Return the role of each scan used for training or calibration, by hash of its content."""
     roles = splits[splits["role"].isin(HEALTHY_ROLES)]
     scans = cohort.index.merge(roles, on="subject")
     return dict(zip(scans["series_hash"], scans["role"], strict=True))

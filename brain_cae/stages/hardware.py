@@ -1,4 +1,4 @@
-"""What this machine offers: GPUs, precision, the device for scoring, and which process is the main one."""
+"""Hardware of this machine: GPUs, precision, device for scoring, and the main process."""
 
 import os
 
@@ -10,10 +10,10 @@ from brain_cae.errors import ConfigurationError
 
 
 def check_hardware(settings: Trainer) -> None:
-    """Report missing GPUs before the import.
+    """Check the number of GPUs before the import.
 
     Raises:
-        ConfigurationError: Fewer GPUs than ``trainer.devices``.
+        ConfigurationError: There are fewer GPUs than ``trainer.devices``.
     """
     if settings.accelerator == "gpu" and torch.cuda.device_count() < settings.devices:
         raise ConfigurationError(
@@ -25,10 +25,10 @@ def check_hardware(settings: Trainer) -> None:
         )
 
 
-def precision(asked: str, accelerator: str) -> str:
-    """``auto`` means bfloat16 where the hardware multiplies it, else single precision."""
-    if asked != "auto":
-        return asked
+def precision(requested: str, accelerator: str) -> str:
+    """Return the precision; ``auto`` is bfloat16 if the hardware supports it, otherwise single precision."""
+    if requested != "auto":
+        return requested
     if accelerator != "cpu" and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
@@ -36,10 +36,10 @@ def precision(asked: str, accelerator: str) -> str:
 
 
 def scoring_device(accelerator: str) -> torch.device:
-    """Where brains are scored after training: the GPU unless the CPU is asked for."""
+    """Return the device for scoring after training: the GPU if there is one, unless the CPU is requested."""
     return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def is_main_process() -> bool:
-    """False in the further processes that Lightning or the cluster starts for DDP."""
+    """Return False in the additional processes that Lightning or the cluster starts for DDP."""
     return getattr(rank_zero_only, "rank", 0) == 0 and os.environ.get("NODE_RANK", "0") == "0"

@@ -1,4 +1,4 @@
-"""Where harmonisation between scanners acts: on a cohort's images, or on a classifier's features."""
+"""Harmonisation between scanners: of the images of a cohort, or of the features of a classifier."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +22,7 @@ from brain_cae.vocabulary import PLANES
 
 
 def harmonise_images(config: Config, cohort: Cohort, train: list[str]) -> tuple[ImageHarmoniser, Cohort]:
-    """Fit the harmonisation of images on the healthy brains of the role ``train``, and apply it to the whole cohort."""
+    """Fit image harmonisation on the healthy brains of the role ``train``, and apply it to the whole cohort."""
     harmoniser = make_harmoniser(config)
     if not isinstance(harmoniser, Unharmonised):
         harmoniser.fit([brain for _, brain in _brains(cohort, train)])
@@ -30,21 +30,21 @@ def harmonise_images(config: Config, cohort: Cohort, train: list[str]) -> tuple[
 
 
 def harmonised(harmoniser: ImageHarmoniser, cohort: Cohort) -> Cohort:
-    """The cohort as the network and every score see it; the one that is given stays as it is."""
+    """Return the cohort with harmonised images; the input is not changed."""
     if isinstance(harmoniser, Unharmonised):
         return cohort
     prepared = {}
     for name, brain in _brains(cohort, list(cohort.prepared)):
         subject = cohort.prepared[name]
         volume = np.clip(harmoniser.apply(brain), 0, CEILING)
-        # The audit asks what a histogram tells: of the intensities that were learnt from.
-        looks = subject.appearance | appearance.histogram(volume, subject.mask, cohort.modalities)
-        prepared[name] = replace(subject, volume=volume, appearance=looks)
+        # The audit tests histograms of the harmonised intensities, on which the network was trained.
+        measured = subject.appearance | appearance.histogram(volume, subject.mask, cohort.modalities)
+        prepared[name] = replace(subject, volume=volume, appearance=measured)
     return replace(cohort, prepared=prepared)
 
 
 def out_of_reach(harmoniser: ImageHarmoniser, cohort: Cohort, names: list[str]) -> list[str]:
-    """Those of the subjects whose images the harmonisation lets pass unchanged."""
+    """Return the subjects whose images cannot be harmonised and stay unchanged."""
     if isinstance(harmoniser, Unharmonised):
         return []
     return [name for name, brain in _brains(cohort, names) if not harmoniser.reaches(brain)]
@@ -59,7 +59,7 @@ def _brains(cohort: Cohort, names: list[str]) -> Iterator[tuple[str, Brain]]:
 
 
 def _spacing_mm(path: str) -> np.ndarray:
-    """Spacing (R, A, S) in mm of a scan as it was acquired; of a tilted one along the nearest axes."""
+    """Return the acquired spacing (R, A, S) of a scan in mm, for a tilted scan along the nearest axes."""
     affine = nibabel.load(path).affine  # type: ignore[attr-defined]
     axes = nibabel.io_orientation(affine)[:, 0].astype(int)
     spacing = np.empty(3)
@@ -68,12 +68,12 @@ def _spacing_mm(path: str) -> np.ndarray:
 
 
 def carried(detector: Detector, acquisition: pd.DataFrame, protocols: pd.Series) -> pd.DataFrame:
-    """How each subject was scanned, as numbers: one row per subject, see :meth:`FeatureHarmoniser.carries`.
+    """Return the acquisition as numbers, one row per subject, see :meth:`FeatureHarmoniser.carries`.
 
     Args:
-        detector: Names the protocols.
+        detector: Detector with the names of the protocols.
         acquisition: One row per subject.
-        protocols: The protocol of each. What stands for several or none (pooled, unknown, unseen) gets -1.
+        protocols: Protocol of each subject. Pooled, unknown and unseen protocols are coded as -1.
     """
     columns: dict[str, Any] = {}
     for name in carried_columns(detector.config):
@@ -92,13 +92,13 @@ def carried(detector: Detector, acquisition: pd.DataFrame, protocols: pd.Series)
 def harmonised_features(
     detector: Detector, features: pd.DataFrame, labels: pd.Series, folds: pd.Series | None
 ) -> pd.DataFrame | None:
-    """Features as the classifier saw each subject, which it had not learnt from; None where they are not harmonised.
+    """Return the features as harmonised for the classifier of each subject; None if features are not harmonised.
 
     Args:
-        detector: Of it, the step that is stored serves new subjects.
-        features: One arm with the carried columns, one row per subject.
+        detector: Its stored harmonisation step is applied to new subjects.
+        features: One feature arm with the acquisition columns, one row per subject.
         labels: ``healthy``, ``abnormal`` or ``unknown``.
-        folds: In which fold each subject was held out; None: all are new subjects.
+        folds: Fold in which each subject was held out; None if all subjects are new.
     """
     step = make_feature_harmoniser(detector.config)
     if step is None:
@@ -108,5 +108,5 @@ def harmonised_features(
     if detector.classifier is None:
         return None
     harmonised_names = features.columns[: features.shape[1] - step.carried]
-    changed = detector.classifier.named_steps["harmonise"].transform(features.to_numpy(dtype=float))
-    return pd.DataFrame(changed, index=features.index, columns=harmonised_names)
+    transformed = detector.classifier.named_steps["harmonise"].transform(features.to_numpy(dtype=float))
+    return pd.DataFrame(transformed, index=features.index, columns=harmonised_names)

@@ -1,4 +1,4 @@
-"""From what is known of each subject to ``metrics.json``: every figure with its interval and its n."""
+"""Figures of ``metrics.json`` from the findings of each subject, each with its interval and n."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,16 +33,16 @@ DISTORTIONS = ("scale_ratio", "anisotropy_mm", "size_spread_mm", "round_trip_l1"
 
 
 def by_subject(predictions: pd.DataFrame, findings: dict[str, Findings], probabilities: pd.DataFrame) -> pd.DataFrame:
-    """The table of ``subjects.csv``: what every figure is made of, so that several runs can be averaged by subject.
+    """Return the table of ``subjects.csv``, the input of all figures; runs can be averaged by subject with it.
 
     Args:
         predictions: As for :class:`Measurement`.
-        findings: By subject.
-        probabilities: Of ``abnormal``, one column for each arm of features, indexed by subject.
+        findings: Findings by subject.
+        probabilities: Probabilities of ``abnormal``, one column for each feature arm, indexed by subject.
 
     Returns:
         Columns subject, label, role, protocol; ``score.<scorer>``, ``p_value.<scorer>``; ``probability.<arm>``;
-        ``<scorer>.average_precision`` and ``<scorer>.dice`` where a lesion is known; ``reconstruction.<measure>``;
+        ``<scorer>.average_precision`` and ``<scorer>.dice`` if the lesion is known; ``reconstruction.<measure>``;
         ``reshape.<measure>``, the distortion of the reshape strategy.
     """
     rows, distortions = [], distortions_by_subject(findings)
@@ -60,7 +60,7 @@ def by_subject(predictions: pd.DataFrame, findings: dict[str, Findings], probabi
 
 
 def distortions_by_subject(findings: dict[str, Findings]) -> dict[str, dict[str, float]]:
-    """The measures of the reshape strategy; ``size_spread_mm`` tells how far a subject lies from the others."""
+    """Return the distortion measures by subject; ``size_spread_mm`` is the difference from the other subjects."""
     spread = size_spread_mm(np.stack([e.distortion["network_spacing"] for e in findings.values()]))
     return {
         name: {key: value for key, value in e.distortion.items() if key != "network_spacing"}
@@ -74,11 +74,11 @@ class Measurement:
 
     Args:
         predictions: The table of ``predictions.csv``, indexed by subject, with one column of scores per scorer.
-        findings: By subject.
-        seed: Of the bootstrap.
-        resamples: Of the bootstrap.
-        min_per_class: Members that each class must have for AUROC, its differences, and average precision.
-        baselines: Scores that do not look at the network.
+        findings: Findings by subject.
+        seed: Seed of the bootstrap.
+        resamples: Number of bootstrap resamples.
+        min_per_class: Minimum number of subjects in each class for AUROC, its differences, and average precision.
+        baselines: Names of the scores that do not use the network.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Measurement:
         self.labelled = predictions[predictions["label"] != "unknown"]
 
     def detection(self) -> Detection:
-        """Residual score: AUROC, average precision, rates at the label-free threshold, differences, protocols."""
+        """Return the section ``detection``: figures of the residual score, differences, and figures by protocol."""
         return Detection(
             residual=self.discrimination("residual"),
             others={name: self.discrimination(name) for name in self.others if name not in self.baselines},
@@ -113,7 +113,7 @@ class Measurement:
                     protocol=str(name),
                     n=len(rows),
                     n_positive=int((rows["label"] == "abnormal").sum()),
-                    auroc=self._scored(estimates.auroc, rows, "residual"),
+                    auroc=self._with_interval(estimates.auroc, rows, "residual"),
                     false_alarms=self._false_alarms(rows),
                 )
                 for name, rows in self.labelled.groupby("protocol")
@@ -121,11 +121,11 @@ class Measurement:
         )
 
     def baseline(self, name: str) -> Baseline:
-        """One of the baselines, through the same code."""
+        """Return the figures of one baseline, computed like those of the residual score."""
         return Baseline(self.discrimination(name), self.localisation(name))
 
     def discrimination(self, name: str) -> Discrimination:
-        """How well the score of this name separates the classes."""
+        """Return the discrimination between the classes by this score."""
         rows = self.labelled
         flagged = rows[f"flagged.{name}"]
         if flagged.notna().all():
@@ -134,14 +134,14 @@ class Measurement:
             reason = estimates.undefined("too few calibration brains to flag anything", n=len(rows))
             rates = {"sensitivity": reason, "specificity": reason}
         return Discrimination(
-            auroc=self._scored(estimates.auroc, rows, name),
-            average_precision=self._scored(estimates.average_precision, rows, name),
+            auroc=self._with_interval(estimates.auroc, rows, name),
+            average_precision=self._with_interval(estimates.average_precision, rows, name),
             sensitivity=rates["sensitivity"],
             specificity=rates["specificity"],
         )
 
     def localisation(self, name: str) -> LesionOverlap | None:
-        """Voxel average precision and Dice, mean over subjects with a known lesion; None where there is none."""
+        """Return voxelwise average precision and Dice, means over subjects with a known lesion; None without any."""
         known = [finding.localisation[name] for finding in self.findings.values() if name in finding.localisation]
         if not known:
             return None
@@ -154,7 +154,7 @@ class Measurement:
         )
 
     def reconstruction(self) -> Reconstruction:
-        """Error on healthy brains that the network never saw, inside the mask, in the scan's own space."""
+        """Return the reconstruction error on unseen healthy brains, inside the mask and in native space."""
         healthy = self.predictions.index[self.predictions["label"] == "healthy"]
         errors = [self.findings[subject].reconstruction for subject in healthy]
         return Reconstruction(
@@ -162,11 +162,11 @@ class Measurement:
         )
 
     def distortion(self) -> dict[str, Estimate]:
-        """Mean over subjects of each measure of the reshape strategy."""
+        """Return the mean over subjects of each distortion measure."""
         rows = list(distortions_by_subject(self.findings).values())
         return {name: self._mean([row[name] for row in rows]) for name in DISTORTIONS}
 
-    def _scored(self, metric: Callable[..., Estimate], rows: pd.DataFrame, name: str) -> Estimate:
+    def _with_interval(self, metric: Callable[..., Estimate], rows: pd.DataFrame, name: str) -> Estimate:
         scores = rows[f"score.{name}"]
         return metric(rows["label"], scores, seed=self.seed, resamples=self.resamples, min_per_class=self.min_per_class)
 
@@ -192,7 +192,7 @@ class Measurement:
         return estimates.mean(values, seed=self.seed, resamples=self.resamples)
 
     def _pooled_dice(self, overlaps: np.ndarray) -> Estimate:
-        """Best Dice of one threshold for all subjects, all voxels pooled; the threshold is chosen in each resample."""
+        """Return the best Dice of one threshold for the voxels of all subjects; each resample chooses one."""
         value = float(dice_of(overlaps.sum(axis=0)).max())
         method = "oracle: best threshold chosen with the lesions known; bootstrap over subjects"
         if len(overlaps) < 2:
@@ -205,7 +205,7 @@ class Measurement:
 
 
 def count_roles(splits: pd.DataFrame) -> dict[str, int]:
-    """Number of subjects in each role."""
+    """Return the number of subjects in each role."""
     counts = splits["role"].value_counts()
     return {role: int(counts.get(role, 0)) for role in ROLES}
 
@@ -219,14 +219,14 @@ def measure(
     environment: dict[str, Any],
     min_per_class: int,
 ) -> Metrics:
-    """The content of ``metrics.json``.
+    """Return the content of ``metrics.json``.
 
     Args:
-        detector: The one that is stored, whose thresholds and costs are shown; others may have judged some subjects.
-        assessment: Of the subjects that the figures count.
-        audit: Its verdict.
-        subjects: How many there are in each role.
-        environment: What made the result.
+        detector: The stored detector, with its thresholds and costs; subjects may have been scored by other detectors.
+        assessment: Assessment of the subjects used for the figures.
+        audit: Result of the audit.
+        subjects: Number of subjects in each role.
+        environment: Software and hardware of the run.
         min_per_class: As for :class:`Measurement`.
     """
     config, transfer = detector.config, assessment.transfer

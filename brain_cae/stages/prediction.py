@@ -1,4 +1,4 @@
-"""What a detector finds of the subjects that it has not seen, before any figure is computed."""
+"""Prediction for unseen subjects: scores of the detector and probabilities of the transfer classifier."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -21,21 +21,21 @@ from brain_cae.transfer.features import select_arm
 from brain_cae.vocabulary import UNSEEN_ROLES
 
 WriteMap = Callable[[str, nibabel.Nifti1Image], None]
-"""Writes one anomaly map under the name ``<subject>_<modality>``."""
+"""Function that writes an anomaly map with the name ``<subject>_<modality>``."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a detector finds of each subject.
+    """Scores of a detector.
 
     Attributes:
-        table: One row per subject (index: subject): the columns of ``predictions.csv`` but those of the classifier,
-            and those of each scorer.
-        findings: By subject.
+        table: One row per subject (index: subject): the columns of ``predictions.csv`` except those of the classifier,
+            and the columns of each scorer.
+        findings: Findings by subject.
         features: One row per subject: the columns of ``features.csv``.
-        carried: One row per subject: how it was scanned, as far as the harmonising step of the classifier needs it.
-        unreached: Subjects whose images the harmonisation let pass unchanged.
-        cohort: With the images that the detector has seen.
+        carried: One row per subject: acquisition columns for the harmonisation step of the classifier.
+        unreached: Subjects whose images could not be harmonised.
+        cohort: Cohort with the images that the detector scored.
     """
 
     table: pd.DataFrame
@@ -47,24 +47,25 @@ class Scores:
 
     @property
     def classifier_features(self) -> pd.DataFrame:
-        """Features with the columns that the harmonising step takes off."""
+        """Features with the acquisition columns that the harmonisation step uses and removes."""
         return self.features.join(self.carried)
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """The scores of subjects with what the transfer classifier says, before any figure is computed.
+    """Scores and classifier probabilities of subjects, from which the figures are computed.
 
     Attributes:
         table: As in :class:`Scores`, with ``fold`` and ``classifier_probability``.
-        findings: By subject.
+        findings: Findings by subject.
         features: One row per subject.
-        arm: Name of the arm of features that the audit looks at.
-        harmonised: That arm as the classifier saw each subject out of fold; None where features are not harmonised.
-        unreached: Subjects whose images the harmonisation let pass unchanged.
-        transfer: What the transfer classifier says.
-        detectors: By subject the detector that has judged it.
-        cohort: With the images that the detectors have seen.
+        arm: Name of the feature arm for the audit.
+        harmonised: This arm as harmonised for the fold in which each subject was held out; None if features are not
+            harmonised.
+        unreached: Subjects whose images could not be harmonised.
+        transfer: Result of the transfer classifier.
+        detectors: Detector that scored each subject, by subject.
+        cohort: Cohort with the images that the detectors scored.
     """
 
     table: pd.DataFrame
@@ -78,7 +79,7 @@ class Assessment:
     cohort: Cohort
 
     def among(self, subjects: Iterable[str]) -> "Assessment":
-        """The same of these subjects alone."""
+        """Return the assessment restricted to these subjects."""
         names = self.table.index.intersection(list(subjects))
         return replace(
             self,
@@ -91,20 +92,20 @@ class Assessment:
         )
 
     def with_trials(self, trials: pd.DataFrame) -> "Assessment":
-        """The same, with the trials of one more search for the classifier's parameters."""
+        """Return the assessment with the trials of one more hyperparameter search."""
         return replace(self, transfer=self.transfer.with_trials(trials))
 
 
 def unseen_subjects(cohort: Cohort, roles: pd.Series, *, required: tuple[str, ...] = UNSEEN_ROLES) -> list[str]:
-    """The prepared subjects outside ``train`` and ``validation``, sorted.
+    """Return the prepared subjects outside ``train`` and ``validation``, sorted.
 
     Args:
-        cohort: Prepared.
+        cohort: Prepared cohort.
         roles: Role of each subject (index: subject).
-        required: One of them at least must have one of these roles.
+        required: Roles of which at least one unseen subject must have one.
 
     Raises:
-        DatasetError: None has.
+        DatasetError: No unseen subject has a required role.
     """
     unseen = [name for name in sorted(cohort.prepared) if roles.get(name) in UNSEEN_ROLES]
     if not any(roles[name] in required for name in unseen):
@@ -124,12 +125,12 @@ def score(
     """Harmonise and score these subjects.
 
     Args:
-        detector: Calibrated.
-        cohort: Prepared, not harmonised.
-        subjects: Names.
+        detector: Calibrated detector.
+        cohort: Prepared cohort, not harmonised.
+        subjects: Names of the subjects.
         roles: Role of each subject (index: subject).
-        known: Findings of the same brains by the same detector; new ones are added.
-        write_map: Called with every anomaly map; every brain is then examined again, since maps are not kept.
+        known: Cache of the findings of this detector; new findings are added.
+        write_map: Called with each anomaly map; cached findings are not used then, as the cache has no maps.
     """
     unreached = out_of_reach(detector.harmoniser, cohort, subjects)
     cohort = harmonised(detector.harmoniser, cohort)
@@ -144,55 +145,55 @@ def score(
         known.keep(subject, findings[name])
         if write_map is not None:
             for modality, values in zip((*detector.config.modality.names, "all"), (*maps, joint_map), strict=True):
-                # Two decimals are finer than any reader needs and compress to a third.
+                # Two decimals are precise enough for readers, and compress to a third of the size.
                 write_map(f"{name}_{modality}", to_source_space(np.round(values, 2), subject))
     features = pd.DataFrame({name: finding.features for name, finding in findings.items()}).T
     table = _table(detector, cohort, roles, findings)
-    scanned = carried(detector, cohort.acquisition.loc[subjects], table["protocol"])
-    return Scores(table, findings, features, scanned, unreached, cohort)
+    acquisition = carried(detector, cohort.acquisition.loc[subjects], table["protocol"])
+    return Scores(table, findings, features, acquisition, unreached, cohort)
 
 
-def learnt_by_classifier(detector: Detector, cohort: Cohort) -> set[str]:
-    """The subjects that the stored classifier has learnt from, whatever they are called now."""
+def classifier_training_subjects(detector: Detector, cohort: Cohort) -> set[str]:
+    """Return the subjects that the stored classifier was trained on, identified by the content of their scans."""
     return set(cohort.index[cohort.index["series_hash"].map(detector.seen) == "classifier"]["subject"])
 
 
 def classify_new(detector: Detector, scores: Scores) -> Assessment:
-    """Judge new subjects by the classifier that is stored with the detector; nothing is fitted."""
+    """Apply the classifier stored with the detector to new subjects; nothing is fitted."""
     config, features, cohort = detector.config, scores.classifier_features, scores.cohort
-    if learnt := learnt_by_classifier(detector, cohort):
-        note = f"The classifier has learnt from {len(learnt)} of these subjects; their probabilities are left out."
-        scores = replace(scores, cohort=replace(cohort, notes=[*cohort.notes, note]))
-    transfer = apply_classifier(config, detector.classifier, scores.table, features, learnt=learnt)
+    if trained := classifier_training_subjects(detector, cohort):
+        caution = f"The classifier was trained on {len(trained)} of these subjects; their probabilities are left out."
+        scores = replace(scores, cohort=replace(cohort, cautions=[*cohort.cautions, caution]))
+    transfer = apply_classifier(config, detector.classifier, scores.table, features, training_subjects=trained)
     return _assessment(detector, scores, transfer, folds=None)
 
 
 def classify_unseen(detector: Detector, scores: Scores) -> Assessment:
-    """Judge the run's own unseen subjects, each by a classifier that has not learnt from it."""
+    """Classify the unseen subjects of the run, each with a classifier that was not trained on it."""
     transfer = predict_unseen(detector.config, scores.table, scores.classifier_features)
     return _assessment(detector, scores, transfer, folds=transfer.folds)
 
 
 def patient_classifier(detector: Detector, scores: Scores) -> PatientClassifier | None:
-    """The classifier for new patients, fitted on the run's own unseen subjects; None without both classes."""
+    """Return the classifier for new patients, fitted on the unseen subjects of the run; None without both classes."""
     return fit_for_patients(detector.config, scores.table, scores.classifier_features)
 
 
 def with_classifier(detector: Detector, classifier: PatientClassifier, cohort: Cohort) -> Detector:
-    """The detector with the classifier for new patients; it remembers the scans that have taught it."""
-    taught = cohort.index[cohort.index["subject"].isin(classifier.taught)]
-    seen = detector.seen | dict.fromkeys(taught["series_hash"], "classifier")
+    """Return the detector with the classifier for new patients; its training scans are added to ``seen``."""
+    training_scans = cohort.index[cohort.index["subject"].isin(classifier.training_subjects)]
+    seen = detector.seen | dict.fromkeys(training_scans["series_hash"], "classifier")
     return replace(detector, classifier=classifier.pipeline, seen=seen)
 
 
 def _assessment(detector: Detector, scores: Scores, transfer: Transfer, *, folds: pd.Series | None) -> Assessment:
-    chosen = detector.config.features
-    arm = select_arm(scores.classifier_features, chosen.name, chosen.levels)
+    settings = detector.config.features
+    arm = select_arm(scores.classifier_features, settings.name, settings.levels)
     return Assessment(
         table=scores.table.assign(fold=transfer.folds, classifier_probability=transfer.probabilities),
         findings=scores.findings,
         features=scores.features,
-        arm=chosen.name,
+        arm=settings.name,
         harmonised=harmonised_features(detector, arm, scores.table["label"], folds),
         unreached=scores.unreached,
         transfer=transfer,
@@ -202,7 +203,7 @@ def _assessment(detector: Detector, scores: Scores, transfer: Transfer, *, folds
 
 
 def _table(detector: Detector, cohort: Cohort, roles: pd.Series, findings: dict[str, Findings]) -> pd.DataFrame:
-    """One row per evaluated subject (index: subject)."""
+    """Return the table of :class:`Scores`, one row per evaluated subject."""
     alpha = detector.config.scoring.alpha
     first = cohort.index.groupby("subject")[["session", "source", "label"]].first().loc[list(findings)]
     protocols = detector.protocols.assign(cohort.acquisition.loc[list(findings)])
@@ -227,9 +228,9 @@ def _table(detector: Detector, cohort: Cohort, roles: pd.Series, findings: dict[
         }
         for scorer in detector.scorers:
             calibration = detector.scorers[scorer].calibration
-            able = np.isfinite(calibration.threshold(alpha))
+            can_flag = np.isfinite(calibration.threshold(alpha))
             row[f"score.{scorer}"] = finding.scores[scorer]
-            row[f"flagged.{scorer}"] = bool(finding.p_values[scorer] <= alpha + 1e-12) if able else None
+            row[f"flagged.{scorer}"] = bool(finding.p_values[scorer] <= alpha + 1e-12) if can_flag else None
         row["flagged"] = row["flagged.residual"]
         rows.append(row)
     return pd.DataFrame(rows).set_index("subject")

@@ -1,4 +1,4 @@
-"""From imported scans to prepared subjects, and what the reader must know about those that were lost or cut."""
+"""Preparation of imported scans, with cautions about subjects that were lost or are incomplete."""
 
 import logging
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from brain_cae.stages.cohort import Cohort
 
 log = logging.getLogger(__name__)
 
-NEARLY_ALL = 0.99
-"""A modality that shows this share of the brain loses its rim at most."""
+MIN_COVERED = 0.99
+"""Minimum share of the brain that a modality must cover; above it only the rim can be missing."""
 
 
 def prepared_store(config: Config, cache: str) -> PreparedStore:
-    """Where the prepared subjects of this configuration lie."""
+    """Return the store of prepared subjects for this configuration."""
     return PreparedStore(
         Path(cache) / "prepared",
         modalities=config.modality.names,
@@ -33,7 +33,10 @@ def prepared_store(config: Config, cache: str) -> PreparedStore:
 
 
 def prepare(cohort: Cohort, store: PreparedStore, *, progress: bool) -> Cohort:
-    """Strip skulls if asked to and prepare every subject; failures are named in the report and leave the index."""
+    """Return the cohort with prepared subjects, skulls stripped if configured.
+
+    Subjects that fail are removed from the index and marked as refused in the report.
+    """
     index, without_mask = store.masks.complete(cohort.index, progress=progress)
     prepared, refused = store.load_all(index[~index["subject"].isin(without_mask)], progress=progress)
     refused = {**without_mask, **refused}
@@ -45,8 +48,8 @@ def prepare(cohort: Cohort, store: PreparedStore, *, progress: bool) -> Cohort:
         report=_with_refusals(cohort.report, refused, cohort.modalities),
         prepared=prepared,
     )
-    notes = [*_refusals(refused), *_mixed_skulls(cohort.skull), *_incomplete_images(cohort)]
-    return replace(cohort, notes=[*cohort.notes, *notes])
+    cautions = [*_refused_subjects(refused), *_mixed_skulls(cohort.skull), *_incomplete_images(cohort)]
+    return replace(cohort, cautions=[*cohort.cautions, *cautions])
 
 
 def _with_refusals(report: pd.DataFrame, refused: Mapping[str, str], modalities: list[str]) -> pd.DataFrame:
@@ -57,7 +60,7 @@ def _with_refusals(report: pd.DataFrame, refused: Mapping[str, str], modalities:
     return report
 
 
-def _refusals(refused: Mapping[str, str]) -> list[str]:
+def _refused_subjects(refused: Mapping[str, str]) -> list[str]:
     if not refused:
         return []
     first = "; ".join(f"{subject}: {reason}" for subject, reason in list(refused.items())[:5])
@@ -65,41 +68,41 @@ def _refusals(refused: Mapping[str, str]) -> list[str]:
 
 
 def _with_skulls(index: pd.DataFrame, prepared: Mapping[str, PreparedSubject]) -> pd.DataFrame:
-    """Where the source does not say whether the skull is on, the size of the foreground decides."""
+    """Return the index with unknown skull states replaced by those estimated from the foreground volume."""
     index = index.copy()
-    unsaid = index["skull"] == "unknown"
-    measured = index.loc[unsaid, "subject"].map(lambda name: skull_state(prepared[name].foreground_ml))
-    index.loc[unsaid, "skull"] = measured.astype(object)
+    unknown = index["skull"] == "unknown"
+    estimated = index.loc[unknown, "subject"].map(lambda name: skull_state(prepared[name].foreground_ml))
+    index.loc[unknown, "skull"] = estimated.astype(object)
     return index
 
 
 def _mixed_skulls(skull: pd.Series) -> list[str]:
-    """The caution where some skulls (index: subject) are on and others are stripped."""
+    """Return a caution if the skull is on in some subjects and stripped in others (index: subject)."""
     states = sorted(set(skull) - {"unknown"})
     if states != ["on", "stripped"]:
         return []
     names = "; ".join(f"{state}: {', '.join(skull.index[skull == state][:5])}" for state in states)
-    note = (
-        f"Skulls are on in some scans and stripped in others ({names}): what differs between these is the "
-        "state, not the disease. Bring all into one state (preprocess.skull_strip, or brain masks)."
+    caution = (
+        f"Skulls are on in some scans and stripped in others ({names}): differences between them are due to the "
+        "skull state, not the disease. Use one state for all (preprocess.skull_strip, or brain masks)."
     )
-    log.warning(note)
-    return [note]
+    log.warning(caution)
+    return [caution]
 
 
 def _incomplete_images(cohort: Cohort) -> list[str]:
-    """What the subjects' figures leave out: brain that a modality does not show, lesion masks that mark nothing."""
+    """Return cautions about brains that a modality covers only partly, and about empty lesion masks."""
     affected: dict[str, list[str]] = {}
     for modality in cohort.modalities:
         shares = {name: subject.appearance.get(f"{modality}_covered", 1.0) for name, subject in cohort.prepared.items()}
-        if part := [name for name, share in shares.items() if share < NEARLY_ALL]:
+        if part := [name for name, share in shares.items() if share < MIN_COVERED]:
             least = 100 * min(shares.values())
-            text = f"subjects of whose brain {modality} shows only a part (down to {least:.0f} %)"
-            affected[f"{text}, the rest being left out of scores and maps"] = part
+            text = f"subjects have a {modality} that covers only a part of the brain (down to {least:.0f} %)"
+            affected[f"{text}; the rest is left out of scores and maps"] = part
     empty = [
         name for name, subject in cohort.prepared.items() if subject.lesion is not None and not subject.lesion.any()
     ]
     abnormal = cohort.labels.reindex(empty) == "abnormal"
-    text = "abnormal subjects whose lesion mask marks nothing: they count for detection and not for localisation"
+    text = "abnormal subjects have an empty lesion mask and count for detection but not for localisation"
     affected[text] = list(abnormal.index[abnormal])
     return counted(affected)

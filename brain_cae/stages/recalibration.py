@@ -1,4 +1,4 @@
-"""A detector for another scanner: reference and thresholds from its healthy brains, the network as it was."""
+"""Recalibration of a detector for another scanner: a new reference and new thresholds for the same network."""
 
 import logging
 from copy import deepcopy
@@ -17,17 +17,16 @@ log = logging.getLogger(__name__)
 
 
 def recalibrated(detector: Detector, local: Cohort, scored: pd.DataFrame, *, origin: str) -> Detector:
-    """The detector with healthy reference, calibration scores and thresholds of local healthy brains.
+    """Return a detector with healthy reference, calibration scores and thresholds of local healthy brains.
 
-    Protocols, dimensions and the state of the skull count as known where the local brains show them. The transfer
-    classifier is left out: it has learnt from features of other scanners, which were taken against the other
-    reference.
+    Protocols, dimensions and skull states are known if they occur in the local brains. The transfer classifier is left
+    out: it was trained on features from other scanners, computed with the old reference.
 
     Args:
-        detector: Of the run; stays as it is.
-        local: Healthy brains alone, prepared and harmonised.
-        scored: Rows of the index whose subjects are to be scored.
-        origin: Where the local brains come from, for the cautions.
+        detector: Detector of the run; it is not changed.
+        local: Only healthy brains, prepared and harmonised.
+        scored: Rows of the index of the subjects to score.
+        origin: Origin of the local brains, for the cautions.
     """
     names, alpha = sorted(local.prepared), detector.config.scoring.alpha
     subjects = local.subjects(names)
@@ -51,48 +50,48 @@ def recalibrated(detector: Detector, local: Cohort, scored: pd.DataFrame, *, ori
     calibrated.calibrate(subjects)
     cautions = [
         *(caution for caution in detector.cautions if caution not in outdated),
-        *_what_changed(detector, origin, len(names), before),
-        *(f"Calibration: {note}" for note in local.notes),
+        *_changes(detector, origin, len(names), before),
+        *(f"Calibration: {caution}" for caution in local.cautions),
         *calibration_cautions(len(names), alpha),
-        *_namesakes(local, scored),
+        *_shared_names(local, scored),
     ]
     return replace(calibrated, cautions=cautions)
 
 
 def healthy_only(local: Cohort) -> Cohort:
-    """Every brain counts as healthy unless the labels say otherwise; what they leave open does not calibrate."""
+    """Return the cohort with only healthy brains: those labelled healthy, or all if no subject has a label."""
     labels = local.index["label"]
     if (labels == "unknown").all():
         return replace(local, index=local.index.assign(label="healthy"))
-    notes = local.notes
+    cautions = local.cautions
     if others := sorted(set(local.index.loc[labels != "healthy", "subject"])):
         left_out = f"{len(others)} subjects are not labelled healthy and are left out: {', '.join(others[:5])}."
-        notes = [*notes, left_out]
-    return replace(local, index=local.index[labels == "healthy"].reset_index(drop=True), notes=notes)
+        cautions = [*cautions, left_out]
+    return replace(local, index=local.index[labels == "healthy"].reset_index(drop=True), cautions=cautions)
 
 
 def refuse_overlap(detector: Detector, local: Cohort, scored: pd.DataFrame) -> None:
-    """Brains that calibrate must be new to the network, and must not be scored by what they have calibrated.
+    """Check that calibration brains are new to the network and are not scored themselves.
 
     Args:
-        detector: Of the run.
-        local: The brains that are to calibrate.
-        scored: Rows of the index whose subjects are to be scored.
+        detector: Detector of the run.
+        local: Calibration brains.
+        scored: Rows of the index of the subjects to score.
 
     Raises:
-        LeakageError: The network has learnt from one of them, or one is to be scored as well.
+        LeakageError: The network was trained on a calibration brain, or one of them would also be scored.
     """
-    learnt = local.index[local.index["series_hash"].map(detector.seen) == "train"]
-    if len(learnt):
-        names = sorted(set(learnt["subject"]))
+    trained = local.index[local.index["series_hash"].map(detector.seen) == "train"]
+    if len(trained):
+        names = sorted(set(trained["subject"]))
         raise LeakageError(
-            "The network has learnt from some of the brains that are to calibrate it.",
-            expected="healthy brains that it has never seen: what it knows it reconstructs too well",
-            found=f"{len(names)} that it has, among them {', '.join(names[:5])}",
+            "The network was trained on some of the calibration brains.",
+            expected="healthy brains that the network has not seen: it reconstructs training brains too well",
+            found=f"{len(names)} training brains, among them {', '.join(names[:5])}",
             where="calibrate",
-            advice="Take them out.",
+            advice="Remove them from the calibration data.",
         )
-    # Two folders may use the same names for different people.
+    # Two data sets may use the same names for different subjects.
     calibrating = local.index.assign(subject="calibrate/" + local.index["subject"])
     shared = scored[scored["series_hash"].isin(calibrating["series_hash"])]
     roles = [
@@ -103,26 +102,27 @@ def refuse_overlap(detector: Detector, local: Cohort, scored: pd.DataFrame) -> N
     check_leakage(splits, pd.concat([calibrating, shared], ignore_index=True))
 
 
-def _namesakes(local: Cohort, scored: pd.DataFrame) -> list[str]:
+def _shared_names(local: Cohort, scored: pd.DataFrame) -> list[str]:
+    """Return the caution about subjects that have the same name as a calibration subject."""
     names = sorted(set(local.index["subject"]) & set(scored["subject"]))
     if not names:
         return []
     return [
-        f"{len(names)} subjects bear the name of one that calibrates, among them {', '.join(names[:5])}: if they are "
-        "the same people, their p-values are too high."
+        f"{len(names)} subjects have the same name as a calibration subject, among them {', '.join(names[:5])}: if "
+        "they are the same people, their p-values are too high."
     ]
 
 
-def _what_changed(detector: Detector, origin: str, brains: int, before: int) -> list[str]:
-    """Whose brains calibrate now, and what was left out; logged as well."""
+def _changes(detector: Detector, origin: str, brains: int, before: int) -> list[str]:
+    """Return the cautions about the new calibration and the missing classifier; they are also logged."""
     cautions = [
         f"Healthy reference, thresholds and p-values come from {brains} local healthy brains ({origin}), not from "
-        f"the {before} of the run; the network is the run's."
+        f"the {before} of the run; the network is unchanged."
     ]
     if detector.classifier is not None:
         cautions.append(
-            "The transfer classifier is left out: it has learnt from features of the run's scanners, taken against the "
-            "run's healthy reference."
+            "The transfer classifier is left out: it was trained on features from the scanners of the run, computed "
+            "with the healthy reference of the run."
         )
     for caution in cautions:
         log.info(caution)

@@ -1,4 +1,4 @@
-"""The sections of ``metrics.json`` as records with names; they become dictionaries when the file is written."""
+"""Sections of ``metrics.json`` as records, converted to dictionaries when the file is written."""
 
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
@@ -10,7 +10,7 @@ SCHEMA_VERSION = 1
 
 
 def to_json(value: Any) -> Any:
-    """Plain JSON types; records become dictionaries of their fields, or what their ``to_dict`` gives."""
+    """Return plain JSON types; records become dictionaries of their fields, or the result of their ``to_dict``."""
     if hasattr(value, "to_dict"):
         return value.to_dict()
     if is_dataclass(value):
@@ -24,11 +24,11 @@ def to_json(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Discrimination:
-    """How well one score separates the classes.
+    """Discrimination of one score between the classes.
 
     Attributes:
         auroc, average_precision: Without a threshold.
-        sensitivity, specificity: At the threshold that the healthy calibration brains give.
+        sensitivity, specificity: At the threshold from the healthy calibration brains.
     """
 
     auroc: Estimate
@@ -53,9 +53,9 @@ class Detection:
     """The section ``detection``.
 
     Attributes:
-        residual: Of the residual score.
-        others: Of the other scores that look at the network, by name, such as ``absolute``.
-        difference: AUROC of the residual score minus that of another, by name.
+        residual: Discrimination of the residual score.
+        others: Discrimination of the other scores that use the network, by name, such as ``absolute``.
+        difference: AUROC of the residual score minus that of another score, by name.
         false_alarms: Share of the healthy subjects that the residual score flags.
         by_protocol: One row per protocol.
     """
@@ -67,7 +67,7 @@ class Detection:
     by_protocol: list[ProtocolDetection]
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures of the residual score stand beside the others."""
+        """Return the section with the figures of the residual score at the top level."""
         beside = ("difference", "false_alarms", "by_protocol")
         others = to_json(self.others)
         return to_json(self.residual) | others | {name: to_json(getattr(self, name)) for name in beside}
@@ -75,7 +75,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class LesionOverlap:
-    """How well voxels are found: means over subjects with a known lesion, and the best Dice of one threshold."""
+    """Localisation of lesions: means over subjects with a known lesion, and the best Dice over all thresholds."""
 
     average_precision: Estimate
     dice: Estimate
@@ -85,13 +85,13 @@ class LesionOverlap:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The figures of a baseline's score; ``localisation`` is None where no lesion is known."""
+    """Figures of a baseline score; ``localisation`` is None without known lesions."""
 
     discrimination: Discrimination
     localisation: LesionOverlap | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Dice stands beside the section ``localisation`` as well."""
+        """Return the section; Dice is repeated beside ``localisation``."""
         section = to_json(self.discrimination) | {"localisation": to_json(self.localisation)}
         if self.localisation is None:
             return section
@@ -101,7 +101,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """Error on healthy brains that the network never saw, inside the mask, in the scan's own space."""
+    """Reconstruction error on unseen healthy brains, inside the mask, in the native space of the scan."""
 
     l1: Estimate
     ssim: Estimate
@@ -109,7 +109,7 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class Scoring:
-    """What scores are compared with; ``threshold`` is None where too few brains calibrate."""
+    """Settings and thresholds of scoring; ``threshold`` is None if there are too few calibration brains."""
 
     alpha: float
     sign: dict[str, str]
@@ -120,15 +120,15 @@ class Scoring:
 
 @dataclass(frozen=True)
 class ReshapeCost:
-    """How much the reshape strategy distorts, and what it costs.
+    """Distortion and cost of the reshape strategy.
 
     Attributes:
-        strategy: Its name.
-        groups: Of its training volumes: name, target, members.
-        distortion: Means over subjects by measure; ``size_spread_mm`` is relative to the mean size, ``voxels`` is what
-            the network sees of a brain, padding included.
-        reconstruction: Mean absolute error on healthy brains in the scan's own space, which strategies with different
-            grids can be compared by.
+        strategy: Name of the strategy.
+        groups: Groups of training volumes: name, target, members.
+        distortion: Means over subjects by measure; ``size_spread_mm`` is relative to the mean size, ``voxels`` is the
+            number of voxels at the network input, including padding.
+        reconstruction: Mean absolute error on healthy brains in the native space of the scan, comparable between
+            strategies with different grids.
         cost: ``seconds_per_epoch`` and ``memory_mb``.
     """
 
@@ -139,20 +139,20 @@ class ReshapeCost:
     cost: dict[str, float | None]
 
     def to_dict(self) -> dict[str, Any]:
-        """Every measure stands beside the others."""
+        """Return the section with all measures at the top level."""
         section = {"strategy": self.strategy, "groups": self.groups, **to_json(self.distortion)}
         return section | {"reconstruction": self.reconstruction.to_dict()} | self.cost
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """An arm of features with a classifier, or a score alone, beside the chosen classifier.
+    """Comparison of a feature arm with a classifier, or of a score, with the chosen classifier.
 
     Attributes:
-        features: Name of the arm, or of the score.
+        features: Name of the feature arm or of the score.
         classifier: None for a score.
-        figures: By name; a score has no Brier score, since it is not a probability.
-        difference: Its AUROC minus that of the chosen classifier.
+        figures: Figures by name; a score is not a probability and has no Brier score.
+        difference: AUROC minus that of the chosen classifier.
     """
 
     features: str
@@ -161,14 +161,14 @@ class Comparison:
     difference: Estimate
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures stand beside the names."""
+        """Return the row with figures and names at the top level."""
         names = {"features": self.features, "classifier": self.classifier}
         return names | to_json(self.figures) | {"difference": self.difference.to_dict()}
 
 
 @dataclass(frozen=True)
 class Search:
-    """One search for parameters: its trials, those pruned, the best inner AUROC and its parameters."""
+    """One hyperparameter search: number of trials, of pruned trials, best inner AUROC and its parameters."""
 
     study: str
     trials: int
@@ -182,13 +182,13 @@ class TransferMetrics:
     """The section ``transfer``.
 
     Attributes:
-        features: Name of the chosen arm.
+        features: Name of the chosen feature arm.
         classifier: Name of the chosen classifier.
-        figures: By name, see :func:`brain_cae.transfer.metrics.transfer_metrics`.
-        notes: What was changed or not possible.
-        comparison: Beside other arms, classifiers and scores.
-        tuning: Of each search; None where a stored classifier was applied.
-        permutation_p: Of shuffled labels; None where a stored classifier was applied.
+        figures: Figures by name, see :func:`brain_cae.transfer.metrics.transfer_metrics`.
+        notes: Changes to the requested procedure, and their reasons.
+        comparison: Comparison with other arms, classifiers and scores.
+        tuning: One record per search; None if a stored classifier was applied.
+        permutation_p: p-value of the permutation test; None if a stored classifier was applied.
     """
 
     features: str
@@ -200,16 +200,16 @@ class TransferMetrics:
     permutation_p: Estimate | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures stand beside the names; what a stored classifier does not have is left out."""
+        """Return the section with figures and names at the top level, without keys that are None."""
         section = {"features": self.features, "classifier": self.classifier} | to_json(self.figures)
         section |= {"notes": self.notes, "comparison": to_json(self.comparison)}
-        known = {"tuning": self.tuning, "permutation_p": self.permutation_p}
-        return section | {name: to_json(value) for name, value in known.items() if value is not None}
+        optional = {"tuning": self.tuning, "permutation_p": self.permutation_p}
+        return section | {name: to_json(value) for name, value in optional.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Harmonisation:
-    """The choice against differences between scanners, and how many subjects' images passed unchanged."""
+    """Harmonisation option, and the number of subjects whose images stayed unchanged."""
 
     name: str
     unchanged: int
@@ -217,7 +217,7 @@ class Harmonisation:
 
 @dataclass(frozen=True)
 class Metrics:
-    """The content of ``metrics.json``, but for the time and the memory that the run took."""
+    """The content of ``metrics.json``, except time and memory of the run."""
 
     subjects: dict[str, int]
     reconstruction: Reconstruction
@@ -232,13 +232,13 @@ class Metrics:
     audit: AuditResult
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types, in the order of the file."""
+        """Return plain JSON types, in the order of the file."""
         return {"schema_version": SCHEMA_VERSION} | {f.name: to_json(getattr(self, f.name)) for f in fields(self)}
 
 
 @dataclass(frozen=True)
 class External:
-    """The section ``external``: the figures of other subjects, scored with the run's model."""
+    """The section ``external``: figures of external subjects scored with the model of the run."""
 
     dataset: str
     subjects: int
@@ -247,7 +247,7 @@ class External:
     verdict: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The AUROCs stand where ``metrics.json`` of an evaluation has them."""
+        """Return the section, with the AUROCs under the same keys as in ``metrics.json`` of an evaluation."""
         return {
             "dataset": self.dataset,
             "subjects": self.subjects,

@@ -1,4 +1,4 @@
-"""From an assessment and its metrics to the content of the report, and the columns of ``predictions.csv``."""
+"""Content of the report, and the columns of ``predictions.csv``, from an assessment and its metrics."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,7 +23,7 @@ PREDICTIONS = [
 
 
 def predictions(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of ``predictions.csv``."""
+    """Return the table of ``predictions.csv``."""
     return table.rename_axis("subject").reset_index()[PREDICTIONS]
 
 
@@ -36,15 +36,15 @@ def report_content(
     min_per_class: int,
     model_run: Path | None = None,
 ) -> ReportContent:
-    """Everything that ``report.html`` shows.
+    """Return the content of ``report.html``.
 
     Args:
-        config: Of the stored detector.
-        assessment: Of the subjects that the figures count.
+        config: Configuration of the stored detector.
+        assessment: Assessment of the subjects used for the figures.
         metrics: The content of ``metrics.json``.
-        cautions: What the reader must know before any figure; repetitions are left out.
-        min_per_class: Members that each class must have for ROC curves.
-        model_run: The run that the detector comes from; None when it was fitted just now.
+        cautions: What the reader must know before the figures; duplicates are removed.
+        min_per_class: Minimum number of subjects in each class for ROC curves.
+        model_run: Run of the stored detector; None if it was trained in this run.
     """
     return ReportContent(
         title=title(config, assessment.cohort, model_run),
@@ -61,14 +61,14 @@ def report_content(
 
 
 def title(config: Config, cohort: Cohort, model_run: Path | None) -> str:
-    """Sources and main choices; for a stored model also the run that it comes from."""
+    """Return the title: sources and main options, and the run of a stored model."""
     sources = " and ".join(sorted(set(cohort.index["source"])))
-    chosen = f"{sources}, {config.modality.name}, {config.reshape.name}"
-    return chosen if model_run is None else f"{chosen}: scored with the model of {model_run.name}"
+    options = f"{sources}, {config.modality.name}, {config.reshape.name}"
+    return options if model_run is None else f"{options}: scored with the model of {model_run.name}"
 
 
 def curves(table: pd.DataFrame, baselines: Sequence[str], min_per_class: int) -> dict[str, tuple[Any, Any]]:
-    """By name labels and scores of each ROC curve; none where a class has fewer members than ``min_per_class``."""
+    """Return labels and scores of each ROC curve by name; empty if a class has fewer than ``min_per_class`` members."""
     rows = table[table["label"] != "unknown"]
     if min((rows["label"] == kind).sum() for kind in CLASSES) < min_per_class:
         return {}
@@ -80,7 +80,7 @@ def curves(table: pd.DataFrame, baselines: Sequence[str], min_per_class: int) ->
 
 
 def views(config: Config, assessment: Assessment) -> list[SubjectView]:
-    """The highest scores, and the worst false alarms among the healthy."""
+    """Return views of the subjects with the highest scores and of the healthy subjects with the highest scores."""
     table, count = assessment.table, config.evaluation.views
     highest = table.sort_values("score", ascending=False)
     healthy = highest[highest["label"] == "healthy"].head(max(1, count // 4) if count else 0)
@@ -104,7 +104,7 @@ def views(config: Config, assessment: Assessment) -> list[SubjectView]:
                 anomaly_map=joint_map,
                 lesion=subject.lesion,
                 spacing=subject.spacing,
-                caption="protocol, dimensions or skull never calibrated" if row["out_of_calibration"] else "",
+                caption="protocol, dimensions or skull state not calibrated" if row["out_of_calibration"] else "",
                 modality=reference,
             )
         )

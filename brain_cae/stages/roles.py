@@ -1,4 +1,4 @@
-"""The roles that a configuration gives to labelled subjects, and what is to be said of them before any work."""
+"""Roles of labelled subjects according to the configuration, and their checks before training."""
 
 from pathlib import Path
 
@@ -16,33 +16,34 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
     """Draw the roles, or read them from ``split.file``.
 
     Args:
-        config: Its dataset is named in messages; its split, seed and ``dataset.test_only`` decide.
-        index: The index of the import; its columns subject, label and source alone where protocols do not matter.
+        config: Configuration with split, seed and ``dataset.test_only``; its data set is named in messages.
+        index: Index of the import; columns subject, label and source are enough for splits that do not use protocols.
 
     Returns:
         Columns subject, role.
 
     Raises:
-        ConfigurationError: ``split.protocol`` names no protocol.
-        DatasetError: No or too few healthy brains, no protocol to hold out, or a split file that cannot be used.
+        ConfigurationError: ``split.protocol`` is not the name of a protocol.
+        DatasetError: There are no or too few healthy brains, there is no protocol to hold out, or the split file is
+            invalid.
     """
     subjects = index.groupby("subject")[["label", "source"]].first()
-    # Sources that shall neither teach nor calibrate the autoencoder.
+    # Sources for testing only: never used to train or calibrate the autoencoder.
     tested = subjects["source"].isin(getattr(config.dataset, "test_only", []))
     labels = subjects.loc[~tested, "label"]
     healthy = int((labels == "healthy").sum())
     if healthy == 0:
         raise DatasetError(
-            "There is no healthy brain to learn from.",
+            "There is no healthy brain to train on.",
             expected="subjects labelled healthy",
             found=", ".join(f"{count} {label}" for label, count in labels.value_counts().items()),
             where=f"dataset={config.dataset.name}",
-            advice="Add healthy brains from another set (dataset=combined). In RSNA-MICCAI every patient "
-            "has a glioblastoma; dataset.healthy_value=0 reads MGMT_value 0 as healthy, which it is not.",
+            advice="Add healthy brains from another data set (dataset=combined). In RSNA-MICCAI every patient "
+            "has a glioblastoma; dataset.healthy_value=0 treats MGMT_value 0 as healthy, although it is not.",
         )
     if config.split.holds_out_protocol:
         protocols = protocols_of(config, index)
-        held_out = _held_out(config.split.protocol, labels, protocols)
+        held_out = _held_out_protocol(config.split.protocol, labels, protocols)
         return leave_protocol_out(
             labels,
             protocols,
@@ -61,28 +62,28 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
         seed=config.seed,
         protocols=protocols_of(config, index) if config.split.needs_protocols else None,
     )
-    apart = pd.DataFrame({"subject": subjects.index[tested], "role": "test"})
-    return pd.concat([drawn, apart]).sort_values("subject", ignore_index=True)
+    test_only = pd.DataFrame({"subject": subjects.index[tested], "role": "test"})
+    return pd.concat([drawn, test_only]).sort_values("subject", ignore_index=True)
 
 
 def protocols_of(config: Config, index: pd.DataFrame) -> pd.Series:
-    """Protocol of each subject, as the run will name it in ``predictions.csv``."""
+    """Return the protocol of each subject, named as in ``predictions.csv``."""
     acquisition = subject_acquisition(index, modalities=config.modality.names, reference=config.modality.reference)
     return ProtocolGroups.fit(acquisition).assign(acquisition)
 
 
-def _held_out(typed: str | None, labels: pd.Series, protocols: pd.Series) -> str:
-    """The protocol that was typed.
+def _held_out_protocol(typed: str | None, labels: pd.Series, protocols: pd.Series) -> str:
+    """Return the protocol that ``split.protocol`` specifies.
 
     Raises:
-        ConfigurationError: None was, or it names none of them; all are listed with their members.
-        DatasetError: The headers tell no protocols apart.
+        ConfigurationError: It is missing or unknown; the message lists all protocols with their number of subjects.
+        DatasetError: The headers do not distinguish protocols.
     """
     members = pd.crosstab(protocols, labels).drop(index=UNKNOWN, errors="ignore")
     members = members.reindex(columns=list(CLASSES), fill_value=0)
     if members.empty:
         raise DatasetError(
-            "No protocol can be held out: the headers say nothing of scanners.",
+            "No protocol can be held out: the headers have no information about scanners.",
             expected="manufacturer, field strength, TR or TE in the headers, or in the sidecars of dataset=bids",
             found=f"{len(protocols)} subjects of unknown protocol",
             where="split=leave_protocol_out",
@@ -94,13 +95,13 @@ def _held_out(typed: str | None, labels: pd.Series, protocols: pd.Series) -> str
         return matches[0]
     listed = members.loc[members.sum(axis=1).sort_values(ascending=False, kind="stable").index]
     raise ConfigurationError(
-        "`split.protocol` names no protocol of these subjects." if typed else "`split.protocol` has no value.",
+        "`split.protocol` is not a protocol of these subjects." if typed else "`split.protocol` has no value.",
         expected=" | ".join(
             f"{as_typed(str(n))} ({r.healthy} healthy, {r.abnormal} abnormal)" for n, r in listed.iterrows()
         ),
         found=typed,
         where="split.protocol",
-        advice=f"Give one of them, or several to a sweep: -m split.protocol=a,b. Protocols of fewer than {MINIMUM} "
+        advice=f"Choose one of them, or several in a sweep: -m split.protocol=a,b. Protocols with fewer than {MINIMUM} "
         "subjects are held out together.",
     )
 
@@ -109,9 +110,9 @@ def split(config: Config, cohort: Cohort) -> pd.DataFrame:
     """Draw the roles, or read them from ``split.file``; leakage is an error.
 
     Raises:
-        ConfigurationError: No protocol is named that could be held out.
-        DatasetError: No or too few healthy brains.
-        LeakageError: A subject, series or pixel content stands in two roles.
+        ConfigurationError: ``split.protocol`` is not the name of a protocol.
+        DatasetError: There are no or too few healthy brains.
+        LeakageError: A subject, series or pixel content has two roles.
     """
     splits = draw_roles(config, cohort.index)
     check_leakage(splits, cohort.index)
@@ -121,24 +122,24 @@ def split(config: Config, cohort: Cohort) -> pd.DataFrame:
 
 
 def _check_same_roles(splits: pd.DataFrame, path: Path) -> None:
-    """A network that goes on learning must not be tested on brains that it has learnt from before.
+    """Check that a resumed run has the roles of the interrupted run: training brains must not be tested.
 
     Raises:
-        RunError: The run that is to go on has learnt, and left no roles.
-        LeakageError: Its roles were others.
+        RunError: The interrupted run has checkpoints but no stored roles.
+        LeakageError: The roles differ.
     """
     if not path.is_file():
         if not (path.parent / "checkpoints").is_dir():
-            return  # stopped before the roles were drawn: nothing has been learnt
-        raise RunError("The roles of the run that is to go on are missing.", expected=str(path), where="resume")
+            return  # interrupted before training
+        raise RunError("The roles of the run to resume are missing.", expected=str(path), where="resume")
     before = pd.read_csv(path, dtype=str, keep_default_na=False)
     now = set(splits.itertuples(index=False, name=None))
     differ = {subject for subject, _ in now ^ set(before.itertuples(index=False, name=None))}
     if differ:
         raise LeakageError(
-            "The roles differ from those of the run that is to go on.",
+            "The roles differ from those of the run to resume.",
             expected="the same subjects in the same roles",
             found=f"{len(differ)} subjects differ, among them {', '.join(sorted(differ)[:5])}",
             where=str(path),
-            advice="Give the same data set and limit, or start a new run.",
+            advice="Use the same data set and limit, or start a new run.",
         )

@@ -1,4 +1,4 @@
-"""Task transfer: features of the encoder and of the residual, ordinary classifiers, out-of-fold predictions."""
+"""Transfer: standard classifiers on features of the encoder and the residual, with out-of-fold predictions."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,15 +23,15 @@ from brain_cae.transfer.tuning import Tuning
 
 @dataclass(frozen=True)
 class Transfer:
-    """What the transfer classifier says.
+    """Result of the transfer classifier.
 
     Attributes:
-        probabilities: Of ``abnormal``, by subject; NaN where there is none.
-        folds: In which fold each subject was held out, by subject; missing where it was not.
+        probabilities: Probability of ``abnormal`` by subject; NaN if there is no prediction.
+        folds: Fold in which each subject was held out, by subject; missing if it was not held out.
         metrics: The section ``transfer`` of ``metrics.json``.
-        arms: Probabilities of everything that was compared, by subject: a column ``<features>`` for each arm of
-            features of the chosen classifier, ``<features>.<classifier>`` of the others.
-        trials: Of every search for parameters, see :class:`brain_cae.transfer.tuning.Tuned`; empty without tuning.
+        arms: Probabilities of all compared classifiers, by subject: a column ``<features>`` for each feature arm of
+            the chosen classifier, ``<features>.<classifier>`` for the others.
+        trials: Trials of all searches, see :class:`brain_cae.transfer.tuning.Tuned`; empty without tuning.
     """
 
     probabilities: pd.Series
@@ -41,7 +41,7 @@ class Transfer:
     trials: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def with_trials(self, trials: pd.DataFrame) -> "Transfer":
-        """The same, with the trials of one more search."""
+        """Return the result with the trials of one more search."""
         together = pd.concat([self.trials, trials], ignore_index=True)
         return replace(self, trials=together, metrics=replace(self.metrics, tuning=searches(together)))
 
@@ -51,27 +51,32 @@ class PatientClassifier:
     """The classifier for new patients.
 
     Attributes:
-        pipeline: Fitted.
-        taught: The labelled subjects that it has learnt from: all of them, but those of a held-out protocol.
-        trials: Of its search for parameters; empty without tuning.
+        pipeline: Fitted pipeline.
+        training_subjects: All labelled subjects except those of a held-out protocol.
+        trials: Trials of its hyperparameter search; empty without tuning.
     """
 
     pipeline: Pipeline
-    taught: list[str]
+    training_subjects: list[str]
     trials: pd.DataFrame
 
 
 def apply_classifier(
-    config: Config, classifier: Pipeline | None, table: pd.DataFrame, features: pd.DataFrame, *, learnt: set[str]
+    config: Config,
+    classifier: Pipeline | None,
+    table: pd.DataFrame,
+    features: pd.DataFrame,
+    *,
+    training_subjects: set[str],
 ) -> Transfer:
     """Apply a stored classifier to new subjects; nothing is fitted.
 
     Args:
-        config: Of the run that the classifier comes from.
-        classifier: Fitted; None gives no probability.
+        config: Configuration of the run of the classifier.
+        classifier: Fitted pipeline; None gives no probabilities.
         table: Column label, indexed by subject.
-        features: One row per subject, same index, with the columns that the harmonising step takes off.
-        learnt: Subjects that the classifier has learnt from: they get no probability, and no figure counts them.
+        features: One row per subject, same index, with the acquisition columns for the harmonisation step.
+        training_subjects: Training subjects of the classifier: they have no probability and are not used for figures.
     """
     levels = config.features.levels
     features, faults = usable(select_arm(features, "both", levels))
@@ -81,7 +86,7 @@ def apply_classifier(
         arm = select_arm(features, config.features.name, levels)
         notes = harmonise_notes(classifier, count_unreached(classifier, arm), len(arm))
         probabilities = pd.Series(abnormal_probability(classifier, arm), index=table.index)
-        probabilities[table.index.isin(learnt)] = float("nan")
+        probabilities[table.index.isin(training_subjects)] = float("nan")
     return Transfer(
         probabilities,
         pd.Series(pd.NA, index=table.index, dtype="Int64"),
@@ -91,19 +96,19 @@ def apply_classifier(
 
 
 def predict_unseen(config: Config, table: pd.DataFrame, features: pd.DataFrame) -> Transfer:
-    """Predict every subject out of fold, or those held out, from features of a network that never saw it.
+    """Predict all subjects out of fold, or those held out, from features of a network that has not seen them.
 
     Args:
-        config: Names features, classifier, balancing and evaluation, and what is compared.
+        config: Configuration with features, classifier, balancing, evaluation and comparisons.
         table: Columns label, role, and ``score.<scorer>`` for each of ``scoring.scores``, indexed by subject.
-        features: One row per subject, same index, with the columns that the harmonising step takes off.
+        features: One row per subject, same index, with the acquisition columns for the harmonisation step.
     """
     features, faults = usable(select_arm(features, "both", config.features.levels))
     known = table.index[table["label"] != "unknown"]
     labels, roles = table.loc[known, "label"], table.loc[known, "role"]
     candidates = [
         Candidate(config, classifier, arm, select_arm(features.loc[known], arm, config.features.levels))
-        for classifier in (config.classifier, *_compared(config))
+        for classifier in (config.classifier, *_compared_classifiers(config))
         for arm in ARMS
     ]
     outcomes = [candidate.predict(labels, roles) for candidate in candidates]
@@ -123,7 +128,7 @@ def predict_unseen(config: Config, table: pd.DataFrame, features: pd.DataFrame) 
     trials = pd.concat([other.trials for other in outcomes], ignore_index=True)
     metrics = compared_metrics(config, table.loc[known][scored], arms[scored], [*faults, *outcome.notes], trials)
     metrics = replace(
-        metrics, permutation_p=_permuted(chosen, outcome, labels, observed=metrics.figures["auroc"].value)
+        metrics, permutation_p=_permutation_p(chosen, outcome, labels, observed=metrics.figures["auroc"].value)
     )
     return Transfer(probabilities, folds, metrics, arms.reindex(table.index), trials)
 
@@ -131,7 +136,7 @@ def predict_unseen(config: Config, table: pd.DataFrame, features: pd.DataFrame) 
 def fit_for_patients(config: Config, table: pd.DataFrame, features: pd.DataFrame) -> PatientClassifier | None:
     """Tune and fit the classifier for new patients on the labelled subjects; None without both classes.
 
-    Arguments are those of :func:`predict_unseen`. Nobody of a held-out protocol teaches it.
+    The arguments are those of :func:`predict_unseen`. Subjects of a held-out protocol are not used.
     """
     features, _ = usable(select_arm(features, "both", config.features.levels))
     known = table[table["label"] != "unknown"]
@@ -145,12 +150,12 @@ def fit_for_patients(config: Config, table: pd.DataFrame, features: pd.DataFrame
 
 
 def pooled(config: Config, table: pd.DataFrame, parts: list[Transfer]) -> Transfer:
-    """What several outer folds' classifiers say, each of the subjects that it has not seen.
+    """Return the pooled results of the outer folds, in which each subject is classified by the fold that held it out.
 
     Args:
-        config: Of the run.
-        table: As for :func:`predict_unseen`, with ``fold``: the subjects of all folds.
-        parts: Of each fold; it may say more than ``table`` asks for.
+        config: Configuration of the run.
+        table: Subjects of all folds, as for :func:`predict_unseen`, with ``fold``.
+        parts: Result of each fold; it can have more subjects than ``table``.
     """
     arms = pd.concat([part.arms.loc[table.index[table["fold"] == number]] for number, part in enumerate(parts)])
     known = table["label"] != "unknown"
@@ -158,26 +163,26 @@ def pooled(config: Config, table: pd.DataFrame, parts: list[Transfer]) -> Transf
     arms = arms.loc[labels.index].apply(lambda column: without_sizes(column, folds, labels)).reindex(table.index)
     probabilities = arms[config.features.name]
     notes = list(dict.fromkeys(note for part in parts for note in part.metrics.notes))
-    named = [
+    trials_by_fold = [
         part.trials.assign(study=part.trials["study"] + f" of outer fold {number}")
         for number, part in enumerate(parts)
         if not part.trials.empty
     ]
-    trials = pd.concat(named or [pd.DataFrame()], ignore_index=True)
+    trials = pd.concat(trials_by_fold or [pd.DataFrame()], ignore_index=True)
     metrics = compared_metrics(config, table[known], arms[known], notes, trials)
-    metrics = replace(metrics, permutation_p=_fixed_p(config, labels, probabilities[known], folds))
+    metrics = replace(metrics, permutation_p=_permutation_p_of_predictions(config, labels, probabilities[known], folds))
     return Transfer(probabilities, table["fold"], metrics, arms, trials)
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A classifier with an arm of features: the chosen one, or one that is compared with it.
+    """A classifier with a feature arm: the chosen one, or one that is compared with it.
 
     Attributes:
-        config: Of the run: balancing, protocol of evaluation, seed, and how long the search for parameters is, which
-            is the same for all that are compared.
-        classifier: With its estimator and its space of parameters.
-        features: Name of the arm.
+        config: Configuration of the run: balancing, evaluation, seed, and the length of the hyperparameter search,
+            which is the same for all candidates.
+        classifier: Classifier with its estimator and its hyperparameter space.
+        features: Name of the feature arm.
         values: One row per labelled subject.
     """
 
@@ -188,12 +193,12 @@ class Candidate:
 
     @property
     def column(self) -> str:
-        """Its name in the table of probabilities."""
+        """Name in the table of probabilities."""
         return self.features if self.classifier is self.config.classifier else f"{self.features}.{self.classifier.name}"
 
     @property
     def pipeline(self) -> Pipeline:
-        """Imputer, scaler, balancing and classifier, unfitted."""
+        """Unfitted pipeline: imputer, scaler, balancing and classifier."""
         sampler = self.config.balancing.sampler
         return build_pipeline(
             instantiate(self.classifier.estimator, _convert_="all"),
@@ -202,7 +207,7 @@ class Candidate:
         )
 
     def predict(self, labels: pd.Series, roles: pd.Series) -> Crossfit:
-        """Out-of-fold or held-out probabilities."""
+        """Return out-of-fold or held-out probabilities."""
         config = self.config
         if labels.empty:
             return Crossfit(np.empty(0), np.empty(0, int), ["No subject outside train and validation has a label."])
@@ -212,7 +217,7 @@ class Candidate:
         return crossfit(self.pipeline, self.values, labels, folds=config.evaluation.folds, **self._search)
 
     def fit(self, labels: pd.Series) -> tuple[Pipeline, list[str], pd.DataFrame]:
-        """The classifier for new patients, tuned and fitted on all of these labelled subjects; notes; trials."""
+        """Return the classifier for new patients, tuned and fitted on these labels, with its notes and trials."""
         return tune_and_fit(
             self.pipeline, self.values.loc[labels.index], labels, **self._search | {"name": f"{self._name}, everybody"}
         )
@@ -231,22 +236,24 @@ class Candidate:
 
 
 def _is_holdout(config: Config) -> bool:
-    """A held-out protocol leaves no choice: cross-fitting would teach the classifier its subjects."""
+    """Return whether to hold out: always with a held-out protocol, since cross-fitting would train on it."""
     return config.evaluation.holds_out or config.split.holds_out_protocol
 
 
-def _compared(config: Config) -> list[Classifier]:
+def _compared_classifiers(config: Config) -> list[Classifier]:
     names = dict.fromkeys(config.transfer.compare)
     return [classifier_option(name) for name in names if name != config.classifier.name]
 
 
-def _permuted(chosen: Candidate, outcome: Crossfit, labels: pd.Series, *, observed: float | None) -> estimates.Estimate:
+def _permutation_p(
+    chosen: Candidate, outcome: Crossfit, labels: pd.Series, *, observed: float | None
+) -> estimates.Estimate:
     config = chosen.config
     if not outcome.defined:
         return estimates.undefined("no prediction to permute", n=len(labels))
     if _is_holdout(config):
         values = pd.Series(outcome.probabilities, index=labels.index)
-        return _fixed_p(config, labels, values, pd.Series(0, index=labels.index))
+        return _permutation_p_of_predictions(config, labels, values, pd.Series(0, index=labels.index))
     return permutation_p(
         chosen.pipeline,
         chosen.values,
@@ -258,7 +265,9 @@ def _permuted(chosen: Candidate, outcome: Crossfit, labels: pd.Series, *, observ
     )
 
 
-def _fixed_p(config: Config, labels: pd.Series, probabilities: pd.Series, folds: pd.Series) -> estimates.Estimate:
+def _permutation_p_of_predictions(
+    config: Config, labels: pd.Series, probabilities: pd.Series, folds: pd.Series
+) -> estimates.Estimate:
     known = probabilities.notna()
     return permutation_p_of_predictions(
         labels[known],

@@ -1,4 +1,4 @@
-"""What the transfer classifier's probabilities are worth, beside other features, classifiers and scores."""
+"""Figures of the transfer classifier, compared with other features, classifiers and scores."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ COMPARED = ("auroc", "average_precision", "brier")
 
 
 def min_per_class(split: Split | LeaveProtocolOut) -> int:
-    """Members that each class must have for figures between the classes of the run's own subjects."""
+    """Return the minimum number of subjects in each class for figures between the classes of a run."""
     return MIN_PER_CLASS_HELD_OUT if split.holds_out_protocol else 1
 
 
 def applied_metrics(config: Config, labels: pd.Series, probabilities: pd.Series, notes: list[str]) -> TransferMetrics:
-    """The section of a stored classifier; labels and probabilities are of the labelled subjects."""
+    """Return the section of a stored classifier from the labels and probabilities of the labelled subjects."""
     figures = _figures(config, labels, probabilities, 1)
     return TransferMetrics(config.features.name, config.classifier.name, figures, notes, comparison=[])
 
@@ -28,21 +28,25 @@ def applied_metrics(config: Config, labels: pd.Series, probabilities: pd.Series,
 def compared_metrics(
     config: Config, table: pd.DataFrame, arms: pd.DataFrame, notes: list[str], trials: pd.DataFrame
 ) -> TransferMetrics:
-    """The section of what was cross-fitted or held out, but for the permutation test.
+    """Return the section of cross-fitted or held-out predictions, without the permutation test.
 
     Args:
-        config: Of the run.
-        table: The labelled subjects that figures count: columns label and ``score.<scorer>``, indexed by subject.
+        config: Configuration of the run.
+        table: The labelled subjects used for figures: columns label and ``score.<scorer>``, indexed by subject.
         arms: Their probabilities, columns as in :class:`brain_cae.stages.transfer.Transfer`.
-        notes: What was changed or not possible.
-        trials: Of every search.
+        notes: Changes to the requested procedure, and their reasons.
+        trials: Trials of all searches.
     """
     labels, smallest = table["label"], min_per_class(config.split)
     chosen = arms[config.features.name]
-    drawn: dict[str, Any] = {"seed": config.seed, "resamples": config.evaluation.resamples, "min_per_class": smallest}
+    resampling: dict[str, Any] = {
+        "seed": config.seed,
+        "resamples": config.evaluation.resamples,
+        "min_per_class": smallest,
+    }
 
-    def beside(features: str, classifier: str | None, values: pd.Series, figures: dict[str, Estimate]) -> Comparison:
-        difference = estimates.paired_difference(labels, values, chosen, **drawn)
+    def compare(features: str, classifier: str | None, values: pd.Series, figures: dict[str, Estimate]) -> Comparison:
+        difference = estimates.paired_difference(labels, values, chosen, **resampling)
         return Comparison(features, classifier, figures, difference)
 
     comparison = []
@@ -50,15 +54,15 @@ def compared_metrics(
         features, _, classifier = str(column).partition(".")
         figures = _figures(config, labels, arms[column], smallest)
         compared = {name: figures[name] for name in COMPARED}
-        comparison.append(beside(features, classifier or config.classifier.name, arms[column], compared))
+        comparison.append(compare(features, classifier or config.classifier.name, arms[column], compared))
     for name in config.scoring.scores:
         values = table[f"score.{name}"]
-        # A score is not a probability, and so has no Brier score.
+        # A score is not a probability and has no Brier score.
         compared = {
-            "auroc": estimates.auroc(labels, values, **drawn),
-            "average_precision": estimates.average_precision(labels, values, **drawn),
+            "auroc": estimates.auroc(labels, values, **resampling),
+            "average_precision": estimates.average_precision(labels, values, **resampling),
         }
-        comparison.append(beside(f"{name} score", None, values, compared))
+        comparison.append(compare(f"{name} score", None, values, compared))
     return TransferMetrics(
         config.features.name,
         config.classifier.name,
@@ -70,7 +74,7 @@ def compared_metrics(
 
 
 def searches(trials: pd.DataFrame) -> list[Search]:
-    """One record per search of these trials, in the order in which they were made."""
+    """Return one record per search of these trials, in their order."""
     if trials.empty:
         return []
     records = []

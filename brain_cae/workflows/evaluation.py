@@ -227,7 +227,7 @@ def conclude(
             metrics,
             cautions=[
                 *detector.cautions,
-                *cohort.notes,
+                *cohort.cautions,
                 *skull_cautions(detector, cohort.skull[list(table.index)]),
                 *harmonise_cautions(assessment.unreached, len(table)),
                 *cautions,

@@ -6,7 +6,7 @@ from brain_cae.configuration import EvaluateConfig, dataset_option
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import DatasetError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.stages.cautions import ADVISED, FEW
+from brain_cae.stages.cautions import MIN_CALIBRATION, RECOMMENDED
 from brain_cae.stages.cohort import import_cohort
 from brain_cae.stages.harmonisation import harmonised
 from brain_cae.stages.preparation import prepare, prepared_store
@@ -47,7 +47,7 @@ def recalibrate(detector: Detector, config: EvaluateConfig, scored: pd.DataFrame
     if len(local.prepared) < MINIMUM:
         raise DatasetError(
             "There are too few healthy brains for calibration.",
-            expected=f"at least {MINIMUM}; {FEW} for useful p-values, {ADVISED} recommended",
+            expected=f"at least {MINIMUM}; {MIN_CALIBRATION} for useful p-values, {RECOMMENDED} recommended",
             found=str(len(local.prepared)),
             where=f"calibrate={config.calibrate}",
             advice=f"See {folder / 'calibration' / 'import_report.csv'} for the excluded scans and the reasons.",

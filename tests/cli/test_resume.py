@@ -47,7 +47,7 @@ def test_a_changed_learning_rate_stops_the_command(interrupted, tmp_path):
         text=True,
     )
     assert done.returncode == 1
-    assert "`model.learning_rate` differs from the run that is to go on." in done.stderr
+    assert "`model.learning_rate` differs from the run to resume." in done.stderr
     assert "Expected: model.learning_rate=0.002" in done.stderr
     assert "Traceback" not in done.stderr
     assert "modality=flair" in next(tmp_path.glob("outputs/*/*/.hydra/overrides.yaml")).read_text()

@@ -1,4 +1,4 @@
-"""What the audit is told of the classes, and of the strata."""
+"""Input of the audit: the meaning of the classes, and the strata."""
 
 from dataclasses import replace
 
@@ -14,13 +14,13 @@ from brain_cae.stages.audit import label_meaning, with_strata
 from brain_cae.workflows.header_audit import DEFAULTS
 
 
-def test_mgmt_is_no_diagnosis():
-    read = label_meaning(RsnaMiccai("", healthy_value=0), DEFAULTS)
-    assert read.controls is False and "MGMT_value 0" in read.healthy and "glioblastoma" in read.healthy
+def test_mgmt_is_not_a_diagnosis():
+    meaning = label_meaning(RsnaMiccai("", healthy_value=0), DEFAULTS)
+    assert meaning.controls is False and "MGMT_value 0" in meaning.healthy and "glioblastoma" in meaning.healthy
     assert label_meaning(RsnaMiccai(""), DEFAULTS).controls is None
 
 
-def test_several_sources_mean_what_those_with_healthy_subjects_mean():
+def test_controls_of_a_combined_data_set_are_those_of_the_parts_with_healthy_subjects():
     ixi, brats = Ixi(""), Brats("")
     both = label_meaning(Combined({"a": ixi, "b": brats}), DEFAULTS)
     assert (both.healthy, both.abnormal, both.controls) == ("healthy volunteers", "patients with a glioma", True)
@@ -28,16 +28,16 @@ def test_several_sources_mean_what_those_with_healthy_subjects_mean():
     assert label_meaning(Combined({"a": ixi, "b": Folder("")}), DEFAULTS).controls is None
 
 
-def test_whoever_brings_data_may_say_what_healthy_means():
-    told = label_meaning(Folder(""), replace(DEFAULTS, healthy_means="volunteers"))
-    assert (told.healthy, told.controls) == ("volunteers", True)
+def test_healthy_means_applies_only_to_sources_without_a_meaning():
+    meaning = label_meaning(Folder(""), replace(DEFAULTS, healthy_means="volunteers"))
+    assert (meaning.healthy, meaning.controls) == ("volunteers", True)
     assert label_meaning(Ixi(""), replace(DEFAULTS, healthy_means="others")).healthy == "healthy volunteers"
 
 
-def test_the_strata_may_be_a_column_of_the_index():
+def test_strata_can_be_a_column_of_the_index():
     subjects = pd.DataFrame({"protocol": ["p1", "p2"]}, index=["a", "b"])
     index = pd.DataFrame({"subject": ["a", "b"], "site": ["north", "south"]})
-    nothing = pd.DataFrame(index=subjects.index)
-    told, acquisition = with_strata(subjects, nothing, index, nothing, "site")
-    assert told["site"].tolist() == ["north", "south"]
-    assert UNKNOWN not in set(told["protocol"]) and acquisition.empty
+    empty = pd.DataFrame(index=subjects.index)
+    stratified, acquisition = with_strata(subjects, empty, index, empty, "site")
+    assert stratified["site"].tolist() == ["north", "south"]
+    assert UNKNOWN not in set(stratified["protocol"]) and acquisition.empty

@@ -1,4 +1,4 @@
-"""From a configuration to imported subjects: several sources, what they lack, who enters."""
+"""Import of a cohort: several sources, missing modalities, and which subjects are kept."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def root(tmp_path):
 
 
 @pytest.fixture
-def bring_in(make_config, root):
+def import_scans(make_config, root):
     def call(*overrides, modality="t1_t2"):
         config = make_config(
             f"modality={modality}",
@@ -39,8 +39,8 @@ def bring_in(make_config, root):
     return call
 
 
-def test_subjects_of_every_part_that_have_every_modality(bring_in):
-    cohort = bring_in("dataset.parts.clinic.skull=on")
+def test_subjects_of_all_parts_with_every_modality_are_kept(import_scans):
+    cohort = import_scans("dataset.parts.clinic.skull=on")
     table = cohort.index.groupby("subject")[["source", "label", "skull", "site"]].first()
     assert table.to_dict("index") == {
         "clinic-a": {"source": "clinic", "label": "abnormal", "skull": "on", "site": ""},
@@ -49,40 +49,40 @@ def test_subjects_of_every_part_that_have_every_modality(bring_in):
     }
     missing = cohort.report[cohort.report["status"] == "missing"]
     assert missing[["subject", "modality"]].to_numpy().tolist() == [["clinic-b", "t2"]]
-    assert any("clinic-b without t2" in note for note in cohort.notes)
+    assert any("clinic-b without t2" in caution for caution in cohort.cautions)
 
 
-def test_states_that_differ_are_an_error_and_unknown_ones_a_note(bring_in):
+def test_different_skull_states_are_an_error_and_unknown_ones_a_caution(import_scans):
     with pytest.raises(DatasetError, match=r"skull on: ixi \(2 subjects\); skull stripped: clinic"):
-        bring_in("dataset.parts.clinic.skull=stripped")
-    assert any("unknown for clinic" in note for note in bring_in().notes)
-    bring_in("dataset.parts.clinic.skull=stripped", "preprocess.skull_strip=synthstrip")
+        import_scans("dataset.parts.clinic.skull=stripped")
+    assert any("unknown for clinic" in caution for caution in import_scans().cautions)
+    import_scans("dataset.parts.clinic.skull=stripped", "preprocess.skull_strip=synthstrip")
 
 
-def test_a_part_without_a_modality_is_an_error_that_names_it(bring_in, root):
+def test_a_part_without_a_modality_is_an_error_with_its_name(import_scans, root):
     with pytest.raises(DatasetError, match="Part ixi: IXI has no scan of the modality `flair`"):
-        bring_in(modality="t1_flair")
+        import_scans(modality="t1_flair")
     (root / "clinic" / "a" / "t2.nii.gz").unlink()
     with pytest.raises(DatasetError, match="t1 in clinic"):
-        bring_in()
+        import_scans()
 
 
-def test_a_home_folder_in_quotes_is_found(bring_in, root, monkeypatch):
+def test_a_home_folder_in_quotes_is_expanded(import_scans, root, monkeypatch):
     monkeypatch.setenv("HOME", str(root))
-    cohort = bring_in('dataset.parts.ixi.root="~/ixi"', 'dataset.parts.clinic.root="~/clinic"')
+    cohort = import_scans('dataset.parts.ixi.root="~/ixi"', 'dataset.parts.clinic.root="~/clinic"')
     assert sorted(set(cohort.index["subject"])) == ["clinic-a", "ixi-IXI002", "ixi-IXI012"]
 
 
-def test_a_modality_whose_scans_were_all_left_out_is_missing_for_that_reason(bring_in, root):
+def test_a_modality_whose_scans_were_all_left_out_is_missing_with_the_reason(import_scans, root):
     write_volume(root / "clinic" / "a" / "T2.nii", seed=31)
     with pytest.raises(
         DatasetError, match=r"t1 in clinic; its scans of t2 were left out: several candidates"
     ) as raised:
-        bring_in()
+        import_scans()
     assert "Keep one of the files" in str(raised.value)
 
 
-def test_a_part_may_be_a_phantom(make_config):
+def test_a_part_can_be_a_phantom(make_config):
     from brain_cae.scans.sources.build import make_source
 
     config = make_config(
@@ -92,7 +92,7 @@ def test_a_part_may_be_a_phantom(make_config):
     assert (source.parts["phantom"].subjects, source.parts["phantom"].modalities) == (4, ("t1",))
 
 
-def test_a_part_that_is_only_tested_neither_teaches_nor_calibrates(make_config):
+def test_a_test_only_part_has_only_the_role_test(make_config):
     from brain_cae.scans.index import make_index
     from brain_cae.stages.cohort import Cohort
     from brain_cae.workflows import training
@@ -107,10 +107,10 @@ def test_a_part_that_is_only_tested_neither_teaches_nor_calibrates(make_config):
         row | {"subject": subject, "source": source, "label": label, "series_hash": subject}
         for source, subject, label in names
     ]
-    places = ["dataset.parts.ixi.root=/ixi", "+dataset@dataset.parts.clinic=folder", "dataset.parts.clinic.root=/c"]
+    roots = ["dataset.parts.ixi.root=/ixi", "+dataset@dataset.parts.clinic=folder", "dataset.parts.clinic.root=/c"]
 
     def roles(*overrides):
-        config = make_config("dataset=combined", "modality=t1", *places, *overrides)
+        config = make_config("dataset=combined", "modality=t1", *roots, *overrides)
         cohort = Cohort(make_index(rows), None, [], ["t1"], "t1")
         return training.split(config, cohort).set_index("subject")["role"]
 

@@ -1,4 +1,4 @@
-"""A short training: what learns, what is left on disk, and what a resumed run takes over."""
+"""A short training: seeds, files on disk, and the checkpoints of a resumed run."""
 
 from dataclasses import replace
 
@@ -31,11 +31,11 @@ def train(config, assembly, folder):
     return learn(config.trainer, assembly, folder, modalities=config.modality.names, logger="csv")
 
 
-def test_members_of_a_role_keep_the_order_of_the_splits():
+def test_members_of_a_role_are_in_the_order_of_the_splits():
     assert members(SPLITS, "train") == ["d", "b"] and members(SPLITS, "classifier") == []
 
 
-def test_the_same_seed_gives_the_same_network_and_only_training_brains_shape_it(config, cohort):
+def test_the_same_seed_gives_the_same_network_and_reshape_is_fitted_on_training_brains_only(config, cohort):
     first, second = (assemble(config, cohort, SPLITS) for _ in range(2))
     for one, other in zip(first.module.network.parameters(), second.module.network.parameters(), strict=True):
         assert torch.equal(one, other)
@@ -44,7 +44,7 @@ def test_the_same_seed_gives_the_same_network_and_only_training_brains_shape_it(
     assert sum(group["members"] for group in few.reshape.groups()) == 1
 
 
-def test_the_best_weights_are_left_in_the_module_and_on_disk(config, cohort, tmp_path):
+def test_the_best_weights_are_in_the_module_and_on_disk(config, cohort, tmp_path):
     assembly = assemble(config, cohort, SPLITS)
     cost = train(config, assembly, tmp_path)
     best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
@@ -63,9 +63,9 @@ def test_a_loss_that_is_not_finite_stops_the_training(config, cohort, tmp_path):
         train(config, assembly, tmp_path)
 
 
-def test_a_resumed_run_takes_a_copy_of_the_checkpoints(make_config, interrupted, tmp_path):
+def test_a_resumed_run_copies_the_checkpoints(make_config, interrupted, tmp_path):
     (interrupted / "checkpoints" / "best.ckpt").write_text("best")
-    (interrupted / "checkpoints" / ".last.ckpt.part1").write_text("half")
+    (interrupted / "checkpoints" / ".last.ckpt.part1").write_text("partial")
     (tmp_path / "new").mkdir()
     path = copy_checkpoints(make_config(*INTERRUPTED, f"resume={interrupted}"), tmp_path / "new")
     assert path == interrupted / "checkpoints" / "last.ckpt"
@@ -74,8 +74,8 @@ def test_a_resumed_run_takes_a_copy_of_the_checkpoints(make_config, interrupted,
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["checkpoints"]
 
 
-def test_a_run_that_begins_has_no_checkpoint(make_config, interrupted, tmp_path, caplog):
+def test_a_new_run_has_no_checkpoint(make_config, interrupted, tmp_path, caplog):
     assert copy_checkpoints(make_config(*INTERRUPTED), tmp_path) is None and not caplog.records
     (interrupted / "checkpoints" / "last.ckpt").unlink()
     assert copy_checkpoints(make_config(*INTERRUPTED, f"resume={interrupted}"), tmp_path) is None
-    assert "learning begins again" in caplog.text
+    assert "training starts again" in caplog.text

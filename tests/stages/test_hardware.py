@@ -1,4 +1,4 @@
-"""What the machine offers, and what is said where it offers too little."""
+"""Hardware of the machine, and the error if there is too little."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from brain_cae.errors import ConfigurationError
 from brain_cae.stages.hardware import check_hardware, is_main_process, precision, scoring_device
 
 
-def test_gpus_that_are_not_there_are_counted(make_config, monkeypatch):
+def test_too_few_gpus_are_an_error_with_their_number(make_config, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     settings = make_config("trainer=gpu").trainer
     check_hardware(replace(settings, devices=2))
@@ -19,21 +19,21 @@ def test_gpus_that_are_not_there_are_counted(make_config, monkeypatch):
     check_hardware(replace(settings, accelerator="cpu", devices=3))
 
 
-def test_precision_follows_the_request_and_auto_follows_the_processor(monkeypatch):
+def test_auto_precision_depends_on_the_processor(monkeypatch):
     assert precision("32-true", "cpu") == "32-true"
     for capabilities, expected in (({"avx512_bf16": True}, "bf16-mixed"), ({"avx2": True}, "32-true")):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda answer=capabilities: answer, raising=False)
         assert precision("auto", "cpu") == expected
 
 
-def test_brains_are_scored_on_the_gpu_unless_the_cpu_is_asked_for(monkeypatch):
+def test_brains_are_scored_on_the_gpu_unless_the_cpu_is_requested(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert [scoring_device(name).type for name in ("auto", "gpu", "cpu")] == ["cuda", "cuda", "cpu"]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert scoring_device("auto").type == "cpu"
 
 
-def test_a_process_on_another_node_is_not_the_main_one(monkeypatch):
+def test_a_process_on_another_node_is_not_the_main_process(monkeypatch):
     monkeypatch.delenv("NODE_RANK", raising=False)
     assert is_main_process()
     monkeypatch.setenv("NODE_RANK", "1")

@@ -1,4 +1,4 @@
-"""Each remedy where it acts: on a cohort, in a whole run on a tiny phantom, and in the evaluation of what that left."""
+"""Harmonisation options: on a cohort, in a complete run on a small phantom, and in an evaluation of this run."""
 
 import json
 from dataclasses import replace
@@ -23,12 +23,12 @@ from ..workflows.test_evaluation import evaluate_config
 
 @pytest.fixture
 def cohort(make_subject, tmp_path):
-    """Four prepared brains of one modality, the last of them scanned in slices of 8 mm; indexed by their files."""
+    """Return four prepared brains of one modality with their files; the last one has slices of 8 mm."""
     prepared, rows = {}, []
     for number, slices_mm in enumerate((3.0, 4.0, 3.0, 8.0)):
         name = f"s{number}"
         prepared[name] = make_subject(name, channels=1, seed=number)
-        # Sagittal as it is stored: slices run from right to left.
+        # Stored as sagittal: the slice axis runs from right to left.
         affine = np.array([[0, 0, slices_mm, 0], [2.0, 0, 0, 0], [0, -2.0, 0, 0], [0, 0, 0, 1]])
         nibabel.save(nibabel.Nifti1Image(np.zeros((3, 3, 3), np.float32), affine), tmp_path / f"{name}.nii")
         rows.append({"subject": name, "modality": "flair", "path": str(tmp_path / f"{name}.nii")})
@@ -36,16 +36,16 @@ def cohort(make_subject, tmp_path):
     return Cohort(index, pd.DataFrame(), [], ["flair"], "flair", prepared=prepared)
 
 
-def test_spacing_is_learnt_from_the_training_role_and_the_axes_are_those_of_the_scan(make_config, cohort):
-    harmoniser, found = harmonise_images(make_config("modality=flair", "harmonise=spacing"), cohort, ["s0", "s1"])
+def test_target_spacing_comes_from_the_training_role_along_the_axes_of_the_scan(make_config, cohort):
+    harmoniser, after = harmonise_images(make_config("modality=flair", "harmonise=spacing"), cohort, ["s0", "s1"])
     assert harmoniser.state() == {"target_mm": [[4.0, 2.0, 2.0]]}
     assert out_of_reach(harmoniser, cohort, list(cohort.prepared)) == ["s3"]
-    changed = [name for name in found.prepared if not np.array_equal(*volumes(cohort, found, name))]
+    changed = [name for name in after.prepared if not np.array_equal(*volumes(cohort, after, name))]
     assert changed == ["s0", "s2"]
 
 
 @pytest.mark.parametrize("option", ["spacing", "histogram"])
-def test_brains_of_other_roles_teach_nothing(make_config, cohort, option):
+def test_brains_of_other_roles_do_not_affect_the_harmonisation(make_config, cohort, option):
     config = make_config("modality=flair", f"harmonise={option}")
     other = replace(cohort, prepared=dict(cohort.prepared))
     other.prepared["s2"] = replace(cohort.prepared["s2"], volume=cohort.prepared["s2"].volume * 3)
@@ -53,17 +53,17 @@ def test_brains_of_other_roles_teach_nothing(make_config, cohort, option):
     assert first.state() == second.state()
 
 
-def test_the_given_cohort_stays_and_the_histogram_is_measured_again(make_config, cohort):
+def test_the_input_is_not_changed_and_the_histogram_is_measured_again(make_config, cohort):
     before = {name: subject.volume.copy() for name, subject in cohort.prepared.items()}
-    _, found = harmonise_images(make_config("modality=flair", "harmonise=histogram"), cohort, ["s0", "s1"])
+    _, after = harmonise_images(make_config("modality=flair", "harmonise=histogram"), cohort, ["s0", "s1"])
     for name, volume in before.items():
         np.testing.assert_array_equal(cohort.prepared[name].volume, volume)
-    medians = {subject.appearance["histogram_flair_q50"] for subject in found.prepared.values()}
+    medians = {subject.appearance["histogram_flair_q50"] for subject in after.prepared.values()}
     assert np.ptp(list(medians)) < 1e-3
 
 
 @pytest.mark.parametrize("option", ["none", "combat", "residualise"])
-def test_images_stay_where_the_remedy_is_not_for_them(make_config, cohort, option):
+def test_options_that_do_not_harmonise_images_leave_the_cohort(make_config, cohort, option):
     assert harmonise_images(make_config(f"harmonise={option}"), cohort, ["s0"])[1] is cohort
 
 
@@ -71,7 +71,7 @@ def volumes(before: Cohort, after: Cohort, name: str) -> tuple[np.ndarray, np.nd
     return before.prepared[name].volume, after.prepared[name].volume
 
 
-def test_carried_columns(make_config):
+def test_columns_carried_to_the_harmonisation_of_features(make_config):
     acquisition = pd.DataFrame(
         {
             "manufacturer": "A",
@@ -89,20 +89,20 @@ def test_carried_columns(make_config):
 
     def table(option: str) -> pd.DataFrame:
         config = make_config("modality=flair", f"harmonise={option}")
-        model = Detector(config, None, None, {}, protocols, [])
-        found = carried(model, acquisition, protocols.assign(acquisition))
+        detector = Detector(config, None, None, {}, protocols, [])
+        columns = carried(detector, acquisition, protocols.assign(acquisition))
         step = make_feature_harmoniser(config)
-        assert list(found) == [f"{CARRIED}{name}" for name in carried_columns(config)] and found.shape[1] == (
+        assert list(columns) == [f"{CARRIED}{name}" for name in carried_columns(config)] and columns.shape[1] == (
             step.carried if step else 0
         )
-        return found
+        return columns
 
     assert table("none").shape == (11, 0)
-    assert table("combat")["acquisition_protocol"].tolist() == [0] * 9 + [-1, -1]  # one of its kind is pooled
-    found = table("residualise")
-    assert found.loc["s0", "acquisition_field_strength_t"] == pytest.approx(np.log(1.5), abs=1e-4)
-    assert found["acquisition_flair_axial"].tolist()[:10] == [1] * 10
-    assert found.loc["s10", ["acquisition_flair_axial", "acquisition_field_strength_t"]].isna().all()
+    assert table("combat")["acquisition_protocol"].tolist() == [0] * 9 + [-1, -1]  # a protocol of one subject is pooled
+    columns = table("residualise")
+    assert columns.loc["s0", "acquisition_field_strength_t"] == pytest.approx(np.log(1.5), abs=1e-4)
+    assert columns["acquisition_flair_axial"].tolist()[:10] == [1] * 10
+    assert columns.loc["s10", ["acquisition_flair_axial", "acquisition_field_strength_t"]].isna().all()
 
 
 @pytest.fixture(
@@ -114,14 +114,14 @@ def test_carried_columns(make_config):
     ],
 )
 def run(request, tiny_overrides, tmp_path_factory):
-    """A whole run with one of the remedies."""
+    """Return a complete run with one harmonisation option."""
     output = tmp_path_factory.mktemp(request.param) / "run"
-    less = ("trainer.max_epochs=1", "evaluation.maps=false", "evaluation.views=0")
-    training.run(compose_config(*tiny_overrides, *less, f"harmonise={request.param}"), output)
+    faster = ("trainer.max_epochs=1", "evaluation.maps=false", "evaluation.views=0")
+    training.run(compose_config(*tiny_overrides, *faster, f"harmonise={request.param}"), output)
     return output
 
 
-def test_a_stored_model_scores_as_the_run_did(run, tiny_overrides, tmp_path):
+def test_a_stored_model_gives_the_predictions_of_the_run(run, tiny_overrides, tmp_path):
     cache = next(item for item in tiny_overrides if item.startswith("cache="))
     evaluation.run(evaluate_config(f"run={run}", cache), tmp_path / "again")
     first, second = (pd.read_csv(folder / "predictions.csv") for folder in (run, tmp_path / "again"))

@@ -1,4 +1,4 @@
-"""From tables of known subjects to the records of `metrics.json`: figures that can be counted by hand."""
+"""Records of `metrics.json` from tables of a few subjects, with figures that can be checked by hand."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from brain_cae.stages.metrics import Measurement, by_subject, count_roles
 from brain_cae.stages.records import Comparison, TransferMetrics
 
 LABELS = ["healthy"] * 4 + ["abnormal"] * 4
-RESIDUAL = [0.0, 1.0, 2.0, 5.0, 3.0, 4.0, 6.0, 7.0]  # of the 16 pairs, 14 are in order
+RESIDUAL = [0.0, 1.0, 2.0, 5.0, 3.0, 4.0, 6.0, 7.0]  # 14 of the 16 pairs are in the right order
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ def measurement(table, findings, **choices):
     return Measurement(table, findings, seed=0, resamples=50, **choices)
 
 
-def test_detection_counts_pairs_flags_and_protocols(table, findings):
+def test_detection_has_auroc_rates_and_false_alarms_by_protocol(table, findings):
     detection = measurement(table, findings).detection()
     assert detection.residual.auroc.value == 14 / 16
-    assert detection.absolute.auroc.value == 0.5
+    assert detection.others["absolute"].auroc.value == 0.5
     assert detection.difference["intensity"].value == pytest.approx(14 / 16 - 0.5)
     assert (detection.residual.sensitivity.value, detection.residual.specificity.value) == (0.5, 0.75)
     assert (detection.false_alarms.value, detection.false_alarms.n) == (0.25, 4)
@@ -63,12 +63,12 @@ def test_detection_counts_pairs_flags_and_protocols(table, findings):
     assert rows == [("x", 4, 2, 0.0), ("y", 4, 2, 0.5)]
 
 
-def test_unlabelled_subjects_count_for_no_figure_between_the_classes(table, findings):
+def test_unlabelled_subjects_are_ignored_in_figures_between_the_classes(table, findings):
     table.loc["d", "label"] = "unknown"
     assert measurement(table, findings).detection().residual.auroc.value == 1.0
 
 
-def test_where_nothing_can_be_flagged_rates_are_undefined_with_the_reason(table, findings):
+def test_rates_are_undefined_with_a_reason_if_nothing_can_be_flagged(table, findings):
     table["flagged.residual"] = None
     detection = measurement(table, findings).detection()
     for estimate in (detection.residual.sensitivity, detection.residual.specificity, detection.false_alarms):
@@ -81,18 +81,20 @@ def test_classes_smaller_than_the_minimum_have_no_auroc(table, findings):
     assert measurement(table, findings, min_per_class=5).detection().residual.auroc.value is None
 
 
-def test_reconstruction_is_that_of_the_healthy_alone(table, findings):
+def test_reconstruction_error_is_the_mean_over_healthy_subjects_only(table, findings):
     assert measurement(table, findings).reconstruction().l1.value == pytest.approx((0.1 + 0.2 + 0.3 + 0.4) / 4)
 
 
-def test_without_a_lesion_a_baseline_has_no_dice(table, findings):
+def test_a_baseline_has_no_dice_without_lesions(table, findings):
     baseline = measurement(table, findings).baseline("intensity")
     assert baseline.localisation is None
     assert list(baseline.to_dict()) == ["auroc", "average_precision", "sensitivity", "specificity", "localisation"]
 
 
-def test_dice_of_known_lesions_stands_in_its_section_and_beside_it(table, findings):
-    overlaps = np.array([[2, 4, 4], [4, 4, 4], [0, 4, 4]])  # per threshold: common voxels, voxels of each mask
+def test_dice_of_a_baseline_is_stored_in_its_localisation_and_beside_it(table, findings):
+    overlaps = np.array(
+        [[2, 4, 4], [4, 4, 4], [0, 4, 4]]
+    )  # for each threshold: voxels in both masks, voxels of each mask
     for name, precision, dice in (("e", 0.4, 0.5), ("f", 0.8, 0.7)):
         findings[name] = finding(name, localisation=Localisation(precision, dice, overlaps))
     section = measurement(table, findings).baseline("residual").to_dict()
@@ -101,19 +103,19 @@ def test_dice_of_known_lesions_stands_in_its_section_and_beside_it(table, findin
     assert section["dice"]["n"] == 2
 
 
-def test_the_table_of_subjects_holds_what_figures_are_made_of(table, findings):
+def test_the_table_of_subjects_has_labels_probabilities_and_errors(table, findings):
     arms = pd.DataFrame({"both": np.linspace(0, 1, 8)}, index=table.index)
     rows = by_subject(table, findings, arms).set_index("subject")
     assert rows.loc["h", ["label", "probability.both", "reconstruction.l1"]].tolist() == ["abnormal", 1.0, 0.8]
     assert rows["reshape.size_spread_mm"].eq(0).all() and "reshape.network_spacing" not in rows
 
 
-def test_roles_without_a_subject_count_zero():
+def test_roles_without_subjects_have_the_count_zero():
     splits = pd.DataFrame({"subject": list("abc"), "role": ["train", "train", "test"]})
     assert count_roles(splits) == {"train": 2, "validation": 0, "classifier": 0, "test": 1}
 
 
-def test_a_record_becomes_plain_json_with_its_figures_beside_its_names():
+def test_a_record_becomes_plain_json_with_figures_beside_names():
     estimate = Estimate(float("nan"), 0.25, None, 4, 2, "by hand")
     comparison = Comparison("residual score", None, {"auroc": estimate}, estimate)
     section = TransferMetrics("both", "logistic", {"auroc": estimate}, ["a note"], [comparison]).to_dict()

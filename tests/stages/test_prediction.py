@@ -1,4 +1,4 @@
-"""Scoring, and the classifier's judgement, each as a step that changes nothing that it is given."""
+"""Scoring and classification; neither changes its input."""
 
 from types import SimpleNamespace
 
@@ -21,7 +21,7 @@ NAMES = ("h0", "h1", "h2", "p0", "p1", "p2")
 
 @pytest.fixture
 def cohort(make_subject):
-    """Three healthy brains and three that are brighter in a corner, all by one scanner."""
+    """Return three healthy brains and three with a bright corner, all from one scanner."""
     prepared = {name: make_subject(name, seed=50 + number) for number, name in enumerate(NAMES)}
     for name in ("p0", "p1", "p2"):
         prepared[name].volume[:, 8:16, 8:16, 6:12] += 3 * prepared[name].mask[8:16, 8:16, 6:12]
@@ -35,7 +35,9 @@ def cohort(make_subject):
         }
         for name in NAMES for modality in ("t1", "flair")
     ]  # fmt: skip
-    return Cohort(make_index(rows), pd.DataFrame(), ["of the import"], ["t1", "flair"], "flair", prepared=prepared)
+    return Cohort(
+        make_index(rows), pd.DataFrame(), ["caution of the import"], ["t1", "flair"], "flair", prepared=prepared
+    )
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def scores(detector, cohort, tmp_path):
     return score(detector, cohort, list(NAMES), roles, known=FindingsCache(tmp_path, detector))
 
 
-def test_unseen_subjects_are_sorted_and_one_at_least_has_a_required_role():
+def test_unseen_subjects_are_sorted_and_at_least_one_has_a_required_role():
     cohort = SimpleNamespace(prepared=dict.fromkeys("dcbae"))
     roles = pd.Series({"a": "train", "b": "test", "c": "validation", "d": "classifier", "f": "test"})
     assert unseen_subjects(cohort, roles) == ["b", "d"]
@@ -61,7 +63,7 @@ def test_unseen_subjects_are_sorted_and_one_at_least_has_a_required_role():
         unseen_subjects(cohort, roles.replace(["test", "classifier"], "train"))
 
 
-def test_brighter_corners_score_higher_and_every_row_is_whole(scores, cohort):
+def test_bright_corners_score_higher_and_every_row_is_complete(scores, cohort):
     table = scores.table
     assert list(table.index) == list(NAMES) == list(scores.features.index)
     assert table.loc[["p0", "p1", "p2"], "score"].min() > table.loc[["h0", "h1", "h2"], "score"].max()
@@ -70,9 +72,7 @@ def test_brighter_corners_score_higher_and_every_row_is_whole(scores, cohort):
     assert "fold" not in table and "classifier_probability" not in table
 
 
-def test_what_is_known_of_a_brain_is_not_computed_again_unless_maps_are_written(
-    scores, detector, cohort, tmp_path, monkeypatch
-):
+def test_cached_findings_are_used_unless_maps_are_written(scores, detector, cohort, tmp_path, monkeypatch):
     examined, written = [], {}
     examine = prediction.examine
     monkeypatch.setattr(prediction, "examine", lambda *pair: examined.append(pair[1].subject) or examine(*pair))
@@ -86,7 +86,7 @@ def test_what_is_known_of_a_brain_is_not_computed_again_unless_maps_are_written(
     assert written["p0_all"].shape == (24, 28, 20)
 
 
-def test_the_runs_subjects_are_judged_out_of_fold_and_the_scores_stay_as_they_are(detector, scores):
+def test_subjects_of_the_run_are_classified_out_of_fold_and_the_scores_are_not_changed(detector, scores):
     assessment = classify_unseen(detector, scores)
     assert assessment.table["fold"].value_counts().to_dict() == {0: 3, 1: 3}
     assert assessment.table["classifier_probability"].notna().all()
@@ -96,23 +96,23 @@ def test_the_runs_subjects_are_judged_out_of_fold_and_the_scores_stay_as_they_ar
     assert list(part.features.index) == list(part.table.index)
 
 
-def test_a_detector_with_a_classifier_is_a_new_one_that_remembers_who_taught_it(detector, scores):
+def test_a_new_detector_stores_the_classifier_and_the_scans_it_was_trained_on(detector, scores):
     classifier = prediction.patient_classifier(detector, scores)
-    assert classifier.taught == list(NAMES)
+    assert classifier.training_subjects == list(NAMES)
     after = with_classifier(detector, PatientClassifier(classifier.pipeline, ["h0"], pd.DataFrame()), scores.cohort)
     assert after.classifier is classifier.pipeline and detector.classifier is None
     assert after.seen == {"h0t1": "classifier", "h0flair": "classifier"} and detector.seen == {}
 
     assessment = classify_new(after, scores)
     assert assessment.table["classifier_probability"].isna().tolist() == [True] + [False] * 5
-    assert assessment.cohort.notes[1:] == [
-        "The classifier has learnt from 1 of these subjects; their probabilities are left out."
+    assert assessment.cohort.cautions[1:] == [
+        "The classifier was trained on 1 of these subjects; their probabilities are left out."
     ]
-    assert scores.cohort.notes == ["of the import"]
+    assert scores.cohort.cautions == ["caution of the import"]
 
 
-def test_without_a_classifier_new_subjects_have_scores_and_no_probability(detector, scores):
+def test_without_a_classifier_new_subjects_have_scores_but_no_probability(detector, scores):
     assessment = classify_new(detector, scores)
     assert assessment.table["classifier_probability"].isna().all() and assessment.table["fold"].isna().all()
     assert np.isfinite(assessment.table["score"].astype(float)).all()
-    assert assessment.cohort.notes == ["of the import"]
+    assert assessment.cohort.cautions == ["caution of the import"]

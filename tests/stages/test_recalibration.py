@@ -1,4 +1,4 @@
-"""Local healthy brains in place of the run's: who may calibrate, and the detector that results."""
+"""Recalibration with local healthy brains: which brains can calibrate, and the new detector."""
 
 from dataclasses import replace
 
@@ -33,21 +33,23 @@ def index_of(names, *, label="healthy"):
 def local(make_subject):
     names = ["a", "b", "c", "d"]
     prepared = {name: make_subject(name, shape=(40, 20, 30), seed=30 + i) for i, name in enumerate(names)}
-    return Cohort(index_of(names), pd.DataFrame(), ["of the import"], ["t1", "flair"], "flair", prepared=prepared)
+    return Cohort(
+        index_of(names), pd.DataFrame(), ["caution of the import"], ["t1", "flair"], "flair", prepared=prepared
+    )
 
 
 @pytest.fixture
 def detector(make_detector):  # noqa: F811
     detector = make_detector("modality=t1_flair", "scoring.alpha=0.1", "trainer.progress=false")
-    seen = {"old": "train", "taught": "classifier"}
-    return replace(detector, seen=seen, skull=["stripped"], cautions=["of the run"], classifier=object())
+    seen = {"old": "train", "other": "classifier"}
+    return replace(detector, seen=seen, skull=["stripped"], cautions=["caution of the run"], classifier=object())
 
 
-def test_reference_and_thresholds_are_those_of_the_local_brains_and_the_detector_given_stays(detector, local):
+def test_reference_and_thresholds_come_from_the_local_brains_and_the_input_is_not_changed(detector, local):
     before = detector.fingerprint()
     after = recalibrated(detector, local, index_of(["z"]), origin="/local")
     assert detector.fingerprint() == before and detector.classifier is not None and detector.skull == ["stripped"]
-    assert detector.cautions == ["of the run"] and detector.seen == {"old": "train", "taught": "classifier"}
+    assert detector.cautions == ["caution of the run"] and detector.seen == {"old": "train", "other": "classifier"}
     assert not detector.reshape.group(local.prepared["a"].grid).known
 
     assert after.network is detector.network
@@ -58,34 +60,37 @@ def test_reference_and_thresholds_are_those_of_the_local_brains_and_the_detector
     assert after.seen == {"old": "train"} | dict.fromkeys(local.index["series_hash"], "validation")
 
 
-def test_cautions_of_the_run_stay_but_those_of_its_calibration(detector, local):
+def test_cautions_of_the_run_are_kept_except_those_about_its_calibration(detector, local):
     outdated = (
-        "Nothing can be flagged: the smallest p-value of 6 healthy brains is 1/7; scoring.alpha=0.1 needs at least 9"
+        "Nothing can be flagged: with 6 healthy calibration brains the smallest p-value is 1/7; scoring.alpha=0.1 "
+        "needs at least 9"
     )
-    detector = replace(detector, cautions=["of the run", f"{outdated} of them."])
+    detector = replace(detector, cautions=["caution of the run", f"{outdated} brains."])
     cautions = recalibrated(detector, local, index_of(["d"]), origin="/local").cautions
-    assert cautions[0] == "of the run" and not any("of 6 healthy brains is" in caution for caution in cautions)
+    assert cautions[0] == "caution of the run" and not any(
+        "with 6 healthy calibration brains" in caution for caution in cautions
+    )
     assert "come from 4 local healthy brains (/local), not from the 6 of the run" in cautions[1]
     assert cautions[2].startswith("The transfer classifier is left out")
-    assert cautions[3] == "Calibration: of the import"
+    assert cautions[3] == "Calibration: caution of the import"
     assert cautions[4].startswith("Only 4 healthy brains") and cautions[5].startswith("Nothing can be flagged")
-    assert cautions[6].startswith("1 subjects bear the name of one that calibrates, among them d")
+    assert cautions[6].startswith("1 subjects have the same name as a calibration subject, among them d")
     assert len(cautions) == 7
 
 
-def test_without_labels_every_brain_is_healthy_and_with_labels_only_those_that_say_so(local):
+def test_without_labels_all_brains_are_healthy_and_with_labels_only_those_labelled_healthy(local):
     unlabelled = replace(local, index=local.index.assign(label="unknown"))
     assert set(healthy_only(unlabelled).labels) == {"healthy"} and set(unlabelled.labels) == {"unknown"}
     labels = local.index["subject"].map({"a": "healthy", "b": "abnormal", "c": "unknown", "d": "healthy"})
     kept = healthy_only(replace(local, index=local.index.assign(label=labels)))
     assert kept.index["subject"].unique().tolist() == ["a", "d"]
-    assert kept.notes[1:] == ["2 subjects are not labelled healthy and are left out: b, c."]
-    assert local.notes == ["of the import"]
+    assert kept.cautions[1:] == ["2 subjects are not labelled healthy and are left out: b, c."]
+    assert local.cautions == ["caution of the import"]
 
 
-def test_brains_that_calibrate_are_new_to_the_network_and_not_scored(detector, local):
+def test_calibration_brains_that_were_trained_on_or_are_scored_are_leakage(detector, local):
     refuse_overlap(detector, local, index_of(["z"]))
-    with pytest.raises(LeakageError, match="The network has learnt") as caught:
+    with pytest.raises(LeakageError, match="The network was trained on") as caught:
         refuse_overlap(replace(detector, seen={"bt1": "train"}), local, index_of(["z"]))
     assert "among them b" in str(caught.value)
     scored = index_of(["z"])

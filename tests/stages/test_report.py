@@ -1,4 +1,4 @@
-"""What the report is given: its title, curves and views, and the table of predictions."""
+"""Content of the report: title, curves, views and the table of predictions."""
 
 from types import SimpleNamespace
 
@@ -11,42 +11,46 @@ from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.report import PREDICTIONS, curves, predictions, title, views
 
+BASELINES = ("intensity", "healthy_mean")
+
 
 @pytest.fixture
 def table():
-    """Six healthy subjects, four with a tumour and two without a label, in the order of rising scores."""
+    """Return six healthy subjects, four with a tumour and two without a label, by increasing score."""
     labels = ["healthy"] * 6 + ["abnormal"] * 4 + ["unknown"] * 2
     table = pd.DataFrame(dict.fromkeys(PREDICTIONS[1:], ""), index=[f"s{number:02d}" for number in range(12)])
     table["label"], table["score"], table["p_value"] = labels, np.arange(12.0), 0.5
     table["flagged"], table["out_of_calibration"], table["classifier_probability"] = False, False, np.nan
-    for name in ("residual", "intensity", "healthy_mean"):
+    for name in ("residual", *BASELINES):
         table[f"score.{name}"] = table["score"]
     return table
 
 
-def test_the_title_names_sources_choices_and_the_run_of_a_stored_model(make_config, tmp_path):
+def test_the_title_has_sources_options_and_the_run_of_a_stored_model(make_config, tmp_path):
     cohort = Cohort(pd.DataFrame({"source": ["ixi", "brats", "ixi"]}), pd.DataFrame(), [], ["t1"], "t1")
     config = make_config("modality=t1", "reshape=modal")
     assert title(config, cohort, None) == "brats and ixi, t1, modal"
     assert title(config, cohort, tmp_path / "12-00") == "brats and ixi, t1, modal: scored with the model of 12-00"
 
 
-def test_the_table_of_predictions_leaves_the_columns_of_each_scorer_out(table):
+def test_the_table_of_predictions_has_no_columns_of_single_scorers(table):
     assert list(predictions(table)) == PREDICTIONS
     assert predictions(table)["subject"].tolist() == list(table.index)
 
 
-def test_curves_need_enough_members_of_each_class(table):
-    drawn = curves(table, 4)
+def test_curves_need_enough_subjects_of_each_class(table):
+    drawn = curves(table, BASELINES, 4)
     assert set(drawn) == {"residual", "intensity", "healthy_mean"}
     labels, scores = drawn["residual"]
     assert len(labels) == len(scores) == 10 and "unknown" not in set(labels)
-    assert curves(table, 5) == {}
+    assert curves(table, BASELINES, 5) == {}
     table.loc[["s00", "s06"], "classifier_probability"] = [0.1, 0.9]
-    assert curves(table, 4)["transfer classifier"][1].tolist() == [0.1, 0.9]
+    assert curves(table, BASELINES, 4)["transfer classifier"][1].tolist() == [0.1, 0.9]
 
 
-def test_the_views_are_the_highest_scores_and_the_worst_false_alarms(table, make_subject, make_config, monkeypatch):
+def test_the_views_show_the_highest_scores_and_the_highest_healthy_scores(
+    table, make_subject, make_config, monkeypatch
+):
     prepared = {name: make_subject(name) for name in table.index}
     joint_map = np.ones((24, 28, 20))
     monkeypatch.setattr(report, "examine", lambda detector, subject: (None, None, joint_map))

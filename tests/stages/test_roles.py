@@ -1,4 +1,4 @@
-"""Who serves for what, where the protocols of the index decide."""
+"""Roles of subjects with a held-out protocol."""
 
 import pytest
 
@@ -17,7 +17,7 @@ SCANNERS = {
 
 @pytest.fixture
 def index():
-    """30 subjects of two scanners, a third of them with a glioma; 4 of a third scanner, 6 without a word of theirs."""
+    """Return 30 subjects of each of two scanners, a third with a glioma; 4 of a third scanner, 6 of an unknown one."""
     row = {
         "modality": "t1", "path": "x", "skull": "on", "rows": 5, "columns": 5, "slices": 5, "spacing_row_mm": 1,
         "spacing_column_mm": 1, "spacing_slice_mm": 1, "orientation": "axial", "sequence": "SE", "dimensionality": "2D",
@@ -41,7 +41,7 @@ def leave_out(make_config):
 @pytest.mark.parametrize(
     "choice", ["ge_medical_systems_signa_1.5_t_axial_1", "'GE MEDICAL SYSTEMS SIGNA 1.5 T axial #1'"]
 )
-def test_the_protocol_that_is_typed_is_tested_alone(index, leave_out, choice):
+def test_only_the_specified_protocol_is_tested(index, leave_out, choice):
     config = leave_out(choice)
     splits = draw_roles(config, index)
     roles = splits.set_index("subject")["role"]
@@ -50,7 +50,7 @@ def test_the_protocol_that_is_typed_is_tested_alone(index, leave_out, choice):
     held_out, unknown = protocol_cautions(config, index, splits)
     assert "GE MEDICAL SYSTEMS SIGNA 1.5 T axial #1 is held out" in held_out
     assert "20 healthy and 9 abnormal" in held_out
-    assert unknown.startswith("6 subjects whose headers name no protocol")
+    assert unknown.startswith("6 subjects have an unknown protocol")
 
 
 def test_small_protocols_are_held_out_together(index, leave_out):
@@ -59,7 +59,7 @@ def test_small_protocols_are_held_out_together(index, leave_out):
 
 
 @pytest.mark.parametrize("choice", ["null", "unknown", "philips_ingenia_1.5_t_axial_1", "ge"])
-def test_what_names_no_protocol_is_answered_with_those_that_there_are(index, leave_out, choice):
+def test_an_unknown_protocol_is_an_error_that_lists_all_protocols(index, leave_out, choice):
     with pytest.raises(ConfigurationError) as caught:
         draw_roles(leave_out(choice), index)
     assert caught.value.expected == (
@@ -68,12 +68,12 @@ def test_what_names_no_protocol_is_answered_with_those_that_there_are(index, lea
     )
 
 
-def test_other_splits_say_nothing_of_a_held_out_protocol(index, make_config):
+def test_other_splits_have_no_caution_about_a_held_out_protocol(index, make_config):
     config = make_config("modality=t1", "scoring.alpha=0.3")
     assert protocol_cautions(config, index, draw_roles(config, index)) == []
 
 
-def test_parts_for_testing_only_do_not_go_with_a_held_out_protocol(make_config):
+def test_test_only_parts_cannot_be_combined_with_a_held_out_protocol(make_config):
     with pytest.raises(ConfigurationError, match="only the held-out protocol is tested"):
         make_config(
             "dataset=combined", "dataset.parts.ixi.root=/x", "dataset.test_only=[ixi]", "split=leave_protocol_out"

@@ -1,4 +1,4 @@
-"""From features to the section `transfer`: what is compared, tuned, and what becomes of broken input."""
+"""The section `transfer` from features: comparison, tuning and invalid input."""
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,8 @@ SCORES = ("residual", "absolute", "intensity", "healthy_mean")
 QUICK = ("evaluation.resamples=100", "evaluation.permutations=5")
 
 
-def people(healthy: int, abnormal: int, *, shift: float = 2.0, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A table of predictions and one of features; a tumour shifts the residual and leaves the encoder alone."""
+def make_tables(healthy: int, abnormal: int, *, shift: float = 2.0, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return tables of predictions and features; tumours shift the residual but not the encoder features."""
     generator = np.random.default_rng(seed)
     label = np.array(["healthy"] * healthy + ["abnormal"] * abnormal)
     count, ill = len(label), label == "abnormal"
@@ -35,8 +35,8 @@ def run(table: pd.DataFrame, features: pd.DataFrame, *overrides: str) -> Transfe
     return predict_unseen(compose_config(*QUICK, *overrides), table, features)
 
 
-def test_everything_is_compared_on_the_same_subjects() -> None:
-    transfer = run(*people(30, 20), "transfer.compare=[svm,dummy,logistic]")
+def test_all_arms_classifiers_and_scores_are_compared_on_the_same_subjects() -> None:
+    transfer = run(*make_tables(30, 20), "transfer.compare=[svm,dummy,logistic]")
     rows = {(row.classifier, row.features): row for row in transfer.metrics.comparison}
     classifiers = {"logistic", "svm", "dummy"}
     assert set(rows) == {(c, f) for c in classifiers for f in ARMS} | {(None, f"{name} score") for name in SCORES}
@@ -51,13 +51,13 @@ def test_everything_is_compared_on_the_same_subjects() -> None:
     np.testing.assert_array_equal(transfer.arms["both"], transfer.probabilities)
 
 
-def test_a_search_is_part_of_every_fold_and_of_the_last_fit() -> None:
+def test_each_fold_and_the_final_fit_have_a_search() -> None:
     choices = ("classifier.tuning.trials=3", "evaluation.folds=2", "transfer.compare=[knn]")
-    table, features = people(20, 20)
+    table, features = make_tables(20, 20)
     transfer = run(table, features, *choices)
     assert len(transfer.metrics.tuning) == 2 * len(ARMS) * 2
     classifier = fit_for_patients(compose_config(*QUICK, *choices), table, features)
-    assert classifier.taught == list(table.index)
+    assert classifier.training_subjects == list(table.index)
     transfer = transfer.with_trials(classifier.trials)
     studies = [search.study for search in transfer.metrics.tuning]
     assert len(studies) == 2 * len(ARMS) * 2 + 1
@@ -68,26 +68,26 @@ def test_a_search_is_part_of_every_fold_and_of_the_last_fit() -> None:
     assert "shuffled labels learnt without tuning" in transfer.metrics.permutation_p.method
 
 
-def test_hold_out_compares_the_held_out_alone() -> None:
-    transfer = run(*people(20, 20), "evaluation=holdout")
+def test_hold_out_compares_only_held_out_subjects() -> None:
+    transfer = run(*make_tables(20, 20), "evaluation=holdout")
     assert {row.figures["auroc"].n for row in transfer.metrics.comparison} == {20}
 
 
-def test_labels_of_chance_give_chance_through_everything() -> None:
-    """Scaler, balancing and tuning see the training part alone, so shuffled labels teach nothing."""
+def test_random_labels_give_an_auroc_of_chance() -> None:
+    """Scaler, balancing and tuning use only the training part, so shuffled labels cannot be predicted."""
     values = []
     for seed in range(5):
-        table, features = people(30, 18, seed=seed)
+        table, features = make_tables(30, 18, seed=seed)
         table["label"] = np.random.default_rng(100 + seed).permutation(table["label"])
         transfer = run(table, features, "balancing=smote", "classifier.tuning.trials=2", "evaluation.folds=3",
                     "transfer.compare=[]")  # fmt: skip
         values.append(transfer.metrics.figures["auroc"].value)
-    assert abs(np.mean(values) - 0.5) < 0.14  # standard error of five: about 0.04
+    assert abs(np.mean(values) - 0.5) < 0.14  # the standard error of the mean of five is about 0.04
 
 
 @pytest.mark.parametrize(("evaluation", "trials"), [("crossfit", 0), ("crossfit", 2), ("holdout", 0)])
 @pytest.mark.parametrize(
-    ("healthy", "abnormal", "said"),
+    ("healthy", "abnormal", "expected"),
     [
         (12, 0, "All subjects have the same label"),
         (12, 1, "One class has a single member"),
@@ -95,14 +95,14 @@ def test_labels_of_chance_give_chance_through_everything() -> None:
         (2, 2, "2 folds instead of 5"),
     ],
 )
-def test_too_few_subjects_are_a_smaller_protocol_with_a_reason(
-    healthy: int, abnormal: int, said: str, trials: int, evaluation: str
+def test_too_few_subjects_give_fewer_folds_or_no_prediction_with_a_reason(
+    healthy: int, abnormal: int, expected: str, trials: int, evaluation: str
 ) -> None:
-    transfer = run(*people(healthy, abnormal), f"evaluation={evaluation}", f"classifier.tuning.trials={trials}")
+    transfer = run(*make_tables(healthy, abnormal), f"evaluation={evaluation}", f"classifier.tuning.trials={trials}")
     if evaluation == "crossfit":
-        assert any(said in note for note in transfer.metrics.notes)
+        assert any(expected in note for note in transfer.metrics.notes)
     elif abnormal < 2:
-        # The one member stands among those that the classifier learns from, so the held-out have one label.
+        # The only abnormal subject is in the training part, so the held-out part has one label.
         assert (
             transfer.metrics.figures["auroc"].value is None and "undefined" in transfer.metrics.figures["auroc"].method
         )
@@ -110,8 +110,8 @@ def test_too_few_subjects_are_a_smaller_protocol_with_a_reason(
 
 
 @pytest.mark.parametrize("evaluation", ["crossfit", "holdout"])
-def test_nobody_with_a_label_is_no_error(evaluation: str) -> None:
-    table, features = people(3, 3)
+def test_subjects_without_labels_are_not_an_error(evaluation: str) -> None:
+    table, features = make_tables(3, 3)
     transfer = run(table.assign(label="unknown"), features, f"evaluation={evaluation}")
     assert transfer.metrics.figures["auroc"].value is None and transfer.metrics.permutation_p.value is None
     assert transfer.metrics.notes == ["No subject outside train and validation has a label."]
@@ -120,32 +120,32 @@ def test_nobody_with_a_label_is_no_error(evaluation: str) -> None:
     assert fit_for_patients(config, table.assign(label="unknown"), features) is None
 
 
-def test_a_held_out_protocol_does_not_teach_the_classifier_for_new_patients() -> None:
-    table, features = people(20, 20)
+def test_the_classifier_for_new_patients_is_not_trained_on_a_held_out_protocol() -> None:
+    table, features = make_tables(20, 20)
     held_out = compose_config(*QUICK, "split=leave_protocol_out", "split.protocol=a")
-    taught = fit_for_patients(held_out, table, features).taught
-    assert taught == list(table.index[table["role"] == "classifier"]) and len(taught) == 20
-    assert len(fit_for_patients(compose_config(*QUICK), table, features).taught) == 40
+    subjects = fit_for_patients(held_out, table, features).training_subjects
+    assert subjects == list(table.index[table["role"] == "classifier"]) and len(subjects) == 20
+    assert len(fit_for_patients(compose_config(*QUICK), table, features).training_subjects) == 40
 
 
-def test_a_stored_classifier_judges_new_subjects_but_those_that_have_taught_it() -> None:
+def test_a_stored_classifier_predicts_new_subjects_except_its_training_subjects() -> None:
     config = compose_config(*QUICK)
-    classifier = fit_for_patients(config, *people(30, 20)).pipeline
-    table, features = people(10, 10, seed=1)
+    classifier = fit_for_patients(config, *make_tables(30, 20)).pipeline
+    table, features = make_tables(10, 10, seed=1)
     table.loc["s00", "label"] = "unknown"
-    transfer = apply_classifier(config, classifier, table, features, learnt={"s01", "s19"})
+    transfer = apply_classifier(config, classifier, table, features, training_subjects={"s01", "s19"})
     assert sorted(transfer.probabilities.index[transfer.probabilities.isna()]) == ["s01", "s19"]
     assert transfer.metrics.figures["auroc"].n == 17 and transfer.metrics.figures["auroc"].value > 0.9
     assert transfer.folds.isna().all() and list(transfer.arms) == ["both"]
     assert not {"tuning", "permutation_p"} & set(transfer.metrics.to_dict())
-    nothing = apply_classifier(config, None, table, features, learnt=set())
-    assert nothing.probabilities.isna().all() and nothing.metrics.figures["auroc"].value is None
+    unpredicted = apply_classifier(config, None, table, features, training_subjects=set())
+    assert unpredicted.probabilities.isna().all() and unpredicted.metrics.figures["auroc"].value is None
 
 
 @pytest.mark.parametrize("broken", ["constant", "one_missing", "column_missing", "infinite"])
 @pytest.mark.parametrize("classifier", ["logistic", "knn"])
-def test_broken_features_leave_the_others(broken: str, classifier: str) -> None:
-    table, features = people(20, 20)
+def test_invalid_features_are_removed_or_imputed(broken: str, classifier: str) -> None:
+    table, features = make_tables(20, 20)
     numbers = np.arange(len(features))
     features = {
         "constant": lambda: features.assign(residual_joint_q000=1.0),
@@ -155,16 +155,16 @@ def test_broken_features_leave_the_others(broken: str, classifier: str) -> None:
     }[broken]()
     transfer = run(table, features, f"classifier={classifier}", "transfer.compare=[]")
     assert transfer.metrics.figures["auroc"].value > 0.85
-    said = {
+    expected = {
         "constant": "are the same in every subject: residual_joint_q000.",
         "one_missing": "are not finite in some subjects and are replaced by the median: encoder_mean_00, ",
         "column_missing": "are missing in all subjects: residual_joint_q001.",
         "infinite": "are not finite in some subjects and are replaced by the median: residual_joint_q001.",
     }
-    assert any(said[broken] in note for note in transfer.metrics.notes)
+    assert any(expected[broken] in note for note in transfer.metrics.notes)
 
 
-def test_a_classifier_that_is_not_there_is_named() -> None:
+def test_an_unknown_classifier_is_an_error_with_its_name() -> None:
     with pytest.raises(ConfigurationError, match="no option `forest`") as raised:
         compose_config("transfer.compare=[forest]")
     assert "random_forest" in str(raised.value)

@@ -105,7 +105,7 @@ def test_transfer_figures_exclude_subjects_that_the_classifier_was_trained_on(ti
     assert metrics["detection"]["auroc"]["n"] == 3
     assert metrics["transfer"]["auroc"]["n"] == 1
     assert metrics["transfer"]["auroc"]["value"] is None
-    assert "has learnt from 2 of these subjects" in (tmp_path / "out" / "report.html").read_text()
+    assert "was trained on 2 of these subjects" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_brains_that_the_model_was_trained_or_calibrated_with_are_rejected_as_new(tiny_run, cache, tmp_path):

@@ -82,7 +82,7 @@ def test_too_few_healthy_brains_are_listed_as_a_problem(inspect, scans):
     (scans / "labels.csv").write_text("subject,label\n00,abnormal\n")
     preview = inspect()
     assert preview.roles is None
-    assert "There is no healthy brain to learn from." in text_of(preview)
+    assert "There is no healthy brain to train on." in text_of(preview)
 
 
 def test_a_modality_without_scans_is_a_problem_and_the_others_are_shown(inspect):

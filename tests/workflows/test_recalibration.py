@@ -145,7 +145,7 @@ def test_calibration_brains_must_be_new_to_the_network_and_not_scored(trained, c
     training.mkdir(parents=True)
     for row in index[index["subject"] == roles.index[roles == "train"][0]].itertuples():
         shutil.copy(row.path, training / f"{row.modality}.nii")
-    with pytest.raises(LeakageError, match="network has learnt from") as caught:
+    with pytest.raises(LeakageError, match="network was trained on") as caught:
         evaluation.run(evaluate_config(*new, f"calibrate={training.parent}"), tmp_path / "out2")
     assert "renamed" in str(caught.value)
     one = tmp_path / "one"

@@ -26,8 +26,8 @@ train: $(READY)  ## Import, train, evaluate and report on the embedded phantom: 
 test: $(READY)  ## Run the tests (minutes), two files at a time
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-extras: $(READY)  ## Run the heavier tests: built wheels, a browser, optional extras
-	$(BIN)/python -m pytest -m extras $(ARGS)
+test-extras: $(READY)  ## Run the heavier tests: long whole runs, built wheels, packages that extend this one
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m extras -n 2 --dist loadfile $(ARGS)
 
 coverage: $(READY)  ## Run the tests and print which lines and branches none reaches, the worst modules first
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report= $(ARGS)

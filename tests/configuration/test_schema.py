@@ -7,8 +7,6 @@ import pytest
 from brain_cae.configuration import schema
 from brain_cae.configuration.groups import OPTIONS
 from brain_cae.configuration.options import read_option
-from brain_cae.phantom import protocol
-from brain_cae.scans.sources import base
 
 CASES = [(group, name) for group in sorted(OPTIONS) for name in OPTIONS[group]]
 
@@ -18,11 +16,6 @@ def test_a_file_has_the_keys_of_its_schema_and_its_name(group, name):
     values = read_option(group, name)
     assert set(values) == {field.name for field in fields(OPTIONS[group][name])}
     assert values["name"] == name
-
-
-def test_modalities_are_the_same_everywhere():
-    assert schema.MODALITIES == base.MODALITIES
-    assert set(schema.MODALITIES) == set(protocol.MODALITIES)
 
 
 def test_the_keys_of_an_evaluation_have_the_same_names_as_in_training():

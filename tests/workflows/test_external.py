@@ -11,6 +11,7 @@ from brain_cae.workflows import training
 from ..conftest import compose_config
 
 
+@pytest.mark.extras
 def test_a_run_scores_an_external_data_set_with_its_model(tiny_overrides, tmp_path):
     extra = ["dataset@external=phantom", "external.subjects=8", "external.seed=5", "evaluation.maps=false"]
     training.run(compose_config(*tiny_overrides, *extra, "trainer.max_epochs=1"), tmp_path / "run")

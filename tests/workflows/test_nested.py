@@ -65,6 +65,7 @@ def test_permutation_within_folds_does_not_mistake_a_fold_difference_for_an_effe
     assert permutation_p_of_predictions(np.ones(5), values[:5], folds[:5]).value is None
 
 
+@pytest.mark.extras
 def test_a_nested_run_stores_one_model_and_reports_figures_of_all_folds(
     tiny_overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -264,6 +264,7 @@ def test_a_missing_gpu_is_reported_before_any_work(make_config, tiny_overrides, 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.extras
 def test_two_processes_train_together(tiny_overrides, tiny_run, tmp_path):
     """DDP on two CPU processes: both train, one evaluates, and the run is complete."""
     settings = ["trainer=ddp", "trainer.accelerator=cpu", "evaluation.maps=false", "evaluation.permutations=2"]

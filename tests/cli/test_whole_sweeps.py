@@ -28,6 +28,7 @@ def results(folder: Path) -> dict[str, tuple[float, ...]]:
     return {path.parent.name: tuple(pd.read_csv(path)["score"]) for path in sorted(folder.glob("*/predictions.csv"))}
 
 
+@pytest.mark.extras
 def test_an_interrupted_sweep_is_resumed(tiny_overrides: list[str], tiny_run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     jobs = [*tiny_overrides, "stop_after=import"]

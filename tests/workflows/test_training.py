@@ -160,6 +160,7 @@ def test_stop_after_import_trains_nothing(make_config, tiny_overrides, tmp_path)
     assert not (tmp_path / "run" / "model").exists()
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize(
     "overrides",
     [

@@ -72,7 +72,7 @@ def find_class(target: str, key: str, allowed: tuple[str, ...]) -> type:
             f"`{key}` must not use `{target}`.",
             expected=f"a class of {' or '.join(name.rstrip('.') for name in allowed)}",
             where=f"{key}._target_",
-            advice="To use a class of your own package, add extensions=[<package>]; see docs/extending.md.",
+            advice="To use a class of a package that you trust, add extensions=[<package>]; see docs/extending.md.",
         )
     module, _, name = target.rpartition(".")
     try:

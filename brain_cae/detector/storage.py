@@ -103,12 +103,16 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        problem = f"a damaged file, or a file of another program ({type(error).__name__})"
+        advice: str | None = "Copy the whole folder model/ again, or train again."
+        if isinstance(error, BrainCaeError):
+            problem = error.problem
+            if (error.where or "").endswith("_target_"):  # the file is whole, its class is not one of ours
+                advice = error.advice
         raise RunError(
             "The stored model cannot be read.",
             expected=f"{path.name} as `train.py` writes it",
-            found=error.problem
-            if isinstance(error, BrainCaeError)
-            else f"a damaged file, or a file of another program ({type(error).__name__})",
+            found=problem,
             where=str(path),
-            advice="Copy the whole folder model/ again, or train again.",
+            advice=advice,
         ) from error

@@ -46,7 +46,7 @@ class Inspection:
         usable: Rows of ``index`` of the subjects that have every modality in use.
         protocols: Protocol of each usable subject.
         roles: Columns subject, role; None if roles cannot be drawn, or if all subjects are new.
-        notes: What a reader of the results would be told.
+        cautions: What a reader of the results would be told.
         problems: Errors that would stop the run.
     """
 
@@ -58,7 +58,7 @@ class Inspection:
     usable: pd.DataFrame
     protocols: pd.Series
     roles: pd.DataFrame | None = None
-    notes: list[str] = field(default_factory=list)
+    cautions: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -77,8 +77,10 @@ def inspect_training(config: Config) -> Inspection:
     if not inspection.usable.empty:
         try:
             roles = inspection.roles = draw_roles(config, inspection.usable)
-            inspection.notes += protocol_cautions(config, inspection.usable, roles)
-            inspection.notes += calibration_cautions(int((roles["role"] == "validation").sum()), config.scoring.alpha)
+            inspection.cautions += protocol_cautions(config, inspection.usable, roles)
+            inspection.cautions += calibration_cautions(
+                int((roles["role"] == "validation").sum()), config.scoring.alpha
+            )
         except BrainCaeError as error:
             inspection.problems.append(str(error))
     return inspection
@@ -100,7 +102,7 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
     if new and not inspection.usable.empty:
         known = _calibrated(run, _acquisition(inspection, run_config.modality.reference))
         if not known.all():
-            inspection.notes.append(
+            inspection.cautions.append(
                 f"{int((~known).sum())} of {len(known)} subjects have a protocol that the model was not calibrated "
                 f"with; they will be marked out_of_calibration: {some(list(known.index[~known]))}."
             )
@@ -112,14 +114,14 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -
     options: dict[str, Any] = {"workers": workers, "limit": limit, "progress": False, "write": False}
     source = make_source(dataset, modalities=modalities, **options)
     locations = one_session(source.locate(), modalities)
-    notes, problems = source.notes(), []
+    cautions, problems = source.notes(), []
     try:
         require_stripper(config.preprocess.skull_strip)
     except ConfigurationError as error:
         problems.append(str(error))
     try:
         require_modalities(locations, modalities)
-        notes += check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip)
+        cautions += check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip)
     except DatasetError as error:
         problems.append(str(error))
     unused = [location for name in MODALITIES if name not in modalities for location in _unused(dataset, name, options)]
@@ -137,7 +139,7 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -
         report=headers.report,
         usable=complete_subjects(headers.index, modalities),
         protocols=pd.Series(dtype=object),
-        notes=notes,
+        cautions=cautions,
         problems=problems,
     )
     if inspection.usable.empty:
@@ -168,7 +170,7 @@ def _calibrated(run: Path, acquisition: pd.DataFrame) -> pd.Series:
 
 
 def show(inspection: Inspection, console: Console | None = None) -> None:
-    """Print tables of subjects, dimensions, protocols, exclusions and roles; then notes and problems."""
+    """Print tables of subjects, dimensions, protocols, exclusions and roles; then cautions and problems."""
     console = console or Console()
     if not console.is_terminal:
         console.width = max(console.width, 120)  # output to a file has no terminal width
@@ -178,8 +180,8 @@ def show(inspection: Inspection, console: Console | None = None) -> None:
             console.print(table)
     if inspection.roles is not None:
         console.print(_roles(inspection))
-    for note in dict.fromkeys(inspection.notes):
-        console.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
+    for caution in dict.fromkeys(inspection.cautions):
+        console.print(f"[yellow]Caution:[/yellow] {escape(caution)}", soft_wrap=True)
     for problem in inspection.problems:
         console.print(f"[red]Would stop:[/red] {escape(problem)}", soft_wrap=True)
     console.print("Only headers were read; nothing was imported or written. stop_after=import also checks the voxels.")

@@ -112,9 +112,9 @@ def test_labels_without_scans_and_scans_without_labels_cause_notes(run, says, co
     (root / "labels.csv").write_text("subject,label\nhealthy_0,healthy\nnobody,healthy\n")
     done = run("train", "inspect=true", *folder_dataset)
     assert done.code == 0
-    notes = [line.removeprefix("Note: ") for line in done.text.splitlines() if line.startswith("Note: ")]
-    says("note", "a label without scans", next(note for note in notes if "nobody" in note))
-    says("note", "scans without a label", next(note for note in notes if "unknown" in note))
+    cautions = [line.removeprefix("Caution: ") for line in done.text.splitlines() if line.startswith("Caution: ")]
+    says("note", "a label without scans", next(line for line in cautions if "nobody" in line))
+    says("note", "scans without a label", next(line for line in cautions if "unknown" in line))
 
 
 def test_a_protocol_cannot_be_held_out_without_headers(run, says, cohort, folder_dataset):

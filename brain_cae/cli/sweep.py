@@ -113,7 +113,7 @@ def check_constants(config: DictConfig) -> None:
 
 def _constants(config: Any) -> dict[str, Any]:
     """Return values of the composed configuration, and overrides, that are the same for every job."""
-    plain = OmegaConf.to_container(config, resolve=False)
+    plain: Any = OmegaConf.to_container(config, resolve=False)
     assert isinstance(plain, dict)
     hydra = plain.pop("hydra")
     params = hydra.get("sweeper", {}).get("params") or {}
@@ -121,7 +121,7 @@ def _constants(config: Any) -> dict[str, Any]:
     parsed = OverridesParser.create().parse_overrides(given)
     varied = {one.key_or_group for one in parsed if one.is_sweep_override()}
     fixed = {one.key_or_group: one.get_value_string() for one in parsed if one.key_or_group not in WITHOUT_EFFECT}
-    return {key: value for key, value in (dict(flattened(plain)) | fixed).items() if key not in varied}
+    return {key: value for key, value in (dict(flattened(completed(plain))) | fixed).items() if key not in varied}
 
 
 def _differences(config: Config, path: Path) -> str:

@@ -101,3 +101,17 @@ def test_a_sweep_of_an_experiment_is_compared_by_its_parameters(tmp_path):
     check_constants(sweep(tmp_path, "experiment=a", params=params))
     with pytest.raises(ConfigurationError, match="experiment=b"):
         check_constants(sweep(tmp_path, "experiment=b", params=params))
+
+
+def test_a_job_of_the_version_before_classes_were_stored_has_the_same_choices(finished, make_config):
+    path = finished.path / "model" / "config.yaml"
+    stored = yaml.safe_load(path.read_text())
+    del (
+        stored["dataset"]["_target_"],
+        stored["harmonise"]["_target_"],
+        stored["scoring"]["scores"],
+        stored["extensions"],
+    )
+    path.write_text(yaml.safe_dump(stored))
+    (finished.path / "status.json").write_text(json.dumps({"status": "finished", "configuration": "of that version"}))
+    assert stored_result(make_config("seed=3"), finished.path)["detection"]["auroc"]["value"] == 0.75

@@ -26,7 +26,7 @@ from brain_cae.stages.records import (
     ReshapeCost,
     Scoring,
 )
-from brain_cae.vocabulary import ROLES
+from brain_cae.stages.scope import Scope
 
 DISTORTIONS = ("scale_ratio", "anisotropy_mm", "size_spread_mm", "round_trip_l1", "voxels")
 """Measures of the reshape strategy in ``metrics.json``."""
@@ -204,20 +204,13 @@ class Measurement:
         return Estimate(value, float(low), float(high), len(overlaps), len(overlaps), method)
 
 
-def count_roles(splits: pd.DataFrame) -> dict[str, int]:
-    """Return the number of subjects in each role."""
-    counts = splits["role"].value_counts()
-    return {role: int(counts.get(role, 0)) for role in ROLES}
-
-
 def measure(
     detector: Detector,
     assessment: Assessment,
     audit: AuditResult,
     *,
-    subjects: dict[str, int],
+    scope: Scope,
     environment: dict[str, Any],
-    min_per_class: int,
 ) -> Metrics:
     """Return the content of ``metrics.json``.
 
@@ -225,9 +218,8 @@ def measure(
         detector: The stored detector, with its thresholds and costs; subjects may have been scored by other detectors.
         assessment: Assessment of the subjects used for the figures.
         audit: Result of the audit.
-        subjects: Number of subjects in each role.
+        scope: Which subjects are counted, and how.
         environment: Software and hardware of the run.
-        min_per_class: As for :class:`Measurement`.
     """
     config, transfer = detector.config, assessment.transfer
     measurement = Measurement(
@@ -235,12 +227,12 @@ def measure(
         assessment.findings,
         seed=config.seed,
         resamples=config.evaluation.resamples,
-        min_per_class=min_per_class,
+        min_per_class=scope.min_per_class,
         baselines=detector.baselines,
     )
     reconstruction = measurement.reconstruction()
     return Metrics(
-        subjects=subjects,
+        subjects=scope.subjects,
         reconstruction=reconstruction,
         scoring=_scoring(detector),
         detection=measurement.detection(),

@@ -17,6 +17,7 @@ from brain_cae.progress import track
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.harmonisation import carried, harmonised, harmonised_features, out_of_reach
 from brain_cae.stages.transfer import PatientClassifier, Transfer, apply_classifier, fit_for_patients, predict_unseen
+from brain_cae.stages.transfer_plan import transfer_plan
 from brain_cae.transfer.features import select_arm
 from brain_cae.vocabulary import UNSEEN_ROLES
 
@@ -160,23 +161,25 @@ def classifier_training_subjects(detector: Detector, cohort: Cohort) -> set[str]
 
 def classify_new(detector: Detector, scores: Scores) -> Assessment:
     """Apply the classifier stored with the detector to new subjects; nothing is fitted."""
-    config, features, cohort = detector.config, scores.classifier_features, scores.cohort
+    features, cohort = scores.classifier_features, scores.cohort
     if trained := classifier_training_subjects(detector, cohort):
         caution = f"The classifier was trained on {len(trained)} of these subjects; their probabilities are left out."
         scores = replace(scores, cohort=replace(cohort, cautions=[*cohort.cautions, caution]))
-    transfer = apply_classifier(config, detector.classifier, scores.table, features, training_subjects=trained)
+    transfer = apply_classifier(
+        transfer_plan(detector.config), detector.classifier, scores.table, features, training_subjects=trained
+    )
     return _assessment(detector, scores, transfer, folds=None)
 
 
 def classify_unseen(detector: Detector, scores: Scores) -> Assessment:
     """Classify the unseen subjects of the run, each with a classifier that was not trained on it."""
-    transfer = predict_unseen(detector.config, scores.table, scores.classifier_features)
+    transfer = predict_unseen(transfer_plan(detector.config), scores.table, scores.classifier_features)
     return _assessment(detector, scores, transfer, folds=transfer.folds)
 
 
 def patient_classifier(detector: Detector, scores: Scores) -> PatientClassifier | None:
     """Return the classifier for new patients, fitted on the unseen subjects of the run; None without both classes."""
-    return fit_for_patients(detector.config, scores.table, scores.classifier_features)
+    return fit_for_patients(transfer_plan(detector.config), scores.table, scores.classifier_features)
 
 
 def with_classifier(detector: Detector, classifier: PatientClassifier, cohort: Cohort) -> Detector:

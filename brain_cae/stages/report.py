@@ -14,6 +14,7 @@ from brain_cae.reporting import ReportContent, SubjectView
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.records import Metrics
+from brain_cae.stages.scope import Scope
 from brain_cae.vocabulary import CLASSES
 
 PREDICTIONS = [
@@ -33,8 +34,7 @@ def report_content(
     metrics: Metrics,
     *,
     cautions: list[str],
-    min_per_class: int,
-    model_run: Path | None = None,
+    scope: Scope,
 ) -> ReportContent:
     """Return the content of ``report.html``.
 
@@ -43,11 +43,10 @@ def report_content(
         assessment: Assessment of the subjects used for the figures.
         metrics: The content of ``metrics.json``.
         cautions: What the reader must know before the figures; duplicates are removed.
-        min_per_class: Minimum number of subjects in each class for ROC curves.
-        model_run: Run of the stored detector; None if it was trained in this run.
+        scope: How subjects are counted, and the run of the stored detector.
     """
     return ReportContent(
-        title=title(config, assessment.cohort, model_run),
+        title=title(config, assessment.cohort, scope.model_run),
         metrics=metrics.to_dict(),
         predictions=predictions(assessment.table),
         import_report=assessment.cohort.report,
@@ -55,7 +54,7 @@ def report_content(
         views=views(config, assessment),
         configuration=yaml.safe_dump(asdict(config), sort_keys=False),
         cautions=list(dict.fromkeys([*cautions, *metrics.audit.warnings])),
-        curves=curves(assessment.table, list(metrics.baseline), min_per_class),
+        curves=curves(assessment.table, list(metrics.baseline), scope.min_per_class),
         trials=assessment.transfer.trials,
     )
 

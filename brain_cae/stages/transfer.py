@@ -9,10 +9,10 @@ from hydra.utils import instantiate
 from imblearn.pipeline import Pipeline
 
 from brain_cae import estimates
-from brain_cae.configuration import Classifier, Config, classifier_option
-from brain_cae.detector.build import make_feature_harmoniser
+from brain_cae.configuration import Classifier
 from brain_cae.stages.records import TransferMetrics
 from brain_cae.stages.transfer_metrics import applied_metrics, compared_metrics, searches
+from brain_cae.stages.transfer_plan import TransferPlan
 from brain_cae.transfer.crossfit import Crossfit, crossfit, holdout, tune_and_fit, without_sizes
 from brain_cae.transfer.features import ARMS, select_arm, usable
 from brain_cae.transfer.fitting import abnormal_probability, obstacle
@@ -62,7 +62,7 @@ class PatientClassifier:
 
 
 def apply_classifier(
-    config: Config,
+    plan: TransferPlan,
     classifier: Pipeline | None,
     table: pd.DataFrame,
     features: pd.DataFrame,
@@ -72,52 +72,52 @@ def apply_classifier(
     """Apply a stored classifier to new subjects; nothing is fitted.
 
     Args:
-        config: Configuration of the run of the classifier.
+        plan: Transfer plan of the run of the classifier.
         classifier: Fitted pipeline; None gives no probabilities.
         table: Column label, indexed by subject.
         features: One row per subject, same index, with the acquisition columns for the harmonisation step.
         training_subjects: Training subjects of the classifier: they have no probability and are not used for figures.
     """
-    levels = config.features.levels
+    levels = plan.features.levels
     features, faults = usable(select_arm(features, "both", levels))
     labels = table.loc[table["label"] != "unknown", "label"]
     probabilities, notes = pd.Series(float("nan"), index=table.index), []
     if classifier is not None:
-        arm = select_arm(features, config.features.name, levels)
+        arm = select_arm(features, plan.features.name, levels)
         notes = harmonise_notes(classifier, count_unreached(classifier, arm), len(arm))
         probabilities = pd.Series(abnormal_probability(classifier, arm), index=table.index)
         probabilities[table.index.isin(training_subjects)] = float("nan")
     return Transfer(
         probabilities,
         pd.Series(pd.NA, index=table.index, dtype="Int64"),
-        applied_metrics(config, labels, probabilities[labels.index], [*faults, *notes]),
-        probabilities.to_frame(config.features.name),
+        applied_metrics(plan, labels, probabilities[labels.index], [*faults, *notes]),
+        probabilities.to_frame(plan.features.name),
     )
 
 
-def predict_unseen(config: Config, table: pd.DataFrame, features: pd.DataFrame) -> Transfer:
+def predict_unseen(plan: TransferPlan, table: pd.DataFrame, features: pd.DataFrame) -> Transfer:
     """Predict all subjects out of fold, or those held out, from features of a network that has not seen them.
 
     Args:
-        config: Configuration with features, classifier, balancing, evaluation and comparisons.
-        table: Columns label, role, and ``score.<scorer>`` for each of ``scoring.scores``, indexed by subject.
+        plan: Features, classifiers, balancing and evaluation.
+        table: Columns label, role, and ``score.<scorer>`` for each of ``plan.scores``, indexed by subject.
         features: One row per subject, same index, with the acquisition columns for the harmonisation step.
     """
-    features, faults = usable(select_arm(features, "both", config.features.levels))
+    features, faults = usable(select_arm(features, "both", plan.features.levels))
     known = table.index[table["label"] != "unknown"]
     labels, roles = table.loc[known, "label"], table.loc[known, "role"]
     candidates = [
-        Candidate(config, classifier, arm, select_arm(features.loc[known], arm, config.features.levels))
-        for classifier in (config.classifier, *_compared_classifiers(config))
+        Candidate(plan, classifier, arm, select_arm(features.loc[known], arm, plan.features.levels))
+        for classifier in plan.classifiers
         for arm in ARMS
     ]
     outcomes = [candidate.predict(labels, roles) for candidate in candidates]
     chosen, outcome = next(
         pair
         for pair in zip(candidates, outcomes, strict=True)
-        if pair[0].classifier is config.classifier and pair[0].features == config.features.name
+        if pair[0].classifier is plan.classifier and pair[0].features == plan.features.name
     )
-    scored = roles == "test" if _is_holdout(config) else pd.Series(True, index=known)
+    scored = roles == "test" if plan.holds_out else pd.Series(True, index=known)
     probabilities = pd.Series(float("nan"), index=table.index)
     probabilities.loc[known] = outcome.probabilities
     folds = pd.Series(outcome.folds, index=known).replace(-1, pd.NA).astype("Int64").reindex(table.index)
@@ -126,34 +126,34 @@ def predict_unseen(config: Config, table: pd.DataFrame, features: pd.DataFrame) 
         index=known,
     )
     trials = pd.concat([other.trials for other in outcomes], ignore_index=True)
-    metrics = compared_metrics(config, table.loc[known][scored], arms[scored], [*faults, *outcome.notes], trials)
+    metrics = compared_metrics(plan, table.loc[known][scored], arms[scored], [*faults, *outcome.notes], trials)
     metrics = replace(
         metrics, permutation_p=_permutation_p(chosen, outcome, labels, observed=metrics.figures["auroc"].value)
     )
     return Transfer(probabilities, folds, metrics, arms.reindex(table.index), trials)
 
 
-def fit_for_patients(config: Config, table: pd.DataFrame, features: pd.DataFrame) -> PatientClassifier | None:
+def fit_for_patients(plan: TransferPlan, table: pd.DataFrame, features: pd.DataFrame) -> PatientClassifier | None:
     """Tune and fit the classifier for new patients on the labelled subjects; None without both classes.
 
     The arguments are those of :func:`predict_unseen`. Subjects of a held-out protocol are not used.
     """
-    features, _ = usable(select_arm(features, "both", config.features.levels))
+    features, _ = usable(select_arm(features, "both", plan.features.levels))
     known = table[table["label"] != "unknown"]
-    labels = known.loc[known["role"] == "classifier", "label"] if config.split.holds_out_protocol else known["label"]
-    arm = select_arm(features.loc[known.index], config.features.name, config.features.levels)
-    candidate = Candidate(config, config.classifier, config.features.name, arm)
+    labels = known.loc[known["role"] == "classifier", "label"] if plan.holds_out_protocol else known["label"]
+    arm = select_arm(features.loc[known.index], plan.features.name, plan.features.levels)
+    candidate = Candidate(plan, plan.classifier, plan.features.name, arm)
     if labels.empty or obstacle(candidate.pipeline, labels):
         return None
     pipeline, _, trials = candidate.fit(labels)
     return PatientClassifier(pipeline, labels.index.tolist(), trials)
 
 
-def pooled(config: Config, table: pd.DataFrame, parts: list[Transfer]) -> Transfer:
+def pooled(plan: TransferPlan, table: pd.DataFrame, parts: list[Transfer]) -> Transfer:
     """Return the pooled results of the outer folds, in which each subject is classified by the fold that held it out.
 
     Args:
-        config: Configuration of the run.
+        plan: Transfer plan of the run.
         table: Subjects of all folds, as for :func:`predict_unseen`, with ``fold``.
         parts: Result of each fold; it can have more subjects than ``table``.
     """
@@ -161,7 +161,7 @@ def pooled(config: Config, table: pd.DataFrame, parts: list[Transfer]) -> Transf
     known = table["label"] != "unknown"
     labels, folds = table.loc[known, "label"], table.loc[known, "fold"]
     arms = arms.loc[labels.index].apply(lambda column: without_sizes(column, folds, labels)).reindex(table.index)
-    probabilities = arms[config.features.name]
+    probabilities = arms[plan.features.name]
     notes = list(dict.fromkeys(note for part in parts for note in part.metrics.notes))
     trials_by_fold = [
         part.trials.assign(study=part.trials["study"] + f" of outer fold {number}")
@@ -169,8 +169,8 @@ def pooled(config: Config, table: pd.DataFrame, parts: list[Transfer]) -> Transf
         if not part.trials.empty
     ]
     trials = pd.concat(trials_by_fold or [pd.DataFrame()], ignore_index=True)
-    metrics = compared_metrics(config, table[known], arms[known], notes, trials)
-    metrics = replace(metrics, permutation_p=_permutation_p_of_predictions(config, labels, probabilities[known], folds))
+    metrics = compared_metrics(plan, table[known], arms[known], notes, trials)
+    metrics = replace(metrics, permutation_p=_permutation_p_of_predictions(plan, labels, probabilities[known], folds))
     return Transfer(probabilities, table["fold"], metrics, arms, trials)
 
 
@@ -179,14 +179,13 @@ class Candidate:
     """A classifier with a feature arm: the chosen one, or one that is compared with it.
 
     Attributes:
-        config: Configuration of the run: balancing, evaluation, seed, and the length of the hyperparameter search,
-            which is the same for all candidates.
+        plan: Transfer plan of the run; the length of its hyperparameter search is the same for all candidates.
         classifier: Classifier with its estimator and its hyperparameter space.
         features: Name of the feature arm.
         values: One row per labelled subject.
     """
 
-    config: Config
+    plan: TransferPlan
     classifier: Classifier
     features: str
     values: pd.DataFrame
@@ -194,27 +193,26 @@ class Candidate:
     @property
     def column(self) -> str:
         """Name in the table of probabilities."""
-        return self.features if self.classifier is self.config.classifier else f"{self.features}.{self.classifier.name}"
+        return self.features if self.classifier is self.plan.classifier else f"{self.features}.{self.classifier.name}"
 
     @property
     def pipeline(self) -> Pipeline:
         """Unfitted pipeline: imputer, scaler, balancing and classifier."""
-        sampler = self.config.balancing.sampler
+        sampler = self.plan.sampler
         return build_pipeline(
             instantiate(self.classifier.estimator, _convert_="all"),
             instantiate(sampler, _convert_="all") if sampler else None,
-            harmonise=make_feature_harmoniser(self.config),
+            harmonise=self.plan.make_harmoniser(),
         )
 
     def predict(self, labels: pd.Series, roles: pd.Series) -> Crossfit:
         """Return out-of-fold or held-out probabilities."""
-        config = self.config
         if labels.empty:
             return Crossfit(np.empty(0), np.empty(0, int), ["No subject outside train and validation has a label."])
-        if _is_holdout(config):
+        if self.plan.holds_out:
             test = (roles == "test").to_numpy()
             return holdout(self.pipeline, self.values, labels, test=test, **self._search)[0]
-        return crossfit(self.pipeline, self.values, labels, folds=config.evaluation.folds, **self._search)
+        return crossfit(self.pipeline, self.values, labels, folds=self.plan.folds, **self._search)
 
     def fit(self, labels: pd.Series) -> tuple[Pipeline, list[str], pd.DataFrame]:
         """Return the classifier for new patients, tuned and fitted on these labels, with its notes and trials."""
@@ -228,51 +226,41 @@ class Candidate:
 
     @property
     def _search(self) -> dict[str, Any]:
-        settings, space = self.config.classifier.tuning, self.classifier.tuning.space
+        settings, space = self.plan.classifier.tuning, self.classifier.tuning.space
         tuning = None
         if settings.trials and space:
             tuning = Tuning(space, settings.trials, settings.folds, settings.storage)
-        return {"tuning": tuning, "name": self._name, "seed": self.config.seed}
-
-
-def _is_holdout(config: Config) -> bool:
-    """Return whether to hold out: always with a held-out protocol, since cross-fitting would train on it."""
-    return config.evaluation.holds_out or config.split.holds_out_protocol
-
-
-def _compared_classifiers(config: Config) -> list[Classifier]:
-    names = dict.fromkeys(config.transfer.compare)
-    return [classifier_option(name) for name in names if name != config.classifier.name]
+        return {"tuning": tuning, "name": self._name, "seed": self.plan.seed}
 
 
 def _permutation_p(
     chosen: Candidate, outcome: Crossfit, labels: pd.Series, *, observed: float | None
 ) -> estimates.Estimate:
-    config = chosen.config
+    plan = chosen.plan
     if not outcome.defined:
         return estimates.undefined("no prediction to permute", n=len(labels))
-    if _is_holdout(config):
+    if plan.holds_out:
         values = pd.Series(outcome.probabilities, index=labels.index)
-        return _permutation_p_of_predictions(config, labels, values, pd.Series(0, index=labels.index))
+        return _permutation_p_of_predictions(plan, labels, values, pd.Series(0, index=labels.index))
     return permutation_p(
         chosen.pipeline,
         chosen.values,
         labels,
-        folds=config.evaluation.folds,
-        seed=config.seed,
-        permutations=config.evaluation.permutations,
-        observed=observed if config.classifier.tuning.trials else None,
+        folds=plan.folds,
+        seed=plan.seed,
+        permutations=plan.permutations,
+        observed=observed if plan.classifier.tuning.trials else None,
     )
 
 
 def _permutation_p_of_predictions(
-    config: Config, labels: pd.Series, probabilities: pd.Series, folds: pd.Series
+    plan: TransferPlan, labels: pd.Series, probabilities: pd.Series, folds: pd.Series
 ) -> estimates.Estimate:
     known = probabilities.notna()
     return permutation_p_of_predictions(
         labels[known],
         probabilities[known],
         folds[known],
-        seed=config.seed,
-        permutations=config.evaluation.permutations,
+        seed=plan.seed,
+        permutations=plan.permutations,
     )

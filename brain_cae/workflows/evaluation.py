@@ -1,7 +1,6 @@
 """The workflow of ``evaluate.py`` and the last part of ``train.py``: score, classify, audit, measure, report."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +18,13 @@ from brain_cae.reporting import write_report
 from brain_cae.stages.audit import audit_scores
 from brain_cae.stages.cautions import harmonise_cautions, skull_cautions
 from brain_cae.stages.cohort import Cohort, import_cohort
-from brain_cae.stages.metrics import by_subject, count_roles, measure
+from brain_cae.stages.metrics import by_subject, measure
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.preparation import prepare, prepared_store
 from brain_cae.stages.records import External, Metrics
 from brain_cae.stages.report import predictions, report_content
-from brain_cae.stages.transfer_metrics import min_per_class
+from brain_cae.stages.scope import Scope
+from brain_cae.stages.transfer_plan import min_per_class
 from brain_cae.transfer.features import select_arm
 from brain_cae.vocabulary import HEALTHY_ROLES, UNSEEN_ROLES
 from brain_cae.workflows.recalibration import recalibrate
@@ -90,13 +90,14 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
             folder.write_csv("index.csv", cohort.index)
             folder.write_csv("splits.csv", splits)
             cohort.require_subjects()
+        scope = Scope(splits, model_run=source)
         if config.dataset is not None:
             assessment = score_new(detector, cohort, splits, folder, cache=config.cache)
             folder.write_csv("predictions.csv", predictions(assessment.table))
-            metrics = conclude(detector, assessment, splits, folder, model_run=source)
+            metrics = conclude(detector, assessment, scope, folder)
         else:
             assessment = score_unseen(detector, cohort, splits, folder, cache=config.cache)
-            metrics = conclude_unseen(detector, assessment, splits, folder, model_run=source)
+            metrics = conclude_unseen(detector, assessment, scope, folder)
         log.info("report: %s", output / "report.html")
     return metrics
 
@@ -153,14 +154,7 @@ def _refuse_seen(detector: Detector, cohort: Cohort) -> None:
         )
 
 
-def conclude_unseen(
-    detector: Detector,
-    assessment: Assessment,
-    splits: pd.DataFrame,
-    folder: RunFolder,
-    *,
-    model_run: Path | None = None,
-) -> Metrics:
+def conclude_unseen(detector: Detector, assessment: Assessment, scope: Scope, folder: RunFolder) -> Metrics:
     """Write ``predictions.csv`` of the run's unseen subjects, and everything that :func:`conclude` writes.
 
     With a held-out protocol, ``predictions.csv`` lists all of them, but figures count only the role ``test``.
@@ -170,33 +164,17 @@ def conclude_unseen(
     if split.holds_out_protocol:
         # The classifier was fitted on the other subjects; figures count only the held-out protocol.
         assessment = assessment.among(assessment.table.index[assessment.table["role"] == "test"])
-    return conclude(detector, assessment, splits, folder, model_run=model_run, smallest_class=min_per_class(split))
+    return conclude(detector, assessment, replace(scope, min_per_class=min_per_class(split)), folder)
 
 
-def conclude(
-    detector: Detector,
-    assessment: Assessment,
-    splits: pd.DataFrame,
-    folder: RunFolder,
-    *,
-    roles: pd.Series | None = None,
-    subjects: dict[str, int] | None = None,
-    cautions: Sequence[str] = (),
-    model_run: Path | None = None,
-    smallest_class: int = 1,
-) -> Metrics:
+def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: RunFolder) -> Metrics:
     """Audit the assessment and compute its figures; write ``subjects.csv``, ``report.html`` and ``metrics.json``.
 
     Args:
         detector: The stored detector; in a nested evaluation the outer folds' detectors scored the subjects.
         assessment: Assessment of the subjects that the figures count.
-        splits: Columns subject, role.
+        scope: Their roles, and what a reader must know of the way they were evaluated.
         folder: Folder for the files.
-        roles: Role of each subject (index: subject) for the audit; None: those of ``splits``.
-        subjects: Number of subjects in each role; None: counted from ``splits``.
-        cautions: Cautions beyond those of every evaluation.
-        model_run: The run that the detector was loaded from; None if it has just been fitted.
-        smallest_class: Subjects that each class needs for figures that compare the classes.
     """
     config, table, cohort = detector.config, assessment.table, assessment.cohort
     with folder.stage("audit"):
@@ -204,37 +182,25 @@ def conclude(
             config.audit,
             cohort,
             table,
-            splits.set_index("subject")["role"] if roles is None else roles,
+            scope.roles,
             select_arm(assessment.features, assessment.arm, config.features.levels),
             harmonised=assessment.harmonised,
             extra=make_audit_tests(config),
             seed=config.seed,
         )
     with folder.stage("report"):
-        metrics = measure(
-            detector,
-            assessment,
-            audit,
-            subjects=count_roles(splits) if subjects is None else subjects,
-            environment=environment(config.seed, splits, cohort.index)
-            | {"model_run": str(model_run) if model_run else None},
-            min_per_class=smallest_class,
-        )
+        software = environment(config.seed, scope.splits, cohort.index)
+        model_run = str(scope.model_run) if scope.model_run else None
+        metrics = measure(detector, assessment, audit, scope=scope, environment=software | {"model_run": model_run})
         folder.write_csv("subjects.csv", by_subject(table, assessment.findings, assessment.transfer.arms))
-        content = report_content(
-            config,
-            assessment,
-            metrics,
-            cautions=[
-                *detector.cautions,
-                *cohort.cautions,
-                *skull_cautions(detector, cohort.skull[list(table.index)]),
-                *harmonise_cautions(assessment.unreached, len(table)),
-                *cautions,
-            ],
-            min_per_class=smallest_class,
-            model_run=model_run,
-        )
+        cautions = [
+            *detector.cautions,
+            *cohort.cautions,
+            *skull_cautions(detector, cohort.skull[list(table.index)]),
+            *harmonise_cautions(assessment.unreached, len(table)),
+            *scope.cautions,
+        ]
+        content = report_content(config, assessment, metrics, cautions=cautions, scope=scope)
         write_report(folder / "report.html", content)
     write_metrics(folder, metrics)
     return metrics

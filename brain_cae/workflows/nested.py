@@ -22,6 +22,7 @@ from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.hardware import scoring_device
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.transfer import pooled
+from brain_cae.stages.transfer_plan import transfer_plan
 from brain_cae.transfer.fitting import make_folds
 from brain_cae.workflows.scoring import score_unseen
 
@@ -114,7 +115,7 @@ def _join(config: Config, cohort: Cohort, parts: list[Assessment]) -> Assessment
         arm="residual",
         harmonised=pd.concat([arm.filter(regex=residual) for arm in harmonised]) if harmonised else None,
         unreached=[name for part in parts for name in part.unreached],
-        transfer=pooled(config, table, [part.transfer for part in parts]),
+        transfer=pooled(transfer_plan(config), table, [part.transfer for part in parts]),
         detectors={name: detector for part in parts for name, detector in part.detectors.items()},
         cohort=replace(
             cohort, prepared={name: part.cohort.prepared[name] for part in parts for name in part.table.index}

@@ -19,11 +19,11 @@ from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.fit import Assembly, assemble, copy_checkpoints, learn, members, uncalibrated
 from brain_cae.stages.hardware import check_hardware, is_main_process
 from brain_cae.stages.harmonisation import harmonise_images
-from brain_cae.stages.metrics import count_roles
 from brain_cae.stages.preparation import prepare, prepared_store
 from brain_cae.stages.records import Metrics
 from brain_cae.stages.report import predictions
 from brain_cae.stages.roles import draw_roles, split
+from brain_cae.stages.scope import Scope
 from brain_cae.workflows.evaluation import conclude, conclude_unseen, score_external, write_metrics
 from brain_cae.workflows.nested import assess_nested
 from brain_cae.workflows.scoring import score_trained
@@ -109,7 +109,7 @@ def _evaluate(config: Config, detector: Detector, cohort: Cohort, splits: pd.Dat
     """Evaluate on the unseen subjects or, in a nested evaluation, on all subjects with the outer folds' detectors."""
     detector, assessment = score_trained(detector, cohort, splits, folder, cache=config.cache)
     if not config.evaluation.refits_everything:
-        return conclude_unseen(detector, assessment, splits, folder)
+        return conclude_unseen(detector, assessment, Scope(splits), folder)
     stored = assessment.transfer
     with folder.stage("outer folds"):
         assessment = assess_nested(config, cohort, folder, fit)
@@ -117,15 +117,8 @@ def _evaluate(config: Config, detector: Detector, cohort: Cohort, splits: pd.Dat
     folder.write_csv("predictions.csv", predictions(table))
     if not stored.trials.empty:
         folder.write_csv("tuning.csv", pd.concat([assessment.transfer.trials, stored.trials]))
-    return conclude(
-        detector,
-        assessment,
-        splits,
-        folder,
-        roles=table["role"],  # every subject is tested by a detector that was fitted without it
-        subjects=count_roles(splits) | {"test": len(table)},
-        cautions=nested_cautions(table),
-    )
+    scope = Scope(splits, tested=table.index, cautions=tuple(nested_cautions(table)))
+    return conclude(detector, assessment, scope, folder)
 
 
 def import_configured(config: Config) -> Cohort:

@@ -8,7 +8,7 @@ from brain_cae.detector.findings import Findings
 from brain_cae.estimates import Estimate
 from brain_cae.reshape import Group
 from brain_cae.scoring.localisation import Localisation
-from brain_cae.stages.metrics import Measurement, by_subject, count_roles
+from brain_cae.stages.metrics import Measurement, by_subject
 from brain_cae.stages.records import Comparison, TransferMetrics
 
 LABELS = ["healthy"] * 4 + ["abnormal"] * 4
@@ -108,11 +108,6 @@ def test_the_table_of_subjects_has_labels_probabilities_and_errors(table, findin
     rows = by_subject(table, findings, arms).set_index("subject")
     assert rows.loc["h", ["label", "probability.both", "reconstruction.l1"]].tolist() == ["abnormal", 1.0, 0.8]
     assert rows["reshape.size_spread_mm"].eq(0).all() and "reshape.network_spacing" not in rows
-
-
-def test_roles_without_subjects_have_the_count_zero():
-    splits = pd.DataFrame({"subject": list("abc"), "role": ["train", "train", "test"]})
-    assert count_roles(splits) == {"train": 2, "validation": 0, "classifier": 0, "test": 1}
 
 
 def test_a_record_becomes_plain_json_with_figures_beside_names():

@@ -6,6 +6,7 @@ import pytest
 
 from brain_cae.errors import ConfigurationError
 from brain_cae.stages.transfer import Transfer, apply_classifier, fit_for_patients, predict_unseen
+from brain_cae.stages.transfer_plan import TransferPlan, transfer_plan
 from brain_cae.transfer.features import ARMS
 
 from ..conftest import compose_config
@@ -31,8 +32,12 @@ def make_tables(healthy: int, abnormal: int, *, shift: float = 2.0, seed: int = 
     return table, features
 
 
+def make_plan(*overrides: str) -> TransferPlan:
+    return transfer_plan(compose_config(*QUICK, *overrides))
+
+
 def run(table: pd.DataFrame, features: pd.DataFrame, *overrides: str) -> Transfer:
-    return predict_unseen(compose_config(*QUICK, *overrides), table, features)
+    return predict_unseen(make_plan(*overrides), table, features)
 
 
 def test_all_arms_classifiers_and_scores_are_compared_on_the_same_subjects() -> None:
@@ -56,7 +61,7 @@ def test_each_fold_and_the_final_fit_have_a_search() -> None:
     table, features = make_tables(20, 20)
     transfer = run(table, features, *choices)
     assert len(transfer.metrics.tuning) == 2 * len(ARMS) * 2
-    classifier = fit_for_patients(compose_config(*QUICK, *choices), table, features)
+    classifier = fit_for_patients(make_plan(*choices), table, features)
     assert classifier.training_subjects == list(table.index)
     transfer = transfer.with_trials(classifier.trials)
     studies = [search.study for search in transfer.metrics.tuning]
@@ -116,29 +121,29 @@ def test_subjects_without_labels_are_not_an_error(evaluation: str) -> None:
     assert transfer.metrics.figures["auroc"].value is None and transfer.metrics.permutation_p.value is None
     assert transfer.metrics.notes == ["No subject outside train and validation has a label."]
     assert transfer.probabilities.isna().all()
-    config = compose_config(*QUICK, f"evaluation={evaluation}")
-    assert fit_for_patients(config, table.assign(label="unknown"), features) is None
+    plan = make_plan(f"evaluation={evaluation}")
+    assert fit_for_patients(plan, table.assign(label="unknown"), features) is None
 
 
 def test_the_classifier_for_new_patients_is_not_trained_on_a_held_out_protocol() -> None:
     table, features = make_tables(20, 20)
-    held_out = compose_config(*QUICK, "split=leave_protocol_out", "split.protocol=a")
+    held_out = make_plan("split=leave_protocol_out", "split.protocol=a")
     subjects = fit_for_patients(held_out, table, features).training_subjects
     assert subjects == list(table.index[table["role"] == "classifier"]) and len(subjects) == 20
-    assert len(fit_for_patients(compose_config(*QUICK), table, features).training_subjects) == 40
+    assert len(fit_for_patients(make_plan(), table, features).training_subjects) == 40
 
 
 def test_a_stored_classifier_predicts_new_subjects_except_its_training_subjects() -> None:
-    config = compose_config(*QUICK)
-    classifier = fit_for_patients(config, *make_tables(30, 20)).pipeline
+    plan = make_plan()
+    classifier = fit_for_patients(plan, *make_tables(30, 20)).pipeline
     table, features = make_tables(10, 10, seed=1)
     table.loc["s00", "label"] = "unknown"
-    transfer = apply_classifier(config, classifier, table, features, training_subjects={"s01", "s19"})
+    transfer = apply_classifier(plan, classifier, table, features, training_subjects={"s01", "s19"})
     assert sorted(transfer.probabilities.index[transfer.probabilities.isna()]) == ["s01", "s19"]
     assert transfer.metrics.figures["auroc"].n == 17 and transfer.metrics.figures["auroc"].value > 0.9
     assert transfer.folds.isna().all() and list(transfer.arms) == ["both"]
     assert not {"tuning", "permutation_p"} & set(transfer.metrics.to_dict())
-    unpredicted = apply_classifier(config, None, table, features, training_subjects=set())
+    unpredicted = apply_classifier(plan, None, table, features, training_subjects=set())
     assert unpredicted.probabilities.isna().all() and unpredicted.metrics.figures["auroc"].value is None
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.estimates import MIN_PER_CLASS_HELD_OUT
-from brain_cae.stages.transfer_metrics import applied_metrics, compared_metrics, min_per_class, searches
+from brain_cae.stages.transfer_metrics import applied_metrics, compared_metrics, searches
+from brain_cae.stages.transfer_plan import transfer_plan
 
 from ..conftest import compose_config
 
@@ -17,31 +17,25 @@ def labels() -> pd.Series:
     return pd.Series(["healthy"] * 8 + ["abnormal"] * 6, index=[f"s{number}" for number in range(14)])
 
 
-def test_a_held_out_protocol_needs_more_subjects_of_each_class() -> None:
-    assert min_per_class(compose_config().split) == 1
-    held_out = compose_config("split=leave_protocol_out", "split.protocol=a").split
-    assert min_per_class(held_out) == MIN_PER_CLASS_HELD_OUT > 1
-
-
 def test_a_stored_classifier_is_measured_where_it_has_predicted(labels) -> None:
     probabilities = pd.Series(np.linspace(0, 1, 14), index=labels.index)
     probabilities.iloc[0] = np.nan
-    metrics = applied_metrics(compose_config(*QUICK), labels, probabilities, ["one left out"])
+    metrics = applied_metrics(transfer_plan(compose_config(*QUICK)), labels, probabilities, ["one left out"])
     assert (metrics.figures["auroc"].value, metrics.figures["auroc"].n) == (1.0, 13)
     assert metrics.comparison == [] and metrics.notes == ["one left out"]
 
 
 def test_every_arm_and_every_score_is_compared_with_the_chosen_one(labels) -> None:
-    config = compose_config(*QUICK, "features=both")
+    plan = transfer_plan(compose_config(*QUICK, "features=both"))
     good, bad = pd.Series(np.linspace(0, 1, 14), labels.index), pd.Series(np.linspace(1, 0, 14), labels.index)
-    table = pd.DataFrame({"label": labels, **{f"score.{name}": bad for name in config.scoring.scores}})
+    table = pd.DataFrame({"label": labels, **{f"score.{name}": bad for name in plan.scores}})
     arms = pd.DataFrame({"both": good, "residual": bad, "both.svm": good})
-    metrics = compared_metrics(config, table, arms, [], pd.DataFrame())
+    metrics = compared_metrics(plan, table, arms, [], pd.DataFrame())
     rows = {(row.features, row.classifier): row for row in metrics.comparison}
     assert rows["both", "logistic"].difference.value == rows["both", "svm"].difference.value == 0
     assert rows["residual", "logistic"].difference.value == -1
     assert rows["healthy_mean score", None].figures["auroc"].value == 0
-    assert len(rows) == 3 + len(config.scoring.scores)
+    assert len(rows) == 3 + len(plan.scores)
 
 
 def test_a_search_is_summarised_by_its_best_complete_trial() -> None:

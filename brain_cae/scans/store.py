@@ -1,22 +1,16 @@
 """The import: reads and checks every series once and stores it uncompressed, under a hash of its source files."""
 
 import os
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from multiprocessing import get_context, get_start_method, parent_process, set_start_method
-from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pandas as pd
 
-from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.errors import DatasetError
+from brain_cae.executor import results
 from brain_cae.files.atomic import remove_leftovers
 from brain_cae.files.system_errors import writing
 from brain_cae.progress import counter
@@ -31,8 +25,6 @@ from brain_cae.scans.entry import (
 from brain_cae.scans.index import make_index
 from brain_cae.scans.sources.base import SeriesLocation
 
-# A process takes about a second to start; for fewer series than this, one process is faster.
-MIN_SERIES_FOR_PROCESSES = 8
 # Younger files may still be written: another run may be using the same store.
 LEFTOVER_AGE_S = 3600.0
 
@@ -113,96 +105,14 @@ def _read_all(
 ) -> None:
     """Read the locations whose numbers are in ``rest`` and add their results to ``outcomes``."""
     with counter(name, len(locations), done=len(outcomes), bar=progress) as advance:
-        if workers > 1 and len(rest) >= MIN_SERIES_FOR_PROCESSES:
-            _read_in_processes(locations, rest, read, workers, outcomes, advance)
-            return
-        for number in rest:
-            outcomes[number] = read(locations[number])
+        series = [locations[number] for number in rest]
+        for number, outcome in results(read, series, workers=workers, task="import", name=_series_name):
+            outcomes[rest[number]] = outcome
             advance()
 
 
-def _read_in_processes(
-    locations: list[SeriesLocation],
-    rest: list[int],
-    read: Callable[[SeriesLocation], Outcome],
-    workers: int,
-    outcomes: dict[int, Outcome],
-    tick: Callable[[], None],
-) -> None:
-    # "spawn": a fork of a process that runs threads (torch, BLAS) may hang. A short queue limits memory and tells
-    # which series were in progress when a process died.
-    context = get_context("spawn")
-    started = context.Event()
-    executor = ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_begin, initargs=(started,))
-    waiting = iter(rest)
-    running: dict[Future[Outcome], int] = {}
-    try:
-        with _spawning():
-            while True:
-                while len(running) < 2 * workers and (number := next(waiting, None)) is not None:
-                    running[executor.submit(read, locations[number])] = number
-                if not running:
-                    break
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    outcomes[running[future]] = future.result()
-                    del running[future]
-                    tick()
-    except BrokenProcessPool as error:
-        if not started.is_set():
-            raise _not_started() from error
-        names = [f"{locations[number].subject} {locations[number].modality}" for number in sorted(running.values())]
-        folders = [str(locations[number].files[0].parent) for number in sorted(running.values())]
-        raise DatasetError(
-            "An import process died.",
-            expected="every process to finish",
-            found=f"in progress: {', '.join(names)}",
-            where=folders[0],
-            advice="Most often memory ran out: use fewer workers. The next import continues where this one stopped.",
-        ) from error
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _spawning() -> Iterator[None]:
-    """Use the standard library's start method for new processes, also inside joblib's workers (parallel sweeps).
-
-    A new process inherits the name of its parent's start method, and only joblib knows the one of its workers.
-    """
-    before = get_start_method()
-    set_start_method("spawn", force=True)
-    try:
-        yield
-    finally:
-        set_start_method(before, force=True)
-
-
-def _not_started() -> ConfigurationError:
-    # A new process runs the caller's script up to its guard; without a guard it would start processes itself.
-    script = getattr(sys.modules["__main__"], "__file__", None)
-    return ConfigurationError(
-        "The import processes could not start.",
-        expected='a script that runs its work under `if __name__ == "__main__":`',
-        found="processes that ended before their first series; their message is printed above",
-        where=script,
-        advice="Put the call under that line, or use workers=1, which starts no processes.",
-    )
-
-
-def _begin(started: Event) -> None:
-    started.set()
-    _end_with_parent()
-
-
-def _end_with_parent() -> None:
-    """End this worker when its parent process is killed; otherwise it would wait for work forever."""
-    if (parent := parent_process()) is not None:
-
-        def watch() -> None:
-            parent.join()
-            os._exit(1)
-
-        threading.Thread(target=watch, daemon=True).start()
+def _series_name(location: SeriesLocation) -> str:
+    return f"{location.subject} {location.modality} in {location.files[0].parent}"
 
 
 def _ordered(locations: Sequence[SeriesLocation]) -> list[SeriesLocation]:

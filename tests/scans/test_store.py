@@ -4,8 +4,7 @@ import json
 import logging
 import os
 import time
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 
 import nibabel
@@ -14,6 +13,7 @@ import pandas as pd
 import pytest
 from joblib import Parallel, delayed
 
+from brain_cae import executor
 from brain_cae.errors import DatasetError
 from brain_cae.scans import entry, store
 from brain_cae.scans.entry import REPORT_COLUMNS
@@ -80,7 +80,7 @@ def test_stored_volumes_equal_the_scans(cohort, tmp_path):
 
 
 def test_several_processes_give_the_same_result_as_one(cohort, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "MIN_SERIES_FOR_PROCESSES", 1)
+    monkeypatch.setattr(store, "results", partial(executor.results, minimum=1))
     alone = run(cohort, tmp_path / "alone")
     together = run(cohort[::-1], tmp_path / "together", workers=2)
     pd.testing.assert_frame_equal(alone.report, together.report)
@@ -88,7 +88,7 @@ def test_several_processes_give_the_same_result_as_one(cohort, tmp_path, monkeyp
 
 
 def test_a_job_of_a_parallel_sweep_can_start_processes(tmp_path):
-    many = [locate(tmp_path / "data", f"{number:05d}") for number in range(store.MIN_SERIES_FOR_PROCESSES)]
+    many = [locate(tmp_path / "data", f"{number:05d}") for number in range(executor.MIN_ITEMS_FOR_PROCESSES)]
     stores = [tmp_path / name for name in ("one", "two")]
     results = Parallel(n_jobs=2)(
         delayed(import_series)(many, folder, progress=False, workers=2) for folder in stores
@@ -167,26 +167,6 @@ def test_no_private_data_are_stored_or_printed(cohort, tmp_path, capfd):
         assert secret not in text
         assert not any(secret.encode() in content for content in written)
     assert all(json.loads(path.read_text()) for path in (tmp_path / "store").glob("*.json"))
-
-
-def test_an_error_of_a_dead_process_names_the_series_in_progress(cohort, tmp_path, monkeypatch):
-    class Dying:
-        def __init__(self, initargs, **_):
-            initargs[0].set()  # its processes have started
-
-        def submit(self, *_):
-            future = Future()
-            future.set_exception(BrokenProcessPool("gone"))
-            return future
-
-        def shutdown(self, **_):
-            pass
-
-    monkeypatch.setattr(store, "MIN_SERIES_FOR_PROCESSES", 1)
-    monkeypatch.setattr(store, "ProcessPoolExecutor", Dying)
-    with pytest.raises(DatasetError, match=r"in progress: .*00002 t2") as raised:
-        run(cohort, tmp_path / "store", workers=2)
-    assert str(cohort[0].files[0].parent.parent.parent) in str(raised.value)
 
 
 def test_damaged_files_cause_no_warnings(tmp_path, capfd, caplog):

@@ -28,6 +28,7 @@ class Stream(IntEnum):
     TISSUE = 5
     ACQUISITION = 6
     DIMENSIONS = 7
+    MOTION = 8
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class PhantomSettings:
         head_shell: True adds skull and scalp and keeps the noise of the background.
         dimensions: ``protocols``, as each scanner sets them; ``varied``, drawn for each series, see
             :mod:`brain_cae.phantom.dimensions`.
+        misalignment_mm: Largest mean displacement of the head between the FLAIR and another series, see
+            :mod:`brain_cae.phantom.motion`.
 
     Raises:
         ConfigurationError: If a value is out of its range.
@@ -55,6 +58,7 @@ class PhantomSettings:
     lesions: bool = True
     head_shell: bool = False
     dimensions: str = "protocols"
+    misalignment_mm: float = 0.0
 
     def __post_init__(self) -> None:
         if self.dimensions not in DIMENSIONS:
@@ -69,6 +73,7 @@ class PhantomSettings:
             "seed": (0, 2**63 - 1),
             "confounding": (0, 1),
             "abnormal_fraction": (0, 1),
+            "misalignment_mm": (0, 50),
         }
         for name, (low, high) in limits.items():
             value = getattr(self, name)
@@ -86,6 +91,8 @@ class PhantomSettings:
         settings = asdict(self)
         if self.dimensions == "protocols":
             del settings["dimensions"]
+        if self.misalignment_mm == 0:
+            del settings["misalignment_mm"]
         return settings
 
     def key(self) -> str:

@@ -10,6 +10,7 @@ from brain_cae.phantom.anatomy import Anatomy, Warp, brain_mask, brain_points, b
 from brain_cae.phantom.dimensions import vary_dimensions
 from brain_cae.phantom.hyperintensity import add_hyperintensities
 from brain_cae.phantom.lesion import Lesion, add_lesion, draw_lesion, mass_effect, surface_depth
+from brain_cae.phantom.motion import motion_of
 from brain_cae.phantom.protocol import MODALITIES, Protocol, SeriesProtocol, draw_protocol
 from brain_cae.phantom.settings import PhantomSettings, Stream
 from brain_cae.phantom.shell import SHELL_MM, add_shell
@@ -18,7 +19,7 @@ from brain_cae.phantom.signal import TISSUES, Tissue, individual_tissues
 
 @dataclass(frozen=True)
 class Series:
-    """One series: stored pixels (slices, rows, columns) uint16, their grid, and the settings of the series."""
+    """One series: stored pixels (slices, rows, columns) uint16, the grid in their header, and the settings."""
 
     modality: str
     pixels: np.ndarray
@@ -163,6 +164,9 @@ def _make_series(
         mask = sample_canvas(anatomy.brain.astype(np.float32), anatomy, grid) > 0.5
     white = TISSUES[protocol.field_t]["white"]
     pixels = acquire(anatomy, tissues, white, protocol, chosen, grid, generator, mask=mask)
+    motion = motion_of(settings, number, modality)
+    if motion is not None:  # the pixels lie on the head as before; only the header no longer says where
+        grid = replace(grid, affine=motion.affine @ grid.affine)
     return Series(modality, pixels, grid, chosen, protocol.rescale)
 
 

@@ -12,6 +12,8 @@ from brain_cae.errors import ConfigurationError, StorageError
 from brain_cae.files.atomic import remove_leftovers, whole, write_bytes, write_text
 from brain_cae.files.locks import exclusive
 from brain_cae.phantom.dicom import FOLDERS, write_series
+from brain_cae.phantom.motion import motion_of
+from brain_cae.phantom.protocol import MODALITIES
 from brain_cae.phantom.settings import VERSION, PhantomSettings
 from brain_cae.phantom.subject import Subject, simulate_subject
 from brain_cae.progress import counter
@@ -22,6 +24,7 @@ def write_cohort(settings: PhantomSettings, folder: Path, *, workers: int = 1, p
 
     Writes ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/Image-<n>.dcm``, ``train_labels.csv`` (BraTS21ID, MGMT_value: here
     0 = healthy, 1 = tumour), ``masks/<id>.nii.gz`` (whole tumour on the FLAIR's grid) and finally a file ``complete``.
+    If the head moves between scans, ``motion.csv`` lists the motion of every series but the FLAIR.
 
     Args:
         settings: What to simulate.
@@ -56,6 +59,8 @@ def _write_missing(settings: PhantomSettings, target: Path, workers: int, *, pro
             advance()
     rows = "".join(f"{number:05d},{label}\n" for number, label in enumerate(settings.labels()))
     write_text(target / "train_labels.csv", "BraTS21ID,MGMT_value\n" + rows)
+    if settings.misalignment_mm:
+        write_text(target / "motion.csv", _motion_table(settings))
     for name in ("train", "masks"):
         remove_leftovers(target / name)
     write_bytes(target / "complete", json.dumps({"version": VERSION, **settings.to_dict()}, indent=2).encode())
@@ -82,6 +87,17 @@ def _write_subject(settings: PhantomSettings, target: Path, number: int) -> int:
         if not folder.exists():  # otherwise another process has written the same bytes
             raise
     return number
+
+
+def _motion_table(settings: PhantomSettings) -> str:
+    lines = ["subject,modality,x_mm,y_mm,z_mm,x_deg,y_deg,z_deg,displacement_mm"]
+    for number in range(settings.subjects):
+        for modality in MODALITIES:
+            motion = motion_of(settings, number, modality)
+            if motion is not None:
+                values = (*motion.translation_mm, *motion.rotation_deg, motion.displacement_mm)
+                lines.append(",".join([f"{number:05d}", modality, *(f"{value:.6f}" for value in values)]))
+    return "\n".join(lines) + "\n"
 
 
 def _mask_file(subject: Subject) -> bytes:

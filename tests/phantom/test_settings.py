@@ -20,12 +20,23 @@ def test_key_follows_every_setting() -> None:
         PhantomSettings(abnormal_fraction=0.5),
         PhantomSettings(lesions=False),
         PhantomSettings(head_shell=True),
+        PhantomSettings(misalignment_mm=15.0),
     ]
     assert len({v.key() for v in variants}) == len(variants)
     assert PhantomSettings().key() == PhantomSettings().key()
 
 
-@pytest.mark.parametrize("wrong", [{"subjects": 0}, {"confounding": 1.2}, {"abnormal_fraction": -0.1}, {"seed": -1}])
+def test_a_cohort_without_later_additions_keeps_its_key() -> None:
+    """Cohorts written before a setting existed are found again."""
+    assert PhantomSettings(subjects=2, seed=3, abnormal_fraction=0.5).key() == "1d6cdecdcf0c551a"
+    varied = PhantomSettings(subjects=2, seed=3, abnormal_fraction=0.5, dimensions="varied", misalignment_mm=0.0)
+    assert varied.key() == "9826dd97c563b163"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"subjects": 0}, {"confounding": 1.2}, {"abnormal_fraction": -0.1}, {"seed": -1}, {"misalignment_mm": 51.0}],
+)
 def test_values_out_of_range_name_their_key(wrong: dict) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         PhantomSettings(**wrong)

@@ -5,6 +5,7 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
+from scipy.spatial.transform import Rotation
 
 from brain_cae.errors import ConfigurationError
 from brain_cae.phantom import PhantomSettings, simulate_subject, write_cohort
@@ -49,6 +50,31 @@ def test_masks_lie_on_the_flair(cohort: Path) -> None:
         assert image.get_data_dtype() == np.uint8
         np.testing.assert_allclose(image.affine, affine, atol=1e-4)
         assert bool(np.asarray(image.dataobj).any()) == bool(label)
+
+
+def test_the_table_of_motions_tells_where_the_headers_went(tmp_path: Path) -> None:
+    still, moving = (
+        write_cohort(PhantomSettings(subjects=1, seed=11, misalignment_mm=mm), tmp_path, progress=False)
+        for mm in (0.0, 15.0)
+    )
+    rows = list(csv.DictReader((moving / "motion.csv").open()))
+    assert [row["modality"] for row in rows] == ["t1", "t1ce", "t2"]
+    flip = np.array([-1, -1, 1])  # from DICOM's LPS to RAS
+    for row in rows:
+        turn = Rotation.from_rotvec([float(row[f"{axis}_deg"]) for axis in "xyz"], degrees=True)
+        shift = np.array([float(row[f"{axis}_mm"]) for axis in "xyz"])
+        for place in sorted((still / "train" / "00000" / FOLDERS[row["modality"]]).iterdir())[::9]:
+            before, after = (
+                pydicom.dcmread(cohort / "train" / "00000" / FOLDERS[row["modality"]] / place.name)
+                for cohort in (still, moving)
+            )
+            moved = turn.apply(flip * before.ImagePositionPatient) + shift
+            np.testing.assert_allclose(flip * after.ImagePositionPatient, moved, atol=1e-4)
+            columns = turn.apply(flip * np.reshape(before.ImageOrientationPatient, (2, 3)))
+            np.testing.assert_allclose(flip * np.reshape(after.ImageOrientationPatient, (2, 3)), columns, atol=1e-5)
+            assert after.PixelData == before.PixelData
+    flair = [pydicom.dcmread(next((c / "train/00000/FLAIR").glob("Image-3.dcm"))) for c in (still, moving)]
+    assert flair[0].ImagePositionPatient == flair[1].ImagePositionPatient
 
 
 def test_same_bytes_again_with_two_workers(cohort: Path, tmp_path: Path) -> None:

@@ -1,0 +1,266 @@
+"""Rigid registration of one scan of a subject to another: heads move between two scans, and headers do not tell.
+
+Source: mutual information after Mattes et al., IEEE Transactions on Medical Imaging 22:120 (2003), as SimpleITK has it.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import nibabel
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from nibabel.affines import apply_affine, voxel_sizes
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+from sklearn.metrics import mutual_info_score
+
+from brain_cae.data.foreground import foreground_mask
+from brain_cae.data.resampling import isotropic, resample
+from brain_cae.errors import ScanError
+
+VERSION = 2
+"""Raise this number whenever the transforms change, so that stored ones are not used."""
+
+COARSE_MM, FINE_MM = 4.0, 2.0
+"""Voxel sizes of the two stages; the transform is exact to a fraction of the finer one."""
+
+LARGEST_MM, LARGEST_DEG = 60.0, 40.0
+"""No head lies further from its other scan than this: what ends outside is a failure, not a movement."""
+
+SMALLEST_MM, SMALLEST_GAIN = 0.5, 0.005
+"""A smaller movement (mean over the head), or a smaller relative gain of mutual information, is not applied."""
+
+NEAR_MM = 1.0
+"""If the best of all small moves is smaller than this, the scans lie where their headers say."""
+
+MIN_OVERLAP = 0.7
+"""Smallest Dice overlap of the foregrounds of two scans of one head inside the field of view that they share."""
+
+CHECKED = 15_000
+"""Number of voxels that suffices to see whether a small move improves the match."""
+
+BINS = 32
+SAMPLES = 100_000
+"""Number of voxels that suffices to move a head, six parameters."""
+
+SEED = 1
+"""Not 0, which SimpleITK takes for the time of day."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How a scan lies relative to the reference scan of its subject.
+
+    Attributes:
+        transform: (4, 4), from places in the reference (RAS+ mm) to the same places in the scan; as nested lists.
+        shift_mm: Distance between the two, mean over the foreground of the reference.
+        rotation_deg: Angle of the rotation.
+        overlap_before: Dice overlap of the foregrounds where the headers put them, within the shared field of view.
+        overlap: The same after the movement was applied.
+    """
+
+    transform: list[list[float]]
+    shift_mm: float
+    rotation_deg: float
+    overlap_before: float
+    overlap: float
+
+    def affine(self, affine: np.ndarray) -> np.ndarray:
+        """Return the affine (4, 4) that brings a grid of the scan to the place of the reference."""
+        return np.linalg.inv(self.transform) @ affine
+
+    @property
+    def moved(self) -> bool:
+        """Whether the headers did not tell the truth."""
+        return self.shift_mm > 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """Return the alignment that :meth:`to_dict` stored."""
+        return cls(**content)
+
+
+@dataclass(frozen=True)
+class _View:
+    """A scan on a cubic grid: its values, SimpleITK's images of values and coverage, foreground and coverage."""
+
+    values: np.ndarray
+    image: sitk.Image
+    covered: sitk.Image
+    grid: np.ndarray
+    foreground: np.ndarray
+    inside: np.ndarray
+
+    @property
+    def places(self) -> np.ndarray:
+        """Places of the foreground in mm, (n, 3)."""
+        return apply_affine(self.grid, np.argwhere(self.foreground))
+
+
+def align(reference: nibabel.Nifti1Image, scan: nibabel.Nifti1Image) -> Alignment:
+    """Find the rigid movement of the head between two scans, whatever their contrasts.
+
+    The search starts where the headers put the scans, and where their foregrounds have the same centre. Nothing is
+    moved where no small move improves mutual information. One thread and a fixed seed give the same result every time.
+
+    Args:
+        reference: Scan whose place is kept, (X, Y, Z).
+        scan: Scan of the same head, (X, Y, Z).
+
+    Raises:
+        ScanError: The two cannot be brought together: the result is no movement of a head, or the heads do not overlap.
+    """
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    spacings = [max(least, *_finest(reference, scan)) for least in (COARSE_MM, FINE_MM)]
+    fixed, moving = _view(reference, spacings[0]), _view(scan, spacings[0])
+    before = _overlap(fixed, moving, np.eye(4))
+    if before > 0 and _is_best(fixed, moving):
+        return Alignment(np.eye(4).tolist(), 0.0, 0.0, before, before)
+    starts = [_rigid(fixed, np.zeros(3)), _rigid(fixed, moving.places.mean(axis=0) - fixed.places.mean(axis=0))]
+    coarse = [_register(fixed, moving, start, shrink=[2], smoothing=[4.0]) for start in starts]
+    start = min(coarse, key=lambda result: _metric(fixed, moving, result))
+    fine = _view(reference, spacings[1]), _view(scan, spacings[1])
+    movement = _register(*fine, start, shrink=[2, 1], smoothing=[2.0, 0.0])
+    # The metric is negative, and infinite where the headers put the scans apart: then every match is a gain.
+    gains = _metric(*fine, movement) <= (1 + SMALLEST_GAIN) * _metric(*fine, starts[0])
+    transform = _matrix(movement)
+    shift = float(np.linalg.norm(apply_affine(transform, fixed.places) - fixed.places, axis=1).mean())
+    rotation = float(np.degrees(Rotation.from_matrix(transform[:3, :3]).magnitude()))
+    after = _overlap(fixed, moving, transform)
+    if shift < SMALLEST_MM or not gains:
+        return Alignment(np.eye(4).tolist(), 0.0, 0.0, before, before)
+    if shift > LARGEST_MM or rotation > LARGEST_DEG or after < MIN_OVERLAP:
+        raise ScanError(
+            "not aligned",
+            expected="a scan of the same head as the reference, near the place that its header gives",
+            found=f"the best match is {shift:.0f} mm and {rotation:.0f} degrees away, with an overlap of {after:.2f}",
+        )
+    return Alignment(transform.tolist(), shift, rotation, before, after)
+
+
+def _finest(*scans: nibabel.Nifti1Image) -> list[float]:
+    return [float(min(voxel_sizes(scan.affine))) for scan in scans]
+
+
+def _view(scan: nibabel.Nifti1Image, spacing: float) -> _View:
+    volume = np.nan_to_num(np.asarray(scan.dataobj, np.float32))
+    values, grid, covered = isotropic(volume, scan.affine, spacing)
+    border = np.concatenate([np.take(volume, [0, -1], axis=axis).ravel() for axis in range(3)])
+    air = float(np.median(border))
+    values = np.where(covered, values, air)
+    # Single bright voxels would leave all tissue in a few bins of the histogram.
+    low, high = np.percentile(values[covered], [0.5, 99.5])
+    clipped = np.clip(values, low, high)
+    return _View(
+        values=clipped,
+        image=_to_itk(clipped, grid),
+        covered=_to_itk(covered.astype(np.uint8), grid),
+        grid=grid,
+        foreground=foreground_mask(values, grid) & covered,
+        inside=covered,
+    )
+
+
+def _to_itk(values: np.ndarray, grid: np.ndarray) -> sitk.Image:
+    """Return an image in RAS+ mm; SimpleITK's convention of axes does not matter if both images share it."""
+    image = sitk.GetImageFromArray(np.ascontiguousarray(values.transpose(2, 1, 0)))
+    image.SetSpacing(voxel_sizes(grid).tolist())
+    image.SetOrigin(grid[:3, 3].tolist())
+    return image
+
+
+def _rigid(fixed: _View, shift: np.ndarray) -> sitk.Euler3DTransform:
+    transform = sitk.Euler3DTransform()
+    transform.SetCenter(fixed.places.mean(axis=0).tolist())
+    transform.SetTranslation(shift.tolist())
+    return transform
+
+
+def _matrix(transform: sitk.Euler3DTransform) -> np.ndarray:
+    matrix, centre = np.eye(4), np.asarray(transform.GetCenter())
+    matrix[:3, :3] = np.reshape(transform.GetMatrix(), (3, 3))
+    matrix[:3, 3] = centre + transform.GetTranslation() - matrix[:3, :3] @ centre
+    return matrix
+
+
+def _method(fixed: _View, moving: _View) -> sitk.ImageRegistrationMethod:
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsMattesMutualInformation(BINS)
+    method.SetMetricFixedMask(fixed.covered)
+    method.SetMetricMovingMask(moving.covered)
+    method.SetInterpolator(sitk.sitkLinear)
+    return method
+
+
+def _metric(fixed: _View, moving: _View, transform: sitk.Transform) -> float:
+    """Return the negative mutual information; infinity where the scans hardly overlap."""
+    method = _method(fixed, moving)
+    method.SetInitialTransform(transform)
+    try:
+        return float(method.MetricEvaluate(fixed.image, moving.image))
+    except RuntimeError:
+        return float("inf")
+
+
+def _is_best(fixed: _View, moving: _View) -> bool:
+    """Return whether the scans match best where their headers put them, judged by small moves along each parameter."""
+    near = ndimage.binary_dilation(fixed.foreground, iterations=2) & fixed.inside
+    voxels = np.argwhere(near)[:: max(1, int(near.sum()) // CHECKED)]
+    values = fixed.values[tuple(voxels.T)]
+    places = apply_affine(fixed.grid, voxels)
+    centre = fixed.places.mean(axis=0)
+    radius = float(np.linalg.norm(fixed.places - centre, axis=1).mean())
+    step = float(fixed.grid[0, 0]) / 2
+    back = np.linalg.inv(moving.grid)
+
+    def information(shift: np.ndarray, turn: np.ndarray) -> float:
+        moved = Rotation.from_rotvec(turn).apply(places - centre) + centre + shift
+        there = ndimage.map_coordinates(moving.values, apply_affine(back, moved).T, order=1, mode="nearest")
+        return float(mutual_info_score(None, None, contingency=np.histogram2d(values, there, BINS)[0]))
+
+    still = np.zeros(3)
+    here = information(still, still)
+    for axis in np.eye(3):
+        for move in ((step * axis, still), (still, step / radius * axis)):
+            before, after = (information(sign * move[0], sign * move[1]) for sign in (-1, 1))
+            # The top of the parabola through the three values lies step * (before - after) / (2 * curvature) away, on
+            # the average of the head. If no move changes anything, as with scans that share no place, there is no top.
+            curvature = 2 * here - before - after
+            if max(before, after) > here or abs(step * (before - after)) >= 2 * NEAR_MM * curvature:
+                return False
+    return True
+
+
+def _register(
+    fixed: _View, moving: _View, start: sitk.Euler3DTransform, *, shrink: list[int], smoothing: list[float]
+) -> sitk.Euler3DTransform:
+    method = _method(fixed, moving)
+    method.SetMetricSamplingStrategy(method.REGULAR)
+    method.SetMetricSamplingPercentage(min(1.0, SAMPLES / fixed.inside.sum()), SEED)
+    method.SetOptimizerAsRegularStepGradientDescent(2.0, 1e-3, 200)
+    method.SetOptimizerScalesFromPhysicalShift()
+    method.SetShrinkFactorsPerLevel(shrink)
+    method.SetSmoothingSigmasPerLevel(smoothing)
+    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
+    result = sitk.Euler3DTransform(start)
+    method.SetInitialTransform(result, inPlace=True)
+    try:
+        method.Execute(fixed.image, moving.image)
+    except RuntimeError:
+        return start  # no overlap on the way: judged by its metric like every other result
+    return result
+
+
+def _overlap(fixed: _View, moving: _View, transform: np.ndarray) -> float:
+    """Return the Dice overlap of the foregrounds within the field of view of both; 0 if they share none."""
+    affine = np.linalg.inv(transform) @ moving.grid
+    labels = np.where(moving.inside, 1 + moving.foreground.astype(np.uint8), 0).astype(np.uint8)
+    there, covered = resample(labels, affine, fixed.foreground.shape, fixed.grid, order=0)
+    shared = covered & (there > 0) & fixed.inside
+    first, second = fixed.foreground & shared, (there == 2) & shared
+    total = first.sum() + second.sum()
+    return float(2 * (first & second).sum() / total) if total else 0.0

@@ -1,0 +1,53 @@
+"""Alignment of each subject's scans: how far each was moved, for the import report, and its cautions."""
+
+import logging
+from collections.abc import Mapping
+
+import pandas as pd
+
+from brain_cae.data.alignments import Alignments
+from brain_cae.scans.sources.base import some
+
+log = logging.getLogger(__name__)
+
+FAR_MM = 10.0
+"""A movement beyond this is no ordinary movement between two scans: the header may be wrong."""
+
+
+def with_alignments(report: pd.DataFrame, alignments: Mapping[str, Alignments]) -> pd.DataFrame:
+    """Return the import report with the movement of each aligned scan; not modified in place.
+
+    Args:
+        report: One row per series, with subject, modality and status.
+        alignments: By subject.
+    """
+    report = report.copy()
+    for subject, moved in alignments.items():
+        for modality, one in moved.items():
+            rows = (report["subject"] == subject) & (report["modality"] == modality) & (report["status"] == "imported")
+            report.loc[rows, "shift_mm"] = round(one.shift_mm, 2)
+            report.loc[rows, "rotation_deg"] = round(one.rotation_deg, 2)
+            report.loc[rows, "overlap_before"] = round(one.overlap_before, 3)
+            report.loc[rows, "overlap"] = round(one.overlap, 3)
+    return report
+
+
+def movement_cautions(alignments: Mapping[str, Alignments]) -> list[str]:
+    """Return the caution about scans that lay far from their reference; it is also logged."""
+    far = [
+        (one.shift_mm, f"{subject} {modality} {one.shift_mm:.0f} mm")
+        for subject, moved in alignments.items()
+        for modality, one in moved.items()
+        if one.shift_mm > FAR_MM
+    ]
+    if not far:
+        return []
+    worst = [text for _, text in sorted(far, reverse=True)]
+    many = "scans lay" if len(far) > 1 else "scan lay"
+    caution = (
+        f"{len(far)} {many} more than {FAR_MM:.0f} mm from the reference scan of the same subject, and alignment moved "
+        f"the head that far ({some(worst)}). Check that both show the same person; import_report.csv lists every "
+        "movement."
+    )
+    log.warning(caution)
+    return [caution]

@@ -14,6 +14,8 @@ UNSEEN_ROLES = ROLES[2:]
 """Healthy and abnormal brains, used neither to train nor to calibrate the network."""
 
 SKULL_STATES = ("on", "stripped", "unknown")
+STRIPPED_BY = ("", "delivered", "mask", "deepbet", "hd_bet", "synthstrip")
+"""Empty: not stripped, or unknown; delivered: stripped before it came here; mask: by a brain mask of the data set."""
 
 PLANES = ("sagittal", "coronal", "axial")
 """Ordered by their normals, the axes R, A, S."""

@@ -21,6 +21,12 @@ SAMPLES = 200_000
 LARGEST_BRAIN_ML, SMALLEST_HEAD_ML = 1900.0, 2300.0
 """Brain and fluid of an adult fill 1.0 to 1.9 litres, the head above the neck more than 2.3."""
 
+SHORTEST_BRAIN_MM = 100.0
+"""A whole brain is longer than this along every axis. What is shorter is a slab, which may be one of a head."""
+
+CONSTANT_SHARE = 0.95
+"""The background is constant if at least this share of it has one value; in a head that is not stripped it is noise."""
+
 
 def foreground_mask(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Return a mask of the brain if the skull is stripped, otherwise of the whole head, with holes filled.
@@ -54,15 +60,18 @@ def foreground_mask(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     return _largest(_filled(smooth > HEAD_SHARE * tissue_level(lifted.ravel())))
 
 
-def skull_state(foreground_ml: float) -> str:
-    """Return ``stripped`` for a foreground as small as a brain, ``on`` for one as large as a head, else ``unknown``.
+def skull_state(foreground_ml: float, *, shortest_mm: float, constant: bool) -> str:
+    """Return ``stripped`` for a foreground like a whole brain, ``on`` for one as large as a head, else ``unknown``.
 
     Args:
         foreground_ml: Volume of the foreground mask in mL, of an adult: an infant's head is as small as a brain.
+        shortest_mm: Smallest extent of the mask along an axis; a slab of a head is as small as a brain, too.
+        constant: Whether the background is constant, as outside a stripped brain.
     """
-    if foreground_ml <= LARGEST_BRAIN_ML:
-        return "stripped"
-    return "on" if foreground_ml >= SMALLEST_HEAD_ML else "unknown"
+    if foreground_ml >= SMALLEST_HEAD_ML:
+        return "on"
+    whole = shortest_mm >= SHORTEST_BRAIN_MM
+    return "stripped" if constant and whole and foreground_ml <= LARGEST_BRAIN_ML else "unknown"
 
 
 def tissue_level(values: np.ndarray) -> float:

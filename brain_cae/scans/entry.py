@@ -29,7 +29,10 @@ from brain_cae.scans.volume import Volume, content_hash
 
 # Increase this whenever the same files would give a different volume, column or reason.
 VERSION = "2"
-REPORT_COLUMNS = ("subject", "modality", "series_hash", "status", "reason", "path")
+MEASURED_COLUMNS = ("shift_mm", "rotation_deg", "overlap_before", "overlap", "coverage_mm", "looks_like")
+"""What the preparation measures: movement of a scan onto the reference scan (mean in mm, degrees) and overlap of the
+foregrounds (Dice), extent of the head that it covers (mm), and the contrast that it shows."""
+REPORT_COLUMNS = ("subject", "modality", "series_hash", "status", "reason", "path", *MEASURED_COLUMNS)
 # These depend on the machine, not on the files: the next import tries again.
 TRANSIENT_REASONS = ("missing decoder", "unreadable file")
 NOT_READ = "not read"
@@ -195,11 +198,19 @@ def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: 
         "brain_mask_path": _mask(location.brain_mask),
         "lesion_mask_path": _mask(location.lesion_mask),
         "skull": location.skull,
+        "stripped_by": _stripped_by(location),
         "sequence": acquisition.get("sequence", "unknown"),
         "dimensionality": acquisition.get("dimensionality", "unknown"),
         "series_hash": entry["series_hash"],
     }
     return Outcome(row, (_line("imported", "", place(entry["file"]), entry["series_hash"]), *others))
+
+
+def _stripped_by(location: SeriesLocation) -> str:
+    """Return by what a scan was stripped before any tool is called, see ``STRIPPED_BY``."""
+    if location.skull == "stripped":
+        return "delivered"
+    return "mask" if _mask(location.brain_mask) else ""
 
 
 def _acquisition(header: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 
 from brain_cae.errors import DatasetError
-from brain_cae.vocabulary import LABELS, MODALITIES, PLANES, SKULL_STATES
+from brain_cae.vocabulary import LABELS, MODALITIES, PLANES, SKULL_STATES, STRIPPED_BY
 
 INDEX_COLUMNS = (
     "subject", "session", "source", "site", "label", "age", "sex", "scan_year", "modality", "path", "brain_mask_path",
-    "lesion_mask_path", "skull", "rows", "columns", "slices", "spacing_row_mm", "spacing_column_mm",
+    "lesion_mask_path", "skull", "stripped_by", "rows", "columns", "slices", "spacing_row_mm", "spacing_column_mm",
     "spacing_slice_mm", "orientation", "sequence", "dimensionality", "repetition_time_ms", "echo_time_ms",
     "inversion_time_ms", "flip_angle_deg", "field_strength_t", "manufacturer", "model", "series_hash",
 )  # fmt: skip
@@ -21,6 +21,7 @@ ALLOWED = {
     "label": LABELS,
     "modality": MODALITIES,
     "skull": SKULL_STATES,
+    "stripped_by": STRIPPED_BY,
     "orientation": (*sorted(PLANES), "oblique"),
     "sequence": ("SE", "GRE", "IR", "unknown"),
     "dimensionality": ("2D", "3D", "unknown"),

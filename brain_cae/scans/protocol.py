@@ -55,7 +55,8 @@ def subject_acquisition(index: pd.DataFrame, *, modalities: Sequence[str], refer
             first modality in use.
 
     Returns:
-        Table with the index ``subject`` and the columns manufacturer, model, field_strength_t (T), orientation and
+        Table with the index ``subject`` and the columns manufacturer, model, field_strength_t (T), orientation,
+        stripped_by (of the reference, or of the first modality in use that was stripped) and
         ``<modality>_<parameter>`` for every modality (ms, degrees, mm); NaN and ``""`` where a modality is missing.
 
     Raises:
@@ -75,8 +76,10 @@ def subject_acquisition(index: pd.DataFrame, *, modalities: Sequence[str], refer
     first = used.drop_duplicates(["subject", "modality"])
     # The scanner is taken from the reference, otherwise from the first modality in use.
     rank = first["modality"].map({name: number for number, name in enumerate([reference, *modalities][::-1])})
-    describing = first.assign(rank=-rank).sort_values(["subject", "rank"], kind="stable").drop_duplicates("subject")
-    table = describing.set_index("subject")[list(SCANNER)].sort_index()
+    ranked = first.assign(rank=-rank).sort_values(["subject", "rank"], kind="stable")
+    table = ranked.drop_duplicates("subject").set_index("subject")[list(SCANNER)].sort_index()
+    stripped = ranked[ranked["stripped_by"] != ""].drop_duplicates("subject").set_index("subject")["stripped_by"]
+    table["stripped_by"] = stripped.reindex(table.index).fillna("").astype(object)
     for modality in modalities:
         rows = first[first["modality"] == modality].set_index("subject").reindex(table.index)
         for name in (*NUMBERS, *TEXTS):

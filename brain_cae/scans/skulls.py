@@ -11,7 +11,7 @@ def check_skulls(locations: Sequence[SeriesLocation], *, reference: str, skull_s
 
     Args:
         locations: The series that a source lists.
-        reference: The modality whose brain mask is used.
+        reference: The modality whose skull state counts.
         skull_strip: The tool that strips every scan with a skull; ``none`` for no tool.
 
     Raises:
@@ -20,10 +20,8 @@ def check_skulls(locations: Sequence[SeriesLocation], *, reference: str, skull_s
     if skull_strip != "none":
         return []
     states: dict[str, set[tuple[str, str]]] = {}
-    for one in locations:
-        if one.files and one.modality == reference:
-            masked = one.brain_mask is not None and one.brain_mask.is_file()
-            states.setdefault("stripped" if masked else one.skull, set()).add((one.source, one.subject))
+    for one, state in _states(locations, reference):
+        states.setdefault(state, set()).add((one.source, one.subject))
     if {"on", "stripped"} <= set(states):
         groups = [f"skull {state}: {_by_source(states[state])}" for state in ("on", "stripped")]
         raise DatasetError(
@@ -31,8 +29,8 @@ def check_skulls(locations: Sequence[SeriesLocation], *, reference: str, skull_s
             expected="one state for all subjects; otherwise the network separates them by the skull alone",
             found="; ".join(groups),
             where="dataset",
-            advice="Strip all scans with an installed tool (preprocess.skull_strip=hd_bet or synthstrip), provide "
-            "brain masks for the scans with a skull, or exclude one of the two groups.",
+            advice="Strip the heads (pip install '.[strip]', then preprocess.skull_strip=deepbet), provide brain masks "
+            "for them, or exclude one of the two groups.",
         )
     if "unknown" in states and len(states) > 1:
         known = next(state for state in states if state != "unknown")
@@ -41,6 +39,18 @@ def check_skulls(locations: Sequence[SeriesLocation], *, reference: str, skull_s
             "If the states differ, comparisons between them are meaningless: set dataset.skull."
         ]
     return []
+
+
+def with_skull(locations: Sequence[SeriesLocation], *, reference: str) -> list[str]:
+    """Return the subjects whose skull is on according to the source, and which have no brain mask."""
+    return sorted({one.subject for one, state in _states(locations, reference) if state == "on"})
+
+
+def _states(locations: Sequence[SeriesLocation], reference: str) -> list[tuple[SeriesLocation, str]]:
+    """Return the scans of the reference with their states; a mask of any scan in use serves the whole subject."""
+    masked = {one.subject for one in locations if one.brain_mask is not None and one.brain_mask.is_file()}
+    scans = [one for one in locations if one.files and one.modality == reference]
+    return [(one, "stripped" if one.subject in masked else one.skull) for one in scans]
 
 
 def _by_source(subjects: set[tuple[str, str]]) -> str:

@@ -122,4 +122,9 @@ def test_a_scale_that_is_not_positive_is_refused():
     ("millilitres", "state"), [(1050, "stripped"), (1750, "stripped"), (2100, "unknown"), (2750, "on"), (4800, "on")]
 )
 def test_the_size_of_the_foreground_tells_a_brain_from_a_head(millilitres, state):
-    assert skull_state(millilitres) == state
+    assert skull_state(millilitres, shortest_mm=130, constant=True) == state
+
+
+def test_a_small_foreground_in_noise_or_of_a_slab_may_be_part_of_a_head():
+    assert skull_state(1300, shortest_mm=130, constant=False) == "unknown"
+    assert skull_state(450, shortest_mm=20, constant=True) == "unknown"

@@ -32,6 +32,7 @@ def test_an_empty_index_is_an_index():
         ({"label": "ill"}, "'ill'"),
         ({"modality": "pd"}, "'pd'"),
         ({"skull": "off"}, "'off'"),
+        ({"stripped_by": "bet2"}, "'bet2'"),
         ({"sex": "female"}, "'female'"),
         ({"subject": ""}, "subject"),
         ({"subject": 12}, "subject must contain text"),

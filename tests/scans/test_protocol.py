@@ -58,7 +58,19 @@ def test_one_row_per_subject_with_every_modality():
     assert table.loc["b", ["model", "orientation"]].tolist() == ["Prisma", "sagittal"]
     assert math.isnan(table.loc["b", "flair_echo_time_ms"]) and table.loc["b", "flair_sequence"] == ""
     assert not any(name.startswith("t2_") for name in table.columns)
-    assert len(table.columns) == 4 + 2 * 13
+    assert len(table.columns) == 5 + 2 * 13
+
+
+def test_the_stripper_is_that_of_any_scan_of_the_subject_and_defines_no_protocol():
+    rows = [
+        scan("a", "flair", **SKYRA), scan("a", "t1", stripped_by="deepbet"),
+        scan("b", "flair", stripped_by="mask", **SKYRA), scan("b", "t1", stripped_by="deepbet"),
+        scan("c", "flair", **SKYRA), scan("c", "t1"),
+    ]  # fmt: skip
+    table = table_of(rows, ("t1", "flair"))
+    assert table["stripped_by"].to_dict() == {"a": "deepbet", "b": "mask", "c": ""}
+    groups = ProtocolGroups.fit(table, minimum=1)
+    assert not any("stripped" in column for column in groups.columns) and groups.assign(table).nunique() == 1
 
 
 def test_the_reference_must_be_in_use():

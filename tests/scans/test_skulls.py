@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.skulls import check_skulls
+from brain_cae.scans.skulls import check_skulls, with_skull
 from brain_cae.scans.sources.base import SeriesLocation
 
 
@@ -39,3 +39,12 @@ def test_a_stripping_tool_or_brain_masks_allow_mixed_states(tmp_path):
 def test_an_unknown_state_gives_a_caution():
     (caution,) = check_skulls([scan("a", "on", "ixi"), scan("b", "unknown", "clinic")], reference="t1")
     assert "clinic (1 subjects)" in caution and "for the others it is `on`" in caution and "dataset.skull" in caution
+
+
+def test_subjects_with_a_skull_and_without_a_mask_are_listed(tmp_path):
+    mask = tmp_path / "a.nii.gz"
+    mask.touch()
+    scans = [scan("c", "on"), scan("a", "on", brain_mask=mask), scan("b", "stripped"), scan("d", "unknown")]
+    assert with_skull(scans, reference="t1") == ["c"] and with_skull(scans, reference="flair") == []
+    other = SeriesLocation("c", "flair", (Path("flair.nii"),), source="x", skull="on", brain_mask=mask)
+    assert with_skull([*scans, other], reference="t1") == []

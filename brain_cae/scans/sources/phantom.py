@@ -19,7 +19,8 @@ class Phantom:
 
     ``root`` stores the cohorts, one per settings; ``confounding`` (0 to 1) is how strongly the protocol depends on
     the label. ``locate`` writes the cohort unless it is complete; without ``write`` it raises DatasetError instead.
-    With ``head_shell``, scans have a skull.
+    With ``head_shell``, scans have a skull. With ``misalignment_mm``, the head moves between the FLAIR and each other
+    scan by up to that mean displacement, and the headers do not know it.
     """
 
     layout: ClassVar[str | None] = None
@@ -32,6 +33,7 @@ class Phantom:
     lesions: bool = True
     head_shell: bool = False
     dimensions: Annotated[str, OneOf(("protocols", "varied"))] = "protocols"
+    misalignment_mm: Annotated[float, Between(0, 50, "a length from 0 to 50 mm")] = 0.0
     workers: int = 1
     limit: int | None = None
     modalities: Sequence[str] = MODALITIES
@@ -57,6 +59,7 @@ class Phantom:
             lesions=self.lesions,
             head_shell=self.head_shell,
             dimensions=self.dimensions,
+            misalignment_mm=self.misalignment_mm,
         )
         if not self.write and not (Path(self.root) / settings.key() / "complete").exists():
             raise DatasetError(

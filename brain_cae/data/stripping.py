@@ -1,0 +1,174 @@
+"""Brain masks for scans that show the skull; scans that came stripped are recognised and left alone."""
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pandas as pd
+
+from brain_cae.boxes import box_of
+from brain_cae.data.foreground import CONSTANT_SHARE, foreground_mask, skull_state
+from brain_cae.data.strippers import DEEPBET, brain_mask
+from brain_cae.errors import ScanError
+from brain_cae.executor import results
+from brain_cae.files.atomic import remove_leftovers, whole, write_text
+from brain_cae.files.locks import exclusive
+from brain_cae.progress import counter
+
+log = logging.getLogger(__name__)
+
+KEPT_SHARE = 0.9
+"""deepbet keeps 93 to 97 % of a stripped brain, but at most 64 % of a head or of a slab of one."""
+
+MIN_SCANS_FOR_PROCESSES = 4
+"""deepbet takes about 4 s for a scan, a process about 5 s to start."""
+
+LEFTOVER_AGE_S = 3600.0
+"""Younger files may still be written: another run may be using the same folder."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One subject's scan to strip; its skull state may be unknown."""
+
+    subject: str
+    path: Path
+    unknown: bool
+
+
+@dataclass(frozen=True)
+class BrainMasks:
+    """Masks from one tool (``none``: no tool), one file per stored scan, in a folder that all runs share.
+
+    Attributes:
+        folder: Folder of the masks.
+        tool: ``none``, ``deepbet``, ``hd_bet`` or ``synthstrip``.
+        reference: The modality whose scan is stripped; deepbet strips the T1 of subjects that have one in use.
+        workers: Number of processes for deepbet, each with one thread and 1.5 GB of memory.
+    """
+
+    folder: Path
+    tool: str
+    reference: str
+    workers: int = 1
+
+    def complete(self, index: pd.DataFrame, *, progress: bool) -> tuple[pd.DataFrame, dict[str, str]]:
+        """Add a brain mask for every subject that has none and still shows the skull.
+
+        Args:
+            index: Rows of the index; not modified.
+            progress: Draw a progress bar if the output is a terminal.
+
+        Returns:
+            The index with ``brain_mask_path`` filled in in the row of the scan that was stripped, and the subjects
+            without a mask with the reason. ``skull`` is ``stripped`` for every subject with a mask, since no later
+            stage uses voxels outside it; ``stripped_by`` says by what.
+
+        Raises:
+            ConfigurationError: deepbet is needed but not installed.
+            DatasetError: A process died; the message names its subjects.
+        """
+        index, refused = index.copy(), dict[str, str]()
+        _mark(index, index.loc[index["brain_mask_path"] != "", "subject"], "mask")
+        rows = self._rows_to_strip(index)
+        scans = [
+            Scan(str(row["subject"]), Path(str(row["path"])), row["skull"] == "unknown")
+            for row in index.loc[rows].to_dict("records")
+        ]
+        if not scans:
+            return index, refused
+        remove_leftovers(self.folder, age_s=LEFTOVER_AGE_S)
+        # The other tools use several threads, or the only GPU.
+        workers = self.workers if self.tool == DEEPBET else 1
+        # Of parallel jobs in a sweep, one strips and the others wait.
+        with exclusive(self.folder / ".lock"), counter("strip skulls", len(scans), bar=progress) as advance:
+            for number, mask in results(
+                self._mask_or_error,
+                scans,
+                workers=workers,
+                task="skull stripping",
+                name=lambda scan: scan.subject,
+                minimum=MIN_SCANS_FOR_PROCESSES,
+                threads=1,
+            ):
+                subject = scans[number].subject
+                if isinstance(mask, ScanError):
+                    refused[subject] = mask.reason
+                    log.warning("%s is left out: %s", subject, mask)
+                elif mask is None:
+                    _mark(index, [subject], "delivered")
+                else:
+                    index.at[rows[number], "brain_mask_path"] = str(mask)
+                    _mark(index, [subject], self.tool)
+                advance()
+        return index, dict(sorted(refused.items()))
+
+    def _strippable(self, index: pd.DataFrame) -> pd.Series:
+        """Return which rows may be stripped: those of the reference, and for deepbet also those of T1."""
+        return index["modality"].isin([self.reference, "t1"] if self.tool == DEEPBET else [self.reference])
+
+    def _rows_to_strip(self, index: pd.DataFrame) -> list[Any]:
+        """Return the label of one row for each subject that is not stripped."""
+        if self.tool == "none":
+            return []
+        candidates = index[self._strippable(index) & (index["skull"] != "stripped")]
+        if self.tool == DEEPBET:
+            candidates = candidates.sort_values("modality", key=lambda names: names != "t1", kind="stable")
+        return sorted(candidates.drop_duplicates("subject").index)
+
+    def _mask_or_error(self, scan: Scan) -> Path | ScanError | None:
+        """Return the file of the mask; None if the scan was stripped before; an error as a value, from any process."""
+        try:
+            if self.tool == DEEPBET and scan.unknown and self._came_stripped(scan):
+                return None
+            return self._mask_of(scan)
+        except ScanError as error:
+            return error
+
+    def _mask_of(self, scan: Scan) -> Path:
+        # The file name of a stored scan is a hash of its voxels and affine.
+        target = (self.folder / f"{scan.path.stem}_{self.tool}.nii.gz").absolute()
+        if not target.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            mask = brain_mask(self.tool, scan.path, self.folder)
+            with whole(target) as aside:
+                nibabel.save(mask, aside)
+        return target
+
+    def _came_stripped(self, scan: Scan) -> bool:
+        """Return whether a scan of unknown state shows no skull; what was found is stored beside the masks."""
+        found = self.folder / f"{scan.path.stem}_skull.txt"
+        if not found.exists():
+            state, foreground = _state(scan.path)
+            if state == "unknown":
+                brain = nibabel.as_closest_canonical(nibabel.load(self._mask_of(scan)))
+                kept = (np.asarray(brain.dataobj) > 0)[foreground].mean()
+                state = "stripped" if kept >= KEPT_SHARE else "on"
+            write_text(found, state)
+        return found.read_text(encoding="utf-8") == "stripped"
+
+
+def _mark(index: pd.DataFrame, subjects: Collection[str], stripper: str) -> None:
+    """Mark subjects as stripped in all their rows, unless they came stripped."""
+    rows = index["subject"].isin(list(subjects))
+    index.loc[rows & (index["skull"] != "stripped"), "stripped_by"] = stripper
+    index.loc[rows, "skull"] = "stripped"
+
+
+def _state(scan: Path) -> tuple[str, np.ndarray]:
+    """Return the skull state as far as the foreground shows it, and the foreground (X, Y, Z) in RAS."""
+    image = nibabel.as_closest_canonical(nibabel.load(scan))
+    volume = np.asarray(image.dataobj, np.float32)
+    spacing = nibabel.affines.voxel_sizes(image.affine)
+    foreground = foreground_mask(volume, image.affine)
+    outside = volume[~foreground]
+    state = skull_state(
+        float(foreground.sum() * np.prod(spacing) / 1000),
+        shortest_mm=min((side.stop - side.start) * mm for side, mm in zip(box_of(foreground), spacing, strict=True)),
+        constant=bool(outside.size) and float((outside == np.median(outside)).mean()) >= CONSTANT_SHARE,
+    )
+    return state, foreground

@@ -1,0 +1,99 @@
+"""What the scans show, compared with their names and headers: contrast, and how much of the head."""
+
+import logging
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from brain_cae.data.contrast import compatible, header_contrast
+from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.scans.sources.base import counted
+
+log = logging.getLogger(__name__)
+
+WRONG_CONTRAST = "not the named contrast"
+
+SHORTEST_BRAIN_MM, SHORTEST_HEAD_MM = 100.0, 125.0
+"""A whole brain reaches further from inferior to superior, and a scan of a whole brain in its head much further."""
+
+TIMES = ("repetition_time_ms", "echo_time_ms", "inversion_time_ms")
+
+
+def with_shown(report: pd.DataFrame, prepared: Mapping[str, PreparedSubject]) -> pd.DataFrame:
+    """Return the import report with extent and contrast of each prepared scan; not modified in place."""
+    report = report.copy()
+    for subject, volumes in prepared.items():
+        for modality, shown in volumes.shown.items():
+            rows = (report["subject"] == subject) & (report["modality"] == modality) & (report["status"] == "imported")
+            report.loc[rows, "coverage_mm"] = round(shown.coverage_mm, 1)
+            report.loc[rows, "looks_like"] = shown.looks_like
+    return report
+
+
+def wrong_contrasts(index: pd.DataFrame, prepared: Mapping[str, PreparedSubject]) -> dict[str, str]:
+    """Return the subjects with a scan whose image and header agree that its name is wrong, with the reason."""
+    refused = {}
+    for subject, modality, seen, header, evidence in _contradictions(index, prepared):
+        if seen and header and compatible(seen, header):
+            log.warning(
+                "%s is left out: its %s shows a %s (%s), and so does its header.", subject, modality, seen, evidence
+            )
+            refused[subject] = WRONG_CONTRAST
+    return refused
+
+
+def contrast_cautions(index: pd.DataFrame, prepared: Mapping[str, PreparedSubject]) -> list[str]:
+    """Return the cautions about scans whose image or header contradicts their name; they are also logged."""
+    cautions = []
+    for subject, modality, seen, header, evidence in _contradictions(index, prepared):
+        if seen:
+            what = f"looks like a {_name(seen)}: {evidence}"
+        else:
+            what = f"has the times of a {_name(header)} in its header"
+        cautions.append(
+            f"The {modality} of {subject} {what}. If its name is wrong, its scores and maps are meaningless; check it "
+            "and select the right scan."
+        )
+    for caution in cautions:
+        log.warning(caution)
+    return cautions
+
+
+def coverage_cautions(index: pd.DataFrame, prepared: Mapping[str, PreparedSubject]) -> list[str]:
+    """Return the caution about scans that show only a part of the head; it is also logged."""
+    short = []
+    for subject, by in index.groupby("subject")["stripped_by"].first().items():
+        # A scan that a tool has stripped shows the whole head itself.
+        least = SHORTEST_BRAIN_MM if by in ("delivered", "mask") else SHORTEST_HEAD_MM
+        short += [
+            f"{subject} {modality} covers {one.coverage_mm:.0f} mm of head"
+            for modality, one in prepared[str(subject)].shown.items()
+            if one.coverage_mm < least
+        ]
+    cautions = counted({"scans show only a part of the head; places in such a brain are compared badly": short})
+    for caution in cautions:
+        log.warning(caution)
+    return cautions
+
+
+def _contradictions(
+    index: pd.DataFrame, prepared: Mapping[str, PreparedSubject]
+) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield subject, modality, contrast by image, contrast by header and evidence where one is not the name."""
+    for row in index[index["subject"].isin(list(prepared))].to_dict("records"):
+        subject, modality = str(row["subject"]), str(row["modality"])
+        shown = prepared[subject].shown.get(modality)
+        if shown is None:
+            continue
+        times = [float(row.get(name, np.nan)) for name in TIMES]
+        header = header_contrast(times[0], times[1], times[2], str(row.get("sequence", "")))
+        seen = "" if compatible(modality, shown.looks_like) else shown.looks_like
+        implied = "" if compatible(modality, header) else header
+        # An image that shows what its name says outweighs the times of a header.
+        if seen or (implied and not shown.looks_like):
+            yield subject, modality, seen, implied, shown.evidence
+
+
+def _name(contrast: str) -> str:
+    return {"t1": "T1", "t1ce": "T1 after contrast agent", "t2": "T2", "flair": "FLAIR"}[contrast]

@@ -1,0 +1,64 @@
+"""What scans show, compared with their names and headers."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_cae.data.preprocess import Shown
+from brain_cae.stages.shown import contrast_cautions, coverage_cautions, with_shown, wrong_contrasts
+
+FLAIR_TIMES = {"repetition_time_ms": 9000.0, "echo_time_ms": 120.0, "inversion_time_ms": 2500.0}
+UNKNOWN_TIMES = dict.fromkeys(FLAIR_TIMES, np.nan)
+
+
+def scans(modality: str, times: dict[str, float], by: str = "delivered") -> pd.DataFrame:
+    row = {"subject": "s", "modality": modality, "sequence": "SE", "skull": "stripped", "stripped_by": by}
+    return pd.DataFrame([row | times])
+
+
+def prepared(modality: str, looks_like: str, coverage_mm: float = 150.0) -> dict:
+    return {"s": SimpleNamespace(shown={modality: Shown(coverage_mm, looks_like, "fluid is dark")})}
+
+
+@pytest.mark.parametrize(
+    ("named", "seen", "times", "outcome"),
+    [
+        ("flair", "flair", FLAIR_TIMES, "fine"),
+        ("flair", "", UNKNOWN_TIMES, "fine"),
+        ("t1ce", "t1", UNKNOWN_TIMES, "fine"),  # healthy brain hardly enhances
+        ("t1", "t1", FLAIR_TIMES, "fine"),  # the image outweighs the header
+        ("t1", "flair", UNKNOWN_TIMES, "caution"),
+        ("t1", "", FLAIR_TIMES, "caution"),
+        ("t1", "t2", FLAIR_TIMES, "caution"),  # both say that the name is wrong, but not what is right
+        ("t1", "flair", FLAIR_TIMES, "refused"),
+    ],
+)
+def test_a_wrong_name_is_a_caution_and_refused_where_image_and_header_agree(named, seen, times, outcome) -> None:
+    index, volumes = scans(named, times), prepared(named, seen)
+    refused = wrong_contrasts(index, volumes)
+    assert refused == ({"s": "not the named contrast"} if outcome == "refused" else {})
+    cautions = [] if refused else contrast_cautions(index, volumes)
+    assert len(cautions) == (outcome == "caution")
+    if cautions:
+        assert cautions[0].startswith(f"The {named} of s ")
+        assert ("fluid is dark" in cautions[0]) == bool(seen)
+
+
+@pytest.mark.parametrize(
+    ("by", "coverage_mm", "short"),
+    [("delivered", 120, False), ("deepbet", 120, True), ("", 120, True), ("mask", 20, True)],
+)
+def test_a_scan_of_a_part_of_the_head_says_how_much_it_covers(by, coverage_mm, short) -> None:
+    cautions = coverage_cautions(scans("t1", UNKNOWN_TIMES, by), prepared("t1", "t1", coverage_mm))
+    assert bool(cautions) == short
+    assert not short or f"s t1 covers {coverage_mm} mm of head" in cautions[0]
+
+
+def test_extent_and_contrast_stand_in_the_report() -> None:
+    report = pd.DataFrame({"subject": "s", "modality": ["t1", "t2"], "status": ["imported", "refused"]})
+    after = with_shown(report, {"s": SimpleNamespace(shown={m: Shown(151.26, "t1") for m in ("t1", "t2")})})
+    assert after.loc[0, ["coverage_mm", "looks_like"]].tolist() == [151.3, "t1"]
+    assert after.loc[1, ["coverage_mm", "looks_like"]].isna().all()
+    assert list(report.columns) == ["subject", "modality", "status"]

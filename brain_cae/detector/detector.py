@@ -14,11 +14,12 @@ from torch.nn import functional
 from brain_cae.configuration import Config
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.detector.build import make_scorer, network_stride
+from brain_cae.errors import ScanError
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.progress import track
-from brain_cae.reshape import Group, Reshape, from_network, to_network
+from brain_cae.reshape import Group, Reshape, from_network, to_native, to_network
 from brain_cae.scans.protocol import ProtocolGroups
-from brain_cae.scoring.frame import to_frame
+from brain_cae.scoring.frame import place_in_frame, to_frame
 from brain_cae.scoring.reference import HealthyReference
 from brain_cae.scoring.scorer import Scorer, Signal
 from brain_cae.scoring.smoothing import smooth_inside
@@ -37,11 +38,14 @@ class Reconstruction:
         levels: Feature maps (C, x, y, z) of each encoder level, with the foreground (x, y, z, boolean) on the same
             grid; the bottleneck has the empty name. A network without ``levels`` has only the bottleneck.
         group: Reshape group.
+        places: Where the native grid (``volume``) and those of the levels lie in the shared frame; empty if the frame
+            is the box of the mask.
     """
 
     volume: np.ndarray
     levels: dict[str, tuple[np.ndarray, np.ndarray]]
     group: Group
+    places: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass
@@ -96,8 +100,23 @@ class Detector:
         names = [*(f"level{number}" for number in range(1, len(encoded))), ""]
         levels = {name: _with_mask(maps[0].float().cpu(), mask) for name, maps in zip(names, encoded, strict=True)}
         return Reconstruction(
-            volume=from_network(output, group, subject.native_shape).numpy(), levels=levels, group=group
+            volume=from_network(output, group, subject.native_shape).numpy(),
+            levels=levels,
+            group=group,
+            places=self._places(subject, group, {name: maps.shape[1:] for name, (maps, _) in levels.items()}),
         )
+
+    def _places(
+        self, subject: PreparedSubject, group: Group, levels: dict[str, tuple[int, int, int]]
+    ) -> dict[str, np.ndarray]:
+        if self.config.preprocess.space != "mni":
+            return {}
+        if subject.to_template is None:
+            raise ScanError("no match with the template", where=f"subject {subject.subject}")
+        place, stride = place_in_frame(subject.affine, subject.to_template), network_stride(self.network)
+        return {"volume": place} | {
+            name: place @ to_native(group, subject.native_shape, stride, shape) for name, shape in levels.items()
+        }
 
     def features(self, reconstruction: Reconstruction, maps: np.ndarray, mask: np.ndarray) -> dict[str, float]:
         """Return the features of one brain for the transfer classifier, a row of ``features.csv``.
@@ -112,7 +131,7 @@ class Detector:
         features: dict[str, float] = {}
         for level, encoded in reconstruction.levels.items():
             reference = self.encoder_references[level]
-            framed, inside = to_frame(*encoded, FEATURE_FRAME)
+            framed, inside = to_frame(*encoded, FEATURE_FRAME, reconstruction.places.get(level))
             z = (framed - reference.mean) / (reference.spread * reference.factor(reconstruction.group.name))
             features |= encoder_features(*encoded, level=level) | distance_features(z, inside, level=level)
         return features | residual_features(maps, mask, self.config.modality.names)
@@ -120,9 +139,9 @@ class Detector:
     def signals(self, subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, Signal]:
         """Return the inputs of the scorers: the smoothed residual x - x̂ and the smoothed intensity."""
         sigma = self.config.scoring.smoothing_mm
-        name = reconstruction.group.name
+        name, place = reconstruction.group.name, reconstruction.places.get("volume")
         residual, intensity = (
-            Signal(smooth_inside(maps, subject.mask, subject.spacing, sigma), subject.mask, name)
+            Signal(smooth_inside(maps, subject.mask, subject.spacing, sigma), subject.mask, name, place)
             for maps in (subject.volume - reconstruction.volume, subject.volume)
         )
         return {"residual": residual, "intensity": intensity}
@@ -134,7 +153,8 @@ class Detector:
             reconstruction = self.reconstruct(subject)
             signals.append(self.signals(subject, reconstruction))
             groups.append(reconstruction.group.name)
-            framed.append({name: to_frame(*level, FEATURE_FRAME) for name, level in reconstruction.levels.items()})
+            levels, places = reconstruction.levels, reconstruction.places
+            framed.append({name: to_frame(*level, FEATURE_FRAME, places.get(name)) for name, level in levels.items()})
         self.encoder_references = {
             name: HealthyReference.fit(
                 np.stack([levels[name][0] for levels in framed]),
@@ -163,7 +183,13 @@ class Detector:
         arrays, facts = self.learnt()
         arrays |= {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
         config = self.config
-        chosen = [config.model.network, asdict(config.reshape), asdict(config.scoring), config.modality.names]
+        chosen = [
+            config.model.network,
+            asdict(config.reshape),
+            asdict(config.scoring),
+            config.modality.names,
+            config.preprocess.space,
+        ]
         digest = hashlib.sha256(json.dumps([facts, chosen], sort_keys=True).encode())
         for name in sorted(arrays):
             digest.update(f"{name}{arrays[name].dtype}{arrays[name].shape}".encode())

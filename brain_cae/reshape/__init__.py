@@ -8,6 +8,7 @@ from brain_cae.reshape.base import (
     from_network,
     most_common,
     network_shape,
+    to_native,
     to_network,
 )
 from brain_cae.reshape.clustered import Clustered
@@ -27,5 +28,6 @@ __all__ = [
     "from_network",
     "most_common",
     "network_shape",
+    "to_native",
     "to_network",
 ]

@@ -127,6 +127,24 @@ def from_network(volume: torch.Tensor, group: Group, native: Shape) -> torch.Ten
     return _resize(_pad(window, before, [-margin for margin in after]), native)
 
 
+def to_native(group: Group, native: Shape, stride: int, shape: Shape) -> np.ndarray:
+    """Return the way from the voxels of a feature map to those of the volume, (4, 4).
+
+    Args:
+        group: Target of the volume.
+        native: Dimensions of the volume.
+        stride: Total stride of the network.
+        shape: Dimensions of the feature map, which covers the whole input of the network.
+    """
+    matrix = np.eye(4)
+    for axis, whole in enumerate(network_shape(group, stride)):
+        step, scale = whole / shape[axis], native[axis] / group.size[axis]
+        # A voxel's centre lies half a voxel after its start, on each of the three grids.
+        matrix[axis, axis] = step * scale
+        matrix[axis, 3] = (0.5 * step + group.start[axis]) * scale - 0.5
+    return matrix
+
+
 def network_shape(group: Group, stride: int) -> Shape:
     """Return the dimensions of the network's input, padding included."""
     x, y, z = (size + (-size) % stride for size in group.target)

@@ -27,11 +27,14 @@ class Signal:
         maps: (C, X, Y, Z), 0 outside the mask.
         mask: (X, Y, Z) boolean.
         group: Reshape group.
+        place: Where the grid lies in the shared frame, see :func:`brain_cae.scoring.frame.place_in_frame`; None takes
+            the box of the mask as the frame.
     """
 
     maps: np.ndarray
     mask: np.ndarray
     group: str
+    place: np.ndarray | None = None
 
 
 class Scorer:
@@ -121,7 +124,7 @@ class Scorer:
     def _compared(self, signal: Signal, reference: HealthyReference | None) -> np.ndarray:
         if reference is None:
             return signal.maps
-        here = from_frame(np.concatenate([reference.mean, reference.spread]), signal.mask)
+        here = from_frame(np.concatenate([reference.mean, reference.spread]), signal.mask, signal.place)
         mean, spread = np.split(here, 2)
         z = (signal.maps - mean) / np.maximum(spread * reference.factor(signal.group), 1e-6)
         return np.where(signal.mask, z, 0).astype(np.float32)
@@ -147,7 +150,7 @@ class Scorer:
         return references
 
     def _framed(self, healthy: list[Signal]) -> tuple[np.ndarray, np.ndarray]:
-        framed = [to_frame(signal.maps, signal.mask, self.frame) for signal in healthy]
+        framed = [to_frame(signal.maps, signal.mask, self.frame, signal.place) for signal in healthy]
         return np.stack([maps for maps, _ in framed]), np.stack([mask for _, mask in framed])
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

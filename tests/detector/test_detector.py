@@ -1,5 +1,6 @@
 """A detector is stored and loaded with the references that its features are computed with."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from brain_cae.detector.findings import examine
 from brain_cae.detector.storage import load, save
+from brain_cae.errors import ScanError
 
 EVERYTHING = ("features.levels=all", "reshape=isotropic", "reshape.spacing_mm=3")
 
@@ -36,3 +38,22 @@ def test_a_brain_unlike_the_healthy_ones_deviates(detector, make_subject) -> Non
     unlike.volume[:, lump & unlike.mask] += 1.5
     distances = [examine(detector, brain)[0].features["distance_level1_q95"] for brain in (like, unlike)]
     assert distances[1] > 1.3 * distances[0]
+
+
+def test_places_are_compared_in_the_template_wherever_the_scan_lay(make_detector, make_subject) -> None:
+    """Moving a scan and its way to the template together changes nothing; without a way there is no score."""
+    detector = make_detector(*EVERYTHING, "preprocess.space=mni", brains=8)
+    brain = make_subject("new", seed=99)
+    there = np.eye(4)
+    there[:3, 3] = (40, -7, 12)
+    moved = replace(brain, affine=there @ brain.affine, to_template=brain.to_template @ np.linalg.inv(there))
+    first, second = (examine(detector, one)[0] for one in (brain, moved))
+    assert second.scores == pytest.approx(first.scores) and second.features == pytest.approx(first.features, abs=1e-6)
+    assert np.isfinite(list(first.features.values())).all()
+    assert abs(np.mean(detector.scorers["healthy_mean"].maps(_intensity(detector, brain))[:, brain.mask])) < 0.5
+    with pytest.raises(ScanError, match="no match with the template"):
+        examine(detector, replace(brain, to_template=None))
+
+
+def _intensity(detector, brain):
+    return detector.signals(brain, detector.reconstruct(brain))["intensity"]

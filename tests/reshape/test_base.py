@@ -1,9 +1,13 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nibabel.affines import apply_affine
+from scipy import ndimage
+from torch.nn import functional
 
-from brain_cae.reshape import Group, from_network, most_common, network_shape, to_network
+from brain_cae.reshape import Group, from_network, most_common, network_shape, to_native, to_network
 
 sizes = st.tuples(*[st.integers(8, 40)] * 3)
 
@@ -62,3 +66,22 @@ def test_only_the_window_comes_back_at_its_position(native, start, window, strid
 def test_most_common_prefers_the_larger_of_equally_common_dimensions():
     assert most_common([(2, 2, 2), (3, 3, 3), (2, 2, 2)]) == (2, 2, 2)
     assert most_common([(2, 2, 2), (3, 3, 3)]) == (3, 3, 3)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    native=st.tuples(*[st.integers(20, 40)] * 3),
+    target=st.tuples(*[st.integers(20, 40)] * 3),
+    start=st.tuples(*[st.integers(-5, 5)] * 3),
+)
+def test_a_feature_map_knows_where_its_voxels_lie_in_the_volume(native, target, start):
+    """Coordinates that pass through the network's resizing, window and pooling are those of ``to_native``."""
+    group, stride = Group("a", target, resized=tuple(size + 4 for size in target), start=start), 4
+    axes = torch.stack(torch.meshgrid(*[torch.arange(size).float() for size in native], indexing="ij"))
+    features = functional.avg_pool3d(to_network(axes, group, stride), stride)
+    shape = tuple(features.shape[1:])
+    inside = functional.avg_pool3d(to_network(torch.ones(1, *native), group, stride), stride)[0] > 0.999
+    places = apply_affine(to_native(group, native, stride, shape), np.moveaxis(np.indices(shape), 0, -1))
+    # Resizing repeats the edge of a volume within half a voxel of it, so the outermost features are left out.
+    deep = ndimage.binary_erosion(inside.numpy())
+    assert not deep.any() or np.abs(places - np.moveaxis(features.numpy(), 0, -1))[deep].max() < 0.3

@@ -45,9 +45,18 @@ def make_subject() -> Callable[..., PreparedSubject]:
             lesion=None,
             source_affine=affine,
             source_shape=shape,
+            to_template=onto_template(shape, affine),
         )
 
     return make
+
+
+def onto_template(shape: tuple[int, int, int], affine: np.ndarray) -> np.ndarray:
+    """Return the way (4, 4) from the places of a grid to a box as large as the brain of MNI152."""
+    size = np.array([140.0, 175.0, 150.0])
+    scale = np.diag([*(size / (np.asarray(shape) * np.diag(affine)[:3])), 1.0])
+    scale[:3, 3] = -size / 2 + [0, -17, 4]
+    return scale
 
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -68,6 +77,7 @@ TINY_NETWORK = (
 )
 TINY = (
     "limit=36",
+    "workers=1",  # two tests run at a time, and processes take seconds to start
     "split.validation_minimum=9",
     "scoring.alpha=0.2",
     "trainer=cpu",

@@ -16,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from brain_cae.configuration import Config
-from brain_cae.configuration.identity import WITHOUT_EFFECT, choices, configuration_hash, flattened
+from brain_cae.configuration.identity import SKULL_STRIP, WITHOUT_EFFECT, choices, configuration_hash, flattened
 from brain_cae.configuration.stored import completed
 from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.files.run_folder import is_running
@@ -130,6 +130,8 @@ def _differences(config: Config, path: Path) -> str:
     except (OSError, yaml.YAMLError, AttributeError, KeyError):
         return "another configuration hash; the old configuration was not stored"
     now = choices(asdict(config))
+    if now[SKULL_STRIP] == "auto" and before.get(SKULL_STRIP) in ("deepbet", "none"):
+        now[SKULL_STRIP] = before[SKULL_STRIP]  # the run stores the tool in place of auto
     differ = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     return "; ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in differ[:5])
 

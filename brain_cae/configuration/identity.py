@@ -11,6 +11,9 @@ from brain_cae.configuration import Config
 WITHOUT_EFFECT = ("cache", "workers", "extensions", "trainer.progress", "trainer.workers", "trainer.panel_every")
 """Keys that do not affect results and may differ between machines."""
 
+SKULL_STRIP = "preprocess.skull_strip"
+"""A run replaces ``auto`` by a tool or ``none``, so that its stored configuration differs from the one as given."""
+
 
 def configuration_hash(config: Config) -> str:
     """Return a hash (16 hexadecimal digits) of all choices that a result depends on."""

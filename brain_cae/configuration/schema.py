@@ -22,7 +22,10 @@ class Preprocess:
 
     name: str
     scaling: str
+    align: str
     skull_strip: str
+    space: str
+    bias_correction: str
 
 
 @dataclass

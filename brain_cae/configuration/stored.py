@@ -43,7 +43,8 @@ def read_stored(run: Path) -> dict[str, Any]:
 def completed(content: dict[str, Any]) -> dict[str, Any]:
     """Return a stored configuration with the keys that earlier versions did not store, at the values of that time.
 
-    Classes of datasets and harmonisers followed from the name of the option, and the scores were always the same four.
+    Classes of datasets and harmonisers followed from the name of the option, the scores were always the same four, and
+    scans lay where their headers said, and places were compared in the box of the mask.
     """
     content = {**content}
     for group in ("dataset", "external", "harmonise"):
@@ -54,6 +55,9 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
             name: read_option("scoring/score", name) for name in ("residual", "absolute", "intensity", "healthy_mean")
         }
         content["scoring"] = {"scores": scores} | content["scoring"]
+    if isinstance(content.get("preprocess"), dict):
+        earlier = {"align": "affine_only", "space": "box", "bias_correction": "none"}
+        content["preprocess"] = earlier | content["preprocess"]
     if isinstance(content.get("audit"), dict):
         content["audit"] = {"extra": {}} | content["audit"]
     return content

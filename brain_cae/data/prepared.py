@@ -3,23 +3,27 @@
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from brain_cae.data import preprocess
-from brain_cae.data.brain_masks import BrainMasks
-from brain_cae.data.preprocess import PreparedSubject, prepare_subject
+from brain_cae.data.alignments import Alignments
+from brain_cae.data.preprocess import PreparedSubject, Shown, prepare_subject
 from brain_cae.errors import ScanError
+from brain_cae.executor import results
 from brain_cae.files.atomic import whole
 from brain_cae.files.locks import exclusive
-from brain_cae.progress import track
+from brain_cae.progress import counter
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
 class PreparedStore:
     """Prepared subjects on disk, keyed by the content of the scans, the settings, and the version of the code.
 
@@ -28,17 +32,18 @@ class PreparedStore:
         modalities: Contrasts in channel order.
         reference: The contrast whose grid is kept.
         scaling: Statistic that intensities are divided by.
-        masks: Source of the brain masks that the data set lacks.
+        bias_correction: ``n4`` or ``none``.
+        workers: Number of processes.
     """
 
-    def __init__(self, folder: Path, *, modalities: list[str], reference: str, scaling: str, masks: BrainMasks) -> None:
-        self.folder = folder
-        self.modalities = list(modalities)
-        self.reference = reference
-        self.scaling = scaling
-        self.masks = masks
+    folder: Path
+    modalities: list[str]
+    reference: str
+    scaling: str
+    bias_correction: str = "none"
+    workers: int = 1
 
-    def key(self, scans: pd.DataFrame) -> str:
+    def key(self, scans: pd.DataFrame, alignments: Alignments | None = None) -> str:
         """Return a hash of everything that a prepared subject depends on."""
         rows = scans.sort_values("modality")
         masks = [
@@ -51,70 +56,126 @@ class PreparedStore:
             self.modalities,
             self.reference,
             self.scaling,
+            self.bias_correction,
             [[str(value) for value in row] for row in rows[["subject", "modality", "series_hash", "path"]].to_numpy()],
             masks,
+            {modality: one.transform for modality, one in (alignments or {}).items()},
+            sorted(set(scans.get("skull", []))),
         ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
-    def load(self, scans: pd.DataFrame) -> PreparedSubject:
+    def load(self, scans: pd.DataFrame, alignments: Alignments | None = None) -> PreparedSubject:
         """Return one prepared subject; compute and store it if it is not in the cache yet.
 
         Raises:
             ScanError: See :func:`brain_cae.data.preprocess.prepare_subject`.
         """
-        path = self.folder / f"{self.key(scans)}.npz"
+        path = self._path(scans, alignments)
         if not path.exists():
-            with exclusive(self.folder / ".lock"):
-                self._make(path, scans)
-        with np.load(path, allow_pickle=False) as stored:
-            return PreparedSubject(
-                subject=str(scans["subject"].iloc[0]),
-                volume=stored["volume"],
-                mask=stored["mask"],
-                affine=stored["affine"],
-                lesion=stored["lesion"] if "lesion" in stored else None,
-                source_affine=stored["source_affine"],
-                source_shape=tuple(int(size) for size in stored["source_shape"]),  # type: ignore[arg-type]
-                appearance=dict(
-                    zip(stored["appearance_names"].tolist(), stored["appearance"].tolist(), strict=True),
-                ),
-                fingerprint=stored["fingerprint"],
-            )
+            self._make(path, scans, alignments)
+        return _read(path, str(scans["subject"].iloc[0]))
 
-    def load_all(self, index: pd.DataFrame, *, progress: bool) -> tuple[dict[str, PreparedSubject], dict[str, str]]:
-        """Return all prepared subjects of the index, and the reason for each subject that cannot be prepared."""
-        groups: list[tuple[Any, pd.DataFrame]] = list(index.groupby("subject", sort=True))
-        prepared: dict[str, PreparedSubject] = {}
+    def load_all(
+        self, index: pd.DataFrame, alignments: Mapping[str, Alignments], *, progress: bool
+    ) -> tuple[dict[str, PreparedSubject], dict[str, str]]:
+        """Return all prepared subjects of the index, and the reason for each subject that cannot be prepared.
+
+        Args:
+            index: Rows of the index, with one session per subject.
+            alignments: By subject; subjects without are taken as their headers say.
+            progress: Draw a progress bar if the output is a terminal.
+        """
+        jobs = [_Job(self, str(name), scans, alignments.get(str(name))) for name, scans in index.groupby("subject")]
         refused: dict[str, str] = {}
-        for subject, scans in track(groups, "prepare", bar=progress):
-            try:
-                prepared[str(subject)] = self.load(scans)
-            except ScanError as error:
-                refused[str(subject)] = error.reason
-                log.warning("%s is left out: %s", subject, error)
-        return prepared, refused
+        with exclusive(self.folder / ".lock"):  # of parallel jobs in a sweep, one prepares and the others wait
+            missing = [job for job in jobs if not job.path.exists()]
+            with counter("prepare", len(jobs), done=len(jobs) - len(missing), bar=progress) as advance:
+                done = results(_run, missing, workers=self.workers, task="preparation", name=_name, threads=1)
+                for number, error in done:
+                    if error is not None:
+                        refused[missing[number].subject] = error.reason
+                        log.warning("%s is left out: %s", missing[number].subject, error)
+                    advance()
+        return {job.subject: _read(job.path, job.subject) for job in jobs if job.subject not in refused}, refused
 
-    def _make(self, path: Path, scans: pd.DataFrame) -> None:
-        """Prepare and store one subject, unless another job of a sweep has done so in the meantime."""
-        if not path.exists():
-            settings: dict[str, Any] = {"reference": self.reference, "scaling": self.scaling}
-            self._write(path, prepare_subject(scans, modalities=self.modalities, **settings))
+    def _path(self, scans: pd.DataFrame, alignments: Alignments | None) -> Path:
+        return self.folder / f"{self.key(scans, alignments)}.npz"
 
-    def _write(self, path: Path, subject: PreparedSubject) -> None:
-        arrays = {
-            "volume": subject.volume,
-            "mask": subject.mask,
-            "affine": subject.affine,
-            "source_affine": subject.source_affine,
-            "source_shape": np.asarray(subject.source_shape),
-            "appearance_names": np.asarray(list(subject.appearance), dtype=str),
-            "appearance": np.asarray(list(subject.appearance.values()), dtype=float),
-            "fingerprint": subject.fingerprint,
-        }
-        if subject.lesion is not None:
-            arrays["lesion"] = subject.lesion
-        with whole(path) as aside:
-            np.savez(aside, **arrays)  # type: ignore[arg-type]
+    def _make(self, path: Path, scans: pd.DataFrame, alignments: Alignments | None) -> None:
+        subject = prepare_subject(
+            scans,
+            modalities=self.modalities,
+            reference=self.reference,
+            scaling=self.scaling,
+            bias_correction=self.bias_correction,
+            alignments=alignments,
+        )
+        _write(path, subject)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One subject to prepare, in any process."""
+
+    store: PreparedStore
+    subject: str
+    scans: pd.DataFrame
+    alignments: Alignments | None
+
+    @cached_property
+    def path(self) -> Path:
+        """File of the prepared subject."""
+        return self.store._path(self.scans, self.alignments)
+
+
+def _name(job: _Job) -> str:
+    return job.subject
+
+
+def _run(job: _Job) -> ScanError | None:
+    """Prepare and store one subject; return the error instead of raising it in another process."""
+    try:
+        job.store._make(job.path, job.scans, job.alignments)
+    except ScanError as error:
+        return error
+    return None
+
+
+def _read(path: Path, subject: str) -> PreparedSubject:
+    with np.load(path, allow_pickle=False) as stored:
+        return PreparedSubject(
+            subject=subject,
+            volume=stored["volume"],
+            mask=stored["mask"],
+            affine=stored["affine"],
+            lesion=stored["lesion"] if "lesion" in stored else None,
+            source_affine=stored["source_affine"],
+            source_shape=tuple(int(size) for size in stored["source_shape"]),  # type: ignore[arg-type]
+            appearance=dict(zip(stored["appearance_names"].tolist(), stored["appearance"].tolist(), strict=True)),
+            fingerprint=stored["fingerprint"],
+            shown={name: Shown(**facts) for name, facts in json.loads(str(stored["shown"])).items()},
+            to_template=stored["to_template"] if "to_template" in stored else None,
+        )
+
+
+def _write(path: Path, subject: PreparedSubject) -> None:
+    arrays = {
+        "volume": subject.volume,
+        "mask": subject.mask,
+        "affine": subject.affine,
+        "source_affine": subject.source_affine,
+        "source_shape": np.asarray(subject.source_shape),
+        "appearance_names": np.asarray(list(subject.appearance), dtype=str),
+        "appearance": np.asarray(list(subject.appearance.values()), dtype=float),
+        "fingerprint": subject.fingerprint,
+        "shown": np.asarray(json.dumps({name: asdict(one) for name, one in subject.shown.items()})),
+    }
+    if subject.to_template is not None:
+        arrays["to_template"] = subject.to_template
+    if subject.lesion is not None:
+        arrays["lesion"] = subject.lesion
+    with whole(path) as aside:
+        np.savez(aside, **arrays)  # type: ignore[arg-type]
 
 
 def _stamp(path: Path) -> list[str | int]:

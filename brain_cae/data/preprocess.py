@@ -1,23 +1,34 @@
-"""Prepare the scans of one subject: reorient to RAS, resample to one grid by affine, mask, scale intensities."""
+"""Prepare the scans of one subject: align, reorient to RAS, resample to one grid, mask, scale intensities."""
 
+import logging
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nibabel
 import numpy as np
 import pandas as pd
 from nibabel.filebasedimages import ImageFileError
-from nibabel.processing import resample_from_to
 
 from brain_cae.boxes import box_of
 from brain_cae.data import appearance
+from brain_cae.data.bias import without_bias
+from brain_cae.data.contrast import Contrast, coverage_mm, looks_like
 from brain_cae.data.foreground import foreground_mask, intensity_scale
+from brain_cae.data.registration import COARSE_MM, Alignment
+from brain_cae.data.resampling import isotropic, resample, same_grid
+from brain_cae.data.template import tissue_priors, to_template
 from brain_cae.errors import ScanError
-from brain_cae.reshape import NativeGrid
 from brain_cae.scans.nifti import affine_to_ras, without_single_axes
 
-VERSION = 4
+if TYPE_CHECKING:
+    from brain_cae.reshape import NativeGrid
+
+log = logging.getLogger(__name__)
+
+VERSION = 6
 """Raise this number whenever the output of this module changes, so that outdated cached volumes are not used."""
 
 MIN_COVERAGE = 0.5
@@ -25,6 +36,21 @@ MIN_COVERAGE = 0.5
 
 CEILING = 6.0
 """Scaled intensities are clipped here: single bright voxels of vessels or noise would dominate the loss."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What one scan shows, whatever its name says.
+
+    Attributes:
+        coverage_mm: Extent of its foreground from inferior to superior.
+        looks_like: Contrast, see :func:`brain_cae.data.contrast.looks_like`; ``""`` if it cannot be told.
+        evidence: The same in words.
+    """
+
+    coverage_mm: float
+    looks_like: str = ""
+    evidence: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,6 +68,9 @@ class PreparedSubject:
         appearance: Noise, smoothness, outline, background and histogram by name, see ``appearance.py``; and
             ``<modality>_covered``, the share of the reference's foreground that each other modality covers.
         fingerprint: (512,) block means of the reference scan; empty if not computed.
+        shown: What each scan shows, by modality.
+        to_template: (4, 4), from places in the reference (RAS+ mm) to the same places in MNI152; None where the skull
+            is on, or no match was found.
     """
 
     subject: str
@@ -53,6 +82,8 @@ class PreparedSubject:
     source_shape: tuple[int, int, int]
     appearance: dict[str, float] = field(default_factory=dict)
     fingerprint: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    shown: dict[str, Shown] = field(default_factory=dict)
+    to_template: np.ndarray | None = None
 
     @property
     def native_shape(self) -> tuple[int, int, int]:
@@ -72,13 +103,24 @@ class PreparedSubject:
         return float(self.mask.sum() * np.prod(self.spacing) / 1000)
 
     @property
-    def grid(self) -> NativeGrid:
+    def grid(self) -> "NativeGrid":
         """Dimensions, spacing and bounding box of the mask, as a reshape strategy needs them."""
+        # Imported here: it loads PyTorch, which the processes that prepare subjects do not need.
+        from brain_cae.reshape import NativeGrid
+
         x, y, z = ((side.start, side.stop) for side in box_of(self.mask))
         return NativeGrid(self.native_shape, self.spacing, (x, y, z))
 
 
-def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: str, scaling: str) -> PreparedSubject:
+def prepare_subject(
+    scans: pd.DataFrame,
+    *,
+    modalities: list[str],
+    reference: str,
+    scaling: str,
+    bias_correction: str = "none",
+    alignments: Mapping[str, Alignment] | None = None,
+) -> PreparedSubject:
     """Read one subject's scans and resample them to the grid of the reference.
 
     Args:
@@ -86,6 +128,9 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
         modalities: Contrasts in channel order.
         reference: The contrast whose grid is kept.
         scaling: See :func:`brain_cae.data.foreground.intensity_scale`.
+        bias_correction: ``n4`` or ``none``, see :func:`brain_cae.data.bias.without_bias`.
+        alignments: How the other scans lie relative to the reference, by modality; where there is none, their headers
+            are believed.
 
     Raises:
         ScanError: A scan is empty or constant, has non-finite values, or covers less than half of the reference's
@@ -95,43 +140,39 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
     subject = str(scans["subject"].iloc[0])
     if rows.index.has_duplicates:
         raise ScanError("several sessions", expected="one scan of each modality", where=f"subject {subject}")
-    stored = _load(Path(str(rows.loc[reference, "path"])))
-    grid = nibabel.as_closest_canonical(stored)
-    brain = _mask_on(grid, rows.loc[reference, "brain_mask_path"])
-    mask = brain if brain is not None else foreground_mask(np.asarray(grid.dataobj, np.float32), grid.affine)
-    if not mask.any():
-        raise ScanError(
-            "empty mask",
-            expected="a brain mask with voxels above 0",
-            found="no voxel above 0",
-            where=str(rows.loc[reference, "brain_mask_path"]),
-        )
     paths = {modality: Path(str(rows.loc[modality, "path"])) for modality in modalities}
-    scans_of = {modality: stored if modality == reference else _load(path) for modality, path in paths.items()}
-    mask, properties = _shown_by_all(mask, grid, scans_of, reference=reference, paths=paths)
+    stored = {modality: _load(path) for modality, path in paths.items()}
+    there = _Places(stored, reference, alignments or {})
+    grid = nibabel.as_closest_canonical(stored[reference])
+    mask = _foreground(grid, rows["brain_mask_path"], there)
+    images = {modality: _on_grid(scan, there.affine(modality), grid) for modality, scan in stored.items()}
+    mask, properties = _shown_by_all(mask, images, reference=reference, paths=paths)
     channels = []
     spacing = nibabel.affines.voxel_sizes(grid.affine)
-    for modality, scan in scans_of.items():
-        image = grid if modality == reference else resample_from_to(scan, grid, order=1, cval=0.0)
-        values = np.asarray(image.dataobj, np.float32)
+    for modality, (values, _) in images.items():
         inside = values[mask]
         where = f"subject {subject}, {modality}, {paths[modality]}"
         if not np.isfinite(inside).all():
             raise ScanError("non-finite values", where=where)
         if np.ptp(inside) == 0:
             raise ScanError("constant inside the mask", expected=f"a brain on the grid of {reference}", where=where)
+        scan = stored[modality]
         measured = appearance.noise_and_smoothness(np.asarray(scan.dataobj), nibabel.affines.voxel_sizes(scan.affine))
         properties |= {f"{modality}_{name}": value for name, value in measured.items()}
-        background = _background(values, mask)
-        scaled = (values - background) / intensity_scale(inside - background, scaling)
+        lifted = values - _background(values, mask)
         if modality == reference:
-            properties |= appearance.background(values - background, mask, spacing)
+            properties |= appearance.background(lifted, mask, spacing)
+        if bias_correction == "n4":
+            lifted = without_bias(lifted, mask, spacing)
+        scaled = lifted / intensity_scale(lifted[mask], scaling)
         channels.append(np.where(mask, np.clip(scaled, 0, CEILING), 0).astype(np.float32))
-    lesion = _mask_on(grid, rows.loc[reference, "lesion_mask_path"])
+    lesion = _drawn_mask(grid, rows["lesion_mask_path"], there)
     if lesion is not None and lesion.any() and not (lesion & mask).any():
         raise _elsewhere(
-            str(rows.loc[reference, "lesion_mask_path"]), f"a lesion that overlaps the brain of {reference}"
+            next(path for path in rows["lesion_mask_path"] if path), f"a lesion that overlaps the brain of {reference}"
         )
+    skull = str(rows.loc[reference, "skull"]) if "skull" in rows else "unknown"
+    place = None if skull == "on" else _place(images[reference][0], mask, grid.affine)
     volume = np.stack(channels)
     properties |= appearance.outline(mask, spacing) | appearance.histogram(volume, mask, modalities)
     return PreparedSubject(
@@ -140,11 +181,87 @@ def prepare_subject(scans: pd.DataFrame, *, modalities: list[str], reference: st
         mask=mask,
         affine=np.asarray(grid.affine, float),
         lesion=lesion,
-        source_affine=np.asarray(stored.affine, float),
-        source_shape=tuple(stored.shape),  # type: ignore[arg-type]
+        source_affine=np.asarray(stored[reference].affine, float),
+        source_shape=tuple(stored[reference].shape),  # type: ignore[arg-type]
         appearance=properties,
         fingerprint=appearance.fingerprint(volume[modalities.index(reference)], mask),
+        shown=_shown(stored, images, mask, grid.affine, place),
+        to_template=place,
     )
+
+
+def _place(volume: np.ndarray, mask: np.ndarray, affine: np.ndarray) -> np.ndarray | None:
+    """Return the way to the template's space, (4, 4); None if the brain does not match it."""
+    try:
+        return to_template(volume, mask, affine)
+    except ScanError as error:
+        log.debug("no place in the template: %s", error)
+        return None
+
+
+def _shown(
+    scans: dict[str, nibabel.Nifti1Image],
+    images: dict[str, tuple[np.ndarray, np.ndarray]],
+    mask: np.ndarray,
+    affine: np.ndarray,
+    place: np.ndarray | None,
+) -> dict[str, Shown]:
+    shown = {}
+    x, y, z = mask.shape
+    priors = None if place is None else tissue_priors(affine, (x, y, z), place)
+    for modality, scan in scans.items():
+        values, grid, covered = isotropic(np.nan_to_num(np.asarray(scan.dataobj)), scan.affine, COARSE_MM)
+        extent = coverage_mm(foreground_mask(values, grid) & covered, grid)
+        contrast = Contrast("") if priors is None else looks_like(images[modality][0], mask, priors)
+        shown[modality] = Shown(extent, contrast.name, contrast.evidence)
+    return shown
+
+
+@dataclass(frozen=True)
+class _Places:
+    """The scans of a subject as stored, and where they lie once they are aligned with the reference."""
+
+    scans: dict[str, nibabel.Nifti1Image]
+    reference: str
+    alignments: Mapping[str, Alignment]
+
+    def affine(self, modality: str, affine: np.ndarray | None = None) -> np.ndarray:
+        """Return where a grid (4, 4) that lies with this scan is after alignment; None: the scan's grid."""
+        affine = np.asarray(self.scans[modality].affine if affine is None else affine)
+        alignment = self.alignments.get(modality)
+        return affine if alignment is None else alignment.affine(affine)
+
+    def drawn_on(self, mask: nibabel.Nifti1Image, candidates: list[str]) -> str:
+        """Return the modality on whose grid a mask is, or else the first candidate."""
+        upright = nibabel.as_closest_canonical(mask)
+        for modality in candidates:
+            scan = nibabel.as_closest_canonical(self.scans[modality])
+            if same_grid(scan.shape, scan.affine, upright.shape, upright.affine):
+                return modality
+        return candidates[0]
+
+
+def _foreground(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> np.ndarray:
+    """Return the brain mask on the grid (X, Y, Z), or the foreground of the reference without one."""
+    brain = _drawn_mask(grid, paths, there)
+    if brain is None:
+        return foreground_mask(np.asarray(grid.dataobj, np.float32), grid.affine)
+    if not brain.any():
+        raise ScanError(
+            "empty mask",
+            expected="a brain mask with voxels above 0",
+            found="no voxel above 0",
+            where=str(next(path for path in paths if path)),
+        )
+    return brain
+
+
+def _on_grid(scan: nibabel.Nifti1Image, affine: np.ndarray, grid: nibabel.Nifti1Image) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values of a scan on the grid (X, Y, Z), float32, and where it covers the grid."""
+    # Reoriented first: a scan with the same voxels in another order is copied, not interpolated.
+    upright = nibabel.as_closest_canonical(nibabel.Nifti1Image(np.asarray(scan.dataobj), affine))
+    values, covered = resample(np.asarray(upright.dataobj, np.float32), upright.affine, grid.shape, grid.affine)
+    return values, covered
 
 
 def _load(path: Path) -> nibabel.Nifti1Image:
@@ -159,27 +276,18 @@ def _background(values: np.ndarray, mask: np.ndarray) -> float:
 
 
 def _shown_by_all(
-    mask: np.ndarray,
-    grid: nibabel.Nifti1Image,
-    scans: dict[str, nibabel.Nifti1Image],
-    *,
-    reference: str,
-    paths: dict[str, Path],
+    mask: np.ndarray, images: dict[str, tuple[np.ndarray, np.ndarray]], *, reference: str, paths: dict[str, Path]
 ) -> tuple[np.ndarray, dict[str, float]]:
     """Return the part of the mask inside every scan's field of view, and the share that each scan covers.
 
-    Outside its field of view a scan has no values; zeros there could hide a lesion or look like one.
+    Outside its field of view a scan has no values; whatever stood there could hide a lesion or look like one.
     """
-    places = np.argwhere(mask)
-    inside = np.ones(len(places), dtype=bool)
+    shown = mask.copy()
     shares: dict[str, float] = {}
-    for modality, scan in scans.items():
+    for modality, (_, covered) in images.items():
         if modality == reference:
             continue
-        voxels = nibabel.affines.apply_affine(np.linalg.inv(scan.affine) @ grid.affine, places)
-        # Up to one voxel beyond the outermost centres, interpolation still has a neighbour.
-        covered = ((voxels > -1) & (voxels < scan.shape)).all(axis=1)
-        shares[f"{modality}_covered"] = share = float(covered.mean())
+        shares[f"{modality}_covered"] = share = float(covered[mask].mean())
         if share < MIN_COVERAGE:
             raise ScanError(
                 "partial coverage",
@@ -187,25 +295,38 @@ def _shown_by_all(
                 found=f"{100 * share:.0f} % of it",
                 where=str(paths[modality]),
             )
-        inside &= covered
-    shown = np.zeros_like(mask)
-    shown[tuple(places[inside].T)] = True
+        shown &= covered
     return shown, shares
 
 
-def _mask_on(grid: nibabel.Nifti1Image, path: object) -> np.ndarray | None:
-    """Resample a mask file to the grid by affine and nearest neighbour; None without a path.
+def _drawn_mask(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> np.ndarray | None:
+    """Bring a mask to the grid (X, Y, Z, boolean) with the scan that it was drawn on; None without one.
+
+    That scan is the one on whose grid the mask is; a mask on a grid of its own lies with the reference. A mask that
+    stands in the row of one scan alone lies with that scan.
+
+    Args:
+        grid: The reference scan, reoriented.
+        paths: Path of the mask by modality, empty where there is none.
+        there: Where the scans lie.
 
     Raises:
         ScanError: The mask is unreadable, has no orientation, or marks only voxels outside the grid.
     """
-    if not isinstance(path, str) or not path:
+    listed = [modality for modality in there.scans if isinstance(paths[modality], str) and paths[modality]]
+    if not listed:
         return None
+    first = there.reference if there.reference in listed else listed[0]
+    path = paths[first]
+    candidates = sorted(
+        (modality for modality in listed if paths[modality] == path), key=lambda modality: modality != first
+    )
     try:
         image = nibabel.load(path)
         marked = without_single_axes(np.asarray(image.dataobj) > 0).astype(np.uint8)  # type: ignore[attr-defined]
         mask = nibabel.Nifti1Image(marked, affine_to_ras(image, path))  # type: ignore[arg-type]
-        resampled = np.asarray(resample_from_to(mask, grid, order=0, cval=0).dataobj) > 0
+        affine = there.affine(there.drawn_on(mask, candidates), np.asarray(mask.affine))
+        values, covered = resample(marked, affine, grid.shape, grid.affine, order=0)
     except (ImageFileError, OSError, EOFError, zlib.error, ValueError, np.linalg.LinAlgError) as error:
         raise ScanError(
             "unreadable mask",
@@ -213,6 +334,7 @@ def _mask_on(grid: nibabel.Nifti1Image, path: object) -> np.ndarray | None:
             found=str(error).splitlines()[0] if str(error) else type(error).__name__,
             where=path,
         ) from error
+    resampled = (values > 0) & covered
     if marked.any() and not resampled.any():
         raise _elsewhere(path, "a mask that overlaps the scan")
     return resampled

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from brain_cae.reporting import evidence, formatting, headline, performance, subject_tables
+from brain_cae.reporting import evidence, formatting, headline, performance, preparation_tables, subject_tables
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at
 from brain_cae.reporting.figures import Chart
@@ -248,9 +248,13 @@ def reshape(content: ReportContent) -> Part:
 
 
 def imported(content: ReportContent) -> Part:
-    """Return the section on series that were not imported, by reason."""
+    """Return the section on series that were not imported, by reason, and on what was done to the others."""
     why = "no series was lost" if len(content.import_report) else "there is no import report"
-    blocks = _blocks(subject_tables.loss_table(content))
+    blocks = _blocks(
+        subject_tables.loss_table(content),
+        *preparation_tables.movement_tables(content),
+        preparation_tables.stripper_table(content),
+    )
     return Part("import", "Import", subject_tables.import_sentence(content), blocks, why)
 
 

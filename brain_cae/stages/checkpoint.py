@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from brain_cae.configuration import Config
-from brain_cae.configuration.identity import flattened
+from brain_cae.configuration.identity import SKULL_STRIP, flattened
 from brain_cae.configuration.stored import completed
 from brain_cae.errors import ConfigurationError, RunError
 
@@ -56,6 +56,8 @@ def _refuse_changes(before: dict[str, Any], config: Config) -> None:
     trees = (before, asdict(config))
     old, new = (dict(flattened({group: tree.get(group) for group in LEARNING})) for tree in trees)
     keys = (old.keys() | new.keys()) - {"dataset.root"}  # the scans may have been moved
+    if old.get(SKULL_STRIP) == "auto":
+        keys -= {SKULL_STRIP}  # replaced by the tool before the run starts
     changed = sorted(key for key in keys if old.get(key) != new.get(key))
     if changed:
         raise ConfigurationError(

@@ -1,7 +1,8 @@
 """Import of a cohort from a source on disk: the first step of training and evaluation."""
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from brain_cae.scans.skulls import check_skulls
 from brain_cae.scans.sources.base import SeriesLocation, counted, some
 from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import import_series
+from brain_cae.stages.stripping import require_for_heads
 
 if TYPE_CHECKING:
     # Preparation imports nilearn and scikit-learn, which takes seconds; a cohort needs neither.
@@ -66,6 +68,26 @@ class Cohort:
         """Return prepared subjects in the order of ``names``."""
         return [self.prepared[name] for name in names]
 
+    def without(self, refused: Mapping[str, str]) -> "Cohort":
+        """Return the cohort without the refused subjects, which the report and a caution name with the reason."""
+        if not refused:
+            return self
+        report = self.report.copy()
+        for subject, reason in refused.items():
+            rows = (report["subject"] == subject) & report["modality"].isin(self.modalities)
+            report.loc[rows, ["status", "reason"]] = ["refused", reason]
+        first = "; ".join(f"{subject}: {reason}" for subject, reason in list(refused.items())[:5])
+        return replace(
+            self,
+            index=self.index[~self.index["subject"].isin(refused)].reset_index(drop=True),
+            report=report,
+            prepared={name: subject for name, subject in self.prepared.items() if name not in refused},
+            cautions=[
+                *self.cautions,
+                f"{len(refused)} subjects could not be prepared and are left out: {first}.",
+            ],
+        )
+
     def require_subjects(self) -> None:
         """Check that subjects are left; call it after writing ``import_report.csv``, which lists the reasons.
 
@@ -96,12 +118,14 @@ def import_cohort(dataset: Any, config: Config, *, cache: str, workers: int, lim
     Raises:
         DatasetError: There are no scans, a source lacks a modality, or the skull is on in some scans and stripped in
             others.
+        ConfigurationError: Scans must be stripped by deepbet, which is not installed.
     """
     modalities, reference = config.modality.names, config.modality.reference
     progress, store = config.trainer.progress, Path(cache) / "imported"
     source = make_source(dataset, modalities=modalities, workers=workers, limit=limit, progress=progress)
     locations = one_session(source.locate(), modalities)
     require_modalities(locations, modalities)
+    require_for_heads(config, locations)
     cautions = [
         *source.notes(),
         *check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip),

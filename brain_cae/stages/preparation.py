@@ -2,18 +2,22 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from brain_cae.configuration import Config
-from brain_cae.data.brain_masks import BrainMasks
-from brain_cae.data.foreground import skull_state
+from brain_cae.data.alignments import Alignments, AlignmentStore
+from brain_cae.data.foreground import CONSTANT_SHARE, skull_state
 from brain_cae.data.prepared import PreparedStore
 from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.data.stripping import BrainMasks
 from brain_cae.scans.sources.base import counted
+from brain_cae.stages.alignment import movement_cautions, with_alignments
 from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.shown import contrast_cautions, coverage_cautions, with_shown, wrong_contrasts
+from brain_cae.stages.stripping import head_cautions, refuse_mixed_skulls
 
 log = logging.getLogger(__name__)
 
@@ -21,73 +25,102 @@ MIN_COVERED = 0.99
 """Minimum share of the brain that a modality must cover; above it only the rim can be missing."""
 
 
-def prepared_store(config: Config, cache: str) -> PreparedStore:
-    """Return the store of prepared subjects for this configuration."""
-    return PreparedStore(
-        Path(cache) / "prepared",
-        modalities=config.modality.names,
-        reference=config.modality.reference,
-        scaling=config.preprocess.scaling,
-        masks=BrainMasks(Path(cache) / "brain_masks", config.preprocess.skull_strip, config.modality.reference),
+@dataclass(frozen=True)
+class Preparation:
+    """The steps from imported scans to prepared subjects, each with its cache.
+
+    Attributes:
+        alignments: Registration of each subject's scans; None if their headers are believed.
+        masks: Brain masks that the data set lacks.
+        prepared: Prepared subjects.
+    """
+
+    alignments: AlignmentStore | None
+    masks: BrainMasks
+    prepared: PreparedStore
+
+
+def make_preparation(config: Config, cache: str, workers: int | None = None) -> Preparation:
+    """Return the steps of this configuration.
+
+    Args:
+        config: Configuration of the run, or of the model.
+        cache: Folder of all caches.
+        workers: Number of processes on this machine; None for that of the configuration.
+    """
+    folder, modality, workers = Path(cache), config.modality, workers or config.workers
+    aligned = config.preprocess.align == "rigid" and len(modality.names) > 1
+    return Preparation(
+        alignments=AlignmentStore(folder / "aligned", modality.reference, workers) if aligned else None,
+        masks=BrainMasks(folder / "brain_masks", config.preprocess.skull_strip, modality.reference, workers),
+        prepared=PreparedStore(
+            folder / "prepared",
+            modalities=modality.names,
+            reference=modality.reference,
+            scaling=config.preprocess.scaling,
+            bias_correction=config.preprocess.bias_correction,
+            workers=workers,
+        ),
     )
 
 
-def prepare(cohort: Cohort, store: PreparedStore, *, progress: bool) -> Cohort:
-    """Return the cohort with prepared subjects, skulls stripped if configured.
+def prepare(cohort: Cohort, steps: Preparation, *, progress: bool) -> Cohort:
+    """Return the cohort with prepared subjects: scans aligned, skulls stripped, one grid, scaled intensities.
 
     Subjects that fail are removed from the index and marked as refused in the report.
+
+    Raises:
+        DatasetError: The skull is on in some of the subjects and stripped in others.
+        ConfigurationError: A scan must be stripped, but the tool is not installed.
     """
-    index, without_mask = store.masks.complete(cohort.index, progress=progress)
-    prepared, refused = store.load_all(index[~index["subject"].isin(without_mask)], progress=progress)
-    refused = {**without_mask, **refused}
-    index = index[~index["subject"].isin(refused)].reset_index(drop=True)
-    index = _with_skulls(index, prepared)
+    index, refused = cohort.index, dict[str, str]()
+    alignments: dict[str, Alignments] = {}
+    if steps.alignments is not None:
+        used = index[index["modality"].isin(cohort.modalities)]
+        alignments, refused = steps.alignments.load_all(used, progress=progress)
+    index, without_mask = steps.masks.complete(_without(index, refused), progress=progress)
+    refused |= without_mask
+    prepared, unprepared = steps.prepared.load_all(_without(index, refused), alignments, progress=progress)
+    refused |= unprepared | wrong_contrasts(index, prepared)
     cohort = replace(
         cohort,
-        index=index,
-        report=_with_refusals(cohort.report, refused, cohort.modalities),
+        index=_with_skulls(index, prepared),
+        report=with_shown(with_alignments(cohort.report, alignments), prepared),
         prepared=prepared,
-    )
-    cautions = [*_refused_subjects(refused), *_mixed_skulls(cohort.skull), *_incomplete_images(cohort)]
+    ).without(refused)
+    prepared = cohort.prepared
+    refuse_mixed_skulls(cohort.skull)
+    cautions = [
+        *head_cautions(cohort.skull),
+        *movement_cautions(alignments),
+        *contrast_cautions(cohort.index, prepared),
+        *coverage_cautions(cohort.index, prepared),
+        *_incomplete_images(cohort),
+    ]
     return replace(cohort, cautions=[*cohort.cautions, *cautions])
 
 
-def _with_refusals(report: pd.DataFrame, refused: Mapping[str, str], modalities: list[str]) -> pd.DataFrame:
-    report = report.copy()
-    for subject, reason in refused.items():
-        rows = (report["subject"] == subject) & report["modality"].isin(modalities)
-        report.loc[rows, ["status", "reason"]] = ["refused", reason]
-    return report
-
-
-def _refused_subjects(refused: Mapping[str, str]) -> list[str]:
-    if not refused:
-        return []
-    first = "; ".join(f"{subject}: {reason}" for subject, reason in list(refused.items())[:5])
-    return [f"{len(refused)} subjects could not be prepared and are left out: {first}."]
+def _without(index: pd.DataFrame, refused: Mapping[str, str]) -> pd.DataFrame:
+    return index[~index["subject"].isin(refused)].reset_index(drop=True)
 
 
 def _with_skulls(index: pd.DataFrame, prepared: Mapping[str, PreparedSubject]) -> pd.DataFrame:
-    """Return the index with unknown skull states replaced by those estimated from the foreground volume."""
+    """Return the index with unknown skull states replaced by those estimated from foreground and background."""
     index = index.copy()
     unknown = index["skull"] == "unknown"
-    estimated = index.loc[unknown, "subject"].map(lambda name: skull_state(prepared[name].foreground_ml))
+    unknown &= index["subject"].isin(list(prepared))
+    estimated = index.loc[unknown, "subject"].map(lambda name: _estimated_state(prepared[name]))
     index.loc[unknown, "skull"] = estimated.astype(object)
+    index.loc[unknown & (index["skull"] == "stripped"), "stripped_by"] = "delivered"
     return index
 
 
-def _mixed_skulls(skull: pd.Series) -> list[str]:
-    """Return a caution if the skull is on in some subjects and stripped in others (index: subject)."""
-    states = sorted(set(skull) - {"unknown"})
-    if states != ["on", "stripped"]:
-        return []
-    names = "; ".join(f"{state}: {', '.join(skull.index[skull == state][:5])}" for state in states)
-    caution = (
-        f"Skulls are on in some scans and stripped in others ({names}): differences between them are due to the "
-        "skull state, not the disease. Use one state for all (preprocess.skull_strip, or brain masks)."
+def _estimated_state(subject: PreparedSubject) -> str:
+    return skull_state(
+        subject.foreground_ml,
+        shortest_mm=min(subject.appearance[f"mask_extent_{axis}_mm"] for axis in "xyz"),
+        constant=subject.appearance["background_same"] >= CONSTANT_SHARE,
     )
-    log.warning(caution)
-    return [caution]
 
 
 def _incomplete_images(cohort: Cohort) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from brain_cae.configuration import Config, EvaluateConfig, with_asked
-from brain_cae.data.brain_masks import require_stripper
+from brain_cae.data.strippers import require_stripper
 from brain_cae.detector.build import make_audit_tests
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import load, save
@@ -20,10 +20,11 @@ from brain_cae.stages.cautions import harmonise_cautions, skull_cautions
 from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.metrics import by_subject, measure
 from brain_cae.stages.prediction import Assessment
-from brain_cae.stages.preparation import prepare, prepared_store
+from brain_cae.stages.preparation import make_preparation, prepare
 from brain_cae.stages.records import External, Metrics
 from brain_cae.stages.report import predictions, report_content
 from brain_cae.stages.scope import Scope
+from brain_cae.stages.space import placed
 from brain_cae.stages.transfer_plan import min_per_class
 from brain_cae.transfer.features import select_arm
 from brain_cae.vocabulary import HEALTHY_ROLES, UNSEEN_ROLES
@@ -84,8 +85,9 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
                 detector = recalibrate(detector, config, scored, folder)
                 save(detector, folder / "model")
         with folder.stage("prepare"):
-            store = prepared_store(detector.config, config.cache)
-            cohort = prepare(cohort, store, progress=detector.config.trainer.progress)
+            steps = make_preparation(detector.config, config.cache, config.workers)
+            cohort = prepare(cohort, steps, progress=detector.config.trainer.progress)
+            cohort = placed(cohort, detector.config)
             folder.write_csv("import_report.csv", cohort.report)
             folder.write_csv("index.csv", cohort.index)
             folder.write_csv("splits.csv", splits)

@@ -14,19 +14,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from brain_cae.configuration import Config, EvaluateConfig, read_stored, validate
-from brain_cae.data.brain_masks import require_stripper
+from brain_cae.data.strippers import require_stripper
 from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError
 from brain_cae.errors.reasons import advice_for
 from brain_cae.files.run_folder import newest_run
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
-from brain_cae.scans.skulls import check_skulls
+from brain_cae.scans.skulls import check_skulls, with_skull
 from brain_cae.scans.sources.base import SeriesLocation, some
 from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import inspect_series
 from brain_cae.stages.cautions import calibration_cautions, protocol_cautions
 from brain_cae.stages.cohort import complete_subjects, limited, require_modalities
 from brain_cae.stages.roles import draw_roles
+from brain_cae.stages.stripping import head_cautions, require_for_heads, with_stripper
 from brain_cae.vocabulary import LABELS, MODALITIES, ROLES
 
 TIMES = {"TR": "repetition_time_ms", "TE": "echo_time_ms", "TI": "inversion_time_ms"}
@@ -110,6 +111,7 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
 
 
 def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -> Inspection:
+    config = with_stripper(config)
     modalities, reference = config.modality.names, config.modality.reference
     options: dict[str, Any] = {"workers": workers, "limit": limit, "progress": False, "write": False}
     source = make_source(dataset, modalities=modalities, **options)
@@ -117,6 +119,7 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -
     cautions, problems = source.notes(), []
     try:
         require_stripper(config.preprocess.skull_strip)
+        require_for_heads(config, locations)
     except ConfigurationError as error:
         problems.append(str(error))
     try:
@@ -145,6 +148,10 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -
     if inspection.usable.empty:
         inspection.problems.append(f"No subject has every modality in use: {', '.join(modalities)}.")
     else:
+        if config.preprocess.skull_strip == "none":
+            heads = with_skull(limited(locations, limit), reference=reference)
+            usable = inspection.usable.drop_duplicates("subject").set_index("subject")["skull"]
+            inspection.cautions += head_cautions(usable[usable.index.isin(heads)])
         acquisition = _acquisition(inspection, reference)
         inspection.protocols = ProtocolGroups.fit(acquisition, minimum=1).assign(acquisition)
     return inspection

@@ -9,8 +9,9 @@ from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages.cautions import MIN_CALIBRATION, RECOMMENDED
 from brain_cae.stages.cohort import import_cohort
 from brain_cae.stages.harmonisation import harmonised
-from brain_cae.stages.preparation import prepare, prepared_store
+from brain_cae.stages.preparation import make_preparation, prepare
 from brain_cae.stages.recalibration import healthy_only, recalibrated, refuse_overlap
+from brain_cae.stages.space import placed
 
 MINIMUM = 2
 """Number of healthy brains below which calibration is refused."""
@@ -40,8 +41,8 @@ def recalibrate(detector: Detector, config: EvaluateConfig, scored: pd.DataFrame
     )
     local = healthy_only(local)
     refuse_overlap(detector, local, scored)
-    store = prepared_store(detector.config, config.cache)
-    local = prepare(local, store, progress=detector.config.trainer.progress)
+    steps = make_preparation(detector.config, config.cache, config.workers)
+    local = placed(prepare(local, steps, progress=detector.config.trainer.progress), detector.config)
     folder.write_csv("calibration/import_report.csv", local.report)
     folder.write_csv("calibration/index.csv", local.index)
     if len(local.prepared) < MINIMUM:

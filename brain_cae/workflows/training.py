@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 
 from brain_cae.configuration import Config
 from brain_cae.configuration.identity import configuration_hash
-from brain_cae.data.brain_masks import require_stripper
+from brain_cae.data.strippers import require_stripper
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import save
 from brain_cae.files.run_folder import RunFolder
@@ -19,11 +19,13 @@ from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.fit import Assembly, assemble, copy_checkpoints, learn, members, uncalibrated
 from brain_cae.stages.hardware import check_hardware, is_main_process
 from brain_cae.stages.harmonisation import harmonise_images
-from brain_cae.stages.preparation import prepare, prepared_store
+from brain_cae.stages.preparation import make_preparation, prepare
 from brain_cae.stages.records import Metrics
 from brain_cae.stages.report import predictions
 from brain_cae.stages.roles import draw_roles, split
 from brain_cae.stages.scope import Scope
+from brain_cae.stages.space import placed, with_space
+from brain_cae.stages.stripping import with_stripper
 from brain_cae.workflows.evaluation import conclude, conclude_unseen, score_external, write_metrics
 from brain_cae.workflows.nested import assess_nested
 from brain_cae.workflows.scoring import score_trained
@@ -41,6 +43,8 @@ def run(config: Config, output: Path) -> float | None:
         BrainCaeError: A stage failed for a reason that the user can correct; the message says how.
     """
     check_hardware(config.trainer)
+    # The identity is that of the choices as given: a sweep may be continued where another tool is installed.
+    identity, config = configuration_hash(config), with_stripper(config)
     require_stripper(config.preprocess.skull_strip)
     last_checkpoint(config)  # errors are reported before the import
     folder = RunFolder(output)
@@ -48,7 +52,7 @@ def run(config: Config, output: Path) -> float | None:
         # DDP: this process only trains; the main process does everything else.
         _train_only(config, folder)
         return None
-    with folder.status(configuration_hash(config)):
+    with folder.status(identity):
         pl.seed_everything(config.seed, workers=True, verbose=False)
         with folder.stage("import"):
             cohort = import_configured(config)
@@ -60,7 +64,9 @@ def run(config: Config, output: Path) -> float | None:
             return None
         draw_roles(config, cohort.index)  # conflicts are reported before preparation starts
         with folder.stage("prepare"):
-            cohort = prepare(cohort, prepared_store(config, config.cache), progress=config.trainer.progress)
+            cohort = prepare(cohort, make_preparation(config, config.cache), progress=config.trainer.progress)
+            config = with_space(config, cohort)
+            cohort = placed(cohort, config)
             folder.write_csv("import_report.csv", cohort.report)
             folder.write_csv("index.csv", cohort.index)
             cohort.require_subjects()
@@ -128,7 +134,9 @@ def import_configured(config: Config) -> Cohort:
 
 def _train_only(config: Config, folder: RunFolder) -> None:
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    cohort = prepare(import_configured(config), prepared_store(config, config.cache), progress=False)
+    cohort = prepare(import_configured(config), make_preparation(config, config.cache), progress=False)
+    config = with_space(config, cohort)
+    cohort = placed(cohort, config)
     splits = split(config, cohort)
     _, cohort = harmonise_images(config, cohort, members(splits, "train"))
     _learn(config, assemble(config, cohort, splits), folder)

@@ -5,15 +5,13 @@ import numpy as np
 import pandas as pd
 
 from brain_cae.data import preprocess
-from brain_cae.data.brain_masks import BrainMasks
 from brain_cae.data.prepared import PreparedStore
 
 from .test_preprocess import rows, write
 
 
 def store(folder, **changes):
-    masks = BrainMasks(folder / "masks", "none", "flair")
-    settings = {"modalities": ["flair"], "reference": "flair", "scaling": "median", "masks": masks}
+    settings = {"modalities": ["flair"], "reference": "flair", "scaling": "median"}
     return PreparedStore(folder, **{**settings, **changes})
 
 
@@ -41,6 +39,6 @@ def test_one_bad_subject_does_not_stop_the_others(tmp_path):
     affine = np.eye(4)
     nibabel.save(nibabel.Nifti1Image(np.zeros((8, 8, 8), np.float32), affine), tmp_path / "empty.nii")
     bad = rows(flair=tmp_path / "empty.nii").assign(subject="empty", series_hash="empty")
-    prepared, refused = store(tmp_path / "store").load_all(pd.concat([good, bad]), progress=False)
+    prepared, refused = store(tmp_path / "store").load_all(pd.concat([good, bad]), {}, progress=False)
     assert list(prepared) == ["s"]
     assert refused == {"empty": "empty mask"}

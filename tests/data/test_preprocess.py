@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brain_cae.data.preprocess import prepare_subject, to_source_space
+from brain_cae.data.registration import Alignment
 from brain_cae.errors import ScanError
 
 
@@ -225,3 +226,68 @@ def test_an_oblique_reference_keeps_its_grid(tmp_path):
     assert np.ptp(ratio) / ratio.mean() < 1e-4  # not interpolated
     voxel = np.linalg.solve(subject.affine, [*point, 1])[:3].round().astype(int)
     assert (subject.volume[(slice(None), *voxel)] > 2).all()
+
+
+def shifted(millimetres):
+    """Return an alignment of a scan whose header is wrong by this much along x."""
+    transform = np.eye(4)
+    transform[0, 3] = millimetres
+    return Alignment(transform.tolist(), millimetres, 0.0, 0.5, 1.0)
+
+
+def test_an_aligned_scan_lies_on_the_reference_and_its_masks_move_with_it(tmp_path):
+    """A mask on the grid of the moved scan was drawn on it; a mask on another grid lies with the reference."""
+    point, shape, matrix = (12.0, -14.0, 8.0), (48, 48, 24), np.diag([2.0, 2.0, 4.0])
+    flair = write(tmp_path, "flair", shape, matrix, point=point)
+    t1_shape, t1_matrix = (60, 50, 40), np.diag([2.0, 2.5, 2.5])
+    true = centred(t1_shape, t1_matrix)
+    wrong = true.copy()
+    wrong[0, 3] += 14
+    scan = head(t1_shape, true, point=point)
+    nibabel.save(nibabel.Nifti1Image(scan, wrong), tmp_path / "t1.nii")
+    nibabel.save(nibabel.Nifti1Image((scan > 300).astype(np.uint8), wrong), tmp_path / "drawn_on_t1.nii.gz")
+    other = centred(*GRIDS["PIR"])
+    spot = (head(GRIDS["PIR"][0], other, point=point) > 300).astype(np.uint8)
+    nibabel.save(nibabel.Nifti1Image(spot, other), tmp_path / "elsewhere.nii.gz")
+    table = rows(flair=flair, t1=tmp_path / "t1.nii")
+    options = {"modalities": ["flair", "t1"], "reference": "flair", "scaling": "median"}
+    for mask, moves in (("drawn_on_t1", True), ("elsewhere", False)):
+        with_mask = table.assign(lesion_mask_path=str(tmp_path / f"{mask}.nii.gz"))
+        subject = prepare_subject(with_mask, **options, alignments={"t1": shifted(14.0)})
+        for volume in (*(subject.volume > 3), subject.lesion):
+            centre = nibabel.affines.apply_affine(subject.affine, np.argwhere(volume).mean(axis=0))
+            assert np.abs(centre - point).max() < 2
+        believed = prepare_subject(with_mask, **options)
+        centre = nibabel.affines.apply_affine(subject.affine, np.argwhere(believed.lesion).mean(axis=0))
+        assert (abs(centre[0] - point[0] - 14) < 2) == moves
+
+
+def test_a_brain_mask_in_the_row_of_one_scan_lies_with_that_scan(tmp_path):
+    shape, matrix = (48, 48, 24), np.diag([2.0, 2.0, 4.0])
+    affine = centred(shape, matrix)
+    flair, t1 = write(tmp_path, "flair", shape, matrix), write(tmp_path, "t1", shape, matrix)
+    brain = head(shape, affine) > 0
+    nibabel.save(nibabel.Nifti1Image(brain.astype(np.uint8), affine), tmp_path / "brain.nii.gz")
+    table = rows(flair=flair, t1=t1)
+    options = {"modalities": ["flair", "t1"], "reference": "flair", "scaling": "median"}
+    for modality, shift in (("t1", 8.0), ("flair", 0.0)):
+        table["brain_mask_path"] = [str(tmp_path / "brain.nii.gz") if m == modality else "" for m in table["modality"]]
+        subject = prepare_subject(table, **options, alignments={"t1": shifted(8.0)})
+        centre = nibabel.affines.apply_affine(subject.affine, np.argwhere(subject.mask).mean(axis=0))
+        assert centre[0] == pytest.approx(-shift, abs=1.0)
+
+
+def test_bias_correction_keeps_the_mask_and_the_scale(tmp_path):
+    path = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    options = {"modalities": ["flair"], "reference": "flair", "scaling": "median"}
+    plain, corrected = (prepare_subject(rows(flair=path), **options, bias_correction=b) for b in ("none", "n4"))
+    assert np.array_equal(plain.mask, corrected.mask)
+    assert np.median(corrected.volume[0][corrected.mask]) == pytest.approx(1, abs=0.01)
+    assert not np.array_equal(plain.volume, corrected.volume)
+
+
+def test_a_ball_has_no_place_in_the_template_and_says_how_far_it_reaches(tmp_path):
+    path = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    subject = prepare_subject(rows(flair=path), modalities=["flair"], reference="flair", scaling="median")
+    assert subject.to_template is None and subject.shown["flair"].looks_like == ""
+    assert subject.shown["flair"].coverage_mm == pytest.approx(80, abs=8)

@@ -4,10 +4,12 @@ import re
 import runpy
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pandas as pd
 import pytest
 
+from brain_cae.data.registration import align
 from brain_cae.errors import ScanError
 from brain_cae.errors.reasons import WHAT_TO_DO, advice_for
 from brain_cae.scans.dicom import read_series
@@ -132,6 +134,24 @@ def details(folder, line, name):
     return [cell(expected), cell(seen), cell(where), cell(advice_for(line["reason"]) or "")]
 
 
+def test_scans_that_lie_too_far_apart_for_one_head_are_left_out(run, says, cohort, tmp_path, folder_dataset):
+    root = cohort(healthy=8)
+    for path in root.glob("*/t1.nii.gz"):
+        flair = nibabel.load(path.with_name("flair.nii.gz"))
+        far = flair.affine.copy()
+        far[0, 3] += 500
+        nibabel.save(nibabel.Nifti1Image(np.asarray(flair.dataobj), far), path)
+    done = run("train", "hydra.run.dir=run", *folder_dataset)
+    assert done.code == 1
+    report = pd.read_csv(tmp_path / "run" / "import_report.csv", dtype=str, keep_default_na=False)
+    assert set(report["status"] + ": " + report["reason"]) == {"refused: not aligned"}
+    with pytest.raises(ScanError) as caught:
+        align(flair, nibabel.load(path))
+    texts = ("refused: not aligned", caught.value.expected, caught.value.found, "<subject>/t1.nii.gz")
+    case = "two scans of a subject whose headers put them 500 mm apart"
+    says("scan", case, [cell(text) for text in (*texts, advice_for("not aligned"))])
+
+
 def test_every_reason_says_what_to_do():
     named = re.compile(r'(?:ScanError|Refused)\(\s*"([^"{]+)"|refuse\(\s*file,\s*"([^"{]+)"')
     sources = [*ROOT.glob("brain_cae/scans/*.py"), *ROOT.glob("brain_cae/data/*.py")]
@@ -139,7 +159,7 @@ def test_every_reason_says_what_to_do():
     assert len(reasons) > 25
     # Reasons that sources and the import give for files that no reader has opened.
     reasons |= {"no usable scan", "no such file", "several candidates", "after contrast agent", "another suffix"}
-    reasons |= {"another scan was taken", "another session was taken"}
+    reasons |= {"another scan was taken", "another session was taken", "not the named contrast"}
     assert sorted(reasons - set(WHAT_TO_DO)) == []
 
 

@@ -34,6 +34,12 @@ def test_keys_that_do_not_affect_the_result_can_be_changed(interrupted, make_con
     assert last_checkpoint(make_config(*INTERRUPTED, *changed, f"resume={interrupted}")) is not None
 
 
+def test_a_run_is_resumed_with_the_tool_that_replaces_auto(interrupted, make_config):
+    for tool in ("deepbet", "none"):
+        config = make_config(*INTERRUPTED, f"preprocess.skull_strip={tool}", f"resume={interrupted}")
+        assert last_checkpoint(config) is not None
+
+
 def test_without_a_checkpoint_training_starts_again(interrupted, make_config):
     (interrupted / "checkpoints" / "last.ckpt").unlink()
     assert last_checkpoint(make_config(*INTERRUPTED, f"resume={interrupted}")) is None

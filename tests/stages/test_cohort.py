@@ -2,7 +2,8 @@
 
 import pytest
 
-from brain_cae.errors import DatasetError
+from brain_cae.data import strippers
+from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.stages.cohort import import_cohort
 
 from ..scans.sources.layouts import write_volume
@@ -54,9 +55,17 @@ def test_subjects_of_all_parts_with_every_modality_are_kept(import_scans):
 
 def test_different_skull_states_are_an_error_and_unknown_ones_a_caution(import_scans):
     with pytest.raises(DatasetError, match=r"skull on: ixi \(2 subjects\); skull stripped: clinic"):
-        import_scans("dataset.parts.clinic.skull=stripped")
-    assert any("unknown for clinic" in caution for caution in import_scans().cautions)
+        import_scans("dataset.parts.clinic.skull=stripped", "preprocess.skull_strip=none")
+    cautions = import_scans("preprocess.skull_strip=none").cautions
+    assert any("unknown for clinic" in caution for caution in cautions)
     import_scans("dataset.parts.clinic.skull=stripped", "preprocess.skull_strip=synthstrip")
+
+
+def test_heads_without_deepbet_stop_the_run_before_the_import(import_scans, root, monkeypatch):
+    monkeypatch.setattr(strippers, "deepbet_installed", lambda: False)
+    with pytest.raises(ConfigurationError, match="2 subjects to strip, such as ixi-IXI002, ixi-IXI012"):
+        import_scans("dataset.parts.clinic.skull=stripped", "preprocess.skull_strip=deepbet")
+    assert not (root / "cache").exists()
 
 
 def test_a_part_without_a_modality_is_an_error_with_its_name(import_scans, root):

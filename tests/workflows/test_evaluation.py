@@ -4,6 +4,7 @@ import json
 import shutil
 
 import nibabel
+import nibabel.processing
 import numpy as np
 import pandas as pd
 import pytest

@@ -99,7 +99,7 @@ def test_one_grid_and_empty_headers_cannot_tell(scans):
     index = pd.DataFrame(
         {"subject": [f"{number:02d}" for number in range(20)], "session": "", "modality": "flair", "source": "clinic",
          "site": "", "label": ["healthy", "abnormal"] * 10, "orientation": "axial", "manufacturer": "", "model": "",
-         "sequence": "unknown", "dimensionality": "unknown"}
+         "sequence": "unknown", "dimensionality": "unknown", "stripped_by": ""}
     )  # fmt: skip
     numbers = ("repetition_time_ms", "echo_time_ms", "inversion_time_ms", "flip_angle_deg", "field_strength_t")
     grid = ("rows", "columns", "slices", "spacing_row_mm", "spacing_column_mm", "spacing_slice_mm")

@@ -13,7 +13,9 @@ import pytest
 from rich.console import Console
 
 from brain_cae.configuration import EvaluateConfig, dataset_option
+from brain_cae.data import strippers
 from brain_cae.errors import DatasetError, RunError
+from brain_cae.stages import stripping
 from brain_cae.workflows import inspection
 
 ROOT = Path(__file__).parents[2]
@@ -152,3 +154,14 @@ def test_a_missing_skull_stripper_is_a_problem(inspect, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     problems = inspect("preprocess.skull_strip=synthstrip").problems
     assert len(problems) == 1 and "no command `mri_synthstrip` on the PATH" in problems[0]
+
+
+def test_heads_that_would_not_be_stripped_are_a_caution_or_a_problem(inspect, monkeypatch):
+    for module in (strippers, stripping):
+        monkeypatch.setattr(module, "deepbet_installed", lambda: False)
+    preview = inspect("dataset.skull=on")
+    assert preview.problems == []
+    assert any(caution.startswith("The skull is on in 12 subjects") for caution in preview.cautions)
+    (problem,) = inspect("dataset.skull=on", "preprocess.skull_strip=deepbet").problems
+    assert "Scans with a skull must be stripped, but deepbet is not installed" in problem
+    assert not any("skull" in caution for caution in inspect("dataset.skull=stripped").cautions)

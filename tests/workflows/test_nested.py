@@ -9,7 +9,8 @@ import pytest
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.stages.preparation import prepare, prepared_store
+from brain_cae.stages.preparation import make_preparation, prepare
+from brain_cae.stages.stripping import with_stripper
 from brain_cae.transfer.permutation import permutation_p_of_predictions
 from brain_cae.workflows import training
 from brain_cae.workflows.nested import assess_nested, outer_splits
@@ -100,8 +101,8 @@ def test_a_nested_run_stores_one_model_and_reports_figures_of_all_folds(
     trained = []
     fit = training.fit
     monkeypatch.setattr(training, "fit", lambda config, *rest: trained.append(config) or fit(config, *rest))
-    config = compose_config(*tiny_overrides, *quick, f"resume={output}")
-    cohort = prepare(training.import_configured(config), prepared_store(config, config.cache), progress=False)
+    config = with_stripper(compose_config(*tiny_overrides, *quick, f"resume={output}"))
+    cohort = prepare(training.import_configured(config), make_preparation(config, config.cache), progress=False)
     again = assess_nested(config, cohort, RunFolder(tmp_path / "again"), training.fit)
     assert len(trained) == 1
     before = predictions.set_index("subject")["score"]

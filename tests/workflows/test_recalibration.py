@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -50,7 +51,8 @@ def scanned(trained):
                 target = folder / f"{name}{'m' * mirror}"
                 target.mkdir(parents=True)
                 for row in rows[rows["subject"] == name].itertuples():
-                    image = nibabel.load(row.path)
+                    # Upright first: reversing the first axis then mirrors left and right in every plane.
+                    image = nibabel.as_closest_canonical(nibabel.load(row.path))
                     values = np.asarray(image.dataobj, np.float32)
                     values = values[::-1] if mirror else values
                     median = np.median(values[values > 0])
@@ -88,7 +90,7 @@ def test_a_new_scanner_is_calibrated_with_local_healthy_brains(trained, cache, l
     before, after = (pd.read_csv(tmp_path / name / "predictions.csv") for name in ("before", "after"))
     # The calibration of the run flags nearly every healthy brain of the new scanner; scoring.alpha is 20 %.
     assert false_alarms(tmp_path / "before") > 0.7
-    assert false_alarms(tmp_path / "after") <= 0.4
+    assert false_alarms(tmp_path / "after") <= 0.5  # of few brains
     assert before["out_of_calibration"].all()
     assert not after["out_of_calibration"].any()
     assert after["classifier_probability"].isna().all()
@@ -154,20 +156,25 @@ def test_calibration_brains_must_be_new_to_the_network_and_not_scored(trained, c
         evaluation.run(evaluate_config(*new, f"calibrate={one}"), tmp_path / "out3")
 
 
-def test_a_subject_with_another_skull_state_is_out_of_calibration(trained, cache, tmp_path, monkeypatch):
+def test_subjects_with_another_skull_state_are_out_of_calibration(trained, cache, tmp_path, monkeypatch):
     assert load(trained).skull == ["stripped"]
+    run = shutil.copytree(trained, tmp_path / "run")
+    config = yaml.safe_load((run / "model" / "config.yaml").read_text())
+    config["preprocess"] |= {"skull_strip": "none", "space": "mni"}
+    (run / "model" / "config.yaml").write_text(yaml.safe_dump(config))
     import_cohort = evaluation.import_cohort
 
-    def with_a_skull(*arguments, **settings):
+    def with_skulls(*arguments, **settings):
         cohort = import_cohort(*arguments, **settings)
-        cohort.index.loc[cohort.index["subject"] == name, "skull"] = "on"
-        return cohort
+        return replace(cohort, index=cohort.index.assign(skull="on", stripped_by=""))
 
-    before = pd.read_csv(trained / "predictions.csv", dtype={"subject": str})
-    name = before.loc[~before["out_of_calibration"], "subject"].iloc[0]
-    monkeypatch.setattr(evaluation, "import_cohort", with_a_skull)
-    evaluation.run(evaluate_config(f"run={trained}", cache), tmp_path / "out")
+    monkeypatch.setattr(evaluation, "import_cohort", with_skulls)
+    with pytest.raises(DatasetError, match="no match with the template"):  # a head is no brain
+        evaluation.run(evaluate_config(f"run={run}", cache), tmp_path / "refused")
+    config["preprocess"]["space"] = "box"
+    (run / "model" / "config.yaml").write_text(yaml.safe_dump(config))
+    evaluation.run(evaluate_config(f"run={run}", cache), tmp_path / "out")
     after = pd.read_csv(tmp_path / "out" / "predictions.csv", dtype={"subject": str})
-    changed = before["out_of_calibration"] != after["out_of_calibration"]
-    assert after.loc[changed, "subject"].tolist() == [name]
-    assert "In 1 of these subjects the skull is on" in (tmp_path / "out" / "report.html").read_text()
+    assert after["out_of_calibration"].all()
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert f"In {len(after)} of these subjects the skull is on" in report and "the whole head counts as brain" in report

@@ -7,17 +7,20 @@ import sys
 from pathlib import Path
 
 import nibabel
+import nibabel.processing
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from sklearn.metrics import roc_auc_score
 
 from brain_cae.configuration import EvaluateConfig
+from brain_cae.data.strippers import deepbet_installed
 from brain_cae.detector.storage import load
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.stages import transfer_metrics
+from brain_cae.stages import transfer_plan
 from brain_cae.workflows import evaluation, training
 
 ROOT = Path(__file__).parents[2]
@@ -47,13 +50,22 @@ def test_a_run_writes_every_file_of_the_contract(tiny_run):
     assert not list(tiny_run.rglob("*.part*"))
 
 
+def test_the_model_names_the_skull_stripper_and_stripped_scans_are_as_delivered(tiny_run):
+    stored = yaml.safe_load((tiny_run / "model" / "config.yaml").read_text())
+    assert stored["preprocess"]["skull_strip"] == ("deepbet" if deepbet_installed() else "none")
+    assert set(pd.read_csv(tiny_run / "index.csv")["stripped_by"]) == {"delivered"}
+
+
 def test_tables_have_the_columns_of_the_contract(tiny_run):
     columns = {
         name: (tiny_run / name).read_text().splitlines()[0]
         for name in ("splits.csv", "import_report.csv", "predictions.csv")
     }
     assert columns["splits.csv"] == "subject,role"
-    assert columns["import_report.csv"] == "subject,modality,series_hash,status,reason,path"
+    assert columns["import_report.csv"] == (
+        "subject,modality,series_hash,status,reason,path,"
+        "shift_mm,rotation_deg,overlap_before,overlap,coverage_mm,looks_like"
+    )
     assert columns["predictions.csv"] == (
         "subject,session,source,protocol,reshape_group,label,role,fold,score,p_value,threshold,flagged,"
         "out_of_calibration,classifier_probability"
@@ -215,7 +227,7 @@ def test_a_held_out_protocol_is_evaluated_alone_and_trains_nothing(make_config, 
     held_out = index.loc[index["subject"].isin(table.loc[tested, "subject"]), "series_hash"]
     assert len(held_out) == 18 and not set(held_out) & set(load(tmp_path / "run").seen)
 
-    monkeypatch.setattr(transfer_metrics, "MIN_PER_CLASS_HELD_OUT", 4)
+    monkeypatch.setattr(transfer_plan, "MIN_PER_CLASS_HELD_OUT", 4)
     again = evaluation.score_stored(
         EvaluateConfig(run=str(tmp_path / "run"), cache=config.cache, workers=1), tmp_path / "again"
     )
@@ -283,7 +295,7 @@ def test_two_processes_train_together(tiny_overrides, tiny_run, tmp_path):
     # The log has one line per epoch, from one process only, and one after each tenth of the subjects.
     text = (tmp_path / "run" / "train.log").read_text()
     assert text.count("epoch 1 of 2: training loss ") == text.count("epoch 2 of 2: training loss ") == 1
-    assert text.count("prepare: 36 of 36") == text.count("calibrate: 9 of 9") == 1
+    assert text.count("calibrate: 9 of 9") == 1
 
 
 def test_a_sweep_is_summarised_even_if_a_job_fails(tiny_overrides, tiny_run, tmp_path):

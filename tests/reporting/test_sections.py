@@ -2,11 +2,13 @@
 
 import dataclasses
 
+import pandas as pd
 import pytest
 
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.figures import Chart
 from brain_cae.reporting.pictures import gallery
+from brain_cae.reporting.report import write_report
 from brain_cae.reporting.sections import parts
 
 NAMES = (
@@ -63,3 +65,15 @@ def test_reshape_groups_are_listed_in_either_stored_form(groups):
     measures, table = (block.value for block in blocks)
     assert [row[1].text for row in measures.rows] == ["1.14"]
     assert [[cell.text for cell in row] for row in table.rows] == [["0", "3"], ["1", "5"]]
+
+
+def test_the_import_shows_losses_movements_and_strippers_escaped(make_content, tmp_path):
+    scan = {"subject": "<b>1", "modality": "t1", "status": "imported", "shift_mm": 12.34, "rotation_deg": 3.0,
+            "overlap_before": 0.8, "overlap": 0.96}  # fmt: skip
+    lost = {"subject": "2", "modality": "t1", "status": "refused", "reason": "not aligned"}
+    index = pd.DataFrame([{"subject": "<b>1", "label": "healthy", "skull": "stripped", "stripped_by": "deepbet"}])
+    content = make_content(views=0, import_report=pd.DataFrame([scan, lost]), index=index)
+    tables = [block.value for block in sections_of(content)["import"].blocks]
+    assert [table.rows[0][0].text for table in tables] == ["not aligned", "t1", "<b>1", "deepbet"]
+    page = write_report(tmp_path / "report.html", content).read_text(encoding="utf-8")
+    assert "&lt;b&gt;1</td>" in page and "<b>1" not in page and "12.3" in page

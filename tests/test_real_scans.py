@@ -79,7 +79,9 @@ def test_eight_heads_are_imported_and_trained_on(run):
     assert roles["train"] >= 2 and roles["validation"] >= 2 and roles["test"] >= 1
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["detection"]["auroc"]["value"] is None
-    assert set(pd.read_csv(run / "index.csv")["skull"]) == {"on"}  # inferred from the size of the heads
+    index = pd.read_csv(run / "index.csv", keep_default_na=False)
+    assert set(index["skull"]) == {"stripped"} and set(index["stripped_by"]) == {"deepbet"}
+    assert (index["brain_mask_path"] != "").tolist() == (index["modality"] == "t1").tolist()
     assert metrics["scoring"]["threshold"] is None  # with four brains, no p-value can reach 0.10
     assert "Nothing can be flagged" in (run / "report.html").read_text()
 
@@ -90,7 +92,8 @@ def test_the_stroke_is_scored_as_an_unlabelled_patient(scored, real_data):
     row = table.loc["stroke"]
     assert row["label"] == "unknown" and np.isfinite(row["score"]) and 0 < row["p_value"] <= 1
     assert row["out_of_calibration"]
-    assert "the skull is stripped, but in the calibration brains it is on" in (scored / "report.html").read_text()
+    index = pd.read_csv(scored / "index.csv", keep_default_na=False)
+    assert set(index["skull"]) == {"stripped"} and set(index["stripped_by"]) == {"delivered"}  # as its voxels show
     scan = nibabel.load(real_data / "nifti" / "stroke-triplet" / "FLAIR.nii.gz")
     for name in ("t1", "flair", "all"):
         anomaly = nibabel.load(scored / "anomaly_maps" / f"stroke_{name}.nii.gz")

@@ -237,3 +237,21 @@ def test_a_classifier_on_an_unconfounded_cohort_is_also_clear() -> None:
     result = audit(table, acquisition=acquisition, explain=False)
     assert result.verdict == "clear" and result.classifier is not None and result.classifier["verdict"] == "clear"
     assert not result.warnings
+
+
+def test_a_skull_stripper_that_follows_the_label_is_seen_and_one_for_all_changes_nothing(simulate) -> None:
+    subjects, acquisition = simulate(2, healthy=20, abnormal=30)
+    results = {
+        name: audit_headers(subjects, acquisition=acquisition.assign(**columns))
+        for name, columns in {
+            "without": {},
+            "constant": {"stripped_by": "delivered"},
+            "heads": {"stripped_by": ""},
+            "follows": {"stripped_by": np.where(subjects["label"] == "healthy", "deepbet", "delivered")},
+        }.items()
+    }
+    plain = {name: json.dumps([test.to_dict() for test in result.tests]) for name, result in results.items()}
+    assert plain["constant"] == plain["heads"] == plain["without"]
+    tests = {test.name: test for test in results["follows"].tests}
+    assert tests["metadata_only"].verdict == tests["header_comparison"].verdict == CONCERN
+    assert tests["header_comparison"].details[0]["parameter"] == "stripped_by"

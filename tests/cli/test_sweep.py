@@ -28,6 +28,17 @@ def test_a_finished_job_gives_its_stored_result(finished, make_config):
     assert result == {"detection": {"auroc": {"value": 0.75}}}
 
 
+def test_the_tool_that_a_job_stored_in_place_of_auto_is_no_difference(finished, make_config):
+    path = finished.path / "model" / "config.yaml"
+    stored = yaml.safe_load(path.read_text())
+    stored["preprocess"]["skull_strip"] = "deepbet"
+    path.write_text(yaml.safe_dump(stored))
+    (finished.path / "status.json").write_text(json.dumps({"status": "finished", "configuration": "of that version"}))
+    assert stored_result(make_config("seed=3"), finished.path) is not None
+    with pytest.raises(ConfigurationError, match="skull_strip was deepbet, now hd_bet"):
+        stored_result(make_config("seed=3", "preprocess.skull_strip=hd_bet"), finished.path)
+
+
 def test_another_configuration_names_the_job_and_the_difference(finished, make_config):
     with pytest.raises(ConfigurationError, match="Job 1 ") as caught:
         stored_result(make_config("seed=4", "trainer.max_epochs=3"), finished.path)

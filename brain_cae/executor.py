@@ -1,5 +1,6 @@
 """Work on many items in several processes: results as they come, and the names of the items if a process dies."""
 
+import logging
 import os
 import sys
 import threading
@@ -9,9 +10,12 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, get_start_method, parent_process, set_start_method
 from multiprocessing.synchronize import Event
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.errors import ConfigurationError, DatasetError, ScanError
+from brain_cae.progress import counter
+
+log = logging.getLogger(__name__)
 
 MIN_ITEMS_FOR_PROCESSES = 8
 """A process takes about a second to start; for fewer items than this, one process is faster."""
@@ -79,6 +83,48 @@ def results(
             ) from error
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
+
+
+class SubjectJob(Protocol):
+    """Work on one subject."""
+
+    @property
+    def subject(self) -> str:
+        """Name of the subject."""
+        ...
+
+
+Job = TypeVar("Job", bound=SubjectJob)
+
+
+def refusals(
+    function: Callable[[Job], ScanError | None],
+    jobs: Sequence[Job],
+    *,
+    known: int,
+    workers: int,
+    task: str,
+    bar: bool,
+) -> dict[str, str]:
+    """Do the jobs that a cache lacks, with one thread each; return the reason for each subject that is refused.
+
+    Args:
+        function: Does one job and stores its result; returns an error instead of raising it in another process.
+        jobs: Jobs to do.
+        known: Number of jobs whose results the cache has.
+        workers: Number of processes.
+        task: Name of the stage, for progress and messages.
+        bar: Draw a progress bar if the output is a terminal.
+    """
+    refused = {}
+    with counter(task, known + len(jobs), done=known, bar=bar) as advance:
+        done = results(function, jobs, workers=workers, task=task, name=lambda job: job.subject, threads=1)
+        for number, error in done:
+            if error is not None:
+                refused[jobs[number].subject] = error.reason
+                log.warning("%s is left out: %s", jobs[number].subject, error)
+            advance()
+    return refused
 
 
 @contextmanager

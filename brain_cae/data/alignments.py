@@ -1,7 +1,6 @@
 """The cache of alignments: each pair of scans is registered once, whatever else is configured."""
 
 import json
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +11,9 @@ import pandas as pd
 from brain_cae.data import registration
 from brain_cae.data.registration import Alignment, align
 from brain_cae.errors import ScanError
-from brain_cae.executor import results
+from brain_cae.executor import refusals
 from brain_cae.files.atomic import write_bytes
 from brain_cae.files.locks import exclusive
-from brain_cae.progress import counter
-
-log = logging.getLogger(__name__)
 
 Alignments = dict[str, Alignment]
 """Alignments of one subject's scans, by modality; the reference has none."""
@@ -56,17 +52,11 @@ class AlignmentStore:
             progress: Draw a progress bar if the output is a terminal.
         """
         alignments: dict[str, Alignments] = {str(name): {} for name in index["subject"].unique()}
-        refused: dict[str, str] = {}
         pairs = self._pairs(index)
         with exclusive(self.folder / ".lock"):  # of parallel jobs in a sweep, one registers and the others wait
             missing = [pair for pair in pairs if not pair.stored.exists()]
-            with counter("align", len(pairs), done=len(pairs) - len(missing), bar=progress) as advance:
-                done = results(_register, missing, workers=self.workers, task="alignment", name=_name, threads=1)
-                for number, error in done:
-                    if error is not None:
-                        refused[missing[number].subject] = error.reason
-                        log.warning("%s is left out: %s", missing[number].subject, error)
-                    advance()
+            known = len(pairs) - len(missing)
+            refused = refusals(_register, missing, known=known, workers=self.workers, task="align", bar=progress)
         for pair in pairs:
             if pair.subject not in refused:
                 content = json.loads(pair.stored.read_text(encoding="utf-8"))
@@ -82,10 +72,6 @@ class AlignmentStore:
             name = f"{reference.stem}_{scan.stem}_{registration.VERSION}.json"
             pairs.append(Pair(str(row.subject), str(row.modality), reference, scan, self.folder / name))
         return pairs
-
-
-def _name(pair: Pair) -> str:
-    return f"{pair.subject} {pair.modality}"
 
 
 def _register(pair: Pair) -> ScanError | None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -15,12 +14,9 @@ from brain_cae.data import preprocess
 from brain_cae.data.alignments import Alignments
 from brain_cae.data.preprocess import PreparedSubject, Shown, prepare_subject
 from brain_cae.errors import ScanError
-from brain_cae.executor import results
+from brain_cae.executor import refusals
 from brain_cae.files.atomic import whole
 from brain_cae.files.locks import exclusive
-from brain_cae.progress import counter
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,17 +60,6 @@ class PreparedStore:
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
-    def load(self, scans: pd.DataFrame, alignments: Alignments | None = None) -> PreparedSubject:
-        """Return one prepared subject; compute and store it if it is not in the cache yet.
-
-        Raises:
-            ScanError: See :func:`brain_cae.data.preprocess.prepare_subject`.
-        """
-        path = self._path(scans, alignments)
-        if not path.exists():
-            self._make(path, scans, alignments)
-        return _read(path, str(scans["subject"].iloc[0]))
-
     def load_all(
         self, index: pd.DataFrame, alignments: Mapping[str, Alignments], *, progress: bool
     ) -> tuple[dict[str, PreparedSubject], dict[str, str]]:
@@ -86,31 +71,11 @@ class PreparedStore:
             progress: Draw a progress bar if the output is a terminal.
         """
         jobs = [_Job(self, str(name), scans, alignments.get(str(name))) for name, scans in index.groupby("subject")]
-        refused: dict[str, str] = {}
         with exclusive(self.folder / ".lock"):  # of parallel jobs in a sweep, one prepares and the others wait
             missing = [job for job in jobs if not job.path.exists()]
-            with counter("prepare", len(jobs), done=len(jobs) - len(missing), bar=progress) as advance:
-                done = results(_run, missing, workers=self.workers, task="preparation", name=_name, threads=1)
-                for number, error in done:
-                    if error is not None:
-                        refused[missing[number].subject] = error.reason
-                        log.warning("%s is left out: %s", missing[number].subject, error)
-                    advance()
+            known = len(jobs) - len(missing)
+            refused = refusals(_run, missing, known=known, workers=self.workers, task="prepare", bar=progress)
         return {job.subject: _read(job.path, job.subject) for job in jobs if job.subject not in refused}, refused
-
-    def _path(self, scans: pd.DataFrame, alignments: Alignments | None) -> Path:
-        return self.folder / f"{self.key(scans, alignments)}.npz"
-
-    def _make(self, path: Path, scans: pd.DataFrame, alignments: Alignments | None) -> None:
-        subject = prepare_subject(
-            scans,
-            modalities=self.modalities,
-            reference=self.reference,
-            scaling=self.scaling,
-            bias_correction=self.bias_correction,
-            alignments=alignments,
-        )
-        _write(path, subject)
 
 
 @dataclass(frozen=True)
@@ -125,19 +90,23 @@ class _Job:
     @cached_property
     def path(self) -> Path:
         """File of the prepared subject."""
-        return self.store._path(self.scans, self.alignments)
-
-
-def _name(job: _Job) -> str:
-    return job.subject
+        return self.store.folder / f"{self.store.key(self.scans, self.alignments)}.npz"
 
 
 def _run(job: _Job) -> ScanError | None:
     """Prepare and store one subject; return the error instead of raising it in another process."""
     try:
-        job.store._make(job.path, job.scans, job.alignments)
+        subject = prepare_subject(
+            job.scans,
+            modalities=job.store.modalities,
+            reference=job.store.reference,
+            scaling=job.store.scaling,
+            bias_correction=job.store.bias_correction,
+            alignments=job.alignments,
+        )
     except ScanError as error:
         return error
+    _write(job.path, subject)
     return None
 
 

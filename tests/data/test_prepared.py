@@ -26,9 +26,9 @@ def test_the_key_depends_on_content_settings_and_code_version(tmp_path, monkeypa
 
 def test_a_subject_loaded_from_the_store_is_the_same(tmp_path):
     path = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
-    first = store(tmp_path / "store").load(rows(flair=path))
+    first = store(tmp_path / "store").load_all(rows(flair=path), {}, progress=False)[0]["s"]
     path.unlink()
-    second = store(tmp_path / "store").load(rows(flair=path))
+    second = store(tmp_path / "store").load_all(rows(flair=path), {}, progress=False)[0]["s"]
     assert np.array_equal(first.volume, second.volume)
     assert first.source_shape == second.source_shape
     assert not list((tmp_path / "store").glob("*.part*"))

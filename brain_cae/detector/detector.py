@@ -14,12 +14,11 @@ from torch.nn import functional
 from brain_cae.configuration import Config
 from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.detector.build import make_scorer, network_stride
-from brain_cae.errors import ScanError
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.progress import track
 from brain_cae.reshape import Group, Reshape, from_network, to_native, to_network
 from brain_cae.scans.protocol import ProtocolGroups
-from brain_cae.scoring.frame import place_in_frame, to_frame
+from brain_cae.scoring.frame import box_in_frame, place_in_frame, to_frame
 from brain_cae.scoring.reference import HealthyReference
 from brain_cae.scoring.scorer import Scorer, Signal
 from brain_cae.scoring.smoothing import smooth_inside
@@ -111,9 +110,9 @@ class Detector:
     ) -> dict[str, np.ndarray]:
         if self.config.preprocess.space != "mni":
             return {}
-        if subject.to_template is None:
-            raise ScanError("no match with the template", where=f"subject {subject.subject}")
-        place, stride = place_in_frame(subject.affine, subject.to_template), network_stride(self.network)
+        place, stride = box_in_frame(subject.mask), network_stride(self.network)
+        if subject.to_template is not None:
+            place = place_in_frame(subject.affine, subject.to_template)
         return {"volume": place} | {
             name: place @ to_native(group, subject.native_shape, stride, shape) for name, shape in levels.items()
         }

@@ -30,6 +30,15 @@ def place_in_frame(affine: np.ndarray, to_template: np.ndarray) -> np.ndarray:
     return unit @ to_template @ affine
 
 
+def box_in_frame(mask: np.ndarray) -> np.ndarray:
+    """Return the place of a brain that does not match the template: the box of its mask (X, Y, Z) fills the frame."""
+    box = box_of(mask)
+    sizes = np.array([side.stop - side.start for side in box], float)
+    place = np.diag([*(1 / sizes), 1.0])
+    place[:3, 3] = (0.5 - np.array([side.start for side in box])) / sizes
+    return place
+
+
 def to_frame(
     maps: np.ndarray, mask: np.ndarray, frame: tuple[int, int, int], place: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -4,11 +4,10 @@ import logging
 from dataclasses import replace
 
 from brain_cae.configuration import Config
+from brain_cae.scans.sources.base import some
 from brain_cae.stages.cohort import Cohort
 
 log = logging.getLogger(__name__)
-
-NO_PLACE = "no match with the template"
 
 
 def with_space(config: Config, cohort: Cohort) -> Config:
@@ -21,13 +20,19 @@ def with_space(config: Config, cohort: Cohort) -> Config:
 
 
 def placed(cohort: Cohort, config: Config) -> Cohort:
-    """Return the prepared cohort without the subjects that have no place in the template, if one is needed.
+    """Return the prepared cohort with a caution about subjects that have no match with the template, if one is used.
 
-    They are marked as refused in the report, and a caution names them.
+    Their place is the box of their mask. The caution is also logged.
     """
     if config.preprocess.space != "mni":
         return cohort
-    lost = [name for name, subject in cohort.prepared.items() if subject.to_template is None]
-    for name in lost:
-        log.warning("%s is left out: %s", name, NO_PLACE)
-    return cohort.without(dict.fromkeys(lost, NO_PLACE))
+    without = [name for name, subject in cohort.prepared.items() if subject.to_template is None]
+    if not without:
+        return cohort
+    caution = (
+        f"{len(without)} of {len(cohort.prepared)} subjects do not match the template ({some(without)}): their place "
+        "is that of the box of their mask, and their scores, maps and p-values are rough. Look at the scans: is the "
+        "brain whole, without skull, and the right way up?"
+    )
+    log.warning(caution)
+    return replace(cohort, cautions=[*cohort.cautions, caution])

@@ -25,9 +25,9 @@ def test_heads_are_compared_in_their_box(skull, space) -> None:
     assert with_space(compose_config("preprocess.space=box"), cohort(skull)).preprocess.space == "box"
 
 
-def test_a_brain_without_a_place_is_left_out_only_where_places_are_compared_in_the_template() -> None:
-    assert placed(cohort("stripped"), compose_config("preprocess.space=box")).prepared.keys() == {"a", "b"}
+def test_brains_without_a_match_are_kept_with_a_caution_where_the_template_is_used() -> None:
+    assert placed(cohort("stripped"), compose_config("preprocess.space=box")).cautions == []
     after = placed(cohort("stripped"), compose_config("preprocess.space=mni"))
-    assert list(after.prepared) == after.index["subject"].tolist() == ["a"]
-    assert after.report["reason"].tolist() == ["", "no match with the template"]
-    assert after.cautions == ["1 subjects could not be prepared and are left out: b: no match with the template."]
+    assert list(after.prepared) == ["a", "b"]
+    (caution,) = after.cautions
+    assert caution.startswith("1 of 2 subjects do not match the template (b)")

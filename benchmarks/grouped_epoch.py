@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from brain_cae.data.module import BrainData
-from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.data.subject import PreparedSubject
 from brain_cae.models.autoencoder import ConvolutionalAutoencoder
 from brain_cae.reshape import Clustered
 
@@ -26,7 +26,15 @@ SHAPES = [
 def make_subject(number: int, shape: tuple[int, int, int]) -> PreparedSubject:
     """Return a subject of noise; the time of a step does not depend on the content of the volume."""
     volume = np.random.default_rng(number).random((2, *shape), dtype=np.float32)
-    return PreparedSubject(f"s{number}", volume, np.ones(shape, bool), np.eye(4), None, np.eye(4), shape)
+    return PreparedSubject(
+        subject=f"s{number}",
+        volume=volume,
+        mask=np.ones(shape, bool),
+        affine=np.eye(4),
+        lesion=None,
+        source_affine=np.eye(4),
+        source_shape=shape,
+    )
 
 
 class Epoch:

@@ -11,7 +11,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 
 from brain_cae.configuration import Config, conf_folder, validate
-from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.data.subject import PreparedSubject
 
 
 def compose_config(*overrides: str) -> Config:

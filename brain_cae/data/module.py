@@ -1,5 +1,7 @@
 """The LightningDataModule: prepared subjects, reshaped to the shape of their group, in batches."""
 
+import logging
+import math
 from typing import Any
 
 import numpy as np
@@ -9,13 +11,21 @@ from monai.data import DataLoader
 from torch.utils.data import Dataset
 
 from brain_cae.data.batches import GroupedBatchSampler
-from brain_cae.data.preprocess import PreparedSubject
-from brain_cae.reshape import Reshape, to_network
+from brain_cae.data.subject import PreparedSubject
+from brain_cae.reshape import Reshape, network_shape, to_network
 from brain_cae.reshape.measures import network_spacing
+
+log = logging.getLogger(__name__)
+
+KEPT_BYTES = 256 * 2**20
+"""Network inputs are kept in memory if all of them are smaller than this; larger sets are read anew in each epoch."""
 
 
 class NetworkVolumes(Dataset):
-    """Dataset of network inputs as plain tensors; each is computed once.
+    """Dataset of network inputs as plain tensors.
+
+    Small sets are computed once and kept. Of larger ones nothing is kept, so memory does not grow with the number of
+    subjects; their files stay in the operating system's cache as long as free memory lasts.
 
     Args:
         subjects: Prepared subjects.
@@ -27,25 +37,39 @@ class NetworkVolumes(Dataset):
         self.subjects = subjects
         self.stride = stride
         self.groups = [reshape.group(subject.grid) for subject in subjects]
-        self._ready: dict[int, dict[str, Any]] = {}
+        self._kept: dict[int, dict[str, Any]] | None = {} if self.estimate <= KEPT_BYTES else None
 
     def __len__(self) -> int:
         return len(self.subjects)
 
+    @property
+    def estimate(self) -> int:
+        """Bytes of all inputs together."""
+        channels = len(self.subjects[0].volume) + 1 if self.subjects else 0
+        return 4 * channels * sum(math.prod(network_shape(group, self.stride)) for group in self.groups)
+
     def __getitem__(self, number: int) -> dict[str, Any]:
         """Return ``volume`` (C, X, Y, Z), ``mask`` (1, X, Y, Z) of 0 and 1, ``subject``, ``spacing`` (3,) in mm."""
-        if number not in self._ready:
-            subject, group = self.subjects[number], self.groups[number]
-            volume = to_network(torch.from_numpy(np.asarray(subject.volume)), group, self.stride)
-            mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), group, self.stride)
-            spacing = network_spacing(subject.native_shape, group.size, subject.spacing)
-            self._ready[number] = {
-                "volume": volume,
-                "mask": (mask > 0.5).float(),
-                "subject": subject.subject,
-                "spacing": torch.from_numpy(spacing.astype(np.float32)),
-            }
-        return self._ready[number]
+        if self._kept is None:
+            return self._input(number)
+        if number not in self._kept:
+            self._kept[number] = self._input(number)
+        return self._kept[number]
+
+    def _input(self, number: int) -> dict[str, Any]:
+        subject, group = self.subjects[number], self.groups[number]
+        native, start = subject.native_shape, subject.start
+        volume, mask = (
+            to_network(torch.from_numpy(array), group, self.stride, native=native, start=start)
+            for array in (subject.volume, subject.mask[None])
+        )
+        spacing = network_spacing(native, group.size, subject.spacing)
+        return {
+            "volume": volume,
+            "mask": (mask > 0.5).float(),
+            "subject": subject.subject,
+            "spacing": torch.from_numpy(spacing.astype(np.float32)),
+        }
 
 
 class BrainData(pl.LightningDataModule):
@@ -78,6 +102,9 @@ class BrainData(pl.LightningDataModule):
         self.batch_size = batch_size
         self.workers = workers
         self.seed = seed
+        for name, volumes in (("training", self.train), ("validation", self.validation)):
+            kept = "kept in memory" if volumes.estimate <= KEPT_BYTES else "read from disk in each epoch"
+            log.info("%s: %d volumes of %.0f MB in all, %s", name, len(volumes), volumes.estimate / 2**20, kept)
 
     def train_dataloader(self) -> DataLoader:
         """Return shuffled batches; all volumes of a batch have one shape."""

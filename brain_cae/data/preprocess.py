@@ -3,32 +3,28 @@
 import logging
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import nibabel
 import numpy as np
 import pandas as pd
 from nibabel.filebasedimages import ImageFileError
 
-from brain_cae.boxes import box_of
 from brain_cae.data import appearance
 from brain_cae.data.bias import without_bias
 from brain_cae.data.contrast import Contrast, coverage_mm, looks_like
 from brain_cae.data.foreground import foreground_mask, intensity_scale
 from brain_cae.data.registration import COARSE_MM, Alignment
 from brain_cae.data.resampling import isotropic, resample, same_grid
+from brain_cae.data.subject import PreparedSubject, Shown, cropped
 from brain_cae.data.template import tissue_priors, to_template
 from brain_cae.errors import ScanError
 from brain_cae.scans.nifti import affine_to_ras, without_single_axes
 
-if TYPE_CHECKING:
-    from brain_cae.reshape import NativeGrid
-
 log = logging.getLogger(__name__)
 
-VERSION = 6
+VERSION = 7
 """Raise this number whenever the output of this module changes, so that outdated cached volumes are not used."""
 
 MIN_COVERAGE = 0.5
@@ -36,80 +32,6 @@ MIN_COVERAGE = 0.5
 
 CEILING = 6.0
 """Scaled intensities are clipped here: single bright voxels of vessels or noise would dominate the loss."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What one scan shows, whatever its name says.
-
-    Attributes:
-        coverage_mm: Extent of its foreground from inferior to superior.
-        looks_like: Contrast, see :func:`brain_cae.data.contrast.looks_like`; ``""`` if it cannot be told.
-        evidence: The same in words.
-    """
-
-    coverage_mm: float
-    looks_like: str = ""
-    evidence: str = ""
-
-
-@dataclass(frozen=True)
-class PreparedSubject:
-    """One subject's preprocessed volumes, the input of the network and of the scores.
-
-    Attributes:
-        subject: Name of the subject.
-        volume: (C, X, Y, Z) float32, scaled intensities, 0 outside the mask; modalities in configuration order.
-        mask: (X, Y, Z) boolean, foreground that every modality covers.
-        affine: (4, 4), RAS+ mm, of the reference scan after reorientation.
-        lesion: (X, Y, Z) boolean lesion mask on the same grid, or None if there is none.
-        source_affine: (4, 4) affine of the reference scan as stored, for maps in the original space.
-        source_shape: (3,) shape of the reference scan as stored.
-        appearance: Noise, smoothness, outline, background and histogram by name, see ``appearance.py``; and
-            ``<modality>_covered``, the share of the reference's foreground that each other modality covers.
-        fingerprint: (512,) block means of the reference scan; empty if not computed.
-        shown: What each scan shows, by modality.
-        to_template: (4, 4), from places in the reference (RAS+ mm) to the same places in MNI152; None where the skull
-            is on, or no match was found.
-    """
-
-    subject: str
-    volume: np.ndarray
-    mask: np.ndarray
-    affine: np.ndarray
-    lesion: np.ndarray | None
-    source_affine: np.ndarray
-    source_shape: tuple[int, int, int]
-    appearance: dict[str, float] = field(default_factory=dict)
-    fingerprint: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
-    shown: dict[str, Shown] = field(default_factory=dict)
-    to_template: np.ndarray | None = None
-
-    @property
-    def native_shape(self) -> tuple[int, int, int]:
-        """Native dimensions (R, A, S) in voxels, before cropping."""
-        x, y, z = self.mask.shape
-        return x, y, z
-
-    @property
-    def spacing(self) -> tuple[float, float, float]:
-        """Voxel size in mm (R, A, S)."""
-        x, y, z = nibabel.affines.voxel_sizes(self.affine)
-        return float(x), float(y), float(z)
-
-    @property
-    def foreground_ml(self) -> float:
-        """Volume of the foreground in mL."""
-        return float(self.mask.sum() * np.prod(self.spacing) / 1000)
-
-    @property
-    def grid(self) -> "NativeGrid":
-        """Dimensions, spacing and bounding box of the mask, as a reshape strategy needs them."""
-        # Imported here: it loads PyTorch, which the processes that prepare subjects do not need.
-        from brain_cae.reshape import NativeGrid
-
-        x, y, z = ((side.start, side.stop) for side in box_of(self.mask))
-        return NativeGrid(self.native_shape, self.spacing, (x, y, z))
 
 
 def prepare_subject(
@@ -175,7 +97,7 @@ def prepare_subject(
     place = None if skull == "on" else _place(images[reference][0], mask, grid.affine)
     volume = np.stack(channels)
     properties |= appearance.outline(mask, spacing) | appearance.histogram(volume, mask, modalities)
-    return PreparedSubject(
+    prepared = PreparedSubject(
         subject=subject,
         volume=volume,
         mask=mask,
@@ -188,6 +110,7 @@ def prepare_subject(
         shown=_shown(stored, images, mask, grid.affine, place),
         to_template=place,
     )
+    return cropped(prepared)
 
 
 def _place(volume: np.ndarray, mask: np.ndarray, affine: np.ndarray) -> np.ndarray | None:
@@ -347,12 +270,3 @@ def _elsewhere(path: str, expected: str) -> ScanError:
         found="no marked voxel there",
         where=path,
     )
-
-
-def to_source_space(values: np.ndarray, subject: PreparedSubject) -> nibabel.Nifti1Image:
-    """Return a map (X, Y, Z) on the prepared grid as NIfTI with the axes, shape and affine of the original scan."""
-    back = nibabel.orientations.ornt_transform(
-        nibabel.orientations.axcodes2ornt("RAS"), nibabel.io_orientation(subject.source_affine)
-    )
-    data = nibabel.orientations.apply_orientation(values, back)
-    return nibabel.Nifti1Image(np.ascontiguousarray(data, dtype=np.float32), subject.source_affine)

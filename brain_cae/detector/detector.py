@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from brain_cae.configuration import Config
-from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.build import make_scorer, network_stride
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.progress import track
@@ -20,7 +21,7 @@ from brain_cae.reshape import Group, Reshape, from_network, to_native, to_networ
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.scoring.frame import box_in_frame, place_in_frame, to_frame
 from brain_cae.scoring.reference import HealthyReference
-from brain_cae.scoring.scorer import Scorer, Signal
+from brain_cae.scoring.scorer import Framed, Sample, Scorer, Signal
 from brain_cae.scoring.smoothing import smooth_inside
 from brain_cae.transfer.features import distance_features, encoder_features, residual_features
 
@@ -86,10 +87,12 @@ class Detector:
     def reconstruct(self, subject: PreparedSubject) -> Reconstruction:
         """Reconstruct one brain on the device of the network."""
         group = self.reshape.group(subject.grid)
-        device = next(self.network.parameters()).device
-        stride = network_stride(self.network)
-        volume = to_network(torch.from_numpy(np.asarray(subject.volume)), group, stride).to(device)
-        mask = to_network(torch.from_numpy(subject.mask[None].astype(np.float32)), group, stride)
+        stride, native, start = network_stride(self.network), subject.native_shape, subject.start
+        foreground = subject.mask
+        box = foreground.shape
+        volume = to_network(torch.from_numpy(subject.volume), group, stride, native=native, start=start)
+        mask = to_network(torch.from_numpy(foreground[None]), group, stride, native=native, start=start)
+        volume = volume.to(next(self.network.parameters()).device)
         with torch.inference_mode():
             if hasattr(self.network, "levels"):
                 encoded = self.network.levels(volume[None])  # type: ignore[operator]
@@ -99,7 +102,7 @@ class Detector:
         names = [*(f"level{number}" for number in range(1, len(encoded))), ""]
         levels = {name: _with_mask(maps[0].float().cpu(), mask) for name, maps in zip(names, encoded, strict=True)}
         return Reconstruction(
-            volume=from_network(output, group, subject.native_shape).numpy(),
+            volume=from_network(output, group, native, start=start, shape=box).numpy(),
             levels=levels,
             group=group,
             places=self._places(subject, group, {name: maps.shape[1:] for name, (maps, _) in levels.items()}),
@@ -110,22 +113,25 @@ class Detector:
     ) -> dict[str, np.ndarray]:
         if self.config.preprocess.space != "mni":
             return {}
-        place, stride = box_in_frame(subject.mask), network_stride(self.network)
         if subject.to_template is not None:
             place = place_in_frame(subject.affine, subject.to_template)
+        else:
+            place = box_in_frame(subject.mask)
+        of_native = np.eye(4)
+        of_native[:3, 3] = [-first for first in subject.start]
+        native, stride = subject.native_shape, network_stride(self.network)
         return {"volume": place} | {
-            name: place @ to_native(group, subject.native_shape, stride, shape) for name, shape in levels.items()
+            name: place @ of_native @ to_native(group, native, stride, shape) for name, shape in levels.items()
         }
 
-    def features(self, reconstruction: Reconstruction, maps: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    def features(self, reconstruction: Reconstruction, maps: np.ndarray) -> dict[str, float]:
         """Return the features of one brain for the transfer classifier, a row of ``features.csv``.
 
         Their number does not depend on the shape of the volume.
 
         Args:
             reconstruction: See :meth:`reconstruct`.
-            maps: (C, X, Y, Z), directed z-scores of the residual.
-            mask: (X, Y, Z) boolean, the foreground on the same grid.
+            maps: (C, n), directed z-scores of the residual inside the mask.
         """
         features: dict[str, float] = {}
         for level, encoded in reconstruction.levels.items():
@@ -133,39 +139,53 @@ class Detector:
             framed, inside = to_frame(*encoded, FEATURE_FRAME, reconstruction.places.get(level))
             z = (framed - reference.mean) / (reference.spread * reference.factor(reconstruction.group.name))
             features |= encoder_features(*encoded, level=level) | distance_features(z, inside, level=level)
-        return features | residual_features(maps, mask, self.config.modality.names)
+        return features | residual_features(maps, self.config.modality.names)
 
     def signals(self, subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, Signal]:
         """Return the inputs of the scorers: the smoothed residual x - x̂ and the smoothed intensity."""
-        sigma = self.config.scoring.smoothing_mm
+        volume, mask, sigma = subject.volume, subject.mask, self.config.scoring.smoothing_mm
+        # Smoothed together: what leaks out of the mask is the same for both.
+        both = smooth_inside(np.concatenate([volume - reconstruction.volume, volume]), mask, subject.spacing, sigma)
         name, place = reconstruction.group.name, reconstruction.places.get("volume")
-        residual, intensity = (
-            Signal(smooth_inside(maps, subject.mask, subject.spacing, sigma), subject.mask, name, place)
-            for maps in (subject.volume - reconstruction.volume, subject.volume)
-        )
+        residual, intensity = (Signal(maps, mask, name, place) for maps in np.split(both, 2))
         return {"residual": residual, "intensity": intensity}
 
-    def calibrate(self, healthy: list[PreparedSubject]) -> None:
-        """Fit encoder references, and the reference, calibration scores and thresholds of every scorer."""
-        signals, framed, groups = [], [], []
-        for subject in track(healthy, "calibrate", bar=self.config.trainer.progress):
+    def calibrate(self, healthy: Sequence[PreparedSubject]) -> None:
+        """Fit encoder references, and the reference, calibration scores and thresholds of every scorer.
+
+        The brains are read twice, first for the references, then to score each against the others, so that only the
+        small volumes of the shared frame are kept of all of them.
+        """
+        scorers = {name: make_scorer(name, self.config) for name in self.config.scoring.scores}
+        levels: list[dict[str, Framed]] = []
+        framed: dict[str, list[Framed]] = {name: [] for name in scorers}
+        bar = self.config.trainer.progress
+        for subject in track(healthy, "references", bar=bar):
             reconstruction = self.reconstruct(subject)
-            signals.append(self.signals(subject, reconstruction))
-            groups.append(reconstruction.group.name)
-            levels, places = reconstruction.levels, reconstruction.places
-            framed.append({name: to_frame(*level, FEATURE_FRAME, places.get(name)) for name, level in levels.items()})
+            signals = self.signals(subject, reconstruction)
+            levels.append(_framed_levels(reconstruction))
+            for name, scorer in scorers.items():
+                framed[name].append(scorer.framed(signals[scorer.signal]))
+        for name, scorer in scorers.items():
+            scorer.learn(framed[name])
         self.encoder_references = {
             name: HealthyReference.fit(
-                np.stack([levels[name][0] for levels in framed]),
-                np.stack([levels[name][1] for levels in framed]),
-                groups,
+                np.stack([brain[name].maps for brain in levels]),
+                np.stack([brain[name].mask for brain in levels]),
+                [brain[name].group for brain in levels],
                 shrinkage=self.config.scoring.shrinkage,
             )
-            for name in framed[0]
+            for name in levels[0]
         }
-        for name in self.config.scoring.scores:
-            scorer = make_scorer(name, self.config)
-            self.scorers[name] = scorer.fit([kinds[scorer.signal] for kinds in signals], seed=self.config.seed)
+        samples: dict[str, list[Sample]] = {name: [] for name in scorers}
+        for number, subject in enumerate(track(healthy, "calibrate", bar=bar)):
+            signals = self.signals(subject, self.reconstruct(subject))
+            for name, scorer in scorers.items():
+                others = scorer.held_out(framed[name], number)
+                samples[name].append(others.sample(signals[scorer.signal], seed=[self.config.seed, number]))
+        for name, scorer in scorers.items():
+            scorer.calibrate(samples[name])
+        self.scorers = scorers
 
     @property
     def baselines(self) -> list[str]:
@@ -206,6 +226,14 @@ class Detector:
         for level, reference in self.encoder_references.items():
             arrays |= {f"encoder:{level}.mean": reference.mean, f"encoder:{level}.spread": reference.spread}
         return arrays, facts
+
+
+def _framed_levels(reconstruction: Reconstruction) -> dict[str, Framed]:
+    """Return the feature maps of each level in their shared frame."""
+    return {
+        name: Framed(*to_frame(*level, FEATURE_FRAME, reconstruction.places.get(name)), reconstruction.group.name)
+        for name, level in reconstruction.levels.items()
+    }
 
 
 def _with_mask(maps: torch.Tensor, mask: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:

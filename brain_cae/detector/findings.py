@@ -6,17 +6,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.metrics.regression import compute_ssim_and_cs
 
-from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.build import network_stride
 from brain_cae.detector.detector import Detector, Reconstruction
 from brain_cae.reshape import Group, network_shape
 from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_trip_l1, scale_ratio
 from brain_cae.scoring.localisation import Localisation, localise
-
-SSIM_WINDOW = 7
-"""Side of the window of structural similarity in voxels; NaN for volumes that are thinner."""
+from brain_cae.scoring.similarity import structural_similarity
 
 
 @dataclass(frozen=True)
@@ -49,20 +46,21 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
     """Reconstruct and score one brain.
 
     Returns:
-        The findings, the directed maps (C, X, Y, Z) and the joint map (X, Y, Z) of the residual score.
+        The findings; and at the voxels of the mask (see :meth:`PreparedSubject.on_grid`) the directed maps (C, n) and
+        the joint map (n,) of the residual score.
     """
     reconstruction = detector.reconstruct(subject)
     signals = detector.signals(subject, reconstruction)
-    lesion = subject.lesion is not None and bool((subject.lesion & subject.mask).any())
+    lesion = subject.lesion if subject.has_lesion else None
     scores, p_values, localisation = {}, {}, {}
     joints = {}
     for name, scorer in detector.scorers.items():
         joints[name] = scorer.joint(signals[scorer.signal])
-        scores[name] = scorer.score(joints[name], subject.mask)
+        scores[name] = scorer.statistic(joints[name])
         p_values[name] = scorer.calibration.p_value(scores[name])
-        if lesion and subject.lesion is not None:
+        if lesion is not None:
             threshold = scorer.calibration.voxel_threshold
-            localisation[name] = localise(joints[name], subject.lesion, subject.mask, threshold=threshold)
+            localisation[name] = localise(joints[name], lesion[subject.mask], threshold=threshold)
     maps = detector.scorers["residual"].maps(signals["residual"])
     findings = Findings(
         subject=subject.subject,
@@ -70,7 +68,7 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
         scores=scores,
         p_values=p_values,
         localisation=localisation,
-        features=detector.features(reconstruction, maps, subject.mask),
+        features=detector.features(reconstruction, maps),
         reconstruction=_fidelity(subject, reconstruction),
         distortion=_distortion(detector, subject, reconstruction.group),
     )
@@ -78,34 +76,21 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
 
 
 def _fidelity(subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, float]:
-    volume = reconstruction.volume
-    difference = np.abs(subject.volume - volume)[:, subject.mask]
-    similarity = float("nan")
-    if min(subject.native_shape) >= SSIM_WINDOW:
-        output, truth = (torch.from_numpy(np.where(subject.mask, v, 0)[None]) for v in (volume, subject.volume))
-        local, _ = compute_ssim_and_cs(
-            output,
-            truth,
-            spatial_dims=3,
-            kernel_size=(SSIM_WINDOW,) * 3,
-            kernel_sigma=(1.5,) * 3,
-            data_range=float(subject.volume.max()),
-            kernel_type="uniform",
-        )
-        # The SSIM map has no values within half a window of the border.
-        half = SSIM_WINDOW // 2
-        inside = subject.mask[half:-half, half:-half, half:-half]
-        similarity = float(local[0].numpy()[:, inside].mean()) if inside.any() else similarity
-    return {"l1": float(difference.mean()), "ssim": similarity}
+    volume, mask = subject.volume, subject.mask
+    whole, start = subject.native_shape, subject.start
+    return {
+        "l1": float(np.abs(volume - reconstruction.volume)[:, mask].mean()),
+        "ssim": structural_similarity(reconstruction.volume, volume, mask, whole=whole, start=start),
+    }
 
 
 def _distortion(detector: Detector, subject: PreparedSubject, group: Group) -> dict[str, Any]:
     native, spacing, stride = subject.native_shape, subject.spacing, network_stride(detector.network)
-    volume, mask = torch.from_numpy(np.asarray(subject.volume)), torch.from_numpy(subject.mask)
+    volume, mask = torch.from_numpy(subject.volume), torch.from_numpy(subject.mask)
     return {
         "scale_ratio": scale_ratio(native, group.size),
         "anisotropy_mm": anisotropy_mm(native, group.size, spacing),
         "network_spacing": network_spacing(native, group.size, spacing),
         "voxels": math.prod(network_shape(group, stride)),
-        "round_trip_l1": round_trip_l1(volume, mask, group, stride),
+        "round_trip_l1": round_trip_l1(volume, mask, group, stride, native=native, start=subject.start),
     }

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings import Findings
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.reshape import Group
 from brain_cae.scoring.localisation import Localisation
 
-VERSION = 1
+VERSION = 2
 """Raise this number whenever the same model gives other findings for the same brain."""
 
 

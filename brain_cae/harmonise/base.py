@@ -1,7 +1,7 @@
 """Base classes: harmonisation of images, and of features as a step of the classifier's pipeline."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -33,8 +33,8 @@ class Brain:
 class ImageHarmoniser(ABC):
     """Harmonises the images of every subject with parameters estimated from healthy training brains."""
 
-    def fit(self, brains: Sequence[Brain]) -> Self:
-        """Estimate the parameters from the healthy brains with the role ``train``."""
+    def fit(self, brains: Iterable[Brain]) -> Self:
+        """Estimate the parameters from the healthy brains with the role ``train``, which can be gone through once."""
         return self
 
     def reaches(self, brain: Brain) -> bool:

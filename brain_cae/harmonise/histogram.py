@@ -1,6 +1,6 @@
 """Histogram: map the intensities of every brain to the percentiles of the healthy training brains."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, Self
 
@@ -46,7 +46,7 @@ class Histogram(ImageHarmoniser):
         self.percentiles = list(percentiles)
         self.standard = np.empty((0, len(self.percentiles)))
 
-    def fit(self, brains: Sequence[Brain]) -> Self:
+    def fit(self, brains: Iterable[Brain]) -> Self:
         """Estimate the standard landmarks (C, percentiles)."""
         landmarks = np.stack([self.landmarks(brain) for brain in brains])
         low, high = landmarks[..., :1], landmarks[..., -1:]

@@ -1,6 +1,6 @@
 """Spacing: blur every volume to the coarsest spacing with which healthy training brains were acquired."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +28,7 @@ class Spacing(ImageHarmoniser):
     def __init__(self) -> None:
         self.target_mm = np.empty((0, 3))
 
-    def fit(self, brains: Sequence[Brain]) -> Self:
+    def fit(self, brains: Iterable[Brain]) -> Self:
         """Determine the coarsest spacing (C, 3) in mm."""
         self.target_mm = np.max([brain.spacing_mm for brain in brains], axis=0)
         return self

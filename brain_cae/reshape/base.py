@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from brain_cae.keys import Between
+from brain_cae.separable import along_axes, resizing
 
 Shape = tuple[int, int, int]
 
@@ -102,29 +104,60 @@ class Reshape(ABC):
         """Return one row per group for the report: name, target, members among the training volumes."""
 
 
-def to_network(volume: torch.Tensor, group: Group, stride: int) -> torch.Tensor:
+def to_network(
+    volume: torch.Tensor, group: Group, stride: int, *, native: Shape | None = None, start: Shape = (0, 0, 0)
+) -> torch.Tensor:
     """Resize, take the group's window, and pad with zeros to multiples of the network's stride.
 
     Dimensions are made divisible by padding, not by resizing, so that only the strategy distorts the volume.
 
     Args:
-        volume: (C, X, Y, Z).
+        volume: (C, X, Y, Z), the whole volume or a box of it that holds all that is not 0.
         group: Its target.
         stride: Total stride of the network.
+        native: Dimensions of the whole volume; None: those of ``volume``.
+        start: Index of the box's first voxel in the whole volume.
 
     Returns:
-        (C, X', Y', Z') with every axis divisible by ``stride``; the window starts at index 0.
+        (C, X', Y', Z') float32 with every axis divisible by ``stride``; the window starts at index 0.
     """
-    before, after = _margins(group)
-    window = _pad(_resize(volume, group.size), [-margin for margin in before], after)
-    return _pad(window, [0, 0, 0], [(-size) % stride for size in group.target])
+    native = native or _shape(volume)
+    if group.size == native:
+        return _window(volume.float(), [a - b for a, b in zip(group.start, start, strict=True)], group.target, stride)
+    matrices = []
+    for axis in range(3):
+        first, size = start[axis], volume.shape[1 + axis]
+        resizing = _rows(_resizing(native[axis], group.size[axis]), group.start[axis], group.target[axis])
+        padded = np.zeros((network_shape(group, stride)[axis], size), np.float32)
+        padded[: group.target[axis]] = resizing[:, first : first + size]
+        matrices.append(padded)
+    return along_axes(volume.float(), matrices)
 
 
-def from_network(volume: torch.Tensor, group: Group, native: Shape) -> torch.Tensor:
-    """Invert :func:`to_network`: return the native dimensions (C, X, Y, Z), 0 outside the window."""
-    before, after = _margins(group)
-    window = volume[:, : group.target[0], : group.target[1], : group.target[2]]
-    return _resize(_pad(window, before, [-margin for margin in after]), native)
+def from_network(
+    volume: torch.Tensor, group: Group, native: Shape, *, start: Shape = (0, 0, 0), shape: Shape | None = None
+) -> torch.Tensor:
+    """Invert :func:`to_network`: return a box of the native grid (C, X, Y, Z), 0 outside the window.
+
+    Args:
+        volume: (C, X', Y', Z'), output of the network.
+        group: Target of the volume.
+        native: Dimensions of the whole native grid.
+        start: Index of the box's first voxel in it.
+        shape: Dimensions of the box; None: the whole grid.
+    """
+    shape = shape or native
+    if group.size == native:
+        window = volume[:, : group.target[0], : group.target[1], : group.target[2]]
+        return _window(window, [a - b for a, b in zip(start, group.start, strict=True)], shape, 1)
+    matrices = []
+    for axis in range(3):
+        # Beyond the window the resized volume is 0: its columns of the resizing are not needed.
+        columns = _rows(_resizing(group.size[axis], native[axis]).T, group.start[axis], group.target[axis]).T
+        padded = np.zeros((shape[axis], volume.shape[1 + axis]), np.float32)
+        padded[:, : group.target[axis]] = columns[start[axis] : start[axis] + shape[axis]]
+        matrices.append(padded)
+    return along_axes(volume, matrices)
 
 
 def to_native(group: Group, native: Shape, stride: int, shape: Shape) -> np.ndarray:
@@ -151,22 +184,39 @@ def network_shape(group: Group, stride: int) -> Shape:
     return x, y, z
 
 
-def _margins(group: Group) -> tuple[list[int], list[int]]:
-    """Return, for each axis, the voxels of the volume before the window and of the window after the volume."""
-    after = [start + size - whole for start, size, whole in zip(group.start, group.target, group.size, strict=True)]
-    return list(group.start), after
+@lru_cache(maxsize=64)
+def _resizing(size: int, new_size: int) -> np.ndarray:
+    return resizing(size, new_size)
 
 
-def _pad(volume: torch.Tensor, before: list[int], after: list[int]) -> torch.Tensor:
-    """Pad both ends of each axis with zeros; negative numbers crop."""
-    return functional.pad(volume, (before[2], after[2], before[1], after[1], before[0], after[0]))
+def _rows(matrix: np.ndarray, first: int, count: int) -> np.ndarray:
+    """Return ``count`` rows from ``first`` on; rows beyond the matrix are 0."""
+    rows = np.zeros((count, matrix.shape[1]), matrix.dtype)
+    low, high = max(first, 0), min(first + count, len(matrix))
+    if low < high:
+        rows[low - first : high - first] = matrix[low:high]
+    return rows
 
 
-def _resize(volume: torch.Tensor, shape: Shape) -> torch.Tensor:
-    if tuple(volume.shape[1:]) == tuple(shape):
-        return volume
-    resized = functional.interpolate(volume[None].float(), size=tuple(shape), mode="trilinear", align_corners=False)
-    return resized[0]
+def _window(volume: torch.Tensor, first: list[int], size: Shape, stride: int) -> torch.Tensor:
+    """Cut a window whose first voxel has this index, padded with zeros beyond the volume and up to the stride."""
+    before = [-index for index in first]
+    after = [
+        index + length + (-length) % stride - there
+        for index, length, there in zip(first, size, volume.shape[1:], strict=True)
+    ]
+    window = functional.pad(volume, (before[2], after[2], before[1], after[1], before[0], after[0]))
+    if all(length % stride == 0 for length in size):
+        return window
+    window = window.clone()  # it may be a view of the volume
+    for axis, length in enumerate(size):  # what was padded up to the stride holds no part of the volume
+        window.narrow(1 + axis, length, window.shape[1 + axis] - length).zero_()
+    return window
+
+
+def _shape(volume: torch.Tensor) -> Shape:
+    _, x, y, z = volume.shape
+    return x, y, z
 
 
 def distinct(shapes: list[Any]) -> list[Shape]:

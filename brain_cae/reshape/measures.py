@@ -38,15 +38,26 @@ def size_spread_mm(spacings: np.ndarray) -> np.ndarray:
     return np.abs(logs - logs.mean(axis=0)).max(axis=1)
 
 
-def round_trip_l1(volume: torch.Tensor, mask: torch.Tensor, group: Group, stride: int) -> float:
+def round_trip_l1(
+    volume: torch.Tensor,
+    mask: torch.Tensor,
+    group: Group,
+    stride: int,
+    *,
+    native: Shape | None = None,
+    start: Shape = (0, 0, 0),
+) -> float:
     """Return the mean absolute error of resampling to the network's grid and back, inside the mask in native space.
 
     Args:
-        volume: (C, X, Y, Z) scaled intensities.
+        volume: (C, X, Y, Z) scaled intensities, the whole volume or a box of it.
         mask: (X, Y, Z) boolean.
         group: The volume's target.
         stride: Total stride of the network.
+        native: Dimensions of the whole volume; None: those of ``volume``.
+        start: Index of the box's first voxel in the whole volume.
     """
-    native = (int(volume.shape[1]), int(volume.shape[2]), int(volume.shape[3]))
-    back = from_network(to_network(volume, group, stride), group, native)
+    box = (int(volume.shape[1]), int(volume.shape[2]), int(volume.shape[3]))
+    there = to_network(volume, group, stride, native=native, start=start)
+    back = from_network(there, group, native or box, start=start, shape=box)
     return float((back - volume).abs()[:, mask].mean())

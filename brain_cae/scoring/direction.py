@@ -7,13 +7,13 @@ def directed(maps: np.ndarray, modalities: list[str], sign: dict[str, str], *, c
     """Return maps in which large values indicate a tumour.
 
     Args:
-        maps: (C, X, Y, Z), for example z-scores.
+        maps: (C, …), for example z-scores.
         modalities: Name of each channel.
         sign: ``darker``, ``brighter`` or ``both`` for each modality.
         centre: The value that counts as unremarkable for ``both``.
 
     Returns:
-        (C, X, Y, Z).
+        (C, …).
     """
     turned = [
         -channel if sign[name] == "darker" else channel if sign[name] == "brighter" else np.abs(channel - centre)
@@ -23,5 +23,5 @@ def directed(maps: np.ndarray, modalities: list[str], sign: dict[str, str], *, c
 
 
 def joint(maps: np.ndarray) -> np.ndarray:
-    """Return the joint map (X, Y, Z): the mean over modalities."""
+    """Return the joint map (…): the mean over modalities."""
     return maps.mean(axis=0)

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from brain_cae.boxes import box_of
+from brain_cae.separable import along_axes, resizing
 
 TEMPLATE_BOX = np.array([[-76.0, -110.0, -76.0], [76.0, 76.0, 84.0]])
 """Two corners (RAS+ mm) of a box around the brain of MNI152."""
@@ -56,43 +57,45 @@ def to_frame(
     if place is not None:
         inside = mask.astype(np.float32)
         stacked = np.concatenate([maps * inside, inside[None]])
-        resampled = _resampled(stacked, np.linalg.inv(place) @ np.linalg.inv(_voxels_of(frame)), frame, outside="zeros")
+        resampled = _resampled(stacked, np.linalg.inv(place) @ np.linalg.inv(_voxels_of(frame)), frame)
         return resampled[:-1] / np.maximum(resampled[-1], 1e-6), resampled[-1] > 0.5
     box = box_of(mask)
     inside = mask[box].astype(np.float32)
     stacked = np.concatenate([maps[(slice(None), *box)] * inside, inside[None]])
-    resized = functional.interpolate(
-        torch.from_numpy(np.ascontiguousarray(stacked, dtype=np.float32))[None],
-        size=frame,
-        mode="trilinear",
-        align_corners=False,
-    )[0].numpy()
+    resized = _resized(stacked, frame)
     weight = resized[-1]
-    return (resized[:-1] / np.maximum(weight, 1e-6)).astype(np.float32), weight > 0.5
+    return resized[:-1] / np.maximum(weight, 1e-6), weight > 0.5
 
 
 def from_frame(maps: np.ndarray, mask: np.ndarray, place: np.ndarray | None = None) -> np.ndarray:
-    """Resample maps (C, *frame) back to a brain's native grid (C, X, Y, Z); 0 outside the box of its mask."""
-    box = box_of(mask)
-    size = tuple(part.stop - part.start for part in box)
-    result = np.zeros((len(maps), *mask.shape), np.float32)
-    if place is not None:
-        corner = np.eye(4)
-        corner[:3, 3] = [part.start for part in box]
-        pull = _voxels_of(maps.shape[1:]) @ place @ corner
-        result[(slice(None), *box)] = _resampled(maps, pull, size, outside="border")
-        return result
-    resized = functional.interpolate(
-        torch.from_numpy(np.ascontiguousarray(maps, dtype=np.float32))[None],
-        size=size,
-        mode="trilinear",
-        align_corners=False,
-    )[0].numpy()
-    result[(slice(None), *box)] = resized
-    return result
+    """Return the values of maps (C, *frame) at the voxels of a mask (X, Y, Z): (C, n), in the order of ``mask``."""
+    if place is None:
+        box = box_of(mask)
+        inside = mask[box]
+        return _resized(maps, inside.shape)[:, inside]
+    values = torch.from_numpy(np.ascontiguousarray(maps, dtype=np.float32))[None]
+    # For each axis of the frame a plane over the native grid; PyTorch takes the axes in reverse order.
+    way = (2 * place[:3] - [[0, 0, 0, 1]] * 3).astype(np.float32)
+    x, y, z = (np.arange(size, dtype=np.float32) for size in mask.shape)
+    points = np.stack(
+        [
+            (row[0] * x + row[3])[:, None, None] + (row[1] * y)[None, :, None] + (row[2] * z)[None, None, :]
+            for row in way[::-1]
+        ],
+        axis=-1,
+    )[mask]
+    grid = torch.from_numpy(points)[None, None, None]
+    sampled = functional.grid_sample(values, grid, padding_mode="border", align_corners=False)
+    return sampled[0, :, 0, 0].numpy()
 
 
-def _resampled(maps: np.ndarray, pull: np.ndarray, shape: Sequence[int], *, outside: str) -> np.ndarray:
+def _resized(maps: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Resize maps (C, X, Y, Z) linearly, without smoothing."""
+    matrices = [resizing(size, new) for size, new in zip(maps.shape[1:], shape, strict=True)]
+    return along_axes(torch.from_numpy(np.ascontiguousarray(maps, dtype=np.float32)), matrices).numpy()
+
+
+def _resampled(maps: np.ndarray, pull: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """Resample maps (C, X, Y, Z) linearly; ``pull`` (4, 4) takes voxels of the result to voxels of the maps."""
     # PyTorch's coordinates run from -1 to 1 between the outer faces of a grid, with the axes in reverse order.
     faces = np.diag([2.0, 2.0, 2.0, 1.0])
@@ -101,7 +104,7 @@ def _resampled(maps: np.ndarray, pull: np.ndarray, shape: Sequence[int], *, outs
     theta = (source @ pull @ np.linalg.inv(target))[[2, 1, 0]][:, [2, 1, 0, 3]]
     grid = functional.affine_grid(torch.from_numpy(theta)[None].float(), [1, 1, *shape], align_corners=False)
     values = torch.from_numpy(np.ascontiguousarray(maps, dtype=np.float32))[None]
-    return functional.grid_sample(values, grid, padding_mode=outside, align_corners=False)[0].numpy()
+    return functional.grid_sample(values, grid, align_corners=False)[0].numpy()
 
 
 def _voxels_of(frame: Sequence[int]) -> np.ndarray:

@@ -30,16 +30,14 @@ def dice_of(overlaps: np.ndarray) -> np.ndarray:
     return 2 * true / np.maximum(2 * true + false + missed, 1e-9)
 
 
-def localise(joint_map: np.ndarray, lesion: np.ndarray, mask: np.ndarray, *, threshold: float) -> Localisation:
+def localise(values: np.ndarray, truth: np.ndarray, *, threshold: float) -> Localisation:
     """Compare a joint map with a known lesion.
 
     Args:
-        joint_map: (X, Y, Z).
-        lesion: (X, Y, Z) boolean, not empty inside the mask.
-        mask: (X, Y, Z) boolean.
+        values: (n,), the joint map at the voxels of the mask.
+        truth: (n,) boolean, the lesion there, not empty.
         threshold: The label-free voxel threshold.
     """
-    values, truth = joint_map[mask], lesion[mask]
     inside, outside = np.sort(values[truth]), np.sort(values[~truth])
     true = len(inside) - np.searchsorted(inside, GRID, side="right")
     false = len(outside) - np.searchsorted(outside, GRID, side="right")

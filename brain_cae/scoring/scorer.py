@@ -5,6 +5,8 @@ The autoencoder's residual and the two baselines use the same code and differ on
 ``intensity`` uses x without comparison.
 """
 
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +37,23 @@ class Signal:
     mask: np.ndarray
     group: str
     place: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Framed:
+    """A brain in the shared frame: maps (C, *frame), mask (*frame), reshape group."""
+
+    maps: np.ndarray
+    mask: np.ndarray
+    group: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Score of a healthy brain, and values (n,) of its joint map at random voxels of the mask."""
+
+    score: float
+    voxels: np.ndarray
 
 
 class Scorer:
@@ -77,81 +96,73 @@ class Scorer:
         self.reference: HealthyReference | None = None
         self.calibration = Calibration(np.empty(0), float("inf"))
 
-    def fit(self, healthy: list[Signal], *, seed: int = 0) -> "Scorer":
-        """Fit reference, calibration scores and voxel threshold on healthy brains.
+    def framed(self, signal: Signal) -> Framed:
+        """Return a healthy brain in the shared frame: all that the reference needs of it."""
+        if not self.compare:
+            return Framed(np.empty(0), np.empty(0), signal.group)
+        return Framed(*to_frame(signal.maps, signal.mask, self.frame, signal.place), signal.group)
 
-        Each brain is compared only with the *others*. Compared with statistics that include it, a brain looks more
-        normal than a new brain does, so the calibration would give too many false alarms.
-        """
-        generator = np.random.default_rng(seed)
-        leave_one_out = self._leave_one_out(healthy)
-        scores, samples = [], []
-        for signal, reference in zip(healthy, leave_one_out, strict=True):
-            inside = self._joint(signal, reference)[signal.mask]
-            scores.append(self.statistic(inside))
-            samples.append(generator.choice(inside, VOXELS_PER_BRAIN, replace=len(inside) < VOXELS_PER_BRAIN))
-        self.calibration = Calibration(np.asarray(scores), voxel_threshold(samples, self.voxel_rate))
+    def learn(self, healthy: Sequence[Framed]) -> None:
+        """Fit the reference on healthy brains."""
         if self.compare:
-            groups = [signal.group for signal in healthy]
-            self.reference = HealthyReference.fit(*self._framed(healthy), groups, shrinkage=self.shrinkage)
-        return self
+            self.reference = self._reference(healthy, SMALLEST_GROUP)
+
+    def held_out(self, healthy: Sequence[Framed], number: int) -> "Scorer":
+        """Return a scorer for the healthy brain with this number that compares it with the *others* only.
+
+        Compared with statistics that include it, a brain looks more normal than a new brain does, so the calibration
+        would give too many false alarms.
+        """
+        other = copy(self)
+        if self.compare:
+            # One fewer, so that a group has a separate factor here exactly when it has one in the final fit.
+            other.reference = self._reference([*healthy[:number], *healthy[number + 1 :]], SMALLEST_GROUP - 1)
+        return other
+
+    def sample(self, signal: Signal, *, seed: Sequence[int]) -> Sample:
+        """Return score and random voxels of a healthy brain, for :meth:`calibrate`."""
+        joint_map = self.joint(signal)
+        chosen = np.random.default_rng(seed).choice(
+            joint_map, VOXELS_PER_BRAIN, replace=len(joint_map) < VOXELS_PER_BRAIN
+        )
+        return Sample(self.statistic(joint_map), chosen)
+
+    def calibrate(self, samples: Sequence[Sample]) -> None:
+        """Set calibration scores and voxel threshold from healthy brains, each scored by :meth:`held_out`."""
+        threshold = voxel_threshold([sample.voxels for sample in samples], self.voxel_rate)
+        self.calibration = Calibration(np.asarray([sample.score for sample in samples]), threshold)
 
     def maps(self, signal: Signal) -> np.ndarray:
-        """Return the directed maps (C, X, Y, Z) of one brain: z-scores, or plain values without a reference."""
-        return self._directed(signal, self.reference)
+        """Return the directed maps (C, n) at the voxels of the mask: z-scores, or plain values without a reference."""
+        # Scaled intensities have a median of 1, z-scores a median of 0.
+        centre = 0.0 if self.compare else 1.0
+        return directed(self._compared(signal), self.modalities, self.sign, centre=centre)
 
     def joint(self, signal: Signal) -> np.ndarray:
-        """Return the joint map (X, Y, Z): mean of the directed maps, 0 outside the mask."""
-        return self._joint(signal, self.reference)
-
-    def score(self, joint_map: np.ndarray, mask: np.ndarray) -> float:
-        """Return the volume's score from its joint map."""
-        return self.statistic(joint_map[mask])
+        """Return the joint map (n,) at the voxels of the mask: the mean of the directed maps."""
+        return joint(self.maps(signal))
 
     def statistic(self, values: np.ndarray) -> float:
         """The volume's score from the values (n,) of its joint map inside the mask."""
         return float(np.percentile(values, self.percentile))
 
-    def _joint(self, signal: Signal, reference: HealthyReference | None) -> np.ndarray:
-        return joint(self._directed(signal, reference))
-
-    def _directed(self, signal: Signal, reference: HealthyReference | None) -> np.ndarray:
-        # Scaled intensities have a median of 1, z-scores a median of 0.
-        centre = 0.0 if self.compare else 1.0
-        turned = directed(self._compared(signal, reference), self.modalities, self.sign, centre=centre)
-        return np.where(signal.mask, turned, 0).astype(np.float32)
-
-    def _compared(self, signal: Signal, reference: HealthyReference | None) -> np.ndarray:
+    def _compared(self, signal: Signal) -> np.ndarray:
+        values, reference = signal.maps[:, signal.mask], self.reference
         if reference is None:
-            return signal.maps
-        here = from_frame(np.concatenate([reference.mean, reference.spread]), signal.mask, signal.place)
-        mean, spread = np.split(here, 2)
-        z = (signal.maps - mean) / np.maximum(spread * reference.factor(signal.group), 1e-6)
-        return np.where(signal.mask, z, 0).astype(np.float32)
+            return values
+        mean, spread = np.split(
+            from_frame(np.concatenate([reference.mean, reference.spread]), signal.mask, signal.place), 2
+        )
+        return (values - mean) / np.maximum(spread * reference.factor(signal.group), 1e-6)
 
-    def _leave_one_out(self, healthy: list[Signal]) -> list[HealthyReference | None]:
-        if not self.compare:
-            return [None] * len(healthy)
-        maps, masks = self._framed(healthy)
-        groups = [signal.group for signal in healthy]
-        references: list[HealthyReference | None] = []
-        for left_out in range(len(healthy)):
-            others = [i for i in range(len(healthy)) if i != left_out]
-            # One fewer, so that a group has a separate factor here exactly when it has one in the final fit.
-            references.append(
-                HealthyReference.fit(
-                    maps[others],
-                    masks[others],
-                    [groups[i] for i in others],
-                    shrinkage=self.shrinkage,
-                    smallest=SMALLEST_GROUP - 1,
-                )
-            )
-        return references
-
-    def _framed(self, healthy: list[Signal]) -> tuple[np.ndarray, np.ndarray]:
-        framed = [to_frame(signal.maps, signal.mask, self.frame, signal.place) for signal in healthy]
-        return np.stack([maps for maps, _ in framed]), np.stack([mask for _, mask in framed])
+    def _reference(self, healthy: Sequence[Framed], smallest: int) -> HealthyReference:
+        return HealthyReference.fit(
+            np.stack([one.maps for one in healthy]),
+            np.stack([one.mask for one in healthy]),
+            [one.group for one in healthy],
+            shrinkage=self.shrinkage,
+            smallest=smallest,
+        )
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the fitted state: arrays for an ``.npz`` and plain values for JSON."""

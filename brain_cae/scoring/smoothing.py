@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+import torch
+
+from brain_cae.separable import along_axes, gaussian
 
 
 def smooth_inside(maps: np.ndarray, mask: np.ndarray, spacing: Sequence[float], sigma_mm: float) -> np.ndarray:
@@ -18,9 +20,10 @@ def smooth_inside(maps: np.ndarray, mask: np.ndarray, spacing: Sequence[float], 
     Returns:
         (C, X, Y, Z) float32, 0 outside the mask.
     """
+    inside = torch.from_numpy(np.ascontiguousarray(mask))
+    values = torch.from_numpy(np.ascontiguousarray(maps, dtype=np.float32)) * inside
     if sigma_mm == 0:
-        return np.where(mask, maps, 0).astype(np.float32)
-    sigma = [sigma_mm / side for side in spacing]
-    weight = gaussian_filter(mask.astype(np.float32), sigma, mode="constant")
-    smoothed = [gaussian_filter(np.where(mask, m, 0).astype(np.float32), sigma, mode="constant") for m in maps]
-    return np.where(mask, np.stack(smoothed) / np.maximum(weight, 1e-6), 0).astype(np.float32)
+        return values.numpy()
+    matrices = [gaussian(size, sigma_mm / side) for size, side in zip(mask.shape, spacing, strict=True)]
+    smoothed = along_axes(torch.cat([values, inside[None].float()]), matrices)
+    return (smoothed[:-1].div_(smoothed[-1].clamp_(min=1e-6)).mul_(inside)).numpy()

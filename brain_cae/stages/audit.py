@@ -43,9 +43,7 @@ def audit_scores(
     appearance = pd.DataFrame({name: subject.appearance for name, subject in cohort.prepared.items()}).T
     appearance = appearance.reindex(table.index)
     fingerprints = {name: subject.fingerprint for name, subject in cohort.prepared.items() if subject.fingerprint.size}
-    lesion = {
-        name: subject.lesion is not None and bool(subject.lesion.any()) for name, subject in cohort.prepared.items()
-    }
+    lesion = {name: subject.has_lesion for name, subject in cohort.prepared.items()}
     subjects = table.assign(lesion=pd.Series(lesion).reindex(table.index))
     subjects, acquisition = with_strata(subjects, acquisition, cohort.index, appearance, settings.strata)
     nuisance_prefixes = tuple(f"{kind}_" for kind in KINDS)

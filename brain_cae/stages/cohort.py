@@ -22,7 +22,7 @@ from brain_cae.stages.stripping import require_for_heads
 
 if TYPE_CHECKING:
     # Preparation imports nilearn and scikit-learn, which takes seconds; a cohort needs neither.
-    from brain_cae.data.preprocess import PreparedSubject
+    from brain_cae.data.subject import PreparedSubject
 
 log = logging.getLogger(__name__)
 

@@ -1,5 +1,7 @@
 """Harmonisation between scanners: of the images of a cohort, or of the features of a classifier."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,12 +22,15 @@ from brain_cae.transfer.features import CARRIED
 from brain_cae.transfer.harmonised import harmonised_out_of_fold
 from brain_cae.vocabulary import PLANES
 
+VERSION = 1
+"""Raise this number whenever a harmonisation gives other images for the same brains and parameters."""
+
 
 def harmonise_images(config: Config, cohort: Cohort, train: list[str]) -> tuple[ImageHarmoniser, Cohort]:
     """Fit image harmonisation on the healthy brains of the role ``train``, and apply it to the whole cohort."""
     harmoniser = make_harmoniser(config)
     if not isinstance(harmoniser, Unharmonised):
-        harmoniser.fit([brain for _, brain in _brains(cohort, train)])
+        harmoniser.fit(brain for _, brain in _brains(cohort, train))
     return harmoniser, harmonised(harmoniser, cohort)
 
 
@@ -33,13 +38,15 @@ def harmonised(harmoniser: ImageHarmoniser, cohort: Cohort) -> Cohort:
     """Return the cohort with harmonised images; the input is not changed."""
     if isinstance(harmoniser, Unharmonised):
         return cohort
+    learnt = json.dumps([VERSION, type(harmoniser).__qualname__, harmoniser.state()], sort_keys=True)
+    name = f"harmonised_{hashlib.sha256(learnt.encode()).hexdigest()[:16]}"
     prepared = {}
-    for name, brain in _brains(cohort, list(cohort.prepared)):
-        subject = cohort.prepared[name]
+    for subject, brain in _brains(cohort, list(cohort.prepared)):
+        before = cohort.prepared[subject]
         volume = np.clip(harmoniser.apply(brain), 0, CEILING)
         # The audit tests histograms of the harmonised intensities, on which the network was trained.
-        measured = subject.appearance | appearance.histogram(volume, subject.mask, cohort.modalities)
-        prepared[name] = replace(subject, volume=volume, appearance=measured)
+        measured = before.appearance | appearance.histogram(volume, brain.mask, cohort.modalities)
+        prepared[subject] = before.with_volume(before.kept(name, volume), measured)
     return replace(cohort, prepared=prepared)
 
 

@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import pandas as pd
 
-from brain_cae.data.preprocess import to_source_space
+from brain_cae.data.subject import to_source_space
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings import Findings, examine
 from brain_cae.detector.findings_cache import FindingsCache
@@ -147,7 +147,7 @@ def score(
         if write_map is not None:
             for modality, values in zip((*detector.config.modality.names, "all"), (*maps, joint_map), strict=True):
                 # Two decimals are precise enough for readers, and compress to a third of the size.
-                write_map(f"{name}_{modality}", to_source_space(np.round(values, 2), subject))
+                write_map(f"{name}_{modality}", to_source_space(np.round(subject.on_grid(values), 2), subject))
     features = pd.DataFrame({name: finding.features for name, finding in findings.items()}).T
     table = _table(detector, cohort, roles, findings)
     acquisition = carried(detector, cohort.acquisition.loc[subjects], table["protocol"])

@@ -11,8 +11,8 @@ from brain_cae.configuration import Config
 from brain_cae.data.alignments import Alignments, AlignmentStore
 from brain_cae.data.foreground import CONSTANT_SHARE, skull_state
 from brain_cae.data.prepared import PreparedStore
-from brain_cae.data.preprocess import PreparedSubject
 from brain_cae.data.stripping import BrainMasks
+from brain_cae.data.subject import PreparedSubject
 from brain_cae.scans.sources.base import counted
 from brain_cae.stages.alignment import movement_cautions, with_alignments
 from brain_cae.stages.cohort import Cohort
@@ -132,9 +132,7 @@ def _incomplete_images(cohort: Cohort) -> list[str]:
             least = 100 * min(shares.values())
             text = f"subjects have a {modality} that covers only a part of the brain (down to {least:.0f} %)"
             affected[f"{text}; the rest is left out of scores and maps"] = part
-    empty = [
-        name for name, subject in cohort.prepared.items() if subject.lesion is not None and not subject.lesion.any()
-    ]
+    empty = [name for name, subject in cohort.prepared.items() if subject.lesion is not None and not subject.has_lesion]
     abnormal = cohort.labels.reindex(empty) == "abnormal"
     text = "abnormal subjects have an empty lesion mask and count for detection but not for localisation"
     affected[text] = list(abnormal.index[abnormal])

@@ -100,7 +100,7 @@ def views(config: Config, assessment: Assessment) -> list[SubjectView]:
                 flagged=row["flagged"],
                 image=images.pop(reference),
                 others=images,
-                anomaly_map=joint_map,
+                anomaly_map=subject.on_grid(joint_map),
                 lesion=subject.lesion,
                 spacing=subject.spacing,
                 caption="protocol, dimensions or skull state not calibrated" if row["out_of_calibration"] else "",

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from brain_cae.data.contrast import compatible, header_contrast
-from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.data.subject import PreparedSubject
 from brain_cae.scans.sources.base import counted
 
 log = logging.getLogger(__name__)

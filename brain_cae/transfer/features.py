@@ -62,7 +62,6 @@ def distance_features(z: NDArray, mask: NDArray, *, level: str = "") -> dict[str
 
 def residual_features(
     maps: NDArray,
-    mask: NDArray,
     modalities: Sequence[str],
     *,
     quantiles: Sequence[float] = QUANTILES,
@@ -70,8 +69,7 @@ def residual_features(
     """Return upper quantiles of the signed z maps inside the mask, per modality and for their mean (the joint map).
 
     Args:
-        maps: Shape (C, X, Y, Z), one signed z map per modality; higher means more suspicious.
-        mask: Shape (X, Y, Z), truthy inside the brain; an empty mask means the whole grid.
+        maps: Shape (C, n), one signed z map per modality at the voxels of the mask; higher means more suspicious.
         modalities: Names of the C maps.
         quantiles: Between 0 and 1.
 
@@ -79,13 +77,13 @@ def residual_features(
         ``residual_<modality>_q990`` for the quantile 0.990, and ``residual_joint_q990``.
 
     Raises:
-        DatasetError: Maps, mask and names do not match.
+        DatasetError: Maps and names do not match.
     """
     if len(maps) != len(modalities):
         raise DatasetError(
             "Residual maps and modalities differ in number.", expected=f"{len(modalities)} maps", found=str(len(maps))
         )
-    values = np.asarray(maps, dtype=float)[:, _inside(maps, mask, "residual maps")]
+    values = np.asarray(maps, dtype=float)
     rows = {**dict(zip(modalities, values, strict=True)), "joint": values.mean(axis=0)}
     return {
         f"residual_{name}_q{round(level * 1000):03d}": float(figure)

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brain_cae.data.preprocess import prepare_subject, to_source_space
+from brain_cae.data.preprocess import prepare_subject
 from brain_cae.data.registration import Alignment
+from brain_cae.data.subject import to_source_space
 from brain_cae.errors import ScanError
 
 
@@ -155,10 +156,11 @@ def test_voxels_outside_one_modality_are_masked_in_all(tmp_path, slices):
         assert "28 %" in str(raised.value)  # a cap of 28 mm of a ball of 40 mm
         return
     subject = prepare_subject(scans, modalities=["flair", "t1"], **choices)
-    assert np.array_equal(subject.mask[:, :, :slices], whole.mask[:, :, :slices])
-    assert not subject.mask[:, :, slices:].any()
+    mask, wider = (one.on_native_grid(one.mask) for one in (subject, whole))
+    assert np.array_equal(mask[:, :, :slices], wider[:, :, :slices])
+    assert not mask[:, :, slices:].any()
     assert (subject.volume[:, subject.mask] > 0).all()
-    share = whole.mask[:, :, :slices].sum() / whole.mask.sum()
+    share = wider[:, :, :slices].sum() / wider.sum()
     assert subject.appearance["t1_covered"] == pytest.approx(share) and 0.7 < share < 0.9
 
 
@@ -178,8 +180,9 @@ def test_a_mask_without_orientation_or_outside_the_scan_is_refused(tmp_path, col
     mask = np.zeros((48, 48, 24))
     mask[20:28, 18:24, 10:14] = 1
     at = "mask" if column == "brain_mask_path" else "lesion"
-    assert np.array_equal(getattr(masked(tmp_path, column, mask, affine), at), mask > 0)
-    assert np.array_equal(getattr(masked(tmp_path, column, mask[..., None], affine), at), mask > 0)
+    for drawn in (mask, mask[..., None]):
+        subject = masked(tmp_path, column, drawn, affine)
+        assert np.array_equal(subject.on_native_grid(getattr(subject, at)), mask > 0)
     with pytest.raises(ScanError, match="no orientation"):
         masked(tmp_path, column, mask, affine, codes=0)
     affine[:3, 3] += 300
@@ -221,8 +224,10 @@ def test_an_oblique_reference_keeps_its_grid(tmp_path):
     t1 = write(tmp_path, "t1", *GRIDS["PIR"], point=point)
     subject = prepare_subject(rows(t1=t1, flair=flair), modalities=["t1", "flair"], reference="flair", scaling="median")
     stored = nibabel.load(flair)
-    assert np.allclose(subject.affine, stored.affine)  # already closest to RAS, so it is not rotated
-    ratio = np.asarray(stored.dataobj)[subject.mask] / subject.volume[1][subject.mask]
+    assert np.allclose(subject.affine[:3, :3], stored.affine[:3, :3])  # already closest to RAS, so it is not rotated
+    assert np.allclose(subject.affine[:, 3], stored.affine @ [*subject.start, 1])
+    inside = subject.on_native_grid(subject.mask)
+    ratio = np.asarray(stored.dataobj)[inside] / subject.volume[1][subject.mask]
     assert np.ptp(ratio) / ratio.mean() < 1e-4  # not interpolated
     voxel = np.linalg.solve(subject.affine, [*point, 1])[:3].round().astype(int)
     assert (subject.volume[(slice(None), *voxel)] > 2).all()

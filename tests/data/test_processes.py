@@ -14,7 +14,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from brain_cae.data.module import BrainData
-from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.data.subject import PreparedSubject
 from brain_cae.reshape import Clustered
 
 
@@ -43,7 +43,15 @@ def subject(number):
     shape = (16, 8, 8) if number < 7 else (8, 16, 24)
     mask = np.ones(shape, bool)
     volume = mask[None].astype(np.float32)
-    return PreparedSubject(f"s{number}", volume, mask, np.eye(4), None, np.eye(4), shape)
+    return PreparedSubject(
+        subject=f"s{number}",
+        volume=volume,
+        mask=mask,
+        affine=np.eye(4),
+        lesion=None,
+        source_affine=np.eye(4),
+        source_shape=shape,
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from brain_cae.data.preprocess import PreparedSubject
+from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.build import make_network, make_reshape
 from brain_cae.detector.detector import Detector
 from brain_cae.scans.protocol import ProtocolGroups

@@ -85,3 +85,28 @@ def test_a_feature_map_knows_where_its_voxels_lie_in_the_volume(native, target, 
     # Resizing repeats the edge of a volume within half a voxel of it, so the outermost features are left out.
     deep = ndimage.binary_erosion(inside.numpy())
     assert not deep.any() or np.abs(places - np.moveaxis(features.numpy(), 0, -1))[deep].max() < 0.3
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        Group("same", (20, 24, 18)),
+        Group("smaller", (11, 30, 16)),
+        Group("window", (12, 9, 20), resized=(25, 20, 24), start=(6, 5, 3)),
+        Group("window of the same size", (10, 13, 11), resized=(20, 24, 18), start=(5, 6, 2)),
+        Group("beyond", (30, 30, 30), resized=(20, 24, 18), start=(-4, -3, -6)),
+    ],
+    ids=lambda group: group.name,
+)
+def test_a_box_of_the_volume_is_as_good_as_the_whole(group):
+    native, box = (20, 24, 18), (slice(4, 15), slice(5, 19), slice(3, 12))
+    volume = torch.zeros(2, *native)
+    volume[(slice(None), *box)] = torch.rand(2, 11, 14, 9, generator=torch.Generator().manual_seed(0))
+    before = volume.clone()
+    there = to_network(volume, group, 8)
+    of_box = to_network(volume[(slice(None), *box)], group, 8, native=native, start=(4, 5, 3))
+    np.testing.assert_allclose(of_box, there, atol=1e-6)
+    back = from_network(there, group, native)
+    box_back = from_network(there, group, native, start=(4, 5, 3), shape=(11, 14, 9))
+    np.testing.assert_allclose(box_back, back[(slice(None), *box)], atol=1e-6)
+    torch.testing.assert_close(volume, before, rtol=0, atol=0)

@@ -33,8 +33,9 @@ def test_a_smooth_map_survives_the_round_trip():
     waves = np.sin(np.indices(mask.shape).sum(axis=0) / 8.0)[None]
     maps, _ = to_frame(waves, mask, (40, 48, 40))
     core = ellipsoid((40, 44, 36), (20, 22, 18), (12, 14, 10))
-    assert np.abs(from_frame(maps, mask)[0] - waves[0])[core].mean() < 0.05
-    assert from_frame(maps, mask).shape == waves.shape
+    back = from_frame(maps, mask)[0]
+    assert back.shape == (mask.sum(),)
+    assert np.abs(back - waves[0][mask])[core[mask]].mean() < 0.05
 
 
 def test_the_same_place_in_the_template_has_the_same_position_whatever_the_grid():
@@ -58,7 +59,7 @@ def test_the_same_place_in_the_template_has_the_same_position_whatever_the_grid(
         framed.append((maps[0], inside))
         back = from_frame(maps, mask, place)[0]
         core = (((places - [0, -17, 4]) / [55, 70, 60]) ** 2).sum(axis=-1) < 1
-        assert np.abs(back - waves[0])[core].mean() < 0.03
+        assert np.abs(back - waves[0][mask])[core[mask]].mean() < 0.03
     both = framed[0][1] & framed[1][1]
     assert both.sum() > 0.95 * max(framed[0][1].sum(), framed[1][1].sum())
     assert np.abs(framed[0][0] - framed[1][0])[both].mean() < 0.03

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.data.preprocess import Shown
+from brain_cae.data.subject import Shown
 from brain_cae.stages.shown import contrast_cautions, coverage_cautions, with_shown, wrong_contrasts
 
 FLAIR_TIMES = {"repetition_time_ms": 9000.0, "echo_time_ms": 120.0, "inversion_time_ms": 2500.0}

@@ -1,0 +1,192 @@
+"""One prepared subject: what network and scores see of it. Its arrays may stay on disk until they are asked for."""
+
+from copy import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import nibabel
+import numpy as np
+
+from brain_cae.boxes import box_of
+from brain_cae.files.atomic import whole
+
+if TYPE_CHECKING:
+    from brain_cae.reshape import NativeGrid
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What one scan shows, whatever its name says.
+
+    Attributes:
+        coverage_mm: Extent of its foreground from inferior to superior.
+        looks_like: Contrast, see :func:`brain_cae.data.contrast.looks_like`; ``""`` if it cannot be told.
+        evidence: The same in words.
+    """
+
+    coverage_mm: float
+    looks_like: str = ""
+    evidence: str = ""
+
+
+class _Array:
+    """An attribute that holds an array, or the ``.npy`` file from which it is read whenever it is asked for.
+
+    Nothing that was read is kept: a cohort of any size takes the memory of the brains that are worked on. Files that
+    fit into free memory stay there by the operating system's cache, and leave it when the memory is needed.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Any: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> np.ndarray: ...
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        if instance is None:
+            raise AttributeError(self.name)  # to `dataclass`: a field without a default
+        value = instance.__dict__[self.name]
+        if not isinstance(value, Path):
+            return value
+        array = np.load(value, allow_pickle=False)
+        return array.astype(np.float32) if array.dtype == np.float16 else array
+
+    def __set__(self, instance: object, value: np.ndarray | Path | None) -> None:
+        instance.__dict__[self.name] = value
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedSubject:
+    """One subject's preprocessed volumes, the input of the network and of the scores.
+
+    The arrays cover a box of the native grid, as a rule the bounding box of the mask: four fifths of a scan are air.
+
+    Attributes:
+        subject: Name of the subject.
+        volume: (C, X, Y, Z) float32, scaled intensities, 0 outside the mask; modalities in configuration order.
+        mask: (X, Y, Z) boolean, foreground that every modality covers.
+        affine: (4, 4), RAS+ mm, of these arrays.
+        lesion: (X, Y, Z) boolean lesion mask on the same grid, or None if there is none.
+        source_affine: (4, 4) affine of the reference scan as stored, for maps in the original space.
+        source_shape: (3,) shape of the reference scan as stored.
+        appearance: Noise, smoothness, outline, background and histogram by name, see ``appearance.py``; and
+            ``<modality>_covered``, the share of the reference's foreground that each other modality covers.
+        fingerprint: (512,) block means of the reference scan; empty if not computed.
+        shown: What each scan shows, by modality.
+        to_template: (4, 4), from places in the reference (RAS+ mm) to the same places in MNI152; None where the skull
+            is on, or no match was found.
+        start: Index of the first voxel of the arrays on the native grid, which is the reference scan's after
+            reorientation to RAS.
+        whole: Dimensions of the native grid; None: those of the arrays.
+    """
+
+    subject: str
+    volume: _Array = _Array()
+    mask: _Array = _Array()
+    affine: np.ndarray
+    lesion: _Array = _Array()
+    source_affine: np.ndarray
+    source_shape: Shape
+    appearance: dict[str, float] = field(default_factory=dict)
+    fingerprint: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    shown: dict[str, Shown] = field(default_factory=dict)
+    to_template: np.ndarray | None = None
+    start: Shape = (0, 0, 0)
+    whole: Shape | None = None
+
+    @property
+    def native_shape(self) -> Shape:
+        """Native dimensions (R, A, S) in voxels, before cropping."""
+        if self.whole is not None:
+            return self.whole
+        x, y, z = self.mask.shape
+        return x, y, z
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel size in mm (R, A, S)."""
+        x, y, z = nibabel.affines.voxel_sizes(self.affine)
+        return float(x), float(y), float(z)
+
+    @property
+    def foreground_ml(self) -> float:
+        """Volume of the foreground in mL."""
+        return float(self.mask.sum() * np.prod(self.spacing) / 1000)
+
+    @property
+    def has_lesion(self) -> bool:
+        """Whether a lesion mask marks a voxel of the brain."""
+        lesion = self.lesion
+        return lesion is not None and bool((lesion & self.mask).any())
+
+    @property
+    def grid(self) -> "NativeGrid":
+        """Dimensions, spacing and bounding box of the mask, as a reshape strategy needs them."""
+        # Imported here: it loads PyTorch, which the processes that prepare subjects do not need.
+        from brain_cae.reshape import NativeGrid
+
+        box = box_of(self.mask)
+        x, y, z = ((first + side.start, first + side.stop) for first, side in zip(self.start, box, strict=True))
+        return NativeGrid(self.native_shape, self.spacing, (x, y, z))
+
+    def with_volume(self, volume: np.ndarray | Path, appearance: dict[str, float]) -> "PreparedSubject":
+        """Return the subject with other intensities; the other arrays are not read."""
+        other = copy(self)
+        other.__dict__.update(volume=volume, appearance=appearance)
+        return other
+
+    def kept(self, name: str, volume: np.ndarray) -> np.ndarray | Path:
+        """Store another volume of this subject next to its arrays and return the file; in memory, where those are."""
+        there = vars(self)["volume"]
+        if not isinstance(there, Path):
+            return volume
+        path = there.with_name(f"{name}.npy")
+        with whole(path) as aside:
+            np.save(aside, volume.astype(np.float16))
+        return path
+
+    def on_grid(self, values: np.ndarray) -> np.ndarray:
+        """Return values inside the mask (..., n) as arrays (..., X, Y, Z), 0 outside."""
+        mask = self.mask
+        arrays = np.zeros((*values.shape[:-1], *mask.shape), values.dtype)
+        arrays[..., mask] = values
+        return arrays
+
+    def on_native_grid(self, arrays: np.ndarray) -> np.ndarray:
+        """Return arrays (..., X, Y, Z) on the whole native grid, 0 outside of their box."""
+        whole = np.zeros((*arrays.shape[:-3], *self.native_shape), arrays.dtype)
+        x, y, z = (slice(first, first + size) for first, size in zip(self.start, arrays.shape[-3:], strict=True))
+        whole[..., x, y, z] = arrays
+        return whole
+
+
+def cropped(subject: PreparedSubject) -> PreparedSubject:
+    """Return the subject with its arrays cut to the bounding box of the mask."""
+    volume, mask, lesion = subject.volume, subject.mask, subject.lesion
+    box = box_of(mask)
+    corner = np.eye(4)
+    corner[:3, 3] = first = [side.start for side in box]
+    x, y, z = (int(before + more) for before, more in zip(subject.start, first, strict=True))
+    other = copy(subject)
+    other.__dict__.update(
+        volume=np.ascontiguousarray(volume[(slice(None), *box)]),
+        mask=np.ascontiguousarray(mask[box]),
+        lesion=None if lesion is None else np.ascontiguousarray(lesion[box]),
+        affine=subject.affine @ corner,
+        start=(x, y, z),
+        whole=subject.native_shape,
+    )
+    return other
+
+
+def to_source_space(values: np.ndarray, subject: PreparedSubject) -> nibabel.Nifti1Image:
+    """Return a map (X, Y, Z) on the prepared grid as NIfTI with the axes, shape and affine of the original scan."""
+    back = nibabel.orientations.ornt_transform(
+        nibabel.orientations.axcodes2ornt("RAS"), nibabel.io_orientation(subject.source_affine)
+    )
+    data = nibabel.orientations.apply_orientation(subject.on_native_grid(values), back)
+    return nibabel.Nifti1Image(np.ascontiguousarray(data, dtype=np.float32), subject.source_affine)

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter, uniform_filter
+
+from brain_cae.separable import along_axes, gaussian, resizing, uniform
+
+SHAPE = (13, 9, 22)
+
+
+@pytest.fixture
+def volume():
+    return torch.from_numpy(np.random.default_rng(0).random((2, *SHAPE), np.float32))
+
+
+@pytest.mark.parametrize("shape", [(13, 9, 22), (20, 5, 3), (6, 31, 40), (1, 1, 1)])
+def test_resizing_is_trilinear_interpolation(volume, shape):
+    resized = along_axes(volume, [resizing(*sizes) for sizes in zip(SHAPE, shape, strict=True)])
+    expected = torch.nn.functional.interpolate(volume[None], size=shape, mode="trilinear", align_corners=False)[0]
+    np.testing.assert_allclose(resized, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1.7, 9.0])
+def test_gaussian_has_the_weights_of_scipy(volume, sigma):
+    smoothed = along_axes(volume, [gaussian(size, sigma) for size in SHAPE])
+    expected = [gaussian_filter(channel.numpy(), sigma, mode="constant") for channel in volume]
+    np.testing.assert_allclose(smoothed, np.stack(expected), atol=2e-6)
+
+
+def test_uniform_is_the_mean_of_a_window(volume):
+    smoothed = along_axes(volume, [uniform(size, 7) for size in SHAPE])
+    expected = [uniform_filter(channel.numpy(), 7, mode="constant") for channel in volume]
+    np.testing.assert_allclose(smoothed, np.stack(expected), atol=2e-6)
+
+
+def test_an_axis_without_matrix_stays(volume):
+    assert along_axes(volume, [None, None, None]) is volume
+    turned = along_axes(volume, [None, np.eye(9)[::-1].copy(), None])
+    np.testing.assert_array_equal(turned, volume.flip(2))

@@ -1,33 +1,54 @@
 """Linear maps along the three axes of a volume: resizing, windows and smoothing as one small matrix for each axis.
 
-A dense matrix of a few hundred rows does more arithmetic than a sparse one, but as a product of matrices it runs near
-the peak of the processor: an axis of a brain at 1 mm takes about a hundredth of a second.
+Each output needs only its neighbours, so these matrices are bands. They are multiplied as dense blocks of rows and the
+columns that those use: a product of matrices runs near the peak of the processor.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 
 
-def along_axes(volume: torch.Tensor, matrices: Sequence[np.ndarray | torch.Tensor | None]) -> torch.Tensor:
+def along_axes(volume: torch.Tensor, matrices: Sequence[np.ndarray | None]) -> torch.Tensor:
     """Apply a matrix along each spatial axis.
 
     Args:
-        volume: (C, X, Y, Z) float.
+        volume: (C, X, Y, Z) float32.
         matrices: For each axis (new size, size); None leaves the axis as it is.
 
     Returns:
         (C, X', Y', Z').
     """
-    x, y, z = (None if matrix is None else torch.as_tensor(matrix, dtype=volume.dtype) for matrix in matrices)
+    x, y, z = matrices
     if z is not None:
-        volume = volume @ z.T
-    if y is not None:
-        volume = y @ volume
-    if x is not None:
-        volume = (x @ volume.flatten(2)).unflatten(2, volume.shape[2:])
+        shape, flat = volume.shape, volume.reshape(-1, volume.shape[3])
+        result = flat.new_zeros(len(flat), len(z))
+        for rows, columns, block in _blocks(z):
+            torch.mm(flat[:, columns], block.T, out=result[:, rows])
+        volume = result.view(*shape[:3], -1)
+    for axis, matrix in ((2, y), (1, x)):
+        if matrix is not None:
+            flat = volume.flatten(axis + 1).flatten(0, axis - 1)
+            result = flat.new_zeros(len(flat), len(matrix), flat.shape[2])
+            for rows, columns, block in _blocks(matrix):
+                torch.matmul(block, flat[:, columns], out=result[:, rows])
+            volume = result.view(*volume.shape[:axis], -1, *volume.shape[axis + 1 :])
     return volume
+
+
+BLOCK = 48
+"""Rows of a block: with fewer, the blocks share too many columns; with more, they hold too many zeros."""
+
+
+def _blocks(matrix: np.ndarray) -> Iterator[tuple[slice, slice, torch.Tensor]]:
+    """Yield rows, columns and content of the blocks of a band matrix that are not 0."""
+    for first in range(0, len(matrix), BLOCK):
+        rows = slice(first, first + BLOCK)
+        used = np.flatnonzero(matrix[rows].any(axis=0))
+        if used.size:
+            columns = slice(int(used[0]), int(used[-1]) + 1)
+            yield rows, columns, torch.from_numpy(np.ascontiguousarray(matrix[rows, columns], np.float32))
 
 
 def resizing(size: int, new_size: int) -> np.ndarray:
@@ -41,6 +62,15 @@ def resizing(size: int, new_size: int) -> np.ndarray:
     matrix = np.zeros((new_size, size), np.float32)
     np.add.at(matrix, (np.arange(new_size), lower), 1 - (places - lower))
     np.add.at(matrix, (np.arange(new_size), upper), places - lower)
+    return matrix
+
+
+def between(size: int, step: int) -> np.ndarray:
+    """Return the matrix (size, n) of linear interpolation between the n samples 0, step, 2 step, … that cover size."""
+    lower, rest = np.divmod(np.arange(size), step)
+    matrix = np.zeros((size, (size + step - 2) // step + 1), np.float32)
+    matrix[np.arange(size), lower] = 1 - rest / step
+    matrix[np.arange(size)[rest > 0], lower[rest > 0] + 1] = rest[rest > 0] / step
     return matrix
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-from brain_cae.separable import along_axes, gaussian, resizing, uniform
+from brain_cae.separable import along_axes, between, gaussian, resizing, uniform
 
 SHAPE = (13, 9, 22)
 
@@ -37,3 +37,11 @@ def test_an_axis_without_matrix_stays(volume):
     assert along_axes(volume, [None, None, None]) is volume
     turned = along_axes(volume, [None, np.eye(9)[::-1].copy(), None])
     np.testing.assert_array_equal(turned, volume.flip(2))
+
+
+@pytest.mark.parametrize("size", [1, 6, 7, 22])
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_between_samples_a_straight_line_stays_straight(size, step):
+    matrix = between(size, step)
+    samples = 2.0 + 3.0 * step * np.arange(matrix.shape[1])
+    np.testing.assert_allclose(matrix @ samples, 2.0 + 3.0 * np.arange(size), rtol=1e-6)

@@ -133,6 +133,12 @@ class PreparedSubject:
         x, y, z = ((first + side.start, first + side.stop) for first, side in zip(self.start, box, strict=True))
         return NativeGrid(self.native_shape, self.spacing, (x, y, z))
 
+    def in_memory(self) -> "PreparedSubject":
+        """Return the subject with its arrays in memory, for work that looks at them more than once."""
+        other = copy(self)
+        other.__dict__.update(volume=self.volume, mask=self.mask, lesion=self.lesion)
+        return other
+
     def with_volume(self, volume: np.ndarray | Path, appearance: dict[str, float]) -> "PreparedSubject":
         """Return the subject with other intensities; the other arrays are not read."""
         other = copy(self)

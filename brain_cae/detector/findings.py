@@ -12,6 +12,7 @@ from brain_cae.detector.build import network_stride
 from brain_cae.detector.detector import Detector, Reconstruction
 from brain_cae.reshape import Group, network_shape
 from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_trip_l1, scale_ratio
+from brain_cae.scoring.direction import joint
 from brain_cae.scoring.localisation import Localisation, localise
 from brain_cae.scoring.similarity import structural_similarity
 
@@ -49,30 +50,30 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
         The findings; and at the voxels of the mask (see :meth:`PreparedSubject.on_grid`) the directed maps (C, n) and
         the joint map (n,) of the residual score.
     """
+    subject = subject.in_memory()
     reconstruction = detector.reconstruct(subject)
     signals = detector.signals(subject, reconstruction)
-    lesion = subject.lesion if subject.has_lesion else None
+    truth = subject.lesion[subject.mask] if subject.has_lesion else None
     scores, p_values, localisation = {}, {}, {}
-    joints = {}
+    maps, joints = {}, {}
     for name, scorer in detector.scorers.items():
-        joints[name] = scorer.joint(signals[scorer.signal])
+        maps[name] = scorer.maps(signals[scorer.signal])
+        joints[name] = joint(maps[name])
         scores[name] = scorer.statistic(joints[name])
         p_values[name] = scorer.calibration.p_value(scores[name])
-        if lesion is not None:
-            threshold = scorer.calibration.voxel_threshold
-            localisation[name] = localise(joints[name], lesion[subject.mask], threshold=threshold)
-    maps = detector.scorers["residual"].maps(signals["residual"])
+        if truth is not None:
+            localisation[name] = localise(joints[name], truth, threshold=scorer.calibration.voxel_threshold)
     findings = Findings(
         subject=subject.subject,
         group=reconstruction.group,
         scores=scores,
         p_values=p_values,
         localisation=localisation,
-        features=detector.features(reconstruction, maps),
+        features=detector.features(reconstruction, maps["residual"]),
         reconstruction=_fidelity(subject, reconstruction),
         distortion=_distortion(detector, subject, reconstruction.group),
     )
-    return findings, maps, joints["residual"]
+    return findings, maps["residual"], joints["residual"]
 
 
 def _fidelity(subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, float]:

@@ -68,3 +68,7 @@ class HealthyReference:
     def factor(self, group: str) -> float:
         """Return the factor on the spread for one reshape group."""
         return self.factors.get(group, 1.0)
+
+    def equals(self, other: "HealthyReference") -> bool:
+        """Return whether mean and spread are the same as those of another reference."""
+        return np.array_equal(self.mean, other.mean) and np.array_equal(self.spread, other.spread)

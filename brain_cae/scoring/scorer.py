@@ -8,6 +8,7 @@ The autoencoder's residual and the two baselines use the same code and differ on
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,27 @@ class Signal:
     mask: np.ndarray
     group: str
     place: np.ndarray | None = None
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """(C, n), the maps at the voxels of the mask."""
+        return self.maps[:, self.mask]
+
+    @cached_property
+    def _normal(self) -> list[tuple[HealthyReference, np.ndarray]]:
+        return []
+
+    def normal(self, reference: HealthyReference) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and spread (C, n) of healthy brains at the voxels of the mask.
+
+        Several scorers look at one signal, most of them with the same reference: each is brought here once.
+        """
+        here = next((here for known, here in self._normal if known.equals(reference)), None)
+        if here is None:
+            here = from_frame(np.concatenate([reference.mean, reference.spread]), self.mask, self.place)
+            self._normal.append((reference, here))
+        mean, spread = np.split(here, 2)
+        return mean, spread
 
 
 @dataclass(frozen=True)
@@ -147,13 +169,10 @@ class Scorer:
         return float(np.percentile(values, self.percentile))
 
     def _compared(self, signal: Signal) -> np.ndarray:
-        values, reference = signal.maps[:, signal.mask], self.reference
-        if reference is None:
-            return values
-        mean, spread = np.split(
-            from_frame(np.concatenate([reference.mean, reference.spread]), signal.mask, signal.place), 2
-        )
-        return (values - mean) / np.maximum(spread * reference.factor(signal.group), 1e-6)
+        if self.reference is None:
+            return signal.values
+        mean, spread = signal.normal(self.reference)
+        return (signal.values - mean) / np.maximum(spread * self.reference.factor(signal.group), 1e-6)
 
     def _reference(self, healthy: Sequence[Framed], smallest: int) -> HealthyReference:
         return HealthyReference.fit(

@@ -83,7 +83,7 @@ def residual_features(
         raise DatasetError(
             "Residual maps and modalities differ in number.", expected=f"{len(modalities)} maps", found=str(len(maps))
         )
-    values = np.asarray(maps, dtype=float)
+    values = np.asarray(maps)
     rows = {**dict(zip(modalities, values, strict=True)), "joint": values.mean(axis=0)}
     return {
         f"residual_{name}_q{round(level * 1000):03d}": float(figure)

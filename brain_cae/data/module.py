@@ -10,8 +10,9 @@ from torch.utils.data import Dataset
 
 from brain_cae.data.batches import GroupedBatchSampler
 from brain_cae.data.preprocess import PreparedSubject
-from brain_cae.reshape import Reshape, to_network
+from brain_cae.reshape import Reshape
 from brain_cae.reshape.measures import network_spacing
+from brain_cae.reshape.network import to_network
 
 
 class NetworkVolumes(Dataset):

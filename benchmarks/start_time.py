@@ -20,8 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = {"train": [], "inspect": ["inspect=true"]}
 SUBJECTS = 16
+SERIES = 2 * SUBJECTS
+"""T1 and FLAIR of each subject."""
+
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-BAR = re.compile(rf"\d+/{4 * SUBJECTS}\b|\d+/{2 * SUBJECTS}\b")
+BAR = re.compile(rf"\b\d+/{SERIES}\b")
 
 
 def overrides(folder: Path, cache: Path) -> list[str]:

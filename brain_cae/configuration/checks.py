@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 
 from brain_cae.configuration.conversion import refuse_unknown, unknown_key
 from brain_cae.configuration.kinds import SOURCES, find_class, not_a_choice, out_of_range, prefixes
+from brain_cae.configuration.options import option_names, read_option
 from brain_cae.configuration.schema import (
     Classifier,
     Config,
@@ -182,20 +183,42 @@ def _check_nested(config: Config) -> None:
         )
 
 
-def check_classes(config: Config, compared: Sequence[Classifier] = ()) -> None:
-    """Check that every class exists, is allowed and accepts its arguments; imports torch, MONAI and scikit-learn."""
+def check_classes(config: Config, compared: Sequence[Classifier] = (), *, changed_only: bool = False) -> None:
+    """Check that every class exists, is allowed and accepts its arguments; imports torch, MONAI and scikit-learn.
+
+    Args:
+        config: Configuration of the run.
+        compared: Classifiers that are compared with the configured one.
+        changed_only: Skip what is as in its file in ``conf/``, which needs no check unless the file was edited. Without
+            any other choice, nothing is imported.
+    """
     ours = prefixes(config.extensions)
-    check_target(config.model.network, "model.network", allowed=("brain_cae.", "monai.networks.", *ours))
+
+    def skipped(value: Any, in_conf: Any) -> bool:
+        return changed_only and value == in_conf
+
+    if not skipped(config.model.network, _in_conf("model", config.model.name).get("network")):
+        check_target(config.model.network, "model.network", allowed=("brain_cae.", "monai.networks.", *ours))
+        _build_network(config)
     for name, score in config.scoring.scores.items():
-        check_target(score, f"scoring.scores.{name}", allowed=("brain_cae.scoring.", *ours))
+        if not skipped(score, _in_conf("scoring/score", name)):
+            check_target(score, f"scoring.scores.{name}", allowed=("brain_cae.scoring.", *ours))
     for name, test in config.audit.extra.items():
         check_target(test, f"audit.extra.{name}", allowed=("brain_cae.audit.", *ours))
-    _build_network(config)
     for classifier in (config.classifier, *compared):
-        check_target(classifier.estimator, "classifier.estimator", allowed=("sklearn.",))
-        _check_space(classifier)
-    if config.balancing.sampler is not None:
-        check_target(config.balancing.sampler, "balancing.sampler", allowed=("imblearn.",))
+        option = _in_conf("classifier", classifier.name)
+        chosen = {"estimator": classifier.estimator, "space": classifier.tuning.space}
+        if not skipped(chosen, {"estimator": option.get("estimator"), "space": option.get("tuning", {}).get("space")}):
+            check_target(classifier.estimator, "classifier.estimator", allowed=("sklearn.",))
+            _check_space(classifier)
+    sampler = config.balancing.sampler
+    if sampler is not None and not skipped(sampler, _in_conf("balancing", config.balancing.name).get("sampler")):
+        check_target(sampler, "balancing.sampler", allowed=("imblearn.",))
+
+
+def _in_conf(group: str, name: str) -> dict[str, Any]:
+    """Return the values of an option as in its file; empty for a name that is not in ``conf/``."""
+    return read_option(group, name) if name in option_names(group) else {}
 
 
 def _check_space(classifier: Classifier) -> None:

@@ -12,8 +12,9 @@ from torch.utils.data import Dataset
 
 from brain_cae.data.batches import GroupedBatchSampler
 from brain_cae.data.subject import PreparedSubject
-from brain_cae.reshape import Reshape, network_shape, to_network
+from brain_cae.reshape import Reshape
 from brain_cae.reshape.measures import network_spacing
+from brain_cae.reshape.network import network_shape, to_network
 
 log = logging.getLogger(__name__)
 

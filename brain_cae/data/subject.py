@@ -3,16 +3,14 @@
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import nibabel
 import numpy as np
 
 from brain_cae.boxes import box_of
 from brain_cae.files.atomic import whole
-
-if TYPE_CHECKING:
-    from brain_cae.reshape import NativeGrid
+from brain_cae.reshape import NativeGrid
 
 Shape = tuple[int, int, int]
 
@@ -124,11 +122,8 @@ class PreparedSubject:
         return lesion is not None and bool((lesion & self.mask).any())
 
     @property
-    def grid(self) -> "NativeGrid":
+    def grid(self) -> NativeGrid:
         """Dimensions, spacing and bounding box of the mask, as a reshape strategy needs them."""
-        # Imported here: it loads PyTorch, which the processes that prepare subjects do not need.
-        from brain_cae.reshape import NativeGrid
-
         box = box_of(self.mask)
         x, y, z = ((first + side.start, first + side.stop) for first, side in zip(self.start, box, strict=True))
         return NativeGrid(self.native_shape, self.spacing, (x, y, z))

@@ -9,7 +9,8 @@ from torch import nn
 from brain_cae.audit import ExtraTest
 from brain_cae.configuration import Config
 from brain_cae.errors import ConfigurationError
-from brain_cae.harmonise import FeatureHarmoniser, ImageHarmoniser, Unharmonised
+from brain_cae.harmonise import ImageHarmoniser, Unharmonised
+from brain_cae.harmonise.features import FeatureHarmoniser
 from brain_cae.reshape import Reshape
 from brain_cae.scoring.scorer import Scorer
 

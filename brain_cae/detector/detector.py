@@ -17,7 +17,8 @@ from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.build import make_scorer, network_stride
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.progress import track
-from brain_cae.reshape import Group, Reshape, from_network, to_native, to_network
+from brain_cae.reshape import Group, Reshape
+from brain_cae.reshape.network import from_network, to_native, to_network
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.scoring.frame import box_in_frame, place_in_frame, to_frame
 from brain_cae.scoring.reference import HealthyReference

@@ -10,8 +10,9 @@ import torch
 from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.build import network_stride
 from brain_cae.detector.detector import Detector, Reconstruction
-from brain_cae.reshape import Group, network_shape
+from brain_cae.reshape import Group
 from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_trip_l1, scale_ratio
+from brain_cae.reshape.network import network_shape
 from brain_cae.scoring.direction import joint
 from brain_cae.scoring.localisation import Localisation, localise
 from brain_cae.scoring.similarity import structural_similarity

@@ -3,7 +3,7 @@
 ``spacing`` and ``histogram`` change images, ``combat`` and ``residualise`` change the transfer classifier's features.
 """
 
-from brain_cae.harmonise.base import PROTOCOL, Brain, FeatureHarmoniser, ImageHarmoniser
+from brain_cae.harmonise.base import Brain, ImageHarmoniser
 from brain_cae.harmonise.none import Unharmonised
 
-__all__ = ["PROTOCOL", "Brain", "FeatureHarmoniser", "ImageHarmoniser", "Unharmonised"]
+__all__ = ["Brain", "ImageHarmoniser", "Unharmonised"]

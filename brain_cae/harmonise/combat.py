@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from brain_cae.harmonise.base import PROTOCOL, FeatureHarmoniser
+from brain_cae.harmonise.features import PROTOCOL, FeatureHarmoniser
 from brain_cae.keys import Between
 
 ITERATIONS = 200

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
-from brain_cae.harmonise.base import FeatureHarmoniser
+from brain_cae.harmonise.features import FeatureHarmoniser
 from brain_cae.keys import Between
 from brain_cae.vocabulary import PLANES
 

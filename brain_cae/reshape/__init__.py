@@ -5,11 +5,7 @@ from brain_cae.reshape.base import (
     NativeGrid,
     Reshape,
     Shape,
-    from_network,
     most_common,
-    network_shape,
-    to_native,
-    to_network,
 )
 from brain_cae.reshape.clustered import Clustered
 from brain_cae.reshape.fixed import Fixed
@@ -25,9 +21,5 @@ __all__ = [
     "NativeGrid",
     "Reshape",
     "Shape",
-    "from_network",
     "most_common",
-    "network_shape",
-    "to_native",
-    "to_network",
 ]

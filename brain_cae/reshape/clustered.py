@@ -4,7 +4,6 @@ import math
 from typing import Annotated, Any
 
 import numpy as np
-from sklearn.cluster import AgglomerativeClustering
 
 from brain_cae.errors import ConfigurationError
 from brain_cae.keys import Between
@@ -61,6 +60,9 @@ class Clustered(Reshape):
     def _cluster(self, points: np.ndarray) -> np.ndarray:
         if len(points) == 1 or self.count == 1:
             return np.zeros(len(points), int)
+        # Imported here: the configuration check reads this class for its keys, and scikit-learn takes a second.
+        from sklearn.cluster import AgglomerativeClustering
+
         threshold = None if self.count else float(np.log1p(self.tolerance))
         clustering = AgglomerativeClustering(
             n_clusters=self.count, distance_threshold=threshold, metric="chebyshev", linkage="complete"

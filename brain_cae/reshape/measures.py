@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from brain_cae.reshape.base import Group, Shape, from_network, to_network
+from brain_cae.reshape.base import Group, Shape
+from brain_cae.reshape.network import from_network, to_network
 
 
 def scale_ratio(native: Shape, resized: Shape) -> float:

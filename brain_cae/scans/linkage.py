@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.sparse.csgraph import connected_components
 
 # Parameters that determine contrast and sampling; the matrix size follows from the field of view and tells less. Times
 # first, spacings last: the spacings are known for every scan.
@@ -60,6 +59,9 @@ def link(rows: np.ndarray) -> list[np.ndarray]:
 def _components(rows: np.ndarray) -> list[np.ndarray]:
     if not len(rows):
         return []
+    # Imported here because protocols are grouped only after the scans are read.
+    from scipy.sparse.csgraph import connected_components
+
     labels = connected_components(distances(rows, rows) <= NEAR, directed=False)[1]
     return [rows[labels == label] for label in np.unique(labels)]
 

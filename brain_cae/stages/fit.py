@@ -35,7 +35,8 @@ from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.stages.cautions import training_cautions
 from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort
-from brain_cae.stages.hardware import is_main_process, precision, scoring_device
+from brain_cae.stages.hardware import precision, scoring_device
+from brain_cae.stages.processes import is_main_process
 from brain_cae.vocabulary import HEALTHY_ROLES
 
 log = logging.getLogger(__name__)

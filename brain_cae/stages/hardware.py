@@ -1,9 +1,6 @@
-"""Hardware of this machine: GPUs, precision, device for scoring, and the main process."""
-
-import os
+"""Hardware of this machine: GPUs, precision and device for scoring."""
 
 import torch
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from brain_cae.configuration.schema import Trainer
 from brain_cae.errors import ConfigurationError
@@ -38,8 +35,3 @@ def precision(requested: str, accelerator: str) -> str:
 def scoring_device(accelerator: str) -> torch.device:
     """Return the device for scoring after training: the GPU if there is one, unless the CPU is requested."""
     return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def is_main_process() -> bool:
-    """Return False in the additional processes that Lightning or the cluster starts for DDP."""
-    return getattr(rank_zero_only, "rank", 0) == 0 and os.environ.get("NODE_RANK", "0") == "0"

@@ -15,7 +15,8 @@ from brain_cae.data import appearance
 from brain_cae.data.preprocess import CEILING
 from brain_cae.detector.build import carried_columns, make_feature_harmoniser, make_harmoniser
 from brain_cae.detector.detector import Detector
-from brain_cae.harmonise import PROTOCOL, Brain, ImageHarmoniser, Unharmonised
+from brain_cae.harmonise import Brain, ImageHarmoniser, Unharmonised
+from brain_cae.harmonise.features import PROTOCOL
 from brain_cae.scans.linkage import log_parameters
 from brain_cae.stages.cohort import Cohort
 from brain_cae.transfer.features import CARRIED

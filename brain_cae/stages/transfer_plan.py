@@ -8,7 +8,7 @@ from brain_cae.configuration import Classifier, Config, classifier_option
 from brain_cae.configuration.schema import Features, LeaveProtocolOut, Split
 from brain_cae.detector.build import make_feature_harmoniser
 from brain_cae.estimates import MIN_PER_CLASS_HELD_OUT
-from brain_cae.harmonise import FeatureHarmoniser
+from brain_cae.harmonise.features import FeatureHarmoniser
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from brain_cae.harmonise import FeatureHarmoniser
+from brain_cae.harmonise.features import FeatureHarmoniser
 
 
 def harmonised_out_of_fold(

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.files.atomic import whole
-from brain_cae.harmonise import FeatureHarmoniser
+from brain_cae.harmonise.features import FeatureHarmoniser
 
 # Types that a stored classifier may contain beyond those that skops trusts. The list is fixed: any other type could
 # run code on loading, so it is refused.

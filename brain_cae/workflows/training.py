@@ -1,34 +1,17 @@
-"""The workflow of ``train.py``: import, prepare, split, reshape, train, calibrate, evaluate."""
+"""The workflow of ``train.py``: import the scans, then learn from them and evaluate."""
 
 import logging
 from pathlib import Path
 
-import pandas as pd
-import pytorch_lightning as pl
-
 from brain_cae.configuration import Config
 from brain_cae.configuration.identity import configuration_hash
 from brain_cae.data.strippers import require_stripper
-from brain_cae.detector.detector import Detector
-from brain_cae.detector.storage import save
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.models.cost import Cost
-from brain_cae.stages.cautions import nested_cautions
 from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort, import_cohort
-from brain_cae.stages.fit import Assembly, assemble, copy_checkpoints, learn, members, uncalibrated
-from brain_cae.stages.hardware import check_hardware, is_main_process
-from brain_cae.stages.harmonisation import harmonise_images
-from brain_cae.stages.preparation import make_preparation, prepare
-from brain_cae.stages.records import Metrics
-from brain_cae.stages.report import predictions
-from brain_cae.stages.roles import draw_roles, split
-from brain_cae.stages.scope import Scope
-from brain_cae.stages.space import placed, with_space
+from brain_cae.stages.processes import is_main_process
+from brain_cae.stages.roles import draw_roles
 from brain_cae.stages.stripping import with_stripper
-from brain_cae.workflows.evaluation import conclude, conclude_unseen, score_external, write_metrics
-from brain_cae.workflows.nested import assess_nested
-from brain_cae.workflows.scoring import score_trained
 
 log = logging.getLogger(__name__)
 
@@ -42,18 +25,23 @@ def run(config: Config, output: Path) -> float | None:
     Raises:
         BrainCaeError: A stage failed for a reason that the user can correct; the message says how.
     """
-    check_hardware(config.trainer)
+    if config.trainer.accelerator == "gpu":
+        # Imported here because torch takes seconds, and the import of scans starts without it.
+        from brain_cae.stages.hardware import check_hardware
+
+        check_hardware(config.trainer)
     # The identity is that of the choices as given: a sweep may be continued where another tool is installed.
     identity, config = configuration_hash(config), with_stripper(config)
     require_stripper(config.preprocess.skull_strip)
     last_checkpoint(config)  # errors are reported before the import
     folder = RunFolder(output)
     if not is_main_process():
-        # DDP: this process only trains; the main process does everything else.
-        _train_only(config, folder)
+        cohort = import_configured(config)
+        from brain_cae.workflows import learning
+
+        learning.only_train(config, cohort, folder)
         return None
     with folder.status(identity):
-        pl.seed_everything(config.seed, workers=True, verbose=False)
         with folder.stage("import"):
             cohort = import_configured(config)
             folder.write_csv("import_report.csv", cohort.report)
@@ -63,80 +51,13 @@ def run(config: Config, output: Path) -> float | None:
             log.info("import report: %s", output / "import_report.csv")
             return None
         draw_roles(config, cohort.index)  # conflicts are reported before preparation starts
-        with folder.stage("prepare"):
-            cohort = prepare(cohort, make_preparation(config, config.cache), progress=config.trainer.progress)
-            config = with_space(config, cohort)
-            cohort = placed(cohort, config)
-            folder.write_csv("import_report.csv", cohort.report)
-            folder.write_csv("index.csv", cohort.index)
-            cohort.require_subjects()
-        splits = split(config, cohort)
-        folder.write_csv("splits.csv", splits)
-        detector = fit(config, splits, cohort, folder)
-        metrics = _evaluate(config, detector, cohort, splits, folder)
-        log.info("report: %s", output / "report.html")
-        if config.external is not None:
-            with folder.stage("external"):
-                external = score_external(config, output)
-            write_metrics(folder, metrics, external)
+        # Imported here because torch, Lightning, MONAI and scikit-learn take seconds, and the import needs none.
+        from brain_cae.workflows import learning
+
+        metrics = learning.learn_and_evaluate(config, cohort, folder)
     return metrics.detection.residual.auroc.value
-
-
-def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder) -> Detector:
-    """Fit harmonisation, reshape, network, healthy reference and thresholds; can be called repeatedly in one process.
-
-    Checkpoints, loss curves and the detector are written to ``folder``. The transfer classifier is fitted by the
-    evaluation, which decides which subjects it may use.
-    """
-    harmoniser, cohort = harmonise_images(config, cohort, members(splits, "train"))
-    assembly = assemble(config, cohort, splits)
-    with folder.stage("train"):
-        cost = _learn(config, assembly, folder)
-    detector = uncalibrated(config, splits, cohort, assembly, harmoniser=harmoniser, cost=cost)
-    with folder.stage("calibrate"):
-        detector.calibrate(cohort.subjects(members(splits, "validation")))
-    save(detector, folder / "model")
-    return detector
-
-
-def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
-    """Train the network of the assembly; a resumed run continues from its checkpoint."""
-    return learn(
-        config.trainer,
-        assembly,
-        folder.path,
-        modalities=config.modality.names,
-        logger=config.logger.name,
-        checkpoint=copy_checkpoints(config, folder.path),
-    )
-
-
-def _evaluate(config: Config, detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder) -> Metrics:
-    """Evaluate on the unseen subjects or, in a nested evaluation, on all subjects with the outer folds' detectors."""
-    detector, assessment = score_trained(detector, cohort, splits, folder, cache=config.cache)
-    if not config.evaluation.refits_everything:
-        return conclude_unseen(detector, assessment, Scope(splits), folder)
-    stored = assessment.transfer
-    with folder.stage("outer folds"):
-        assessment = assess_nested(config, cohort, folder, fit)
-    table = assessment.table
-    folder.write_csv("predictions.csv", predictions(table))
-    if not stored.trials.empty:
-        folder.write_csv("tuning.csv", pd.concat([assessment.transfer.trials, stored.trials]))
-    scope = Scope(splits, tested=table.index, cautions=tuple(nested_cautions(table)))
-    return conclude(detector, assessment, scope, folder)
 
 
 def import_configured(config: Config) -> Cohort:
     """Import the configured dataset."""
     return import_cohort(config.dataset, config, cache=config.cache, workers=config.workers, limit=config.limit)
-
-
-def _train_only(config: Config, folder: RunFolder) -> None:
-    pl.seed_everything(config.seed, workers=True, verbose=False)
-    cohort = prepare(import_configured(config), make_preparation(config, config.cache), progress=False)
-    config = with_space(config, cohort)
-    cohort = placed(cohort, config)
-    splits = split(config, cohort)
-    _, cohort = harmonise_images(config, cohort, members(splits, "train"))
-    _learn(config, assemble(config, cohort, splits), folder)

@@ -1,8 +1,10 @@
 """Value ranges, allowed words, and choices that exclude each other."""
 
+import os
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from brain_cae.configuration import classifier_option
 from brain_cae.configuration.checks import (
@@ -14,6 +16,7 @@ from brain_cae.configuration.checks import (
     check_target,
     validation_size,
 )
+from brain_cae.configuration.options import conf_folder, read_option
 from brain_cae.errors import ConfigurationError
 
 from ..conftest import compose_config
@@ -114,3 +117,13 @@ def test_validation_is_raised_to_the_minimum_but_never_takes_more_than_half(make
 def test_a_target_from_another_package_is_refused():
     with pytest.raises(ConfigurationError, match="must not use"):
         check_target({"_target_": "os.system"}, "model.network", allowed=("brain_cae.", "monai.networks."))
+
+
+def test_a_stored_model_cannot_name_a_file_of_its_own_to_spare_its_class_the_check(make_config, tmp_path):
+    network = {"_target_": "subprocess.Popen"}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"network": network}))
+    name = os.path.relpath(tmp_path / "mine", conf_folder() / "model")
+    assert read_option("model", name)["network"] == network
+    config = make_config()
+    with pytest.raises(ConfigurationError, match="must not use"):
+        check_classes(replace(config, model=replace(config.model, name=name, network=network)), changed_only=True)

@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brain_cae.reshape import Isotropic, from_network, to_network
+from brain_cae.reshape import Isotropic
 from brain_cae.reshape.measures import anisotropy_mm, network_spacing
+from brain_cae.reshape.network import from_network, to_network
 
 AXIAL = ((60, 80, 30), (2.5, 2.5, 5.0), ((5, 55), (10, 70), (2, 28)))  # foreground 125 x 150 x 130 mm
 SAGITTAL = ((52, 74, 60), (2.8, 2.8, 2.8), ((2, 50), (8, 62), (5, 53)))  # 134.4 x 151.2 x 134.4 mm

@@ -104,7 +104,7 @@ def test_a_part_can_be_a_phantom(make_config):
 def test_a_test_only_part_has_only_the_role_test(make_config):
     from brain_cae.scans.index import make_index
     from brain_cae.stages.cohort import Cohort
-    from brain_cae.workflows import training
+    from brain_cae.stages.roles import split
 
     row = {
         "modality": "t1", "path": "x", "skull": "on", "rows": 5, "columns": 5, "slices": 5, "spacing_row_mm": 1,
@@ -121,7 +121,7 @@ def test_a_test_only_part_has_only_the_role_test(make_config):
     def roles(*overrides):
         config = make_config("dataset=combined", "modality=t1", *roots, *overrides)
         cohort = Cohort(make_index(rows), None, [], ["t1"], "t1")
-        return training.split(config, cohort).set_index("subject")["role"]
+        return split(config, cohort).set_index("subject")["role"]
 
     tested = roles("dataset.test_only=[clinic]")
     assert len(tested) == 50 and set(tested[tested.index.str.startswith("clinic")]) == {"test"}

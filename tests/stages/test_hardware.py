@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from brain_cae.errors import ConfigurationError
-from brain_cae.stages.hardware import check_hardware, is_main_process, precision, scoring_device
+from brain_cae.stages.hardware import check_hardware, precision, scoring_device
 
 
 def test_too_few_gpus_are_an_error_with_their_number(make_config, monkeypatch):
@@ -31,10 +31,3 @@ def test_brains_are_scored_on_the_gpu_unless_the_cpu_is_requested(monkeypatch):
     assert [scoring_device(name).type for name in ("auto", "gpu", "cpu")] == ["cuda", "cuda", "cpu"]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert scoring_device("auto").type == "cpu"
-
-
-def test_a_process_on_another_node_is_not_the_main_process(monkeypatch):
-    monkeypatch.delenv("NODE_RANK", raising=False)
-    assert is_main_process()
-    monkeypatch.setenv("NODE_RANK", "1")
-    assert not is_main_process()

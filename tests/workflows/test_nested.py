@@ -12,7 +12,7 @@ from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages.preparation import make_preparation, prepare
 from brain_cae.stages.stripping import with_stripper
 from brain_cae.transfer.permutation import permutation_p_of_predictions
-from brain_cae.workflows import training
+from brain_cae.workflows import learning, training
 from brain_cae.workflows.nested import assess_nested, outer_splits
 
 from ..conftest import compose_config
@@ -99,11 +99,11 @@ def test_a_nested_run_stores_one_model_and_reports_figures_of_all_folds(
     # A resumed run does not train a finished fold again.
     (output / "outer" / "1" / "model" / "config.yaml").unlink()
     trained = []
-    fit = training.fit
-    monkeypatch.setattr(training, "fit", lambda config, *rest: trained.append(config) or fit(config, *rest))
+    fit = learning.fit
+    monkeypatch.setattr(learning, "fit", lambda config, *rest: trained.append(config) or fit(config, *rest))
     config = with_stripper(compose_config(*tiny_overrides, *quick, f"resume={output}"))
     cohort = prepare(training.import_configured(config), make_preparation(config, config.cache), progress=False)
-    again = assess_nested(config, cohort, RunFolder(tmp_path / "again"), training.fit)
+    again = assess_nested(config, cohort, RunFolder(tmp_path / "again"), learning.fit)
     assert len(trained) == 1
     before = predictions.set_index("subject")["score"]
     same = again.table.index[again.table["fold"] == 0]

@@ -1,0 +1,110 @@
+"""The workflow of ``train.py`` after the import: prepare, split, reshape, train, calibrate, evaluate."""
+
+import logging
+
+import pandas as pd
+import pytorch_lightning as pl
+
+from brain_cae.configuration import Config, check_classes, classifier_option
+from brain_cae.detector.detector import Detector
+from brain_cae.detector.storage import save
+from brain_cae.files.run_folder import RunFolder
+from brain_cae.models.cost import Cost
+from brain_cae.stages.cautions import nested_cautions
+from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.fit import Assembly, assemble, copy_checkpoints, learn, members, uncalibrated
+from brain_cae.stages.harmonisation import harmonise_images
+from brain_cae.stages.preparation import make_preparation, prepare
+from brain_cae.stages.records import Metrics
+from brain_cae.stages.report import predictions
+from brain_cae.stages.roles import split
+from brain_cae.stages.scope import Scope
+from brain_cae.stages.space import placed, with_space
+from brain_cae.workflows.evaluation import conclude, conclude_unseen, score_external, write_metrics
+from brain_cae.workflows.nested import assess_nested
+from brain_cae.workflows.scoring import score_trained
+
+log = logging.getLogger(__name__)
+
+
+def learn_and_evaluate(config: Config, cohort: Cohort, folder: RunFolder) -> Metrics:
+    """Return the metrics of a run whose scans are imported; all its files are written to ``folder``.
+
+    Raises:
+        BrainCaeError: A stage failed for a reason that the user can correct; the message says how.
+    """
+    check_classes(config, [classifier_option(name) for name in config.transfer.compare])
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    with folder.stage("prepare"):
+        cohort = prepare(cohort, make_preparation(config, config.cache), progress=config.trainer.progress)
+        config = with_space(config, cohort)
+        cohort = placed(cohort, config)
+        folder.write_csv("import_report.csv", cohort.report)
+        folder.write_csv("index.csv", cohort.index)
+        cohort.require_subjects()
+    splits = split(config, cohort)
+    folder.write_csv("splits.csv", splits)
+    detector = fit(config, splits, cohort, folder)
+    metrics = _evaluate(config, detector, cohort, splits, folder)
+    log.info("report: %s", folder / "report.html")
+    if config.external is not None:
+        with folder.stage("external"):
+            external = score_external(config, folder.path)
+        write_metrics(folder, metrics, external)
+    return metrics
+
+
+def only_train(config: Config, cohort: Cohort, folder: RunFolder) -> None:
+    """Take part in the training of the main process, which does everything else."""
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    cohort = prepare(cohort, make_preparation(config, config.cache), progress=False)
+    config = with_space(config, cohort)
+    cohort = placed(cohort, config)
+    splits = split(config, cohort)
+    _, cohort = harmonise_images(config, cohort, members(splits, "train"))
+    _learn(config, assemble(config, cohort, splits), folder)
+
+
+def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder) -> Detector:
+    """Fit harmonisation, reshape, network, healthy reference and thresholds; can be called repeatedly in one process.
+
+    Checkpoints, loss curves and the detector are written to ``folder``. The transfer classifier is fitted by the
+    evaluation, which decides which subjects it may use.
+    """
+    harmoniser, cohort = harmonise_images(config, cohort, members(splits, "train"))
+    assembly = assemble(config, cohort, splits)
+    with folder.stage("train"):
+        cost = _learn(config, assembly, folder)
+    detector = uncalibrated(config, splits, cohort, assembly, harmoniser=harmoniser, cost=cost)
+    with folder.stage("calibrate"):
+        detector.calibrate(cohort.subjects(members(splits, "validation")))
+    save(detector, folder / "model")
+    return detector
+
+
+def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
+    """Train the network of the assembly; a resumed run continues from its checkpoint."""
+    return learn(
+        config.trainer,
+        assembly,
+        folder.path,
+        modalities=config.modality.names,
+        logger=config.logger.name,
+        checkpoint=copy_checkpoints(config, folder.path),
+    )
+
+
+def _evaluate(config: Config, detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder) -> Metrics:
+    """Evaluate on the unseen subjects or, in a nested evaluation, on all subjects with the outer folds' detectors."""
+    detector, assessment = score_trained(detector, cohort, splits, folder, cache=config.cache)
+    if not config.evaluation.refits_everything:
+        return conclude_unseen(detector, assessment, Scope(splits), folder)
+    stored = assessment.transfer
+    with folder.stage("outer folds"):
+        assessment = assess_nested(config, cohort, folder, fit)
+    table = assessment.table
+    folder.write_csv("predictions.csv", predictions(table))
+    if not stored.trials.empty:
+        folder.write_csv("tuning.csv", pd.concat([assessment.transfer.trials, stored.trials]))
+    scope = Scope(splits, tested=table.index, cautions=tuple(nested_cautions(table)))
+    return conclude(detector, assessment, scope, folder)

@@ -16,6 +16,7 @@ from brain_cae.models.cost import Cost
 from brain_cae.stages.cautions import nested_cautions
 from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort, import_cohort
+from brain_cae.stages.executor import make_executor
 from brain_cae.stages.fit import Assembly, assemble, copy_checkpoints, learn, members, uncalibrated
 from brain_cae.stages.hardware import check_hardware, is_main_process
 from brain_cae.stages.harmonisation import harmonise_images
@@ -64,7 +65,8 @@ def run(config: Config, output: Path) -> float | None:
             return None
         draw_roles(config, cohort.index)  # conflicts are reported before preparation starts
         with folder.stage("prepare"):
-            cohort = prepare(cohort, make_preparation(config, config.cache), progress=config.trainer.progress)
+            steps = make_preparation(config, config.cache, make_executor(config))
+            cohort = prepare(cohort, steps, progress=config.trainer.progress)
             config = with_space(config, cohort)
             cohort = placed(cohort, config)
             folder.write_csv("import_report.csv", cohort.report)
@@ -129,12 +131,14 @@ def _evaluate(config: Config, detector: Detector, cohort: Cohort, splits: pd.Dat
 
 def import_configured(config: Config) -> Cohort:
     """Import the configured dataset."""
-    return import_cohort(config.dataset, config, cache=config.cache, workers=config.workers, limit=config.limit)
+    executor = make_executor(config)
+    return import_cohort(config.dataset, config, cache=config.cache, executor=executor, limit=config.limit)
 
 
 def _train_only(config: Config, folder: RunFolder) -> None:
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    cohort = prepare(import_configured(config), make_preparation(config, config.cache), progress=False)
+    steps = make_preparation(config, config.cache, make_executor(config))
+    cohort = prepare(import_configured(config), steps, progress=False)
     config = with_space(config, cohort)
     cohort = placed(cohort, config)
     splits = split(config, cohort)

@@ -1,80 +1,92 @@
-"""Work in several processes."""
+"""Results as they come, and the items that are lost when a job dies; the pool is simulated."""
 
-import os
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.executor import Processes, processes, results
-from brain_cae.executor.work import MIN_ITEMS_FOR_PROCESSES
+from brain_cae.errors import DatasetError, ScanError
+from brain_cae.executor import refusals, results
+from brain_cae.executor.jobs import JobDied
+from brain_cae.executor.work import MAX_LOST
+
+
+@dataclass
+class Simulated:
+    """An executor that works at once, and whose jobs die of some items."""
+
+    deadly: tuple[int, ...] = ()
+    workers: int = 1
+    queue: int = 2
+    submitted: list[int] = field(default_factory=list)
+    closed: bool = False
+
+    def stays_here(self, items: int, minimum: int) -> bool:
+        return items < minimum
+
+    @contextmanager
+    def open(self, task, threads):
+        try:
+            yield self
+        finally:
+            self.closed = True
+
+    def submit(self, function, item) -> Future:
+        self.submitted.append(item)
+        future: Future = Future()
+        if item in self.deadly:
+            future.set_exception(JobDied(Path("job.out")))
+        else:
+            future.set_result(function(item))
+        return future
+
+    def died(self, task: str, names: list[str], cause: BrokenExecutor) -> DatasetError:
+        return DatasetError(f"A job of the {task} died.", found=", ".join(names), where=str(cause))
+
+
+@dataclass(frozen=True)
+class OneSubject:
+    subject: str
 
 
 def square(number: int) -> int:
     return number * number
 
 
-def threads(_: int) -> str:
-    return os.environ.get("OMP_NUM_THREADS", "")
+def refuse(job: OneSubject) -> ScanError | None:
+    return ScanError("not aligned") if job.subject == "c" else None
 
 
-def die(number: int) -> int:
-    if number == 3:
-        os._exit(1)
-    return number
+def test_the_other_items_are_finished_when_a_job_dies() -> None:
+    executor, done = Simulated(deadly=(1, 3)), {}
+    with pytest.raises(DatasetError, match=r"A job of the import died(.|\n)*item 1, item 3(.|\n)*job\.out"):
+        for number, result in results(
+            square, range(6), executor=executor, task="import", name=lambda n: f"item {n}", minimum=1
+        ):
+            done[number] = result
+    assert done == {0: 0, 2: 4, 4: 16, 5: 25}
 
 
-def test_processes_give_every_result_once_with_the_number_of_its_item() -> None:
-    for workers in (1, 2):
-        done = dict(results(square, range(5), executor=Processes(workers), task="test", name=str, minimum=1))
-        assert done == {number: number * number for number in range(5)}
+def test_the_work_stops_when_many_jobs_die() -> None:
+    executor = Simulated(deadly=tuple(range(100)))
+    with pytest.raises(DatasetError):
+        list(results(square, range(100), executor=executor, task="import", name=str))
+    assert len(executor.submitted) <= MAX_LOST + executor.queue
 
 
-def test_few_items_start_no_process(monkeypatch) -> None:
-    monkeypatch.setattr(processes, "ProcessPoolExecutor", lambda **_: pytest.fail("started"))
-    few = range(MIN_ITEMS_FOR_PROCESSES - 1)
-    assert len(list(results(square, few, executor=Processes(4), task="t", name=str))) == 7
+def test_the_pool_is_closed_when_the_results_are_not_wanted_any_more() -> None:
+    executor = Simulated()
+    some = results(square, range(9), executor=executor, task="import", name=str)
+    next(some)
+    some.close()
+    assert executor.closed and len(executor.submitted) == executor.queue
 
 
-def test_processes_share_the_cores_and_leave_the_parent_as_it_was(monkeypatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    done = dict(results(threads, range(2), executor=Processes(2), task="test", name=str, minimum=1, threads=1))
-    assert set(done.values()) == {"1"} and os.environ["OMP_NUM_THREADS"] == "7"
-
-
-def test_an_error_of_a_dead_process_names_the_items_in_progress() -> None:
-    with pytest.raises(DatasetError, match=r"A process of the import died(.|\n)*item 3"):
-        list(results(die, range(4), executor=Processes(2), task="import", name=lambda n: f"item {n}", minimum=1))
-
-
-def test_an_error_of_the_function_is_raised_in_the_parent(monkeypatch) -> None:
-    class Failing:
-        def __init__(self, **_) -> None: ...
-
-        def submit(self, *_) -> Future:
-            future: Future = Future()
-            future.set_exception(ValueError("bad item"))
-            return future
-
-        def shutdown(self, **_) -> None: ...
-
-    monkeypatch.setattr(processes, "ProcessPoolExecutor", Failing)
-    with pytest.raises(ValueError, match="bad item"):
-        list(results(square, range(3), executor=Processes(2), task="test", name=str, minimum=1))
-
-
-def test_processes_that_never_started_are_a_fault_of_the_script(monkeypatch) -> None:
-    class Broken:
-        def __init__(self, **_) -> None: ...
-
-        def submit(self, *_) -> Future:
-            future: Future = Future()
-            future.set_exception(BrokenProcessPool("gone"))
-            return future
-
-        def shutdown(self, **_) -> None: ...
-
-    monkeypatch.setattr(processes, "ProcessPoolExecutor", Broken)
-    with pytest.raises(ConfigurationError, match="could not start"):
-        list(results(square, range(3), executor=Processes(2), task="test", name=str, minimum=1))
+def test_subjects_are_refused_with_the_reason_and_the_others_go_on() -> None:
+    jobs = [OneSubject(name) for name in "abcdefghij"]
+    executor = Simulated()
+    refused = refusals(refuse, jobs, known=0, executor=executor, task="align", bar=False)
+    assert refused == {"c": "not aligned"}
+    assert len(executor.submitted) == len(jobs)

@@ -15,6 +15,7 @@ from brain_cae.data.registration import align
 from brain_cae.data.resampling import resample
 from brain_cae.data.strippers import brain_mask
 from brain_cae.stages.cohort import import_cohort
+from brain_cae.stages.executor import make_executor
 from brain_cae.stages.preparation import make_preparation, prepare
 
 pytestmark = pytest.mark.extras
@@ -35,8 +36,8 @@ def cohort(make_config, tmp_path_factory):
             "preprocess.skull_strip=deepbet",
         )
         config = make_config(*keys, *overrides)
-        imported = import_cohort(config.dataset, config, cache=config.cache, workers=1)
-        return prepare(imported, make_preparation(config, config.cache), progress=False)
+        imported = import_cohort(config.dataset, config, cache=config.cache, executor=make_executor(config))
+        return prepare(imported, make_preparation(config, config.cache, make_executor(config)), progress=False)
 
     return prepared
 

@@ -65,6 +65,7 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
     if composed.get("audit") is not None and composed.get("audit_only") is not True:
         raise fixed_by_run("audit")
     config: EvaluateConfig = to_dataclass(composed, EvaluateConfig)
+    check_values(config)
     check_dataset(config.dataset)
     other = [key for key, value in _asked(config).items() if value is not None]
     if other and (config.dataset is not None or config.calibrate is not None or config.audit_only):

@@ -13,6 +13,7 @@ from brain_cae.configuration.options import option_names, read_option
 from brain_cae.configuration.schema import (
     Classifier,
     Config,
+    EvaluateConfig,
     LeaveProtocolOut,
     Split,
 )
@@ -47,6 +48,11 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "evaluation.permutations": (1, math.inf, "at least 1 permutation"),
     "evaluation.views": (0, math.inf, "a number of subjects, 0 or more"),
     "audit.margin": (0.51, 0.99, "an AUROC above 0.5 and below 1"),
+    "executor.chunk": (1, math.inf, "a number of subjects, 1 or more"),
+    "executor.jobs": (1, math.inf, "a number of jobs, 1 or more"),
+    "executor.timeout_min": (2, math.inf, "a time in minutes, 2 or more"),
+    "executor.mem_gb": (0.1, math.inf, "a size in GB, 0.1 or more"),
+    "executor.cpus_per_task": (1, math.inf, "a number of cores, 1 or more"),
     "workers": (1, math.inf, "a number of processes, 1 or more"),
     "seed": (0, 2**32 - 1, "a whole number, 0 or more"),
     "limit": (1, math.inf, "a number of subjects, 1 or more"),
@@ -68,7 +74,7 @@ WORDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def check_values(config: Config) -> None:
+def check_values(config: Config | EvaluateConfig) -> None:
     """Check every value separately: its range, or its list of allowed words."""
     for key, (low, high, meaning) in RANGES.items():
         value = _select(config, key)
@@ -91,7 +97,7 @@ def check_dataset(dataset: Any, key: str = "dataset") -> None:
         )
 
 
-def _select(config: Config, key: str) -> Any:
+def _select(config: Config | EvaluateConfig, key: str) -> Any:
     value: Any = config
     for name in key.split("."):
         value = getattr(value, name, None)

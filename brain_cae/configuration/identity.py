@@ -8,7 +8,15 @@ from typing import Any
 
 from brain_cae.configuration import Config
 
-WITHOUT_EFFECT = ("cache", "workers", "extensions", "trainer.progress", "trainer.workers", "trainer.panel_every")
+WITHOUT_EFFECT = (
+    "cache",
+    "workers",
+    "executor",
+    "extensions",
+    "trainer.progress",
+    "trainer.workers",
+    "trainer.panel_every",
+)
 """Keys that do not affect results and may differ between machines."""
 
 SKULL_STRIP = "preprocess.skull_strip"

@@ -211,6 +211,40 @@ class Audit:
 
 
 @dataclass
+class Processes:
+    """Subjects are worked on by processes on this machine; their number is ``workers``."""
+
+    name: str = "processes"
+
+
+@dataclass
+class LocalJobs:
+    """Subjects are worked on by jobs on this machine."""
+
+    name: str
+    chunk: int
+    jobs: int
+    timeout_min: int
+
+
+@dataclass
+class SlurmJobs:
+    """Subjects are worked on by jobs of a cluster with Slurm."""
+
+    name: str
+    chunk: int
+    jobs: int
+    timeout_min: int
+    mem_gb: float
+    cpus_per_task: int
+    partition: str | None
+    account: str | None
+    qos: str | None
+    setup: list[str]
+    additional_parameters: dict[str, Any]
+
+
+@dataclass
 class Config:
     """One run of ``train.py``."""
 
@@ -239,6 +273,7 @@ class Config:
     limit: int | None = None
     overfit_subjects: int | None = None
     external: Any = None
+    executor: Any = field(default_factory=Processes)
     extensions: list[str] = field(default_factory=list)
 
 
@@ -264,6 +299,7 @@ class EvaluateConfig:
     audit: Audit | None = None
     dataset: Any = field(default=None)
     inspect: bool = False
+    executor: Any = field(default_factory=Processes)
     extensions: list[str] = field(default_factory=list)
     classifier: Classifier | None = None
     balancing: Balancing | None = None

@@ -11,7 +11,7 @@ import pandas as pd
 from brain_cae.data import registration
 from brain_cae.data.registration import Alignment, align
 from brain_cae.errors import ScanError
-from brain_cae.executor import refusals
+from brain_cae.executor import HERE, Executor, refusals
 from brain_cae.files.atomic import write_bytes
 from brain_cae.files.locks import exclusive
 
@@ -37,12 +37,12 @@ class AlignmentStore:
     Args:
         folder: Folder of the files, outside any run folder.
         reference: Modality whose place is kept.
-        workers: Number of processes.
+        executor: Where pairs are registered.
     """
 
     folder: Path
     reference: str
-    workers: int = 1
+    executor: Executor = HERE
 
     def load_all(self, index: pd.DataFrame, *, progress: bool) -> tuple[dict[str, Alignments], dict[str, str]]:
         """Return the alignments by subject, and the reason for each subject whose scans cannot be brought together.
@@ -56,7 +56,7 @@ class AlignmentStore:
         with exclusive(self.folder / ".lock"):  # of parallel jobs in a sweep, one registers and the others wait
             missing = [pair for pair in pairs if not pair.stored.exists()]
             known = len(pairs) - len(missing)
-            refused = refusals(_register, missing, known=known, workers=self.workers, task="align", bar=progress)
+            refused = refusals(_register, missing, known=known, executor=self.executor, task="align", bar=progress)
         for pair in pairs:
             if pair.subject not in refused:
                 content = json.loads(pair.stored.read_text(encoding="utf-8"))

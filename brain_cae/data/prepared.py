@@ -15,7 +15,7 @@ from brain_cae.data.alignments import Alignments
 from brain_cae.data.preprocess import prepare_subject
 from brain_cae.data.subject import PreparedSubject, Shown
 from brain_cae.errors import ScanError
-from brain_cae.executor import refusals
+from brain_cae.executor import HERE, Executor, refusals
 from brain_cae.files.atomic import whole
 from brain_cae.files.locks import exclusive
 
@@ -33,7 +33,7 @@ class PreparedStore:
         reference: The contrast whose grid is kept.
         scaling: Statistic that intensities are divided by.
         bias_correction: ``n4`` or ``none``.
-        workers: Number of processes.
+        executor: Where subjects are prepared.
     """
 
     folder: Path
@@ -41,7 +41,7 @@ class PreparedStore:
     reference: str
     scaling: str
     bias_correction: str = "none"
-    workers: int = 1
+    executor: Executor = HERE
 
     def key(self, scans: pd.DataFrame, alignments: Alignments | None = None) -> str:
         """Return a hash of everything that a prepared subject depends on."""
@@ -78,7 +78,7 @@ class PreparedStore:
         with exclusive(self.folder / ".lock"):  # of parallel jobs in a sweep, one prepares and the others wait
             missing = [job for job in jobs if not job.path.exists()]
             known = len(jobs) - len(missing)
-            refused = refusals(_run, missing, known=known, workers=self.workers, task="prepare", bar=progress)
+            refused = refusals(_run, missing, known=known, executor=self.executor, task="prepare", bar=progress)
         return {job.subject: _read(job.path, job.subject) for job in jobs if job.subject not in refused}, refused
 
 

@@ -14,7 +14,7 @@ from brain_cae.boxes import box_of
 from brain_cae.data.foreground import CONSTANT_SHARE, foreground_mask, skull_state
 from brain_cae.data.strippers import DEEPBET, brain_mask
 from brain_cae.errors import ScanError
-from brain_cae.executor import results
+from brain_cae.executor import HERE, Executor, results
 from brain_cae.files.atomic import remove_leftovers, whole, write_text
 from brain_cae.files.locks import exclusive
 from brain_cae.progress import counter
@@ -48,13 +48,13 @@ class BrainMasks:
         folder: Folder of the masks.
         tool: ``none``, ``deepbet``, ``hd_bet`` or ``synthstrip``.
         reference: The modality whose scan is stripped; deepbet strips the T1 of subjects that have one in use.
-        workers: Number of processes for deepbet, each with one thread and 1.5 GB of memory.
+        executor: Where deepbet runs, each process with one thread and 1.5 GB of memory.
     """
 
     folder: Path
     tool: str
     reference: str
-    workers: int = 1
+    executor: Executor = HERE
 
     def complete(self, index: pd.DataFrame, *, progress: bool) -> tuple[pd.DataFrame, dict[str, str]]:
         """Add a brain mask for every subject that has none and still shows the skull.
@@ -83,13 +83,13 @@ class BrainMasks:
             return index, refused
         remove_leftovers(self.folder, age_s=LEFTOVER_AGE_S)
         # The other tools use several threads, or the only GPU.
-        workers = self.workers if self.tool == DEEPBET else 1
+        executor = self.executor if self.tool == DEEPBET else HERE
         # Of parallel jobs in a sweep, one strips and the others wait.
         with exclusive(self.folder / ".lock"), counter("strip skulls", len(scans), bar=progress) as advance:
             for number, mask in results(
                 self._mask_or_error,
                 scans,
-                workers=workers,
+                executor=executor,
                 task="skull stripping",
                 name=lambda scan: scan.subject,
                 minimum=MIN_SCANS_FOR_PROCESSES,

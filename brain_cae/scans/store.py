@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from brain_cae.errors import DatasetError
-from brain_cae.executor import results
+from brain_cae.executor import HERE, Executor, Processes, results
 from brain_cae.files.atomic import remove_leftovers
 from brain_cae.files.system_errors import writing
 from brain_cae.progress import counter
@@ -41,7 +41,7 @@ def import_series(
     locations: Sequence[SeriesLocation],
     store: Path,
     *,
-    workers: int = 1,
+    executor: Executor = HERE,
     progress: bool = True,
     root: Path | None = None,
 ) -> ImportResult:
@@ -50,7 +50,7 @@ def import_series(
     Args:
         locations: The series that a source lists. A location without files is reported as missing.
         store: Folder of volumes; several data sets and processes may share it.
-        workers: Number of processes; 1 imports in the current process.
+        executor: Where series are read; by default in the current process.
         progress: Show a progress bar in a terminal.
         root: Folder that the report's paths are relative to; by default the deepest folder that contains all files.
 
@@ -74,7 +74,7 @@ def import_series(
         if known is not None:
             outcomes[number] = known
     rest = [number for number in range(len(ordered)) if number not in outcomes]
-    _read_all(ordered, rest, partial(import_location, store=store), "import", outcomes, workers, progress)
+    _read_all(ordered, rest, partial(import_location, store=store), "import", outcomes, executor, progress)
     return _result(ordered, [outcomes[number] for number in range(len(ordered))], root)
 
 
@@ -90,7 +90,7 @@ def inspect_series(locations: Sequence[SeriesLocation], *, workers: int = 1, pro
     """
     ordered = _ordered(locations)
     outcomes: dict[int, Outcome] = {}
-    _read_all(ordered, list(range(len(ordered))), inspect_location, "headers", outcomes, workers, progress)
+    _read_all(ordered, list(range(len(ordered))), inspect_location, "headers", outcomes, Processes(workers), progress)
     return _result(ordered, [outcomes[number] for number in range(len(ordered))], _common_folder(ordered))
 
 
@@ -100,13 +100,13 @@ def _read_all(
     read: Callable[[SeriesLocation], Outcome],
     name: str,
     outcomes: dict[int, Outcome],
-    workers: int,
+    executor: Executor,
     progress: bool,
 ) -> None:
     """Read the locations whose numbers are in ``rest`` and add their results to ``outcomes``."""
     with counter(name, len(locations), done=len(outcomes), bar=progress) as advance:
         series = [locations[number] for number in rest]
-        for number, outcome in results(read, series, workers=workers, task="import", name=_series_name):
+        for number, outcome in results(read, series, executor=executor, task="import", name=_series_name):
             outcomes[rest[number]] = outcome
             advance()
 

@@ -11,6 +11,7 @@ import pandas as pd
 from brain_cae.configuration import Config
 from brain_cae.errors import DatasetError
 from brain_cae.errors.reasons import advice_for
+from brain_cae.executor import Executor
 from brain_cae.files.locks import exclusive
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sessions import one_session
@@ -105,14 +106,14 @@ class Cohort:
             )
 
 
-def import_cohort(dataset: Any, config: Config, *, cache: str, workers: int, limit: int | None = None) -> Cohort:
+def import_cohort(dataset: Any, config: Config, *, cache: str, executor: Executor, limit: int | None = None) -> Cohort:
     """Find and import the scans, and keep the subjects that have all modalities in use.
 
     Args:
         dataset: Configuration of the data set: that of the run, or another one to score with its model.
         config: Configuration of the run, with the modalities in use.
         cache: Folder of the import store.
-        workers: Number of processes.
+        executor: Where series are read.
         limit: Maximum number of subjects.
 
     Raises:
@@ -122,7 +123,7 @@ def import_cohort(dataset: Any, config: Config, *, cache: str, workers: int, lim
     """
     modalities, reference = config.modality.names, config.modality.reference
     progress, store = config.trainer.progress, Path(cache) / "imported"
-    source = make_source(dataset, modalities=modalities, workers=workers, limit=limit, progress=progress)
+    source = make_source(dataset, modalities=modalities, workers=executor.workers, limit=limit, progress=progress)
     locations = one_session(source.locate(), modalities)
     require_modalities(locations, modalities)
     require_for_heads(config, locations)
@@ -131,7 +132,7 @@ def import_cohort(dataset: Any, config: Config, *, cache: str, workers: int, lim
         *check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip),
     ]
     with exclusive(store / ".lock"):  # of parallel jobs in a sweep, the first imports and the others reuse its scans
-        result = import_series(limited(locations, limit), store, workers=workers, progress=progress)
+        result = import_series(limited(locations, limit), store, executor=executor, progress=progress)
     index = complete_subjects(result.index, modalities)
     cautions += [*_lost_series(result.report), *_incomplete_subjects(result.report, index, modalities)]
     for caution in cautions:

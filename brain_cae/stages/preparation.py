@@ -13,6 +13,7 @@ from brain_cae.data.foreground import CONSTANT_SHARE, skull_state
 from brain_cae.data.prepared import PreparedStore
 from brain_cae.data.stripping import BrainMasks
 from brain_cae.data.subject import PreparedSubject
+from brain_cae.executor import Executor
 from brain_cae.scans.sources.base import counted
 from brain_cae.stages.alignment import movement_cautions, with_alignments
 from brain_cae.stages.cohort import Cohort
@@ -40,26 +41,26 @@ class Preparation:
     prepared: PreparedStore
 
 
-def make_preparation(config: Config, cache: str, workers: int | None = None) -> Preparation:
+def make_preparation(config: Config, cache: str, executor: Executor) -> Preparation:
     """Return the steps of this configuration.
 
     Args:
         config: Configuration of the run, or of the model.
         cache: Folder of all caches.
-        workers: Number of processes on this machine; None for that of the configuration.
+        executor: Where subjects are worked on.
     """
-    folder, modality, workers = Path(cache), config.modality, workers or config.workers
+    folder, modality = Path(cache), config.modality
     aligned = config.preprocess.align == "rigid" and len(modality.names) > 1
     return Preparation(
-        alignments=AlignmentStore(folder / "aligned", modality.reference, workers) if aligned else None,
-        masks=BrainMasks(folder / "brain_masks", config.preprocess.skull_strip, modality.reference, workers),
+        alignments=AlignmentStore(folder / "aligned", modality.reference, executor) if aligned else None,
+        masks=BrainMasks(folder / "brain_masks", config.preprocess.skull_strip, modality.reference, executor),
         prepared=PreparedStore(
             folder / "prepared",
             modalities=modality.names,
             reference=modality.reference,
             scaling=config.preprocess.scaling,
             bias_correction=config.preprocess.bias_correction,
-            workers=workers,
+            executor=executor,
         ),
     )
 

@@ -18,6 +18,7 @@ from brain_cae.reporting import write_report
 from brain_cae.stages.audit import audit_scores
 from brain_cae.stages.cautions import harmonise_cautions, skull_cautions
 from brain_cae.stages.cohort import Cohort, import_cohort
+from brain_cae.stages.executor import make_executor
 from brain_cae.stages.metrics import by_subject, measure
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.preparation import make_preparation, prepare
@@ -52,6 +53,7 @@ def score_external(config: Config, output: Path) -> External:
         run=str(output),
         cache=config.cache,
         workers=config.workers,
+        executor=config.executor,
         dataset=config.external,
         extensions=config.extensions,
     )
@@ -85,7 +87,7 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
                 detector = recalibrate(detector, config, scored, folder)
                 save(detector, folder / "model")
         with folder.stage("prepare"):
-            steps = make_preparation(detector.config, config.cache, config.workers)
+            steps = make_preparation(detector.config, config.cache, make_executor(config))
             cohort = prepare(cohort, steps, progress=detector.config.trainer.progress)
             cohort = placed(cohort, detector.config)
             folder.write_csv("import_report.csv", cohort.report)
@@ -106,14 +108,14 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
 
 def _import(config: EvaluateConfig, detector: Detector, source: Path) -> tuple[Cohort, pd.DataFrame]:
     """Import the subjects of the run with their roles, or those of another data set, all in the role ``test``."""
-    run_config = detector.config
+    run_config, executor = detector.config, make_executor(config)
     if config.dataset is None:
         roles = _roles_of_run(source)
         cohort = import_cohort(
-            run_config.dataset, run_config, cache=config.cache, workers=config.workers, limit=run_config.limit
+            run_config.dataset, run_config, cache=config.cache, executor=executor, limit=run_config.limit
         )
         return cohort, roles
-    cohort = import_cohort(config.dataset, run_config, cache=config.cache, workers=config.workers)
+    cohort = import_cohort(config.dataset, run_config, cache=config.cache, executor=executor)
     _refuse_seen(detector, cohort)
     return cohort, pd.DataFrame({"subject": sorted(set(cohort.index["subject"])), "role": "test"})
 

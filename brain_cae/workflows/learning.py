@@ -12,6 +12,7 @@ from brain_cae.files.run_folder import RunFolder
 from brain_cae.models.cost import Cost
 from brain_cae.stages.cautions import nested_cautions
 from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.executor import make_executor
 from brain_cae.stages.fit import Assembly, assemble, copy_checkpoints, learn, members, uncalibrated
 from brain_cae.stages.harmonisation import harmonise_images
 from brain_cae.stages.preparation import make_preparation, prepare
@@ -36,7 +37,8 @@ def learn_and_evaluate(config: Config, cohort: Cohort, folder: RunFolder) -> Met
     check_classes(config, [classifier_option(name) for name in config.transfer.compare])
     pl.seed_everything(config.seed, workers=True, verbose=False)
     with folder.stage("prepare"):
-        cohort = prepare(cohort, make_preparation(config, config.cache), progress=config.trainer.progress)
+        steps = make_preparation(config, config.cache, make_executor(config))
+        cohort = prepare(cohort, steps, progress=config.trainer.progress)
         config = with_space(config, cohort)
         cohort = placed(cohort, config)
         folder.write_csv("import_report.csv", cohort.report)
@@ -57,7 +59,7 @@ def learn_and_evaluate(config: Config, cohort: Cohort, folder: RunFolder) -> Met
 def only_train(config: Config, cohort: Cohort, folder: RunFolder) -> None:
     """Take part in the training of the main process, which does everything else."""
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    cohort = prepare(cohort, make_preparation(config, config.cache), progress=False)
+    cohort = prepare(cohort, make_preparation(config, config.cache, make_executor(config)), progress=False)
     config = with_space(config, cohort)
     cohort = placed(cohort, config)
     splits = split(config, cohort)

@@ -8,6 +8,7 @@ from brain_cae.errors import DatasetError
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages.cautions import MIN_CALIBRATION, RECOMMENDED
 from brain_cae.stages.cohort import import_cohort
+from brain_cae.stages.executor import make_executor
 from brain_cae.stages.harmonisation import harmonised
 from brain_cae.stages.preparation import make_preparation, prepare
 from brain_cae.stages.recalibration import healthy_only, recalibrated, refuse_overlap
@@ -33,15 +34,16 @@ def recalibrate(detector: Detector, config: EvaluateConfig, scored: pd.DataFrame
         LeakageError: The network was trained on one of them, or one of them is to be scored as well.
     """
     assert config.calibrate is not None
+    executor = make_executor(config)
     local = import_cohort(
         dataset_option("folder", root=config.calibrate),
         detector.config,
         cache=config.cache,
-        workers=config.workers,
+        executor=executor,
     )
     local = healthy_only(local)
     refuse_overlap(detector, local, scored)
-    steps = make_preparation(detector.config, config.cache, config.workers)
+    steps = make_preparation(detector.config, config.cache, executor)
     local = placed(prepare(local, steps, progress=detector.config.trainer.progress), detector.config)
     folder.write_csv("calibration/import_report.csv", local.report)
     folder.write_csv("calibration/index.csv", local.index)

@@ -9,6 +9,7 @@ from brain_cae.data.strippers import require_stripper
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort, import_cohort
+from brain_cae.stages.executor import make_executor
 from brain_cae.stages.processes import is_main_process
 from brain_cae.stages.roles import draw_roles
 from brain_cae.stages.stripping import with_stripper
@@ -60,4 +61,5 @@ def run(config: Config, output: Path) -> float | None:
 
 def import_configured(config: Config) -> Cohort:
     """Import the configured dataset."""
-    return import_cohort(config.dataset, config, cache=config.cache, workers=config.workers, limit=config.limit)
+    executor = make_executor(config)
+    return import_cohort(config.dataset, config, cache=config.cache, executor=executor, limit=config.limit)

@@ -2,7 +2,9 @@ from brain_cae.configuration.identity import choices, configuration_hash, flatte
 
 
 def test_the_hash_depends_on_every_choice_that_affects_a_result(make_config):
-    assert configuration_hash(make_config("cache=/elsewhere", "workers=7")) == configuration_hash(make_config())
+    assert configuration_hash(
+        make_config("cache=/elsewhere", "workers=7", "executor=submitit_slurm")
+    ) == configuration_hash(make_config())
     others = ["seed=1", "modality=t1", "reshape=fixed", "trainer.max_epochs=41", "dataset.confounding=0.5"]
     assert len({configuration_hash(make_config(*one)) for one in [[], *([other] for other in others)]}) == 6
 

@@ -11,6 +11,7 @@ from brain_cae.data import strippers
 from brain_cae.data.strippers import STRIPPERS, require_stripper
 from brain_cae.data.stripping import BrainMasks
 from brain_cae.errors import ConfigurationError
+from brain_cae.executor import Processes
 
 COLUMNS = ["subject", "modality", "path", "brain_mask_path", "skull", "stripped_by"]
 AFFINE = np.diag([2.0, -3.0, 4.0, 1.0])
@@ -243,7 +244,7 @@ def test_without_deepbet_only_scans_that_need_it_are_an_error(deepbet, cohort, t
 def test_deepbet_finds_the_brains_of_real_heads_in_two_processes(real_data, tmp_path):
     scans = sorted((real_data / "nifti" / "nichart-demo" / "t1").glob("*.nii.gz"))[:4]
     rows = [(path.name, "t1", str(path), "", "unknown", "") for path in scans]
-    masks = BrainMasks(tmp_path / "masks", "deepbet", "t1", workers=2)
+    masks = BrainMasks(tmp_path / "masks", "deepbet", "t1", executor=Processes(2))
     done, refused = masks.complete(pd.DataFrame(rows, columns=COLUMNS), progress=False)
     assert refused == {} and set(done["stripped_by"]) == {"deepbet"}
     volumes = [8e-3 * np.asarray(nibabel.load(path).dataobj).sum() for path in done["brain_mask_path"]]

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from joblib import Parallel, delayed
 
-from brain_cae import executor
 from brain_cae.errors import DatasetError
+from brain_cae.executor import Processes, results
+from brain_cae.executor.work import MIN_ITEMS_FOR_PROCESSES
 from brain_cae.scans import entry, store
 from brain_cae.scans.entry import REPORT_COLUMNS
 from brain_cae.scans.sources.base import SeriesLocation
@@ -80,18 +81,18 @@ def test_stored_volumes_equal_the_scans(cohort, tmp_path):
 
 
 def test_several_processes_give_the_same_result_as_one(cohort, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "results", partial(executor.results, minimum=1))
+    monkeypatch.setattr(store, "results", partial(results, minimum=1))
     alone = run(cohort, tmp_path / "alone")
-    together = run(cohort[::-1], tmp_path / "together", workers=2)
+    together = run(cohort[::-1], tmp_path / "together", executor=Processes(2))
     pd.testing.assert_frame_equal(alone.report, together.report)
     pd.testing.assert_frame_equal(alone.index.drop(columns="path"), together.index.drop(columns="path"))
 
 
 def test_a_job_of_a_parallel_sweep_can_start_processes(tmp_path):
-    many = [locate(tmp_path / "data", f"{number:05d}") for number in range(executor.MIN_ITEMS_FOR_PROCESSES)]
+    many = [locate(tmp_path / "data", f"{number:05d}") for number in range(MIN_ITEMS_FOR_PROCESSES)]
     stores = [tmp_path / name for name in ("one", "two")]
     results = Parallel(n_jobs=2)(
-        delayed(import_series)(many, folder, progress=False, workers=2) for folder in stores
+        delayed(import_series)(many, folder, progress=False, executor=Processes(2)) for folder in stores
     )  # fmt: skip
     assert [len(result.index) for result in results] == [len(many), len(many)]
 

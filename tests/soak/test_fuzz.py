@@ -87,7 +87,7 @@ def damage(path: Path, chance: random.Random, *, header: int) -> str:
 
 def check_import(location: SeriesLocation, store: Path, story: str) -> str:
     """Import one series, check that its index row is correct or the report gives a reason, and return the status."""
-    result = import_series([location], store, workers=1, progress=False)
+    result = import_series([location], store, progress=False)
     pd.testing.assert_frame_equal(make_index(result.index.to_dict("records")), result.index)
     first = result.report.iloc[0]
     if result.index.empty:
@@ -105,7 +105,7 @@ def check_import(location: SeriesLocation, store: Path, story: str) -> str:
         # A slice that is not in the volume must be in the report, unless the file was missing from the start.
         left_out = result.report["status"].eq("refused").any()
         assert left_out or int(row["slices"]) == len(location.files), story
-    again = import_series([location], store, workers=1, progress=False)
+    again = import_series([location], store, progress=False)
     pd.testing.assert_frame_equal(again.index, result.index)
     return "imported"
 

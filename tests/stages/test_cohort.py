@@ -4,6 +4,7 @@ import pytest
 
 from brain_cae.data import strippers
 from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.executor import Processes
 from brain_cae.stages.cohort import import_cohort
 
 from ..scans.sources.layouts import write_volume
@@ -35,7 +36,7 @@ def import_scans(make_config, root):
             "trainer.progress=false",
             *overrides,
         )
-        return import_cohort(config.dataset, config, cache=str(root / "cache"), workers=1)
+        return import_cohort(config.dataset, config, cache=str(root / "cache"), executor=Processes(1))
 
     return call
 

@@ -9,6 +9,7 @@ import pytest
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.files.run_folder import RunFolder
+from brain_cae.stages.executor import make_executor
 from brain_cae.stages.preparation import make_preparation, prepare
 from brain_cae.stages.stripping import with_stripper
 from brain_cae.transfer.permutation import permutation_p_of_predictions
@@ -102,7 +103,8 @@ def test_a_nested_run_stores_one_model_and_reports_figures_of_all_folds(
     fit = learning.fit
     monkeypatch.setattr(learning, "fit", lambda config, *rest: trained.append(config) or fit(config, *rest))
     config = with_stripper(compose_config(*tiny_overrides, *quick, f"resume={output}"))
-    cohort = prepare(training.import_configured(config), make_preparation(config, config.cache), progress=False)
+    steps = make_preparation(config, config.cache, make_executor(config))
+    cohort = prepare(training.import_configured(config), steps, progress=False)
     again = assess_nested(config, cohort, RunFolder(tmp_path / "again"), learning.fit)
     assert len(trained) == 1
     before = predictions.set_index("subject")["score"]

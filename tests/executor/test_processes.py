@@ -1,4 +1,4 @@
-"""Work in several processes."""
+"""Processes on this machine."""
 
 import os
 from concurrent.futures import Future
@@ -6,9 +6,9 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from brain_cae import executor
-from brain_cae.errors import DatasetError
-from brain_cae.executor import results
+from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.executor import Processes, processes, results
+from brain_cae.executor.work import MIN_ITEMS_FOR_PROCESSES
 
 
 def square(number: int) -> int:
@@ -27,24 +27,25 @@ def die(number: int) -> int:
 
 def test_processes_give_every_result_once_with_the_number_of_its_item() -> None:
     for workers in (1, 2):
-        done = dict(results(square, range(5), workers=workers, task="test", name=str, minimum=1))
+        done = dict(results(square, range(5), executor=Processes(workers), task="test", name=str, minimum=1))
         assert done == {number: number * number for number in range(5)}
 
 
 def test_few_items_start_no_process(monkeypatch) -> None:
-    monkeypatch.setattr(executor, "ProcessPoolExecutor", lambda **_: pytest.fail("started"))
-    assert len(list(results(square, range(executor.MIN_ITEMS_FOR_PROCESSES - 1), workers=4, task="t", name=str))) == 7
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", lambda **_: pytest.fail("started"))
+    few = range(MIN_ITEMS_FOR_PROCESSES - 1)
+    assert len(list(results(square, few, executor=Processes(4), task="t", name=str))) == 7
 
 
 def test_processes_share_the_cores_and_leave_the_parent_as_it_was(monkeypatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    done = dict(results(threads, range(2), workers=2, task="test", name=str, minimum=1, threads=1))
+    done = dict(results(threads, range(2), executor=Processes(2), task="test", name=str, minimum=1, threads=1))
     assert set(done.values()) == {"1"} and os.environ["OMP_NUM_THREADS"] == "7"
 
 
 def test_an_error_of_a_dead_process_names_the_items_in_progress() -> None:
     with pytest.raises(DatasetError, match=r"A process of the import died(.|\n)*item 3"):
-        list(results(die, range(4), workers=2, task="import", name=lambda n: f"item {n}", minimum=1))
+        list(results(die, range(4), executor=Processes(2), task="import", name=lambda n: f"item {n}", minimum=1))
 
 
 def test_an_error_of_the_function_is_raised_in_the_parent(monkeypatch) -> None:
@@ -58,9 +59,9 @@ def test_an_error_of_the_function_is_raised_in_the_parent(monkeypatch) -> None:
 
         def shutdown(self, **_) -> None: ...
 
-    monkeypatch.setattr(executor, "ProcessPoolExecutor", Failing)
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", Failing)
     with pytest.raises(ValueError, match="bad item"):
-        list(results(square, range(3), workers=2, task="test", name=str, minimum=1))
+        list(results(square, range(3), executor=Processes(2), task="test", name=str, minimum=1))
 
 
 def test_processes_that_never_started_are_a_fault_of_the_script(monkeypatch) -> None:
@@ -74,6 +75,6 @@ def test_processes_that_never_started_are_a_fault_of_the_script(monkeypatch) -> 
 
         def shutdown(self, **_) -> None: ...
 
-    monkeypatch.setattr(executor, "ProcessPoolExecutor", Broken)
-    with pytest.raises(executor.ConfigurationError, match="could not start"):
-        list(results(square, range(3), workers=2, task="test", name=str, minimum=1))
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", Broken)
+    with pytest.raises(ConfigurationError, match="could not start"):
+        list(results(square, range(3), executor=Processes(2), task="test", name=str, minimum=1))

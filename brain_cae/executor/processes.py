@@ -1,0 +1,110 @@
+"""Processes on this machine."""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context, get_start_method, parent_process, set_start_method
+from multiprocessing.synchronize import Event
+
+from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.executor.threads import limited_threads
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Processes on this machine; 1 works in the current process."""
+
+    workers: int = 1
+
+    @property
+    def queue(self) -> int:
+        """Number of items that are submitted before the first of them must be finished."""
+        return 2 * self.workers
+
+    def stays_here(self, items: int, minimum: int) -> bool:
+        """Return whether the current process does all the work."""
+        return self.workers == 1 or items < minimum
+
+    @contextmanager
+    def open(self, task: str, threads: int | None) -> Iterator[ProcessPoolExecutor]:
+        """Start the processes, and end them with the body.
+
+        Raises:
+            BrokenProcessPool: A process died.
+            ConfigurationError: No process could start.
+        """
+        # "spawn": a fork of a process that runs threads (torch, BLAS) may hang.
+        context = get_context("spawn")
+        started = context.Event()
+        with _spawning(), limited_threads(threads):
+            pool = ProcessPoolExecutor(
+                max_workers=self.workers, mp_context=context, initializer=_begin, initargs=(started,)
+            )
+            try:
+                yield pool
+            except BrokenProcessPool as error:
+                if not started.is_set():
+                    raise _not_started(task) from error
+                raise
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def died(self, task: str, names: list[str], cause: BrokenExecutor) -> DatasetError:
+        """Return the error for items during which a process died."""
+        return DatasetError(
+            f"A process of the {task} died.",
+            expected="every process to finish",
+            found=f"in progress: {', '.join(names)}",
+            advice="Most often memory ran out: use fewer workers. Finished work is kept; the next run continues.",
+        )
+
+
+HERE = Processes(1)
+"""The current process."""
+
+
+@contextmanager
+def _spawning() -> Iterator[None]:
+    """Use the standard library's start method for new processes, also inside joblib's workers (parallel sweeps).
+
+    A new process inherits the name of its parent's start method, and only joblib knows the one of its workers.
+    """
+    before = get_start_method()
+    set_start_method("spawn", force=True)
+    try:
+        yield
+    finally:
+        set_start_method(before, force=True)
+
+
+def _not_started(task: str) -> ConfigurationError:
+    # A new process runs the caller's script up to its guard; without a guard it would start processes itself.
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    return ConfigurationError(
+        f"The processes of the {task} could not start.",
+        expected='a script that runs its work under `if __name__ == "__main__":`',
+        found="processes that ended before their first item; their message is printed above",
+        where=script,
+        advice="Put the call under that line, or use workers=1, which starts no processes.",
+    )
+
+
+def _begin(started: Event) -> None:
+    started.set()
+    _end_with_parent()
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent process is killed; otherwise it would wait for work forever."""
+    if (parent := parent_process()) is not None:
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,146 @@
+"""Results as they come, whatever works on the items, and the names of the items of a process or job that died."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+from brain_cae.errors import DatasetError, ScanError
+from brain_cae.executor.jobs import JobDied
+from brain_cae.progress import counter
+
+log = logging.getLogger(__name__)
+
+MIN_ITEMS_FOR_PROCESSES = 8
+"""A process takes about a second to start; for fewer items than this, one process is faster."""
+
+MAX_LOST = 10
+"""After this many items whose jobs died, the fault is hardly that of the items."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Executor(Protocol):
+    """Where items are worked on."""
+
+    @property
+    def workers(self) -> int:
+        """Number of processes on this machine, also for work that is not sent to a cluster, such as reading headers."""
+        ...
+
+    @property
+    def queue(self) -> int:
+        """Number of items that are submitted before the first of them must be finished."""
+        ...
+
+    def stays_here(self, items: int, minimum: int) -> bool:
+        """Return whether the current process does all the work."""
+        ...
+
+    def open(self, task: str, threads: int | None) -> AbstractContextManager[futures.Executor]:
+        """Start a pool; when the body ends, however it does, what still waits or runs is cancelled."""
+        ...
+
+    def died(self, task: str, names: list[str], cause: BrokenExecutor) -> DatasetError:
+        """Return the error for items during which a process or a job died."""
+        ...
+
+
+def results(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    executor: Executor,
+    task: str,
+    name: Callable[[Item], str],
+    minimum: int = MIN_ITEMS_FOR_PROCESSES,
+    threads: int | None = None,
+) -> Iterator[tuple[int, Result]]:
+    """Yield the number of each item and the result of the function, in the order in which they are finished.
+
+    Args:
+        function: Called once for each item, in any process; it, the items and the results must be picklable.
+        items: Items to work on.
+        executor: Where: processes of this machine, or jobs of a cluster.
+        task: What is done, for messages: ``import``.
+        name: Returns the name of an item for messages.
+        minimum: Number of items below which the current process does all the work; jobs do any number.
+        threads: Number of threads of each process for numerical libraries (OpenMP, MKL, PyTorch); None changes nothing.
+
+    Raises:
+        DatasetError: A process or a job died; the message names the items that it may have died of. All other items
+            of jobs are finished first, unless many jobs died.
+        ConfigurationError: No process or job could start, as in a script without a ``__main__`` guard.
+    """
+    if executor.stays_here(len(items), minimum):
+        for number, item in enumerate(items):
+            yield number, function(item)
+        return
+    # A short queue limits memory and tells which items were in progress when a process died.
+    waiting = list(range(len(items)))[::-1]
+    running: dict[Future[Result], int] = {}
+    lost: dict[int, BrokenExecutor] = {}
+    try:
+        with executor.open(task, threads) as pool:
+            while len(lost) < MAX_LOST:
+                while waiting and len(running) < executor.queue:
+                    number = waiting.pop()
+                    running[pool.submit(function, items[number])] = number
+                if not running:
+                    break
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    if isinstance(error := future.exception(), JobDied):
+                        lost[running.pop(future)] = error
+                        continue
+                    result, number = future.result(), running.pop(future)
+                    yield number, result
+    except BrokenExecutor as error:  # of processes, none is left; nobody knows which of these items is to blame
+        lost = dict.fromkeys(running.values(), error)
+    if lost:
+        cause = next(iter(lost.values()))
+        raise executor.died(task, [name(items[number]) for number in sorted(lost)], cause) from cause
+
+
+class SubjectJob(Protocol):
+    """Work on one subject."""
+
+    @property
+    def subject(self) -> str:
+        """Name of the subject."""
+        ...
+
+
+Job = TypeVar("Job", bound=SubjectJob)
+
+
+def refusals(
+    function: Callable[[Job], ScanError | None],
+    jobs: Sequence[Job],
+    *,
+    known: int,
+    executor: Executor,
+    task: str,
+    bar: bool,
+) -> dict[str, str]:
+    """Do the jobs that a cache lacks, with one thread each; return the reason for each subject that is refused.
+
+    Args:
+        function: Does one job and stores its result; returns an error instead of raising it in another process.
+        jobs: Jobs to do.
+        known: Number of jobs whose results the cache has.
+        executor: Where they are done.
+        task: Name of the stage, for progress and messages.
+        bar: Draw a progress bar if the output is a terminal.
+    """
+    refused = {}
+    with counter(task, known + len(jobs), done=known, bar=bar) as advance:
+        done = results(function, jobs, executor=executor, task=task, name=lambda job: job.subject, threads=1)
+        for number, error in done:
+            if error is not None:
+                refused[jobs[number].subject] = error.reason
+                log.warning("%s is left out: %s", jobs[number].subject, error)
+            advance()
+    return refused

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from brain_cae.configuration import Config
 from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.build import make_scorer, network_stride
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
-from brain_cae.progress import track
 from brain_cae.reshape import Group, Reshape
 from brain_cae.reshape.network import from_network, to_native, to_network
 from brain_cae.scans.protocol import ProtocolGroups
@@ -47,6 +46,14 @@ class Reconstruction:
     levels: dict[str, tuple[np.ndarray, np.ndarray]]
     group: Group
     places: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class Each(Protocol):
+    """Applies a function to items, here or in other processes, and returns the results in their order."""
+
+    def __call__(self, function: Callable[[Any], Any], items: Sequence[Any], task: str, /) -> list[Any]:
+        """Return the results; ``task`` names the work for progress and messages."""
+        ...
 
 
 @dataclass
@@ -151,42 +158,38 @@ class Detector:
         residual, intensity = (Signal(maps, mask, name, place) for maps in np.split(both, 2))
         return {"residual": residual, "intensity": intensity}
 
-    def calibrate(self, healthy: Sequence[PreparedSubject]) -> None:
+    def calibrate(self, healthy: Sequence[PreparedSubject], *, each: Each | None = None) -> None:
         """Fit encoder references, and the reference, calibration scores and thresholds of every scorer.
 
         The brains are read twice, first for the references, then to score each against the others, so that only the
         small volumes of the shared frame are kept of all of them.
+
+        Args:
+            healthy: Brains that the network was not trained on.
+            each: Applies a function to items and returns the results in their order; None: one after the other.
         """
-        scorers = {name: make_scorer(name, self.config) for name in self.config.scoring.scores}
-        levels: list[dict[str, Framed]] = []
-        framed: dict[str, list[Framed]] = {name: [] for name in scorers}
-        bar = self.config.trainer.progress
-        for subject in track(healthy, "references", bar=bar):
-            reconstruction = self.reconstruct(subject)
-            signals = self.signals(subject, reconstruction)
-            levels.append(_framed_levels(reconstruction))
-            for name, scorer in scorers.items():
-                framed[name].append(scorer.framed(signals[scorer.signal]))
-        for name, scorer in scorers.items():
-            scorer.learn(framed[name])
+        each = each or (lambda function, items, task: [function(item) for item in items])
+        self.scorers = {name: make_scorer(name, self.config) for name in self.config.scoring.scores}
+        framed = each(_framed, [(self, subject) for subject in healthy], "references")
         self.encoder_references = {
             name: HealthyReference.fit(
-                np.stack([brain[name].maps for brain in levels]),
-                np.stack([brain[name].mask for brain in levels]),
-                [brain[name].group for brain in levels],
+                np.stack([levels[name].maps for levels, _ in framed]),
+                np.stack([levels[name].mask for levels, _ in framed]),
+                [levels[name].group for levels, _ in framed],
                 shrinkage=self.config.scoring.shrinkage,
             )
-            for name in levels[0]
+            for name in framed[0][0]
         }
-        samples: dict[str, list[Sample]] = {name: [] for name in scorers}
-        for number, subject in enumerate(track(healthy, "calibrate", bar=bar)):
-            signals = self.signals(subject, self.reconstruct(subject))
-            for name, scorer in scorers.items():
-                others = scorer.held_out(framed[name], number)
-                samples[name].append(others.sample(signals[scorer.signal], seed=[self.config.seed, number]))
-        for name, scorer in scorers.items():
-            scorer.calibrate(samples[name])
-        self.scorers = scorers
+        signals = {name: [brain[scorer.signal] for _, brain in framed] for name, scorer in self.scorers.items()}
+        samples = each(_sample, _HeldOut(self, healthy, signals), "calibrate")
+        for name, scorer in self.scorers.items():
+            scorer.learn(signals[name])
+            scorer.calibrate([brain[name] for brain in samples])
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the network is on a GPU, which other processes cannot share."""
+        return next(self.network.parameters()).device.type != "cpu"
 
     @property
     def baselines(self) -> list[str]:
@@ -229,12 +232,44 @@ class Detector:
         return arrays, facts
 
 
-def _framed_levels(reconstruction: Reconstruction) -> dict[str, Framed]:
-    """Return the feature maps of each level in their shared frame."""
-    return {
+def _framed(job: tuple[Detector, PreparedSubject]) -> tuple[dict[str, Framed], dict[str, Framed]]:
+    """Return encoder levels and signals of a healthy brain in their shared frames."""
+    detector, subject = job
+    subject = subject.in_memory()
+    reconstruction = detector.reconstruct(subject)
+    levels = {
         name: Framed(*to_frame(*level, FEATURE_FRAME, reconstruction.places.get(name)), reconstruction.group.name)
         for name, level in reconstruction.levels.items()
     }
+    x, y, z = detector.config.scoring.frame
+    return levels, {
+        name: signal.framed((x, y, z)) for name, signal in detector.signals(subject, reconstruction).items()
+    }
+
+
+@dataclass(frozen=True)
+class _HeldOut(Sequence[tuple[Detector, PreparedSubject, int, dict[str, Scorer]]]):
+    """For each healthy brain the scorers that compare it with the others, made when they are asked for."""
+
+    detector: Detector
+    healthy: Sequence[PreparedSubject]
+    framed: dict[str, list[Framed]]
+
+    def __len__(self) -> int:
+        return len(self.healthy)
+
+    def __getitem__(self, number: Any) -> Any:
+        scorers = {name: scorer.held_out(self.framed[name], number) for name, scorer in self.detector.scorers.items()}
+        return self.detector, self.healthy[number], number, scorers
+
+
+def _sample(job: tuple[Detector, PreparedSubject, int, dict[str, Scorer]]) -> dict[str, Sample]:
+    """Return scores and random voxels of a healthy brain that is compared with the others."""
+    detector, subject, number, scorers = job
+    subject = subject.in_memory()
+    signals = detector.signals(subject, detector.reconstruct(subject))
+    seed = [detector.config.seed, number]
+    return {name: scorer.sample(signals[scorer.signal], seed=seed) for name, scorer in scorers.items()}
 
 
 def _with_mask(maps: torch.Tensor, mask: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -23,6 +23,15 @@ VOXELS_PER_BRAIN = 20_000
 
 
 @dataclass(frozen=True)
+class Framed:
+    """A brain in the shared frame: maps (C, *frame), mask (*frame), reshape group."""
+
+    maps: np.ndarray
+    mask: np.ndarray
+    group: str
+
+
+@dataclass(frozen=True)
 class Signal:
     """Smoothed maps of one brain on its native grid.
 
@@ -38,6 +47,10 @@ class Signal:
     mask: np.ndarray
     group: str
     place: np.ndarray | None = None
+
+    def framed(self, frame: tuple[int, int, int]) -> Framed:
+        """Return the maps in the shared frame of these dimensions: all that a reference needs of a healthy brain."""
+        return Framed(*to_frame(self.maps, self.mask, frame, self.place), self.group)
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -59,15 +72,6 @@ class Signal:
             self._normal.append((reference, here))
         mean, spread = np.split(here, 2)
         return mean, spread
-
-
-@dataclass(frozen=True)
-class Framed:
-    """A brain in the shared frame: maps (C, *frame), mask (*frame), reshape group."""
-
-    maps: np.ndarray
-    mask: np.ndarray
-    group: str
 
 
 @dataclass(frozen=True)
@@ -117,12 +121,6 @@ class Scorer:
         self.compare = compare
         self.reference: HealthyReference | None = None
         self.calibration = Calibration(np.empty(0), float("inf"))
-
-    def framed(self, signal: Signal) -> Framed:
-        """Return a healthy brain in the shared frame: all that the reference needs of it."""
-        if not self.compare:
-            return Framed(np.empty(0), np.empty(0), signal.group)
-        return Framed(*to_frame(signal.maps, signal.mask, self.frame, signal.place), signal.group)
 
     def learn(self, healthy: Sequence[Framed]) -> None:
         """Fit the reference on healthy brains."""

@@ -8,12 +8,13 @@ import nibabel
 import numpy as np
 import pandas as pd
 
-from brain_cae.data.subject import to_source_space
+from brain_cae.data.subject import PreparedSubject, to_source_space
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings import Findings, examine
 from brain_cae.detector.findings_cache import FindingsCache
 from brain_cae.errors import DatasetError
-from brain_cae.progress import track
+from brain_cae.executor import HERE, Executor
+from brain_cae.stages.brains import each
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.harmonisation import carried, harmonised, harmonised_features, out_of_reach
 from brain_cae.stages.transfer import PatientClassifier, Transfer, apply_classifier, fit_for_patients, predict_unseen
@@ -121,6 +122,7 @@ def score(
     roles: pd.Series,
     *,
     known: FindingsCache,
+    executor: Executor = HERE,
     write_map: WriteMap | None = None,
 ) -> Scores:
     """Harmonise and score these subjects.
@@ -131,27 +133,50 @@ def score(
         subjects: Names of the subjects.
         roles: Role of each subject (index: subject).
         known: Cache of the findings of this detector; new findings are added.
-        write_map: Called with each anomaly map; cached findings are not used then, as the cache has no maps.
+        executor: Where brains are examined.
+        write_map: Called with each anomaly map, in any process; cached findings are not used then, as the cache has no
+            maps.
     """
     unreached = out_of_reach(detector.harmoniser, cohort, subjects)
     cohort = harmonised(detector.harmoniser, cohort)
-    findings = {}
-    for name in track(subjects, "score", bar=detector.config.trainer.progress):
-        subject = cohort.prepared[name]
-        stored = known.load(subject) if write_map is None else None
-        if stored is not None:
-            findings[name] = stored
-            continue
-        findings[name], maps, joint_map = examine(detector, subject)
-        known.keep(subject, findings[name])
-        if write_map is not None:
-            for modality, values in zip((*detector.config.modality.names, "all"), (*maps, joint_map), strict=True):
-                # Two decimals are precise enough for readers, and compress to a third of the size.
-                write_map(f"{name}_{modality}", to_source_space(np.round(subject.on_grid(values), 2), subject))
+    jobs = [_Examination(detector, cohort.prepared[name], known, write_map) for name in subjects]
+    bar = detector.config.trainer.progress
+    done = each(_examined, jobs, "score", executor=executor, name=_named, bar=bar, here=detector.on_gpu)
+    findings = dict(zip(subjects, done, strict=True))
     features = pd.DataFrame({name: finding.features for name, finding in findings.items()}).T
     table = _table(detector, cohort, roles, findings)
     acquisition = carried(detector, cohort.acquisition.loc[subjects], table["protocol"])
     return Scores(table, findings, features, acquisition, unreached, cohort)
+
+
+@dataclass(frozen=True)
+class _Examination:
+    """One brain to examine, in any process."""
+
+    detector: Detector
+    subject: PreparedSubject
+    known: FindingsCache
+    write_map: WriteMap | None
+
+
+def _named(job: _Examination) -> str:
+    return job.subject.subject
+
+
+def _examined(job: _Examination) -> Findings:
+    """Return the findings of one brain, from the cache unless its maps are to be written."""
+    subject = job.subject.in_memory()
+    stored = job.known.load(subject) if job.write_map is None else None
+    if stored is not None:
+        return stored
+    findings, maps, joint_map = examine(job.detector, subject)
+    job.known.keep(subject, findings)
+    if job.write_map is not None:
+        for modality, values in zip((*job.detector.config.modality.names, "all"), (*maps, joint_map), strict=True):
+            # Two decimals are precise enough for readers, and compress to a third of the size.
+            image = to_source_space(subject.on_grid(np.round(values, 2)), subject)
+            job.write_map(f"{subject.subject}_{modality}", image)
+    return findings
 
 
 def classifier_training_subjects(detector: Detector, cohort: Cohort) -> set[str]:

@@ -9,14 +9,18 @@ import pandas as pd
 from brain_cae.data.splits import check_leakage
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import LeakageError
+from brain_cae.executor import HERE, Executor
 from brain_cae.scans.protocol import ProtocolGroups
+from brain_cae.stages.calibration import calibrate
 from brain_cae.stages.cautions import calibration_cautions
 from brain_cae.stages.cohort import Cohort
 
 log = logging.getLogger(__name__)
 
 
-def recalibrated(detector: Detector, local: Cohort, scored: pd.DataFrame, *, origin: str) -> Detector:
+def recalibrated(
+    detector: Detector, local: Cohort, scored: pd.DataFrame, *, origin: str, executor: Executor = HERE
+) -> Detector:
     """Return a detector with healthy reference, calibration scores and thresholds of local healthy brains.
 
     Protocols, dimensions and skull states are known if they occur in the local brains. The transfer classifier is left
@@ -27,6 +31,7 @@ def recalibrated(detector: Detector, local: Cohort, scored: pd.DataFrame, *, ori
         local: Only healthy brains, prepared and harmonised.
         scored: Rows of the index of the subjects to score.
         origin: Origin of the local brains, for the cautions.
+        executor: Where brains are worked on.
     """
     names, alpha = sorted(local.prepared), detector.config.scoring.alpha
     subjects = local.subjects(names)
@@ -47,7 +52,7 @@ def recalibrated(detector: Detector, local: Cohort, scored: pd.DataFrame, *, ori
         seen=seen | dict.fromkeys(local.index["series_hash"], "validation"),
         classifier=None,
     )
-    calibrated.calibrate(subjects)
+    calibrate(calibrated, subjects, executor)
     cautions = [
         *(caution for caution in detector.cautions if caution not in outdated),
         *_changes(detector, origin, len(names), before),

@@ -96,11 +96,13 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
             cohort.require_subjects()
         scope = Scope(splits, model_run=source)
         if config.dataset is not None:
-            assessment = score_new(detector, cohort, splits, folder, cache=config.cache)
+            assessment = score_new(detector, cohort, splits, folder, cache=config.cache, executor=make_executor(config))
             folder.write_csv("predictions.csv", predictions(assessment.table))
             metrics = conclude(detector, assessment, scope, folder)
         else:
-            assessment = score_unseen(detector, cohort, splits, folder, cache=config.cache)
+            assessment = score_unseen(
+                detector, cohort, splits, folder, cache=config.cache, executor=make_executor(config)
+            )
             metrics = conclude_unseen(detector, assessment, scope, folder)
         log.info("report: %s", output / "report.html")
     return metrics

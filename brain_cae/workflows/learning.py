@@ -10,6 +10,7 @@ from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import save
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.models.cost import Cost
+from brain_cae.stages.calibration import calibrate
 from brain_cae.stages.cautions import nested_cautions
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.executor import make_executor
@@ -79,7 +80,7 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
         cost = _learn(config, assembly, folder)
     detector = uncalibrated(config, splits, cohort, assembly, harmoniser=harmoniser, cost=cost)
     with folder.stage("calibrate"):
-        detector.calibrate(cohort.subjects(members(splits, "validation")))
+        calibrate(detector, cohort.subjects(members(splits, "validation")), make_executor(config))
     save(detector, folder / "model")
     return detector
 
@@ -98,7 +99,8 @@ def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
 
 def _evaluate(config: Config, detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder) -> Metrics:
     """Evaluate on the unseen subjects or, in a nested evaluation, on all subjects with the outer folds' detectors."""
-    detector, assessment = score_trained(detector, cohort, splits, folder, cache=config.cache)
+    executor = make_executor(config)
+    detector, assessment = score_trained(detector, cohort, splits, folder, cache=config.cache, executor=executor)
     if not config.evaluation.refits_everything:
         return conclude_unseen(detector, assessment, Scope(splits), folder)
     stored = assessment.transfer

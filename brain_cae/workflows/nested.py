@@ -19,6 +19,7 @@ from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.executor import make_executor
 from brain_cae.stages.hardware import scoring_device
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.transfer import pooled
@@ -96,7 +97,7 @@ def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -
         fold_folder = RunFolder(folder / f"outer/{number}")
         fold_folder.write_csv("splits.csv", roles)
         detector = _finished_fold(config, fold_config, number, roles) or fit(fold_config, roles, cohort, fold_folder)
-        unseen = score_unseen(detector, cohort, roles, fold_folder, cache=config.cache)
+        unseen = score_unseen(detector, cohort, roles, fold_folder, cache=config.cache, executor=make_executor(config))
         tested = unseen.among(roles.loc[roles["role"] == "test", "subject"])
         fold = pd.array([number] * len(tested.table), dtype="Int64")
         parts.append(replace(tested, table=tested.table.assign(fold=fold)))

@@ -55,4 +55,5 @@ def recalibrate(detector: Detector, config: EvaluateConfig, scored: pd.DataFrame
             where=f"calibrate={config.calibrate}",
             advice=f"See {folder / 'calibration' / 'import_report.csv'} for the excluded scans and the reasons.",
         )
-    return recalibrated(detector, harmonised(detector.harmoniser, local), scored, origin=config.calibrate)
+    local = harmonised(detector.harmoniser, local)
+    return recalibrated(detector, local, scored, origin=config.calibrate, executor=executor)

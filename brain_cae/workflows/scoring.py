@@ -9,6 +9,7 @@ import pandas as pd
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings_cache import FindingsCache
 from brain_cae.detector.storage import save
+from brain_cae.executor import Executor
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.prediction import (
@@ -24,7 +25,9 @@ from brain_cae.stages.prediction import (
 )
 
 
-def score_new(detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder, *, cache: str) -> Assessment:
+def score_new(
+    detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder, *, cache: str, executor: Executor
+) -> Assessment:
     """Score new subjects and classify them with the stored classifier.
 
     Args:
@@ -33,23 +36,24 @@ def score_new(detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: 
         splits: Columns subject, role.
         folder: Folder for ``features.csv`` and the anomaly maps.
         cache: Cache folder; it holds the findings of brains that this detector has already examined.
+        executor: Where brains are examined.
 
     Raises:
         DatasetError: No subject remains to evaluate.
     """
-    scores = _score(detector, cohort, splits, folder, cache=cache, required=UNSEEN_ROLES)
+    scores = _score(detector, cohort, splits, folder, cache=cache, executor=executor, required=UNSEEN_ROLES)
     with folder.stage("transfer"):
         return classify_new(detector, scores)
 
 
 def score_unseen(
-    detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder, *, cache: str
+    detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder, *, cache: str, executor: Executor
 ) -> Assessment:
     """Score the run's unseen subjects and classify each with a classifier that was fitted without it.
 
     Arguments and errors are those of :func:`score_new`; ``tuning.csv`` is also written.
     """
-    scores = _score_run(detector, cohort, splits, folder, cache=cache)
+    scores = _score_run(detector, cohort, splits, folder, cache=cache, executor=executor)
     with folder.stage("transfer"):
         assessment = classify_unseen(detector, scores)
         _write_trials(folder, assessment)
@@ -57,14 +61,14 @@ def score_unseen(
 
 
 def score_trained(
-    detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder, *, cache: str
+    detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder, *, cache: str, executor: Executor
 ) -> tuple[Detector, Assessment]:
     """Do what :func:`score_unseen` does, then fit and store the classifier for new patients.
 
     Returns:
         The detector with this classifier, and the assessment.
     """
-    scores = _score_run(detector, cohort, splits, folder, cache=cache)
+    scores = _score_run(detector, cohort, splits, folder, cache=cache, executor=executor)
     with folder.stage("transfer"):
         assessment = classify_unseen(detector, scores)
         classifier = patient_classifier(detector, scores)
@@ -77,10 +81,12 @@ def score_trained(
     return detector, assessment
 
 
-def _score_run(detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder, *, cache: str) -> Scores:
+def _score_run(
+    detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder, *, cache: str, executor: Executor
+) -> Scores:
     """Scores of the run's unseen subjects; a held-out protocol must have at least one of them."""
     required = ("test",) if detector.config.split.holds_out_protocol else UNSEEN_ROLES
-    return _score(detector, cohort, splits, folder, cache=cache, required=required)
+    return _score(detector, cohort, splits, folder, cache=cache, executor=executor, required=required)
 
 
 def _score(
@@ -90,6 +96,7 @@ def _score(
     folder: RunFolder,
     *,
     cache: str,
+    executor: Executor,
     required: tuple[str, ...],
 ) -> Scores:
     roles = splits.set_index("subject")["role"]
@@ -97,7 +104,7 @@ def _score(
     write_map = partial(_write_map, folder) if detector.config.evaluation.maps else None
     with folder.stage("score"):
         known = FindingsCache(Path(cache) / "examined", detector)
-        scores = score(detector, cohort, subjects, roles, known=known, write_map=write_map)
+        scores = score(detector, cohort, subjects, roles, known=known, executor=executor, write_map=write_map)
         folder.write_csv("features.csv", scores.features.rename_axis("subject").reset_index())
     return scores
 

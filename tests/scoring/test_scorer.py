@@ -36,7 +36,7 @@ def scorer(**changes):
 
 
 def fit(one, healthy, seed=0):
-    framed = [one.framed(signal) for signal in healthy]
+    framed = [signal.framed(one.frame) for signal in healthy]
     one.learn(framed)
     one.calibrate([one.held_out(framed, n).sample(signal, seed=[seed, n]) for n, signal in enumerate(healthy)])
     return one

@@ -9,6 +9,7 @@ import pytest
 
 from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError
+from brain_cae.executor import HERE
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages.cohort import Cohort
 from brain_cae.workflows.scoring import score_new, score_unseen
@@ -32,5 +33,5 @@ def test_without_subjects_nothing_is_written(tiny_run: Path, tmp_path: Path) -> 
     splits = pd.DataFrame({"subject": ["a"], "role": ["train"]})
     for score in (score_new, score_unseen):
         with pytest.raises(DatasetError, match="No subject is left"):
-            score(detector, nobody, splits, RunFolder(tmp_path / "out"), cache=str(tmp_path / "cache"))
+            score(detector, nobody, splits, RunFolder(tmp_path / "out"), cache=str(tmp_path / "cache"), executor=HERE)
     assert not list((tmp_path / "out").glob("*.csv"))

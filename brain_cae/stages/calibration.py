@@ -1,0 +1,20 @@
+"""Calibration of a detector on healthy brains, in several processes if there are many."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from brain_cae.data.subject import PreparedSubject
+from brain_cae.detector.detector import Detector
+from brain_cae.executor import Executor
+from brain_cae.stages.brains import each
+
+
+def calibrate(detector: Detector, healthy: Sequence[PreparedSubject], executor: Executor) -> None:
+    """Fit references, calibration scores and thresholds, see :meth:`Detector.calibrate`."""
+    bar, here = detector.config.trainer.progress, detector.on_gpu
+    detector.calibrate(healthy, each=partial(each, executor=executor, name=_named, bar=bar, here=here))
+
+
+def _named(job: Sequence[Any]) -> str:
+    return str(job[1].subject)

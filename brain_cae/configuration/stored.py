@@ -55,6 +55,8 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
             name: read_option("scoring/score", name) for name in ("residual", "absolute", "intensity", "healthy_mean")
         }
         content["scoring"] = {"scores": scores} | content["scoring"]
+    if isinstance(content.get("reshape"), dict):
+        content["reshape"] = {"crop": "none"} | content["reshape"]
     if isinstance(content.get("preprocess"), dict):
         earlier = {"align": "affine_only", "space": "box", "bias_correction": "none"}
         content["preprocess"] = earlier | content["preprocess"]

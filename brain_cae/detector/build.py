@@ -12,6 +12,7 @@ from brain_cae.errors import ConfigurationError
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.harmonise.features import FeatureHarmoniser
 from brain_cae.reshape import Reshape
+from brain_cae.reshape.crop import Cropped
 from brain_cae.scoring.scorer import Scorer
 
 
@@ -39,10 +40,11 @@ def network_stride(network: nn.Module) -> int:
     return int(network.stride)  # type: ignore[arg-type]
 
 
-def make_reshape(config: Config) -> Reshape:
-    """Return the reshape strategy, not yet fitted."""
+def make_reshape(config: Config, stride: int) -> Reshape:
+    """Return the reshape strategy for a network with this total stride, not yet fitted."""
     arguments = {name: value for name, value in asdict(config.reshape).items() if name != "name"}
-    return instantiate(arguments, _convert_="all")
+    strategy: Reshape = instantiate(arguments, _convert_="all")
+    return Cropped(strategy, stride) if strategy.crop == "foreground" else strategy
 
 
 def make_harmoniser(config: Config) -> ImageHarmoniser:

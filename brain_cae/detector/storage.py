@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from brain_cae.configuration import read_stored, validate
 from brain_cae.configuration.kinds import prefixes
-from brain_cae.detector.build import make_harmoniser, make_network, make_reshape, make_scorer
+from brain_cae.detector.build import make_harmoniser, make_network, make_reshape, make_scorer, network_stride
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import BrainCaeError, RunError
 from brain_cae.files.run_folder import RunFolder
@@ -74,7 +74,7 @@ def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
         detector = Detector(
             config=config,
             network=network.eval(),
-            reshape=make_reshape(config).restore(facts["reshape"]),
+            reshape=make_reshape(config, network_stride(network)).restore(facts["reshape"]),
             scorers={},
             protocols=ProtocolGroups.from_dict(facts["protocols"]),
             known_protocols=list(facts["known_protocols"]),

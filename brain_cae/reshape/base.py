@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from brain_cae.keys import Between
+from brain_cae.keys import Between, OneOf
 
 Shape = tuple[int, int, int]
 
@@ -32,7 +32,7 @@ class Group:
     """The target of one volume: the volume is resized, then a window of it is taken.
 
     Args:
-        name: Name of the group, the same for all volumes that share ``target``.
+        name: Name of the group.
         target: Dimensions (R, A, S) of the window in voxels.
         known: False if the volume's dimensions differ from all that the strategy was fitted on.
         resized: Dimensions that the volume is resized to; None: ``target``, and the window is the whole volume.
@@ -55,7 +55,8 @@ SMALLEST = 8
 """Voxels that a target needs along each axis to hold a brain."""
 
 Tolerance = Annotated[float, Between(0.01, 10, "a relative difference of dimensions above 0")]
-"""The key that every strategy has."""
+Crop = Annotated[str, OneOf(("none", "foreground"))]
+"""The keys that every strategy has."""
 
 
 class Reshape(ABC):
@@ -64,10 +65,13 @@ class Reshape(ABC):
     Args:
         tolerance: A volume that differs by more than this (relative, any axis) from every training volume is
             reported as not known.
+        crop: ``foreground`` cuts what the network sees to the brain, see :class:`brain_cae.reshape.crop.Cropped`;
+            ``none``.
     """
 
-    def __init__(self, tolerance: float) -> None:
+    def __init__(self, tolerance: float, crop: str = "none") -> None:
         self.tolerance = float(tolerance)
+        self.crop = crop
         self.shapes: list[Shape] = []
         """Known native dimensions; a volume that is not near any of them is reported."""
 

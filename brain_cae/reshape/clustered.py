@@ -7,7 +7,7 @@ import numpy as np
 
 from brain_cae.errors import ConfigurationError
 from brain_cae.keys import Between
-from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape, Tolerance, distinct, most_common
+from brain_cae.reshape.base import Crop, Group, NativeGrid, Reshape, Shape, Tolerance, distinct, most_common
 
 
 class Clustered(Reshape):
@@ -20,14 +20,16 @@ class Clustered(Reshape):
         groups: Number of groups; ``None`` uses as few as ``tolerance`` allows.
         tolerance: Largest relative difference of any axis within a group. A new volume farther than this from
             every training volume still goes to the nearest group and is reported as unknown.
+        crop: See :class:`Reshape`.
     """
 
     def __init__(
         self,
         groups: Annotated[int, Between(1, math.inf, "a number of groups")] | None = None,
         tolerance: Tolerance = 0.25,
+        crop: Crop = "none",
     ) -> None:
-        super().__init__(tolerance)
+        super().__init__(tolerance, crop)
         self.count = groups
         self.targets: list[Shape] = []
         self.members: list[int] = []

@@ -3,7 +3,7 @@
 from typing import Any
 
 from brain_cae.errors import ConfigurationError
-from brain_cae.reshape.base import SMALLEST, Group, NativeGrid, Reshape, Shape, Tolerance, distinct
+from brain_cae.reshape.base import SMALLEST, Crop, Group, NativeGrid, Reshape, Shape, Tolerance, distinct
 
 
 class Fixed(Reshape):
@@ -13,6 +13,7 @@ class Fixed(Reshape):
         dimensions: Target (R, A, S) in voxels.
         tolerance: A volume that differs by more than this (relative, any axis) from every training volume is
             reported as unknown.
+        crop: See :class:`Reshape`.
     """
 
     @staticmethod
@@ -26,8 +27,8 @@ class Fixed(Reshape):
                 where=f"{key}.dimensions",
             )
 
-    def __init__(self, dimensions: list[int], tolerance: Tolerance = 0.25) -> None:
-        super().__init__(tolerance)
+    def __init__(self, dimensions: list[int], tolerance: Tolerance = 0.25, crop: Crop = "none") -> None:
+        super().__init__(tolerance, crop)
         self.dimensions: Shape = (int(dimensions[0]), int(dimensions[1]), int(dimensions[2]))
         self.members = 0
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from brain_cae.errors import ConfigurationError
 from brain_cae.keys import Between
-from brain_cae.reshape.base import SMALLEST, Group, NativeGrid, Reshape, Shape, Tolerance
+from brain_cae.reshape.base import SMALLEST, Crop, Group, NativeGrid, Reshape, Shape, Tolerance
 
 
 class Isotropic(Reshape):
@@ -22,6 +22,7 @@ class Isotropic(Reshape):
         margin_mm: Room around the largest training foreground in mm, on each side.
         tolerance: A volume whose dimensions differ by more than this (relative, any axis) from every training volume
             is reported as unknown, and so is one whose foreground does not fit into the box.
+        crop: See :class:`Reshape`.
     """
 
     @staticmethod
@@ -42,8 +43,9 @@ class Isotropic(Reshape):
         box_mm: list[float] | None = None,
         margin_mm: Annotated[float, Between(0, 200, "a length in mm, 0 or more")] = 5.0,
         tolerance: Tolerance = 0.25,
+        crop: Crop = "none",
     ) -> None:
-        super().__init__(tolerance)
+        super().__init__(tolerance, crop)
         self.spacing_mm = float(spacing_mm)
         self.given = box_mm is not None
         self.box_mm = np.asarray(box_mm if box_mm is not None else (0, 0, 0), float)

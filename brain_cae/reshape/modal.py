@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from brain_cae.reshape.base import Group, NativeGrid, Reshape, Shape, Tolerance, distinct, most_common
+from brain_cae.reshape.base import Crop, Group, NativeGrid, Reshape, Shape, Tolerance, distinct, most_common
 
 
 class Modal(Reshape):
@@ -11,10 +11,11 @@ class Modal(Reshape):
     Args:
         tolerance: A volume that differs by more than this (relative, any axis) from every training volume is
             reported as unknown.
+        crop: See :class:`Reshape`.
     """
 
-    def __init__(self, tolerance: Tolerance = 0.25) -> None:
-        super().__init__(tolerance)
+    def __init__(self, tolerance: Tolerance = 0.25, crop: Crop = "none") -> None:
+        super().__init__(tolerance, crop)
         self.target: Shape = (0, 0, 0)
         self.members = 0
 

@@ -71,8 +71,8 @@ def assemble(config: Config, cohort: Cohort, splits: pd.DataFrame) -> Assembly:
     train, validation = (cohort.subjects(members(splits, role)) for role in HEALTHY_ROLES)
     if config.overfit_subjects:
         train = validation = train[: config.overfit_subjects]
-    reshape = make_reshape(config).fit([subject.grid for subject in train])
     network = make_network(config)
+    reshape = make_reshape(config, network_stride(network)).fit([subject.grid for subject in train])
     module = HealthyAutoencoder(
         network,
         loss=config.model.loss,

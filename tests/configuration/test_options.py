@@ -33,7 +33,7 @@ def test_every_option_composes_and_instantiates(make_config, group, option):
     if group not in ("debug", "experiment"):
         assert getattr(config, group).name == option
     check_classes(config)  # a run skips what is as in its file
-    make_reshape(config)
+    make_reshape(config, 8)
     if config.balancing.sampler:
         instantiate(config.balancing.sampler)
     instantiate(config.classifier.estimator)

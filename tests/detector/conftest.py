@@ -18,7 +18,7 @@ def make_detector(make_subject) -> Callable[..., Detector]:
     def make(*overrides: str, brains: int = 6) -> Detector:
         config = compose_config(*TINY_NETWORK, *overrides)
         healthy = [make_subject(f"h{seed}", seed=seed) for seed in range(brains)]
-        reshape = make_reshape(config).fit([subject.grid for subject in healthy])
+        reshape = make_reshape(config, 8).fit([subject.grid for subject in healthy])
         detector = Detector(config, make_network(config).eval(), reshape, {}, ProtocolGroups(), [])
         detector.calibrate(healthy)
         return detector

@@ -24,7 +24,7 @@ def test_a_network_has_as_many_channels_as_there_are_modalities() -> None:
 
 
 def test_a_reshape_strategy_gets_the_keys_of_its_option() -> None:
-    strategy = make_reshape(compose_config("reshape=isotropic", "reshape.spacing_mm=3"))
+    strategy = make_reshape(compose_config("reshape=isotropic", "reshape.spacing_mm=3"), 8)
     assert strategy.spacing_mm == 3
 
 

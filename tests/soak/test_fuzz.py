@@ -230,7 +230,7 @@ def complaint(overrides: list[str]) -> str | None:
         if not_finite:
             return f"{overrides} was accepted with a number that is not finite"
         make_network(config)
-        make_reshape(config)
+        make_reshape(config, 8)
     except ConfigurationError:
         return None
     except Exception as error:

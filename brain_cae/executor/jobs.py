@@ -255,8 +255,7 @@ def _work(calls: list[tuple[int, Callable[..., Any], tuple[Any, ...]]], folder: 
 
     (folder / STARTED).touch()
     for number, function, arguments in calls:
-        # Without the lock file the run that started this job is gone, and another one has taken over.
-        if not (folder / LOCK).exists() or _outcome(folder, number).exists():
+        if _outcome(folder, number).exists():  # Slurm has started the job again
             continue
         try:
             outcome = pickle.dumps((function(*arguments), None))
@@ -264,6 +263,8 @@ def _work(calls: list[tuple[int, Callable[..., Any], tuple[Any, ...]]], folder: 
             raise
         except Exception as error:
             outcome = _pickled(error)
+        if not (folder / LOCK).exists():  # the run that started this job was killed, and another one has taken over
+            raise SystemExit("The run of this job is gone.")  # not an Exception, which submitit would write down
         write_bytes(_outcome(folder, number), outcome)
 
 

@@ -137,7 +137,8 @@ def test_jobs_that_never_start_stop_the_work_with_their_message(cluster) -> None
 
 def test_a_job_ends_when_its_run_is_gone(cluster) -> None:
     (cluster.folder / LOCK).unlink()
-    jobs._work([(0, square, (3,))], cluster.folder)
+    with pytest.raises(SystemExit):
+        jobs._work([(0, square, (3,)), (1, dies_of_four, (4,))], cluster.folder)  # does not go on to the second
     assert not list(cluster.folder.glob("*.outcome"))
 
 

@@ -223,9 +223,11 @@ def with_real_places(given: list[str], places: dict[str, Path]) -> list[str]:
             ]
         elif word == "dataset@external=folder":
             chosen += [word, f"external.root={places['dataset.root']}", "external.skull=stripped"]
+        elif word == "executor=submitit_slurm":
+            chosen.append("executor=submitit_local")
         elif key in ("run", "calibrate"):
             chosen.append(f"{key}={places[key]}")
-        elif not key.lstrip("+").startswith(("dataset.", "dataset@dataset.", "external.")):
+        elif not key.lstrip("+").startswith(("dataset.", "dataset@dataset.", "external.", "executor.")):
             chosen.append(re.sub(r"=([^\[{(,]*,[^,]*),.*$", r"=\1", word))
     return chosen
 

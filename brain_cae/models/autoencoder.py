@@ -1,5 +1,6 @@
-"""A fully convolutional 3D autoencoder: one set of weights for volumes of any shape."""
+"""Fully convolutional 3D autoencoders: one set of weights for volumes of any shape."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -7,44 +8,23 @@ from monai.networks.blocks import Convolution
 from torch import nn
 
 
-class ConvolutionalAutoencoder(nn.Module):
-    """Strided convolutions down to a narrow bottleneck, transposed convolutions back; no skip connections.
+class Autoencoder(nn.Module):
+    """An encoder and a decoder without skip connections; subclasses build them.
 
     Without skip connections, all information passes through the bottleneck, so a lesion that is absent from the
-    healthy training brains is hard to reproduce. Instance norm removes a scan's overall contrast, and
-    ``latent_channels`` limits the information about each position.
+    healthy training brains is hard to reproduce.
 
     Args:
-        in_channels: Number of modalities C.
-        channels: Feature channels after each level.
-        strides: Stride of each level; their product divides the input's dimensions.
-        latent_channels: Channels of the bottleneck.
+        encoder: Levels from the finest to the bottleneck.
+        decoder: From the bottleneck to the modalities.
+        stride: Factor by which the encoder reduces each axis; it divides the input's dimensions.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        channels: Sequence[int] = (16, 32, 64, 128),
-        strides: Sequence[int] = (2, 2, 2, 1),
-        latent_channels: int = 32,
-    ) -> None:
+    def __init__(self, encoder: nn.Sequential, decoder: nn.Sequential, stride: int) -> None:
         super().__init__()
-        if len(channels) != len(strides):
-            raise ValueError(f"channels and strides must have the same length, got {len(channels)} and {len(strides)}")
-        if min([*channels, *strides, latent_channels]) < 1:
-            raise ValueError(f"channels, strides and latent_channels must be at least 1, got {channels}, {strides}")
-        widths = [in_channels, *channels]
-        down = [_convolution(a, b, stride) for a, b, stride in zip(widths, widths[1:], strides, strict=False)]
-        self.encoder = nn.Sequential(*down, nn.Conv3d(widths[-1], latent_channels, kernel_size=1))
-        up: list[nn.Module] = [nn.Conv3d(latent_channels, widths[-1], kernel_size=1)]
-        for level in range(len(channels) - 1, 0, -1):
-            up.append(_convolution(widths[level + 1], widths[level], strides[level], transposed=True))
-        # The last level maps directly to the modalities: features at full resolution would take three quarters of the
-        # time of a step, and their fine detail does not pass the bottleneck anyway.
-        self.decoder = nn.Sequential(*up, _to_modalities(widths[1], in_channels, strides[0]))
-        self.stride = 1
-        for stride in strides:
-            self.stride *= int(stride)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.stride = stride
 
     def encode(self, volumes: torch.Tensor) -> torch.Tensor:
         """Encode (N, C, X, Y, Z) to (N, latent_channels, X/stride, Y/stride, Z/stride)."""
@@ -71,6 +51,53 @@ class ConvolutionalAutoencoder(nn.Module):
         # Training on scans of eight slices would fit noise or give NaN. Single precision is correct there.
         with torch.autocast("cpu", enabled=False):
             return self.decode(self.encode(volumes.float()))
+
+
+class ConvolutionalAutoencoder(Autoencoder):
+    """Strided convolutions down to a narrow bottleneck, transposed convolutions back.
+
+    Instance norm removes a scan's overall contrast, and ``latent_channels`` limits the information about each position.
+
+    Args:
+        in_channels: Number of modalities C.
+        channels: Feature channels after each level.
+        strides: Stride of each level; their product divides the input's dimensions.
+        latent_channels: Channels of the bottleneck.
+
+    Raises:
+        ValueError: The arguments do not describe levels, see :func:`check_levels`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: Sequence[int] = (16, 32, 64, 128),
+        strides: Sequence[int] = (2, 2, 2, 1),
+        latent_channels: int = 32,
+    ) -> None:
+        check_levels(channels, strides, latent_channels)
+        widths = [in_channels, *channels]
+        down = [_convolution(a, b, stride) for a, b, stride in zip(widths, widths[1:], strides, strict=False)]
+        encoder = nn.Sequential(*down, nn.Conv3d(widths[-1], latent_channels, kernel_size=1))
+        up: list[nn.Module] = [nn.Conv3d(latent_channels, widths[-1], kernel_size=1)]
+        for level in range(len(channels) - 1, 0, -1):
+            up.append(_convolution(widths[level + 1], widths[level], strides[level], transposed=True))
+        # The last level maps directly to the modalities: features at full resolution would take three quarters of the
+        # time of a step, and their fine detail does not pass the bottleneck anyway.
+        decoder = nn.Sequential(*up, _to_modalities(widths[1], in_channels, strides[0]))
+        super().__init__(encoder, decoder, math.prod(strides))
+
+
+def check_levels(channels: Sequence[int], strides: Sequence[int], latent_channels: int) -> None:
+    """Check that each level has a number of channels and a stride.
+
+    Raises:
+        ValueError: Their numbers differ, or one of them is below 1.
+    """
+    if len(channels) != len(strides):
+        raise ValueError(f"channels and strides must have the same length, got {len(channels)} and {len(strides)}")
+    if min([*channels, *strides, latent_channels]) < 1:
+        raise ValueError(f"channels, strides and latent_channels must be at least 1, got {channels}, {strides}")
 
 
 def _to_modalities(width: int, modalities: int, stride: int) -> nn.Module:

@@ -1,6 +1,6 @@
 """Training: loss inside the mask, optimiser, schedule, logging. The network itself does not depend on Lightning."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from brain_cae.errors import BrainCaeError, ScanError
+from brain_cae.models.loss import masked_error
 
 Batch = dict[str, Any]
 
@@ -88,9 +89,7 @@ class HealthyAutoencoder(pl.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _error(self, output: torch.Tensor, volume: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        difference = (output.float() - volume) * mask
-        total = difference.abs() if self.loss == "l1" else difference.square()
-        return total.sum() / (mask.sum() * volume.shape[1]).clamp(min=1)
+        return masked_error(output, volume, mask, power=1 if self.loss == "l1" else 2)
 
     def _corrupt(self, volume: torch.Tensor, mask: torch.Tensor, step: int) -> torch.Tensor:
         if self.corruption == 0:
@@ -98,8 +97,7 @@ class HealthyAutoencoder(pl.LightningModule):
         coarse = [max(2, size // 8) for size in volume.shape[2:]]
         generator = np.random.default_rng([self.seed, self.global_rank, step])
         noise = torch.from_numpy(generator.standard_normal((*volume.shape[:2], *coarse), np.float32)).to(volume)
-        smooth = functional.interpolate(noise, size=volume.shape[2:], mode="trilinear", align_corners=False)
-        return volume + self.corruption * smooth * mask
+        return torch.addcmul(volume, _enlarged(noise, volume.shape[2:]), mask, value=self.corruption)
 
     def _not_finite(self, batch: Batch) -> BrainCaeError:
         broken = [
@@ -116,3 +114,17 @@ class HealthyAutoencoder(pl.LightningModule):
             where=f"epoch {self.current_epoch}, subjects {', '.join(batch['subject'])}",
             advice="Lower model.learning_rate, or set trainer.precision=32-true.",
         )
+
+
+def _enlarged(volumes: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """Interpolate (N, C, x, y, z) linearly to (N, C, *size).
+
+    A matrix product per axis gives the result of ``functional.interpolate``, which takes a tenth of a training step.
+    """
+    x, y, z = (
+        functional.interpolate(torch.eye(old).to(volumes)[None], size=new, mode="linear", align_corners=False)[0]
+        for old, new in zip(volumes.shape[2:], size, strict=True)
+    )
+    with torch.autocast(volumes.device.type, enabled=False):
+        lines = y.T @ (volumes @ z)
+        return (x.T @ lines.flatten(3)).unflatten(3, lines.shape[3:])

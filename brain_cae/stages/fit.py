@@ -14,6 +14,7 @@ from monai.utils import set_determinism
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
+from brain_cae.allocator import keep_freed_memory
 from brain_cae.configuration import Config
 from brain_cae.configuration.schema import Trainer
 from brain_cae.data.module import BrainData
@@ -115,6 +116,7 @@ def learn(
     Raises:
         BrainCaeError: The validation loss became NaN or infinite.
     """
+    keep_freed_memory()
     module = assembly.module
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     if settings.channels_last:

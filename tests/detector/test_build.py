@@ -48,9 +48,9 @@ def test_a_harmoniser_acts_on_images_or_on_features() -> None:
 
 
 def test_a_network_without_levels_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from brain_cae.models.autoencoder import ConvolutionalAutoencoder
+    from brain_cae.models.autoencoder import Autoencoder
 
-    monkeypatch.delattr(ConvolutionalAutoencoder, "levels")
+    monkeypatch.delattr(Autoencoder, "levels")
     make_network(compose_config(*TINY_NETWORK))
     with pytest.raises(ConfigurationError, match="without levels"):
         make_network(compose_config(*TINY_NETWORK, "features.levels=all"))

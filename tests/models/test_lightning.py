@@ -2,9 +2,11 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from torch.nn import functional
 
 from brain_cae.data.module import BrainData
 from brain_cae.errors import BrainCaeError, ScanError
@@ -81,6 +83,16 @@ def test_corruption_is_new_each_time_and_repeats_by_seed():
     assert torch.equal(module(corruption=0.3)._corrupt(volume, mask, 4), drawn[4])
     assert not torch.equal(module(corruption=0.3, seed=1)._corrupt(volume, mask, 4), drawn[4])
     assert torch.equal(module()._corrupt(volume, mask, 0), volume)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_corruption_is_coarse_noise_inside_the_mask_interpolated_in_single_precision(half):
+    volume, mask = torch.rand(2, 2, 24, 40, 16), (torch.rand(2, 1, 24, 40, 16) > 0.5).float()
+    noise = np.random.default_rng([0, 0, 3]).standard_normal((2, 2, 3, 5, 2), np.float32)
+    smooth = functional.interpolate(torch.from_numpy(noise), size=(24, 40, 16), mode="trilinear", align_corners=False)
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        corrupted = module(corruption=0.3)._corrupt(volume, mask, 3)
+    torch.testing.assert_close(corrupted, volume + 0.3 * smooth * mask, rtol=1e-5, atol=1e-5)
 
 
 def test_input_that_is_not_finite_names_the_subject(tmp_path, data):

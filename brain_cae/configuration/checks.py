@@ -70,7 +70,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "model.loss": ("l1", "l2"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "features.levels": ("bottleneck", "all"),
-    "stop_after": ("import",),
+    "stop_after": ("import", "prepare"),
 }
 
 

@@ -71,7 +71,7 @@ def _refuse_changes(before: dict[str, Any], config: Config) -> None:
 
 
 def _finished(run: Path) -> bool:
-    """Return whether the run is complete; a run with ``stop_after=import`` has no metrics."""
+    """Return whether the run is complete; a run with ``stop_after`` has no metrics."""
     try:
         status = json.loads((run / "status.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -29,8 +29,10 @@ from brain_cae.workflows.scoring import score_trained
 log = logging.getLogger(__name__)
 
 
-def learn_and_evaluate(config: Config, cohort: Cohort, folder: RunFolder) -> Metrics:
+def learn_and_evaluate(config: Config, cohort: Cohort, folder: RunFolder) -> Metrics | None:
     """Return the metrics of a run whose scans are imported; all its files are written to ``folder``.
+
+    With ``stop_after=prepare`` there are none: the run ends with the prepared scans in the cache.
 
     Raises:
         BrainCaeError: A stage failed for a reason that the user can correct; the message says how.
@@ -45,6 +47,9 @@ def learn_and_evaluate(config: Config, cohort: Cohort, folder: RunFolder) -> Met
         folder.write_csv("import_report.csv", cohort.report)
         folder.write_csv("index.csv", cohort.index)
         cohort.require_subjects()
+    if config.stop_after == "prepare":
+        log.info("prepared: %d subjects", len(cohort.prepared))
+        return None
     splits = split(config, cohort)
     folder.write_csv("splits.csv", splits)
     detector = fit(config, splits, cohort, folder)

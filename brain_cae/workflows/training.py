@@ -56,7 +56,7 @@ def run(config: Config, output: Path) -> float | None:
         from brain_cae.workflows import learning
 
         metrics = learning.learn_and_evaluate(config, cohort, folder)
-    return metrics.detection.residual.auroc.value
+    return None if metrics is None else metrics.detection.residual.auroc.value
 
 
 def import_configured(config: Config) -> Cohort:

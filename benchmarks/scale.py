@@ -102,14 +102,14 @@ def write_cohort(folder: Path, subjects: int) -> None:
 
 
 class Memory(threading.Thread):
-    """Watches the resident memory of a process and its children: the largest sum in MB.
+    """Watches the memory of a process and its children: the largest sum in MB of their proportional set sizes.
 
-    Pages of files that several processes share count once for each of them, so the sum is an upper bound.
+    A page that several processes share counts in parts. Mapped files count, the cache of the operating system does not.
     """
 
     def __init__(self, process: int) -> None:
         super().__init__(daemon=True)
-        self.process, self.peak, self.private = process, 0.0, 0.0
+        self.process, self.peak = process, 0.0
 
     def run(self) -> None:
         """Look five times a second until the process ends."""
@@ -122,12 +122,12 @@ class Memory(threading.Thread):
         while members:
             member = members.pop()
             try:
-                status = Path(f"/proc/{member}/status").read_text(encoding="ascii", errors="replace")
+                status = Path(f"/proc/{member}/smaps_rollup").read_text(encoding="ascii", errors="replace")
                 for task in Path(f"/proc/{member}/task").iterdir():
                     members += map(int, (task / "children").read_text(encoding="ascii").split())
             except OSError:
                 continue
-            if found := re.search(r"VmRSS:\s+(\d+) kB", status):
+            if found := re.search(r"^Pss:\s+(\d+) kB", status, re.MULTILINE):
                 total += int(found[1]) / 1024
         return total or None
 
@@ -153,7 +153,7 @@ def run(folder: Path, scans: Path, subjects: int, choices: Sequence[str]) -> dic
         raise SystemExit(f"The run failed: {folder / 'log.txt'}")
     seconds = {"total": time.monotonic() - begin, "peak_mb": memory.peak}
     status = json.loads((folder / "run" / "status.json").read_text(encoding="utf-8"))
-    seconds |= status.get("stages", {})
+    seconds |= status.get("seconds", {})
     shutil.rmtree(folder / "cache")
     return {name: round(float(value), 1) for name, value in seconds.items()}
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,17 @@ class NetworkVolumes(Dataset):
         self.subjects = subjects
         self.stride = stride
         self.groups = [reshape.group(subject.grid) for subject in subjects]
-        self._kept: dict[int, dict[str, Any]] | None = {} if self.estimate <= KEPT_BYTES else None
+        self._kept: dict[int, dict[str, Any]] = {}
 
     def __len__(self) -> int:
         return len(self.subjects)
 
     @property
+    def fits(self) -> bool:
+        """Whether all inputs together are small enough to be kept."""
+        return self.estimate <= KEPT_BYTES
+
+    @cached_property
     def estimate(self) -> int:
         """Bytes of all inputs together."""
         channels = len(self.subjects[0].volume) + 1 if self.subjects else 0
@@ -51,7 +57,7 @@ class NetworkVolumes(Dataset):
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         """Return ``volume`` (C, X, Y, Z), ``mask`` (1, X, Y, Z) of 0 and 1, ``subject``, ``spacing`` (3,) in mm."""
-        if self._kept is None:
+        if not self.fits:
             return self._input(number)
         if number not in self._kept:
             self._kept[number] = self._input(number)
@@ -82,7 +88,7 @@ class BrainData(pl.LightningDataModule):
         reshape: Reshape strategy, fitted on ``train``.
         stride: Total stride of the network.
         batch_size: Volumes per batch.
-        workers: Processes that load batches.
+        workers: Processes that load batches; with 0, sets that are too large to be kept have one.
         seed: Seed of the shuffling.
     """
 
@@ -104,7 +110,7 @@ class BrainData(pl.LightningDataModule):
         self.workers = workers
         self.seed = seed
         for name, volumes in (("training", self.train), ("validation", self.validation)):
-            kept = "kept in memory" if volumes.estimate <= KEPT_BYTES else "read from disk in each epoch"
+            kept = "kept in memory" if volumes.fits else "read from disk in each epoch"
             log.info("%s: %d volumes of %.0f MB in all, %s", name, len(volumes), volumes.estimate / 2**20, kept)
 
     def train_dataloader(self) -> DataLoader:
@@ -126,10 +132,12 @@ class BrainData(pl.LightningDataModule):
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
         )
+        # What is not kept is read by another process, while the network works on the batch before.
+        workers = self.workers or (0 if volumes.fits else 1)
         return DataLoader(
             volumes,
             batch_sampler=sampler,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
+            num_workers=workers,
+            persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
         )

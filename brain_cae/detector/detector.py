@@ -71,7 +71,7 @@ class Detector:
         seen: Role (``train``, ``validation`` or ``classifier``) of each scan used for training or calibration, by hash
             of its content.
         cautions: Cautions that apply to every result of this model.
-        cost: Cost of the training: ``seconds_per_epoch`` and ``memory_mb``, see :class:`brain_cae.models.cost.Cost`.
+        cost: Cost of the training: see :class:`brain_cae.models.cost.Cost`.
         harmoniser: Image harmonisation; applied to every brain before it is passed to this class.
         classifier: Fitted on all labelled subjects that the autoencoder has not seen, except those of a held-out
             protocol; None without both classes.

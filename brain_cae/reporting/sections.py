@@ -35,6 +35,7 @@ MEASURES = {
     ),
     "voxels": ("voxels", "number of voxels of one brain at the network input, including padding"),
     "seconds_per_epoch": ("seconds per epoch", "median over the epochs, including validation"),
+    "data_wait": ("share of an epoch spent waiting for data", "median over the epochs"),
     "memory_mb": ("memory", "MiB that the largest batch keeps for the backward pass"),
 }
 

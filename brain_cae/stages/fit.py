@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
@@ -169,6 +170,9 @@ def learn(
             if trainer.interrupted:
                 raise KeyboardInterrupt from None
             raise
+    if cost.seconds:
+        share, seconds = 100 * float(np.median(cost.waits)), float(np.median(cost.seconds))
+        log.info("trained: %.1f s an epoch, %.1f %% of it waiting for data", seconds, share)
     if not torch.isfinite(trainer.callback_metrics.get("validation/loss", torch.zeros(()))):
         raise BrainCaeError(
             "The loss on the validation brains is not finite.",

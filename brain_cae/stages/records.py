@@ -129,7 +129,7 @@ class ReshapeCost:
             number of voxels at the network input, including padding.
         reconstruction: Mean absolute error on healthy brains in the native space of the scan, comparable between
             strategies with different grids.
-        cost: ``seconds_per_epoch`` and ``memory_mb``.
+        cost: ``seconds_per_epoch``, ``data_wait`` and ``memory_mb``.
     """
 
     strategy: str

@@ -63,3 +63,15 @@ def test_the_time_is_the_median_over_epochs():
     assert cost.seconds == [pytest.approx(0, abs=1)]
     cost.seconds = [9.0, 1.0, 2.0]
     assert cost.to_dict()["seconds_per_epoch"] == 2.0
+
+
+def test_the_time_between_steps_is_a_share_of_the_epoch(monkeypatch):
+    cost, clock = Cost(), iter([0.0, 2.0, 5.0, 6.0, 9.0, 12.0])  # epoch, first step, its end, second step, end, epoch
+    monkeypatch.setattr("brain_cae.models.cost.time.monotonic", lambda: next(clock))
+    cost.on_train_epoch_start(None, MODULE)
+    for _ in range(2):
+        cost.on_train_batch_start(None, MODULE)
+        cost.on_train_batch_end(None, MODULE)
+    cost.on_train_epoch_end(None, MODULE)
+    cost.on_exception(None, MODULE)
+    assert cost.to_dict()["data_wait"] == 0.25  # 2 s and 1 s of 12 s

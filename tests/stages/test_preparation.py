@@ -21,7 +21,12 @@ def subject(*, covered=1.0, lesion=None, foreground_ml=1300.0, shortest_mm=130.0
         f"mask_extent_{axis}_mm": extent for axis, extent in (("x", 140.0), ("y", 170.0), ("z", shortest_mm))
     }
     return SimpleNamespace(
-        appearance=appearance, lesion=lesion, foreground_ml=foreground_ml, shown=shown or {}, to_template=None
+        appearance=appearance,
+        lesion=lesion,
+        has_lesion=lesion is not None and lesion.any(),
+        foreground_ml=foreground_ml,
+        shown=shown or {},
+        to_template=None,
     )
 
 

@@ -166,10 +166,13 @@ def test_the_same_seed_gives_the_same_numbers(tiny_run, tiny_overrides, make_con
     assert np.allclose(first["classifier_probability"], second["classifier_probability"])
 
 
-def test_stop_after_import_trains_nothing(make_config, tiny_overrides, tmp_path):
-    assert training.run(make_config(*tiny_overrides, "stop_after=import"), tmp_path / "run") is None
+@pytest.mark.parametrize("stage", ["import", "prepare"])
+def test_a_run_that_stops_early_trains_nothing(make_config, tiny_overrides, tmp_path, stage):
+    assert training.run(make_config(*tiny_overrides, f"stop_after={stage}"), tmp_path / "run") is None
     assert (tmp_path / "run" / "import_report.csv").exists()
     assert not (tmp_path / "run" / "model").exists()
+    report = pd.read_csv(tmp_path / "run" / "import_report.csv")
+    assert report["coverage_mm"].notna().any() == (stage == "prepare")
 
 
 @pytest.mark.extras

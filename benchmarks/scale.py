@@ -23,16 +23,20 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import torch
 from nilearn import datasets
 from scipy import ndimage
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from brain_cae.files.atomic import whole, write_text
 from brain_cae.files.locks import exclusive
+from brain_cae.separable import along_axes, resizing
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE = (240, 240, 155)
 """Dimensions of a scan of BraTS."""
+HEAD = (slice(40, 200), slice(20, 220), slice(0, 155))
+"""What lies outside is air in each of them."""
 
 
 @cache
@@ -53,32 +57,43 @@ def simulated(number: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return t1 and flair (240, 240, 155) int16 of one person, and the lesion (empty in two of three persons)."""
     generator = np.random.default_rng([9, number])
     scale = generator.normal(1.0, 0.04, 3)
-    coarse = ndimage.zoom(generator.normal(0, 2.5, (3, 6, 6, 5)), (1, 4, 4, 4), order=3)
+    coarse = generator.normal(0, 2.5, (3, 6, 6, 5))
     centre = np.array(template()[2].shape) / 2 + generator.normal(0, 2, 3)
-    axes = np.meshgrid(*(np.arange(size, dtype=np.float32) for size in SHAPE), indexing="ij", sparse=True)
-    places = []
-    for axis, warp in enumerate(coarse):
-        spread = ndimage.zoom(warp, [size / side for size, side in zip(SHAPE, warp.shape, strict=True)], order=1)
-        places.append((axes[axis] - SHAPE[axis] / 2) * scale[axis] + centre[axis] + spread.astype(np.float32))
+    axes = [np.arange(side.start, side.stop, dtype=np.float32) for side in HEAD]
+    sizes = [len(axis) for axis in axes]
+    grid = np.meshgrid(*axes, indexing="ij", sparse=True)
+    places = [
+        (grid[axis] - SHAPE[axis] / 2) * scale[axis] + centre[axis] + _spread(warp, sizes)
+        for axis, warp in enumerate(coarse)
+    ]
     grey, white, brain = (ndimage.map_coordinates(tissue, places, order=1) for tissue in template())
     mask = brain > 0.5
     lesion = np.zeros(SHAPE, bool)
     if number % 3 == 0:
         middle = np.argwhere(ndimage.binary_erosion(white > 0.6, iterations=2))
         spot, radius = middle[generator.integers(len(middle))], generator.uniform(8, 20)
-        lesion = sum((axis - place) ** 2 for axis, place in zip(axes, spot, strict=True)) < radius**2
-        lesion &= mask
+        distances = (((axis - axis[0] - place) ** 2) for axis, place in zip(axes, spot, strict=True))
+        x, y, z = np.meshgrid(*distances, indexing="ij", sparse=True)
+        lesion[HEAD] = (x + y + z < radius**2) & mask
     fluid = np.clip(1 - grey - white, 0, 1)
-    bias = 1 + 0.1 * ndimage.zoom(generator.normal(size=(3, 3, 3)), [size / 3 for size in SHAPE], order=1)
+    bias = 1 + 0.1 * _spread(generator.normal(size=(3, 3, 3)), sizes)
     scans = {}
     for name, (of_grey, of_white, of_fluid, of_lesion) in {
         "t1": (300, 420, 120, 220),
         "flair": (330, 260, 60, 520),
     }.items():
         signal = of_grey * grey + of_white * white + of_fluid * fluid
-        signal = np.where(lesion, of_lesion, signal) * bias + generator.normal(0, 8, SHAPE)
-        scans[name] = np.where(mask, np.maximum(signal, 1), 0).astype(np.int16)
+        signal = np.where(lesion[HEAD], of_lesion, signal) * bias
+        signal += 8 * generator.standard_normal(signal.shape, np.float32)
+        scans[name] = np.zeros(SHAPE, np.int16)
+        scans[name][HEAD] = np.where(mask, np.maximum(signal, 1), 0)
     return scans, lesion
+
+
+def _spread(coarse: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """Return smooth values on a fine grid."""
+    matrices = [resizing(size, new) for size, new in zip(coarse.shape, sizes, strict=True)]
+    return along_axes(torch.from_numpy(coarse.astype(np.float32))[None], matrices)[0].numpy()
 
 
 def write_cohort(folder: Path, subjects: int) -> None:

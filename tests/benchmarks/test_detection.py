@@ -1,4 +1,4 @@
-"""The benchmark of the preparation repeats no finished run, and its table compares the same subjects."""
+"""The benchmark of detection repeats no finished run, and its table compares the same subjects."""
 
 import importlib.util
 import json
@@ -9,23 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "preparation.py"
+PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "detection.py"
 HEALTHY, ABNORMAL = 20, 30
 SUBJECTS = [f"{number:05d}" for number in range(HEALTHY + ABNORMAL)]
 LABELS = np.array([0] * HEALTHY + [1] * ABNORMAL)
 
 
 @pytest.fixture(scope="module")
-def preparation():
+def detection():
     """The benchmark as a module."""
-    specification = importlib.util.spec_from_file_location("preparation", PATH)
+    specification = importlib.util.spec_from_file_location("detection", PATH)
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
 
 
-def finish(preparation, folder: Path, *, seed: int, effect: float, precision: float, alarms: int) -> None:
+def finish(detection, folder: Path, *, seed: int, effect: float, precision: float, alarms: int) -> None:
     """Write the files of a finished run that the benchmark reads."""
     folder.mkdir(parents=True)
     noise = np.random.default_rng(seed).normal(size=len(LABELS))
@@ -41,7 +41,7 @@ def finish(preparation, folder: Path, *, seed: int, effect: float, precision: fl
         }
     )
     subjects.to_csv(folder / "subjects.csv", index=False)
-    auroc = preparation.estimates.auroc(LABELS, score, resamples=2).value
+    auroc = detection.estimates.auroc(LABELS, score, resamples=2).value
     metrics = {
         "scoring": {"alpha": 0.1},
         "detection": {"auroc": {"value": auroc}},
@@ -52,7 +52,7 @@ def finish(preparation, folder: Path, *, seed: int, effect: float, precision: fl
 
 
 @pytest.fixture
-def calls(preparation, monkeypatch) -> list[list[str]]:
+def calls(detection, monkeypatch) -> list[list[str]]:
     """Commands of the runs that were started; the run of ``rigid`` in cohort 2 fails the first time."""
     started: list[list[str]] = []
 
@@ -67,21 +67,21 @@ def calls(preparation, monkeypatch) -> list[list[str]]:
             (folder / "status.json").write_text('{"status": "failed"}')
             return SimpleNamespace(returncode=1)
         effect, precision, alarms = (2.0, 0.9, 1) if rigid else (0.5, 0.4, 5)
-        finish(preparation, folder, seed=seed, effect=effect, precision=precision, alarms=alarms)
+        finish(detection, folder, seed=seed, effect=effect, precision=precision, alarms=alarms)
         return SimpleNamespace(returncode=0)
 
-    monkeypatch.setattr(preparation.subprocess, "run", run)
+    monkeypatch.setattr(detection.subprocess, "run", run)
     return started
 
 
-def test_finished_runs_are_compared_and_not_repeated(preparation, calls, tmp_path: Path, capsys) -> None:
+def test_finished_runs_are_compared_and_not_repeated(detection, calls, tmp_path: Path, capsys) -> None:
     def call(*more: str) -> tuple[list[str], dict]:
         part = ["--variants", "affine", "rigid", "--seeds", "1", "2", "--subjects", "50", "--out", str(tmp_path)]
-        preparation.main([*part, *more])
+        detection.main([*part, *more])
         lines = capsys.readouterr().out.splitlines()
         return lines, json.loads(lines[-1])
 
-    assert call("--minutes", "0")[1] == {"name": "preparation", "ratios": {}, "figures": {}, "missing": 4}
+    assert call("--minutes", "0")[1] == {"name": "detection of preparation", "ratios": {}, "figures": {}, "missing": 4}
     assert call()[1]["missing"] == 1
     assert len(calls) == 4
     assert {"dataset.subjects=50", "dataset.misalignment_mm=15", "dataset.head_shell=true"} <= set(calls[0])
@@ -102,23 +102,24 @@ def test_finished_runs_are_compared_and_not_repeated(preparation, calls, tmp_pat
     assert len(calls) == 5
 
 
-def test_only_subjects_that_both_variants_judged_are_paired(preparation, tmp_path: Path) -> None:
+def test_only_subjects_that_both_variants_judged_are_paired(detection, tmp_path: Path) -> None:
     tables = []
     for name, effect in (("a", 2.0), ("b", 0.5)):
-        finish(preparation, tmp_path / name, seed=1, effect=effect, precision=0.5, alarms=0)
-        tables.append(preparation.read(tmp_path / name, 1).table)
-    shared = preparation.differences(tables[0], tables[1].iloc[4:])
+        finish(detection, tmp_path / name, seed=1, effect=effect, precision=0.5, alarms=0)
+        tables.append(detection.read(tmp_path / name, 1).table)
+    shared = detection.differences(tables[0], tables[1].iloc[4:])
     labels, first, second = LABELS[4:], tables[0]["score"].iloc[4:], tables[1]["score"].iloc[4:]
-    expected = preparation.estimates.paired_difference(labels, first, second)
+    expected = detection.estimates.paired_difference(labels, first, second)
     assert shared["auroc"] == expected  # with one cohort, the AUROC within cohorts is the AUROC
     assert (shared["false_alarm"].n, shared["average_precision"].n) == (16, 30)
 
 
-def test_heads_differ_in_alignment_and_stripping_only(preparation) -> None:
-    variants = {name: set(choices) for name, choices in preparation.VARIANTS.items()}
-    heads = [choices for choices in variants.values() if set(preparation.HEADS) <= choices]
+def test_heads_differ_in_alignment_and_stripping_only(detection) -> None:
+    variants = {name: set(choices) for name, choices in detection.PREPARATION.items()}
+    heads = [choices for choices in variants.values() if set(detection.HEADS) <= choices]
     keys = [{choice.split("=")[0] for choice in choices} for choices in heads]
     assert all(key == keys[0] for key in keys) and len({frozenset(choices) for choices in heads}) == 4
     for name in ("box", "n4"):
         assert len(variants[name] - variants["ceiling"]) == 1 and variants["ceiling"] < variants[name]
-    assert {name for pair in preparation.DIFFERENCES for name in pair} == set(preparation.VARIANTS)
+    for study, variants in detection.STUDIES.items():
+        assert {name for pair in detection.DIFFERENCES[study] for name in pair} == set(variants)

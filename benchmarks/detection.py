@@ -1,13 +1,16 @@
-"""What each step of the preparation contributes to detection.
+"""What a choice contributes to detection, paired over the subjects of phantom cohorts.
 
-The program is trained on phantom cohorts with skull and scalp whose scans are up to 15 mm apart, as they come from a
-scanner: aligned by their headers alone (``affine``) or by rigid registration (``rigid``), with and without skull
-stripping by deepbet. ``ceiling`` is the same people, stripped and aligned by construction; with them, ``box`` compares
-brains in the box of the mask instead of MNI152, and ``n4`` removes the bias field.
+``--study preparation``: people with skull and scalp whose scans are up to 15 mm apart, as they come from a scanner:
+aligned by their headers alone (``affine``) or by rigid registration (``rigid``), with and without skull stripping by
+deepbet. ``ceiling`` is the same people, stripped and aligned by construction; with them, ``box`` compares brains in the
+box of the mask instead of MNI152, and ``n4`` removes the bias field.
 
-Runs lie in ``outputs/preparation/<subjects>/<variant>/<seed>``. Finished ones are not repeated; delete a run to repeat
-it. A call starts no run after ``--minutes``, and the next one continues from there. Run from the project's root:
-``python benchmarks/preparation.py --minutes 600``, or a part with ``--variants ceiling rigid --seeds 501``.
+``--study network``: the networks. ``--study crop``: each reshape strategy on whole volumes and on a window around the
+brain, with dimensions that vary as in a data set from many hospitals.
+
+Runs lie in ``outputs/detection/<study>/<subjects>/<variant>/<seed>``. Finished ones are not repeated; delete a run to
+repeat it. A call starts no run after ``--minutes``, and the next one continues from there. Run from the project's root:
+``python benchmarks/detection.py --minutes 600``, or a part with ``--variants ceiling rigid --seeds 501``.
 """
 
 import argparse
@@ -35,7 +38,8 @@ ROOT = Path(__file__).resolve().parents[1]
 HEADS = ("dataset.head_shell=true", "dataset.misalignment_mm=15")
 BY_HEADER, RIGID = "preprocess.align=affine_only", "preprocess.align=rigid"
 NOT_STRIPPED, DEEPBET = "preprocess.skull_strip=none", "preprocess.skull_strip=deepbet"
-VARIANTS = {
+STRATEGIES = ("fixed", "modal", "clustered", "isotropic")
+PREPARATION = {
     "ceiling": (BY_HEADER, NOT_STRIPPED),
     "box": (BY_HEADER, NOT_STRIPPED, "preprocess.space=box"),
     "n4": (BY_HEADER, NOT_STRIPPED, "preprocess.bias_correction=n4"),
@@ -44,16 +48,29 @@ VARIANTS = {
     "affine_deepbet": (*HEADS, BY_HEADER, DEEPBET),
     "rigid_deepbet": (*HEADS, RIGID, DEEPBET),
 }
-DIFFERENCES = (
-    ("ceiling", "box"),
-    ("n4", "ceiling"),
-    ("rigid", "affine"),
-    ("rigid_deepbet", "affine_deepbet"),
-    ("affine_deepbet", "affine"),
-    ("rigid_deepbet", "rigid"),
-    ("rigid_deepbet", "affine"),
-    *((variant, "ceiling") for variant, choices in VARIANTS.items() if set(HEADS) <= set(choices)),
-)
+STUDIES: dict[str, dict[str, tuple[str, ...]]] = {
+    "preparation": PREPARATION,
+    "network": {name: (f"model={name}",) for name in ("subpixel", "cae")},
+    "crop": {
+        f"{strategy}{suffix}": ("dataset.dimensions=varied", f"reshape={strategy}", f"reshape.crop={crop}")
+        for strategy in STRATEGIES
+        for suffix, crop in (("_cropped", "foreground"), ("", "none"))
+    },
+}
+DIFFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
+    "preparation": (
+        ("ceiling", "box"),
+        ("n4", "ceiling"),
+        ("rigid", "affine"),
+        ("rigid_deepbet", "affine_deepbet"),
+        ("affine_deepbet", "affine"),
+        ("rigid_deepbet", "rigid"),
+        ("rigid_deepbet", "affine"),
+        *((variant, "ceiling") for variant, choices in PREPARATION.items() if set(HEADS) <= set(choices)),
+    ),
+    "network": (("subpixel", "cae"),),
+    "crop": tuple((f"{strategy}_cropped", strategy) for strategy in STRATEGIES),
+}
 # The transfer classifier, maps and pictures are not compared here.
 CHOICES = (
     "dataset=phantom", "trainer.progress=false", "evaluation.maps=false", "evaluation.views=0",
@@ -62,10 +79,14 @@ CHOICES = (
 
 
 class Run(NamedTuple):
-    """Figures of a finished run, and its subjects: seed, subject, label, score, average_precision, false_alarm."""
+    """Figures of a finished run, and its subjects: seed, subject, label, score, average_precision, false_alarm.
+
+    ``epoch`` is the time of an epoch in s; None if it was not measured.
+    """
 
     auroc: float
     average_precision: float
+    epoch: float | None
     table: pd.DataFrame
 
 
@@ -90,7 +111,12 @@ def read(folder: Path, seed: int) -> Run | None:
             "false_alarm": (subjects["p_value.residual"] <= metrics["scoring"]["alpha"]).astype(float).where(healthy),
         }
     )
-    return Run(metrics["detection"]["auroc"]["value"], metrics["localisation"]["average_precision"]["value"], table)
+    return Run(
+        metrics["detection"]["auroc"]["value"],
+        metrics["localisation"]["average_precision"]["value"],
+        metrics.get("cost", {}).get("seconds_per_epoch"),
+        table,
+    )
 
 
 def train(folder: Path, choices: Sequence[str]) -> None:
@@ -135,10 +161,11 @@ def differences(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Estimate
     return found
 
 
-def report(runs: dict[str, dict[int, Run]], seeds: Sequence[int]) -> dict:
+def report(runs: dict[str, dict[int, Run]], seeds: Sequence[int], study: str = "preparation") -> dict:
     """Print figures and differences of the finished runs; return the ratios of AUROC and the figures."""
-    print(f"| variant | subjects | AUROC | {' | '.join(f'seed {seed}' for seed in seeds)} | voxel AP | false alarms |")
-    print("|" + "---|" * (5 + len(seeds)))
+    each_seed = " | ".join(f"seed {seed}" for seed in seeds)
+    print(f"| variant | subjects | AUROC | {each_seed} | voxel AP | false alarms | s per epoch |")
+    print("|" + "---|" * (6 + len(seeds)))
     figures, tables = {}, {}
     for variant, finished in runs.items():
         if not finished:
@@ -150,12 +177,14 @@ def report(runs: dict[str, dict[int, Run]], seeds: Sequence[int]) -> dict:
         auroc = float(np.mean(list(each.values())))
         precision = float(np.mean([run.average_precision for run in finished.values()]))
         cells = " | ".join(f"{each[seed]:.3f}" if seed in each else "-" for seed in seeds)
-        print(f"| {variant} | {len(table)} | {auroc:.3f} | {cells} | {precision:.3f} | {shown(share)} |")
+        epochs = [run.epoch for run in finished.values() if run.epoch is not None]
+        epoch = f"{np.mean(epochs):.2f}" if epochs else "-"
+        print(f"| {variant} | {len(table)} | {auroc:.3f} | {cells} | {precision:.3f} | {shown(share)} | {epoch} |")
         figures[variant] = {"auroc": auroc, "average_precision": precision, "false_alarms": share.value}
     print("\nDifferences, paired over subjects (95 % confidence interval).\n")
     print("| difference | subjects | AUROC | voxel AP | false alarms |\n|---|---|---|---|---|")
     ratios = {}
-    for first, second in DIFFERENCES:
+    for first, second in DIFFERENCES[study]:
         common = [seed for seed in runs.get(first, {}) if seed in runs.get(second, {})]
         if not common:
             continue
@@ -177,30 +206,35 @@ def shown(estimate: Estimate, sign: str = "") -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train the missing runs, and print the table of the finished ones, then one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--variants", nargs="+", choices=tuple(VARIANTS), default=tuple(VARIANTS))
+    parser.add_argument("--study", choices=tuple(STUDIES), default="preparation", help="(%(default)s)")
+    parser.add_argument("--variants", nargs="+", help="of the study (all)")
     parser.add_argument("--seeds", type=int, nargs="+", default=(501, 502, 503), help="of the cohorts (%(default)s)")
     parser.add_argument("--subjects", type=int, default=160, help="in each cohort (%(default)s)")
     parser.add_argument("--minutes", type=float, default=60.0, help="start no run after that (%(default)s)")
-    parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "preparation", help="(%(default)s)")
+    parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "detection", help="(%(default)s)")
     chosen = parser.parse_args(arguments)
     end = time.monotonic() + 60 * chosen.minutes
-    place = chosen.out.resolve() / str(chosen.subjects)
+    variants = STUDIES[chosen.study]
+    names = chosen.variants or list(variants)
+    if unknown := set(names) - set(variants):
+        parser.error(f"no variant {', '.join(sorted(unknown))} in the study {chosen.study}: {', '.join(variants)}")
+    place = chosen.out.resolve() / chosen.study / str(chosen.subjects)
     place.mkdir(parents=True, exist_ok=True)
-    runs: dict[str, dict[int, Run]] = {variant: {} for variant in chosen.variants}
+    runs: dict[str, dict[int, Run]] = {variant: {} for variant in names}
     with exclusive(place / ".lock"):
         # Every variant of one cohort before the next, so that they can be compared whenever the time is up.
-        for seed, variant in itertools.product(chosen.seeds, chosen.variants):
+        for seed, variant in itertools.product(chosen.seeds, names):
             folder = place / variant / str(seed)
             run = read(folder, seed)
             if run is None and time.monotonic() < end:
-                train(folder, [*VARIANTS[variant], f"dataset.seed={seed}", f"dataset.subjects={chosen.subjects}"])
+                train(folder, [*variants[variant], f"dataset.seed={seed}", f"dataset.subjects={chosen.subjects}"])
                 run = read(folder, seed)
             if run is not None:
                 runs[variant][seed] = run
-    result = report(runs, chosen.seeds)
-    missing = len(chosen.seeds) * len(chosen.variants) - sum(map(len, runs.values()))
+    result = report(runs, chosen.seeds, chosen.study)
+    missing = len(chosen.seeds) * len(names) - sum(map(len, runs.values()))
     print(f"\n{missing} runs missing: call again." if missing else "\nComplete.")
-    print(json.dumps({"name": "preparation", **result, "missing": missing}))
+    print(json.dumps({"name": f"detection of {chosen.study}", **result, "missing": missing}))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from brain_cae.allocator import keep_freed_memory
+from brain_cae.allocator import keep_freed_memory, return_freed_memory
 
 FAULTS = """
 import json, resource
-from brain_cae.allocator import keep_freed_memory
+from brain_cae.allocator import keep_freed_memory, return_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -20,9 +20,14 @@ def faults():
         b"x" * (size << 20)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() >> 20
+
 first, kept = faults(), keep_freed_memory()
 faults()
-print(json.dumps([first, kept, faults()]))
+later, before = faults(), resident()
+return_freed_memory()
+print(json.dumps([first, kept, later, before - resident()]))
 """
 
 
@@ -31,13 +36,15 @@ print(json.dumps([first, kept, faults()]))
 def test_large_blocks_cost_no_page_faults_once_freed_memory_is_kept(environment, keeps):
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
     done = subprocess.run([sys.executable, "-c", FAULTS], env=clean | environment, capture_output=True, text=True)
-    first, kept, later = json.loads(done.stdout)
+    first, kept, later, returned = json.loads(done.stdout)
     assert kept == keeps
     assert first > 1000
     assert later < 100 if keeps else later > 1000
+    assert returned > 50 if keeps else returned < 50  # MB
 
 
 def test_other_platforms_are_left_alone(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr("ctypes.CDLL", lambda name: pytest.fail("the C library was opened"))
     assert not keep_freed_memory()
+    return_freed_memory()

@@ -15,7 +15,7 @@ from monai.utils import set_determinism
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
-from brain_cae.allocator import keep_freed_memory
+from brain_cae.allocator import keep_freed_memory, return_freed_memory
 from brain_cae.configuration import Config
 from brain_cae.configuration.schema import Trainer
 from brain_cae.data.module import BrainData
@@ -181,6 +181,7 @@ def learn(
         )
     weights = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
     prefix = "network."
+    return_freed_memory()
     module.network.load_state_dict({k[len(prefix) :]: v for k, v in weights.items() if k.startswith(prefix)})
     return cost
 

@@ -90,7 +90,13 @@ def schema_of(option: type, run: tuple[str, ...]) -> type:
     """Return the dataclass of an option's keys: ``name``, ``_target_``, and the arguments not in ``run``."""
     hints = get_type_hints(option.__init__)  # type: ignore[misc]
     keys = [(name, hints.get(name, Any)) for name in inspect.signature(option).parameters if name not in run]
-    return make_dataclass(f"{option.__name__}Keys", [("name", str), ("_target_", str), *keys])
+    # A class that no module holds: copies of its objects for other processes name the option instead.
+    methods = {"__reduce__": lambda choice: (_restored, (option, run, vars(choice)))}
+    return make_dataclass(f"{option.__name__}Keys", [("name", str), ("_target_", str), *keys], namespace=methods)
+
+
+def _restored(option: type, run: tuple[str, ...], values: dict[str, Any]) -> Any:
+    return schema_of(option, run)(**values)
 
 
 def check_bounds(option: type, choice: Any, key: str) -> None:

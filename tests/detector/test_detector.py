@@ -1,5 +1,6 @@
 """A detector is stored and loaded with the references that its features are computed with."""
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,3 +58,9 @@ def test_places_are_compared_in_the_template_wherever_the_scan_lay(make_detector
 
 def _intensity(detector, brain):
     return detector.signals(brain, detector.reconstruct(brain))["intensity"]
+
+
+def test_another_process_gets_the_same_detector(detector, ill) -> None:
+    copy = pickle.loads(pickle.dumps(detector))
+    assert copy.fingerprint() == detector.fingerprint() and copy.config == detector.config
+    assert examine(copy, ill)[0].scores == examine(detector, ill)[0].scores

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -90,7 +91,8 @@ def views(config: Config, assessment: Assessment) -> list[SubjectView]:
     for name in chosen:
         subject, row = assessment.cohort.prepared[name], table.loc[name]
         _, _, joint_map = examine(assessment.detectors[name], subject)
-        images = dict(zip(config.modality.names, subject.volume, strict=True))
+        images = dict(zip(config.modality.names, _with_margin(subject.volume), strict=True))
+        lesion = subject.lesion
         views.append(
             SubjectView(
                 subject=name,
@@ -100,11 +102,16 @@ def views(config: Config, assessment: Assessment) -> list[SubjectView]:
                 flagged=row["flagged"],
                 image=images.pop(reference),
                 others=images,
-                anomaly_map=subject.on_grid(joint_map),
-                lesion=subject.lesion,
+                anomaly_map=_with_margin(subject.on_grid(joint_map)),
+                lesion=None if lesion is None else _with_margin(lesion),
                 spacing=subject.spacing,
                 caption="protocol, dimensions or skull state not calibrated" if row["out_of_calibration"] else "",
                 modality=reference,
             )
         )
     return views
+
+
+def _with_margin(arrays: np.ndarray) -> np.ndarray:
+    """Return arrays (..., X, Y, Z) with two voxels of air on each side: they end where the brain does."""
+    return np.pad(arrays, [(0, 0)] * (arrays.ndim - 3) + [(2, 2)] * 3)

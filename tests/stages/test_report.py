@@ -52,8 +52,7 @@ def test_the_views_show_the_highest_scores_and_the_highest_healthy_scores(
     table, make_subject, make_config, monkeypatch
 ):
     prepared = {name: make_subject(name) for name in table.index}
-    joint_map = np.ones((24, 28, 20))
-    monkeypatch.setattr(report, "examine", lambda detector, subject: (None, None, joint_map))
+    monkeypatch.setattr(report, "examine", lambda detector, subject: (None, None, np.ones(subject.mask.sum())))
     table.loc["s11", "out_of_calibration"] = True
     assessment = Assessment(
         table=table,
@@ -70,5 +69,8 @@ def test_the_views_show_the_highest_scores_and_the_highest_healthy_scores(
     assert [view.subject for view in drawn] == ["s11", "s10", "s09", "s05"]
     assert [bool(view.caption) for view in drawn] == [True, False, False, False]
     assert drawn[0].modality == "flair" and list(drawn[0].others) == ["t1"]
-    np.testing.assert_array_equal(drawn[0].image, prepared["s11"].volume[1])
+    inside = (slice(2, -2),) * 3  # the margin
+    np.testing.assert_array_equal(drawn[0].image[inside], prepared["s11"].volume[1])
+    assert drawn[0].anomaly_map.shape == drawn[0].image.shape
+    np.testing.assert_array_equal(drawn[0].anomaly_map[inside] > 0, prepared["s11"].mask)
     assert views(make_config("modality=t1_flair", "evaluation.views=0"), assessment) == []

@@ -4,7 +4,7 @@ Cohorts are simulated: T1 and FLAIR of 240 x 240 x 155 voxels of 1 mm, stripped,
 NIfTI files. Whole runs are made of the first two sizes, import and preparation alone of the last one. Runs lie in
 ``outputs/scale/<subjects>``; finished ones are not repeated, so a killed benchmark goes on when it is called again.
 
-    python benchmarks/scale.py [--subjects 24 96] [--prepared 384] [--epochs 2] [--minutes 120]
+    python benchmarks/scale.py [--subjects 24 96] [--prepared 384] [--epochs 2] [--minutes 120] [--choices model=cae]
 """
 
 import argparse
@@ -188,12 +188,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--subjects", type=int, nargs="*", default=[24, 96], help="of whole runs (%(default)s)")
     parser.add_argument("--prepared", type=int, default=384, help="of import and preparation; 0: none (%(default)s)")
     parser.add_argument("--epochs", type=int, default=2, help="of training (%(default)s)")
+    parser.add_argument("--choices", nargs="*", default=[], help="further overrides of every run")
     parser.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
     parser.add_argument("--minutes", type=float, default=120.0, help="start no run after that (%(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "scale", help="(%(default)s)")
     chosen = parser.parse_args(arguments)
     out, end = chosen.out.resolve(), time.monotonic() + 60 * chosen.minutes
-    settings = [f"trainer.max_epochs={chosen.epochs}", f"workers={chosen.workers}", "transfer.compare=[]"]
+    settings = [f"trainer.max_epochs={chosen.epochs}", f"workers={chosen.workers}", "transfer.compare=[]", *chosen.choices]
     jobs = [(subjects, [*settings, "evaluation.maps=false", "evaluation.views=4"]) for subjects in chosen.subjects]
     if chosen.prepared:
         jobs.append((chosen.prepared, [*settings, "stop_after=prepare"]))

@@ -14,8 +14,8 @@ def read_stored(run: Path) -> dict[str, Any]:
     """Return the content of a run's ``model/config.yaml`` as plain values, not yet validated.
 
     Raises:
-        RunError: The folder contains no model.
-        ConfigurationError: The file is not a mapping of plain values.
+        RunError: The folder contains no model, or its configuration is damaged.
+        ConfigurationError: The file does not hold plain values.
     """
     path = run / "model" / "config.yaml"
     if not path.is_file():
@@ -36,7 +36,13 @@ def read_stored(run: Path) -> dict[str, Any]:
     except yaml.YAMLError:
         content = None
     if not isinstance(content, dict):
-        raise ConfigurationError("The stored configuration is not a mapping.", where=str(path))
+        raise RunError(
+            "The stored model cannot be read.",
+            expected="config.yaml as `train.py` writes it",
+            found="a file that is damaged, or no mapping",
+            where=str(path),
+            advice="Copy the whole folder model/ again, or train again.",
+        )
     return completed(content)
 
 

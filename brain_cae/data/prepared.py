@@ -13,7 +13,7 @@ import pandas as pd
 from brain_cae.data import preprocess
 from brain_cae.data.alignments import Alignments
 from brain_cae.data.preprocess import prepare_subject
-from brain_cae.data.subject import PreparedSubject, Shown
+from brain_cae.data.subject import PreparedSubject, Shown, save_array
 from brain_cae.errors import ScanError
 from brain_cae.executor import HERE, Executor, refusals
 from brain_cae.files.atomic import whole
@@ -152,10 +152,10 @@ def _write(folder: Path, subject: PreparedSubject) -> None:
     with whole(folder) as aside:
         aside.mkdir()
         # Half precision: a step of 0.001 at the median is finer than that of a scan stored as integers, and its noise.
-        np.save(aside / "volume.npy", subject.volume.astype(np.float16))
-        np.save(aside / "mask.npy", subject.mask)
+        save_array(aside / "volume.npy", subject.volume.astype(np.float16))
+        save_array(aside / "mask.npy", subject.mask)
         if lesion is not None:
-            np.save(aside / "lesion.npy", lesion)
+            save_array(aside / "lesion.npy", lesion)
         (aside / FACTS).write_text(json.dumps(facts), encoding="utf-8")
 
 

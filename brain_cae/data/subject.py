@@ -1,5 +1,6 @@
 """One prepared subject: what network and scores see of it. Its arrays may stay on disk until they are asked for."""
 
+import io
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,7 +148,7 @@ class PreparedSubject:
             return volume
         path = there.with_name(f"{name}.npy")
         with whole(path) as aside:
-            np.save(aside, volume.astype(np.float16))
+            save_array(aside, volume.astype(np.float16))
         return path
 
     def on_grid(self, values: np.ndarray) -> np.ndarray:
@@ -163,6 +164,13 @@ class PreparedSubject:
         x, y, z = (slice(first, first + size) for first, size in zip(self.start, arrays.shape[-3:], strict=True))
         whole[..., x, y, z] = arrays
         return whole
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write an ``.npy`` file. NumPy itself does not say why it could not write a file on a full disk."""
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    path.write_bytes(content.getbuffer())
 
 
 def cropped(subject: PreparedSubject) -> PreparedSubject:

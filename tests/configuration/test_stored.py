@@ -30,11 +30,11 @@ def test_a_folder_without_a_model_is_not_a_run(tmp_path):
     ("text", "message"),
     [
         ("seed: ${other}", "contains a reference"),
-        ("- 1", "is not a mapping"),
-        ("seed: [1", "is not a mapping"),
-        ("", "is not a mapping"),
+        ("- 1", "no mapping"),
+        ("seed: [1", "damaged"),
+        ("", "no mapping"),
     ],
 )
 def test_anything_but_a_mapping_of_plain_values_is_refused(tmp_path, text, message):
-    with pytest.raises(ConfigurationError, match=message):
+    with pytest.raises((ConfigurationError, RunError), match=message):
         read_stored(store(tmp_path, text))

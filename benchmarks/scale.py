@@ -194,7 +194,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "scale", help="(%(default)s)")
     chosen = parser.parse_args(arguments)
     out, end = chosen.out.resolve(), time.monotonic() + 60 * chosen.minutes
-    settings = [f"trainer.max_epochs={chosen.epochs}", f"workers={chosen.workers}", "transfer.compare=[]", *chosen.choices]
+    settings = [f"trainer.max_epochs={chosen.epochs}", f"workers={chosen.workers}"]
+    settings += ["transfer.compare=[]", *chosen.choices]
     jobs = [(subjects, [*settings, "evaluation.maps=false", "evaluation.views=4"]) for subjects in chosen.subjects]
     if chosen.prepared:
         jobs.append((chosen.prepared, [*settings, "stop_after=prepare"]))

@@ -72,7 +72,7 @@ def real_data() -> Path:
 
 TINY_NETWORK = (
     "model.network.channels=[4,8,8]",
-    "model.network.strides=[2,2,2]",
+    "model.network.strides=[2,2,1]",
     "model.network.latent_channels=4",
 )
 TINY = (

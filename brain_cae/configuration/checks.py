@@ -261,7 +261,7 @@ def _build_network(config: Config) -> None:
             "The network cannot be built with these arguments.",
             found=str(cause).splitlines()[0] if str(cause) else type(cause).__name__,
             where="model.network",
-            advice="Compare the arguments with conf/model/cae.yaml.",
+            advice=f"Compare the arguments with conf/model/{config.model.name}.yaml.",
         ) from error
 
 

@@ -28,7 +28,7 @@ def make_network(config: Config) -> nn.Module:
     if missing:
         raise ConfigurationError(
             "This network is not a suitable autoencoder.",
-            expected=f"an nn.Module with {', '.join(needed[:-1])} and {needed[-1]}, such as ConvolutionalAutoencoder",
+            expected=f"an nn.Module with {', '.join(needed[:-1])} and {needed[-1]}, such as SubpixelAutoencoder",
             found=f"{type(network).__name__} without {', '.join(missing)}",
             where="model.network",
         )

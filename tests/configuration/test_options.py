@@ -49,10 +49,10 @@ def test_network_has_one_channel_per_modality(make_config, modality):
 
 
 def test_yaml_and_python_build_the_same_network(make_config):
-    from brain_cae.models.autoencoder import ConvolutionalAutoencoder
+    from brain_cae.models.subpixel import SubpixelAutoencoder
 
     from_yaml = make_network(make_config())
-    from_python = ConvolutionalAutoencoder(2, (16, 32, 64, 128), (2, 2, 2, 1), 8)
+    from_python = SubpixelAutoencoder(2, (32, 64, 128), (2, 2, 1), 8)
     assert [p.shape for p in from_yaml.parameters()] == [p.shape for p in from_python.parameters()]
 
 

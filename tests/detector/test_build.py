@@ -1,6 +1,7 @@
 """Objects are built from the configuration."""
 
 import pytest
+import torch
 
 from brain_cae.detector.build import (
     carried_columns,
@@ -19,7 +20,7 @@ from ..conftest import TINY_NETWORK, compose_config
 def test_a_network_has_as_many_channels_as_there_are_modalities() -> None:
     for modality, channels in (("flair", 1), ("t1_t2_flair", 3)):
         network = make_network(compose_config(*TINY_NETWORK, f"modality={modality}"))
-        assert next(network.parameters()).shape[1] == channels
+        assert network(torch.zeros(1, channels, 16, 16, 16)).shape == (1, channels, 16, 16, 16)
         assert network_stride(network) == 8
 
 

@@ -40,7 +40,7 @@ def test_pickled_arrays_are_refused(run) -> None:
 @pytest.mark.parametrize("target", ["os.system", "torch.nn.Identity", "brain_cae_elsewhere.Network"])
 def test_a_class_of_another_package_is_refused(run, target: str) -> None:
     path = run / "model" / "config.yaml"
-    path.write_text(path.read_text().replace("brain_cae.models.autoencoder.ConvolutionalAutoencoder", target))
+    path.write_text(path.read_text().replace("brain_cae.models.subpixel.SubpixelAutoencoder", target))
     with pytest.raises(RunError, match="cannot be read"):
         load(run)
 

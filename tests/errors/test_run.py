@@ -47,7 +47,7 @@ def replace_by_pickle(path):
 
 def name_another_class(path):
     text = path.read_text()
-    path.write_text(text.replace("brain_cae.models.autoencoder.ConvolutionalAutoencoder", "os.system"))
+    path.write_text(text.replace("brain_cae.models.subpixel.SubpixelAutoencoder", "os.system"))
 
 
 @pytest.mark.parametrize(

@@ -84,10 +84,10 @@ def test_it_learns_smooth_volumes():
     assert losses[-1] < 0.3 * constant < losses[0]
 
 
-def test_the_option_has_the_stride_and_the_bottleneck_of_the_default(make_config):
+def test_both_options_have_the_same_stride_and_bottleneck(make_config):
     from brain_cae.detector.build import make_network
 
-    fast, default = (make_network(make_config(f"model={name}")) for name in ("subpixel", "cae"))
+    fast, slow = (make_network(make_config(f"model={name}")) for name in ("subpixel", "cae"))
     volumes = torch.rand(1, 2, 16, 24, 16)
-    assert isinstance(fast, SubpixelAutoencoder) and fast.stride == default.stride == 8
-    assert fast.encode(volumes).shape == default.encode(volumes).shape
+    assert isinstance(fast, SubpixelAutoencoder) and fast.stride == slow.stride == 8
+    assert fast.encode(volumes).shape == slow.encode(volumes).shape

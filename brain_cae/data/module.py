@@ -139,5 +139,7 @@ class BrainData(pl.LightningDataModule):
             batch_sampler=sampler,
             num_workers=workers,
             persistent_workers=workers > 0,
+            # One batch ahead is enough where reading takes a fraction of a step, and large batches are large.
+            prefetch_factor=None if workers == 0 else 2 if volumes.fits else 1,
             pin_memory=torch.cuda.is_available(),
         )

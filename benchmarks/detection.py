@@ -114,7 +114,7 @@ def read(folder: Path, seed: int) -> Run | None:
     return Run(
         metrics["detection"]["auroc"]["value"],
         metrics["localisation"]["average_precision"]["value"],
-        metrics.get("cost", {}).get("seconds_per_epoch"),
+        metrics.get("reshape", {}).get("seconds_per_epoch"),
         table,
     )
 

@@ -144,7 +144,7 @@ make setup                                  # once
 make train ARGS="modality=flair seed=1"
 $ python train.py modality=t1_flair \\
     reshape=clustered     # both
-python train.py -m seed=0,1,2 model.network.channels=[4,8,16,32]
+python train.py -m seed=0,1,2 model.network.channels=[4,8,16]
 python evaluate.py run=outputs/<date>/<time> dataset=folder dataset.root=/scans
 python evaluate.py -m run=$(ls -d multirun/<date>/<time>/*/ | paste -sd,)
 python benchmarks/audit_power.py --minutes 60
@@ -165,7 +165,7 @@ def test_commands_are_read_from_a_document() -> None:
     assert [script(command) for command in shown] == [None, *["train"] * 3, *["evaluate"] * 2, None, None]
     assert overrides(shown[1]) == ["modality=flair", "seed=1"]
     assert overrides(shown[2]) == ["modality=t1_flair", "reshape=clustered"]
-    assert overrides(shown[3]) == ["seed=0", "model.network.channels=[4,8,16,32]"]
+    assert overrides(shown[3]) == ["seed=0", "model.network.channels=[4,8,16]"]
     assert overrides(shown[4]) == ["run=outputs/place/place", "dataset=folder", "dataset.root=/scans"]
     assert overrides(shown[5]) == ["run=place"]
     for command in shown:

@@ -61,7 +61,9 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
             name: read_option("scoring/score", name) for name in ("residual", "absolute", "intensity", "healthy_mean")
         }
         content["scoring"] = {"scores": scores} | content["scoring"]
-    if isinstance(content.get("reshape"), dict):
+    reshape = content.get("reshape")
+    # Strategies of other packages have keys of their own.
+    if isinstance(reshape, dict) and str(reshape.get("_target_")).startswith("brain_cae."):
         content["reshape"] = {"crop": "none"} | content["reshape"]
     if isinstance(content.get("preprocess"), dict):
         earlier = {"align": "affine_only", "space": "box", "bias_correction": "none"}

@@ -38,3 +38,12 @@ def test_a_folder_without_a_model_is_not_a_run(tmp_path):
 def test_anything_but_a_mapping_of_plain_values_is_refused(tmp_path, text, message):
     with pytest.raises((ConfigurationError, RunError), match=message):
         read_stored(store(tmp_path, text))
+
+
+def test_keys_that_came_later_have_the_values_of_before(tmp_path):
+    stored = read_stored(
+        store(tmp_path, "reshape: {name: modal, _target_: brain_cae.reshape.modal.Modal}\npreprocess: {}")
+    )
+    assert stored["reshape"]["crop"] == "none" and stored["preprocess"]["space"] == "box"
+    foreign = read_stored(store(tmp_path, "reshape: {name: native, _target_: my_package.Native}"))
+    assert "crop" not in foreign["reshape"]

@@ -154,6 +154,7 @@ def test_a_refusal_of_the_cluster_is_an_error_of_the_configuration(cluster) -> N
         future.result(timeout=5)
 
 
+@pytest.mark.extras
 def test_jobs_are_other_processes_and_leave_nothing_behind(tmp_path) -> None:
     abandoned = tmp_path / "import-0"
     abandoned.mkdir()
@@ -166,6 +167,7 @@ def test_jobs_are_other_processes_and_leave_nothing_behind(tmp_path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.extras
 def test_the_subject_that_a_job_dies_of_is_named_and_the_log_stays(tmp_path) -> None:
     local, done = Jobs("local", tmp_path, chunk=4, jobs=2, parameters={"timeout_min": 5}), {}
     with pytest.raises(DatasetError, match=r"A job of the import died(.|\n)*in progress: subject 3\n") as caught:

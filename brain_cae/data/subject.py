@@ -11,9 +11,7 @@ import numpy as np
 
 from brain_cae.boxes import box_of
 from brain_cae.files.atomic import whole
-from brain_cae.reshape import NativeGrid
-
-Shape = tuple[int, int, int]
+from brain_cae.reshape import NativeGrid, Shape
 
 
 @dataclass(frozen=True)

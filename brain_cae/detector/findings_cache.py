@@ -55,8 +55,9 @@ class FindingsCache:
 
 
 def _name(subject: PreparedSubject) -> str:
-    digest = hashlib.sha256()
-    for array in (subject.volume, subject.mask, subject.affine, subject.lesion):
+    # The same brain in a scan of other dimensions may belong to another reshape group.
+    digest = hashlib.sha256(json.dumps([subject.start, subject.native_shape]).encode())
+    for array in (subject.volume, subject.mask, subject.affine, subject.lesion, subject.to_template):
         digest.update(b"none" if array is None else f"{array.dtype}{array.shape}".encode())
         digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     return f"{digest.hexdigest()[:32]}.json"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from monai.networks.blocks import Convolution
@@ -77,11 +78,11 @@ class ConvolutionalAutoencoder(Autoencoder):
     ) -> None:
         check_levels(channels, strides, latent_channels)
         widths = [in_channels, *channels]
-        down = [_convolution(a, b, stride) for a, b, stride in zip(widths, widths[1:], strides, strict=False)]
+        down = [convolution(a, b, stride) for a, b, stride in zip(widths, widths[1:], strides, strict=False)]
         encoder = nn.Sequential(*down, nn.Conv3d(widths[-1], latent_channels, kernel_size=1))
         up: list[nn.Module] = [nn.Conv3d(latent_channels, widths[-1], kernel_size=1)]
         for level in range(len(channels) - 1, 0, -1):
-            up.append(_convolution(widths[level + 1], widths[level], strides[level], transposed=True))
+            up.append(convolution(widths[level + 1], widths[level], strides[level], transposed=True))
         # The last level maps directly to the modalities: features at full resolution would take three quarters of the
         # time of a step, and their fine detail does not pass the bottleneck anyway.
         decoder = nn.Sequential(*up, _to_modalities(widths[1], in_channels, strides[0]))
@@ -108,14 +109,15 @@ def _to_modalities(width: int, modalities: int, stride: int) -> nn.Module:
     )
 
 
-def _convolution(width_in: int, width_out: int, stride: int, *, transposed: bool = False) -> nn.Module:
+def convolution(width_in: int, width_out: int, stride: int, *, transposed: bool = False, **choices: Any) -> nn.Module:
+    """Return a convolution of a level with instance norm; ``choices`` are further arguments of MONAI's block."""
     return Convolution(
         spatial_dims=3,
         in_channels=width_in,
         out_channels=width_out,
         strides=stride,
         kernel_size=3,
-        act="PRELU",
         norm="INSTANCE",
         is_transposed=transposed and stride > 1,
+        **({"act": "PRELU"} | choices),
     )

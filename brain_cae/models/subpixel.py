@@ -4,11 +4,10 @@ import math
 from collections.abc import Sequence
 
 import torch
-from monai.networks.blocks import Convolution
 from monai.networks.utils import pixelshuffle, pixelunshuffle
 from torch import nn
 
-from brain_cae.models.autoencoder import Autoencoder, check_levels
+from brain_cae.models.autoencoder import Autoencoder, check_levels, convolution
 
 
 class SpaceToDepth(nn.Module):
@@ -89,16 +88,7 @@ class SubpixelAutoencoder(Autoencoder):
 def _convolution(
     width_in: int, width_out: int, stride: int, *, transposed: bool = False, last: bool = False
 ) -> nn.Module:
-    return Convolution(
-        spatial_dims=3,
-        in_channels=width_in,
-        out_channels=width_out,
-        strides=stride,
-        kernel_size=3,
-        # Not in place: the output of the norm is a view, whose change autograd can only follow with a copy.
-        act=("LEAKYRELU", {"negative_slope": 0.1}),
-        norm="INSTANCE",
-        bias=last,  # the norm would remove it
-        is_transposed=transposed and stride > 1,
-        conv_only=last,
-    )
+    # Not in place: the output of the norm is a view, whose change autograd can only follow with a copy.
+    act = ("LEAKYRELU", {"negative_slope": 0.1})
+    # The norm would remove a bias.
+    return convolution(width_in, width_out, stride, transposed=transposed, act=act, bias=last, conv_only=last)

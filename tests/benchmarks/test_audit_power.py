@@ -1,23 +1,18 @@
 """The benchmark of the audit's verdict continues where it stopped, and every table is reproducible."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "audit_power.py"
+from .conftest import load_benchmark
 
 
 @pytest.fixture(scope="module")
 def power():
     """The benchmark as a module."""
-    specification = importlib.util.spec_from_file_location("audit_power", PATH)
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load_benchmark("audit_power")
 
 
 def test_a_second_call_continues_without_repeating_work(power, tmp_path: Path, capsys, monkeypatch) -> None:

@@ -1,6 +1,5 @@
 """The benchmark of detection repeats no finished run, and its table compares the same subjects."""
 
-import importlib.util
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "detection.py"
+from .conftest import load_benchmark
+
 HEALTHY, ABNORMAL = 20, 30
 SUBJECTS = [f"{number:05d}" for number in range(HEALTHY + ABNORMAL)]
 LABELS = np.array([0] * HEALTHY + [1] * ABNORMAL)
@@ -18,11 +18,7 @@ LABELS = np.array([0] * HEALTHY + [1] * ABNORMAL)
 @pytest.fixture(scope="module")
 def detection():
     """The benchmark as a module."""
-    specification = importlib.util.spec_from_file_location("detection", PATH)
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load_benchmark("detection")
 
 
 def finish(detection, folder: Path, *, seed: int, effect: float, precision: float, alarms: int) -> None:

@@ -1,22 +1,16 @@
 """The benchmark of the GPU runs on the CPU with small volumes, and its last line holds every figure."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
-PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu.py"
+from .conftest import load_benchmark
 
 
 @pytest.fixture(scope="module")
 def gpu():
     """The benchmark as a module."""
-    specification = importlib.util.spec_from_file_location("gpu", PATH)
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load_benchmark("gpu")
 
 
 def last_line(capsys) -> dict:

@@ -1,5 +1,6 @@
 """Stored findings are loaded only for the same brain and the same detector."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def test_a_stored_model_is_the_same_detector(detector, ill, tmp_path: Path) -> N
     assert FindingsCache(tmp_path, load(tmp_path)).load(ill) is not None
 
 
-@pytest.mark.parametrize("changed", ["weights", "reference", "percentile", "image", "lesion"])
+@pytest.mark.parametrize("changed", ["weights", "reference", "percentile", "image", "lesion", "dimensions", "place"])
 def test_another_model_or_another_image_has_no_stored_findings(
     detector, ill, make_subject, tmp_path: Path, changed: str
 ) -> None:
@@ -50,6 +51,10 @@ def test_another_model_or_another_image_has_no_stored_findings(
         detector.config.scoring.percentile = 99.0
     elif changed == "image":
         ill.volume[0, 12, 14, 10] += 1e-3
+    elif changed == "dimensions":  # the same brain in a wider scan
+        ill = replace(ill, whole=(40, 28, 20))
+    elif changed == "place":
+        ill = replace(ill, to_template=None)
     else:
         ill.lesion[12, 14, 10] = False
     assert FindingsCache(tmp_path, detector).load(ill) is None

@@ -1,7 +1,10 @@
+from functools import partial
+
 import pytest
 import torch
 
 from brain_cae.models.autoencoder import ConvolutionalAutoencoder
+from brain_cae.models.subpixel import SubpixelAutoencoder
 
 
 @pytest.mark.parametrize("shape", [(16, 16, 8), (24, 16, 32), (40, 8, 8)])
@@ -25,10 +28,16 @@ def test_lengths_must_agree():
         ConvolutionalAutoencoder(1, (4, 8), (2,))
 
 
+NETWORKS = [partial(ConvolutionalAutoencoder, channels=[16, 32, 64, 128], strides=[2, 2, 2, 1], latent_channels=8)] + [
+    partial(SubpixelAutoencoder, strides=strides) for strides in [(2, 2, 1), (2, 1, 2), (4, 1, 1), (1, 2, 2)]
+]
+
+
 @pytest.mark.parametrize("slices", [8, 16])
-def test_half_precision_holds_down_to_one_voxel(slices):
+@pytest.mark.parametrize("make", NETWORKS, ids=lambda make: f"{make.func.__name__}{make.keywords['strides']}")
+def test_half_precision_holds_down_to_one_voxel(slices, make):
     torch.manual_seed(0)
-    network = ConvolutionalAutoencoder(2, channels=[16, 32, 64, 128], strides=[2, 2, 2, 1], latent_channels=8)
+    network = make(2)
     volumes = torch.rand(1, 2, 32, 40, slices)
     single = network(volumes)
     with torch.autocast("cpu", torch.bfloat16):

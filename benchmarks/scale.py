@@ -28,9 +28,9 @@ from nilearn import datasets
 from scipy import ndimage
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from brain_cae.arrays.separable import along_axes, resizing
 from brain_cae.files.atomic import whole, write_text
 from brain_cae.files.locks import exclusive
-from brain_cae.separable import along_axes, resizing
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE = (240, 240, 155)

@@ -7,7 +7,7 @@ predict the label.
 import numpy as np
 from scipy import ndimage
 
-from brain_cae.boxes import box_of
+from brain_cae.arrays.boxes import box_of
 from brain_cae.errors import ScanError
 
 AXES = ("x", "y", "z")

@@ -10,7 +10,7 @@ import nibabel
 import numpy as np
 import pandas as pd
 
-from brain_cae.boxes import box_of
+from brain_cae.arrays.boxes import box_of
 from brain_cae.data.foreground import CONSTANT_SHARE, foreground_mask, skull_state
 from brain_cae.data.strippers import DEEPBET, brain_mask
 from brain_cae.errors import ScanError

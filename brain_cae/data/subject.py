@@ -9,7 +9,7 @@ from typing import Any, overload
 import nibabel
 import numpy as np
 
-from brain_cae.boxes import box_of
+from brain_cae.arrays.boxes import box_of
 from brain_cae.files.atomic import whole
 from brain_cae.reshape import NativeGrid, Shape
 

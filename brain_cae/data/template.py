@@ -14,7 +14,7 @@ from nibabel.affines import apply_affine, voxel_sizes
 from scipy import ndimage
 from threadpoolctl import threadpool_limits
 
-from brain_cae.boxes import box_of
+from brain_cae.arrays.boxes import box_of
 from brain_cae.errors import ScanError
 
 TISSUES = ("grey", "white", "fluid")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from brain_cae.boxes import box_of
+from brain_cae.arrays.boxes import box_of
 from brain_cae.phantom.anatomy import VOXEL_MM, Anatomy
 from brain_cae.phantom.protocol import Plane, Protocol, SeriesProtocol
 from brain_cae.phantom.signal import Tissue

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from scipy import ndimage
 
-from brain_cae.boxes import box_of
+from brain_cae.arrays.boxes import box_of
 from brain_cae.phantom.field import Axes, random_field
 
 VOXEL_MM = 2.0

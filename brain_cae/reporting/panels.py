@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brain_cae.boxes import box_of
+from brain_cae.arrays.boxes import box_of
 from brain_cae.reporting.planes import cut
 from brain_cae.vocabulary import PLANES
 

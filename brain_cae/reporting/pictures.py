@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 
-from brain_cae.boxes import box_of
+from brain_cae.arrays.boxes import box_of
 from brain_cae.reporting.content import ReportContent, SubjectView
 from brain_cae.reporting.evidence import at
 from brain_cae.reporting.figures import LIGHT, Chart, data_uri, readable, style

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from brain_cae.arrays.separable import along_axes, resizing
 from brain_cae.reshape.base import Group, Shape
-from brain_cae.separable import along_axes, resizing
 
 
 def to_network(

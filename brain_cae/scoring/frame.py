@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from brain_cae.boxes import box_of
-from brain_cae.separable import along_axes, between, resizing
+from brain_cae.arrays.boxes import box_of
+from brain_cae.arrays.separable import along_axes, between, resizing
 
 TEMPLATE_BOX = np.array([[-76.0, -110.0, -76.0], [76.0, 76.0, 84.0]])
 """Two corners (RAS+ mm) of a box around the brain of MNI152."""

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from brain_cae.separable import along_axes, uniform
+from brain_cae.arrays.separable import along_axes, uniform
 
 WINDOW = 7
 """Side of the window in voxels."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from brain_cae.separable import along_axes, gaussian
+from brain_cae.arrays.separable import along_axes, gaussian
 
 
 def smooth_inside(maps: np.ndarray, mask: np.ndarray, spacing: Sequence[float], sigma_mm: float) -> np.ndarray:

@@ -15,7 +15,6 @@ from monai.utils import set_determinism
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
-from brain_cae.allocator import keep_freed_memory, return_freed_memory
 from brain_cae.configuration import Config
 from brain_cae.configuration.schema import Trainer
 from brain_cae.data.module import BrainData
@@ -25,6 +24,7 @@ from brain_cae.errors import BrainCaeError
 from brain_cae.files.atomic import whole
 from brain_cae.files.system_errors import writing
 from brain_cae.harmonise import ImageHarmoniser
+from brain_cae.models.allocator import keep_freed_memory, return_freed_memory
 from brain_cae.models.checkpoints import KeptCheckpoint, Patience, WholeCheckpoint
 from brain_cae.models.cost import Cost
 from brain_cae.models.epochs import EpochLines

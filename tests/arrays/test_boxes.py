@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brain_cae.boxes import box_of
+from brain_cae.arrays.boxes import box_of
 
 
 def test_the_box_ends_after_the_last_voxel():

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-from brain_cae.separable import along_axes, between, gaussian, resizing, uniform
+from brain_cae.arrays.separable import along_axes, between, gaussian, resizing, uniform
 
 SHAPE = (13, 9, 22)
 

@@ -1,0 +1,1 @@
+"""What several folders do with arrays: boxes of masks, linear maps along axes."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from brain_cae.arrays.voxels import at_voxels
 from brain_cae.scoring.calibration import Calibration, voxel_threshold
 from brain_cae.scoring.direction import directed, joint
 from brain_cae.scoring.frame import from_frame, to_frame
@@ -55,7 +56,7 @@ class Signal:
     @cached_property
     def values(self) -> np.ndarray:
         """(C, n), the maps at the voxels of the mask."""
-        return self.maps[:, self.mask]
+        return at_voxels(self.maps, self.mask)
 
     @cached_property
     def _normal(self) -> list[tuple[HealthyReference, np.ndarray]]:

@@ -14,6 +14,7 @@ from brain_cae.detector.findings import Findings, examine
 from brain_cae.detector.findings_cache import FindingsCache
 from brain_cae.errors import DatasetError
 from brain_cae.executor import HERE, Executor
+from brain_cae.scoring.guarantee import GUARANTEES
 from brain_cae.stages.brains import each
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.harmonisation import carried, harmonised, harmonised_features, out_of_reach
@@ -232,10 +233,10 @@ def _assessment(detector: Detector, scores: Scores, transfer: Transfer, *, folds
 
 def _table(detector: Detector, cohort: Cohort, roles: pd.Series, findings: dict[str, Findings]) -> pd.DataFrame:
     """Return the table of :class:`Scores`, one row per evaluated subject."""
-    alpha = detector.config.scoring.alpha
+    rule = detector.guarantee
     first = cohort.index.groupby("subject")[["session", "source", "label"]].first().loc[list(findings)]
     protocols = detector.protocols.assign(cohort.acquisition.loc[list(findings)])
-    threshold = detector.scorers["residual"].calibration.threshold(alpha)
+    threshold = detector.scorers["residual"].calibration.threshold(rule)
     skull = cohort.skull
     rows = []
     for name, finding in findings.items():
@@ -247,6 +248,9 @@ def _table(detector: Detector, cohort: Cohort, roles: pd.Series, findings: dict[
             "role": roles[name],
             "score": finding.scores["residual"],
             "p_value": finding.p_values["residual"],
+            "rate_bound": detector.scorers["residual"].calibration.rate_bound(
+                finding.scores["residual"], rule.confidence
+            ),
             "threshold": threshold if np.isfinite(threshold) else None,
             "out_of_calibration": bool(
                 protocols[name] not in detector.known_protocols
@@ -256,9 +260,17 @@ def _table(detector: Detector, cohort: Cohort, roles: pd.Series, findings: dict[
         }
         for scorer in detector.scorers:
             calibration = detector.scorers[scorer].calibration
-            can_flag = np.isfinite(calibration.threshold(alpha))
             row[f"score.{scorer}"] = finding.scores[scorer]
-            row[f"flagged.{scorer}"] = bool(finding.p_values[scorer] <= alpha + 1e-12) if can_flag else None
+            row[f"flagged.{scorer}"] = _flagged(finding.scores[scorer], calibration.threshold(rule))
         row["flagged"] = row["flagged.residual"]
+        residual = detector.scorers["residual"].calibration
+        for kind in GUARANTEES:
+            threshold_of_kind = residual.threshold(replace(rule, kind=kind))
+            row[f"flagged_if.{kind}"] = _flagged(finding.scores["residual"], threshold_of_kind)
         rows.append(row)
     return pd.DataFrame(rows).set_index("subject")
+
+
+def _flagged(score: float, threshold: float) -> bool | None:
+    """Return whether the score exceeds the threshold; None if there are too few calibration brains to flag anything."""
+    return bool(score > threshold) if np.isfinite(threshold) else None

@@ -24,7 +24,7 @@ from brain_cae.scans.skulls import check_skulls, with_skull
 from brain_cae.scans.sources.base import SeriesLocation, some
 from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import inspect_series
-from brain_cae.stages.cautions import calibration_cautions, protocol_cautions
+from brain_cae.stages.cautions import calibration_cautions, protocol_cautions, rule_of
 from brain_cae.stages.cohort import complete_subjects, limited, require_modalities
 from brain_cae.stages.roles import draw_roles
 from brain_cae.stages.stripping import head_cautions, require_for_heads, with_stripper
@@ -79,9 +79,7 @@ def inspect_training(config: Config) -> Inspection:
         try:
             roles = inspection.roles = draw_roles(config, inspection.usable)
             inspection.cautions += protocol_cautions(config, inspection.usable, roles)
-            inspection.cautions += calibration_cautions(
-                int((roles["role"] == "validation").sum()), config.scoring.alpha
-            )
+            inspection.cautions += calibration_cautions(int((roles["role"] == "validation").sum()), rule_of(config))
         except BrainCaeError as error:
             inspection.problems.append(str(error))
     return inspection

@@ -191,20 +191,22 @@ def _stored(header: NiftiHeader, image: Path, start: int) -> np.ndarray:
     with _unpacked(image) as stream:
         raw = array_from_file(header.shape, header.dtype, stream, offset=start)
         if isinstance(stream, gzip.GzipFile):
-            # The checksum is compared when the end is reached, which is one byte after the last voxel.
-            with _tolerating_appended():
-                stream.read(1)
+            # The checksum is compared at the end, so damaged voxels would not be noticed before.
+            _unpack_rest(stream)
     return raw
 
 
-@contextmanager
-def _tolerating_appended() -> Iterator[None]:
-    """Pass over bytes after a complete compressed file, as gzip does."""
+def _unpack_rest(stream: gzip.GzipFile) -> int:
+    """Read to the end and return the number of bytes; as in gzip, other bytes may follow a complete file."""
+    length = 0
     try:
-        yield
+        # read1 returns what was unpacked before it meets such bytes; read would lose it.
+        while part := stream.read1(1 << 20):
+            length += len(part)
     except gzip.BadGzipFile as error:
         if not str(error).startswith("Not a gzipped file"):
             raise
+    return length
 
 
 def _has_image(raw: np.ndarray) -> bool:
@@ -235,7 +237,8 @@ def _start(header: NiftiHeader, image: Path, *, quick: bool = False) -> int:
     if packed and plausible and (quick or length_at_end == (int(offset) + size) % 2**32):
         return int(offset)
     if packed:
-        length = _length(image)
+        with gzip.open(image) as stream:
+            length = _unpack_rest(stream)
     if plausible and offset + size <= length:
         return int(offset)
     # The header is wrong about the start. Where nothing follows the voxels, the length of the file gives it.
@@ -249,12 +252,3 @@ def _start(header: NiftiHeader, image: Path, *, quick: bool = False) -> int:
         found=f"{offset:g}, with {size} bytes of voxels in {length} bytes",
         where=str(image),
     )
-
-
-def _length(path: Path) -> int:
-    """Return the length of a compressed file when unpacked."""
-    length = 0
-    with gzip.open(path) as stream, _tolerating_appended():
-        while part := stream.read(1 << 20):
-            length += len(part)
-    return length

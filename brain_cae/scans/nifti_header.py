@@ -21,6 +21,8 @@ MM_PER_UNIT = {1: ("metre", 1e3), 3: ("micron", 1e-3)}
 """Units of length by their code; all other codes are read as mm."""
 # Rounded to float32, the quaternion of a rotation by 180 degrees can be slightly longer than 1.
 LONGEST_QUATERNION = 1.005
+# Square of its first part: what is smaller is rounding, which would turn the scan by up to 0.03 degrees (niftilib).
+SMALLEST_QUATERNION = 1e-7
 FARTHEST_MM = 1e6
 
 
@@ -232,7 +234,8 @@ def _qform(header: Any, where: str) -> np.ndarray:
         raise ScanError(
             f"unusable pixdim: {shown}", expected="three lengths above 0 (no sform is used)", found=shown, where=where
         )
-    w = np.sqrt(max(0.0, 1 - length**2))
+    rest = 1 - length**2
+    w = np.sqrt(rest) if rest > SMALLEST_QUATERNION else 0.0
     affine = np.eye(4)
     affine[:3, :3] = quat2mat([w, x, y, z]) * spacing
     affine[:3, 2] *= -1 if header["pixdim"][0] < 0 else 1

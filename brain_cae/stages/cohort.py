@@ -13,6 +13,7 @@ from brain_cae.errors import DatasetError
 from brain_cae.errors.reasons import advice_for
 from brain_cae.executor import Executor
 from brain_cae.files.locks import exclusive
+from brain_cae.scans.extent import slab_cautions
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
@@ -134,6 +135,7 @@ def import_cohort(dataset: Any, config: Config, *, cache: str, executor: Executo
     with exclusive(store / ".lock"):  # of parallel jobs in a sweep, the first imports and the others reuse its scans
         result = import_series(limited(locations, limit), store, executor=executor, progress=progress)
     index = complete_subjects(result.index, modalities)
+    cautions += slab_cautions(index)
     cautions += [*_lost_series(result.report), *_incomplete_subjects(result.report, index, modalities)]
     for caution in cautions:
         log.warning(caution)

@@ -18,6 +18,7 @@ from brain_cae.data.strippers import require_stripper
 from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError
 from brain_cae.errors.reasons import advice_for
 from brain_cae.files.run_folder import newest_run
+from brain_cae.scans.extent import slab_cautions
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls, with_skull
@@ -146,6 +147,7 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -
     if inspection.usable.empty:
         inspection.problems.append(f"No subject has every modality in use: {', '.join(modalities)}.")
     else:
+        inspection.cautions += slab_cautions(inspection.usable)
         if config.preprocess.skull_strip == "none":
             heads = with_skull(limited(locations, limit), reference=reference)
             usable = inspection.usable.drop_duplicates("subject").set_index("subject")["skull"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.nifti import is_nifti
+from brain_cae.scans.nifti import is_nifti, nifti_files
 from brain_cae.scans.sources.base import (
     Label,
     SeriesLocation,
@@ -175,4 +175,6 @@ def _choose(one: SeriesLocation, sidecars: Sidecars) -> SeriesLocation:
         for path in one.files
         if path != taken
     )
-    return replace(one, files=(taken,), left_out=others + one.left_out, acquisition=sidecars.acquisition(taken))
+    return replace(
+        one, files=nifti_files(taken), left_out=others + one.left_out, acquisition=sidecars.acquisition(taken)
+    )

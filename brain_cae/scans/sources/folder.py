@@ -1,13 +1,12 @@
 """A folder of subjects (``<subject>/<modality>.nii[.gz]``, DICOM in ``<subject>/<modality>/``), or a table of paths."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.scans.nifti import is_nifti
+from brain_cae.scans.nifti import is_nifti, nifti_files, nifti_stem, other_format
 from brain_cae.scans.sources.base import (
     SPELLINGS,
     Label,
@@ -111,7 +110,7 @@ class Folder:
         self._notes = counted(lists)
         return [
             {"subject": subject, "modality": modality}
-            | _choose(content.candidates.get(modality, {}), modality)
+            | _choose(content.candidates.get(modality, {}), modality, content.unread.get(modality, []))
             | {kind: paths.get(subject) for kind, paths in masks.items()}
             | ({"label": labels[subject]} if subject in labels else {})
             for subject, content in subjects.items()
@@ -121,29 +120,43 @@ class Folder:
 
 @dataclass
 class _Subject:
-    """The contents of a subject's folder: the candidates for each modality, and files with other names."""
+    """The contents of a subject's folder: the candidates for each modality, and files of other names and formats."""
 
     candidates: dict[str, dict[Path, tuple[Path, ...]]] = field(default_factory=dict)
     others: list[Path] = field(default_factory=list)
+    unread: dict[str, list[tuple[Path, str]]] = field(default_factory=dict)
+
+    def note_format(self, path: Path) -> None:
+        """Keep a file that is named after a modality but has a format that is not read, with the reason."""
+        modality = SPELLINGS.get(path.name.partition(".")[0].lower())
+        if modality is not None and (reason := other_format(path)):
+            self.candidates.setdefault(modality, {})
+            self.unread.setdefault(modality, []).append((path, reason))
 
 
 def _look(folder: Path) -> _Subject:
     content = _Subject()
     for path in sorted(path for path in folder.iterdir() if is_visible(path.name)):
         if not path.is_dir() and not is_nifti(path):
+            content.note_format(path)
             continue
         modality = SPELLINGS.get(_name(path))
         if modality is None:
             content.others.append(path)
             continue
         candidates = content.candidates.setdefault(modality, {})
-        if files := visible_files(path) if path.is_dir() else (path,):
+        if files := visible_files(path) if path.is_dir() else nifti_files(path):
             candidates[path] = files
     return content
 
 
-def _choose(candidates: dict[Path, tuple[Path, ...]], modality: str) -> dict[str, Any]:
+def _choose(candidates: dict[Path, tuple[Path, ...]], modality: str, unread: list[tuple[Path, str]]) -> dict[str, Any]:
     """Return the fields of a modality's location; the standard name goes before other spellings."""
+    chosen = _chosen(candidates, modality)
+    return chosen | {"left_out": (*chosen.get("left_out", ()), *unread)}
+
+
+def _chosen(candidates: dict[Path, tuple[Path, ...]], modality: str) -> dict[str, Any]:
     plain = [files for path, files in candidates.items() if _name(path) == modality]
     if len(plain) != 1:
         return the_only([*candidates.values()])
@@ -155,7 +168,7 @@ def _choose(candidates: dict[Path, tuple[Path, ...]], modality: str) -> dict[str
 
 
 def _name(path: Path) -> str:
-    return (path.name if path.is_dir() else _stem(path)).lower()
+    return (path.name if path.is_dir() else nifti_stem(path)).lower()
 
 
 def _labels(root: Path) -> dict[str, str]:
@@ -185,8 +198,4 @@ def _labels(root: Path) -> dict[str, str]:
 
 def _masks(folder: Path) -> dict[str, Path]:
     files = [path for path in visible_files(folder) if path.parent == folder and is_nifti(path)]
-    return {_stem(path): path for path in files}
-
-
-def _stem(path: Path) -> str:
-    return re.sub(r"\.nii(\.gz)?$", "", path.name, flags=re.IGNORECASE)
+    return {nifti_stem(path): path for path in files}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from brain_cae.errors import DatasetError
+from brain_cae.scans.nifti import nifti_files
 from brain_cae.scans.sources.base import SPELLINGS, counted, visible_files
 from brain_cae.scans.sources.table import Table, age_of, not_understood, read_table, require_columns, sex_of
 from brain_cae.vocabulary import LABELS, MODALITIES, SKULL_STATES
@@ -99,7 +100,7 @@ def _facts(known: Mapping[str, str], root: Path) -> dict[str, Any]:
 
 def _files(path: Path) -> tuple[Path, ...]:
     # A missing file stays in the list: the import reports it with its path and continues with the others.
-    return visible_files(path) if path.is_dir() else (path,)
+    return visible_files(path) if path.is_dir() else nifti_files(path)
 
 
 def _check_paths(table: Table, paths: Sequence[Path]) -> None:

@@ -132,3 +132,11 @@ def test_a_wrong_root_says_what_was_expected_and_what_is_there(tmp_path):
         Brats(tmp_path).locate()
     assert "NIfTI files with other names: images/brain1.nii.gz" in str(raised.value)
     assert "dataset.root" in str(raised.value)
+
+
+def test_header_and_image_of_a_pair_are_one_scan(tmp_path):
+    name = "BraTS20_Training_001"
+    touch(tmp_path, *(f"{name}/{name}_{ending}" for ending in ("flair.hdr", "flair.img", "seg.nii.gz")))
+    source = Brats(tmp_path, modalities=["flair"])
+    (one,) = source.locate()
+    assert [path.name for path in one.files] == [f"{name}_flair.hdr", f"{name}_flair.img"] and source.notes() == []

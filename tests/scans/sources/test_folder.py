@@ -106,3 +106,25 @@ def test_a_folder_without_scans_is_an_error(root, tmp_path):
         Folder(root / "c").locate()
     with pytest.raises(DatasetError, match="does not exist"):
         Folder(root / "nowhere").locate()
+
+
+def test_header_and_image_of_a_pair_are_one_scan(tmp_path):
+    touch(tmp_path, "a/t1.hdr", "a/t1.img", "b/T1.hdr.gz", "b/T1.img.gz", "masks/a.hdr", "masks/a.img")
+    source = Folder(tmp_path, modalities=["t1"])
+    scans = {one.subject: [path.name for path in one.files] for one in source.locate()}
+    assert scans == {"a": ["t1.hdr", "t1.img"], "b": ["T1.hdr.gz", "T1.img.gz"]}
+    assert source.notes() == [] and source.locate()[0].lesion_mask == tmp_path / "masks" / "a.hdr"
+    touch(tmp_path, "a/t1.nii")
+    (one, _) = source.locate()
+    assert one.files == () and [path.name for path, _ in one.left_out] == ["t1.hdr", "t1.nii"]
+
+
+def test_files_of_other_formats_are_named(tmp_path):
+    touch(tmp_path, "a/t1.mgz", "a/t2.nii.gz", "a/t1.json", "b/t1.nii.zip", "b/t2.nii", "b/T2.img", "b/report.zip")
+    scans = {(one.subject, one.modality): one for one in Folder(tmp_path, modalities=["t1", "t2"]).locate()}
+    reasons = {key: [reason for _, reason in one.left_out] for key, one in scans.items()}
+    assert reasons == {
+        ("a", "t1"): ["another format: .mgz"], ("a", "t2"): [],
+        ("b", "t1"): ["another format: .zip"], ("b", "t2"): ["half of a pair"],
+    }  # fmt: skip
+    assert [len(one.files) for one in scans.values()] == [0, 1, 0, 1]

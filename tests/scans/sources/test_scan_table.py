@@ -4,6 +4,7 @@ import pytest
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.folder import Folder
+from brain_cae.scans.sources.scan_table import read_scans
 from brain_cae.scans.store import import_series
 
 from ..synthesise import write_series
@@ -113,3 +114,10 @@ def test_a_damaged_table_names_its_line(table, text, message):
     with pytest.raises(DatasetError, match=message) as raised:
         source(table).locate()
     assert "scans.csv" in str(raised.value)
+
+
+def test_either_half_of_a_pair_stands_for_both(tmp_path):
+    touch(tmp_path, "a.hdr", "a.img", "b.hdr", "b.img")
+    (tmp_path / "scans.csv").write_text("subject,modality,path\na,t1,a.hdr\nb,t1,b.img\n")
+    scans, _ = read_scans(tmp_path / "scans.csv", ["t1"])
+    assert [[path.name for path in one["files"]] for one in scans] == [["a.hdr", "a.img"], ["b.hdr", "b.img"]]

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from brain_cae.configuration import Config, EvaluateConfig, read_stored, validate
 from brain_cae.data.strippers import require_stripper
 from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError
 from brain_cae.errors.reasons import advice_for
+from brain_cae.files.names import printable
 from brain_cae.files.run_folder import newest_run
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
@@ -192,6 +193,11 @@ def show(inspection: Inspection, console: Console | None = None) -> None:
     for problem in inspection.problems:
         console.print(f"[red]Would stop:[/red] {escape(problem)}", soft_wrap=True)
     console.print("Only headers were read; nothing was imported or written. stop_after=import also checks the voxels.")
+
+
+def escape(text: str) -> str:
+    """Return text from data as it can be printed: neither markup of rich nor controls of the terminal."""
+    return escape_markup(printable(text, lines=True))
 
 
 def _table(title: str, columns: Iterable[str], numbers: Iterable[str] = ()) -> Table:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.base import SPELLINGS, SeriesLocation
+from brain_cae.scans.sources.matching import match
 from brain_cae.scans.sources.table import read_table, require_columns
 from brain_cae.vocabulary import MODALITIES
 
@@ -27,18 +28,29 @@ def apply_choices(locations: Sequence[SeriesLocation], root: Path) -> list[Serie
     if not table.is_file():
         return list(locations)
     chosen = _read(table, locations, root)
-    return [replace(one, chosen=_choice_for(one, chosen.get((one.subject, one.modality)))) for one in locations]
+    return [_with_choice(one, chosen.get((one.subject, one.modality))) for one in locations]
 
 
-def _choice_for(location: SeriesLocation, place: Path | None) -> Path | None:
-    """Return the choice if it lies in this session of the subject, otherwise None."""
-    return place if place and any(file.is_relative_to(place) for file in location.files) else None
+def _with_choice(location: SeriesLocation, place: Path | None) -> SeriesLocation:
+    """Return the location with the choice if it lies in this session of the subject."""
+    if place is None:
+        return location
+    for files in location.candidates:
+        if any(file.is_relative_to(place) for file in files):
+            others = tuple(
+                (other[0], "another scan was taken: it was chosen") for other in location.candidates if other != files
+            )
+            paths = {other[0] for other in location.candidates}
+            left_out = tuple(line for line in location.left_out if line[0] not in paths)
+            return replace(location, files=files, chosen=place, left_out=others + left_out)
+    return replace(location, chosen=place if any(file.is_relative_to(place) for file in location.files) else None)
 
 
 def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[tuple[str, str], Path]:
     known: dict[tuple[str, str], list[Path]] = {}
     for one in locations:
-        known.setdefault((one.subject, one.modality), []).extend(one.files)
+        files = dict.fromkeys([*one.files, *(file for files in one.candidates for file in files)])
+        known.setdefault((one.subject, one.modality), []).extend(files)
     subjects = {one.subject for one in locations}
     chosen: dict[tuple[str, str], Path] = {}
     rows = read_table(table, expected=EXPECTED)
@@ -47,8 +59,9 @@ def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[
         modality = SPELLINGS.get(row["modality"].lower(), row["modality"])
         path = row["path"].replace("\\", "/")
         # The name of a part has no hyphen. A line of another part is detected by its path, which must match.
-        subject = row["subject"] if row["subject"] in subjects else row["subject"].partition("-")[2]
-        if subject not in subjects or modality not in MODALITIES or not path:
+        names = (row["subject"], row["subject"].partition("-")[2])
+        subject = next((found for name in names if (found := match([name], subjects).subjects.get(name))), "")
+        if not subject or modality not in MODALITIES or not path:
             raise _refuse(f"subject {row['subject']!r}, modality {modality!r}, path {path!r}", where)
         if (subject, modality) in chosen:
             raise _refuse(f"{subject} {modality} again", where)
@@ -61,7 +74,7 @@ def _find(path: str, files: Sequence[Path], root: Path, where: str) -> Path:
     places = {place for file in files for place in (file, *file.parents) if place.is_relative_to(root)}
     parts = PurePosixPath(path).parts
     exact = [place for place in places if place == root / path]
-    matches = exact or [place for place in places if place.parts[-len(parts) :] == parts]
+    matches = exact or [place for place in places if parts and place.parts[-len(parts) :] == parts]
     if len(matches) == 1:
         return matches[0]
     actual = f"{path!r} matches {len(matches)} places" if matches else f"no file of this scan at {path!r}"

@@ -74,5 +74,8 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def encodable(text: str) -> str:
-    r"""Return text that can be written as UTF-8: bytes of a file's name that are not UTF-8 become ``\udcfc``."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    r"""Return text that a table in UTF-8 can hold: other bytes of a file's name become ``\udcfc``.
+
+    Carriage returns become ``\r``: the writers of tables do not quote them, and readers take them for ends of lines.
+    """
+    return text.encode("utf-8", "backslashreplace").decode().replace("\r", r"\r")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from brain_cae.files.atomic import write_text
-from brain_cae.files.names import encodable
 from brain_cae.reporting import charts, headline, pictures, sections
 from brain_cae.reporting.content import ReportContent, SubjectView
 from brain_cae.reporting.page import render
@@ -39,4 +38,4 @@ def write_audit_report(path: Path, content: ReportContent) -> Path:
 
 def _write(path: Path, content: ReportContent, **shown: Any) -> Path:
     page = render("report.html.j2", content=content, banner=headline.banner(content), **shown)
-    return write_text(Path(path), encodable(page))
+    return write_text(Path(path), page.encode("utf-8", "backslashreplace").decode())

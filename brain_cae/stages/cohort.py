@@ -136,7 +136,7 @@ def import_cohort(dataset: Any, config: Config, *, cache: str, executor: Executo
         result = import_series(limited(locations, limit), store, executor=executor, progress=progress)
     index = complete_subjects(result.index, modalities)
     cautions += [*_lost_series(result.report), *_incomplete_subjects(result.report, index, modalities)]
-    cautions += _renamed_files(index)
+    cautions += renamed_files(index)
     for caution in cautions:
         log.warning(caution)
     return Cohort(
@@ -206,7 +206,7 @@ def _incomplete_subjects(report: pd.DataFrame, index: pd.DataFrame, modalities: 
     return counted({"subjects lack a modality in use and are left out": lacking})
 
 
-def _renamed_files(index: pd.DataFrame) -> list[str]:
+def renamed_files(index: pd.DataFrame) -> list[str]:
     """Return the caution about subjects whose files are called otherwise, because their names cannot be files."""
     files = file_names(dict.fromkeys(index["subject"])).items()
     renamed = [f"{printable(subject)} as {file}" for subject, file in files if subject != file]

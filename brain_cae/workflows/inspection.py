@@ -26,7 +26,7 @@ from brain_cae.scans.sources.base import SeriesLocation, some
 from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import inspect_series
 from brain_cae.stages.cautions import calibration_cautions, protocol_cautions
-from brain_cae.stages.cohort import complete_subjects, limited, require_modalities
+from brain_cae.stages.cohort import complete_subjects, limited, renamed_files, require_modalities
 from brain_cae.stages.roles import draw_roles
 from brain_cae.stages.stripping import head_cautions, require_for_heads, with_stripper
 from brain_cae.vocabulary import LABELS, MODALITIES, ROLES
@@ -154,6 +154,7 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -
             usable = inspection.usable.drop_duplicates("subject").set_index("subject")["skull"]
             inspection.cautions += head_cautions(usable[usable.index.isin(heads)])
         acquisition = _acquisition(inspection, reference)
+        inspection.cautions += renamed_files(inspection.usable)
         inspection.protocols = ProtocolGroups.fit(acquisition, minimum=1).assign(acquisition)
     return inspection
 

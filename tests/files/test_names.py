@@ -59,4 +59,4 @@ def test_nothing_raw_reaches_a_terminal():
 
 
 def test_bytes_that_are_not_utf8_can_be_written():
-    assert encodable("M\udcfcller") == "M\\udcfcller" and encodable("Müller") == "Müller"
+    assert encodable("M\udcfcller") == "M\\udcfcller" and encodable("Müller\r") == "Müller\\r"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from brain_cae.errors import DatasetError
+from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import SPELLINGS, SeriesLocation
 from brain_cae.scans.sources.matching import match
 from brain_cae.scans.sources.table import read_table, require_columns
@@ -17,9 +18,10 @@ EXPECTED = f"the columns {','.join(COLUMNS)}, each subject and modality once; a 
 def apply_choices(locations: Sequence[SeriesLocation], root: Path) -> list[SeriesLocation]:
     """Return the locations with the choice from ``<root>/series.csv`` (subject,modality,path), if that file exists.
 
-    A path is a file of the series or its folder: relative to the root, or the last parts of such a path, as in the
-    import report. A subject may have the name of its part in front, ``clinic-a``, as in the report of a combined data
-    set. Lines for modalities that are not in use are ignored.
+    Of several files or folders with the name of one modality (``candidates``), and of several NIfTI files in a folder,
+    a path selects one as well. It is a file of the scan or its folder: relative to the root, or the last parts of such
+    a path, as in the import report. A subject may have the name of its part in front, ``clinic-a``, as in the report of
+    a combined data set. Lines for modalities that are not in use are ignored.
 
     Raises:
         DatasetError: a damaged table, an unknown subject or modality, a path that matches nothing or several places.
@@ -35,15 +37,22 @@ def _with_choice(location: SeriesLocation, place: Path | None) -> SeriesLocation
     """Return the location with the choice if it lies in this session of the subject."""
     if place is None:
         return location
-    for files in location.candidates:
-        if any(file.is_relative_to(place) for file in files):
-            others = tuple(
-                (other[0], "another scan was taken: it was chosen") for other in location.candidates if other != files
-            )
-            paths = {other[0] for other in location.candidates}
-            left_out = tuple(line for line in location.left_out if line[0] not in paths)
-            return replace(location, files=files, chosen=place, left_out=others + left_out)
+    for files in _at(place, location):
+        paths = [other[0] for other in location.candidates]
+        others = tuple((path, "another scan was taken: it was chosen") for path in paths if path != files[0])
+        left_out = tuple(line for line in location.left_out if line[0] not in paths)
+        return replace(location, files=files, chosen=place, left_out=others + left_out)
+    if place in location.files and is_nifti(place):
+        # A folder of several NIfTI files, which is no scan as a whole.
+        rest = [path for path in location.files if path != place and is_nifti(path)]
+        others = tuple((path, "another scan was taken: it was chosen") for path in rest)
+        return replace(location, files=(place,), chosen=place, left_out=others + location.left_out)
     return replace(location, chosen=place if any(file.is_relative_to(place) for file in location.files) else None)
+
+
+def _at(place: Path, location: SeriesLocation) -> list[tuple[Path, ...]]:
+    """Return the candidates that lie at a place."""
+    return [files for files in location.candidates if any(file.is_relative_to(place) for file in files)]
 
 
 def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[tuple[str, str], Path]:
@@ -66,7 +75,9 @@ def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[
         if (subject, modality) in chosen:
             raise _refuse(f"{subject} {modality} again", where)
         if (subject, modality) in known:
-            chosen[subject, modality] = _find(path, known[subject, modality], root, where)
+            place = chosen[subject, modality] = _find(path, known[subject, modality], root, where)
+            if any(len(_at(place, one)) > 1 for one in locations if (one.subject, one.modality) == (subject, modality)):
+                raise _refuse(f"several candidates lie at {path!r}", where)
     return chosen
 
 

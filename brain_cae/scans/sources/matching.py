@@ -164,8 +164,8 @@ def require_unique(matches: Matches, *, what: str, place: Path) -> None:
     if matches.unclear:
         ours, theirs = matches.unclear[0]
         raise DatasetError(
-            "Names can be told apart neither by case nor by zeros, spaces or Unicode form.",
-            expected="one name for one subject",
+            "A name could stand for several subjects, or a subject for several names.",
+            expected="names that differ in more than case, zeros, spaces or Unicode form",
             found=f"{what} {some(_told_apart(ours))}; subjects {some(_told_apart(theirs))}",
             where=str(place),
             advice=ALIKE,

@@ -95,9 +95,9 @@ def find_table(root: Path, names: tuple[str, ...], *, stems: tuple[str, ...]) ->
     Raises:
         DatasetError: Several files could be the table; all are named.
     """
-    files = (
-        [path for path in sorted(root.iterdir()) if is_visible(path.name) and path.is_file()] if root.is_dir() else []
-    )
+    there = sorted(root.iterdir()) if root.is_dir() else []
+    word = min(stems, key=len)
+    files = [path for path in there if word in path.name.lower() and is_visible(path.name) and path.is_file()]
     exact = [path for path in files if path.name in names]
     near = [path for path in files if path.name not in names and _stem_near(path.name) in stems]
     found = exact or near
@@ -109,7 +109,7 @@ def find_table(root: Path, names: tuple[str, ...], *, stems: tuple[str, ...]) ->
             where=str(root),
             advice="Keep one of them.",
         )
-    similar = [path.name for path in files if path not in found and stems[-1] in path.name.lower() and _is_table(path)]
+    similar = [path.name for path in files if path not in found and _is_table(path)]
     notes = [f"{found[0].name} is read as {names[0]}."] if near and not exact else []
     if similar:
         beside = f"beside {found[0].name}" if found else f"because the table must be called {' or '.join(names)}"

@@ -44,8 +44,8 @@ WHAT_TO_DO = {
     "inverted grey scale": "Export the series as MONOCHROME2.",
     # Several scans where one was expected.
     "several series": "Keep one series in the folder, or select one in series.csv.",
-    "several NIfTI files": "Keep one file in the folder.",
-    "several candidates": "Keep one of the files or folders with this modality's name.",
+    "several NIfTI files": "Keep one file in the folder, or select one in series.csv.",
+    "several candidates": "Keep one of the files or folders of this modality, or select one in series.csv.",
     "several sessions": "Keep one session, or enter each visit as a separate subject.",
     "another series was taken": "Nothing to do if this choice is right; otherwise select the other one in series.csv.",
     "another scan was taken": "Nothing to do if this choice is right; otherwise select the other one in series.csv.",

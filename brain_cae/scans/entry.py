@@ -280,10 +280,10 @@ def _key(location: SeriesLocation) -> str:
 
 
 def _stamp(location: SeriesLocation) -> str:
-    digest = hashlib.sha256(f"{VERSION}\0{location.chosen or ''}".encode())
+    digest = hashlib.sha256(f"{VERSION}\0{location.chosen or ''}".encode(errors="surrogateescape"))
     for path in location.files:
         status = path.stat()
-        digest.update(f"\n{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}".encode())
+        digest.update(f"\n{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}".encode(errors="surrogateescape"))
     return digest.hexdigest()[:32]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol
 
 from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.files.names import encodable, printable
 from brain_cae.keys import OneOf
 from brain_cae.vocabulary import CLASSES, MODALITIES, SKULL_STATES, LabelMeaning
 
@@ -32,6 +33,8 @@ class SeriesLocation:
     win over the DICOM headers. Masks may have any grid. ``acquisition`` holds columns of the index (ms, degrees, T)
     that are known from other files, for values that the image headers do not give; NIfTI gives none. ``left_out`` lists
     further scans of this modality that the source skipped, each with its path and the reason, for the report.
+    ``candidates`` are the files of each scan that ``series.csv`` may select instead of ``files``. Bytes in ``subject``
+    that are not UTF-8 are escaped, because every table is UTF-8.
     """
 
     subject: str
@@ -49,6 +52,11 @@ class SeriesLocation:
     chosen: Path | None = None
     acquisition: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[tuple[Path, str], ...] = ()
+    candidates: tuple[tuple[Path, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("subject", "session"):
+            object.__setattr__(self, name, encodable(getattr(self, name)))
 
 
 class Source(Protocol):
@@ -96,9 +104,10 @@ def check_modalities(modalities: Sequence[str], *, key: str = "dataset.modalitie
 
 
 def the_only(candidates: Sequence[tuple[Path, ...]]) -> dict[str, Any]:
-    """Return ``files`` of the only candidate for a modality; several candidates are all ``left_out``."""
+    """Return ``files`` of the only candidate for a modality; several are ``left_out`` unless ``series.csv`` selects."""
     if len(candidates) > 1:
-        return {"left_out": tuple((files[0], "several candidates") for files in candidates)}
+        left_out = tuple((files[0], "several candidates") for files in candidates)
+        return {"left_out": left_out, "candidates": tuple(candidates)}
     return {"files": candidates[0]} if candidates else {}
 
 
@@ -126,7 +135,7 @@ def describe(path: Path) -> str:
 
 def some(names: Sequence[str], count: int = 5) -> str:
     """Return the first names, separated by commas, and the number of the others."""
-    shown = ", ".join(names[:count])
+    shown = ", ".join(printable(name) for name in names[:count])
     return f"{shown} and {len(names) - count} more" if len(names) > count else shown or "none"
 
 

@@ -74,8 +74,9 @@ class Bids:
             )
         subjects = sorted({subject for subject, _ in scans})
         table = Participants(self.label_column, self.healthy, self.abnormal, self.label)
-        people = table.read(root / "participants.tsv", subjects)
-        masks = find_masks(root, self.derivatives)
+        without = sorted(path.name for path in root.glob("sub-*") if path.is_dir() and path.name not in subjects)
+        people = table.read(root / "participants.tsv", subjects, without_scan=without)
+        masks = find_masks(root, self.derivatives).matched([*subjects, *without])
         candidates = [
             SeriesLocation(
                 subject=subject,
@@ -94,7 +95,6 @@ class Bids:
         ]
         sidecars = Sidecars(root)
         chosen = [_choose(one, sidecars) for one in apply_choices(candidates, root)]
-        without = sorted(path.name for path in root.glob("sub-*") if path.is_dir() and path.name not in subjects)
         lists = {
             "subjects have no anatomical scan and are left out": without,
             f"images in anat/ are not {', '.join(SUFFIXES)} or similar and are left out": unused,

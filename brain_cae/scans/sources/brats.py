@@ -19,6 +19,7 @@ from brain_cae.scans.sources.base import (
     the_only,
     visible_files,
 )
+from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
 MASK = "mask"
@@ -90,7 +91,8 @@ class Brats:
                 "scans have several lesion masks, none of which is used": several,
             }
         )
-        return [one for name, files in sorted(scans.items()) for one in self._scan(name, files)]
+        locations = [one for name, files in sorted(scans.items()) for one in self._scan(name, files)]
+        return apply_choices(locations, root)
 
     def notes(self) -> list[str]:
         """Return which files were left out."""

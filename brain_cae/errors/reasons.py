@@ -71,6 +71,7 @@ WHAT_TO_DO = {
     "constant inside the mask": "Check that the modalities of the subject cover the same part of the head.",
     "no positive intensity scale": "Check the scan in a viewer: most brain voxels are 0 or negative.",
     "empty mask": "Open the scan and the brain mask in a viewer.",
+    "mask without outside": "Save the mask with 0 outside of what it marks.",
     "no match with the template": "Is the brain whole, and without skull? preprocess.space=box needs no match.",
     "partial coverage": "Check that both scans are from the same session, or exclude this modality (modality=).",
     "not aligned": "Look at both scans: they may show different heads, or a header may have lost its origin.",

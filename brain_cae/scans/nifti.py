@@ -13,6 +13,7 @@ from nibabel.wrapstruct import WrapStructError
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.geometry import plane_of_affine
+from brain_cae.scans.padding import without_padding
 from brain_cae.scans.volume import Volume, check_values, smallest_type
 
 SUFFIXES = (".nii", ".nii.gz")
@@ -65,7 +66,7 @@ def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
         raise ScanError("single slice", expected="at least 2 slices", found=f"shape {array.shape}", where=where)
     affine = affine_to_ras(image, where)
     if pixels:
-        array = smallest_type(array)
+        array = without_padding(smallest_type(array))
         check_values(array, where=where)
     spacing = [round(float(length), 4) for length in np.linalg.norm(affine[:3, :3], axis=0)]
     acquisition = {

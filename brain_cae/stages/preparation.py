@@ -137,4 +137,6 @@ def _incomplete_images(cohort: Cohort) -> list[str]:
     abnormal = cohort.labels.reindex(empty) == "abnormal"
     text = "abnormal subjects have an empty lesion mask and count for detection but not for localisation"
     affected[text] = list(abnormal.index[abnormal])
+    text = "masks are no whole numbers and were cut at half of their maximum; all below counts as outside"
+    affected[text] = [f"{name} ({mask})" for name, one in cohort.prepared.items() for mask in one.cut_masks]
     return counted(affected)

@@ -1,0 +1,83 @@
+"""Padding: the constant that stands where a scan has no values, outside its field of view or around a brain."""
+
+import numpy as np
+from scipy import ndimage
+
+FAR = 0.6
+"""A value whose distance from all others is more than this fraction of its distance from bright tissue is no tissue."""
+
+APART = 0.2
+"""The same for a negative value where all others are at least 0."""
+
+AIR_SHARE, AIR_LEVEL = 0.3, 0.2
+"""There is air if at least this share of voxels is below this fraction of bright tissue: a stripped brain has less."""
+
+BRIGHT = 95
+"""Percentile of the intensities that stands for bright tissue."""
+
+MANY = 4
+"""Programs one after another may each have padded a scan with a value of their own."""
+
+
+def without_padding(array: np.ndarray) -> np.ndarray:
+    """Return a volume with its padding replaced by the intensity of air; the same array if it has none.
+
+    NaN that reaches the border of the volume is padding, as registration and reslicing tools write it outside the field
+    of view. So is a negative value far below all others, such as -1024, -2000 or -32768. It must not count as the zero
+    of the intensities: tissue would lie in a narrow band far above it. A constant just below the darkest tissue is
+    the background of a scan whose intensities are shifted, and stays.
+
+    Args:
+        array: (X, Y, Z), integers or floats. NaN that does not reach the border and infinity stay, for
+            :func:`brain_cae.scans.volume.check_values` to refuse.
+
+    Returns:
+        (X, Y, Z) of the same type. Air is the lowest other value where a scan shows air or has negative values, else 0.
+    """
+    if array.dtype.kind == "f" and not np.isfinite(array.min()):
+        absent = np.isnan(array)
+        if not absent.any() or absent.all() or np.isinf(array).any() or not _reaches_border(absent):
+            return array
+        array = _filled(array, absent, _air(array[~absent]))
+    for _ in range(MANY):
+        lowest = array.min()
+        if lowest >= 0:
+            break
+        rest = array[array != lowest]
+        if not rest.size or not _is_padding(float(lowest), rest):
+            break
+        array = _filled(array, array == lowest, _air(rest))
+    return array
+
+
+def _filled(array: np.ndarray, where: np.ndarray, value: float) -> np.ndarray:
+    filled = array.copy(order="K")
+    filled[where] = value
+    return filled
+
+
+def _is_padding(value: float, rest: np.ndarray) -> bool:
+    low = float(rest.min())
+    gap, height = low - value, float(np.percentile(rest, BRIGHT)) - value
+    if gap > FAR * height:
+        return True
+    return low >= 0 and (_shows_air(rest) or min(gap, -value) > APART * height)
+
+
+def _air(values: np.ndarray) -> float:
+    low = float(values.min())
+    return low if _shows_air(values) else min(0.0, low)
+
+
+def _shows_air(values: np.ndarray) -> bool:
+    """Return whether a large share of the intensities lies at their lower end, as in a scan with air of its own."""
+    low = float(values.min())
+    limit = low + AIR_LEVEL * (float(np.percentile(values, BRIGHT)) - low)
+    return float((values < limit).mean()) >= AIR_SHARE
+
+
+def _reaches_border(absent: np.ndarray) -> bool:
+    """Return whether each connected part of the absent voxels reaches the border of the volume."""
+    parts, count = ndimage.label(absent)
+    border = np.concatenate([np.take(parts, [0, -1], axis=axis).ravel() for axis in range(3)])
+    return len(np.setdiff1d(border, [0])) == count

@@ -80,8 +80,8 @@ def prepare_subject(
     images = {modality: (values - zeros[modality], covered) for modality, (values, covered) in images.items()}
     channels = []
     spacing = nibabel.affines.voxel_sizes(grid.affine)
-    for modality, (lifted, _) in images.items():
-        inside = lifted[mask]
+    for modality, (values, _) in images.items():
+        inside = values[mask]
         where = f"subject {subject}, {modality}, {paths[modality]}"
         if not np.isfinite(inside).all():
             raise ScanError("non-finite values", where=where)
@@ -92,9 +92,8 @@ def prepare_subject(
         measured = appearance.noise_and_smoothness(original, nibabel.affines.voxel_sizes(scan.affine))
         properties |= {f"{modality}_{name}": value for name, value in measured.items()}
         if modality == reference:
-            properties |= appearance.background(lifted, mask, spacing)
-        if bias_correction == "n4":
-            lifted = without_bias(lifted, mask, spacing)
+            properties |= appearance.background(values, mask, spacing)
+        lifted = without_bias(values, mask, spacing) if bias_correction == "n4" else values
         scaled = lifted / intensity_scale(lifted[mask], scaling)
         channels.append(np.where(mask, np.clip(scaled, 0, CEILING), 0).astype(np.float32))
     lesion, soft_lesion = _drawn_mask(grid, rows["lesion_mask_path"], there)
@@ -222,10 +221,10 @@ def _shown_by_all(
     """
     shown = mask.copy()
     shares: dict[str, float] = {}
-    for modality, (values, covered) in images.items():
+    for modality, (values, reached) in images.items():
         if modality == reference:
             continue
-        covered = covered & ~_absent(values, mask)
+        covered = reached & ~_absent(values, mask)
         shares[f"{modality}_covered"] = share = float(covered[mask].mean())
         if share < MIN_COVERAGE:
             raise ScanError(

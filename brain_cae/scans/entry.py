@@ -13,7 +13,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from brain_cae.errors import ScanError
 from brain_cae.files.atomic import whole, write_bytes
 from brain_cae.scans.dicom import NOT_DICOM, FolderReading, Refused, read_folder
 from brain_cae.scans.nifti import is_nifti, read_nifti
-from brain_cae.scans.sources.base import SeriesLocation
+from brain_cae.scans.sources.base import SeriesLocation, unread_format
 from brain_cae.scans.volume import Volume, content_hash
 
 # Increase this whenever the same files would give a different volume, column or reason.
@@ -34,7 +34,7 @@ MEASURED_COLUMNS = ("shift_mm", "rotation_deg", "overlap_before", "overlap", "co
 foregrounds (Dice), extent of the head that it covers (mm), and the contrast that it shows."""
 REPORT_COLUMNS = ("subject", "modality", "series_hash", "status", "reason", "path", *MEASURED_COLUMNS)
 # These depend on the machine, not on the files: the next import tries again.
-TRANSIENT_REASONS = ("missing decoder", "unreadable file")
+TRANSIENT_REASONS = ("missing decoder", "unreadable file", "unreadable folder")
 NOT_READ = "not read"
 
 
@@ -85,7 +85,8 @@ def inspect_location(location: SeriesLocation) -> Outcome:
     if not location.files:
         return _missing(location)
     try:
-        _stamp(location)
+        for path in location.files:
+            path.open("rb").close()
     except OSError as error:
         return _unreadable(location, error)
     _, entry = _describe(location, pixels=False)
@@ -99,8 +100,10 @@ def _missing(location: SeriesLocation) -> Outcome:
 
 
 def _unreadable(location: SeriesLocation, error: OSError) -> Outcome:
-    reason = "no such file" if isinstance(error, FileNotFoundError) else "unreadable file"
-    return Outcome(None, (_line("refused", reason, error.filename or location.files[0]),))
+    path = Path(error.filename or location.files[0])
+    kind = "unreadable folder" if path.is_dir() else "unreadable file"
+    reason = "no such file" if isinstance(error, FileNotFoundError) else kind
+    return Outcome(None, (_line("refused", reason, path),))
 
 
 def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None, dict[str, Any]]:
@@ -150,6 +153,15 @@ def _quiet() -> Iterator[None]:
 
 
 def _read(files: Sequence[Path], chosen: Path | None, *, pixels: bool) -> FolderReading:
+    unread = [Refused(reason, path, 1) for path in files if (reason := unread_format(path))]
+    if not unread:
+        return _read_known(files, chosen, pixels=pixels)
+    known = [path for path in files if not unread_format(path)]
+    reading = _read_known(known, chosen, pixels=pixels) if known else FolderReading(None, ())
+    return replace(reading, refused=(*reading.refused, *unread))
+
+
+def _read_known(files: Sequence[Path], chosen: Path | None, *, pixels: bool) -> FolderReading:
     try:
         if len(files) == 1 and is_nifti(files[0]):
             return FolderReading(read_nifti(files[0], pixels=pixels), (), files[0])
@@ -252,6 +264,7 @@ def _key(location: SeriesLocation) -> str:
     kind = "nifti" if len(files) == 1 and is_nifti(files[0]) else "dicom"
     if location.chosen is not None:
         contents += ["chosen", *sorted(hashes[path] for path in files if path.is_relative_to(location.chosen))]
+    contents += sorted(filter(None, map(unread_format, files)))
     return hashlib.sha256("\n".join((VERSION, kind, *contents)).encode()).hexdigest()[:32]
 
 

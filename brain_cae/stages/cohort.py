@@ -16,7 +16,7 @@ from brain_cae.files.locks import exclusive
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
-from brain_cae.scans.sources.base import SeriesLocation, counted, some
+from brain_cae.scans.sources.base import SeriesLocation, agreeing, counted, some
 from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import import_series
 from brain_cae.stages.stripping import require_for_heads
@@ -85,7 +85,7 @@ class Cohort:
             prepared={name: subject for name, subject in self.prepared.items() if name not in refused},
             cautions=[
                 *self.cautions,
-                f"{len(refused)} subjects could not be prepared and are left out: {first}.",
+                f"{agreeing(len(refused), '{subject|subjects} could not be prepared and {is|are} left out')}: {first}.",
             ],
         )
 
@@ -201,7 +201,7 @@ def _incomplete_subjects(report: pd.DataFrame, index: pd.DataFrame, modalities: 
     lacking = [
         f"{name} without {' and '.join(m for m in modalities if m not in imported.get(name, ()))}" for name in names
     ]
-    return counted({"subjects lack a modality in use and are left out": lacking})
+    return counted({"{subject lacks|subjects lack} a modality in use and {is|are} left out": lacking})
 
 
 def _lost_series(report: pd.DataFrame) -> list[str]:

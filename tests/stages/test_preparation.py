@@ -59,9 +59,9 @@ def test_incomplete_brains_and_empty_lesion_masks_are_cautions(cohort):
     }
     imported, first, second = prepare(cohort, store(prepared), progress=False).cautions
     assert imported == "caution of the import"
-    assert first.startswith(
-        "1 subjects have a t1 that covers only a part of the brain (down to 72 %)"
-    ) and first.endswith(": a.")
+    assert first.startswith("1 subject has a t1 that covers only part of the brain (down to 72 %)") and first.endswith(
+        ": a."
+    )
     assert second.startswith("1 abnormal subjects have an empty lesion mask") and second.endswith(": c.")
 
 

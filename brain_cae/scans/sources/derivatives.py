@@ -37,13 +37,18 @@ class Masks:
         """
         there = {(subject, kind) for subject, _, kind in self.fit} | self.unfit
         brains = any(kind == "brain" for _, kind in there)
-        text = "subjects or sessions have no {} mask (masks in other spaces, of tasks or outside anat/ are not used)"
-        lacking: dict[str, list[str]] = {text.format("brain"): [], text.format("lesion"): []}
+        lacking: dict[str, list[str]] = {"brain": [], "lesion": []}
         for subject, session in scans:
             for kind, expected in (("brain", brains), ("lesion", (subject, "lesion") in there)):
                 if expected and self.of(subject, session, kind) is None:
-                    lacking[text.format(kind)].append(f"{subject} {session}".rstrip())
-        return counted(lacking)
+                    lacking[kind].append(f"{subject} {session}".rstrip())
+        which = "(masks in other spaces, of tasks or outside anat/ are not used)"
+        return counted(
+            {
+                f"{{subject or session has|subjects or sessions have}} no {kind} mask {which}": names
+                for kind, names in lacking.items()
+            }
+        )
 
 
 def find_masks(root: Path, names: Sequence[str]) -> Masks:

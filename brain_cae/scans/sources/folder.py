@@ -13,13 +13,18 @@ from brain_cae.scans.sources.base import (
     Label,
     SeriesLocation,
     Skull,
+    can_be_read,
     check_folder,
     check_modalities,
     counted,
     describe,
+    is_litter,
     is_visible,
+    listing,
+    some,
     the_only,
-    visible_files,
+    unread_format,
+    unused,
 )
 from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.scan_table import read_scans
@@ -29,6 +34,10 @@ from brain_cae.vocabulary import LABELS, MODALITIES, LabelMeaning
 LAYOUT = "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<modality>/<DICOM files>"
 EXPECTED_LABELS = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"
 MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
+TABLES = ("labels.csv", "labels.tsv", "series.csv")
+"""Files beside the subjects that are read."""
+PROBED = 20
+"""Number of loose files that are opened to see whether they are DICOM."""
 
 
 @dataclass
@@ -88,31 +97,67 @@ class Folder:
             "Set dataset.root to the folder that holds one folder per subject, or dataset.table to a table of paths."
         )
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=advice)
-        folders = sorted(path for path in root.iterdir() if path.is_dir() and is_visible(path.name))
+        entries = sorted(path for path in root.iterdir() if not is_litter(path.name))
+        folders = [path for path in entries if path.is_dir() and is_visible(path.name)]
         contents = {path.name: _look(path) for path in folders if path.name not in MASKS.values()}
-        subjects = {name: content for name, content in contents.items() if content.candidates}
-        if not any(any(content.candidates.values()) for content in subjects.values()):
-            raise DatasetError(
-                "The folder contains no scan.", expected=LAYOUT, found=describe(root), where=str(root), advice=advice
-            )
+        subjects = {name: content for name, content in contents.items() if content.names_a_modality}
+        if not any(any(content.candidates.values()) or content.left_out for content in subjects.values()):
+            raise _no_scan(root, contents, advice)
         labels = _labels(root)
         masks = {kind: _masks(root / folder) for kind, folder in MASKS.items()}
-        unused_masks = {MASKS[kind]: sorted(set(files) - set(contents)) for kind, files in masks.items()}
-        unlabelled = sorted(set(subjects) - set(labels)) if labels else []
+        beside = [path for path in entries if path not in folders and path.name not in TABLES]
+        nameless = [
+            path
+            for name, content in contents.items()
+            for path in content.others
+            if name in subjects or unread_format(path) or not is_visible(path.name)
+        ]
+        strangers = {MASKS[kind]: sorted(set(found.files) - set(contents)) for kind, found in masks.items()}
         lists = {
-            "folders contain no known modality and are left out": sorted(set(contents) - set(subjects)),
-            "files or folders are not named after a modality and are left out": [
-                str(path.relative_to(root)) for content in subjects.values() for path in content.others
+            "{folder contains|folders contain} no known modality and {is|are} left out": [
+                f"{name} ({some(content.names, 3)})" for name, content in contents.items() if name not in subjects
             ],
-            "labelled subjects have no scans and are left out": sorted(set(labels) - set(subjects)),
-            f"subjects have no label and are treated as {self.label or 'unknown'}": unlabelled,
-            **{f"files in {folder} are not named after a subject": names for folder, names in unused_masks.items()},
+            "{labelled subject has|labelled subjects have} no scans and {is|are} left out": sorted(
+                set(labels) - set(subjects)
+            ),
+            f"{{subject has|subjects have}} no label and {{is|are}} treated as {self.label or 'unknown'}": (
+                sorted(set(subjects) - set(labels)) if labels else []
+            ),
+            **{
+                f"{{file in {name} is|files in {name} are}} not named after a subject": names
+                for name, names in strangers.items()
+            },
         }
-        self._notes = counted(lists)
+        for kind, found in masks.items():
+            text = f"{{subject has|subjects have}} several masks in {MASKS[kind]}, none of which is used"
+            lists[text] = sorted(found.several)
+        others = "{file or folder is|files or folders are} not named after a modality and {is|are} left out"
+        self._notes = [
+            *counted(lists),
+            *counted(unused(nameless, root, others)),
+            *counted(
+                unused(
+                    beside,
+                    root,
+                    "{file beside the subjects' folders is|files beside the subjects' folders are} not read",
+                )
+            ),
+            *(
+                note
+                for kind, found in masks.items()
+                for note in counted(
+                    unused(
+                        found.others,
+                        root,
+                        f"{{file in {MASKS[kind]} is not a mask|files in {MASKS[kind]} are not masks}}",
+                    )
+                )
+            ),
+        ]
         return [
             {"subject": subject, "modality": modality}
-            | _choose(content.candidates.get(modality, {}), modality)
-            | {kind: paths.get(subject) for kind, paths in masks.items()}
+            | _choose(content.candidates.get(modality, {}), modality, content.left_out.get(modality, []))
+            | {kind: found.files.get(subject) for kind, found in masks.items()}
             | ({"label": labels[subject]} if subject in labels else {})
             for subject, content in subjects.items()
             for modality in self.modalities
@@ -121,41 +166,96 @@ class Folder:
 
 @dataclass
 class _Subject:
-    """The contents of a subject's folder: the candidates for each modality, and files with other names."""
+    """The contents of a subject's folder.
+
+    Attributes:
+        candidates: Files by modality and by the file or folder with its name.
+        left_out: Files named after a modality whose format is not read, with the reason.
+        others: Everything else that is not litter.
+        names: Of the visible entries.
+    """
 
     candidates: dict[str, dict[Path, tuple[Path, ...]]] = field(default_factory=dict)
+    left_out: dict[str, list[tuple[Path, str]]] = field(default_factory=dict)
     others: list[Path] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    @property
+    def names_a_modality(self) -> bool:
+        """Whether anything in the folder is named after a modality."""
+        return bool(self.candidates or self.left_out)
 
 
 def _look(folder: Path) -> _Subject:
     content = _Subject()
-    for path in sorted(path for path in folder.iterdir() if is_visible(path.name)):
-        if not path.is_dir() and not is_nifti(path):
-            continue
-        modality = SPELLINGS.get(_name(path))
-        if modality is None:
+    if not can_be_read(folder):
+        # Whatever is in it may be a scan of any modality: the import refuses it with the reason.
+        content.candidates = {modality: {folder: (folder,)} for modality in MODALITIES}
+        return content
+    for path in sorted(path for path in folder.iterdir() if not is_litter(path.name)):
+        modality = SPELLINGS.get(_name(path)) if is_visible(path.name) else None
+        content.names += [path.name] if is_visible(path.name) else []
+        reason = "" if path.is_dir() else unread_format(path)
+        if modality is None or not (path.is_dir() or is_nifti(path) or reason):
             content.others.append(path)
-            continue
-        candidates = content.candidates.setdefault(modality, {})
-        if files := visible_files(path) if path.is_dir() else (path,):
-            candidates[path] = files
+        elif reason:
+            content.left_out.setdefault(modality, []).append((path, reason))
+        else:
+            inside = listing(path)
+            candidates = content.candidates.setdefault(modality, {})
+            if files := inside.files if path.is_dir() else (path,):
+                candidates[path] = files
+            content.others += inside.hidden
     return content
 
 
-def _choose(candidates: dict[Path, tuple[Path, ...]], modality: str) -> dict[str, Any]:
+def _choose(
+    candidates: dict[Path, tuple[Path, ...]], modality: str, left_out: Sequence[tuple[Path, str]]
+) -> dict[str, Any]:
     """Return the fields of a modality's location; the standard name goes before other spellings."""
     plain = [files for path, files in candidates.items() if _name(path) == modality]
     if len(plain) != 1:
-        return the_only([*candidates.values()])
+        taken = the_only([*candidates.values()])
+        return taken | {"left_out": (*taken.get("left_out", ()), *left_out)}
     others = (files[0] for files in candidates.values() if files is not plain[0])
-    return {
-        "files": plain[0],
-        "left_out": tuple((path, "several candidates: the one named plainly was taken") for path in others),
-    }
+    worse = tuple((path, "several candidates: the one named plainly was taken") for path in others)
+    return {"files": plain[0], "left_out": (*worse, *left_out)}
 
 
 def _name(path: Path) -> str:
-    return (path.name if path.is_dir() else _stem(path)).lower()
+    """Return the part of a name that may be a modality. Some programs export a folder named like a NIfTI file."""
+    if path.is_dir() or is_nifti(path):
+        return _stem(path).lower()
+    return path.name.partition(".")[0].lower() if unread_format(path) else path.name.lower()
+
+
+def _no_scan(root: Path, contents: dict[str, _Subject], advice: str) -> DatasetError:
+    """Return the error for a root without any scan, which names the level that is missing."""
+    loose = [path for content in contents.values() for path in content.others if path.is_file()]
+    if any(_is_dicom(path) for path in loose[:PROBED]):
+        return DatasetError(
+            "The subjects' folders hold DICOM files, but no folder of a modality.",
+            expected=LAYOUT,
+            found=some([path.relative_to(root).as_posix() for path in loose]),
+            where=str(root),
+            advice="Put the files of each scan into a folder named after its modality, such as <subject>/t1/.",
+        )
+    inside = [f"{name} with {some(content.names, 3)}" for name, content in contents.items() if content.names]
+    return DatasetError(
+        "The folder contains no scan.",
+        expected=LAYOUT,
+        found=describe(root) + (f"; {'; '.join(inside[:2])}" if inside else ""),
+        where=str(root),
+        advice=advice,
+    )
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def _labels(root: Path) -> dict[str, str]:
@@ -183,9 +283,27 @@ def _labels(root: Path) -> dict[str, str]:
     return labels
 
 
-def _masks(folder: Path) -> dict[str, Path]:
-    files = [path for path in visible_files(folder) if path.parent == folder and is_nifti(path)]
-    return {_stem(path): path for path in files}
+@dataclass
+class _Masks:
+    """The masks in a folder by subject, subjects with several, and everything else that is there."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    several: set[str] = field(default_factory=set)
+    others: list[Path] = field(default_factory=list)
+
+
+def _masks(folder: Path) -> _Masks:
+    inside, masks = listing(folder), _Masks()
+    masks.others += inside.hidden
+    for path in inside.files:
+        place = path if path.parent == folder else path.parent
+        if path.is_dir() or place.parent != folder or not (is_nifti(path) and is_nifti(place)):
+            masks.others.append(path)
+        elif masks.files.setdefault(_stem(place), path) != path:
+            masks.several.add(_stem(place))
+    for subject in masks.several:
+        del masks.files[subject]
+    return masks
 
 
 def _stem(path: Path) -> str:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from brain_cae.errors import DatasetError
+from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
     SeriesLocation,
     check_folder,
     check_modalities,
     counted,
     describe,
-    visible_files,
+    listing,
+    unused,
 )
 from brain_cae.scans.sources.table import SUFFIXES, age_of, read_table
 from brain_cae.vocabulary import NOBODY, LabelMeaning
@@ -64,7 +66,7 @@ class Ixi:
             )
         root = Path(self.root)
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=ADVICE)
-        sites, scans = _find(root)
+        sites, scans, others = _find(root)
         if not scans:
             raise DatasetError(
                 "The folder contains no scan of IXI.",
@@ -74,6 +76,9 @@ class Ixi:
                 advice=ADVICE,
             )
         people = self._people(root, sorted(sites))
+        table = root / self.table if self.table else _spreadsheet(root)
+        text = "{file is not a scan|files are not scans} of T1 or T2 and {is|are} left out"
+        self._notes += counted(unused([path for path in others if path != table], root, text))
         return [
             SeriesLocation(
                 subject=subject,
@@ -121,25 +126,33 @@ class Ixi:
                 contradictory.add(subject)
         people |= dict.fromkeys(contradictory, (None, ""))
         lists = {
-            "subjects are not in the spreadsheet: their age and sex are unknown": sorted(set(subjects) - set(people)),
-            "subjects are in the spreadsheet twice with different values: their age and sex are unknown": sorted(
+            "{subject is|subjects are} not in the spreadsheet: {its|their} age and sex are unknown": sorted(
+                set(subjects) - set(people)
+            ),
+            "{subject is|subjects are} in the spreadsheet twice with other values: {its|their} age and sex are unknown": sorted(
                 contradictory & set(subjects)
             ),
-            "lines of the spreadsheet have no number in IXI_ID and are ignored": nameless,
-            "subjects in the spreadsheet have no scans and are left out": sorted(set(people) - set(subjects)),
+            "{line|lines} of the spreadsheet {has|have} no number in IXI_ID and {is|are} ignored": nameless,
+            "{subject in the spreadsheet has|subjects in the spreadsheet have} no scans and {is|are} left out": sorted(
+                set(people) - set(subjects)
+            ),
         }
         self._notes = counted(lists)
         return people
 
 
-def _find(root: Path) -> tuple[dict[str, str], dict[tuple[str, str], Path]]:
-    """Return the site of each subject, and the file of each subject and modality."""
+def _find(root: Path) -> tuple[dict[str, str], dict[tuple[str, str], Path], list[Path]]:
+    """Return the site of each subject, the file of each subject and modality, and everything else that is there."""
     contrasts = {contrast: modality for modality, contrast in CONTRASTS.items()}
     sites: dict[str, str] = {}
     scans: dict[tuple[str, str], Path] = {}
-    for path in visible_files(root):
-        match = FILE.fullmatch(path.name)
+    inside = listing(root)
+    others = [*inside.hidden]
+    for path in inside.files:
+        # Some programs export the file x.nii as the folder x.nii with one file in it.
+        match = FILE.fullmatch(path.name) or (FILE.fullmatch(path.parent.name) if is_nifti(path) else None)
         if match is None or match[3].upper() not in contrasts:
+            others.append(path)
             continue
         key = match[1], contrasts[match[3].upper()]
         if key in scans:
@@ -151,7 +164,7 @@ def _find(root: Path) -> tuple[dict[str, str], dict[tuple[str, str], Path]]:
             )
         scans[key] = path
         sites[key[0]] = match[2]
-    return sites, scans
+    return sites, scans, others
 
 
 def _spreadsheet(root: Path) -> Path | None:

@@ -99,7 +99,9 @@ class Participants:
         here = [lines[name] for name in subjects if name in lines]
         lists = {
             "subjects of participants.tsv have no scans and are left out": sorted(set(lines) - set(subjects)),
-            "subjects with scans are not in participants.tsv": sorted(set(subjects) - set(lines)),
+            "{subject with scans is|subjects with scans are} not in participants.tsv": sorted(
+                set(subjects) - set(lines)
+            ),
             **not_understood((name, lines[name]) for name in subjects if name in lines),
         }
         self.notes += counted(lists)

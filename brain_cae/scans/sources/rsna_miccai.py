@@ -8,11 +8,16 @@ from typing import ClassVar
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.sources.base import (
     SeriesLocation,
+    can_be_read,
     check_folder,
     check_modalities,
     counted,
     describe,
+    is_litter,
+    is_visible,
+    listing,
     some,
+    unused,
     visible_files,
 )
 from brain_cae.scans.sources.choice import apply_choices
@@ -21,6 +26,7 @@ from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
 LAYOUT = "train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM files>"
 FOLDERS = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1wCE", "t2": "T2w"}
+PUBLISHED = ("train", "test", "masks", "train_labels.csv", "sample_submission.csv", "series.csv")
 LABEL_COLUMNS = ("BraTS21ID", "MGMT_value")
 
 MGMT_WARNING = (
@@ -63,7 +69,7 @@ class RsnaMiccai:
         """Return every series; labels are ``abnormal`` unless ``healthy_value`` is set."""
         root = Path(self.root)
         subjects = find_subjects(root)
-        self._notes = []
+        self._notes = _strays(root, subjects)
         if self.healthy_value is None:
             labels = dict.fromkeys(subjects, "abnormal")
         else:
@@ -71,7 +77,7 @@ class RsnaMiccai:
             labels = {
                 subject: "healthy" if value == self.healthy_value else "abnormal" for subject, value in values.items()
             }
-            self._notes = compare_subjects(subjects, labels)
+            self._notes += compare_subjects(subjects, labels)
         locations = locate_series(root, subjects, labels, self.modalities, source=self.name, skull="stripped")
         return apply_choices(locations, root)
 
@@ -95,7 +101,7 @@ def find_subjects(root: Path) -> list[str]:
     advice = "Set dataset.root to the folder that holds train/ and train_labels.csv."
     check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=advice)
     train = check_folder(root / "train", problem="The data set has no train folder.", expected=LAYOUT, advice=advice)
-    subjects = sorted(path.name for path in train.iterdir() if path.is_dir() and not path.name.startswith("."))
+    subjects = sorted(path.name for path in train.iterdir() if path.is_dir() and is_visible(path.name))
     series = (train / subject / folder for subject in subjects for folder in FOLDERS.values())
     if not any(folder.is_dir() for folder in series):
         actual = describe(train / subjects[0]) if subjects else describe(train)
@@ -103,6 +109,33 @@ def find_subjects(root: Path) -> list[str]:
             "The train folder contains no scan.", expected=LAYOUT, found=actual, where=str(train), advice=advice
         )
     return subjects
+
+
+def _strays(root: Path, subjects: Sequence[str]) -> list[str]:
+    """Return notes about everything in ``train`` and ``masks`` that is no series and no mask."""
+    train = root / "train"
+    strays = [path for path in train.iterdir() if path.name not in subjects]
+    for subject in subjects:
+        if can_be_read(train / subject):
+            strays += [path for path in (train / subject).iterdir() if path.name not in FOLDERS.values()]
+    masks = listing(root / "masks")
+    names = {f"{subject}.nii.gz" for subject in subjects}
+    unmatched = [path for path in masks.files if path.name not in names or path.parent != root / "masks"]
+    beside = [path for path in root.iterdir() if path.name not in PUBLISHED and not is_litter(path.name)]
+    strays = [path for path in strays if not is_litter(path.name)]
+    return [
+        *counted(unused(beside, root, "{file or folder beside train is|files or folders beside train are} not read")),
+        *counted(
+            unused(
+                strays,
+                root,
+                "{entry in train is|entries in train are} not series and {is|are} left out",
+            )
+        ),
+        *counted(
+            unused([*unmatched, *masks.hidden], root, "{file in masks is|files in masks are} not named after a subject")
+        ),
+    ]
 
 
 def read_values(path: Path) -> dict[str, int]:
@@ -142,8 +175,8 @@ def compare_subjects(subjects: Sequence[str], labels: Mapping[str, str]) -> list
         )
     return counted(
         {
-            "labelled subjects have no scans and are left out": without_scan,
-            "subjects have no label and are treated as unknown": without_label,
+            "{labelled subject has|labelled subjects have} no scans and {is|are} left out": without_scan,
+            "{subject has|subjects have} no label and {is|are} treated as unknown": without_label,
         }
     )
 
@@ -163,7 +196,10 @@ def locate_series(
         mask = root / "masks" / f"{subject}.nii.gz"
         lesion_mask = mask if mask.is_file() else None
         for modality in modalities:
-            files = visible_files(root / "train" / subject / FOLDERS[modality])
+            folder = root / "train" / subject
+            # Whatever is in a folder that cannot be read may be this scan: the import refuses it with the reason.
+            hidden = folder.is_dir() and not can_be_read(folder)
+            files = (folder,) if hidden else visible_files(folder / FOLDERS[modality])
             locations.append(
                 SeriesLocation(
                     subject=subject,

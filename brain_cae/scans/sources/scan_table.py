@@ -117,10 +117,14 @@ def _notes(
 ) -> list[str]:
     masks = [one[name] for one in facts.values() for name in ("lesion_mask", "brain_mask") if one.get(name)]
     lists = {
-        "lines of the table have an unknown modality and are left out": unknown,
+        "{line of the table has|lines of the table have} an unknown modality and {is|are} left out": unknown,
         **not_understood((row["subject"], row) for row in table.rows),
-        "columns of the table are unknown and are ignored": [name for name in table.columns if name not in COLUMNS],
-        "masks of the table do not exist": sorted(name for name in masks if not (root / name).is_file()),
+        "{column of the table is unknown and is|columns of the table are unknown and are} ignored": [
+            name for name in table.columns if name not in COLUMNS
+        ],
+        "{mask of the table does|masks of the table do} not exist": sorted(
+            name for name in masks if not (root / name).is_file()
+        ),
     }
     return counted(lists)
 

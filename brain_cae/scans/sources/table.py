@@ -132,6 +132,6 @@ def not_understood(rows: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, l
         if sex.lower() not in NO_AGE_NO_SEX and not sex_of(sex):
             sexes[name] = None
     return {
-        "subjects have an age that is not a number of years and is treated as unknown": list(ages),
-        "subjects have a sex that is neither M nor F and is treated as unknown": list(sexes),
+        "{subject has|subjects have} an age that is not a number of years and is treated as unknown": list(ages),
+        "{subject has|subjects have} a sex that is neither M nor F and is treated as unknown": list(sexes),
     }

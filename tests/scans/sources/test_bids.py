@@ -77,7 +77,7 @@ def test_unusable_images_are_listed_with_the_reason(root, tmp_path):
     ]  # fmt: skip
     assert all(advice_for(reason) for reason in lines["reason"])
     text = " ".join(source.notes())
-    assert "1 subjects have no anatomical scan and are left out: sub-05." in text
+    assert "1 subject has no anatomical scan and is left out: sub-05." in text
     assert "or similar and are left out: sub-03_PDw.nii.gz, sub-05_PDw.nii.gz." in text
 
 
@@ -160,7 +160,7 @@ def test_unusable_data_are_noted(root):
     source = Bids(root)
     source.locate()
     text = " ".join(source.notes())
-    assert "1 subjects have no anatomical scan and are left out: sub-03." in text
+    assert "1 subject has no anatomical scan and is left out: sub-03." in text
     assert "sub-01/anat/sub-01_FLAIR.json" in text
     assert "set dataset.label_column to one of the columns (age, sex, site, group)" in text
 

@@ -96,7 +96,7 @@ def test_a_modality_in_two_files_costs_only_that_scan(root):
         ("BraTS2021_00000_t1.nii", "several candidates"), ("BraTS2021_00000_t1.nii.gz", "several candidates"),
     ]  # fmt: skip
     assert len(scans) == 3 and all(one.files for one in scans.values())
-    assert source.notes() == ["1 scans have several lesion masks, none of which is used: BraTS2021_00000."]
+    assert source.notes() == ["1 scan has several lesion masks, none of which is used: BraTS2021_00000."]
 
 
 def test_radiotherapy_scans_have_a_skull_and_other_masks(tmp_path):

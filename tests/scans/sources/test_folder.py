@@ -24,7 +24,7 @@ def test_files_and_folders_are_modalities(root):
         ("a", "t1"): ["t1.nii.gz"], ("a", "flair"): ["IM0001"], ("b", "t1"): ["t1.nii"], ("b", "flair"): []
     }  # fmt: skip
     assert {one.label for one in source.locate()} == {"unknown"}
-    assert source.notes() == ["1 folders contain no known modality and are left out: c."]
+    assert source.notes() == ["1 folder contains no known modality and is left out: c (notes.txt)."]
     assert {one.subject for one in source.locate() if one.lesion_mask} == {"a"}
 
 
@@ -49,7 +49,7 @@ def test_label_and_skull_apply_to_subjects_without_other_information(root):
     assert {one.subject: (one.label, one.skull) for one in source.locate()} == {
         "a": ("abnormal", "on"), "b": ("healthy", "on")
     }  # fmt: skip
-    assert any("no label and are treated as healthy: b" in note for note in source.notes())
+    assert any("no label and is treated as healthy: b" in note for note in source.notes())
 
 
 def test_brain_masks_and_masks_without_a_subject(root):
@@ -58,7 +58,7 @@ def test_brain_masks_and_masks_without_a_subject(root):
         (root / name).touch()
     source = Folder(root, modalities=["t1"])
     assert {one.subject: one.brain_mask for one in source.locate()} == {"a": root / "brain_masks" / "a.nii", "b": None}
-    assert "1 files in brain_masks are not named after a subject: z." in source.notes()
+    assert "1 file in brain_masks is not named after a subject: z." in source.notes()
 
 
 @pytest.mark.parametrize("content", ["subject,label\na,ill\n", "a,healthy\n", "subject,label\na,healthy\na,healthy\n"])
@@ -84,7 +84,7 @@ def test_a_subject_without_the_modalities_in_use_is_reported_as_missing(root, tm
     report = import_series(source.locate(), tmp_path / "store", progress=False).report
     assert report.loc[report["subject"] == "d", ["status", "reason"]].to_numpy().tolist() == [["missing", "no files"]]
     assert source.notes() == [
-        "1 folders contain no known modality and are left out: c.",
+        "1 folder contains no known modality and is left out: c (notes.txt).",
         "2 files or folders are not named after a modality and are left out: d/adc.nii.gz, d/scout.",
     ]
 

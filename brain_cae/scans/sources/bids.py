@@ -106,7 +106,7 @@ class Bids:
         without = sorted(path.name for path in root.glob("sub-*") if path.is_dir() and path.name not in subjects)
         lists = {
             "{subject has|subjects have} no anatomical scan and {is|are} left out": without,
-            f"{{image|images}} in anat/ {{is|are}} not {', '.join(SUFFIXES)} or similar and {{is|are}} left out": unused,
+            f"{{image|images}} in anat/ {{is|are}} not {', '.join(SUFFIXES)} or similar, and left out": unused,
             "{sidecar|sidecars} cannot be read and {is|are} ignored": sorted(sidecars.broken),
             "{time|times} in sidecars {is|are} too long to be in seconds and {is|are} treated as unknown": sorted(
                 sidecars.implausible

@@ -129,7 +129,7 @@ class Ixi:
             "{subject is|subjects are} not in the spreadsheet: {its|their} age and sex are unknown": sorted(
                 set(subjects) - set(people)
             ),
-            "{subject is|subjects are} in the spreadsheet twice with other values: {its|their} age and sex are unknown": sorted(
+            "{subject is|subjects are} in the spreadsheet twice with different values: age and sex are unknown": sorted(
                 contradictory & set(subjects)
             ),
             "{line|lines} of the spreadsheet {has|have} no number in IXI_ID and {is|are} ignored": nameless,

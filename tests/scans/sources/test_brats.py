@@ -130,5 +130,22 @@ def test_a_wrong_root_says_what_was_expected_and_what_is_there(tmp_path):
     touch(tmp_path, "images/brain1.nii.gz")
     with pytest.raises(DatasetError, match="BraTS20_Training_001") as raised:
         Brats(tmp_path).locate()
-    assert "NIfTI files with other names: images/brain1.nii.gz" in str(raised.value)
+    assert "files with other names: images/brain1.nii.gz" in str(raised.value)
     assert "dataset.root" in str(raised.value)
+
+
+def test_folders_named_like_files_are_read_and_other_formats_are_noted(tmp_path):
+    """A copy of BraTS 2021 on the web has each file in a folder of its name."""
+    touch(
+        tmp_path, "BraTS2021_00000/BraTS2021_00000_t1.nii/00000057_brain_t1.nii", "TrainingData.zip", ".old/x",
+        "BraTS2021_00000/BraTS2021_00000_seg.nii/00000057_final_seg.nii", "2015/VSD.Brain.XX.MR_T1.54513.mha",
+    )  # fmt: skip
+    source = Brats(tmp_path, modalities=["t1"])
+    (scan,) = source.locate()
+    assert scan.subject == "BraTS2021_00000" and scan.files[0].name == "00000057_brain_t1.nii"
+    assert scan.lesion_mask.name == "00000057_final_seg.nii"
+    assert source.notes() == [
+        "1 file is packed and not read; unpack it: TrainingData.zip.",
+        "1 file has a format that is not read; convert it to .nii.gz: 2015/VSD.Brain.XX.MR_T1.54513.mha.",
+        "1 hidden file or folder is not read: .old.",
+    ]

@@ -1,12 +1,16 @@
 """A folder of subjects."""
 
+from pathlib import Path
+
 import pytest
 
 from brain_cae.errors import DatasetError
+from brain_cae.errors.reasons import advice_for
 from brain_cae.scans.sources.folder import Folder
-from brain_cae.scans.store import import_series
+from brain_cae.scans.store import import_series, inspect_series
 
-from .layouts import touch
+from ..synthesise import voxels, write_series
+from .layouts import lock, touch, write_volume
 
 
 @pytest.fixture
@@ -106,3 +110,89 @@ def test_a_folder_without_scans_is_an_error(root, tmp_path):
         Folder(root / "c").locate()
     with pytest.raises(DatasetError, match="does not exist"):
         Folder(root / "nowhere").locate()
+
+
+def test_every_entry_is_read_or_named(tmp_path, monkeypatch):
+    touch(
+        tmp_path, "a/t1.nii.gz", "a/t1.json", "a/.t2/IM1", "a/.cache/IM1", "a/._t1.nii.gz", "b/t1/IM1", "b/x.mgz",
+        "c/IM1", "d/scan.zip", "masks/a.nii.gz", "masks/b.nii", "masks/b.nii.gz", "masks/c.mgz", "masks/old/a.nii.gz",
+        "labels.csv", "brain_masks/a.nii.gz/mask.nii", "stray.nii.gz", "README.md", ".DS_Store", ".hidden/x",
+    )  # fmt: skip
+    (tmp_path / "labels.csv").write_text("subject,label\na,healthy\nb,healthy\n")
+    source = Folder(tmp_path, modalities=["t1"])
+    scans = {one.subject: one for one in source.locate()}
+    assert scans["a"].brain_mask == tmp_path / "brain_masks/a.nii.gz/mask.nii"
+    assert scans["b"].lesion_mask is None
+    assert source.notes() == [
+        "2 folders contain no known modality and are left out: c (IM1), d (scan.zip).",
+        "1 subject has several masks in masks, none of which is used: b.",
+        "1 file is packed and not read; unpack it: d/scan.zip.",
+        "1 file has a format that is not read; convert it to .nii.gz: b/x.mgz.",
+        "1 hidden file or folder is not read: a/.t2.",
+        "1 file or folder is not named after a modality and is left out: a/t1.json.",
+        "1 hidden file or folder is not read: .hidden.",
+        "2 files beside the subjects' folders are not read: README.md, stray.nii.gz.",
+        "1 file has a format that is not read; convert it to .nii.gz: masks/c.mgz.",
+        "1 file in masks is not a mask: masks/old/a.nii.gz.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("t1.mgz", "another format: .mgz"), ("t1.nii.gz.gz", "packed file: .gz"), ("T1w.nii.zip", "packed file: .zip"),
+        ("t1/all.zip", "packed file: .zip"), ("t1/scan.nrrd", "another format: .nrrd"),
+    ],
+)  # fmt: skip
+def test_scans_in_formats_that_are_not_read_are_refused_by_name(tmp_path, name, reason):
+    touch(tmp_path / "scans", f"a/{name}")
+    scans = Folder(tmp_path / "scans", modalities=["t1"]).locate()
+    for report in (
+        import_series(scans, tmp_path / "store", progress=False, root=tmp_path / "scans").report,
+        inspect_series(scans).report,
+    ):
+        (refused,) = report[report["status"] == "refused"].to_dict("records")
+        assert refused["reason"] == reason and refused["path"].endswith(Path(name).name)
+        advice = advice_for(reason)
+        assert ("Unpack" in advice or "convert" in advice) and "Remove" not in advice
+
+
+def test_a_folder_named_like_a_nifti_file_is_read(tmp_path):
+    write_volume(tmp_path / "scans/a/t1.nii/image.nii")
+    scans = Folder(tmp_path / "scans", modalities=["t1"]).locate()
+    assert len(import_series(scans, tmp_path / "store", progress=False).index) == 1
+
+
+def test_half_of_a_scan_is_not_taken_for_the_whole(tmp_path, monkeypatch):
+    root = tmp_path / "scans"
+    for subject, disc in (
+        ("half", "t1/DISC1"),
+        ("half", "t1/DISC2"),
+        ("none", "t1"),
+        ("closed", "t1"),
+        ("whole", "t1"),
+    ):
+        names = [f"{disc[-1]}{number}" for number in range(6)]
+        first = 18 if disc.endswith("2") else 0
+        write_series(root / subject / disc, voxels(seed=first), origin=(0, 0, first), names=names)
+    write_series(root / "dead" / "t1", voxels(), names=list("abcdef"))
+    (root / "dead/t1/g").symlink_to(root / "gone")
+    lock(monkeypatch, root / "half/t1/DISC2", root / "none/t1", root / "closed")
+    scans = Folder(root, modalities=["t1"]).locate()
+    for report in (
+        import_series(scans, tmp_path / "store", progress=False, root=root).report, inspect_series(scans).report
+    ):  # fmt: skip
+        assert report.set_index("subject")["reason"].to_dict() == {
+            "closed": "unreadable folder", "dead": "no such file", "half": "unreadable folder",
+            "none": "unreadable folder", "whole": "",
+        }  # fmt: skip
+
+
+def test_dicom_beside_the_folders_of_modalities_is_an_error_that_says_so(tmp_path):
+    touch(tmp_path, "p1/IM0000")
+    (tmp_path / "p1/IM0000").write_bytes(bytes(128) + b"DICM" + bytes(20))
+    with pytest.raises(DatasetError, match=r"no folder of a modality(.|\n)*p1/IM0000(.|\n)*named after its modality"):
+        Folder(tmp_path).locate()
+    (tmp_path / "p1/IM0000").write_bytes(b"text")
+    with pytest.raises(DatasetError, match="p1; p1 with IM0000"):
+        Folder(tmp_path).locate()

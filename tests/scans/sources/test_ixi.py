@@ -97,3 +97,12 @@ def test_a_wrong_root_and_a_scan_in_two_places(root, tmp_path):
     touch(root, "copy/IXI002-Guys-0828-T1.nii.gz")
     with pytest.raises(DatasetError, match=r"IXI002 t1 in .*IXI-T1.* and .*copy"):
         Ixi(root).locate()
+
+
+def test_other_files_are_noted(root):
+    touch(root, "IXI-T1.tar", "IXI-T1/._IXI002-Guys-0828-T1.nii.gz", "IXI-T1/IXI099-HH-1-T1.nii/scan.nii")
+    source = Ixi(root)
+    assert "IXI099" in {one.subject for one in source.locate()}
+    notes = " ".join(source.notes())
+    assert "1 file is packed and not read; unpack it: IXI-T1.tar." in notes
+    assert "2 files are not scans of T1 or T2 and are left out: IXI-DTI/IXI002-Guys-0828-DTI" in notes

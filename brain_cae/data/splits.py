@@ -50,7 +50,7 @@ def stratified(
             "There are too few healthy brains for training and calibration.",
             expected="at least 2 for training and 2 for validation (40 for validation are recommended)",
             found=f"{len(healthy)} healthy, {len(drawn['abnormal'])} abnormal subjects",
-            advice="Add healthy brains, for example from another data set, and label them `healthy`.",
+            advice="Add healthy brains, labelled `healthy`; dataset=combined takes them from another data set.",
         )
     roles = dict.fromkeys(healthy[:n_train], "train")
     roles |= dict.fromkeys(healthy[n_train : n_train + validation], "validation")

@@ -8,7 +8,7 @@ REPORT_IT = "Open the scan in a viewer; if it looks intact, please report a bug 
 
 WHAT_TO_DO = {
     # Missing or damaged files.
-    "no files": "Add the scan, or choose a modality=… that every subject has.",
+    "no files": "Add the scan. Training can also do without a modality that few subjects have (modality=…).",
     "no usable scan": "The report lists every file of this modality with the reason why it was not used.",
     "no such file": "Correct the path. If it is a link in a partly downloaded data set, download the file.",
     "unreadable file": "Check the permissions and the disk; the next import tries again.",
@@ -76,7 +76,7 @@ WHAT_TO_DO = {
     "empty mask": "Open the scan and the brain mask in a viewer.",
     "mask without outside": "Save the mask with 0 outside of what it marks.",
     "no match with the template": "Is the brain whole, and without skull? preprocess.space=box needs no match.",
-    "partial coverage": "Check that both scans are from the same session, or exclude this modality (modality=).",
+    "partial coverage": "Are both scans from the same session? Training can also do without a modality (modality=…).",
     "not aligned": "Look at both scans: they may show different heads, or a header may have lost its origin.",
     "not the named contrast": "Image and header show another contrast: rename the scan, or select the right series.",
     "mask elsewhere": "Check that the mask belongs to this scan, or remove it.",

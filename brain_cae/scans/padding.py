@@ -15,6 +15,9 @@ AIR_SHARE, AIR_LEVEL = 0.3, 0.2
 BRIGHT = 95
 """Percentile of the intensities that stands for bright tissue."""
 
+ENCLOSED = 0.05
+"""Share of the absent voxels that slices may enclose, as between the lobes of a brain whose background is NaN."""
+
 MANY = 4
 """Programs one after another may each have padded a scan with a value of their own."""
 
@@ -22,13 +25,12 @@ MANY = 4
 def without_padding(array: np.ndarray) -> np.ndarray:
     """Return a volume with its padding replaced by the intensity of air; the same array if it has none.
 
-    NaN that reaches the border of the volume is padding, as registration and reslicing tools write it outside the field
-    of view. So is a negative value far below all others, such as -1024, -2000 or -32768. It must not count as the zero
+    NaN around the image is padding, as registration and reslicing tools write it outside the field of view. So is a negative value far below all others, such as -1024, -2000 or -32768. It must not count as the zero
     of the intensities: tissue would lie in a narrow band far above it. A constant just below the darkest tissue is
     the background of a scan whose intensities are shifted, and stays.
 
     Args:
-        array: (X, Y, Z), integers or floats. NaN that does not reach the border and infinity stay, for
+        array: (X, Y, Z), integers or floats. NaN within the image and infinity stay, for
             :func:`brain_cae.scans.volume.check_values` to refuse.
 
     Returns:
@@ -36,7 +38,7 @@ def without_padding(array: np.ndarray) -> np.ndarray:
     """
     if array.dtype.kind == "f" and not np.isfinite(array.min()):
         absent = np.isnan(array)
-        if not absent.any() or absent.all() or np.isinf(array).any() or not _reaches_border(absent):
+        if not absent.any() or absent.all() or np.isinf(array).any() or not _is_outside(absent):
             return array
         array = _filled(array, absent, _air(array[~absent]))
     for _ in range(MANY):
@@ -76,8 +78,24 @@ def _shows_air(values: np.ndarray) -> bool:
     return float((values < limit).mean()) >= AIR_SHARE
 
 
-def _reaches_border(absent: np.ndarray) -> bool:
-    """Return whether each connected part of the absent voxels reaches the border of the volume."""
+def _is_outside(absent: np.ndarray) -> bool:
+    """Return whether absent voxels surround the others: each part reaches the border, and slices enclose few of them.
+
+    A damaged column from top to bottom reaches the border, but lies within the slices that it crosses.
+    """
     parts, count = ndimage.label(absent)
     border = np.concatenate([np.take(parts, [0, -1], axis=axis).ravel() for axis in range(3)])
-    return len(np.setdiff1d(border, [0])) == count
+    if len(np.setdiff1d(border, [0])) < count:
+        return False
+    enclosed = np.zeros(absent.shape, bool)
+    for axis in range(3):
+        # Neighbours only within slices across this axis, so that one call labels all slices.
+        neighbours = ndimage.generate_binary_structure(3, 1)
+        np.moveaxis(neighbours, axis, 0)[[0, 2]] = False
+        parts, count = ndimage.label(absent, neighbours)
+        inner = np.ones(count + 1, bool)
+        inner[0] = False
+        for side in {0, 1, 2} - {axis}:
+            inner[np.take(parts, [0, -1], axis=side)] = False
+        enclosed |= inner[parts]
+    return float(enclosed.sum()) <= ENCLOSED * float(absent.sum())

@@ -65,6 +65,10 @@ def voxels(change):
     return lambda folder, brain: brain(folder / "t1.nii.gz", change=change)
 
 
+def other_format(name):
+    return lambda folder, brain: brain(folder / "t1.nii.gz").rename(folder / name)
+
+
 def nothing(folder, brain):
     brain(folder / "flair.nii.gz")
 
@@ -90,11 +94,13 @@ CASES = {
     "some voxels are NaN": (voxels(lambda array: array[3:5, 4:6].fill(np.nan)), "non-finite"),
     "the same value in every voxel": (voxels(lambda array: array.fill(7)), "constant volume"),
     "a modality that is missing for this subject": (nothing, "no files"),
+    "a scan in the format of FreeSurfer": (other_format("t1.mgz"), "another format: .mgz"),
+    "a scan in an archive": (other_format("t1.nii.zip"), "packed file: .zip"),
     "two files of one modality": (twice, "several candidates"),
 }
 
 # Reasons that a source gives before any file is read.
-OF_NAMES = ("several candidates",)
+OF_NAMES = ("several candidates", "another format: .mgz", "packed file: .zip")
 
 
 def test_each_case_is_a_line_of_the_report_and_other_scans_are_imported(run, says, tmp_path, brain, folder_dataset):
@@ -160,6 +166,7 @@ def test_every_reason_says_what_to_do():
     # Reasons that sources and the import give for files that no reader has opened.
     reasons |= {"no usable scan", "no such file", "several candidates", "after contrast agent", "another suffix"}
     reasons |= {"another scan was taken", "another session was taken", "not the named contrast"}
+    reasons |= {"unreadable folder", "packed file", "another format"}
     assert sorted(reasons - set(WHAT_TO_DO)) == []
 
 

@@ -60,6 +60,9 @@ def test_integers_stay_integers_and_several_paddings_are_removed(brain):
 
 
 def test_values_missing_inside_the_image_or_infinite_are_left_to_be_refused(head):
+    column = head.copy()
+    column[11:13, 13:15] = np.nan  # from top to bottom
+    assert without_padding(column) is column
     head[12, 14, 10] = np.nan
     assert np.isnan(without_padding(head)[12, 14, 10])
     head[12, 14, 10], head[0, 0, 0] = 50, np.inf

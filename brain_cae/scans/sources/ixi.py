@@ -62,7 +62,7 @@ class Ixi:
                 expected=f"{', '.join(CONTRASTS)} (IXI also has PD, MRA and DTI, which are not used)",
                 found=", ".join(self.modalities),
                 where="modality",
-                advice="Choose modality=t1, t2 or t1_t2.",
+                advice="Train with modality=t1, t2 or t1_t2; a model of other modalities cannot score IXI.",
             )
         root = Path(self.root)
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=ADVICE)

@@ -22,6 +22,7 @@ from brain_cae.data.resampling import isotropic, resample, same_grid
 from brain_cae.data.subject import PreparedSubject, Shown, cropped
 from brain_cae.data.template import tissue_priors, to_template
 from brain_cae.errors import ScanError
+from brain_cae.scans.padding import shows_air
 
 log = logging.getLogger(__name__)
 
@@ -240,15 +241,17 @@ def _shown_by_all(
 def _absent(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return where a scan has no values although its grid reaches there: nowhere, unless that cuts off brain.
 
-    Tools that bring scans to one grid fill the outside of the field of view with a constant, the lowest value.
+    Tools that bring scans to one grid fill the outside of the field of view with a constant, the lowest value. Around a
+    stripped brain it means something else, so the scan must show air of its own.
     """
     constant = values == values.min()
-    if (constant & mask).sum() <= MAX_DARK * mask.sum():
+    if constant.all() or (constant & mask).sum() <= MAX_DARK * mask.sum():
         return np.zeros(mask.shape, bool)
     parts, _ = ndimage.label(constant)
     outer = np.unique(np.concatenate([np.take(parts, [0, -1], axis=axis).ravel() for axis in range(3)]))
     absent = np.isin(parts, outer[outer > 0])
-    return absent if (absent & mask).sum() > MAX_DARK * mask.sum() else np.zeros(mask.shape, bool)
+    cut = (absent & mask).sum() > MAX_DARK * mask.sum()
+    return absent if cut and shows_air(values[~absent]) else np.zeros(mask.shape, bool)
 
 
 def _drawn_mask(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> tuple[np.ndarray | None, bool]:

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-FAR = 0.6
+FAR = 0.85
 """A value whose distance from all others is more than this fraction of its distance from bright tissue is no tissue."""
 
 APART = 0.2
@@ -25,22 +25,23 @@ MANY = 4
 def without_padding(array: np.ndarray) -> np.ndarray:
     """Return a volume with its padding replaced by the intensity of air; the same array if it has none.
 
-    NaN around the image is padding, as registration and reslicing tools write it outside the field of view. So is a negative value far below all others, such as -1024, -2000 or -32768. It must not count as the zero
-    of the intensities: tissue would lie in a narrow band far above it. A constant just below the darkest tissue is
-    the background of a scan whose intensities are shifted, and stays.
+    NaN around the image is padding, as registration and reslicing tools write it outside the field of view. So is a
+    negative value far below all others, such as -1024, -2000 or -32768. It must not count as the zero of the
+    intensities: tissue would lie in a narrow band far above it. A constant just below the darkest tissue is the
+    background of a scan whose intensities are shifted, and stays.
 
     Args:
         array: (X, Y, Z), integers or floats. NaN within the image and infinity stay, for
             :func:`brain_cae.scans.volume.check_values` to refuse.
 
     Returns:
-        (X, Y, Z) of the same type. Air is the lowest other value where a scan shows air or has negative values, else 0.
+        (X, Y, Z) of the same type. Air is 0, or the lowest other value of a scan that has negative ones.
     """
     if array.dtype.kind == "f" and not np.isfinite(array.min()):
         absent = np.isnan(array)
         if not absent.any() or absent.all() or np.isinf(array).any() or not _is_outside(absent):
             return array
-        array = _filled(array, absent, _air(array[~absent]))
+        array = _filled(array, absent, min(0, array[~absent].min()))
     for _ in range(MANY):
         lowest = array.min()
         if lowest >= 0:
@@ -48,7 +49,7 @@ def without_padding(array: np.ndarray) -> np.ndarray:
         rest = array[array != lowest]
         if not rest.size or not _is_padding(float(lowest), rest):
             break
-        array = _filled(array, array == lowest, _air(rest))
+        array = _filled(array, array == lowest, min(0, rest.min()))
     return array
 
 
@@ -63,19 +64,12 @@ def _is_padding(value: float, rest: np.ndarray) -> bool:
     gap, height = low - value, float(np.percentile(rest, BRIGHT)) - value
     if gap > FAR * height:
         return True
-    return low >= 0 and (_shows_air(rest) or min(gap, -value) > APART * height)
+    return low >= 0 and (shows_air(rest) or min(gap, -value) > APART * height)
 
 
-def _air(values: np.ndarray) -> float:
-    low = float(values.min())
-    return low if _shows_air(values) else min(0.0, low)
-
-
-def _shows_air(values: np.ndarray) -> bool:
-    """Return whether a large share of the intensities lies at their lower end, as in a scan with air of its own."""
-    low = float(values.min())
-    limit = low + AIR_LEVEL * (float(np.percentile(values, BRIGHT)) - low)
-    return float((values < limit).mean()) >= AIR_SHARE
+def shows_air(values: np.ndarray) -> bool:
+    """Return whether a large share of the intensities, which are 0 or more, is near 0, as in a scan of a whole head."""
+    return float((values < AIR_LEVEL * np.percentile(values, BRIGHT)).mean()) >= AIR_SHARE
 
 
 def _is_outside(absent: np.ndarray) -> bool:

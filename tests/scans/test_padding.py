@@ -44,7 +44,6 @@ def test_padding_around_a_head_becomes_air(head, value, scale):
 def test_padding_outside_a_scan_with_shifted_intensities_becomes_its_air(head):
     filled = without_padding(framed(head - 500, -3000))
     assert filled[0, 0, 0] == filled.min() and -500 <= filled.min() < -499
-    assert np.all(without_padding(framed(head + 1000, np.nan)) >= 1000)
 
 
 @pytest.mark.parametrize("shift", [-20, -500, -5000, 1000])

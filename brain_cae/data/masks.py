@@ -41,11 +41,13 @@ def read_mask(path: str | Path) -> Mask:
     """Return the mask in a NIfTI file.
 
     Raises:
-        ScanError: The file has no orientation, or several volumes.
+        ScanError: The file has another format, no orientation, or several volumes.
         Exception: Whatever nibabel raises for a damaged file.
     """
     image = nibabel.load(path)
-    values = without_single_axes(np.asarray(image.dataobj))  # type: ignore[attr-defined]
+    if not isinstance(image, nibabel.Nifti1Pair):
+        raise ScanError("unreadable mask", expected="NIfTI", found=type(image).__name__, where=str(path))
+    values = without_single_axes(np.asarray(image.dataobj))
     if values.ndim != 3 or values.dtype.kind not in "biuf":
         found = f"shape {values.shape}, type {values.dtype}"
         raise ScanError("unreadable mask", expected="one volume of real numbers", found=found, where=str(path))

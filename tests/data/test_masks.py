@@ -53,7 +53,11 @@ def test_a_mask_without_a_value_above_0_is_empty(values):
     assert not marked.any() and not cut
 
 
-def test_a_mask_of_several_volumes_is_refused(tmp_path, truth):
+def test_a_mask_in_another_format_or_of_several_volumes_is_refused(tmp_path, truth):
+    path = tmp_path / "mask.mgz"
+    nibabel.save(nibabel.MGHImage(truth.astype(np.uint8), np.eye(4)), path)
+    with pytest.raises(ScanError, match="MGHImage"):
+        read_mask(path)
     path = tmp_path / "mask.nii.gz"
     nibabel.save(nibabel.Nifti1Image(np.stack([truth, ~truth], axis=-1).astype(np.uint8), np.eye(4)), path)
     with pytest.raises(ScanError, match="unreadable mask"):

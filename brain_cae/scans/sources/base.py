@@ -217,9 +217,14 @@ def visible_files(folder: Path) -> tuple[Path, ...]:
 def _is_entry(path: Path) -> bool:
     """Return whether this is a file, a broken link, or something that the operating system does not let us look at."""
     try:
-        return path.is_file() or (path.is_symlink() and not path.exists())
+        return path.is_file() or is_broken(path)
     except OSError:
         return True
+
+
+def is_broken(path: Path) -> bool:
+    """Return whether this is a link to something that does not exist, as in a partly downloaded data set."""
+    return path.is_symlink() and not path.exists()
 
 
 def can_be_read(folder: Path) -> bool:
@@ -261,11 +266,13 @@ def unused(paths: Iterable[Path], root: Path, text: str) -> dict[str, list[str]]
         root: Folder that the names are relative to.
         text: What is said of the others.
     """
-    lists: dict[str, list[str]] = {UNPACK: [], CONVERT: [], UNREADABLE: [], HIDDEN: [], text: []}
+    lists: dict[str, list[str]] = {UNPACK: [], CONVERT: [], UNREADABLE: [], BROKEN: [], HIDDEN: [], text: []}
     for path in sorted(set(paths)):
         reason = unread_format(path)
         if not is_visible(path.name):
             kind = HIDDEN
+        elif is_broken(path):
+            kind = BROKEN
         elif path.is_dir() and not can_be_read(path):
             kind = UNREADABLE
         else:
@@ -277,6 +284,7 @@ def unused(paths: Iterable[Path], root: Path, text: str) -> dict[str, list[str]]
 UNPACK = "{file is|files are} packed and not read; unpack {it|them}"
 CONVERT = "{file has|files have} a format that is not read; convert {it|them} to .nii.gz"
 UNREADABLE = "{folder|folders} cannot be read and {is|are} left out; check the permissions"
+BROKEN = "{link is|links are} broken; get the files"
 HIDDEN = "hidden {file or folder is|files or folders are} not read"
 
 

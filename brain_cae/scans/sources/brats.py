@@ -15,6 +15,7 @@ from brain_cae.scans.sources.base import (
     check_modalities,
     counted,
     describe,
+    is_broken,
     listing,
     some,
     the_only,
@@ -138,7 +139,10 @@ def _sort(folder: str, paths: Sequence[Path]) -> dict[str, list[Path]]:
     for path in paths:
         name = _place(path).name
         if name.startswith(folder) and (match := FILE.fullmatch(name[len(folder) :])):
-            files.setdefault(SPELLINGS.get(match[1].lower(), MASK), []).append(path)
+            kind = SPELLINGS.get(match[1].lower(), MASK)
+            # The import reports a scan that is not there; a mask must be named.
+            if kind != MASK or not is_broken(path):
+                files.setdefault(kind, []).append(path)
     odd = [path for path in paths if ODD_MASK.fullmatch(path.name)]
     return files | {MASK: odd} if files and MASK not in files and odd else files
 

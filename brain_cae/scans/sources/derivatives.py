@@ -6,7 +6,7 @@ from pathlib import Path
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.nifti import is_nifti
-from brain_cae.scans.sources.base import counted, describe, visible_files
+from brain_cae.scans.sources.base import counted, describe, is_broken, visible_files
 from brain_cae.scans.sources.sidecar import parse_name
 
 # Masks in a template space do not match the scan, whatever their affine says.
@@ -73,7 +73,7 @@ def find_masks(root: Path, names: Sequence[str]) -> Masks:
                 continue
             subject = f"sub-{entities['sub']}"
             anatomical = path.parent.name == "anat" and "task" not in entities
-            if anatomical and entities.get("space", "") in NATIVE_SPACES:
+            if anatomical and not is_broken(path) and entities.get("space", "") in NATIVE_SPACES:
                 session = f"ses-{entities['ses']}" if "ses" in entities else ""
                 masks.fit.setdefault((subject, session, kind), path)
             else:

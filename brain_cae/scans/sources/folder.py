@@ -18,6 +18,7 @@ from brain_cae.scans.sources.base import (
     check_modalities,
     counted,
     describe,
+    is_broken,
     is_litter,
     is_visible,
     listing,
@@ -297,7 +298,7 @@ def _masks(folder: Path) -> _Masks:
     masks.others += inside.hidden
     for path in inside.files:
         place = path if path.parent == folder else path.parent
-        if path.is_dir() or place.parent != folder or not (is_nifti(path) and is_nifti(place)):
+        if path.is_dir() or is_broken(path) or place.parent != folder or not (is_nifti(path) and is_nifti(place)):
             masks.others.append(path)
         elif masks.files.setdefault(_stem(place), path) != path:
             masks.several.add(_stem(place))

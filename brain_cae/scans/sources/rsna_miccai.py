@@ -13,6 +13,7 @@ from brain_cae.scans.sources.base import (
     check_modalities,
     counted,
     describe,
+    is_broken,
     is_litter,
     is_visible,
     listing,
@@ -120,7 +121,9 @@ def _strays(root: Path, subjects: Sequence[str]) -> list[str]:
             strays += [path for path in (train / subject).iterdir() if path.name not in FOLDERS.values()]
     masks = listing(root / "masks")
     names = {f"{subject}.nii.gz" for subject in subjects}
-    unmatched = [path for path in masks.files if path.name not in names or path.parent != root / "masks"]
+    unmatched = [
+        path for path in masks.files if path.name not in names or path.parent != root / "masks" or is_broken(path)
+    ]
     beside = [path for path in root.iterdir() if path.name not in PUBLISHED and not is_litter(path.name)]
     strays = [path for path in strays if not is_litter(path.name)]
     return [

@@ -140,6 +140,7 @@ def test_folders_named_like_files_are_read_and_other_formats_are_noted(tmp_path)
         tmp_path, "BraTS2021_00000/BraTS2021_00000_t1.nii/00000057_brain_t1.nii", "TrainingData.zip", ".old/x",
         "BraTS2021_00000/BraTS2021_00000_seg.nii/00000057_final_seg.nii", "2015/VSD.Brain.XX.MR_T1.54513.mha",
     )  # fmt: skip
+    (tmp_path / "BraTS2021_00000/BraTS2021_00000_seg.nii.gz").symlink_to(tmp_path / "gone")
     source = Brats(tmp_path, modalities=["t1"])
     (scan,) = source.locate()
     assert scan.subject == "BraTS2021_00000" and scan.files[0].name == "00000057_brain_t1.nii"
@@ -147,5 +148,6 @@ def test_folders_named_like_files_are_read_and_other_formats_are_noted(tmp_path)
     assert source.notes() == [
         "1 file is packed and not read; unpack it: TrainingData.zip.",
         "1 file has a format that is not read; convert it to .nii.gz: 2015/VSD.Brain.XX.MR_T1.54513.mha.",
+        "1 link is broken; get the files: BraTS2021_00000/BraTS2021_00000_seg.nii.gz.",
         "1 hidden file or folder is not read: .old.",
     ]

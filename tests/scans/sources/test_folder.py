@@ -119,6 +119,7 @@ def test_every_entry_is_read_or_named(tmp_path, monkeypatch):
         "labels.csv", "brain_masks/a.nii.gz/mask.nii", "stray.nii.gz", "README.md", ".DS_Store", ".hidden/x",
     )  # fmt: skip
     (tmp_path / "labels.csv").write_text("subject,label\na,healthy\nb,healthy\n")
+    (tmp_path / "brain_masks/b.nii").symlink_to(tmp_path / "gone")
     source = Folder(tmp_path, modalities=["t1"])
     scans = {one.subject: one for one in source.locate()}
     assert scans["a"].brain_mask == tmp_path / "brain_masks/a.nii.gz/mask.nii"
@@ -134,6 +135,7 @@ def test_every_entry_is_read_or_named(tmp_path, monkeypatch):
         "2 files beside the subjects' folders are not read: README.md, stray.nii.gz.",
         "1 file has a format that is not read; convert it to .nii.gz: masks/c.mgz.",
         "1 file in masks is not a mask: masks/old/a.nii.gz.",
+        "1 link is broken; get the files: brain_masks/b.nii.",
     ]
 
 

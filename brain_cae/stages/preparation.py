@@ -125,7 +125,7 @@ def _estimated_state(subject: PreparedSubject) -> str:
 
 
 def _incomplete_images(cohort: Cohort) -> list[str]:
-    """Return cautions about brains that a modality covers only partly, and about empty lesion masks."""
+    """Return cautions about brains that a modality covers only partly, and about empty and soft masks; also logged."""
     affected: dict[str, list[str]] = {}
     for modality in cohort.modalities:
         shares = {name: subject.appearance.get(f"{modality}_covered", 1.0) for name, subject in cohort.prepared.items()}
@@ -146,4 +146,7 @@ def _incomplete_images(cohort: Cohort) -> list[str]:
         "{mask holds|masks hold} values that are not whole numbers: voxels below half of the maximum count as outside"
     )
     affected[text] = [f"{name} ({mask})" for name, one in cohort.prepared.items() for mask in one.cut_masks]
-    return counted(affected)
+    cautions = counted(affected)
+    for caution in cautions:
+        log.warning(caution)
+    return cautions

@@ -53,11 +53,28 @@ def foreground_mask(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
         inside = volume[mask] - background
         if not (inside > 0).any() or (inside < HEAD_SHARE * tissue_level(inside)).mean() < AIR_SHARE:
             return np.asarray(ndimage.binary_fill_holes(_largest(mask)), bool)
-    lifted = np.asarray(volume, np.float32) - np.float32(background if share > 0.5 else min(0.0, float(volume.min())))
+    lifted = np.asarray(volume, np.float32) - np.float32(background if share > 0.5 else zero_level(volume))
     sigma = SMOOTHING_MM / voxel_sizes(affine)
     smooth = ndimage.gaussian_filter(lifted, sigma, truncate=2.0)
     # Filled before taking the largest component: dark bone may separate the scalp from the brain.
     return _largest(_filled(smooth > HEAD_SHARE * tissue_level(lifted.ravel())))
+
+
+def zero_level(volume: np.ndarray) -> float:
+    """Return the intensity that stands for no signal: 0, or the lowest one of a scan whose intensities are shifted.
+
+    Intensities below 0 are shifted. Those above 0 are, if the scan shows air and even air is above 0; where it shows
+    none, the lowest intensity is dark tissue.
+
+    Args:
+        volume: (X, Y, Z), as stored, without padding (see :func:`brain_cae.scans.padding.without_padding`).
+    """
+    low = float(volume.min())
+    if low <= 0:
+        return low
+    lifted = np.asarray(volume, np.float32).ravel() - np.float32(low)
+    level = tissue_level(lifted) if lifted.any() else 0.0
+    return low if (lifted <= HEAD_SHARE * level).mean() >= AIR_SHARE else 0.0
 
 
 def skull_state(foreground_ml: float, *, shortest_mm: float, constant: bool) -> str:

@@ -132,6 +132,7 @@ def _read(folder: Path, subject: str) -> PreparedSubject:
         to_template=None if place is None else np.asarray(place),
         start=tuple(facts["start"]),
         whole=tuple(facts["whole"]),
+        cut_masks=tuple(facts["cut_masks"]),
     )
 
 
@@ -148,6 +149,7 @@ def _write(folder: Path, subject: PreparedSubject) -> None:
         "to_template": None if subject.to_template is None else subject.to_template.tolist(),
         "start": subject.start,
         "whole": subject.native_shape,
+        "cut_masks": subject.cut_masks,
     }
     with whole(folder) as aside:
         aside.mkdir()

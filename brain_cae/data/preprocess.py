@@ -10,25 +10,30 @@ import nibabel
 import numpy as np
 import pandas as pd
 from nibabel.filebasedimages import ImageFileError
+from scipy import ndimage
 
 from brain_cae.data import appearance
 from brain_cae.data.bias import without_bias
 from brain_cae.data.contrast import Contrast, coverage_mm, looks_like
-from brain_cae.data.foreground import foreground_mask, intensity_scale
+from brain_cae.data.foreground import foreground_mask, intensity_scale, zero_level
+from brain_cae.data.masks import read_mask
 from brain_cae.data.registration import COARSE_MM, Alignment
 from brain_cae.data.resampling import isotropic, resample, same_grid
 from brain_cae.data.subject import PreparedSubject, Shown, cropped
 from brain_cae.data.template import tissue_priors, to_template
 from brain_cae.errors import ScanError
-from brain_cae.scans.nifti import affine_to_ras, without_single_axes
+from brain_cae.scans.padding import shows_air
 
 log = logging.getLogger(__name__)
 
-VERSION = 7
+VERSION = 8
 """Raise this number whenever the output of this module changes, so that outdated cached volumes are not used."""
 
 MIN_COVERAGE = 0.5
 """A modality that covers less than this fraction of the reference's brain shows something else, or is only a slab."""
+
+MAX_DARK = 0.01
+"""Up to this fraction of the brain, the lowest value that reaches in from the border is dark fluid or a closer mask."""
 
 CONTRAST_MM = 2.0
 """Distance of the voxels that tell the contrast of a scan: the template's tissues are as coarse."""
@@ -69,9 +74,11 @@ def prepare_subject(
     stored = {modality: _load(path) for modality, path in paths.items()}
     there = _Places(stored, reference, alignments or {})
     grid = nibabel.as_closest_canonical(stored[reference])
-    mask = _foreground(grid, rows["brain_mask_path"], there)
+    mask, soft = _foreground(grid, rows["brain_mask_path"], there)
     images = {modality: _on_grid(scan, there.affine(modality), grid) for modality, scan in stored.items()}
     mask, properties = _shown_by_all(mask, images, reference=reference, paths=paths)
+    zeros = {modality: _background(values, mask) for modality, (values, _) in images.items()}
+    images = {modality: (values - zeros[modality], covered) for modality, (values, covered) in images.items()}
     channels = []
     spacing = nibabel.affines.voxel_sizes(grid.affine)
     for modality, (values, _) in images.items():
@@ -82,16 +89,15 @@ def prepare_subject(
         if np.ptp(inside) == 0:
             raise ScanError("constant inside the mask", expected=f"a brain on the grid of {reference}", where=where)
         scan = stored[modality]
-        measured = appearance.noise_and_smoothness(np.asarray(scan.dataobj), nibabel.affines.voxel_sizes(scan.affine))
+        original = np.asarray(scan.dataobj) - zeros[modality]
+        measured = appearance.noise_and_smoothness(original, nibabel.affines.voxel_sizes(scan.affine))
         properties |= {f"{modality}_{name}": value for name, value in measured.items()}
-        lifted = values - _background(values, mask)
         if modality == reference:
-            properties |= appearance.background(lifted, mask, spacing)
-        if bias_correction == "n4":
-            lifted = without_bias(lifted, mask, spacing)
+            properties |= appearance.background(values, mask, spacing)
+        lifted = without_bias(values, mask, spacing) if bias_correction == "n4" else values
         scaled = lifted / intensity_scale(lifted[mask], scaling)
         channels.append(np.where(mask, np.clip(scaled, 0, CEILING), 0).astype(np.float32))
-    lesion = _drawn_mask(grid, rows["lesion_mask_path"], there)
+    lesion, soft_lesion = _drawn_mask(grid, rows["lesion_mask_path"], there)
     if lesion is not None and lesion.any() and not (lesion & mask).any():
         raise _elsewhere(
             next(path for path in rows["lesion_mask_path"] if path), f"a lesion that overlaps the brain of {reference}"
@@ -112,6 +118,7 @@ def prepare_subject(
         fingerprint=appearance.fingerprint(volume[modalities.index(reference)], mask),
         shown=_shown(stored, images, mask, grid.affine, place),
         to_template=place,
+        cut_masks=(*(["brain mask"] if soft else []), *(["lesion mask"] if soft_lesion else [])),
     )
     return cropped(prepared)
 
@@ -171,11 +178,11 @@ class _Places:
         return candidates[0]
 
 
-def _foreground(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> np.ndarray:
-    """Return the brain mask on the grid (X, Y, Z), or the foreground of the reference without one."""
-    brain = _drawn_mask(grid, paths, there)
+def _foreground(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> tuple[np.ndarray, bool]:
+    """Return the brain mask on the grid (X, Y, Z), or the foreground of the reference; and whether it was cut."""
+    brain, cut = _drawn_mask(grid, paths, there)
     if brain is None:
-        return foreground_mask(np.asarray(grid.dataobj, np.float32), grid.affine)
+        return foreground_mask(np.asarray(grid.dataobj, np.float32), grid.affine), False
     if not brain.any():
         raise ScanError(
             "empty mask",
@@ -183,7 +190,7 @@ def _foreground(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> 
             found="no voxel above 0",
             where=str(next(path for path in paths if path)),
         )
-    return brain
+    return brain, cut
 
 
 def _on_grid(scan: nibabel.Nifti1Image, affine: np.ndarray, grid: nibabel.Nifti1Image) -> tuple[np.ndarray, np.ndarray]:
@@ -200,9 +207,10 @@ def _load(path: Path) -> nibabel.Nifti1Image:
 
 
 def _background(values: np.ndarray, mask: np.ndarray) -> float:
-    """Return 0 for ordinary scans, or the median outside the mask if intensities are stored shifted below zero."""
+    """Return 0 for ordinary scans, the median outside the mask if that is below 0, else the zero of shifted scans."""
     outside = values[~mask]
-    return float(min(np.median(outside), 0.0)) if outside.size else 0.0
+    below = float(np.median(outside)) if outside.size else 0.0
+    return below if below < 0 else max(0.0, zero_level(values))
 
 
 def _shown_by_all(
@@ -214,9 +222,10 @@ def _shown_by_all(
     """
     shown = mask.copy()
     shares: dict[str, float] = {}
-    for modality, (_, covered) in images.items():
+    for modality, (values, reached) in images.items():
         if modality == reference:
             continue
+        covered = reached & ~_absent(values, mask)
         shares[f"{modality}_covered"] = share = float(covered[mask].mean())
         if share < MIN_COVERAGE:
             raise ScanError(
@@ -229,8 +238,26 @@ def _shown_by_all(
     return shown, shares
 
 
-def _drawn_mask(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> np.ndarray | None:
+def _absent(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return where a scan has no values although its grid reaches there: nowhere, unless that cuts off brain.
+
+    Tools that bring scans to one grid fill the outside of the field of view with a constant, the lowest value. Around a
+    stripped brain it means something else, so the scan must show air of its own.
+    """
+    constant = values == values.min()
+    if constant.all() or (constant & mask).sum() <= MAX_DARK * mask.sum():
+        return np.zeros(mask.shape, bool)
+    parts, _ = ndimage.label(constant)
+    outer = np.unique(np.concatenate([np.take(parts, [0, -1], axis=axis).ravel() for axis in range(3)]))
+    absent = np.isin(parts, outer[outer > 0])
+    cut = (absent & mask).sum() > MAX_DARK * mask.sum()
+    return absent if cut and shows_air(values[~absent]) else np.zeros(mask.shape, bool)
+
+
+def _drawn_mask(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> tuple[np.ndarray | None, bool]:
     """Bring a mask to the grid (X, Y, Z, boolean) with the scan that it was drawn on; None without one.
+
+    Also returns whether it was cut, see :func:`brain_cae.data.masks.marked_voxels`.
 
     That scan is the one on whose grid the mask is; a mask on a grid of its own lies with the reference. A mask that
     stands in the row of one scan alone lies with that scan.
@@ -241,22 +268,21 @@ def _drawn_mask(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> 
         there: Where the scans lie.
 
     Raises:
-        ScanError: The mask is unreadable, has no orientation, or marks only voxels outside the grid.
+        ScanError: The mask is unreadable, has no orientation, or marks only voxels outside the grid or
+            every voxel.
     """
     listed = [modality for modality in there.scans if isinstance(paths[modality], str) and paths[modality]]
     if not listed:
-        return None
+        return None, False
     first = there.reference if there.reference in listed else listed[0]
     path = paths[first]
     candidates = sorted(
         (modality for modality in listed if paths[modality] == path), key=lambda modality: modality != first
     )
     try:
-        image = nibabel.load(path)
-        marked = without_single_axes(np.asarray(image.dataobj) > 0).astype(np.uint8)  # type: ignore[attr-defined]
-        mask = nibabel.Nifti1Image(marked, affine_to_ras(image, path))  # type: ignore[arg-type]
-        affine = there.affine(there.drawn_on(mask, candidates), np.asarray(mask.affine))
-        values, covered = resample(marked, affine, grid.shape, grid.affine, order=0)
+        mask = read_mask(path)
+        affine = there.affine(there.drawn_on(mask.image, candidates), np.asarray(mask.image.affine))
+        values, covered = resample(mask.marked, affine, grid.shape, grid.affine, order=0)
     except (ImageFileError, OSError, EOFError, zlib.error, ValueError, np.linalg.LinAlgError) as error:
         raise ScanError(
             "unreadable mask",
@@ -265,9 +291,16 @@ def _drawn_mask(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> 
             where=path,
         ) from error
     resampled = (values > 0) & covered
-    if marked.any() and not resampled.any():
+    if mask.marked.any() and not resampled.any():
         raise _elsewhere(path, "a mask that overlaps the scan")
-    return resampled
+    if mask.marked.all() and resampled.all():
+        raise ScanError(
+            "mask without outside",
+            expected="a mask with voxels of 0 or less",
+            found="every voxel marked",
+            where=path,
+        )
+    return resampled, mask.cut
 
 
 def _elsewhere(path: str, expected: str) -> ScanError:

@@ -48,9 +48,9 @@ def stratified(
     if n_train < 2 or validation < 2 or n_train + validation > len(healthy):
         raise DatasetError(
             "There are too few healthy brains for training and calibration.",
-            expected="at least 2 for training and 2 for validation (40 for validation are recommended)",
+            expected="at least 2 for training and 2 for validation (46 for validation are recommended)",
             found=f"{len(healthy)} healthy, {len(drawn['abnormal'])} abnormal subjects",
-            advice="Add healthy brains, for example from another data set, and label them `healthy`.",
+            advice="Add healthy brains, labelled `healthy`; dataset=combined takes them from another data set.",
         )
     roles = dict.fromkeys(healthy[:n_train], "train")
     roles |= dict.fromkeys(healthy[n_train : n_train + validation], "validation")
@@ -143,7 +143,7 @@ def read_splits(path: Path, labels: pd.Series) -> pd.DataFrame:
     if min(counts.values()) < 2:
         raise DatasetError(
             "The split file leaves too few brains for training and calibration.",
-            expected="at least 2 subjects each in train and validation (40 for validation are recommended)",
+            expected="at least 2 subjects each in train and validation (46 for validation are recommended)",
             found=", ".join(f"{count} in {role}" for role, count in counts.items()),
             where=str(path),
         )

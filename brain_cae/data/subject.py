@@ -79,6 +79,7 @@ class PreparedSubject:
         start: Index of the first voxel of the arrays on the native grid, which is the reference scan's after
             reorientation to RAS.
         whole: Dimensions of the native grid; None: those of the arrays.
+        cut_masks: ``brain mask`` and ``lesion mask``, if probabilities in it had to be cut.
     """
 
     subject: str
@@ -94,6 +95,7 @@ class PreparedSubject:
     to_template: np.ndarray | None = None
     start: Shape = (0, 0, 0)
     whole: Shape | None = None
+    cut_masks: tuple[str, ...] = ()
 
     @property
     def native_shape(self) -> Shape:

@@ -8,7 +8,7 @@ REPORT_IT = "Open the scan in a viewer; if it looks intact, please report a bug 
 
 WHAT_TO_DO = {
     # Missing or damaged files.
-    "no files": "Add the scan, or choose a modality=… that every subject has.",
+    "no files": "Add the scan. Training can also do without a modality that few subjects have (modality=…).",
     "no usable scan": "The report lists every file of this modality with the reason why it was not used.",
     "no such file": "Correct the path. If it is a link in a partly downloaded data set, download the file.",
     "unreadable file": "Check the permissions and the disk; the next import tries again.",
@@ -16,10 +16,11 @@ WHAT_TO_DO = {
     "damaged header": COPY_AGAIN,
     "damaged compression": COPY_AGAIN,
     "not enough memory": "Use fewer workers, or a machine with more memory; the next import tries again.",
-    "not DICOM": "Remove the file; NIfTI files need the ending .nii, .nii.gz or .hdr.",
+    "unreadable folder": "Check the permissions of the folder; the next import tries again.",
+    "not DICOM": "Nothing to do if it does not belong to the scan; NIfTI files need the ending .nii, .nii.gz or .hdr.",
     "not NIfTI": "Use the endings .nii and .nii.gz for NIfTI files only; put DICOM files into a separate folder.",
     "half of a pair": "Put the .hdr and the .img of the scan side by side, with one name, or convert them to .nii.gz.",
-    "another format": "Convert the file to .nii.gz, unpack the archive, or put DICOM files into a folder of this name.",
+    "another format": "Convert an image to .nii.gz, unpack an archive, or put DICOM files into a folder of this name.",
     "missing decoder": "Install a decoder for this compression, or export the series uncompressed.",
     "unreadable pixel data": EXPORT_AGAIN,
     "values beyond the stored bits": "The header contradicts the pixel data; export the series again.",
@@ -84,11 +85,12 @@ WHAT_TO_DO = {
     "constant inside the mask": "Check that the modalities of the subject cover the same part of the head.",
     "no positive intensity scale": "Check the scan in a viewer: most brain voxels are 0 or negative.",
     "empty mask": "Open the scan and the brain mask in a viewer.",
+    "mask without outside": "Save the mask with 0 outside of what it marks.",
     "no match with the template": "Is the brain whole, and without skull? preprocess.space=box needs no match.",
-    "partial coverage": "Check that both scans are from the same session, or exclude this modality (modality=).",
+    "partial coverage": "Are both scans from the same session? Training can also do without a modality (modality=…).",
     "not aligned": "Look at both scans: they may show different heads, or a header may have lost its origin.",
     "not the named contrast": "Image and header show another contrast: rename the scan, or select the right series.",
-    "mask elsewhere": "Check that the mask belongs to this scan, or remove it.",
+    "mask elsewhere": "Check that the mask belongs to this scan, and keep it elsewhere if it does not.",
     "skull stripping failed": "Read the tool's message in the log, or provide a brain mask for this subject.",
     "unreadable mask": "Save the mask again as .nii.gz; any grid with an affine is accepted.",
 }

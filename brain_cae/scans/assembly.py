@@ -12,6 +12,7 @@ from brain_cae.scans.extent import check_localiser
 from brain_cae.scans.file import DicomFile
 from brain_cae.scans.frames import Frame, read_frames
 from brain_cae.scans.geometry import affine_of, order_slices, plane_of, slice_normal
+from brain_cae.scans.padding import without_padding
 from brain_cae.scans.volume import Volume, check_values, smallest_type
 
 SPACING_TOLERANCE = 1e-3
@@ -43,7 +44,7 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
     order, distance = order_slices(positions, orientations, where=where)
     check_localiser(len(frames), distance, where=where)
     if files[0].pixels:
-        array = _stack([frames[number] for number in order])
+        array = without_padding(_stack([frames[number] for number in order]))
         check_values(array, where=where)
     else:
         array = np.broadcast_to(first.pixels.T[..., None], (*first.pixels.T.shape, len(frames)))

@@ -13,7 +13,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,19 @@ from brain_cae.errors import ScanError
 from brain_cae.files.atomic import whole, write_bytes
 from brain_cae.scans.dicom import NOT_DICOM, FolderReading, Refused, read_folder
 from brain_cae.scans.extent import check_size
-from brain_cae.scans.nifti import is_half, is_nifti, nifti_files, read_nifti
+from brain_cae.scans.formats import is_half, is_kind, is_nifti, nifti_files, unread_format
+from brain_cae.scans.nifti import read_nifti
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
 
 # Increase this whenever the same files would give a different volume, column or reason.
-VERSION = "3"
+VERSION = "4"
 MEASURED_COLUMNS = ("shift_mm", "rotation_deg", "overlap_before", "overlap", "coverage_mm", "looks_like")
 """What the preparation measures: movement of a scan onto the reference scan (mean in mm, degrees) and overlap of the
 foregrounds (Dice), extent of the head that it covers (mm), and the contrast that it shows."""
 REPORT_COLUMNS = ("subject", "modality", "series_hash", "status", "reason", "path", *MEASURED_COLUMNS)
 # These depend on the machine, not on the files: the next import tries again.
-TRANSIENT_REASONS = ("missing decoder", "unreadable file", "not enough memory")
+TRANSIENT_REASONS = ("missing decoder", "unreadable file", "unreadable folder", "not enough memory")
 NOT_READ = "not read"
 
 
@@ -86,7 +87,8 @@ def inspect_location(location: SeriesLocation) -> Outcome:
     if not location.files:
         return _missing(location)
     try:
-        _stamp(location)
+        for path in location.files:
+            path.open("rb").close()
     except OSError as error:
         return _unreadable(location, error)
     _, entry = _describe(location, pixels=False)
@@ -100,8 +102,10 @@ def _missing(location: SeriesLocation) -> Outcome:
 
 
 def _unreadable(location: SeriesLocation, error: OSError) -> Outcome:
-    reason = "no such file" if isinstance(error, FileNotFoundError) else "unreadable file"
-    return Outcome(None, (_line("refused", reason, error.filename or location.files[0]),))
+    path = Path(error.filename or location.files[0])
+    kind = "unreadable folder" if is_kind(path, Path.is_dir) else "unreadable file"
+    reason = "no such file" if isinstance(error, FileNotFoundError) else kind
+    return Outcome(None, (_line("refused", reason, path),))
 
 
 def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None, dict[str, Any]]:
@@ -151,6 +155,15 @@ def _quiet() -> Iterator[None]:
 
 
 def _read(files: Sequence[Path], chosen: Path | None, *, pixels: bool) -> FolderReading:
+    unread = [Refused(reason, path, 1) for path in files if (reason := unread_format(path))]
+    if not unread:
+        return _read_known(files, chosen, pixels=pixels)
+    known = [path for path in files if not unread_format(path)]
+    reading = _read_known(known, chosen, pixels=pixels) if known else FolderReading(None, ())
+    return replace(reading, refused=(*reading.refused, *unread))
+
+
+def _read_known(files: Sequence[Path], chosen: Path | None, *, pixels: bool) -> FolderReading:
     try:
         if _is_one_nifti(files):
             return _only_nifti(files, pixels=pixels)
@@ -276,6 +289,7 @@ def _key(location: SeriesLocation) -> str:
     kind = "nifti" if _is_one_nifti(files) else "dicom"
     if location.chosen is not None:
         contents += ["chosen", *sorted(hashes[path] for path in files if path.is_relative_to(location.chosen))]
+    contents += sorted(filter(None, map(unread_format, files)))
     return hashlib.sha256("\n".join((VERSION, kind, *contents)).encode()).hexdigest()[:32]
 
 

@@ -59,7 +59,8 @@ def slab_cautions(index: pd.DataFrame) -> list[str]:
         for row, extent in zip(index.itertuples(), extents, strict=True)
         if extent.min().round(1) < SMALLEST_MM
     ]
-    return counted({f"scans cover less than {SMALLEST_MM:.0f} mm along one axis, which is not a whole brain": slabs})
+    text = f"{{scan covers|scans cover}} less than {SMALLEST_MM:.0f} mm along one axis, which is not a whole brain"
+    return counted({text: slabs})
 
 
 def millimetres(lengths: np.ndarray) -> str:

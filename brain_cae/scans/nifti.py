@@ -3,7 +3,6 @@
 import gzip
 import io
 import os
-import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,58 +15,15 @@ from nibabel.volumeutils import apply_read_scaling, array_from_file
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.extent import check_localiser, check_size
+from brain_cae.scans.formats import is_half, nifti_files
 from brain_cae.scans.geometry import plane_of_affine
 from brain_cae.scans.nifti_header import LONGEST, NiftiHeader, affine_of_header, cut, read_header
+from brain_cae.scans.padding import without_padding
 from brain_cae.scans.volume import Volume, check_values, smallest_type
 
-SUFFIXES = (".nii", ".nii.gz", ".hdr", ".hdr.gz")
-"""Endings of the files that stand for a scan; the .img of a .hdr belongs to it."""
-PAIR = re.compile(r"(?P<stem>.+)\.(?P<half>hdr|img)(\.gz)?", re.IGNORECASE)
-OTHER_FORMATS = (
-    ".mgz", ".mgh", ".nrrd", ".nhdr", ".mha", ".mhd", ".mnc", ".mnc.gz", ".head", ".brik", ".brik.gz", ".par", ".rec",
-    ".nii.bz2", ".nii.xz", ".nii.zst", ".nii.gz.gz", ".zip", ".7z", ".rar", ".tar", ".tar.gz", ".tgz", ".dcm", ".ima",
-)  # fmt: skip
-"""Endings of images and archives that are named in the report where a NIfTI file is expected."""
 GZIP_LIMIT = 1100
 """Upper limit of the compression ratio of gzip, which is about 1030."""
 GZIP = b"\x1f\x8b"
-
-
-def is_nifti(path: Path) -> bool:
-    """Return whether the file name stands for a NIfTI scan; of a pair, the header does, and the image does not."""
-    return path.name.lower().endswith(SUFFIXES)
-
-
-def nifti_stem(path: Path) -> str:
-    """Return the file name without an ending of ``SUFFIXES``."""
-    endings = [suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)]
-    return path.name[: -len(max(endings, key=len))] if endings else path.name
-
-
-def nifti_files(path: Path) -> tuple[Path, ...]:
-    """Return the files of a scan: header and image of a pair, as far as they exist, or else the file itself."""
-    match = PAIR.fullmatch(path.name)
-    if match is None:
-        return (path,)
-    files = []
-    for half in ("hdr", "img"):
-        names = [f"{match['stem']}.{name}{end}" for name in (half, half.upper()) for end in ("", ".gz", ".GZ")]
-        others = (other for name in names if (other := path.with_name(name)).is_file())
-        files += [path] if match["half"].lower() == half else [*others][:1]
-    return tuple(files)
-
-
-def is_half(path: Path) -> bool:
-    """Return whether the file name is that of the header or the image of a pair."""
-    return PAIR.fullmatch(path.name) is not None
-
-
-def other_format(path: Path) -> str:
-    """Return the reason why a file that is not named like NIfTI cannot be a scan; ``""`` if it is no image at all."""
-    if is_half(path):
-        return "" if len(nifti_files(path)) == 2 else "half of a pair"
-    endings = [ending for ending in OTHER_FORMATS if path.name.lower().endswith(ending)]
-    return f"another format: {max(endings, key=len)}" if endings else ""
 
 
 def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
@@ -160,7 +116,7 @@ def _unpacked(path: Path) -> Iterator[io.IOBase]:
 
 
 def _voxels(header: NiftiHeader, image: Path) -> np.ndarray:
-    """Return the scaled voxels (X, Y, Z) as int16 or float32."""
+    """Return the scaled voxels (X, Y, Z) as int16 or float32, with the intensity of air in place of padding."""
     try:
         raw = _stored(header, image, _start(header, image, quick=True))
     except gzip.BadGzipFile:
@@ -171,6 +127,7 @@ def _voxels(header: NiftiHeader, image: Path) -> np.ndarray:
         raw = _stored(header, image, _start(header, image))
     with np.errstate(all="ignore"):
         array = smallest_type(apply_read_scaling(raw, np.float64(header.slope), np.float64(header.intercept)))
+    array = without_padding(array)
     try:
         check_values(array, where=str(image))
     except ScanError as fault:

@@ -1,7 +1,8 @@
 """Import of a cohort from a source on disk: the first step of training and evaluation."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,11 @@ from brain_cae.scans.extent import slab_cautions
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
-from brain_cae.scans.sources.base import SeriesLocation, counted, some
+from brain_cae.scans.sources.base import SeriesLocation, agreeing, counted, some
 from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import import_series
 from brain_cae.stages.stripping import require_for_heads
+from brain_cae.vocabulary import MODALITIES
 
 if TYPE_CHECKING:
     # Preparation imports nilearn and scikit-learn, which takes seconds; a cohort needs neither.
@@ -87,7 +89,7 @@ class Cohort:
             prepared={name: subject for name, subject in self.prepared.items() if name not in refused},
             cautions=[
                 *self.cautions,
-                f"{len(refused)} subjects could not be prepared and are left out: {first}.",
+                f"{agreeing(len(refused), '{subject|subjects} could not be prepared and {is|are} left out')}: {first}.",
             ],
         )
 
@@ -108,7 +110,15 @@ class Cohort:
             )
 
 
-def import_cohort(dataset: Any, config: Config, *, cache: str, executor: Executor, limit: int | None = None) -> Cohort:
+def import_cohort(
+    dataset: Any,
+    config: Config,
+    *,
+    cache: str,
+    executor: Executor,
+    limit: int | None = None,
+    trained: bool = False,
+) -> Cohort:
     """Find and import the scans, and keep the subjects that have all modalities in use.
 
     Args:
@@ -117,6 +127,7 @@ def import_cohort(dataset: Any, config: Config, *, cache: str, executor: Executo
         cache: Folder of the import store.
         executor: Where series are read.
         limit: Maximum number of subjects.
+        trained: Whether the modalities are those of a trained model, which cannot be chosen.
 
     Raises:
         DatasetError: There are no scans, a source lacks a modality, or the skull is on in some scans and stripped in
@@ -127,7 +138,10 @@ def import_cohort(dataset: Any, config: Config, *, cache: str, executor: Executo
     progress, store = config.trainer.progress, Path(cache) / "imported"
     source = make_source(dataset, modalities=modalities, workers=executor.workers, limit=limit, progress=progress)
     locations = one_session(source.locate(), modalities)
-    require_modalities(locations, modalities)
+    options = {"workers": executor.workers, "limit": limit, "progress": False, "write": False}
+    require_modalities(
+        locations, modalities, unused=lambda: unused_scans(dataset, modalities, **options), trained=trained
+    )
     require_for_heads(config, locations)
     cautions = [
         *source.notes(),
@@ -151,8 +165,30 @@ def import_cohort(dataset: Any, config: Config, *, cache: str, executor: Executo
     )
 
 
-def require_modalities(locations: list[SeriesLocation], modalities: list[str]) -> None:
+def unused_scans(dataset: Any, modalities: list[str], **options: Any) -> list[SeriesLocation]:
+    """Return the scans of the modalities that are not in use; they are only counted, so errors do not matter."""
+    scans = []
+    for modality in MODALITIES:
+        if modality not in modalities:
+            with suppress(DatasetError):
+                scans += make_source(dataset, modalities=[modality], **options).locate()
+    return scans
+
+
+def require_modalities(
+    locations: list[SeriesLocation],
+    modalities: list[str],
+    *,
+    unused: Callable[[], list[SeriesLocation]] = list,
+    trained: bool = False,
+) -> None:
     """Check that at least one subject of each source has each modality.
+
+    Args:
+        locations: Scans of the modalities in use.
+        modalities: Modalities in use.
+        unused: Returns the scans of the other modalities, for the message.
+        trained: Whether the modalities are those of a trained model, which cannot be chosen.
 
     Raises:
         DatasetError: A source has no scan of a modality.
@@ -167,14 +203,20 @@ def require_modalities(locations: list[SeriesLocation], modalities: list[str]) -
                     if location.source == source and location.modality == modality
                     for _, reason in location.left_out
                 }
+                present |= {one.modality for one in unused() if one.files and one.source == source}
+                shown = [name for name in MODALITIES if name in present]
                 raise DatasetError(
                     f"The dataset has no scan of the modality `{modality}`.",
                     expected=", ".join(modalities),
-                    found=f"{', '.join(sorted(present)) or 'no scans'} in {source}"
+                    found=f"{', '.join(shown) or 'no scans'} in {source}"
                     + (f"; its scans of {modality} were left out: {some(sorted(left_out))}" if left_out else ""),
                     where="modality",
                     advice=next(iter(left_out.values()), None)
-                    or "Choose another modality=…; inspect=true shows which modalities exist.",
+                    or (
+                        f"Add the scans: the model was trained with {', '.join(modalities)} and needs each of them."
+                        if trained
+                        else "Choose another modality=…; inspect=true shows which modalities exist."
+                    ),
                 )
 
 
@@ -205,14 +247,18 @@ def _incomplete_subjects(report: pd.DataFrame, index: pd.DataFrame, modalities: 
     lacking = [
         f"{name} without {' and '.join(m for m in modalities if m not in imported.get(name, ()))}" for name in names
     ]
-    return counted({"subjects lack a modality in use and are left out": lacking})
+    return counted({"{subject lacks|subjects lack} a modality in use and {is|are} left out": lacking})
 
 
 def renamed_files(index: pd.DataFrame) -> list[str]:
     """Return the caution about subjects whose files are called otherwise, because their names cannot be files."""
     files = file_names(dict.fromkeys(index["subject"])).items()
     renamed = [f"{printable(subject)} as {file}" for subject, file in files if subject != file]
-    return counted({"subjects have names that are unsafe as names of files; their files are called otherwise": renamed})
+    text = (
+        "{subject has a name that is|subjects have names that are} unsafe as {the name of a file|names of files}; "
+        "{its|their} files are called otherwise"
+    )
+    return counted({text: renamed})
 
 
 def _lost_series(report: pd.DataFrame) -> list[str]:

@@ -125,16 +125,28 @@ def _estimated_state(subject: PreparedSubject) -> str:
 
 
 def _incomplete_images(cohort: Cohort) -> list[str]:
-    """Return cautions about brains that a modality covers only partly, and about empty lesion masks."""
+    """Return cautions about brains that a modality covers only partly, and about empty and soft masks; also logged."""
     affected: dict[str, list[str]] = {}
     for modality in cohort.modalities:
         shares = {name: subject.appearance.get(f"{modality}_covered", 1.0) for name, subject in cohort.prepared.items()}
         if part := [name for name, share in shares.items() if share < MIN_COVERED]:
             least = 100 * min(shares.values())
-            text = f"subjects have a {modality} that covers only a part of the brain (down to {least:.0f} %)"
+            text = (
+                f"{{subject has|subjects have}} a {modality} that covers only part of the brain (down to {least:.0f} %)"
+            )
             affected[f"{text}; the rest is left out of scores and maps"] = part
     empty = [name for name, subject in cohort.prepared.items() if subject.lesion is not None and not subject.has_lesion]
     abnormal = cohort.labels.reindex(empty) == "abnormal"
-    text = "abnormal subjects have an empty lesion mask and count for detection but not for localisation"
+    text = (
+        "{abnormal subject has|abnormal subjects have} an empty lesion mask and {counts|count} for detection but not "
+        "for localisation"
+    )
     affected[text] = list(abnormal.index[abnormal])
-    return counted(affected)
+    text = (
+        "{mask holds|masks hold} values that are not whole numbers: voxels below half of the maximum count as outside"
+    )
+    affected[text] = [f"{name} ({mask})" for name, one in cohort.prepared.items() for mask in one.cut_masks]
+    cautions = counted(affected)
+    for caution in cautions:
+        log.warning(caution)
+    return cautions

@@ -1,15 +1,23 @@
 """Roles of labelled subjects according to the configuration, and their checks before training."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from brain_cae.configuration import Config, validation_size
 from brain_cae.data.splits import check_leakage, leave_protocol_out, read_splits, stratified
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
+from brain_cae.estimates import MIN_PER_CLASS_HELD_OUT
 from brain_cae.scans.protocol import MINIMUM, UNKNOWN, ProtocolGroups, as_typed, subject_acquisition
 from brain_cae.stages.cohort import Cohort
-from brain_cae.vocabulary import CLASSES
+from brain_cae.vocabulary import CLASSES, HEALTHY_ROLES, UNSEEN_ROLES
+
+MOST_BRAINS = 1000
+"""More healthy brains are not tried to find the number that leaves one to evaluate."""
+
+FOLDS = 2
+"""Each class needs as many members, so that the classifier can be fitted without the one that it classifies."""
 
 
 def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
@@ -24,21 +32,125 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
 
     Raises:
         ConfigurationError: ``split.protocol`` is not the name of a protocol.
-        DatasetError: There are no or too few healthy brains, there is no protocol to hold out, or the split file is
-            invalid.
+        DatasetError: There are no or too few healthy brains, nobody would be left to evaluate, there is no protocol to
+            hold out, or the split file is invalid.
     """
+    roles = _drawn_roles(config, index)
+    # Without training, nothing is evaluated.
+    if config.stop_after is None:
+        _require_evaluation(config, index, roles)
+    return roles
+
+
+def evaluation_cautions(config: Config, index: pd.DataFrame, roles: pd.DataFrame) -> list[str]:
+    """Return which figures the evaluation cannot compute, and how many brains they take.
+
+    Args:
+        config: Configuration with split and evaluation.
+        index: Columns subject, label.
+        roles: Columns subject, role, of :func:`draw_roles`.
+    """
+    labels = index.groupby("subject")["label"].first()
+    counts = labels[_evaluated(config, roles)].value_counts()
+    healthy, abnormal = (int(counts.get(name, 0)) for name in CLASSES)
+    least = MIN_PER_CLASS_HELD_OUT if config.split.holds_out_protocol else 1
+    there = f"{healthy} healthy and {abnormal} abnormal"
+    cautions = []
+    if not healthy:
+        cautions.append(
+            f"False alarms cannot be computed: they take at least 1 healthy brain in the roles "
+            f"{' and '.join(UNSEEN_ROLES)}, beyond those for training and calibration."
+        )
+    if min(healthy, abnormal) < least:
+        cautions.append(
+            f"AUROC cannot be computed: it takes at least {least} healthy and {least} abnormal, and {there} would be "
+            "evaluated."
+        )
+    if min(healthy, abnormal) < FOLDS:
+        cautions.append(
+            f"The transfer classifier cannot be fitted: it takes at least {FOLDS} healthy and {FOLDS} abnormal, and "
+            f"{there} would be evaluated."
+        )
+    return cautions
+
+
+def _evaluated(config: Config, roles: pd.DataFrame) -> list[str]:
+    """Return the subjects that the figures count."""
+    if config.evaluation.refits_everything:
+        return list(roles["subject"])
+    counted = ("test",) if config.split.holds_out_protocol else UNSEEN_ROLES
+    return list(roles.loc[roles["role"].isin(counted), "subject"])
+
+
+def _require_evaluation(config: Config, index: pd.DataFrame, roles: pd.DataFrame) -> None:
+    """Check that somebody is left to evaluate, before hours of training.
+
+    Raises:
+        DatasetError: Every subject trains or calibrates the autoencoder.
+    """
+    required = ("test",) if config.split.holds_out_protocol else UNSEEN_ROLES
+    if roles["role"].isin(required).any():
+        return
+    split, labels = config.split, index.groupby("subject")["label"].first()
+    healthy = int((labels == "healthy").sum())
+    enough = next(
+        (
+            n
+            for n in range(healthy + 1, MOST_BRAINS)
+            if n - round(n * config.split.train) > validation_size(n, config.split)
+        ),
+        None,
+    )
+    counts = ", ".join(f"{int((roles['role'] == role).sum())} in {role}" for role in HEALTHY_ROLES)
+    raise DatasetError(
+        "No subject would be left to evaluate.",
+        expected="subjects in the roles classifier or test"
+        + (f": at least {enough} healthy brains, or abnormal ones" if enough and not split.reads_file else ""),
+        found=counts,
+        where=f"dataset={config.dataset.name}",
+        advice="Give some subjects the role test in split.file."
+        if split.reads_file
+        else "Add healthy or abnormal brains.",
+    )
+
+
+def labelling(dataset: Any) -> str:
+    """Return how the subjects of a data set get their labels, as advice; ``""`` where they are given."""
+    if hasattr(dataset, "parts"):
+        ways = {name: labelling(part) for name, part in dataset.parts.items()}
+        return " ".join(
+            f"Part {name}: {way.replace('dataset.', f'dataset.parts.{name}.')}" for name, way in ways.items() if way
+        )
+    if hasattr(dataset, "label_column"):
+        return (
+            "Name a column of participants.tsv with dataset.label_column, and its values with dataset.healthy and "
+            "dataset.abnormal."
+        )
+    if getattr(dataset, "table", None) and hasattr(dataset, "label"):
+        return f"Write healthy or abnormal in the column label of {dataset.table}."
+    if hasattr(dataset, "label"):
+        return (
+            f"Write labels.csv in {dataset.root}: the columns subject,label, healthy or abnormal for each subject. "
+            "dataset.label=healthy labels all subjects that have no other label."
+        )
+    return ""
+
+
+def _drawn_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
     subjects = index.groupby("subject")[["label", "source"]].first()
     # Sources for testing only: never used to train or calibrate the autoencoder.
     tested = subjects["source"].isin(getattr(config.dataset, "test_only", []))
     labels = subjects.loc[~tested, "label"]
-    healthy = int((labels == "healthy").sum())
+    healthy, unknown = (int((labels == name).sum()) for name in ("healthy", "unknown"))
+    how = labelling(config.dataset) if unknown else ""
     if healthy == 0:
         raise DatasetError(
             "There is no healthy brain to train on.",
             expected="subjects labelled healthy",
             found=", ".join(f"{count} {label}" for label, count in labels.value_counts().items()),
             where=f"dataset={config.dataset.name}",
-            advice="Add healthy brains from another data set (dataset=combined). In RSNA-MICCAI every patient "
+            advice=how
+            or "Add healthy brains from another data set (dataset=combined). In RSNA-MICCAI every patient "
             "has a glioblastoma; dataset.healthy_value=0 treats MGMT_value 0 as healthy, although it is not.",
         )
     if config.split.holds_out_protocol:
@@ -54,14 +166,21 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
         )
     if config.split.reads_file:
         return read_splits(Path(config.split.file), subjects["label"])
-    drawn = stratified(
-        labels,
-        train=config.split.train,
-        validation=validation_size(healthy, config.split),
-        classifier=config.split.classifier,
-        seed=config.seed,
-        protocols=protocols_of(config, index) if config.split.needs_protocols else None,
-    )
+    try:
+        drawn = stratified(
+            labels,
+            train=config.split.train,
+            validation=validation_size(healthy, config.split),
+            classifier=config.split.classifier,
+            seed=config.seed,
+            protocols=protocols_of(config, index) if config.split.needs_protocols else None,
+        )
+    except DatasetError as error:
+        if not how:
+            raise
+        raise DatasetError(
+            error.problem, expected=error.expected, found=f"{error.found}; {unknown} without a label", advice=how
+        ) from error
     test_only = pd.DataFrame({"subject": subjects.index[tested], "role": "test"})
     return pd.concat([drawn, test_only]).sort_values("subject", ignore_index=True)
 

@@ -71,7 +71,9 @@ def coverage_cautions(index: pd.DataFrame, prepared: Mapping[str, PreparedSubjec
             for modality, one in prepared[str(subject)].shown.items()
             if one.coverage_mm < least
         ]
-    cautions = counted({"scans show only a part of the head; places in such a brain are compared badly": short})
+    cautions = counted(
+        {"{scan shows|scans show} only a part of the head; places in such a brain are compared badly": short}
+    )
     for caution in cautions:
         log.warning(caution)
     return cautions

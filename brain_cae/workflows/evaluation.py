@@ -114,10 +114,15 @@ def _import(config: EvaluateConfig, detector: Detector, source: Path) -> tuple[C
     if config.dataset is None:
         roles = _roles_of_run(source)
         cohort = import_cohort(
-            run_config.dataset, run_config, cache=config.cache, executor=executor, limit=run_config.limit
+            run_config.dataset,
+            run_config,
+            cache=config.cache,
+            executor=executor,
+            limit=run_config.limit,
+            trained=True,
         )
         return cohort, roles
-    cohort = import_cohort(config.dataset, run_config, cache=config.cache, executor=executor)
+    cohort = import_cohort(config.dataset, run_config, cache=config.cache, executor=executor, trained=True)
     _refuse_seen(detector, cohort)
     return cohort, pd.DataFrame({"subject": sorted(set(cohort.index["subject"])), "role": "test"})
 

@@ -23,13 +23,13 @@ from brain_cae.scans.extent import slab_cautions
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls, with_skull
-from brain_cae.scans.sources.base import SeriesLocation, some
+from brain_cae.scans.sources.base import some
 from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import inspect_series
 from brain_cae.scoring.guarantee import Outlook, outlook
 from brain_cae.stages.cautions import calibration_cautions, protocol_cautions, rule_of
-from brain_cae.stages.cohort import complete_subjects, limited, renamed_files, require_modalities
-from brain_cae.stages.roles import draw_roles
+from brain_cae.stages.cohort import complete_subjects, limited, renamed_files, require_modalities, unused_scans
+from brain_cae.stages.roles import draw_roles, evaluation_cautions
 from brain_cae.stages.stripping import head_cautions, require_for_heads, with_stripper
 from brain_cae.vocabulary import LABELS, MODALITIES, ROLES
 
@@ -82,6 +82,7 @@ def inspect_training(config: Config) -> Inspection:
     if not inspection.usable.empty:
         try:
             roles = inspection.roles = draw_roles(config, inspection.usable)
+            inspection.cautions += evaluation_cautions(config, inspection.usable, roles)
             inspection.cautions += protocol_cautions(config, inspection.usable, roles)
             calibrating, rule = int((roles["role"] == "validation").sum()), rule_of(config)
             inspection.cautions += calibration_cautions(calibrating, rule)
@@ -102,7 +103,7 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
     new = config.dataset is not None
     dataset = config.dataset if new else run_config.dataset
     limit = None if new else run_config.limit
-    inspection = _inspect(dataset, run_config, limit=limit, workers=config.workers)
+    inspection = _inspect(dataset, run_config, limit=limit, workers=config.workers, trained=True)
     inspection.title += f", scored with {run}"
     if new and not inspection.usable.empty:
         known = _calibrated(run, _acquisition(inspection, run_config.modality.reference))
@@ -114,7 +115,7 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
     return inspection
 
 
-def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -> Inspection:
+def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int, trained: bool = False) -> Inspection:
     config = with_stripper(config)
     modalities, reference = config.modality.names, config.modality.reference
     options: dict[str, Any] = {"workers": workers, "limit": limit, "progress": False, "write": False}
@@ -126,12 +127,12 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -
         require_for_heads(config, locations)
     except ConfigurationError as error:
         problems.append(str(error))
+    unused = unused_scans(dataset, modalities, **options)
     try:
-        require_modalities(locations, modalities)
+        require_modalities(locations, modalities, unused=lambda: unused, trained=trained)
         cautions += check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip)
     except DatasetError as error:
         problems.append(str(error))
-    unused = [location for name in MODALITIES if name not in modalities for location in _unused(dataset, name, options)]
     located = [
         {"subject": scan.subject, "label": scan.label, "source": scan.source, "modality": scan.modality}
         for scan in limited([*locations, *unused], limit)
@@ -161,14 +162,6 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -
         inspection.cautions += renamed_files(inspection.usable)
         inspection.protocols = ProtocolGroups.fit(acquisition, minimum=1).assign(acquisition)
     return inspection
-
-
-def _unused(dataset: Any, modality: str, options: dict[str, Any]) -> list[SeriesLocation]:
-    """Scans of a modality that is not in use; they are only counted, so errors do not matter."""
-    try:
-        return make_source(dataset, modalities=[modality], **options).locate()
-    except DatasetError:
-        return []
 
 
 def _acquisition(inspection: Inspection, reference: str) -> pd.DataFrame:

@@ -40,6 +40,7 @@ def recalibrate(detector: Detector, config: EvaluateConfig, scored: pd.DataFrame
         detector.config,
         cache=config.cache,
         executor=executor,
+        trained=True,
     )
     local = healthy_only(local)
     refuse_overlap(detector, local, scored)

@@ -11,7 +11,7 @@ from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.executor import make_executor
 from brain_cae.stages.processes import is_main_process
-from brain_cae.stages.roles import draw_roles
+from brain_cae.stages.roles import draw_roles, evaluation_cautions
 from brain_cae.stages.stripping import with_stripper
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,9 @@ def run(config: Config, output: Path) -> float | None:
         if config.stop_after == "import":
             log.info("import report: %s", output / "import_report.csv")
             return None
-        draw_roles(config, cohort.index)  # conflicts are reported before preparation starts
+        # Conflicts, and what the evaluation will lack, are reported before preparation starts.
+        for caution in evaluation_cautions(config, cohort.index, draw_roles(config, cohort.index)):
+            log.warning(caution)
         # Imported here because torch, Lightning, MONAI and scikit-learn take seconds, and the import needs none.
         from brain_cae.workflows import learning
 

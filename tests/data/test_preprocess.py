@@ -4,11 +4,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from brain_cae.data.preprocess import prepare_subject
 from brain_cae.data.registration import Alignment
 from brain_cae.data.subject import to_source_space
 from brain_cae.errors import ScanError
+from brain_cae.scans.padding import without_padding
 
 
 def head(shape, affine, centre=(0.0, 0.0, 0.0), point=None):
@@ -296,3 +298,81 @@ def test_a_ball_has_no_place_in_the_template_and_says_how_far_it_reaches(tmp_pat
     subject = prepare_subject(rows(flair=path), modalities=["flair"], reference="flair", scaling="median")
     assert subject.to_template is None and subject.shown["flair"].looks_like == ""
     assert subject.shown["flair"].coverage_mm == pytest.approx(80, abs=8)
+
+
+CHANGES = {
+    "padding": lambda v: np.where(v == 0, -1024, v),
+    "NaN": lambda v: np.where(v == 0, np.nan, v),
+    "a frame": lambda v: np.pad(v[2:-2, 2:-2, 2:-2], 2, constant_values=-2000),
+    "shifted down": lambda v: v - 500,
+    "shifted up": lambda v: v + 1000,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_shifts_and_padding_do_not_change_a_stripped_brain(tmp_path, change):
+    """The import removes padding; a shift is removed here."""
+    path = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    stored = nibabel.load(path)
+    other = CHANGES[change](np.asarray(stored.dataobj)).astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(without_padding(other), stored.affine), tmp_path / "other.nii")
+    plain, changed = (
+        prepare_subject(rows(flair=file), modalities=["flair"], reference="flair", scaling="median")
+        for file in (path, tmp_path / "other.nii")
+    )
+    assert np.array_equal(changed.mask, plain.mask)
+    assert np.allclose(changed.volume, plain.volume, atol=1e-4)
+    assert changed.appearance == pytest.approx(plain.appearance, abs=1e-3, nan_ok=True)
+
+
+def noisy_head(folder, shift=0.0, cut=None):
+    """Write a ball in noisy air, with all intensities shifted, and 0 above a slice."""
+    shape, matrix = (48, 48, 24), np.diag([2.0, 2.0, 4.0])
+    affine = centred(shape, matrix)
+    volume = head(shape, affine) + np.abs(np.random.default_rng(0).normal(0, 3, shape)) + shift
+    volume[:, :, cut or 24 :] = 0
+    path = folder / f"head_{shift:g}_{cut}.nii"
+    nibabel.save(nibabel.Nifti1Image(volume.astype(np.float32), affine), path)
+    return path
+
+
+@pytest.mark.parametrize("shift", [-300.0, 1000.0])
+def test_a_shift_does_not_change_a_noisy_head(tmp_path, shift):
+    plain, shifted_ = (
+        prepare_subject(rows(flair=file), modalities=["flair"], reference="flair", scaling="median")
+        for file in (noisy_head(tmp_path), noisy_head(tmp_path, shift))
+    )
+    assert plain.foreground_ml == pytest.approx(4 / 3 * np.pi * 40**3 / 1000, rel=0.2)
+    assert shifted_.foreground_ml == pytest.approx(plain.foreground_ml, rel=0.02)
+    spreads = [one.volume[0][one.mask].std() for one in (plain, shifted_)]
+    assert spreads[1] == pytest.approx(spreads[0], rel=0.05)
+
+
+def test_what_another_scan_does_not_show_is_no_brain(tmp_path):
+    """A tool that brought the T1 to the grid of the FLAIR filled the outside of its field of view with 0."""
+    table = rows(flair=noisy_head(tmp_path), t1=noisy_head(tmp_path, cut=16))
+    subject = prepare_subject(table, modalities=["flair", "t1"], reference="flair", scaling="median")
+    assert subject.start[2] + subject.mask.shape[2] == 16
+    assert 0.6 < subject.appearance["t1_covered"] < 0.9
+
+
+@pytest.mark.parametrize("column", ["brain_mask_path", "lesion_mask_path"])
+def test_a_mask_that_marks_every_voxel_is_refused(tmp_path, column):
+    path = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    stored = nibabel.load(path)
+    nibabel.save(nibabel.Nifti1Image(np.ones(stored.shape, np.uint8), stored.affine), tmp_path / "mask.nii")
+    table = rows(flair=path).assign(**{column: str(tmp_path / "mask.nii")})
+    with pytest.raises(ScanError, match="mask without outside"):
+        prepare_subject(table, modalities=["flair"], reference="flair", scaling="median")
+
+
+def test_a_soft_brain_mask_keeps_its_volume_and_is_marked(tmp_path):
+    path = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    stored = nibabel.load(path)
+    truth = np.asarray(stored.dataobj) > 0
+    soft = ndimage.gaussian_filter(truth.astype(np.float32), (2, 2, 1))
+    nibabel.save(nibabel.Nifti1Image(np.where(soft > 1e-6, soft, np.nan), stored.affine), tmp_path / "mask.nii")
+    table = rows(flair=path).assign(brain_mask_path=str(tmp_path / "mask.nii"))
+    subject = prepare_subject(table, modalities=["flair"], reference="flair", scaling="median")
+    assert subject.cut_masks == ("brain mask",)
+    assert subject.mask.sum() == pytest.approx(truth.sum(), rel=0.06)

@@ -104,6 +104,21 @@ def test_no_or_too_few_healthy_brains_are_an_error(run, says, tmp_path, cohort, 
     done = run("train", *folder_dataset)
     says("dataset", "no healthy brain", done.error)
     assert "2 abnormal" in done.error
+    (tmp_path / "scans" / "labels.csv").unlink()
+    done = run("train", *folder_dataset)
+    says("dataset", "no label", done.error)
+    assert "labels.csv" in done.error and "another data set" not in done.error
+
+
+def test_nobody_left_to_evaluate_is_an_error_before_training(run, says, cohort, folder_dataset):
+    cohort(healthy=4)
+    done = run("train", *folder_dataset)
+    assert done.code == 1
+    says("dataset", "nobody is left to evaluate", done.error)
+    assert "at least 5 healthy" in done.error
+    assert "No subject would be left to evaluate" in run("train", "inspect=true", *folder_dataset).text
+    done = run("train", "stop_after=import", *folder_dataset)
+    assert done.code == 0
 
 
 def test_one_scan_of_two_subjects_is_leakage(run, says, tmp_path, cohort, folder_dataset):

@@ -14,7 +14,8 @@ from brain_cae.data.registration import align
 from brain_cae.errors import ScanError
 from brain_cae.errors.reasons import WHAT_TO_DO, advice_for
 from brain_cae.scans.dicom import read_series
-from brain_cae.scans.nifti import is_nifti, read_nifti
+from brain_cae.scans.formats import is_nifti
+from brain_cae.scans.nifti import read_nifti
 
 from .document import cell
 
@@ -91,9 +92,8 @@ def header_alone(folder, brain):
     (folder / "t1.img").unlink()
 
 
-def other_format(folder, brain):
-    nibabel.save(nibabel.MGHImage.from_image(nibabel.load(brain(folder / "t1.nii"))), folder / "t1.mgz")
-    (folder / "t1.nii").unlink()
+def other_format(name):
+    return lambda folder, brain: brain(folder / "t1.nii.gz").rename(folder / name)
 
 
 def nothing(folder, brain):
@@ -127,17 +127,18 @@ CASES = {
     "a data type that does not exist": (header_field(datatype=77), "unsupported data type: code 77"),
     "a time series": (series_in_time, "not three-dimensional: 3 volumes"),
     "a .hdr without its .img": (header_alone, "half of a pair"),
-    "an .mgz file": (other_format, "another format: .mgz"),
     "a text file named .nii.gz": (text_as_nifti, "not NIfTI"),
     "all voxels are NaN": (voxels(lambda array: array.fill(np.nan)), "non-finite"),
     "some voxels are NaN": (voxels(lambda array: array[3:5, 4:6].fill(np.nan)), "non-finite"),
     "the same value in every voxel": (voxels(lambda array: array.fill(7)), "constant volume"),
     "a modality that is missing for this subject": (nothing, "no files"),
+    "a scan in the format of FreeSurfer": (other_format("t1.mgz"), "another format: .mgz"),
+    "a scan in an archive": (other_format("t1.nii.zip"), "another format: .zip"),
     "two files of one modality": (twice, "several candidates"),
 }
 
 # Reasons that a source gives before any file is read.
-OF_NAMES = ("several candidates", "another format: .mgz")
+OF_NAMES = ("several candidates", "another format: .mgz", "another format: .zip")
 
 
 def test_each_case_is_a_line_of_the_report_and_other_scans_are_imported(run, says, tmp_path, brain, folder_dataset):
@@ -203,6 +204,7 @@ def test_every_reason_says_what_to_do():
     # Reasons that sources and the import give for files that no reader has opened.
     reasons |= {"no usable scan", "no such file", "several candidates", "after contrast agent", "another suffix"}
     reasons |= {"another scan was taken", "another session was taken", "not the named contrast"}
+    reasons |= {"unreadable folder", "packed file", "another format"}
     assert sorted(reasons - set(WHAT_TO_DO)) == []
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from brain_cae.errors import ScanError
 from brain_cae.errors.reasons import advice_for
-from brain_cae.scans.nifti import is_nifti, nifti_files, nifti_stem, other_format, read_nifti
+from brain_cae.scans.formats import is_nifti, nifti_files
+from brain_cae.scans.nifti import read_nifti
 
 AFFINE = np.array([[-9.5, 0, 0, 10], [0, 0, 12.0, 20], [0, -10.0, 0, -30], [0, 0, 0, 1]])
 FIELDS = {
@@ -79,15 +80,6 @@ def test_a_pair_of_header_and_image_is_one_scan(tmp_path, kind, names):
 def test_an_analyze_pair_is_refused_by_name(tmp_path):
     nibabel.AnalyzeImage(noise(kind=np.int16), np.diag([9.5, 10, 12, 1])).to_filename(tmp_path / "a.img")
     assert reason_of(tmp_path / "a.hdr") == "Analyze without orientation"
-
-
-def test_names_of_files_tell_scans_from_other_formats(tmp_path):
-    assert [nifti_stem(tmp_path / name) for name in ("T1.NII.gz", "t1.hdr", "t1.v2.nii")] == ["T1", "t1", "t1.v2"]
-    formats = {"t1.mgz": ".mgz", "t1.nii.gz.gz": ".nii.gz.gz", "T1.NRRD": ".nrrd", "t1.nii.zip": ".zip"}
-    for name, ending in formats.items():
-        assert other_format(tmp_path / name) == f"another format: {ending}"
-    assert other_format(tmp_path / "t1.img") == "half of a pair"
-    assert other_format(tmp_path / "t1.json") == ""
 
 
 def test_integers_are_kept_as_int16(tmp_path):

@@ -16,7 +16,8 @@ from nibabel.nifti2 import Nifti2Header
 from brain_cae.errors import ScanError
 from brain_cae.errors.reasons import advice_for
 from brain_cae.scans.extent import has_head_size
-from brain_cae.scans.nifti import nifti_files, read_nifti
+from brain_cae.scans.formats import nifti_files
+from brain_cae.scans.nifti import read_nifti
 from brain_cae.scans.volume import Volume
 
 from .cases import cases

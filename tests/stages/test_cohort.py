@@ -79,6 +79,18 @@ def test_a_part_without_a_modality_is_an_error_with_its_name(import_scans, root)
         import_scans()
 
 
+@pytest.mark.parametrize(("trained", "advice"), [(False, "Choose another modality="), (True, "Add the scans")])
+def test_a_missing_modality_is_an_error_that_lists_what_is_there(make_config, tmp_path, trained, advice):
+    """With a trained model, the modality cannot be chosen."""
+    write_volume(tmp_path / "scans/a/t1.nii.gz")
+    write_volume(tmp_path / "scans/a/t2.nii.gz", seed=1)
+    config = make_config("modality=t1_flair", "dataset=folder", f"dataset.root={tmp_path / 'scans'}")
+    with pytest.raises(DatasetError, match="no scan of the modality `flair`") as caught:
+        import_cohort(config.dataset, config, cache=str(tmp_path), executor=Processes(1), trained=trained)
+    assert caught.value.found == "t1, t2 in folder"
+    assert advice in caught.value.advice and ("modality=" in caught.value.advice) != trained
+
+
 def test_a_home_folder_in_quotes_is_expanded(import_scans, root, monkeypatch):
     monkeypatch.setenv("HOME", str(root))
     cohort = import_scans('dataset.parts.ixi.root="~/ixi"', 'dataset.parts.clinic.root="~/clinic"')

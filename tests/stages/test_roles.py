@@ -1,11 +1,12 @@
 """Roles of subjects with a held-out protocol."""
 
+import pandas as pd
 import pytest
 
-from brain_cae.errors import ConfigurationError
+from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.index import make_index
 from brain_cae.stages.cautions import protocol_cautions
-from brain_cae.stages.roles import draw_roles
+from brain_cae.stages.roles import draw_roles, evaluation_cautions
 
 SCANNERS = {
     "a": {"manufacturer": "SIEMENS", "model": "Skyra", "field_strength_t": 3.0},
@@ -78,3 +79,52 @@ def test_test_only_parts_cannot_be_combined_with_a_held_out_protocol(make_config
         make_config(
             "dataset=combined", "dataset.parts.ixi.root=/x", "dataset.test_only=[ixi]", "split=leave_protocol_out"
         )
+
+
+@pytest.mark.parametrize(
+    ("healthy", "abnormal", "options", "missing"),
+    [
+        (20, 10, [], []),
+        (20, 0, [], ["AUROC", "transfer"]),
+        (4, 10, [], ["False alarms", "AUROC", "transfer"]),
+        (20, 1, [], ["transfer"]),
+        (4, 10, ["evaluation=nested"], []),
+    ],
+)
+def test_figures_that_cannot_be_computed_are_said_with_the_number_that_they_take(
+    make_config, healthy, abnormal, options, missing
+):
+    labels = ["healthy"] * healthy + ["abnormal"] * abnormal
+    index = pd.DataFrame({"subject": [f"s{n}" for n in range(len(labels))], "label": labels, "source": "folder"})
+    config = make_config("modality=t1", "scoring.alpha=0.5", *options)
+    cautions = evaluation_cautions(config, index, draw_roles(config, index))
+    assert len(cautions) == len(missing) and all(name in text for name, text in zip(missing, cautions, strict=True))
+    if "AUROC" in missing:
+        assert "at least 1 healthy and 1 abnormal" in cautions[-2]
+
+
+def test_nobody_left_to_evaluate_is_an_error_unless_nothing_is_trained(make_config):
+    index = pd.DataFrame({"subject": list("abcd"), "label": "healthy", "source": "folder"})
+    with pytest.raises(DatasetError, match=r"at least 5 healthy brains(.|\n)*2 in train, 2 in validation"):
+        draw_roles(make_config("modality=t1", "scoring.alpha=0.5"), index)
+    assert len(draw_roles(make_config("modality=t1", "scoring.alpha=0.5", "stop_after=prepare"), index)) == 4
+    more = pd.DataFrame({"subject": list("abcde"), "label": "healthy", "source": "folder"})
+    assert "test" in set(draw_roles(make_config("modality=t1", "scoring.alpha=0.5"), more)["role"])
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        (["dataset=folder", "dataset.root=/scans"], "labels.csv in /scans"),
+        (["dataset=folder", "dataset.table=/scans.csv"], "column label of /scans.csv"),
+        (["dataset=bids", "dataset.root=/bids"], "dataset.label_column"),
+        (["dataset=combined", "dataset.parts.bids.root=/bids"], "Part bids: .*dataset.parts.bids.label_column"),
+    ],
+)
+@pytest.mark.parametrize("healthy", [0, 2])
+def test_missing_labels_are_to_be_given_not_replaced_by_another_data_set(make_config, options, advice, healthy):
+    labels = ["healthy"] * healthy + ["unknown"] * 30
+    index = pd.DataFrame({"subject": [f"s{n}" for n in range(len(labels))], "label": labels, "source": "folder"})
+    with pytest.raises(DatasetError, match=advice) as caught:
+        draw_roles(make_config("modality=t1", "scoring.alpha=0.5", *options), index)
+    assert "another data set" not in str(caught.value)

@@ -76,8 +76,8 @@ def test_roles_are_those_that_the_run_would_draw(inspect, make_config):
     assert roles[healthy.index[healthy]].value_counts().to_dict() == {
         "train": 3, "validation": 4, "test": 1,
     }  # fmt: skip
-    assert "Nothing can be flagged" in text_of(preview)
-    assert "Nothing can be flagged" not in text_of(inspect("scoring.alpha=0.2"))
+    assert "No brain is flagged" in text_of(preview)
+    assert "No brain is flagged" not in text_of(inspect("scoring.alpha=0.2", "scoring.guarantee=average"))
 
 
 def test_too_few_healthy_brains_are_listed_as_a_problem(inspect, scans):

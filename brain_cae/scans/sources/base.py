@@ -1,7 +1,8 @@
 """The interface of sources: the location of each series and what is known about its subject."""
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol
@@ -9,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.files.names import encodable, printable
 from brain_cae.keys import OneOf
+from brain_cae.scans.formats import has_header, unread_format
 from brain_cae.vocabulary import CLASSES, MODALITIES, SKULL_STATES, LabelMeaning
 
 # Names of the modalities in data sets, in lower case.
@@ -21,7 +23,14 @@ SPELLINGS = {
 Label = Annotated[str, OneOf(CLASSES)]
 Skull = Annotated[str, OneOf(SKULL_STATES, 'In YAML, write skull: "on" with quotes.')]
 """Keys that several sources have: what holds for every subject unless something else is said of it."""
-LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information")
+LITTER = (
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information", "lost+found",
+    ".ds_store", ".appledouble", ".localized", ".trashes", ".fseventsd", ".temporaryitems", ".cache", "@eadir",
+    ".git", ".gitignore", ".gitattributes", ".gitmodules", ".datalad", ".bidsignore", ".heudiconv",
+    ".ipynb_checkpoints", ".directory",
+)  # fmt: skip
+LITTER_STARTS = ("._", ".spotlight", ".documentrevisions", ".trash", ".nfs", ".~lock", "~$")
+"""Names, in lower case, of what operating systems and other programs leave behind; it holds no scan."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +121,17 @@ def the_only(candidates: Sequence[tuple[Path, ...]]) -> dict[str, Any]:
 
 
 def check_folder(folder: Path, *, problem: str, expected: str, advice: str) -> Path:
-    """Return the folder; raises DatasetError if it does not exist, with what is there instead."""
+    """Return the folder; raises DatasetError if it cannot be read or does not exist, with what is there instead."""
     if not folder.is_dir():
         raise DatasetError(problem, expected=expected, found=describe(folder), where=str(folder), advice=advice)
+    if not can_be_read(folder):
+        raise DatasetError(
+            "A folder cannot be read.",
+            expected=expected,
+            found=describe(folder),
+            where=str(folder),
+            advice="Check the permissions of the folder.",
+        )
     return folder
 
 
@@ -122,6 +139,8 @@ def describe(path: Path) -> str:
     """Return a short description of what is at a path, for the "Found" line of an error."""
     if path.is_file():
         return "a file, not a folder"
+    if path.is_dir() and not can_be_read(path):
+        return "a folder that cannot be read"
     if path.is_dir():
         names = sorted(child.name for child in path.iterdir())
         return some(names) if names else "an empty folder"
@@ -140,27 +159,132 @@ def some(names: Sequence[str], count: int = 5) -> str:
 
 
 def counted(lists: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return one sentence for each list that is not empty: the number, the text and the first names."""
-    return [f"{len(names)} {text}: {some(names)}." for text, names in lists.items() if names]
+    """Return one sentence for each list that is not empty: the number, the text and the first names.
+
+    Words of the text that depend on the number are written as ``{subject has|subjects have}``.
+    """
+    return [f"{agreeing(len(names), text)}: {some(names)}." for text, names in lists.items() if names]
+
+
+def agreeing(count: int, text: str) -> str:
+    """Return the number and the text, with the words that agree with it.
+
+    Example:
+        >>> text = "{subject has|subjects have} no label"
+        >>> agreeing(1, text), agreeing(2, text)
+        ('1 subject has no label', '2 subjects have no label')
+    """
+    return f"{count} " + re.sub(r"\{([^{}|]*)\|([^{}|]*)\}", r"\1" if count == 1 else r"\2", text)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is in a folder and its subfolders, sorted by path.
+
+    Attributes:
+        files: Visible files; also broken links and folders that cannot be listed, so that nothing is taken for whole
+            that lacks them: reading them fails.
+        hidden: Hidden files and folders that are not known to hold no scans.
+    """
+
+    files: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+
+
+def listing(folder: Path) -> Listing:
+    """Return what is in a folder and its subfolders; empty if the folder does not exist.
+
+    Files of operating systems (``Thumbs.db``, ``__MACOSX``) are ignored. Links to folders are followed, each folder
+    once.
+    """
+    files: list[Path] = []
+    hidden: list[Path] = []
+    visited: set[str] = set()
+
+    def refused(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            files.append(Path(error.filename))
+
+    for top, folders, names in os.walk(folder, onerror=refused, followlinks=True):
+        real = os.path.realpath(top)
+        if real in visited:
+            folders[:] = []
+            continue
+        visited.add(real)
+        hidden += [Path(top, name) for name in (*folders, *names) if not is_visible(name) and not is_litter(name)]
+        folders[:] = sorted(name for name in folders if is_visible(name))
+        files += [path for name in names if is_visible(name) and _is_entry(path := Path(top, name))]
+    return Listing(tuple(sorted(files)), tuple(sorted(hidden)))
 
 
 def visible_files(folder: Path) -> tuple[Path, ...]:
-    """Return the files in a folder and its subfolders, sorted by path; empty if the folder does not exist.
+    """Return the files of :func:`listing`."""
+    return listing(folder).files
 
-    Hidden files and files of operating systems (``Thumbs.db``, ``__MACOSX``) are ignored. Links to folders are
-    followed, each folder once.
-    """
-    paths: list[Path] = []
-    visited: set[str] = set()
-    for top, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(top)
-        folders[:] = [] if real in visited else sorted(name for name in folders if is_visible(name))
-        if real not in visited:
-            paths += [path for name in files if is_visible(name) and (path := Path(top, name)).is_file()]
-        visited.add(real)
-    return tuple(sorted(paths))
+
+def _is_entry(path: Path) -> bool:
+    """Return whether this is a file, a broken link, or something that the operating system does not let us look at."""
+    try:
+        return path.is_file() or is_broken(path)
+    except OSError:
+        return True
+
+
+def is_broken(path: Path) -> bool:
+    """Return whether this is a link to something that does not exist, as in a partly downloaded data set."""
+    return path.is_symlink() and not path.exists()
+
+
+def can_be_read(folder: Path) -> bool:
+    """Return whether the operating system lets us list a folder."""
+    try:
+        with os.scandir(folder):
+            return True
+    except OSError:
+        return False
 
 
 def is_visible(name: str) -> bool:
-    """Return whether a file or folder of this name is used: it is not hidden or left by an operating system."""
-    return not name.startswith(".") and name.lower() not in LITTER
+    """Return whether a file or folder of this name is used: it is not hidden or left by another program."""
+    return not name.startswith(".") and not is_litter(name)
+
+
+def is_litter(name: str) -> bool:
+    """Return whether a file or folder of this name is left by an operating system or a program and holds no scan."""
+    return name.lower() in LITTER or name.lower().startswith(LITTER_STARTS)
+
+
+def unused(paths: Iterable[Path], root: Path, text: str) -> dict[str, list[str]]:
+    """Return lists for :func:`counted` that name every path, but an image whose header stands for it.
+
+    Other formats, broken links, hidden files and folders that cannot be read have lists of their own.
+
+    Args:
+        paths: Files and folders below the root that are not used.
+        root: Folder that the names are relative to.
+        text: What is said of the others.
+    """
+    lists: dict[str, list[str]] = {CONVERT: [], UNREADABLE: [], BROKEN: [], HIDDEN: [], text: []}
+    for path in sorted(path for path in set(paths) if not has_header(path)):
+        if not is_visible(path.name):
+            kind = HIDDEN
+        elif is_broken(path):
+            kind = BROKEN
+        elif path.is_dir() and not can_be_read(path):
+            kind = UNREADABLE
+        else:
+            kind = CONVERT if unread_format(path) else text
+        lists[kind].append(path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path))
+    return lists
+
+
+CONVERT = "{file has|files have} a format that is not read; convert {it|them} to .nii.gz, or unpack {it|them}"
+UNREADABLE = "{folder|folders} cannot be read and {is|are} left out; check the permissions"
+BROKEN = "{link is|links are} broken; get the files"
+HIDDEN = "hidden {file or folder is|files or folders are} not read"
+
+
+def only_file(path: Path) -> Path:
+    """Return the only file in a folder that is named like a file, as some programs export them; else the path."""
+    files = visible_files(path) if path.is_dir() else ()
+    return files[0] if len(files) == 1 else path

@@ -6,18 +6,24 @@ from pathlib import Path
 from typing import ClassVar
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.nifti import is_nifti, nifti_files
+from brain_cae.scans.formats import is_nifti, nifti_files
 from brain_cae.scans.sources.base import (
     Label,
     SeriesLocation,
     Skull,
+    can_be_read,
     check_folder,
     check_modalities,
     counted,
     describe,
+    is_litter,
+    is_visible,
+    listing,
+    only_file,
     some,
+    unused,
 )
-from brain_cae.scans.sources.choice import apply_choices
+from brain_cae.scans.sources.choice import CHOICES, apply_choices
 from brain_cae.scans.sources.derivatives import find_masks
 from brain_cae.scans.sources.participants import Participant, Participants
 from brain_cae.scans.sources.sidecar import Sidecars, parse_name
@@ -27,6 +33,9 @@ SUFFIXES = {"T1w": "t1", "T2w": "t2", "FLAIR": "flair"}
 # Modality under which the report lists images with other suffixes (UNIT1, inplaneT2, T2starw).
 RESEMBLANCES = ("flair", "t2", "t1")
 LAYOUT = "sub-<name>/[ses-<name>/]anat/sub-<name>_…_T1w.nii.gz (T2w, FLAIR; with ce-… in the name T1 with contrast)"
+STANDARD = ("README", "CHANGES", "LICENSE", "code", "derivatives", "sourcedata", "stimuli", CHOICES)
+TEXT = (".json", ".tsv", ".md", ".txt", ".rst", ".cff", ".bval", ".bvec")
+"""Names and endings that belong to a data set in BIDS and hold no scan."""
 ADVICE = "Set dataset.root to the folder that holds dataset_description.json and the folders sub-*."
 
 
@@ -96,12 +105,19 @@ class Bids:
         sidecars = Sidecars(root)
         chosen = [_choose(one, sidecars) for one in apply_choices(candidates, root)]
         lists = {
-            "subjects have no anatomical scan and are left out": without,
-            f"images in anat/ are not {', '.join(SUFFIXES)} or similar and are left out": unused,
-            "sidecars cannot be read and are ignored": sorted(sidecars.broken),
-            "times in sidecars are too long to be in seconds and are treated as unknown": sorted(sidecars.implausible),
+            "{subject has|subjects have} no anatomical scan and {is|are} left out": without,
+            f"{{image|images}} in anat/ {{is|are}} not {', '.join(SUFFIXES)} or similar, and left out": unused,
+            "{sidecar|sidecars} cannot be read and {is|are} ignored": sorted(sidecars.broken),
+            "{time|times} in sidecars {is|are} too long to be in seconds and {is|are} treated as unknown": sorted(
+                sidecars.implausible
+            ),
         }
-        self._notes = table.notes + counted(lists) + masks.notes(sorted(scans))
+        self._notes = (
+            table.notes
+            + counted(lists)
+            + _strays(root, [*self.derivatives, *(path.name for path in table.files)])
+            + masks.notes(sorted(scans))
+        )
         return chosen
 
     def notes(self) -> list[str]:
@@ -126,7 +142,8 @@ def _find(root: Path) -> tuple[dict[tuple[str, str], _Session], list[str]]:
     unused = []
     for folder in sorted([*root.glob("sub-*/anat"), *root.glob("sub-*/ses-*/anat")]):
         subject, *session = folder.relative_to(root).parts[:-1]
-        for path in filter(is_nifti, sorted(folder.iterdir())):
+        entries = sorted(folder.iterdir()) if can_be_read(folder) else []
+        for path in (only_file(path) for path in entries if is_nifti(path) and is_visible(path.name)):
             modality, refusal = _judge(path)
             if modality is None:
                 unused.append(path.name)
@@ -137,6 +154,50 @@ def _find(root: Path) -> tuple[dict[tuple[str, str], _Session], list[str]]:
             else:
                 images.files.setdefault(modality, []).append(path)
     return sessions, unused
+
+
+def _strays(root: Path, known: Sequence[str]) -> list[str]:
+    """Return notes about everything in the root and in the subjects' folders that is no image in ``anat/``.
+
+    ``known`` are names in the root that are read, or that another note names.
+    """
+    kinds: set[str] = set()
+    beside = [
+        path
+        for path in root.iterdir()
+        if not (path.name.startswith("sub-") and path.is_dir())
+        and path.name not in (*STANDARD, *known)
+        and not is_litter(path.name)
+        and path.suffix not in TEXT
+    ]
+    inside: list[Path] = []
+    for folder in sorted(path for path in root.glob("sub-*") if path.is_dir()):
+        found = listing(folder)
+        inside += found.hidden
+        for path in found.files:
+            place = path.relative_to(folder).parts
+            place = place[1:] if place[0].startswith("ses-") else place
+            if len(place) > 1 and place[0] != "anat" and not path.is_dir():
+                kinds.add(place[0])
+            elif path.is_dir() or (not (is_nifti(path) and place[0] == "anat") and path.suffix not in TEXT):
+                inside.append(path)
+    return [
+        *counted({"{kind of data besides anat is|kinds of data besides anat are} not read": sorted(kinds)}),
+        *counted(
+            unused(
+                inside,
+                root,
+                "{file of a subject is not an image|files of subjects are not images} in anat/ and {is|are} left out",
+            )
+        ),
+        *counted(
+            unused(
+                beside,
+                root,
+                "{file or folder beside the subjects is|files or folders beside the subjects are} not read",
+            )
+        ),
+    ]
 
 
 def _judge(path: Path) -> tuple[str | None, str]:

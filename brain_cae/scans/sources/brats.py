@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.nifti import nifti_files
+from brain_cae.scans.formats import is_nifti, nifti_files, unread_format
 from brain_cae.scans.sources.base import (
     SPELLINGS,
     SeriesLocation,
@@ -15,11 +15,13 @@ from brain_cae.scans.sources.base import (
     check_modalities,
     counted,
     describe,
+    is_broken,
+    listing,
     some,
     the_only,
-    visible_files,
+    unused,
 )
-from brain_cae.scans.sources.choice import apply_choices
+from brain_cae.scans.sources.choice import CHOICES, apply_choices
 from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
 MASK = "mask"
@@ -62,35 +64,34 @@ class Brats:
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=ADVICE)
         folders: dict[str, Path] = {}
         scans: dict[str, dict[str, list[Path]]] = {}
-        other: list[str] = []
-        for folder, paths in _by_folder(root).items():
+        other: list[Path] = []
+        inside = listing(root)
+        for folder, paths in _by_folder(inside.files).items():
             files = _sort(folder.name, paths)
-            taken = [part for candidates in files.values() for path in candidates for part in nifti_files(path)]
-            # Outside the folders of scans, files of other kinds are expected.
-            other += [
-                str(path.relative_to(root))
-                for path in paths
-                if path not in taken and (taken or ".nii" in path.name.lower())
-            ]
+            taken = [path for candidates in files.values() for path in candidates]
+            other += [path for path in paths if path not in taken]
             if files and folder.name in folders:
                 raise _twice(folder.name, folders[folder.name], folder)
             if files:
                 folders[folder.name], scans[folder.name] = folder, files
+        # Outside the folders of scans, tables and documents are expected.
+        other = [path for path in other if _matters(path, [*folders.values()]) and path != root / CHOICES]
         if not folders:
             raise DatasetError(
                 "The folder contains no scan of BraTS.",
                 expected=LAYOUT,
-                found=f"NIfTI files with other names: {some(other)}" if other else describe(root),
+                found=f"files with other names: {some([str(path.relative_to(root)) for path in other])}"
+                if other
+                else describe(root),
                 where=str(root),
                 advice=ADVICE,
             )
         several = [name for name, files in sorted(scans.items()) if len(files.get(MASK, ())) > 1]
-        self._notes = counted(
-            {
-                "files are not named by their folder and a suffix of BraTS and are left out": other,
-                "scans have several lesion masks, none of which is used": several,
-            }
+        text = (
+            "{file is not named by its|files are not named by their} folder and a suffix of BraTS and {is|are} left out"
         )
+        lists = unused([*other, *inside.hidden], root, text)
+        self._notes = counted(lists | {"{scan has|scans have} several lesion masks, none of which is used": several})
         locations = [one for name, files in sorted(scans.items()) for one in self._scan(name, files)]
         return apply_choices(locations, root)
 
@@ -115,19 +116,34 @@ class Brats:
         ]
 
 
-def _by_folder(root: Path) -> dict[Path, list[Path]]:
+def _by_folder(files: Sequence[Path]) -> dict[Path, list[Path]]:
+    """Return the files of each folder; a file in a folder named like a NIfTI file belongs to the folder above."""
     folders: dict[Path, list[Path]] = {}
-    for path in visible_files(root):
-        folders.setdefault(path.parent, []).append(path)
+    for path in files:
+        folders.setdefault(_place(path).parent, []).append(path)
     return folders
+
+
+def _place(path: Path) -> Path:
+    """Return the path that names a file: some programs export the file ``x.nii`` as ``x.nii/anything.nii``."""
+    return path.parent if is_nifti(path.parent) and is_nifti(path) else path
+
+
+def _matters(path: Path, scans: Sequence[Path]) -> bool:
+    name = path.name.lower()
+    return path.parent in scans or ".nii" in name or bool(unread_format(path)) or path.is_dir()
 
 
 def _sort(folder: str, paths: Sequence[Path]) -> dict[str, list[Path]]:
     """Return the files of a folder by modality, and the masks; empty if no file is named like the folder."""
     files: dict[str, list[Path]] = {}
     for path in paths:
-        if path.name.startswith(folder) and (match := FILE.fullmatch(path.name[len(folder) :])):
-            files.setdefault(SPELLINGS.get(match[1].lower(), MASK), []).append(path)
+        name = _place(path).name
+        if name.startswith(folder) and (match := FILE.fullmatch(name[len(folder) :])):
+            kind = SPELLINGS.get(match[1].lower(), MASK)
+            # The import reports a scan that is not there; a mask must be named.
+            if kind != MASK or not is_broken(path):
+                files.setdefault(kind, []).append(path)
     odd = [path for path in paths if ODD_MASK.fullmatch(path.name)]
     return files | {MASK: odd} if files and MASK not in files and odd else files
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.nifti import is_nifti
+from brain_cae.scans.formats import is_nifti
 from brain_cae.scans.sources.base import SPELLINGS, SeriesLocation
 from brain_cae.scans.sources.matching import match
 from brain_cae.scans.sources.table import read_table, require_columns
 from brain_cae.vocabulary import MODALITIES
 
+CHOICES = "series.csv"
 COLUMNS = ("subject", "modality", "path")
 EXPECTED = f"the columns {','.join(COLUMNS)}, each subject and modality once; a path as in import_report.csv"
 
@@ -26,7 +27,7 @@ def apply_choices(locations: Sequence[SeriesLocation], root: Path) -> list[Serie
     Raises:
         DatasetError: a damaged table, an unknown subject or modality, a path that matches nothing or several places.
     """
-    table = root / "series.csv"
+    table = root / CHOICES
     if not table.is_file():
         return list(locations)
     chosen = _read(table, locations, root)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.nifti import is_nifti
-from brain_cae.scans.sources.base import counted, describe, visible_files
+from brain_cae.scans.formats import is_nifti
+from brain_cae.scans.sources.base import counted, describe, is_broken, visible_files
 from brain_cae.scans.sources.matching import match, require_unique
 from brain_cae.scans.sources.sidecar import parse_name
 
@@ -53,13 +53,18 @@ class Masks:
         """
         there = {(subject, kind) for subject, _, kind in self.fit} | self.unfit
         brains = any(kind == "brain" for _, kind in there)
-        text = "subjects or sessions have no {} mask (masks in other spaces, of tasks or outside anat/ are not used)"
-        lacking: dict[str, list[str]] = {text.format("brain"): [], text.format("lesion"): []}
+        lacking: dict[str, list[str]] = {"brain": [], "lesion": []}
         for subject, session in scans:
             for kind, expected in (("brain", brains), ("lesion", (subject, "lesion") in there)):
                 if expected and self.of(subject, session, kind) is None:
-                    lacking[text.format(kind)].append(f"{subject} {session}".rstrip())
-        return counted(lacking)
+                    lacking[kind].append(f"{subject} {session}".rstrip())
+        which = "(masks in other spaces, of tasks or outside anat/ are not used)"
+        return counted(
+            {
+                f"{{subject or session has|subjects or sessions have}} no {kind} mask {which}": names
+                for kind, names in lacking.items()
+            }
+        )
 
 
 def find_masks(root: Path, names: Sequence[str]) -> Masks:
@@ -84,7 +89,7 @@ def find_masks(root: Path, names: Sequence[str]) -> Masks:
                 continue
             subject = f"sub-{entities['sub']}"
             anatomical = path.parent.name == "anat" and "task" not in entities
-            if anatomical and entities.get("space", "") in NATIVE_SPACES:
+            if anatomical and not is_broken(path) and entities.get("space", "") in NATIVE_SPACES:
                 session = f"ses-{entities['ses']}" if "ses" in entities else ""
                 masks.fit.setdefault((subject, session, kind), path)
             else:

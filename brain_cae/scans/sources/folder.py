@@ -6,30 +6,46 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.scans.nifti import is_nifti, nifti_files, nifti_stem, other_format
+from brain_cae.scans.formats import (
+    DICOM,
+    OTHER_FORMATS,
+    has_header,
+    is_half,
+    is_nifti,
+    nifti_files,
+    nifti_stem,
+    unread_format,
+)
 from brain_cae.scans.sources.base import (
     SPELLINGS,
     Label,
     SeriesLocation,
     Skull,
+    can_be_read,
     check_folder,
     check_modalities,
     counted,
     describe,
+    is_litter,
     is_visible,
+    listing,
+    some,
     the_only,
-    visible_files,
+    unused,
 )
-from brain_cae.scans.sources.choice import apply_choices
-from brain_cae.scans.sources.matching import match, match_all, require_unique
+from brain_cae.scans.sources.choice import CHOICES, apply_choices
+from brain_cae.scans.sources.mask_folder import read_masks
+from brain_cae.scans.sources.matching import match_all
 from brain_cae.scans.sources.scan_table import read_scans
-from brain_cae.scans.sources.table import find_table, read_table, require_columns
+from brain_cae.scans.sources.table import FoundTable, find_table, read_table, require_columns
 from brain_cae.vocabulary import LABELS, MODALITIES, LabelMeaning
 
 LAYOUT = "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<modality>/<DICOM files>"
 LABEL_TABLES = ("labels.csv", "labels.tsv")
 EXPECTED_LABELS = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"
 MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
+PROBED = 20
+"""Number of loose files that are opened to see whether they are DICOM."""
 
 
 @dataclass
@@ -89,120 +105,171 @@ class Folder:
             "Set dataset.root to the folder that holds one folder per subject, or dataset.table to a table of paths."
         )
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=advice)
-        folders = sorted(path for path in root.iterdir() if path.is_dir() and is_visible(path.name))
+        entries = sorted(path for path in root.iterdir() if not is_litter(path.name))
+        folders = [path for path in entries if path.is_dir() and is_visible(path.name)]
         contents = {path.name: _look(path) for path in folders if path.name not in MASKS.values()}
-        subjects = {name: content for name, content in contents.items() if content.candidates}
-        if not any(any(content.candidates.values()) for content in subjects.values()):
-            raise DatasetError(
-                "The folder contains no scan.", expected=LAYOUT, found=describe(root), where=str(root), advice=advice
-            )
-        labels, label_notes, lists = self._match_labels(root, list(subjects), sorted(set(contents) - set(subjects)))
-        masks, unused_masks = {}, {}
-        for kind, folder in MASKS.items():
-            files = _masks(root / folder)
-            matches = match(files, contents)
-            require_unique(matches, what="masks", place=root / folder)
-            masks[kind], unused_masks[folder] = matches.of(files), list(matches.names)
-            lists[f"files in {folder} have the name of their subject written in another way"] = matches.changed
-        lists |= {
-            "folders contain no known modality and are left out": sorted(set(contents) - set(subjects)),
-            "files or folders are not named after a modality and are left out": [
-                str(path.relative_to(root)) for content in subjects.values() for path in content.others
-            ],
-            **{f"files in {folder} are not named after a subject": names for folder, names in unused_masks.items()},
+        subjects = {name: content for name, content in contents.items() if content.names_a_modality}
+        if not any(any(content.candidates.values()) or content.left_out for content in subjects.values()):
+            raise _no_scan(root, contents, advice)
+        table = find_table(root, LABEL_TABLES, stems=("labels", "label"))
+        labels, label_notes = self._labels(table, list(subjects), sorted(set(contents) - set(subjects)))
+        masks = {kind: read_masks(root / folder, contents) for kind, folder in MASKS.items()}
+        beside = [path for path in entries if path not in (*folders, *table.files, root / CHOICES)]
+        nameless = [
+            path
+            for name, content in contents.items()
+            for path in content.others
+            if name in subjects or unread_format(path) or not is_visible(path.name)
+        ]
+        folders_left_out = {
+            "{folder contains|folders contain} no known modality and {is|are} left out": [
+                f"{name} ({some(content.names, 3)})" for name, content in contents.items() if name not in subjects
+            ]
         }
-        self._notes = label_notes + counted(lists)
+        others = "{file or folder is|files or folders are} not named after a modality and {is|are} left out"
+        loose = "{file beside the subjects' folders is|files beside the subjects' folders are} not read"
+        self._notes = [
+            *label_notes,
+            *counted(folders_left_out | unused(nameless, root, others)),
+            *counted(unused(beside, root, loose)),
+            *(note for _, notes in masks.values() for note in notes),
+        ]
         return [
             {"subject": subject, "modality": modality}
-            | _choose(content.candidates.get(modality, {}), modality, content.unread.get(modality, []))
-            | {kind: paths.get(subject) for kind, paths in masks.items()}
+            | _choose(content.candidates.get(modality, {}), modality, content.left_out.get(modality, []))
+            | {kind: paths.get(subject) for kind, (paths, _) in masks.items()}
             | ({"label": labels[subject]} if subject in labels else {})
             for subject, content in subjects.items()
             for modality in self.modalities
         ]
 
-    def _match_labels(
-        self, root: Path, subjects: list[str], without_scan: list[str]
-    ) -> tuple[dict[str, str], list[str], dict[str, list[str]]]:
-        """Return the label of each subject, notes on the table, and lists for the notes."""
-        table, notes = find_table(root, LABEL_TABLES, stems=("labels", "label"))
-        if table is None:
-            return {}, notes, {}
-        labels, lines = _labels(table)
+    def _labels(
+        self, table: FoundTable, subjects: Sequence[str], without_scan: Sequence[str]
+    ) -> tuple[dict[str, str], list[str]]:
+        """Return the label of each subject, and notes on the table."""
+        if table.path is None:
+            return {}, [*table.notes]
+        labels, lines = _read_labels(table.path)
         matches = match_all(
             labels,
             subjects,
             lines=lines,
             without_scan=without_scan,
-            place=table,
+            place=table.path,
             what="labels",
             advice="Write each name alike in both. Give subjects without a label a line with `unknown`, or remove the "
             "lines of subjects that have no scans.",
         )
-        rest = list(matches.rest) if labels else []
         lists = {
-            "labels are matched with a subject whose name is written in another way": matches.changed,
-            "labelled subjects have no scans and are left out": list(matches.names),
-            f"subjects have no label and are treated as {self.label or 'unknown'}": rest,
+            "{label is|labels are} matched with a subject whose name is written in another way": matches.changed,
+            "{labelled subject has|labelled subjects have} no scans and {is|are} left out": matches.names,
+            f"{{subject has|subjects have}} no label and {{is|are}} treated as {self.label or 'unknown'}": (
+                matches.rest if labels else ()
+            ),
         }
-        return matches.of(labels), notes, lists
+        return matches.of(labels), [*table.notes, *counted(lists)]
 
 
 @dataclass
 class _Subject:
-    """The contents of a subject's folder: the candidates for each modality, and files of other names and formats."""
+    """The contents of a subject's folder.
+
+    Attributes:
+        candidates: Files by modality and by the file or folder with its name.
+        left_out: Files named after a modality that are not read, with the reason.
+        others: Everything else that is not litter.
+        names: Of the visible entries.
+    """
 
     candidates: dict[str, dict[Path, tuple[Path, ...]]] = field(default_factory=dict)
+    left_out: dict[str, list[tuple[Path, str]]] = field(default_factory=dict)
     others: list[Path] = field(default_factory=list)
-    unread: dict[str, list[tuple[Path, str]]] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
 
-    def note_format(self, path: Path) -> None:
-        """Keep a file that is named after a modality but has a format that is not read, with the reason."""
-        modality = SPELLINGS.get(path.name.partition(".")[0].lower())
-        if modality is not None and (reason := other_format(path)):
-            self.candidates.setdefault(modality, {})
-            self.unread.setdefault(modality, []).append((path, reason))
+    @property
+    def names_a_modality(self) -> bool:
+        """Whether anything in the folder is named after a modality."""
+        return bool(self.candidates or self.left_out)
 
 
 def _look(folder: Path) -> _Subject:
     content = _Subject()
-    for path in sorted(path for path in folder.iterdir() if is_visible(path.name)):
-        if not path.is_dir() and not is_nifti(path):
-            content.note_format(path)
-            continue
-        modality = SPELLINGS.get(_name(path))
-        if modality is None:
+    if not can_be_read(folder):
+        # Whatever is in it may be a scan of any modality: the import refuses it with the reason.
+        content.candidates = {modality: {folder: (folder,)} for modality in MODALITIES}
+        return content
+    for path in sorted(path for path in folder.iterdir() if not (is_litter(path.name) or has_header(path))):
+        modality = SPELLINGS.get(_name(path)) if is_visible(path.name) else None
+        reason = _refusal(path)
+        content.names += [path.name] if is_visible(path.name) else []
+        if modality is None or not (path.is_dir() or is_nifti(path) or reason):
             content.others.append(path)
-            continue
-        candidates = content.candidates.setdefault(modality, {})
-        if files := visible_files(path) if path.is_dir() else nifti_files(path):
-            candidates[path] = files
+        elif reason:
+            content.left_out.setdefault(modality, []).append((path, reason))
+        else:
+            inside = listing(path)
+            candidates = content.candidates.setdefault(modality, {})
+            if files := inside.files if path.is_dir() else nifti_files(path):
+                candidates[path] = files
+            content.others += inside.hidden
     return content
 
 
-def _choose(candidates: dict[Path, tuple[Path, ...]], modality: str, unread: list[tuple[Path, str]]) -> dict[str, Any]:
+def _refusal(path: Path) -> str:
+    """Return the reason why a file in a subject's folder is not read, as far as its name shows it, or ``""``."""
+    if path.is_dir() or is_nifti(path):
+        return ""
+    return "half of a pair" if is_half(path) else unread_format(path, endings=(*OTHER_FORMATS, *DICOM))
+
+
+def _choose(
+    candidates: dict[Path, tuple[Path, ...]], modality: str, left_out: Sequence[tuple[Path, str]]
+) -> dict[str, Any]:
     """Return the fields of a modality's location; the standard name goes before other spellings."""
-    chosen = _chosen(candidates, modality)
-    return chosen | {"left_out": (*chosen.get("left_out", ()), *unread)}
-
-
-def _chosen(candidates: dict[Path, tuple[Path, ...]], modality: str) -> dict[str, Any]:
+    chosen = the_only([*candidates.values()])
     plain = [files for path, files in candidates.items() if _name(path) == modality]
-    if len(plain) != 1:
-        return the_only([*candidates.values()])
-    others = (files[0] for files in candidates.values() if files is not plain[0])
-    return {
-        "files": plain[0],
-        "left_out": tuple((path, "several candidates: the one named plainly was taken") for path in others),
-        "candidates": tuple(candidates.values()) if len(candidates) > 1 else (),
-    }
+    if len(candidates) > 1 and len(plain) == 1:
+        others = (files[0] for files in candidates.values() if files is not plain[0])
+        worse = tuple((path, "several candidates: the one named plainly was taken") for path in others)
+        chosen |= {"files": plain[0], "left_out": worse}
+    return chosen | {"left_out": (*chosen.get("left_out", ()), *left_out)}
 
 
 def _name(path: Path) -> str:
-    return (path.name if path.is_dir() else nifti_stem(path)).lower()
+    """Return the part of a name that may be a modality. Some programs export a folder named like a NIfTI file."""
+    return (path.name.partition(".")[0] if _refusal(path) else nifti_stem(path)).lower()
 
 
-def _labels(path: Path) -> tuple[dict[str, str], dict[str, int]]:
+def _no_scan(root: Path, contents: dict[str, _Subject], advice: str) -> DatasetError:
+    """Return the error for a root without any scan, which names the level that is missing."""
+    loose = [path for content in contents.values() for path in content.others if path.is_file()]
+    if any(_is_dicom(path) for path in loose[:PROBED]):
+        return DatasetError(
+            "The subjects' folders hold DICOM files, but no folder of a modality.",
+            expected=LAYOUT,
+            found=some([path.relative_to(root).as_posix() for path in loose]),
+            where=str(root),
+            advice="Put the files of each scan into a folder named after its modality, such as <subject>/t1/.",
+        )
+    inside = [f"{name} with {some(content.names, 3)}" for name, content in contents.items() if content.names]
+    return DatasetError(
+        "The folder contains no scan.",
+        expected=LAYOUT,
+        found=describe(root) + (f"; {'; '.join(inside[:2])}" if inside else ""),
+        where=str(root),
+        advice=advice,
+    )
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def _read_labels(path: Path) -> tuple[dict[str, str], dict[str, int]]:
     """Return label and line of each name in the table."""
     table = read_table(path, expected=EXPECTED_LABELS, lower=True)
     require_columns(table, ("subject", "label"), expected=EXPECTED_LABELS)
@@ -214,8 +281,3 @@ def _labels(path: Path) -> tuple[dict[str, str], dict[str, int]]:
             raise DatasetError("The labels cannot be read.", expected=EXPECTED_LABELS, found=actual, where=where)
         labels[subject] = label
     return labels, dict(zip(labels, table.numbers, strict=True))
-
-
-def _masks(folder: Path) -> dict[str, Path]:
-    files = [path for path in visible_files(folder) if path.parent == folder and is_nifti(path)]
-    return {nifti_stem(path): path for path in files}

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import ClassVar
 
 from brain_cae.errors import DatasetError
+from brain_cae.scans.formats import is_nifti
 from brain_cae.scans.sources.base import (
     SeriesLocation,
     check_folder,
     check_modalities,
     counted,
     describe,
+    listing,
     the_only,
-    visible_files,
+    unused,
 )
-from brain_cae.scans.sources.choice import apply_choices
+from brain_cae.scans.sources.choice import CHOICES, apply_choices
 from brain_cae.scans.sources.table import SUFFIXES, age_of, read_table
 from brain_cae.vocabulary import NOBODY, LabelMeaning
 
@@ -64,11 +66,11 @@ class Ixi:
                 expected=f"{', '.join(CONTRASTS)} (IXI also has PD, MRA and DTI, which are not used)",
                 found=", ".join(self.modalities),
                 where="modality",
-                advice="Choose modality=t1, t2 or t1_t2.",
+                advice="Train with modality=t1, t2 or t1_t2; a model of other modalities cannot score IXI.",
             )
         root = Path(self.root)
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=ADVICE)
-        sites, scans = _find(root)
+        sites, scans, others = _find(root)
         if not scans:
             raise DatasetError(
                 "The folder contains no scan of IXI.",
@@ -78,6 +80,9 @@ class Ixi:
                 advice=ADVICE,
             )
         people = self._people(root, sorted(sites))
+        tables = (root / self.table if self.table else _spreadsheet(root), root / CHOICES)
+        text = "{file is not a scan|files are not scans} of T1 or T2 and {is|are} left out"
+        self._notes += counted(unused([path for path in others if path not in tables], root, text))
         locations = [
             SeriesLocation(
                 subject=subject,
@@ -126,32 +131,51 @@ class Ixi:
                 contradictory.add(subject)
         people |= dict.fromkeys(contradictory, (None, ""))
         lists = {
-            "subjects are not in the spreadsheet: their age and sex are unknown": sorted(set(subjects) - set(people)),
-            "subjects are in the spreadsheet twice with different values: their age and sex are unknown": sorted(
+            "{subject is|subjects are} not in the spreadsheet: {its|their} age and sex are unknown": sorted(
+                set(subjects) - set(people)
+            ),
+            "{subject is|subjects are} in the spreadsheet twice with different values: age and sex are unknown": sorted(
                 contradictory & set(subjects)
             ),
-            "lines of the spreadsheet have no number in IXI_ID and are ignored": nameless,
-            "subjects in the spreadsheet have no scans and are left out": sorted(set(people) - set(subjects)),
+            "{line|lines} of the spreadsheet {has|have} no number in IXI_ID and {is|are} ignored": nameless,
+            "{subject in the spreadsheet has|subjects in the spreadsheet have} no scans and {is|are} left out": sorted(
+                set(people) - set(subjects)
+            ),
         }
         self._notes = counted(lists)
         return people
 
 
-def _find(root: Path) -> tuple[dict[str, str], dict[tuple[str, str], list[Path]]]:
-    """Return the site of each subject, and the files of each subject and modality; of identical files the first."""
+def _find(root: Path) -> tuple[dict[str, str], dict[tuple[str, str], list[Path]], list[Path]]:
+    """Return the site of each subject, the files of each subject and modality, and everything else that is there.
+
+    Of identical files only the first is listed.
+    """
     contrasts = {contrast: modality for modality, contrast in CONTRASTS.items()}
     sites: dict[str, str] = {}
     scans: dict[tuple[str, str], list[Path]] = {}
-    for path in visible_files(root):
-        match = FILE.fullmatch(path.name)
+    inside = listing(root)
+    others = [*inside.hidden]
+    for path in inside.files:
+        # Some programs export the file x.nii as the folder x.nii with one file in it.
+        match = FILE.fullmatch(path.name) or (FILE.fullmatch(path.parent.name) if is_nifti(path) else None)
         if match is None or match[3].upper() not in contrasts:
+            others.append(path)
             continue
         key = match[1], contrasts[match[3].upper()]
-        others = scans.setdefault(key, [])
-        if not any(filecmp.cmp(path, other, shallow=False) for other in others):
-            others.append(path)
+        files = scans.setdefault(key, [])
+        if not any(_is_copy(path, other) for other in files):
+            files.append(path)
         sites[key[0]] = match[2]
-    return sites, scans
+    return sites, scans, others
+
+
+def _is_copy(path: Path, other: Path) -> bool:
+    """Return whether two files are identical; a file that cannot be read, which the import reports, is no copy."""
+    try:
+        return filecmp.cmp(path, other, shallow=False)
+    except OSError:
+        return False
 
 
 def _spreadsheet(root: Path) -> Path | None:

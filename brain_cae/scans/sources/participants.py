@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.scans.sources.base import counted, some
+from brain_cae.scans.sources.base import agreeing, counted, some
 from brain_cae.scans.sources.matching import Matches, match, match_all
 from brain_cae.scans.sources.table import Table, age_of, find_table, not_understood, read_table, require_columns, sex_of
 from brain_cae.vocabulary import CLASSES
@@ -32,7 +32,8 @@ class Participant:
 class Participants:
     """Reader of the table: the label column, and its values for ``healthy`` and ``abnormal`` (case is ignored).
 
-    Other values are treated as ``label``, by default ``unknown``, and are listed in the notes.
+    Other values are treated as ``label``, by default ``unknown``, and are listed in the notes. ``files`` are the table
+    and the files that the notes name.
     """
 
     label_column: str | None = None
@@ -40,6 +41,7 @@ class Participants:
     abnormal: Sequence[str] = ()
     label: str | None = None
     notes: list[str] = field(default_factory=list, init=False)
+    files: tuple[Path, ...] = field(default=(), init=False)
 
     def read(self, path: Path, subjects: Sequence[str], *, without_scan: Sequence[str] = ()) -> dict[str, Participant]:
         """Return the values of each subject (``sub-…``) that is in the table, or in one with a name near to it.
@@ -55,8 +57,9 @@ class Participants:
                 in either class, or some lines with labels and some subjects have not found each other.
         """
         self._check()
-        near, self.notes = find_table(path.parent, (path.name,), stems=("participants", "participant"))
-        path = near or path
+        found = find_table(path.parent, (path.name,), stems=("participants", "participant"))
+        self.files, self.notes = found.files, list(found.notes)
+        path = found.path or path
         if not path.is_file() and self.label_column is None:
             self.notes.append("There is no participants.tsv: age and sex are unknown" + self._without_labels())
             return {}
@@ -131,9 +134,12 @@ class Participants:
         known = set(matches.subjects.values())
         here = [rows[name] for name in subjects if name in known]
         lists = {
-            f"lines of {path.name} are matched with a subject whose name is written in another way": matches.changed,
-            f"subjects of {path.name} have no scans and are left out": list(matches.names),
-            f"subjects with scans are not in {path.name}": list(matches.rest),
+            f"{{line of {path.name} is|lines of {path.name} are}} matched with a subject whose name is written in "
+            "another way": matches.changed,
+            f"{{subject of {path.name} has|subjects of {path.name} have}} no scans and {{is|are}} left out": list(
+                matches.names
+            ),
+            f"{{subject with scans is|subjects with scans are}} not in {path.name}": list(matches.rest),
             **not_understood((name, rows[name]) for name in subjects if name in known),
         }
         self.notes += counted(lists)
@@ -150,10 +156,11 @@ class Participants:
             )
         if unassigned:
             shown = some([f"{value} ({count})" for value, count in unassigned.items()], 10)
-            self.notes.append(
-                f"{sum(unassigned.values())} subjects have a {self.label_column} that is in neither dataset.healthy "
-                f"nor dataset.abnormal and are treated as {self.label or 'unknown'}: {shown}."
+            text = (
+                f"{{subject has|subjects have}} a {self.label_column} that is in neither dataset.healthy nor "
+                f"dataset.abnormal and {{is|are}} treated as {self.label or 'unknown'}"
             )
+            self.notes.append(f"{agreeing(sum(unassigned.values()), text)}: {shown}.")
 
     def _known(self) -> set[str]:
         return self._values("healthy") | self._values("abnormal")

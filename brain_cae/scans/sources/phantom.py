@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar
 from brain_cae.errors import DatasetError
 from brain_cae.keys import Between, OneOf
 from brain_cae.scans.sources.base import SeriesLocation, check_modalities
-from brain_cae.scans.sources.rsna_miccai import find_subjects, locate_series, match_values, read_values
+from brain_cae.scans.sources.mask_folder import read_masks
+from brain_cae.scans.sources.rsna_miccai import LABEL_TABLE, find_subjects, locate_series, match_values, read_values
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
 
@@ -71,12 +72,15 @@ class Phantom:
             )
         root = write_cohort(settings, Path(self.root), workers=self.workers, progress=self.progress)
         subjects = find_subjects(root)
-        values, self._notes = match_values(subjects, read_values(root / "train_labels.csv"))
+        values, notes = match_values(subjects, read_values(root / LABEL_TABLE))
+        masks, mask_notes = read_masks(root / "masks", subjects)
+        self._notes = [*notes, *mask_notes]
         labels = {subject: "abnormal" if value else "healthy" for subject, value in values.items()}
         return locate_series(
             root,
             subjects,
             labels,
+            masks,
             self.modalities,
             source=self.name,
             skull="on" if self.head_shell else "stripped",

@@ -9,19 +9,26 @@ from typing import ClassVar
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.sources.base import (
     SeriesLocation,
+    can_be_read,
     check_folder,
     check_modalities,
     counted,
     describe,
+    is_litter,
+    is_visible,
+    unused,
     visible_files,
 )
-from brain_cae.scans.sources.choice import apply_choices
-from brain_cae.scans.sources.matching import match, match_all, require_unique
-from brain_cae.scans.sources.table import find_table, read_table, require_columns
+from brain_cae.scans.sources.choice import CHOICES, apply_choices
+from brain_cae.scans.sources.mask_folder import read_masks
+from brain_cae.scans.sources.matching import match_all
+from brain_cae.scans.sources.table import FoundTable, find_table, read_table, require_columns
 from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
 LAYOUT = "train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM files>"
 FOLDERS = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1wCE", "t2": "T2w"}
+LABEL_TABLE = "train_labels.csv"
+PUBLISHED = ("train", "test", "masks", LABEL_TABLE, "sample_submission.csv", CHOICES)
 LABEL_COLUMNS = ("BraTS21ID", "MGMT_value")
 
 MGMT_WARNING = (
@@ -64,16 +71,17 @@ class RsnaMiccai:
         """Return every series; labels are ``abnormal`` unless ``healthy_value`` is set."""
         root = Path(self.root)
         subjects = find_subjects(root)
-        self._notes = []
-        if self.healthy_value is None:
-            labels = dict.fromkeys(subjects, "abnormal")
-        else:
-            values = read_values(root / "train_labels.csv")
-            values, self._notes = match_values(subjects, values)
+        labels, table = dict.fromkeys(subjects, "abnormal"), FoundTable()
+        notes: list[str] = []
+        if self.healthy_value is not None:
+            table = find_labels(root)
+            values, notes = match_values(subjects, read_values(table.path or root / LABEL_TABLE))
             labels = {
                 subject: "healthy" if value == self.healthy_value else "abnormal" for subject, value in values.items()
             }
-        locations = locate_series(root, subjects, labels, self.modalities, source=self.name, skull="stripped")
+        masks, mask_notes = read_masks(root / "masks", subjects)
+        self._notes = [*table.notes, *_strays(root, subjects, table.files), *mask_notes, *notes]
+        locations = locate_series(root, subjects, labels, masks, self.modalities, source=self.name, skull="stripped")
         return apply_choices(locations, root)
 
     @property
@@ -96,7 +104,7 @@ def find_subjects(root: Path) -> list[str]:
     advice = "Set dataset.root to the folder that holds train/ and train_labels.csv."
     check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=advice)
     train = check_folder(root / "train", problem="The data set has no train folder.", expected=LAYOUT, advice=advice)
-    subjects = sorted(path.name for path in train.iterdir() if path.is_dir() and not path.name.startswith("."))
+    subjects = sorted(path.name for path in train.iterdir() if path.is_dir() and is_visible(path.name))
     series = (train / subject / folder for subject in subjects for folder in FOLDERS.values())
     if not any(folder.is_dir() for folder in series):
         actual = describe(train / subjects[0]) if subjects else describe(train)
@@ -106,11 +114,34 @@ def find_subjects(root: Path) -> list[str]:
     return subjects
 
 
+def _strays(root: Path, subjects: Sequence[str], tables: Sequence[Path]) -> list[str]:
+    """Return notes about everything beside and in ``train`` that is no series; ``tables`` are read or named already."""
+    train = root / "train"
+    beside = [path for path in root.iterdir() if path.name not in PUBLISHED and path not in tables]
+    strays = [path for path in train.iterdir() if path.name not in subjects]
+    for subject in subjects:
+        if can_be_read(train / subject):
+            strays += [path for path in (train / subject).iterdir() if path.name not in FOLDERS.values()]
+    texts = {
+        "{file or folder beside train is|files or folders beside train are} not read": beside,
+        "{entry in train is|entries in train are} not series and {is|are} left out": strays,
+    }
+    return [
+        note
+        for text, paths in texts.items()
+        for note in counted(unused([path for path in paths if not is_litter(path.name)], root, text))
+    ]
+
+
+def find_labels(root: Path) -> FoundTable:
+    """Return ``train_labels.csv``, or the table with a name near to it."""
+    return find_table(root, (LABEL_TABLE,), stems=("train_labels", "label"))
+
+
 def read_values(path: Path) -> dict[str, int]:
-    """Return MGMT_value by subject (five digits) from ``train_labels.csv``; raises DatasetError naming the line."""
+    """Return MGMT_value by subject (five digits) from a table of labels; raises DatasetError naming the line."""
     expected = f"a table with the columns {','.join(LABEL_COLUMNS)} and the values 0 or 1"
-    near, _ = find_table(path.parent, (path.name,), stems=(path.stem, "label"))
-    table = read_table(near or path, expected=expected)
+    table = read_table(path, expected=expected)
     require_columns(table, LABEL_COLUMNS, expected=expected)
     values: dict[str, int] = {}
     for where, row in table.lines():
@@ -137,14 +168,14 @@ def match_values(subjects: Sequence[str], values: Mapping[str, int]) -> tuple[di
     matches = match_all(
         values,
         subjects,
-        place=Path("train_labels.csv"),
+        place=Path(LABEL_TABLE),
         what="labels",
         advice="Check that train/ and train_labels.csv belong together.",
     )
     lists = {
-        "labels are matched with a folder whose name is written in another way": matches.changed,
-        "labelled subjects have no scans and are left out": matches.names,
-        "subjects have no label and are treated as unknown": matches.rest,
+        "{label is|labels are} matched with a folder whose name is written in another way": matches.changed,
+        "{labelled subject has|labelled subjects have} no scans and {is|are} left out": matches.names,
+        "{subject has|subjects have} no label and {is|are} treated as unknown": matches.rest,
     }
     return matches.of(values), counted(lists)
 
@@ -153,20 +184,20 @@ def locate_series(
     root: Path,
     subjects: Sequence[str],
     labels: Mapping[str, str],
+    masks: Mapping[str, Path],
     modalities: Sequence[str],
     *,
     source: str,
     skull: str = "unknown",
 ) -> list[SeriesLocation]:
     """Return the series of this layout; a modality without files has an empty tuple, so that it is reported."""
-    mask_files = {path.name.removesuffix(".nii.gz"): path for path in (root / "masks").glob("*.nii.gz")}
-    matches = match(mask_files, subjects)
-    require_unique(matches, what="masks", place=root / "masks")
-    masks = matches.of(mask_files)
     locations = []
     for subject in subjects:
         for modality in modalities:
-            files = visible_files(root / "train" / subject / FOLDERS[modality])
+            folder = root / "train" / subject
+            # Whatever is in a folder that cannot be read may be this scan: the import refuses it with the reason.
+            hidden = folder.is_dir() and not can_be_read(folder)
+            files = (folder,) if hidden else visible_files(folder / FOLDERS[modality])
             locations.append(
                 SeriesLocation(
                     subject=subject,

@@ -1,11 +1,11 @@
 """Reads a table with one scan per line: its path and what is known about the subject."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.nifti import nifti_files
+from brain_cae.scans.formats import is_kind, nifti_files
 from brain_cae.scans.sources.base import SPELLINGS, counted, visible_files
 from brain_cae.scans.sources.matching import alike
 from brain_cae.scans.sources.table import Table, age_of, not_understood, read_table, require_columns, sex_of
@@ -105,19 +105,11 @@ def _facts(known: Mapping[str, str], root: Path) -> dict[str, Any]:
 
 def _files(path: Path) -> tuple[Path, ...]:
     # A missing file stays in the list: the import reports it with its path and continues with the others.
-    return visible_files(path) if _is(path, Path.is_dir) else nifti_files(path)
-
-
-def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
-    """Return whether a path is of a kind; what the system does not accept, such as a name of 300 letters, is not."""
-    try:
-        return kind(path)
-    except OSError:
-        return False
+    return visible_files(path) if is_kind(path, Path.is_dir) else nifti_files(path)
 
 
 def _check_paths(table: Table, paths: Sequence[Path]) -> None:
-    if not any(_is(path, Path.exists) for path in paths):
+    if not any(is_kind(path, Path.exists) for path in paths):
         raise DatasetError(
             "None of the paths in the table exists.",
             expected="files or folders; relative paths start at the table's folder",
@@ -131,13 +123,16 @@ def _notes(
 ) -> list[str]:
     masks = [one[name] for one in facts.values() for name in ("lesion_mask", "brain_mask") if one.get(name)]
     lists = {
-        "lines of the table have an unknown modality and are left out": unknown,
+        "{line of the table has|lines of the table have} an unknown modality and {is|are} left out": unknown,
         **not_understood((row["subject"], row) for row in table.rows),
-        "columns of the table are unknown and are ignored": [name for name in table.columns if name not in COLUMNS],
-        "names of subjects differ in case, zeros, spaces or Unicode form alone, and count as different subjects": alike(
-            key[0] for key in facts
+        "{column of the table is unknown and is|columns of the table are unknown and are} ignored": [
+            name for name in table.columns if name not in COLUMNS
+        ],
+        "{group|groups} of subjects {has|have} names that differ in case, zeros, spaces or Unicode form alone, and "
+        "count as different subjects": alike(key[0] for key in facts),
+        "{mask of the table does|masks of the table do} not exist": sorted(
+            name for name in masks if not is_kind(root / name, Path.is_file)
         ),
-        "masks of the table do not exist": sorted(name for name in masks if not _is(root / name, Path.is_file)),
     }
     return counted(lists)
 

@@ -83,8 +83,22 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
     return Table(path, tuple(named), tuple(rows), tuple(numbers))
 
 
-def find_table(root: Path, names: tuple[str, ...], *, stems: tuple[str, ...]) -> tuple[Path | None, list[str]]:
-    """Return the table of one of these names in a folder, or under a name near to it, and notes on what is not read.
+@dataclass(frozen=True)
+class FoundTable:
+    """A table in a folder, if there is one; files with similar names that are not read; and notes on both."""
+
+    path: Path | None = None
+    similar: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are read as the table or named in the notes."""
+        return (*([self.path] if self.path else []), *self.similar)
+
+
+def find_table(root: Path, names: tuple[str, ...], *, stems: tuple[str, ...]) -> FoundTable:
+    """Return the table of one of these names in a folder, or under a name near to it.
 
     Args:
         root: The folder.
@@ -109,12 +123,12 @@ def find_table(root: Path, names: tuple[str, ...], *, stems: tuple[str, ...]) ->
             where=str(root),
             advice="Keep one of them.",
         )
-    similar = [path.name for path in files if path not in found and _is_table(path)]
+    similar = tuple(path for path in files if path not in found and _is_table(path))
     notes = [f"{found[0].name} is read as {names[0]}."] if near and not exact else []
     if similar:
         beside = f"beside {found[0].name}" if found else f"because the table must be called {' or '.join(names)}"
-        notes.append(f"Not read, {beside}: {some(similar)}.")
-    return (found[0] if found else None), notes
+        notes.append(f"Not read, {beside}: {some([path.name for path in similar])}.")
+    return FoundTable(found[0] if found else None, similar, tuple(notes))
 
 
 def _is_table(path: Path) -> bool:
@@ -189,6 +203,6 @@ def not_understood(rows: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, l
         if sex.lower() not in NO_AGE_NO_SEX and not sex_of(sex):
             sexes[name] = None
     return {
-        "subjects have an age that is not a number of years and is treated as unknown": list(ages),
-        "subjects have a sex that is neither M nor F and is treated as unknown": list(sexes),
+        "{subject has|subjects have} an age that is not a number of years and is treated as unknown": list(ages),
+        "{subject has|subjects have} a sex that is neither M nor F and is treated as unknown": list(sexes),
     }

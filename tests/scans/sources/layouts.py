@@ -1,11 +1,13 @@
 """Writes layouts for the tests of the sources: empty files or small volumes."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
+import pytest
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -14,6 +16,18 @@ def touch(root: Path, *names: str) -> Path:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
     return root
+
+
+def lock(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
+    """Let the operating system refuse to list these folders; permissions would not stop root."""
+    scandir, locked = os.scandir, {str(folder) for folder in folders}
+
+    def refuse(path: Any = ".") -> Any:
+        if str(path) in locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
 
 
 def write_volume(path: Path, seed: int = 0, shape: tuple[int, int, int] = (12, 13, 4)) -> Path:

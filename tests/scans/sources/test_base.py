@@ -10,10 +10,15 @@ from brain_cae.scans.sources.base import (
     check_modalities,
     counted,
     describe,
+    listing,
+    only_file,
     some,
     the_only,
+    unused,
     visible_files,
 )
+
+from .layouts import lock, touch
 
 
 def test_files_are_listed_at_any_depth_without_system_files(tmp_path):
@@ -56,4 +61,39 @@ def test_long_lists_are_cut_and_counted():
     assert some(["a", "b"]) == "a, b"
     assert some(list("abcdefg")) == "a, b, c, d, e and 2 more"
     assert some([]) == "none"
-    assert counted({"files were odd": ["x", "y"], "files were lost": []}) == ["2 files were odd: x, y."]
+    lists = {"{file was|files were} odd": ["x", "y"], "files were lost": []}
+    assert counted(lists) == ["2 files were odd: x, y."]
+    assert counted({text: names[:1] for text, names in lists.items()}) == ["1 file was odd: x."]
+
+
+def test_what_cannot_be_read_is_listed_and_unknown_hidden_files_are_named(tmp_path, monkeypatch):
+    touch(tmp_path, "IM1", "locked/IM2", ".t1/IM3", "disc/.IM4", ".cache/IM5", "disc/.AppleDouble/IM6")
+    (tmp_path / "broken").symlink_to(tmp_path / "gone")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    lock(monkeypatch, tmp_path / "locked")
+    found = listing(tmp_path)
+    assert [path.name for path in found.files] == ["IM1", "broken", "locked", "loop"]
+    assert [path.relative_to(tmp_path).as_posix() for path in found.hidden] == [".t1", "disc/.IM4"]
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path, monkeypatch):
+    lock(monkeypatch, tmp_path)
+    with pytest.raises(DatasetError, match="a folder that cannot be read"):
+        check_folder(tmp_path, problem="There is no root.", expected="a folder", advice="Give one.")
+
+
+def test_unused_files_are_sorted_by_what_to_do(tmp_path, monkeypatch):
+    touch(tmp_path, "a.zip", "b.mgz", "locked/x", ".c", "d.txt", "e.hdr", "e.img", "f.img")
+    lock(monkeypatch, tmp_path / "locked")
+    assert counted(unused(tmp_path.iterdir(), tmp_path, "{file is|files are} odd")) == [
+        "2 files have a format that is not read; convert them to .nii.gz, or unpack them: a.zip, b.mgz.",
+        "1 folder cannot be read and is left out; check the permissions: locked.",
+        "1 hidden file or folder is not read: .c.",
+        "3 files are odd: d.txt, e.hdr, f.img.",
+    ]
+
+
+def test_a_folder_named_like_a_file_stands_for_the_only_file_in_it(tmp_path):
+    touch(tmp_path, "t1.nii/image.nii", "t2.nii/a.nii", "t2.nii/b.nii")
+    assert only_file(tmp_path / "t1.nii") == tmp_path / "t1.nii" / "image.nii"
+    assert only_file(tmp_path / "t2.nii") == tmp_path / "t2.nii"

@@ -8,7 +8,7 @@ from brain_cae.scans.sessions import one_session
 from brain_cae.scans.sources.bids import Bids
 from brain_cae.scans.store import import_series
 
-from .layouts import touch, write_json, write_volume
+from .layouts import lock, touch, write_json, write_volume
 
 
 @pytest.fixture
@@ -77,8 +77,8 @@ def test_unusable_images_are_listed_with_the_reason(root, tmp_path):
     ]  # fmt: skip
     assert all(advice_for(reason) for reason in lines["reason"])
     text = " ".join(source.notes())
-    assert "1 subjects have no anatomical scan and are left out: sub-05." in text
-    assert "or similar and are left out: sub-03_PDw.nii.gz, sub-05_PDw.nii.gz." in text
+    assert "1 subject has no anatomical scan and is left out: sub-05." in text
+    assert "or similar, and left out: sub-03_PDw.nii.gz, sub-05_PDw.nii.gz." in text
 
 
 def test_unusable_images_are_listed_beside_a_used_scan(root):
@@ -160,7 +160,7 @@ def test_unusable_data_are_noted(root):
     source = Bids(root)
     source.locate()
     text = " ".join(source.notes())
-    assert "1 subjects have no anatomical scan and are left out: sub-03." in text
+    assert "1 subject has no anatomical scan and is left out: sub-03." in text
     assert "sub-01/anat/sub-01_FLAIR.json" in text
     assert "set dataset.label_column to one of the columns (age, sex, site, group)" in text
 
@@ -191,3 +191,23 @@ def test_header_and_image_of_a_pair_are_one_scan(tmp_path):
     touch(tmp_path, "sub-01/anat/sub-01_T1w.hdr", "sub-01/anat/sub-01_T1w.img")
     (one,) = Bids(tmp_path, modalities=["t1"]).locate()
     assert [path.suffix for path in one.files] == [".hdr", ".img"] and one.left_out == ()
+
+
+def test_every_entry_is_read_or_named(root, monkeypatch):
+    touch(root, "sub-01/anat/sub-01_T1w.mgz", "sub-01/sub-01_T1w.nii.gz", "sub-01/dwi/x.bvec", "stray.nii.gz", "README")
+    touch(root, "sub-02/ses-b/anat/sub-02_ses-b_T1w.nii.gz", "sub-01/anat/.old/x", "sub-01/anat/._sub-01_T1w.nii.gz")
+    write_volume(root / "sub-04/anat/sub-04_T1w.nii.gz/sub-04_T1w.nii")
+    lock(monkeypatch, root / "sub-02" / "ses-b" / "anat")
+    source = Bids(root, modalities=["t1"])
+    scans = {one.subject: one for one in source.locate()}
+    assert scans["sub-04"].files[0].name == "sub-04_T1w.nii"
+    notes = source.notes()
+    for note in (
+        "2 kinds of data besides anat are not read: dwi, func.",
+        "1 file has a format that is not read; convert it to .nii.gz, or unpack it: sub-01/anat/sub-01_T1w.mgz.",
+        "1 folder cannot be read and is left out; check the permissions: sub-02/ses-b/anat.",
+        "1 hidden file or folder is not read: sub-01/anat/.old.",
+        "1 file of a subject is not an image in anat/ and is left out: sub-01/sub-01_T1w.nii.gz.",
+        "1 file or folder beside the subjects is not read: stray.nii.gz.",
+    ):
+        assert note in notes

@@ -96,7 +96,7 @@ def test_a_modality_in_two_files_costs_only_that_scan(root):
         ("BraTS2021_00000_t1.nii", "several candidates"), ("BraTS2021_00000_t1.nii.gz", "several candidates"),
     ]  # fmt: skip
     assert len(scans) == 3 and all(one.files for one in scans.values())
-    assert source.notes() == ["1 scans have several lesion masks, none of which is used: BraTS2021_00000."]
+    assert source.notes() == ["1 scan has several lesion masks, none of which is used: BraTS2021_00000."]
 
 
 def test_radiotherapy_scans_have_a_skull_and_other_masks(tmp_path):
@@ -130,7 +130,7 @@ def test_a_wrong_root_says_what_was_expected_and_what_is_there(tmp_path):
     touch(tmp_path, "images/brain1.nii.gz")
     with pytest.raises(DatasetError, match="BraTS20_Training_001") as raised:
         Brats(tmp_path).locate()
-    assert "NIfTI files with other names: images/brain1.nii.gz" in str(raised.value)
+    assert "files with other names: images/brain1.nii.gz" in str(raised.value)
     assert "dataset.root" in str(raised.value)
 
 
@@ -149,3 +149,22 @@ def test_a_line_of_series_csv_selects_one_of_two_files(root):
     (one,) = [one for one in Brats(root, modalities=["t1"]).locate() if one.subject == "BraTS2021_00000"]
     assert one.files == (folder / "BraTS2021_00000_t1.nii",)
     assert one.left_out == ((folder / "BraTS2021_00000_t1.nii.gz", "another scan was taken: it was chosen"),)
+
+
+def test_folders_named_like_files_are_read_and_other_formats_are_noted(tmp_path):
+    """A copy of BraTS 2021 on the web has each file in a folder of its name."""
+    touch(
+        tmp_path, "BraTS2021_00000/BraTS2021_00000_t1.nii/00000057_brain_t1.nii", "TrainingData.zip", ".old/x",
+        "BraTS2021_00000/BraTS2021_00000_seg.nii/00000057_final_seg.nii", "2015/VSD.Brain.XX.MR_T1.54513.mha",
+    )  # fmt: skip
+    (tmp_path / "BraTS2021_00000/BraTS2021_00000_seg.nii.gz").symlink_to(tmp_path / "gone")
+    source = Brats(tmp_path, modalities=["t1"])
+    (scan,) = source.locate()
+    assert scan.subject == "BraTS2021_00000" and scan.files[0].name == "00000057_brain_t1.nii"
+    assert scan.lesion_mask.name == "00000057_final_seg.nii"
+    assert source.notes() == [
+        "2 files have a format that is not read; convert them to .nii.gz, or unpack them: "
+        "2015/VSD.Brain.XX.MR_T1.54513.mha, TrainingData.zip.",
+        "1 link is broken; get the files: BraTS2021_00000/BraTS2021_00000_seg.nii.gz.",
+        "1 hidden file or folder is not read: .old.",
+    ]

@@ -35,7 +35,7 @@ def test_missing_masks_are_noted_only_if_there_are_masks(tmp_path):
 def test_a_missing_lesion_mask_is_noted_only_if_one_does_not_match(tmp_path):
     touch(tmp_path, "derivatives/masks/sub-01/anat/sub-01_space-MNI152NLin6Asym_label-lesion_mask.nii.gz")
     (note,) = find_masks(tmp_path, ["masks"]).notes(SCANS)
-    assert note.startswith("1 subjects or sessions have no lesion mask") and note.endswith(": sub-01.")
+    assert note.startswith("1 subject or session has no lesion mask") and note.endswith(": sub-01.")
 
 
 def test_masks_find_their_subject_although_it_is_written_in_another_way(tmp_path):

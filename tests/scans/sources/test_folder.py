@@ -1,14 +1,17 @@
 """A folder of subjects."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from brain_cae.errors import DatasetError
+from brain_cae.errors.reasons import advice_for
 from brain_cae.scans.sources.folder import Folder
-from brain_cae.scans.store import import_series
+from brain_cae.scans.store import import_series, inspect_series
 
-from .layouts import touch
+from ..synthesise import voxels, write_series
+from .layouts import lock, touch, write_volume
 from .test_table import write_xlsx
 
 
@@ -27,7 +30,7 @@ def test_files_and_folders_are_modalities(root):
         ("a", "t1"): ["t1.nii.gz"], ("a", "flair"): ["IM0001"], ("b", "t1"): ["t1.nii"], ("b", "flair"): []
     }  # fmt: skip
     assert {one.label for one in source.locate()} == {"unknown"}
-    assert source.notes() == ["1 folders contain no known modality and are left out: c."]
+    assert source.notes() == ["1 folder contains no known modality and is left out: c (notes.txt)."]
     assert {one.subject for one in source.locate() if one.lesion_mask} == {"a"}
 
 
@@ -35,7 +38,7 @@ def test_labels(root):
     (root / "labels.csv").write_text("subject,label\na,Healthy\n")
     source = Folder(root, modalities=["t1"])
     assert {one.subject: one.label for one in source.locate()} == {"a": "healthy", "b": "unknown"}
-    assert "1 subjects have no label and are treated as unknown: b." in source.notes()
+    assert "1 subject has no label and is treated as unknown: b." in source.notes()
     (root / "labels.csv").write_text("subject,label\na,Healthy\nb,abnormal\nc,healthy\nz,abnormal\n")
     assert {one.subject: one.label for one in source.locate()} == {"a": "healthy", "b": "abnormal"}
     assert "2 labelled subjects have no scans and are left out: c, z." in source.notes()
@@ -122,7 +125,7 @@ def test_label_and_skull_apply_to_subjects_without_other_information(root):
     assert {one.subject: (one.label, one.skull) for one in source.locate()} == {
         "a": ("abnormal", "on"), "b": ("healthy", "on")
     }  # fmt: skip
-    assert any("no label and are treated as healthy: b" in note for note in source.notes())
+    assert any("no label and is treated as healthy: b" in note for note in source.notes())
 
 
 def test_brain_masks_and_masks_without_a_subject(root):
@@ -131,7 +134,7 @@ def test_brain_masks_and_masks_without_a_subject(root):
         (root / name).touch()
     source = Folder(root, modalities=["t1"])
     assert {one.subject: one.brain_mask for one in source.locate()} == {"a": root / "brain_masks" / "a.nii", "b": None}
-    assert "1 files in brain_masks are not named after a subject: z." in source.notes()
+    assert "1 file in brain_masks is not named after a subject: z." in source.notes()
 
 
 @pytest.mark.parametrize("content", ["subject,label\na,ill\n", "a,healthy\n", "subject,label\na,healthy\na,healthy\n"])
@@ -157,7 +160,7 @@ def test_a_subject_without_the_modalities_in_use_is_reported_as_missing(root, tm
     report = import_series(source.locate(), tmp_path / "store", progress=False).report
     assert report.loc[report["subject"] == "d", ["status", "reason"]].to_numpy().tolist() == [["missing", "no files"]]
     assert source.notes() == [
-        "1 folders contain no known modality and are left out: c.",
+        "1 folder contains no known modality and is left out: c (notes.txt).",
         "2 files or folders are not named after a modality and are left out: d/adc.nii.gz, d/scout.",
     ]
 
@@ -201,3 +204,91 @@ def test_files_of_other_formats_are_named(tmp_path):
         ("b", "t1"): ["another format: .zip"], ("b", "t2"): ["half of a pair"],
     }  # fmt: skip
     assert [len(one.files) for one in scans.values()] == [0, 1, 0, 1]
+
+
+def test_every_entry_is_read_or_named(tmp_path, monkeypatch):
+    touch(
+        tmp_path, "a/t1.nii.gz", "a/t1.json", "a/.t2/IM1", "a/.cache/IM1", "a/._t1.nii.gz", "b/t1/IM1", "b/x.mgz",
+        "c/IM1", "d/scan.zip", "masks/a.nii.gz", "masks/b.nii", "masks/b.nii.gz", "masks/c.mgz", "masks/old/a.nii.gz",
+        "labels.csv", "brain_masks/a.nii.gz/mask.nii", "stray.nii.gz", "README.md", ".DS_Store", ".hidden/x",
+    )  # fmt: skip
+    (tmp_path / "labels.csv").write_text("subject,label\na,healthy\nb,healthy\n")
+    (tmp_path / "brain_masks/b.nii").symlink_to(tmp_path / "gone")
+    source = Folder(tmp_path, modalities=["t1"])
+    scans = {one.subject: one for one in source.locate()}
+    assert scans["a"].brain_mask == tmp_path / "brain_masks/a.nii.gz/mask.nii"
+    assert scans["b"].lesion_mask is None
+    assert source.notes() == [
+        "2 folders contain no known modality and are left out: c (IM1), d (scan.zip).",
+        "2 files have a format that is not read; convert them to .nii.gz, or unpack them: b/x.mgz, d/scan.zip.",
+        "1 hidden file or folder is not read: a/.t2.",
+        "1 file or folder is not named after a modality and is left out: a/t1.json.",
+        "1 hidden file or folder is not read: .hidden.",
+        "2 files beside the subjects' folders are not read: README.md, stray.nii.gz.",
+        "1 subject has several masks in masks, none of which is used: b.",
+        "1 file has a format that is not read; convert it to .nii.gz, or unpack it: masks/c.mgz.",
+        "1 file in masks is not a mask: masks/old/a.nii.gz.",
+        "1 link is broken; get the files: brain_masks/b.nii.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [
+        ("t1.mgz", ".mgz"), ("t1.nii.gz.gz", ".nii.gz.gz"), ("T1w.nii.zip", ".zip"), ("T1.dcm", ".dcm"),
+        ("t1/all.zip", ".zip"), ("t1/scan.nrrd", ".nrrd"),
+    ],
+)  # fmt: skip
+def test_scans_in_formats_that_are_not_read_are_refused_by_name(tmp_path, name, ending):
+    reason = f"another format: {ending}"
+    touch(tmp_path / "scans", f"a/{name}")
+    scans = Folder(tmp_path / "scans", modalities=["t1"]).locate()
+    for report in (
+        import_series(scans, tmp_path / "store", progress=False, root=tmp_path / "scans").report,
+        inspect_series(scans).report,
+    ):
+        (refused,) = report[report["status"] == "refused"].to_dict("records")
+        assert refused["reason"] == reason and refused["path"].endswith(Path(name).name)
+        advice = advice_for(reason)
+        assert "unpack" in advice and "Convert" in advice and "emove" not in advice
+
+
+def test_a_folder_named_like_a_nifti_file_is_read(tmp_path):
+    write_volume(tmp_path / "scans/a/t1.nii/image.nii")
+    scans = Folder(tmp_path / "scans", modalities=["t1"]).locate()
+    assert len(import_series(scans, tmp_path / "store", progress=False).index) == 1
+
+
+def test_half_of_a_scan_is_not_taken_for_the_whole(tmp_path, monkeypatch):
+    root = tmp_path / "scans"
+    for subject, disc in (
+        ("half", "t1/DISC1"),
+        ("half", "t1/DISC2"),
+        ("none", "t1"),
+        ("closed", "t1"),
+        ("whole", "t1"),
+    ):
+        names = [f"{disc[-1]}{number}" for number in range(6)]
+        first = 18 if disc.endswith("2") else 0
+        write_series(root / subject / disc, voxels(seed=first), origin=(0, 0, first), names=names)
+    write_series(root / "dead" / "t1", voxels(), names=list("abcdef"))
+    (root / "dead/t1/g").symlink_to(root / "gone")
+    lock(monkeypatch, root / "half/t1/DISC2", root / "none/t1", root / "closed")
+    scans = Folder(root, modalities=["t1"]).locate()
+    for report in (
+        import_series(scans, tmp_path / "store", progress=False, root=root).report, inspect_series(scans).report
+    ):  # fmt: skip
+        assert report.set_index("subject")["reason"].to_dict() == {
+            "closed": "unreadable folder", "dead": "no such file", "half": "unreadable folder",
+            "none": "unreadable folder", "whole": "",
+        }  # fmt: skip
+
+
+def test_dicom_beside_the_folders_of_modalities_is_an_error_that_says_so(tmp_path):
+    touch(tmp_path, "p1/IM0000")
+    (tmp_path / "p1/IM0000").write_bytes(bytes(128) + b"DICM" + bytes(20))
+    with pytest.raises(DatasetError, match=r"no folder of a modality(.|\n)*p1/IM0000(.|\n)*named after its modality"):
+        Folder(tmp_path).locate()
+    (tmp_path / "p1/IM0000").write_bytes(b"text")
+    with pytest.raises(DatasetError, match="p1; p1 with IM0000"):
+        Folder(tmp_path).locate()

@@ -107,3 +107,12 @@ def test_a_scan_in_two_files_costs_only_that_scan_unless_it_is_chosen_or_a_copy(
     (root / "series.csv").write_text("subject,modality,path\nIXI002,t1,copy/IXI002-Guys-0828-T1.nii.gz\n")
     (one,) = [one for one in Ixi(root, ["t1"]).locate() if one.subject == "IXI002"]
     assert (one.files, one.left_out) == ((second,), ((first, "another scan was taken: it was chosen"),))
+
+
+def test_other_files_are_noted(root):
+    touch(root, "IXI-T1.tar", "IXI-T1/._IXI002-Guys-0828-T1.nii.gz", "IXI-T1/IXI099-HH-1-T1.nii/scan.nii")
+    source = Ixi(root)
+    assert "IXI099" in {one.subject for one in source.locate()}
+    notes = " ".join(source.notes())
+    assert "1 file has a format that is not read; convert it to .nii.gz, or unpack it: IXI-T1.tar." in notes
+    assert "2 files are not scans of T1 or T2 and are left out: IXI-DTI/IXI002-Guys-0828-DTI" in notes

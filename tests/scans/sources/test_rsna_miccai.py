@@ -5,6 +5,8 @@ import pytest
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.sources.rsna_miccai import FOLDERS, RsnaMiccai
 
+from .layouts import lock, touch
+
 LABELS = "BraTS21ID,MGMT_value\n0,1\n12,0\n"
 
 
@@ -125,3 +127,24 @@ def test_missing_labels_matter_only_when_they_are_read(root):
 def test_unknown_modalities_are_an_error(root):
     with pytest.raises(ConfigurationError, match="pd"):
         RsnaMiccai(root, modalities=["t1", "pd"])
+
+
+def test_other_entries_are_noted_and_unreadable_subjects_are_refused(root, monkeypatch):
+    touch(
+        root,
+        "train/00012/T1w.zip",
+        "train/00012/DWI/1.dcm",
+        "train/readme.txt",
+        "masks/77.nii.gz",
+        "extra/x",
+        "test/1/x",
+    )
+    lock(monkeypatch, root / "train" / "00000")
+    source = RsnaMiccai(root, modalities=["t1"])
+    assert [one.files[0].name for one in source.locate()] == ["00000", "Image-1.dcm"]
+    assert source.notes() == [
+        "1 file or folder beside train is not read: extra.",
+        "1 file has a format that is not read; convert it to .nii.gz, or unpack it: train/00012/T1w.zip.",
+        "2 entries in train are not series and are left out: train/00012/DWI, train/readme.txt.",
+        "1 file in masks is not named after a subject: 77.",
+    ]

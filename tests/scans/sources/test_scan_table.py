@@ -49,7 +49,7 @@ def test_ignored_columns_and_masks_are_noted(table):
     folder = source(table)
     folder.locate()
     assert folder.notes() == [
-        "1 columns of the table are unknown and are ignored: remark.", "1 masks of the table do not exist: b.nii.gz."
+        "1 column of the table is unknown and is ignored: remark.", "1 mask of the table does not exist: b.nii.gz."
     ]  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_lines_of_unknown_modalities_are_left_out_and_named(table):
     }  # fmt: skip
     assert folder.notes() == [
         "2 lines of the table have an unknown modality and are left out: a dwi, b pd.",
-        "1 subjects have an age that is not a number of years and is treated as unknown: a.",
+        "1 subject has an age that is not a number of years and is treated as unknown: a.",
     ]
 
 

@@ -1,0 +1,95 @@
+"""Padding: the constant that stands where a scan has no values, outside its field of view or around a brain."""
+
+import numpy as np
+from scipy import ndimage
+
+FAR = 0.85
+"""A value whose distance from all others is more than this fraction of its distance from bright tissue is no tissue."""
+
+APART = 0.2
+"""The same for a negative value where all others are at least 0."""
+
+AIR_SHARE, AIR_LEVEL = 0.3, 0.2
+"""There is air if at least this share of voxels is below this fraction of bright tissue: a stripped brain has less."""
+
+BRIGHT = 95
+"""Percentile of the intensities that stands for bright tissue."""
+
+ENCLOSED = 0.05
+"""Share of the absent voxels that slices may enclose, as between the lobes of a brain whose background is NaN."""
+
+MANY = 4
+"""Programs one after another may each have padded a scan with a value of their own."""
+
+
+def without_padding(array: np.ndarray) -> np.ndarray:
+    """Return a volume with its padding replaced by the intensity of air; the same array if it has none.
+
+    NaN around the image is padding, as registration and reslicing tools write it outside the field of view. So is a
+    negative value far below all others, such as -1024, -2000 or -32768. It must not count as the zero of the
+    intensities: tissue would lie in a narrow band far above it. A constant just below the darkest tissue is the
+    background of a scan whose intensities are shifted, and stays.
+
+    Args:
+        array: (X, Y, Z), integers or floats. NaN within the image and infinity stay, for
+            :func:`brain_cae.scans.volume.check_values` to refuse.
+
+    Returns:
+        (X, Y, Z) of the same type. Air is 0, or the lowest other value of a scan that has negative ones.
+    """
+    if array.dtype.kind == "f" and not np.isfinite(array.min()):
+        absent = np.isnan(array)
+        if not absent.any() or absent.all() or np.isinf(array).any() or not _is_outside(absent):
+            return array
+        array = _filled(array, absent, min(0, array[~absent].min()))
+    for _ in range(MANY):
+        lowest = array.min()
+        if lowest >= 0:
+            break
+        rest = array[array != lowest]
+        if not rest.size or not _is_padding(float(lowest), rest):
+            break
+        array = _filled(array, array == lowest, min(0, rest.min()))
+    return array
+
+
+def _filled(array: np.ndarray, where: np.ndarray, value: float) -> np.ndarray:
+    filled = array.copy(order="K")
+    filled[where] = value
+    return filled
+
+
+def _is_padding(value: float, rest: np.ndarray) -> bool:
+    low = float(rest.min())
+    gap, height = low - value, float(np.percentile(rest, BRIGHT)) - value
+    if gap > FAR * height:
+        return True
+    return low >= 0 and (shows_air(rest) or min(gap, -value) > APART * height)
+
+
+def shows_air(values: np.ndarray) -> bool:
+    """Return whether a large share of the intensities, which are 0 or more, is near 0, as in a scan of a whole head."""
+    return float((values < AIR_LEVEL * np.percentile(values, BRIGHT)).mean()) >= AIR_SHARE
+
+
+def _is_outside(absent: np.ndarray) -> bool:
+    """Return whether absent voxels surround the others: each part reaches the border, and slices enclose few of them.
+
+    A damaged column from top to bottom reaches the border, but lies within the slices that it crosses.
+    """
+    parts, count = ndimage.label(absent)
+    border = np.concatenate([np.take(parts, [0, -1], axis=axis).ravel() for axis in range(3)])
+    if len(np.setdiff1d(border, [0])) < count:
+        return False
+    enclosed = np.zeros(absent.shape, bool)
+    for axis in range(3):
+        # Neighbours only within slices across this axis, so that one call labels all slices.
+        neighbours = ndimage.generate_binary_structure(3, 1)
+        np.moveaxis(neighbours, axis, 0)[[0, 2]] = False
+        parts, count = ndimage.label(absent, neighbours)
+        inner = np.ones(count + 1, bool)
+        inner[0] = False
+        for side in {0, 1, 2} - {axis}:
+            inner[np.take(parts, [0, -1], axis=side)] = False
+        enclosed |= inner[parts]
+    return float(enclosed.sum()) <= ENCLOSED * float(absent.sum())

@@ -1,0 +1,40 @@
+"""Masks in a folder beside the scans."""
+
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.sources.mask_folder import read_masks
+
+from .layouts import touch
+
+
+def test_masks_find_their_subject_in_every_form_of_file(tmp_path):
+    touch(tmp_path, "masks/a.nii.gz", "masks/B.nii", "masks/c.hdr", "masks/c.img", "masks/d.nii.gz/mask.nii")
+    masks, notes = read_masks(tmp_path / "masks", ["a", "b", "c", "d", "e"])
+    assert {name: path.relative_to(tmp_path / "masks").as_posix() for name, path in masks.items()} == {
+        "a": "a.nii.gz", "b": "B.nii", "c": "c.hdr", "d": "d.nii.gz/mask.nii"
+    }  # fmt: skip
+    assert notes == ["1 file in masks has the name of its subject written in another way: B for b."]
+
+
+def test_everything_else_is_noted(tmp_path):
+    touch(
+        tmp_path, "masks/a.nii", "masks/a.nii.gz", "masks/z.nii", "masks/b.img", "masks/c.mgz", "masks/old/a.nii"
+    )  # fmt: skip
+    (tmp_path / "masks/d.nii").symlink_to(tmp_path / "gone")
+    masks, notes = read_masks(tmp_path / "masks", ["a", "b", "c", "d"])
+    assert masks == {}
+    assert notes == [
+        "1 file in masks is not named after a subject: z.",
+        "1 subject has several masks in masks, none of which is used: a.",
+        "1 file has a format that is not read; convert it to .nii.gz, or unpack it: masks/c.mgz.",
+        "1 link is broken; get the files: masks/d.nii.",
+        "2 files in masks are not masks: masks/b.img, masks/old/a.nii.",
+    ]
+
+
+def test_a_mask_for_two_subjects_stops_the_run(tmp_path):
+    touch(tmp_path, "masks/1.nii")
+    with pytest.raises(DatasetError, match="001, 01"):
+        read_masks(tmp_path / "masks", ["001", "01"])
+    assert read_masks(tmp_path / "nowhere", ["a"]) == ({}, [])

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from brain_cae.scans.padding import without_padding
+
+
+@pytest.fixture
+def brain():
+    """A stripped brain of 35 to 180 in a background of 0, a third of the volume."""
+    shape = (24, 28, 20)
+    axes = np.stack(np.meshgrid(*[np.linspace(-1, 1, size) for size in shape], indexing="ij"))
+    inside = (axes**2).sum(axis=0) < 0.7
+    return np.where(inside, np.random.default_rng(0).uniform(35, 180, shape), 0).astype(np.float32)
+
+
+@pytest.fixture
+def head(brain):
+    """The same brain in a noisy head: air of 0 to 20 of its own."""
+    return np.where(brain > 0, brain, np.random.default_rng(1).uniform(0, 20, brain.shape)).astype(np.float32)
+
+
+def framed(volume, value, width=3):
+    inner = (slice(width, -width),) * 3
+    frame = np.full(volume.shape, value, volume.dtype)
+    frame[inner] = volume[inner]
+    return frame
+
+
+@pytest.mark.parametrize("value", [-100, -1024, -2000, -32768, np.nan])
+def test_padding_around_a_brain_becomes_its_background(brain, value):
+    assert np.array_equal(without_padding(np.where(brain == 0, np.float32(value), brain)), brain)
+
+
+@pytest.mark.parametrize("value", [-1, -1024, -32768, np.nan])
+@pytest.mark.parametrize("scale", [1, 30])
+def test_padding_around_a_head_becomes_air(head, value, scale):
+    padded = framed(head * scale, value)
+    filled = without_padding(padded)
+    outside = padded != head * scale
+    assert np.array_equal(filled[~outside], padded[~outside])
+    assert np.ptp(filled[outside]) == 0 and 0 <= filled[outside][0] <= scale
+
+
+def test_padding_outside_a_scan_with_shifted_intensities_becomes_its_air(head):
+    filled = without_padding(framed(head - 500, -3000))
+    assert filled[0, 0, 0] == filled.min() and -500 <= filled.min() < -499
+
+
+@pytest.mark.parametrize("shift", [-20, -500, -5000, 1000])
+def test_shifted_intensities_are_not_padding(brain, head, shift):
+    for volume in (brain + shift, head + shift, (brain - 90) / 45):
+        assert np.array_equal(without_padding(volume), volume)
+
+
+def test_integers_stay_integers_and_several_paddings_are_removed(brain):
+    stored = framed(framed(brain.astype(np.int16), -1024, 4), -32768, 2)
+    filled = without_padding(stored)
+    assert filled.dtype == np.int16 and filled.min() == 0 and filled[3, 3, 3] == filled[0, 0, 0] == 0
+
+
+def test_values_missing_inside_the_image_or_infinite_are_left_to_be_refused(head):
+    column = head.copy()
+    column[11:13, 13:15] = np.nan  # from top to bottom
+    assert without_padding(column) is column
+    head[12, 14, 10] = np.nan
+    assert np.isnan(without_padding(head)[12, 14, 10])
+    head[12, 14, 10], head[0, 0, 0] = 50, np.inf
+    assert np.isinf(without_padding(head)[0, 0, 0])

@@ -156,8 +156,8 @@ def lesions(content: ReportContent) -> Part:
     """Return the section on the clusters of the flagged brains."""
     intro = (
         "Connected voxels above the voxel threshold, in brains that are flagged: the largest cluster, and others that "
-        "few healthy brains have. The p-value counts the calibration brains whose largest cluster has at least this mass; "
-        "it holds for all clusters of a brain together. Places are in mm, right, anterior and superior positive; "
+        "few healthy brains have. The p-value counts the calibration brains whose largest cluster has at least this "
+        "mass; it holds for all clusters of a brain together. Places are in mm, right, anterior and superior positive; "
         "the tissue is what most of the cluster is in the template. lesions.csv holds the same table."
     )
     tables = (performance.lesion_measures(content), performance.lesion_rows(content))

@@ -109,7 +109,7 @@ def test_alpha_needs_enough_brains():
 
 def test_validation_is_raised_to_the_minimum_but_never_takes_more_than_half(make_config):
     split = make_config().split
-    assert validation_size(107, split) == 40
+    assert validation_size(107, split) == 46
     assert validation_size(400, split) == 100
     assert validation_size(30, split) == 15
 

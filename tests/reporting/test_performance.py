@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import pandas as pd
 import pytest
 
 from brain_cae.reporting import formatting, performance
@@ -84,3 +85,49 @@ def test_only_searches_for_the_selected_classifier_are_shown():
     metrics = {"transfer": {"classifier": "svm", "features": "both", "tuning": rows}}
     table = performance.tuning_table(ReportContent(title="", metrics=metrics))
     assert [[cell.text for cell in row] for row in table.rows] == [["fold 0", "12", "3", "0.71", "C = 6.58, k = 2"]]
+
+
+def decision(threshold, **changes):
+    rate = {"value": 0.1, "low": 0.0, "high": 0.3, "n": 20, "method": "m"}
+    part = {
+        "calibration_needed": 29, "threshold": threshold, "expected_rate": 2 / 47, "largest_rate": 0.0987,
+        "expected_alarms": 1.02, "largest_alarms": 3, "sensitivity": rate, "false_alarms": rate,
+    }  # fmt: skip
+    return part | changes
+
+
+def test_both_rules_are_shown_and_the_one_in_force_is_marked():
+    scoring = {"alpha": 0.1, "guarantee": "probable", "confidence": 0.95}
+    decisions = {"probable": decision(3.0), "average": decision(2.0)}
+    content = ReportContent(title="", metrics={"scoring": scoring, "detection": {"decisions": decisions}})
+    table = performance.decision_table(content)
+    assert [row[0].text for row in table.rows] == ["probable (in force)", "average"]
+    assert [cell.text for cell in table.rows[0][1:4]] == ["4.3 %", "9.9 %", "1.0, at most 3"]
+    decisions["probable"] = decision(None)
+    (row, _) = performance.decision_table(content).rows
+    assert row[1].text == "nobody is flagged: needs 29 calibration brains"
+
+
+def test_more_calibration_brains_are_shown_with_what_they_bring():
+    rows = [
+        {"brains": 20, "probable_rate": None, "average_rate": 2 / 21, "average_bound": 0.216},
+        {"brains": 29, "probable_rate": 1 / 30, "average_rate": 0.1, "average_bound": 0.2},
+    ]
+    table = performance.outlook_table(ReportContent(title="", metrics={"scoring": {"outlook": rows}}))
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["20", "nobody", "9.5 %", "21.6 %"], ["29", "3.3 %", "10 %", "20 %"]
+    ]  # fmt: skip
+    assert performance.outlook_table(ReportContent(title="", metrics={})) is None
+
+
+def test_lesions_are_listed_with_their_place():
+    rows = [("a", 1, 12.34, 20.0, 5.55, 0.02, 10.0, -20.4, 30.0, 1.0, 2.0, 3.0, "left", "white")]
+    rows += [("<b>", 1, 1.0, 1.0, 3.0, None, 0.0, 0.0, 0.0, None, None, None, "midline", "")]
+    names = ["subject", "number", "volume_ml", "mass", "peak_z", "p_value"]
+    names += [f"{prefix}{axis}_mm" for prefix in ("", "mni_") for axis in "xyz"] + ["hemisphere", "tissue"]
+    table = performance.lesion_rows(ReportContent(title="", metrics={}, lesions=pd.DataFrame(rows, columns=names)))
+    first, second = ([cell.text for cell in row] for row in table.rows)
+    minus = formatting.MINUS
+    assert first == ["a", "12.3", "5.5", "0.020", "left white", f"10, {minus}20, 30", "1, 2, 3"]
+    assert second[3:] == ["not defined", "midline", "0, 0, 0", "\N{EN DASH}"]
+    assert performance.lesion_rows(ReportContent(title="", metrics={})) is None

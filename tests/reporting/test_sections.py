@@ -12,8 +12,8 @@ from brain_cae.reporting.report import write_report
 from brain_cae.reporting.sections import parts
 
 NAMES = (
-    "detection", "calibration", "localisation", "subjects", "transfer", "audit", "reshape", "import", "cohort",
-    "environment",
+    "detection", "calibration", "localisation", "lesions", "subjects", "transfer", "audit", "reshape", "import",
+    "cohort", "environment",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 
 from brain_cae.errors import ScanError
+from brain_cae.scans import archives
 from brain_cae.scans.elements import Elements
 
 # Bytes; all values that place or describe a slice are smaller.
@@ -42,7 +43,7 @@ def open_dicom(path: Path, *, pixels: bool = True) -> DicomFile:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            header = dcmread(path, defer_size=None if pixels else LARGE)
+            header = dcmread(archives.source(path), defer_size=None if pixels else LARGE)
         except InvalidDicomError:
             header = _open_without_preamble(path)
         except EOFError as error:
@@ -56,13 +57,13 @@ def open_dicom(path: Path, *, pixels: bool = True) -> DicomFile:
             ) from error
     elements = Elements(header)
     cut = elements.is_cut() or any("end of file" in str(warning.message).lower() for warning in caught)
-    cut = cut or elements.end() > path.stat().st_size
+    cut = cut or elements.end() > archives.status(path).size
     series = elements.text("SeriesInstanceUID")
     return DicomFile(path=path, header=header, elements=elements, series=series, cut=cut, pixels=pixels)
 
 
 def _open_without_preamble(path: Path) -> FileDataset:
-    with path.open("rb") as stream:
+    with archives.opened(path) as stream:
         start = stream.read(132)
     if len(start) < 132 and not start[:128].strip(b"\0"):
         raise truncated(path, f"{len(start)} bytes")
@@ -71,7 +72,7 @@ def _open_without_preamble(path: Path) -> FileDataset:
     if start[:2] not in (b"\x08\x00", b"\x02\x00"):
         raise refusal
     try:
-        header = dcmread(path, force=True)
+        header = dcmread(archives.source(path), force=True)
     except Exception as error:
         raise refusal from error
     if not Elements(header).text("SOPClassUID"):

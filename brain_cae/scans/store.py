@@ -112,7 +112,7 @@ def _read_all(
 
 
 def _series_name(location: SeriesLocation) -> str:
-    return f"{location.subject} {location.modality} in {location.files[0].parent}"
+    return f"{location.subject} {location.modality} in {location.shown(location.files[0]).parent}"
 
 
 def _ordered(locations: Sequence[SeriesLocation]) -> list[SeriesLocation]:

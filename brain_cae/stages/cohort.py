@@ -123,7 +123,9 @@ def import_cohort(dataset: Any, config: Config, *, cache: str, executor: Executo
     """
     modalities, reference = config.modality.names, config.modality.reference
     progress, store = config.trainer.progress, Path(cache) / "imported"
-    source = make_source(dataset, modalities=modalities, workers=executor.workers, limit=limit, progress=progress)
+    source = make_source(
+        dataset, modalities=modalities, workers=executor.workers, limit=limit, progress=progress, cache=cache
+    )
     locations = one_session(source.locate(), modalities)
     require_modalities(locations, modalities)
     require_for_heads(config, locations)

@@ -75,7 +75,8 @@ def run(config: EvaluateConfig, output: Path) -> AuditResult:
 def _headers(config: EvaluateConfig) -> tuple[pd.DataFrame, list[str]]:
     """The index that headers alone give, and what a reader must know about it."""
     modalities = list(MODALITIES)
-    source = make_source(config.dataset, modalities=modalities, workers=config.workers, limit=None, progress=True)
+    options = {"workers": config.workers, "limit": None, "progress": True, "cache": config.cache}
+    source = make_source(config.dataset, modalities=modalities, **options)
     headers = inspect_series(one_session(source.locate(), modalities), workers=config.workers)
     refused = headers.report[headers.report["status"] == "refused"].groupby("reason").size()
     notes = [*source.notes(), *(f"{count} series excluded: {reason}." for reason, count in refused.items())]

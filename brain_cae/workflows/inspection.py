@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls, with_skull
 from brain_cae.scans.sources.base import SeriesLocation, some
-from brain_cae.scans.sources.build import make_source
+from brain_cae.scans.sources.build import make_source, overview_of
+from brain_cae.scans.sources.series_table import SeriesLine
 from brain_cae.scans.store import inspect_series
 from brain_cae.stages.cautions import calibration_cautions, protocol_cautions
 from brain_cae.stages.cohort import complete_subjects, limited, require_modalities
@@ -49,6 +50,7 @@ class Inspection:
         roles: Columns subject, role; None if roles cannot be drawn, or if all subjects are new.
         cautions: What a reader of the results would be told.
         problems: Errors that would stop the run.
+        series: Every series of a source that takes them by their headers, and what it was taken for.
     """
 
     title: str
@@ -61,6 +63,7 @@ class Inspection:
     roles: pd.DataFrame | None = None
     cautions: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    series: list[SeriesLine] = field(default_factory=list)
 
     @property
     def labels(self) -> pd.Series:
@@ -74,7 +77,7 @@ def inspect_training(config: Config) -> Inspection:
     Raises:
         BrainCaeError: The data set is not where the configuration says, or its layout is different.
     """
-    inspection = _inspect(config.dataset, config, limit=config.limit, workers=config.workers)
+    inspection = _inspect(config.dataset, config, limit=config.limit, workers=config.workers, cache=config.cache)
     if not inspection.usable.empty:
         try:
             roles = inspection.roles = draw_roles(config, inspection.usable)
@@ -98,7 +101,7 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
     new = config.dataset is not None
     dataset = config.dataset if new else run_config.dataset
     limit = None if new else run_config.limit
-    inspection = _inspect(dataset, run_config, limit=limit, workers=config.workers)
+    inspection = _inspect(dataset, run_config, limit=limit, workers=config.workers, cache=config.cache)
     inspection.title += f", scored with {run}"
     if new and not inspection.usable.empty:
         known = _calibrated(run, _acquisition(inspection, run_config.modality.reference))
@@ -110,10 +113,10 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
     return inspection
 
 
-def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -> Inspection:
+def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int, cache: str) -> Inspection:
     config = with_stripper(config)
     modalities, reference = config.modality.names, config.modality.reference
-    options: dict[str, Any] = {"workers": workers, "limit": limit, "progress": False, "write": False}
+    options: dict[str, Any] = {"workers": workers, "limit": limit, "progress": False, "write": False, "cache": cache}
     source = make_source(dataset, modalities=modalities, **options)
     locations = one_session(source.locate(), modalities)
     cautions, problems = source.notes(), []
@@ -127,7 +130,12 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -
         cautions += check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip)
     except DatasetError as error:
         problems.append(str(error))
-    unused = [location for name in MODALITIES if name not in modalities for location in _unused(dataset, name, options)]
+    series = overview_of(source)
+    if hasattr(source, "overview"):  # it has looked at every series already
+        unused = _others(series, locations, modalities)
+    else:
+        rest = [name for name in MODALITIES if name not in modalities]
+        unused = [location for name in rest for location in _unused(dataset, name, options)]
     located = [
         {"subject": scan.subject, "label": scan.label, "source": scan.source, "modality": scan.modality}
         for scan in limited([*locations, *unused], limit)
@@ -144,6 +152,7 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -
         protocols=pd.Series(dtype=object),
         cautions=cautions,
         problems=problems,
+        series=series,
     )
     if inspection.usable.empty:
         inspection.problems.append(f"No subject has every modality in use: {', '.join(modalities)}.")
@@ -165,6 +174,16 @@ def _unused(dataset: Any, modality: str, options: dict[str, Any]) -> list[Series
         return []
 
 
+def _others(lines: list[SeriesLine], locations: list[SeriesLocation], modalities: list[str]) -> list[SeriesLocation]:
+    """Scans of modalities that are not in use, from the lines of a source that looked at every series."""
+    known = {one.subject: one for one in locations}
+    return [
+        replace(known[line.subject], modality=line.modality, files=(Path(line.path),), aliases={})
+        for line in lines
+        if line.modality and line.modality not in modalities and line.subject in known
+    ]
+
+
 def _acquisition(inspection: Inspection, reference: str) -> pd.DataFrame:
     return subject_acquisition(inspection.usable, modalities=inspection.modalities, reference=reference)
 
@@ -182,7 +201,13 @@ def show(inspection: Inspection, console: Console | None = None) -> None:
     if not console.is_terminal:
         console.width = max(console.width, 120)  # output to a file has no terminal width
     console.print(f"\n[bold]{escape(inspection.title)}[/bold]: {', '.join(inspection.modalities)}")
-    for table in (_subjects(inspection), _dimensions(inspection), _protocols(inspection), _dropped(inspection)):
+    for table in (
+        _series(inspection),
+        _subjects(inspection),
+        _dimensions(inspection),
+        _protocols(inspection),
+        _dropped(inspection),
+    ):
         if table.row_count:
             console.print(table)
     if inspection.roles is not None:
@@ -213,6 +238,15 @@ def _subjects(inspection: Inspection) -> Table:
         table.add_row(
             escape(str(source)), str(label), *(str(n) for n in (len(subjects), *scans, len(subjects & complete)))
         )
+    return table
+
+
+def _series(inspection: Inspection) -> Table:
+    columns = ["subject", "session", "series", "number", "images", "used as", "why"]
+    table = _table("Series", columns, ["number", "images"])
+    for one in inspection.series:
+        used = one.modality or "[dim]left out[/dim]"
+        table.add_row(one.subject, one.session, one.series, one.number, str(one.images), used, escape(one.why))
     return table
 
 

@@ -32,6 +32,7 @@ class SeriesLocation:
     win over the DICOM headers. Masks may have any grid. ``acquisition`` holds columns of the index (ms, degrees, T)
     that are known from other files, for values that the image headers do not give; NIfTI gives none. ``left_out`` lists
     further scans of this modality that the source skipped, each with its path and the reason, for the report.
+    ``aliases`` gives, for each file, the path that may be written where the real one may hold the name of a patient.
     """
 
     subject: str
@@ -49,6 +50,11 @@ class SeriesLocation:
     chosen: Path | None = None
     acquisition: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[tuple[Path, str], ...] = ()
+    aliases: Mapping[Path, str] = field(default_factory=dict)
+
+    def shown(self, path: Path) -> Path:
+        """Return a file's path as reports may show it."""
+        return Path(self.aliases.get(path, path))
 
 
 class Source(Protocol):
@@ -56,7 +62,8 @@ class Source(Protocol):
 
     The arguments of its class are the keys of its option in ``conf/dataset``, but for those that the run gives:
     ``modalities``, and where the class takes them ``workers`` (processes), ``limit`` (subjects), ``progress`` (draw
-    bars) and ``write`` (False: nothing may be written).
+    bars), ``write`` (False: nothing may be written) and ``cache`` (folder for what it wants to keep). A source of many
+    series may have a method ``overview``: the lines of a table that ``inspect=true`` shows.
 
     Attributes:
         name: Of the option, and the source of its subjects.

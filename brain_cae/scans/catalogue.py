@@ -1,0 +1,320 @@
+"""The catalogue: every series of a tree of DICOM, from one pass over the headers of its files.
+
+The pass is spread over processes and kept in pieces in the store, so that it can be interrupted; a file with unchanged
+path, size and time is not opened again. The store holds keyed hashes, numbers and codes: no name, date or free text.
+"""
+
+import json
+import math
+import os
+import secrets
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brain_cae.executor import Processes, results
+from brain_cae.files.atomic import whole
+from brain_cae.files.locks import exclusive
+from brain_cae.progress import counter
+from brain_cae.scans import archives
+from brain_cae.scans.contrast_rules import Physics
+from brain_cae.scans.headers import IMAGE, STATUS, SeriesFacts, facts_of, quiet, read_header
+from brain_cae.scans.pseudonym import Pseudonyms
+from brain_cae.scans.sources.base import is_visible
+
+# Increase this whenever the same headers would give another row or other facts.
+VERSION = 1
+CHUNK = 500
+"""Files that one process reads before it reports; also those of a piece in the store, times ``PIECE``."""
+PIECE = 20
+ROW = np.dtype(
+    [
+        ("file", "S21"), ("size", "i8"), ("changed", "i8"), ("status", "i1"), ("frames", "i4"),
+        ("patient", "S14"), ("study", "S18"), ("series", "S15"),
+    ]
+)  # fmt: skip
+READ = ("status", "frames", "patient", "study", "series")
+"""Columns that come from the file itself."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series: pseudonyms, its files in the order of their paths, and what its first header says."""
+
+    patient: str
+    study: str
+    name: str
+    files: tuple[Path, ...]
+    images: int
+    facts: SeriesFacts
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All series, ordered by patient, study and name; ``others`` counts the other files by what they are."""
+
+    series: tuple[Series, ...]
+    others: dict[str, int]
+    nested: tuple[str, ...] = ()
+    anonymous: frozenset[str] = frozenset()
+    read: int = 0
+
+
+@dataclass
+class _Known:
+    """Rows by file, and facts by series, of what was read before."""
+
+    rows: dict[bytes, np.void] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+# PatientIDs that anonymisers and scanners write for everybody: no key to a patient.
+PLACEHOLDERS = frozenset(
+    {
+        "", "0", "00", "000", "0000", "00000", "000000", "1", "anon", "anonym", "anonymous", "anonymized", "anonymised",
+        "deidentified", "de-identified", "unknown", "none", "n/a", "na", "null", "patient", "patientid", "id", "test",
+        "no id", "noid", "x", "xx", "xxx", "xxxx", "removed", "no_value", "anonymous patient",
+    }
+)  # fmt: skip
+
+
+def read_catalogue(
+    root: Path,
+    names: Pseudonyms,
+    *,
+    store: Path | None = None,
+    write: bool = True,
+    workers: int = 1,
+    progress: bool = True,
+    leave_out: Sequence[str] = (),
+) -> Catalogue:
+    """Return every series in a folder, or in a zip file, at any depth.
+
+    Args:
+        root: The folder or zip file.
+        names: Gives the pseudonyms.
+        store: Folder for what was read; None keeps nothing.
+        write: False reads the store, but does not write to it.
+        workers: Processes that read headers.
+        progress: Show a progress bar in a terminal.
+        leave_out: Names of folders directly below the root that hold other things.
+
+    Raises:
+        DatasetError: An archive is damaged or exceeds a limit, or a process died.
+        StorageError: The store cannot be written to.
+    """
+    listing, nested = list_files(root, leave_out)
+    folder = None if store is None else store / names.digest("root", str(root.absolute()), str(VERSION))[:16]
+    if folder is None or not write:
+        return _catalogue(listing, nested, names, folder, False, workers, progress)
+    with exclusive(folder / ".lock"):
+        return _catalogue(listing, nested, names, folder, True, workers, progress)
+
+
+def list_files(root: Path, leave_out: Sequence[str] = ()) -> tuple[list[tuple[Path, int, int]], list[str]]:
+    """Return the files of a tree with size (bytes) and time (ns), sorted by path, and the names of nested archives.
+
+    Hidden files and files of operating systems are ignored. Links to folders are followed, each folder once.
+    """
+    found: list[tuple[Path, int, int]] = []
+    nested: list[str] = []
+    archived = [root] if archives.is_archive(root) else []
+    visited: set[str] = set()
+    waiting = [] if archived else [os.fspath(root)]
+    while waiting:
+        top = waiting.pop()
+        real = os.path.realpath(top)
+        if real in visited:
+            continue
+        visited.add(real)
+        with os.scandir(top) as entries:
+            for entry in entries:
+                if not is_visible(entry.name) or (top == os.fspath(root) and entry.name in leave_out):
+                    continue
+                if entry.is_dir():
+                    waiting.append(entry.path)
+                elif not entry.is_file():
+                    continue
+                elif entry.name.lower().endswith(archives.ENDING):
+                    archived.append(Path(entry.path))
+                else:
+                    known = entry.stat()
+                    found.append((Path(entry.path), known.st_size, known.st_mtime_ns))
+    for archive in archived:
+        files, inner = archives.members(archive)
+        changed = archive.stat().st_mtime_ns
+        found += [
+            (path, size, changed) for path, size in files if all(map(is_visible, path.relative_to(archive).parts))
+        ]
+        nested += inner
+    return sorted(found), nested
+
+
+def _catalogue(
+    listing: list[tuple[Path, int, int]],
+    nested: list[str],
+    names: Pseudonyms,
+    folder: Path | None,
+    write: bool,
+    workers: int,
+    progress: bool,
+) -> Catalogue:
+    known = _load(folder)
+    rows, rest = _look_up(listing, names, known)
+    facts = dict(known.facts)
+    chunks = [rest[start : start + CHUNK] for start in range(0, len(rest), CHUNK)]
+    paths = [[listing[number][0] for number in chunk] for chunk in chunks]
+    first: dict[str, int] = {}
+    unsaved: list[int] = []
+    read = partial(_read_chunk, names=names)
+    with counter("headers", len(listing), done=len(listing) - len(rest), bar=progress) as advance:
+        done = results(read, paths, executor=Processes(workers), task="catalogue", name=_chunk_name, minimum=4)
+        for place, (part, part_facts) in done:
+            for name in READ:
+                rows[name][chunks[place]] = part[name]
+            # Of all files of a series, the first by path describes it, whichever process is faster.
+            facts |= {one: content for one, content in part_facts.items() if first.get(one, place) >= place}
+            first |= {one: min(first.get(one, place), place) for one in part_facts}
+            unsaved += chunks[place]
+            if write and folder and len(unsaved) >= CHUNK * PIECE:
+                _save(folder, rows[unsaved], facts)
+                unsaved = []
+            for _ in chunks[place]:
+                advance()
+    if write and folder and rest:
+        pieces = list(folder.glob("*.npz"))
+        _save(folder, rows, facts)
+        for piece in pieces:
+            piece.unlink(missing_ok=True)
+    return _grouped(listing, rows, facts, nested, len(rest))
+
+
+def _look_up(listing: list[tuple[Path, int, int]], names: Pseudonyms, known: _Known) -> tuple[np.ndarray, list[int]]:
+    """Return one row per file, and the numbers of those that must be read."""
+    rows = np.zeros(len(listing), ROW)
+    rest = []
+    for number, (path, size, changed) in enumerate(listing):
+        digest = names.name("file", os.fspath(path)).encode()
+        row = known.rows.get(digest)
+        if row is not None and row["size"] == size and row["changed"] == changed:
+            rows[number] = row
+        else:
+            rows[number]["file"], rows[number]["size"], rows[number]["changed"] = digest, size, changed
+            rest.append(number)
+    return rows, rest
+
+
+def _read_chunk(paths: list[Path], names: Pseudonyms) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the rows of files, and the facts of each series from its first file among them."""
+    rows = np.zeros(len(paths), ROW)
+    facts: dict[str, Any] = {}
+    with quiet():
+        for row, path in zip(rows, paths, strict=True):
+            file = read_header(path)
+            row["status"], row["frames"] = file.status, file.frames
+            if file.status != IMAGE or file.header is None:
+                continue
+            anonymous = " ".join(file.patient.lower().split()) in PLACEHOLDERS
+            patient = names.name("p", "study", file.study) if anonymous else names.patient(file.patient)
+            series = names.name("se", file.patient, file.study, file.series)
+            row["patient"], row["study"] = patient, names.name("study", file.study)
+            row["series"] = series
+            if series not in facts:
+                facts[series] = asdict(facts_of(path, file.header)) | {"anonymous": anonymous}
+    return rows, facts
+
+
+def _grouped(
+    listing: list[tuple[Path, int, int]],
+    rows: np.ndarray,
+    facts: dict[str, Any],
+    nested: list[str],
+    read: int,
+) -> Catalogue:
+    images = np.flatnonzero(rows["status"] == IMAGE)
+    # Stable: within a series the files stay in the order of their paths.
+    order = images[np.argsort(rows["series"][images], kind="stable")]
+    ends = np.flatnonzero(rows["series"][order][1:] != rows["series"][order][:-1]) + 1
+    series = []
+    anonymous = set()
+    for group in np.split(order, ends) if len(order) else []:
+        row = rows[group[0]]
+        name, patient = row["series"].decode(), row["patient"].decode()
+        content = facts[name]
+        if content["anonymous"]:
+            anonymous.add(patient)
+        series.append(
+            Series(
+                patient=patient,
+                study=row["study"].decode(),
+                name=name,
+                files=tuple(listing[number][0] for number in group),
+                images=int(rows["frames"][group].sum()),
+                facts=_facts(content),
+            )
+        )
+    others = Counter(STATUS[number] for number in rows["status"][rows["status"] != IMAGE].tolist())
+    series.sort(key=lambda one: (one.patient, one.study, one.name))
+    return Catalogue(tuple(series), dict(others), tuple(nested), frozenset(anonymous), read)
+
+
+def _facts(content: dict[str, Any]) -> SeriesFacts:
+    physics = {name: tuple(value) if isinstance(value, list) else value for name, value in content["physics"].items()}
+    numbers = {name: value for name, value in content.items() if name not in ("physics", "anonymous")}
+    return SeriesFacts(physics=Physics(**_restored(physics)), **_restored(numbers))
+
+
+def _restored(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: math.nan if value is None else value for name, value in values.items()}
+
+
+def _chunk_name(paths: list[Path]) -> str:
+    return f"{len(paths)} files"  # their names may be those of patients
+
+
+def _load(folder: Path | None) -> _Known:
+    known = _Known()
+    for path in sorted(folder.glob("*.npz")) if folder else []:
+        for rows, facts in _piece(path):
+            known.rows.update(zip(rows["file"].tolist(), rows, strict=True))
+            known.facts |= facts
+    # A row without the facts of its series is of no use.
+    known.rows = {
+        file: row for file, row in known.rows.items() if row["status"] != IMAGE or row["series"].decode() in known.facts
+    }
+    return known
+
+
+def _piece(path: Path) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+    """Yield rows and facts of a piece; nothing if it is damaged: its files are read again."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            rows, facts = stored["rows"], json.loads(bytes(stored["facts"]).decode())
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+        return
+    if rows.dtype == ROW:
+        yield rows, facts
+
+
+def _save(folder: Path, rows: np.ndarray, facts: dict[str, Any]) -> None:
+    # A file that the system refuses to open may be readable next time.
+    kept = rows[rows["status"] != STATUS.index("unreadable file")]
+    content = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    with whole(folder / f"{secrets.token_hex(8)}.npz") as aside, aside.open("wb") as stream:
+        np.savez_compressed(stream, rows=kept, facts=content)
+
+
+def describe_others(others: dict[str, int]) -> list[str]:
+    """Return one sentence for each kind of file that is no image; DICOMDIRs are expected."""
+    return [
+        f"{count} files of the tree are left out: {what}."
+        for what, count in sorted(others.items())
+        if what != "DICOMDIR"
+    ]

@@ -14,7 +14,7 @@ WHAT_TO_DO = {
     "unreadable file": "Check the permissions and the disk; the next import tries again.",
     "truncated file": COPY_AGAIN,
     "damaged header": COPY_AGAIN,
-    "not DICOM": "Remove the file; NIfTI files need the ending .nii or .nii.gz.",
+    "not DICOM": "Nothing to do unless it is a scan: NIfTI files need the ending .nii or .nii.gz; unpack archives.",
     "not NIfTI": "Use the endings .nii and .nii.gz for NIfTI files only; put DICOM files into a separate folder.",
     "missing decoder": "Install a decoder for this compression, or export the series uncompressed.",
     "unreadable pixel data": EXPORT_AGAIN,

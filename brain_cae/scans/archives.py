@@ -167,5 +167,5 @@ def _refusal(archive: Path, expected: str, actual: str) -> DatasetError:
         expected=expected,
         found=actual,
         where=str(archive),
-        advice="Unpack it into a folder that you trust it with, and name the folder.",
+        advice="If it is intact and you trust it, unpack it, and set dataset.root to the folder.",
     )

@@ -292,7 +292,7 @@ def quiet() -> Iterator[None]:
 
 
 def _partial(stream: Any) -> FileDataset:
-    header = read_partial(stream, stop_when=lambda tag, vr, length: tag > LAST, force=True)
+    header = read_partial(stream, stop_when=lambda tag, vr, length: int.__gt__(tag, LAST), force=True)
     if not len(header) and not len(header.file_meta):
         raise InvalidDicomError
     return header

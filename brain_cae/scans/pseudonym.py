@@ -118,7 +118,7 @@ def _refuse_run_folder(path: Path) -> None:
                     expected="a file outside of the folders of runs",
                     found=str(place),
                     where=str(path),
-                    advice=f"Leave dataset.key_file out ({default_key_file()}), or name a file in another folder.",
+                    advice="Leave dataset.key_file out (~/.config/brain_cae/key), or name a file in another folder.",
                 )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol
 
-from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.errors import ConfigurationError
 from brain_cae.keys import OneOf
 from brain_cae.vocabulary import CLASSES, MODALITIES, SKULL_STATES, LabelMeaning
 
@@ -112,7 +112,10 @@ def the_only(candidates: Sequence[tuple[Path, ...]]) -> dict[str, Any]:
 def check_folder(folder: Path, *, problem: str, expected: str, advice: str) -> Path:
     """Return the folder; raises DatasetError if it does not exist, with what is there instead."""
     if not folder.is_dir():
-        raise DatasetError(problem, expected=expected, found=describe(folder), where=str(folder), advice=advice)
+        # Imported here because it knows all layouts, whose sources import this module.
+        from brain_cae.scans.sources.roots import missing
+
+        raise missing(folder, problem=problem, expected=expected, found=describe(folder), advice=advice)
     return folder
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from brain_cae.errors import DatasetError
 from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import (
     Label,
@@ -20,6 +19,7 @@ from brain_cae.scans.sources.base import (
 from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.derivatives import find_masks
 from brain_cae.scans.sources.participants import Participant, Participants
+from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.sidecar import Sidecars, parse_name
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
@@ -65,11 +65,12 @@ class Bids:
         scans, unused = _find(root)
         if not any(one.files for one in scans.values()):
             others = sorted(path.name for one in scans.values() for pairs in one.left_out.values() for path, _ in pairs)
-            raise DatasetError(
-                "The folder contains no anatomical scan in BIDS layout.",
+            raise wrong_root(
+                "bids",
+                root,
+                problem="The folder contains no anatomical scan in BIDS layout.",
                 expected=LAYOUT,
                 found=f"images of another kind: {some(others + unused)}" if others + unused else describe(root),
-                where=str(root),
                 advice=ADVICE,
             )
         subjects = sorted({subject for subject, _ in scans})

@@ -18,6 +18,7 @@ from brain_cae.scans.sources.base import (
     the_only,
     visible_files,
 )
+from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
 MASK = "mask"
@@ -75,11 +76,12 @@ class Brats:
             if files:
                 folders[folder.name], scans[folder.name] = folder, files
         if not folders:
-            raise DatasetError(
-                "The folder contains no scan of BraTS.",
+            raise wrong_root(
+                "brats",
+                root,
+                problem="The folder contains no scan of BraTS.",
                 expected=LAYOUT,
                 found=f"NIfTI files with other names: {some(other)}" if other else describe(root),
-                where=str(root),
                 advice=ADVICE,
             )
         several = [name for name, files in sorted(scans.items()) if len(files.get(MASK, ())) > 1]

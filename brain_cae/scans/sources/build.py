@@ -2,13 +2,13 @@
 
 import inspect
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from hydra.utils import get_class
 
 from brain_cae.scans.sources.base import Source
 from brain_cae.scans.sources.combined import Combined
+from brain_cae.scans.sources.roots import as_path
 from brain_cae.scans.sources.series_table import SeriesLine
 
 
@@ -21,10 +21,10 @@ def make_source(dataset: Any, **run: Any) -> Source:
     """
     kind = get_class(dataset._target_)
     keys = {name: value for name, value in vars(dataset).items() if name not in ("name", "_target_")}
-    # In the middle of an argument no shell expands ~, and a configuration file has no shell.
+    # In the middle of an argument no shell expands ~ or removes quotes, and a configuration file has no shell.
     for name in ("root", "table", "key_file", "series", "write_series", "labels"):
-        if str(keys.get(name)).startswith("~/"):
-            keys[name] = str(Path(keys[name]).expanduser())
+        if isinstance(keys.get(name), str):
+            keys[name] = as_path(keys[name])
     if "parts" in keys:
         keys["parts"] = {name: make_source(part, **run) for name, part in keys["parts"].items()}
     taken = inspect.signature(kind).parameters

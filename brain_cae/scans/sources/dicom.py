@@ -19,11 +19,13 @@ from brain_cae.scans.sources.base import (
     Label,
     SeriesLocation,
     Skull,
+    check_folder,
     check_modalities,
     counted,
     some,
 )
 from brain_cae.scans.sources.people import People, copy_mask, find_masks, read_labels
+from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.series_table import SeriesLine, read_series_table, write_series_table
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
@@ -103,11 +105,12 @@ class Dicom:
             leave_out=(*MASKS.values(), *TABLES),
         )
         if not catalogue.series:
-            raise DatasetError(
-                "The folder contains no DICOM image.",
+            raise wrong_root(
+                self.name,
+                root,
+                problem="The folder contains no DICOM image.",
                 expected=LAYOUT,
                 found=", ".join(f"{count} files: {what}" for what, count in catalogue.others.items()) or "no files",
-                where=str(root),
                 advice=ADVICE,
             )
         identities = {one.name: identity_of(one.files[0]) for one in catalogue.series}
@@ -222,11 +225,10 @@ def _root(text: str) -> Path:
     root = Path(text)
     if root.is_file() and not archives.is_archive(root) and root.name.upper().startswith("DICOMDIR"):
         return root.parent
-    if not root.exists():
-        raise DatasetError(
-            "The data set's folder does not exist.", expected=LAYOUT, found="nothing", where=str(root), advice=ADVICE
-        )
-    return root
+    if archives.is_archive(root):
+        return root
+    problem = "The data set's folder does not exist."
+    return check_folder(root, problem=problem, expected=LAYOUT, advice=ADVICE)
 
 
 def _people(catalogue: Catalogue, identities: Mapping[str, Identity], names: Pseudonyms) -> People:

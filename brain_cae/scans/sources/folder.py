@@ -22,6 +22,7 @@ from brain_cae.scans.sources.base import (
     visible_files,
 )
 from brain_cae.scans.sources.choice import apply_choices
+from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.scan_table import read_scans
 from brain_cae.scans.sources.table import read_table, require_columns
 from brain_cae.vocabulary import LABELS, MODALITIES, LabelMeaning
@@ -92,9 +93,8 @@ class Folder:
         contents = {path.name: _look(path) for path in folders if path.name not in MASKS.values()}
         subjects = {name: content for name, content in contents.items() if content.candidates}
         if not any(any(content.candidates.values()) for content in subjects.values()):
-            raise DatasetError(
-                "The folder contains no scan.", expected=LAYOUT, found=describe(root), where=str(root), advice=advice
-            )
+            problem = "The folder contains no scan."
+            raise wrong_root("folder", root, problem=problem, expected=LAYOUT, found=describe(root), advice=advice)
         labels = _labels(root)
         masks = {kind: _masks(root / folder) for kind, folder in MASKS.items()}
         unused_masks = {MASKS[kind]: sorted(set(files) - set(contents)) for kind, files in masks.items()}

@@ -16,6 +16,7 @@ from brain_cae.scans.sources.base import (
     visible_files,
 )
 from brain_cae.scans.sources.choice import apply_choices
+from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.table import read_table, require_columns
 from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
@@ -94,14 +95,16 @@ def find_subjects(root: Path) -> list[str]:
     """Return the subjects (folder names in ``train``); raises DatasetError if the layout is different."""
     advice = "Set dataset.root to the folder that holds train/ and train_labels.csv."
     check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=advice)
-    train = check_folder(root / "train", problem="The data set has no train folder.", expected=LAYOUT, advice=advice)
+    train = root / "train"
+    if not train.is_dir():
+        problem = "The data set has no train folder."
+        raise wrong_root("rsna_miccai", root, problem=problem, expected=LAYOUT, found=describe(root), advice=advice)
     subjects = sorted(path.name for path in train.iterdir() if path.is_dir() and not path.name.startswith("."))
     series = (train / subject / folder for subject in subjects for folder in FOLDERS.values())
     if not any(folder.is_dir() for folder in series):
         actual = describe(train / subjects[0]) if subjects else describe(train)
-        raise DatasetError(
-            "The train folder contains no scan.", expected=LAYOUT, found=actual, where=str(train), advice=advice
-        )
+        problem = "The train folder contains no scan."
+        raise wrong_root("rsna_miccai", root, problem=problem, expected=LAYOUT, found=actual, advice=advice)
     return subjects
 
 

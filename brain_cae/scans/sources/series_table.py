@@ -85,7 +85,7 @@ def read_series_table(path: Path, known: Mapping[str, str], find: Callable[[str]
         raise DatasetError(
             "No series of the table is in the tree.",
             expected="series of this tree, named with the same key",
-            found=f"{len(unknown)} others: {some(unknown)}" if unknown else "no lines",
+            found=f"other series: {some(unknown)}" if unknown else "no lines",
             where=str(path),
             advice=f"Check dataset.root and dataset.key_file. {AGAIN}",
         )

@@ -59,14 +59,17 @@ def members(archive: Path) -> tuple[list[tuple[Path, int]], list[str]]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading, on disk or in an archive; raises OSError like ``Path.open``."""
+def opened(path: Path, head: int = -1) -> Iterator[BinaryIO]:
+    """Open a file for reading, on disk or in an archive; raises OSError like ``Path.open``.
+
+    Of an entry, only the first ``head`` bytes are unpacked, by default all.
+    """
     archive, name = _split(path)
     if archive is None:
         with path.open("rb") as stream:
             yield stream
         return
-    yield io.BytesIO(_content(archive, name))
+    yield io.BytesIO(_content(archive, name, head))
 
 
 def source(path: Path) -> Path | BinaryIO:
@@ -100,13 +103,14 @@ def _split(path: Path) -> tuple[Path | None, str]:
     return None, ""
 
 
-def _content(archive: Path, name: str) -> bytes:
+def _content(archive: Path, name: str, head: int = -1) -> bytes:
     entry = _entry(archive, name)
     if entry.file_size > MAX_ENTRY_BYTES:
         raise OSError(f"{name} is too large")
     try:
         # The reader stops at the size that the directory of the archive declares, and compares the checksum.
-        return _open(*_identity(archive)).read(entry)
+        with _open(*_identity(archive)).open(entry) as stream:
+            return stream.read(head)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
         raise OSError(f"an entry cannot be read ({type(error).__name__})") from error
 

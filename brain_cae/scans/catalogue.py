@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ VERSION = 1
 CHUNK = 500
 """Files that one process reads before it reports; also those of a piece in the store, times ``PIECE``."""
 PIECE = 20
+SPLIT = 5
+"""So many series of one file each, alike in all facts, are one series whose identifiers were replaced file by file."""
 ROW = np.dtype(
     [
         ("file", "S21"), ("size", "i8"), ("changed", "i8"), ("status", "i1"), ("frames", "i4"),
@@ -261,8 +263,22 @@ def _grouped(
             )
         )
     others = Counter(STATUS[number] for number in rows["status"][rows["status"] != IMAGE].tolist())
-    series.sort(key=lambda one: (one.patient, one.study, one.name))
+    series = sorted(_joined(series), key=lambda one: (one.patient, one.study, one.name))
     return Catalogue(tuple(series), dict(others), tuple(nested), frozenset(anonymous), read)
+
+
+def _joined(series: list[Series]) -> list[Series]:
+    """Return the series, with those joined that an anonymiser split by a SeriesInstanceUID for each file."""
+    single: dict[tuple[str, ...], list[Series]] = {}
+    for one in series:
+        if len(one.files) == 1 == one.images:
+            single.setdefault((one.patient, one.study, repr(one.facts)), []).append(one)
+    split = {part.name: parts for parts in single.values() if len(parts) >= SPLIT for part in parts}
+    joined = [one for one in series if one.name not in split]
+    for parts in {id(parts): parts for parts in split.values()}.values():
+        files = tuple(sorted(path for part in parts for path in part.files))
+        joined.append(replace(min(parts, key=lambda part: part.name), files=files, images=len(files)))
+    return joined
 
 
 def _facts(content: dict[str, Any]) -> SeriesFacts:

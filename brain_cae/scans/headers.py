@@ -30,6 +30,8 @@ from brain_cae.scans.kind import check_kind, is_derived
 
 # Columns, the last element that is needed; the pixels and the vendors' protocol blocks come later.
 LAST = 0x00280011
+# Bytes of an entry of an archive that are unpacked for its header.
+HEAD = 2**17
 PATIENT, STUDY, SERIES, FRAMES = 0x00100020, 0x0020000D, 0x0020000E, 0x00280008
 IMAGE, DIRECTORY, NOT_DICOM, DAMAGED, UNREADABLE, NO_SERIES = range(6)
 STATUS = ("image", "DICOMDIR", "not DICOM", "damaged header", "unreadable file", "no series")
@@ -95,8 +97,14 @@ class Identity:
 
 def read_header(path: Path) -> FileHeader:
     """Return what one file is. Never raises: what cannot be read has a status."""
+    file = _read(path, HEAD)
+    # The identifiers of a rare entry lie behind long elements.
+    return _read(path, -1) if file.status in (DAMAGED, NO_SERIES) else file
+
+
+def _read(path: Path, head: int) -> FileHeader:
     try:
-        with archives.opened(path) as stream:
+        with archives.opened(path, head) as stream:
             start = stream.read(132)
             if start[128:] != b"DICM" and start[:2] not in (b"\x08\x00", b"\x02\x00"):
                 # A file of zeros or without content was cut; both are no image.

@@ -60,6 +60,18 @@ def test_other_files_are_counted_and_patients_without_number_are_told_apart_by_s
     assert result.others == {"not DICOM": 1}
 
 
+def test_a_series_whose_files_have_identifiers_of_their_own_is_joined(tmp_path):
+    def split(header, name):
+        header.SeriesInstanceUID = f"1.2.7.{header.SeriesNumber}.{header.InstanceNumber}"
+
+    write_exam(tmp_path / "split", change=split)
+    write_exam(tmp_path / "whole")
+    split_series, whole = (read_catalogue(tmp_path / name, NAMES).series for name in ("split", "whole"))
+    counts = sorted(one.images for one in split_series)
+    assert counts == [1, 1, 1, 11, 11, 11, 12, 12]  # the localiser of three files may be anything
+    assert sorted(one.images for one in whole) == [3, 11, 11, 11, 12, 12]
+
+
 def test_what_was_read_is_not_opened_again(tmp_path, monkeypatch):
     write_exam(tmp_path / "scans", "1")
     store = tmp_path / "store"

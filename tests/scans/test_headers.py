@@ -66,8 +66,8 @@ def test_reading_stops_before_the_pixels(tmp_path, monkeypatch):
     from contextlib import contextmanager
 
     @contextmanager
-    def counting(place):
-        with opened(place) as stream:
+    def counting(place, head):
+        with opened(place, head) as stream:
             yield Counting(stream)
 
     monkeypatch.setattr(headers.archives, "opened", counting)

@@ -124,7 +124,8 @@ class Dicom:
         aliases = _aliases(used, root, names, identities)
         ordered = sorted(used, key=lambda one: (one.series.patient, one.session, _number(one), one.series.name))
         self._lines = [_line(one, aliases) for one in ordered]
-        if self.write_series is not None:
+        # The stored configuration of a run names the table too; only a look insists on writing it.
+        if self.write_series is not None and not (self.write and Path(self.write_series).exists()):
             write_series_table(Path(self.write_series), self._lines)
         labels, unlabelled = self._labels(beside, people)
         masks, strangers = self._find_masks(beside, people, names)

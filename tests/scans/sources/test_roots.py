@@ -86,7 +86,7 @@ def test_a_path_of_windows_is_said_to_be_one(tmp_path):
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [('"/scans/a b"', "/scans/a b"), ("'/scans' ", "/scans"), (r"data\scans", "data/scans"), 
+    [('"/scans/a b"', "/scans/a b"), ("'/scans' ", "/scans"), (r"data\scans", "data/scans"),
      ("file:///scans", "/scans"), ("/scans", "/scans")],
 )  # fmt: skip
 def test_a_path_is_read_as_it_was_meant(typed, meant):

@@ -77,10 +77,11 @@ class _Known:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-# PatientIDs that anonymisers and scanners write for everybody: no key to a patient.
+# PatientIDs that anonymisers and scanners write for everybody. Zeros alone may be a patient's number, as in BraTS: they
+# count as nobody's only if several studies have them.
 PLACEHOLDERS = frozenset(
     {
-        "", "0", "00", "000", "0000", "00000", "000000", "1", "anon", "anonym", "anonymous", "anonymized", "anonymised",
+        "", "anon", "anonym", "anonymous", "anonymized", "anonymised",
         "deidentified", "de-identified", "unknown", "none", "n/a", "na", "null", "patient", "patientid", "id", "test",
         "no id", "noid", "x", "xx", "xxx", "xxxx", "removed", "no_value", "anonymous patient",
     }
@@ -195,7 +196,7 @@ def _catalogue(
         _save(folder, rows, facts)
         for piece in pieces:
             piece.unlink(missing_ok=True)
-    return _grouped(listing, rows, facts, nested, len(rest))
+    return _grouped(listing, rows, facts, nested, names, len(rest))
 
 
 def _look_up(listing: list[tuple[Path, int, int]], names: Pseudonyms, known: _Known) -> tuple[np.ndarray, list[int]]:
@@ -223,14 +224,17 @@ def _read_chunk(paths: list[Path], names: Pseudonyms) -> tuple[np.ndarray, dict[
             row["status"], row["frames"] = file.status, file.frames
             if file.status != IMAGE or file.header is None:
                 continue
-            anonymous = " ".join(file.patient.lower().split()) in PLACEHOLDERS
-            patient = names.name("p", "study", file.study) if anonymous else names.patient(file.patient)
             series = names.name("se", file.patient, file.study, file.series)
-            row["patient"], row["study"] = patient, names.name("study", file.study)
+            row["patient"], row["study"] = names.patient(file.patient), names.name("study", file.study)
             row["series"] = series
             if series not in facts:
-                facts[series] = asdict(facts_of(path, file.header)) | {"anonymous": anonymous}
+                facts[series] = asdict(facts_of(path, file.header)) | {"anonymous": _anonymity(file.patient)}
     return rows, facts
+
+
+def _anonymity(patient: str) -> str:
+    word = " ".join(patient.lower().split())
+    return "word" if word in PLACEHOLDERS else "" if word.strip("0") else "zeros"
 
 
 def _grouped(
@@ -238,6 +242,7 @@ def _grouped(
     rows: np.ndarray,
     facts: dict[str, Any],
     nested: list[str],
+    names: Pseudonyms,
     read: int,
 ) -> Catalogue:
     images = np.flatnonzero(rows["status"] == IMAGE)
@@ -246,11 +251,15 @@ def _grouped(
     ends = np.flatnonzero(rows["series"][order][1:] != rows["series"][order][:-1]) + 1
     series = []
     anonymous = set()
+    studies: dict[bytes, set[bytes]] = {}
+    for patient, study in np.unique(rows[order][["patient", "study"]]).tolist():
+        studies.setdefault(patient, set()).add(study)
     for group in np.split(order, ends) if len(order) else []:
         row = rows[group[0]]
         name, patient = row["series"].decode(), row["patient"].decode()
         content = facts[name]
-        if content["anonymous"]:
+        if content["anonymous"] == "word" or (content["anonymous"] and len(studies[row["patient"]]) > 1):
+            patient = names.name("p", "study", row["study"].decode())
             anonymous.add(patient)
         series.append(
             Series(

@@ -122,14 +122,14 @@ GRADIENT_ECHO = (
         "angiogram", "gradient echo of a time-of-flight angiogram",
         lambda p: p.tr <= 60 and p.te <= 8 and 8 <= p.flip <= 30 and p.flow,
     ),
-    Rule("t1", "spoiled gradient echo with a large flip angle", lambda p: p.tr <= 60 and p.te <= 11 and p.flip > 25),
+    Rule("t1", "spoiled gradient echo with a large flip angle", lambda p: p.tr <= 60 and p.te <= 11 and p.flip >= 24),
     Rule("t1", "gradient echo with a large flip angle", lambda p: 60 < p.tr <= 400 and p.te <= 12 and p.flip >= 50),
 )  # fmt: skip
 # Two contrasts that the times leave open: the description may decide.
 OPEN = (
     (
         ("t1", "angiogram"), "gradient echo of a T1 or an angiogram",
-        lambda p: p.gradient and not p.inverts and 15 <= p.tr <= 60 and p.te <= 8 and 12 <= p.flip <= 25,
+        lambda p: p.gradient and not p.inverts and 15 <= p.tr <= 60 and p.te <= 8 and 12 <= p.flip < 24,
     ),
     (
         ("t1", "pd"), "spin echo between T1 and PD",

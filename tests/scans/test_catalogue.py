@@ -53,10 +53,15 @@ def test_an_archive_gives_the_same_series_as_its_folder(tmp_path):
 def test_other_files_are_counted_and_patients_without_number_are_told_apart_by_study(tmp_path):
     write_exam(tmp_path, "1", date="20190304", change=lambda header, name: setattr(header, "PatientID", ""))
     write_exam(tmp_path, "2", date="20190305", change=lambda header, name: setattr(header, "PatientID", "ANONYMOUS"))
+    write_exam(tmp_path, "3", date="20190306", change=lambda header, name: setattr(header, "PatientID", "00000"))
     (tmp_path / "viewer.exe").write_bytes(b"MZ" * 100)
     (tmp_path / "Thumbs.db").write_bytes(b"x")
     result = read_catalogue(tmp_path, NAMES)
-    assert len({one.patient for one in result.series}) == 2 == len(result.anonymous)
+    assert len({one.patient for one in result.series}) == 3
+    # One study of a patient 00000 is that of a patient with this number; two are those of anybody.
+    assert len(result.anonymous) == 2 and NAMES.patient("00000") in {one.patient for one in result.series}
+    write_exam(tmp_path, "4", date="20190307", change=lambda header, name: setattr(header, "PatientID", "00000"))
+    assert len(read_catalogue(tmp_path, NAMES).anonymous) == 4
     assert result.others == {"not DICOM": 1}
 
 

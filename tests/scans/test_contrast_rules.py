@@ -17,6 +17,7 @@ PROTOCOLS = [
     ("GE BRAVO 3 T", "t1", GR, 8.2, 3.2, 450, 12, {"three_d": True, "variants": ("SS", "SP")}),
     ("GE IR-FSPGR 1.5 T", "t1", ("RM",), 10.2, 4.2, 450, 15, {"three_d": True}),
     ("GE SPGR 1.5 T", "t1", GR, 35, 5, N, 45, {"three_d": True}),
+    ("Siemens FLASH 3D", "t1", GR, 20, 4.6, N, 25, {"three_d": True}),
     ("Philips 3D T1 TFE 3 T", "t1", GR, 8.1, 3.7, N, 8, {"three_d": True}),
     ("Philips IXI T1 1.5 T", "t1", GR, 9.6, 4.6, N, 8, {"three_d": True}),
     ("Siemens T1 SE 1.5 T", "t1", SE, 500, 12, N, 90, {}),

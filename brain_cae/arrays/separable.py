@@ -23,14 +23,14 @@ def along_axes(volume: torch.Tensor, matrices: Sequence[np.ndarray | None]) -> t
     x, y, z = matrices
     if z is not None:
         shape, flat = volume.shape, volume.reshape(-1, volume.shape[3])
-        result = flat.new_zeros(len(flat), len(z))
+        result = flat.new_empty(len(flat), len(z))
         for rows, columns, block in _blocks(z):
             torch.mm(flat[:, columns], block.T, out=result[:, rows])
         volume = result.view(*shape[:3], -1)
     for axis, matrix in ((2, y), (1, x)):
         if matrix is not None:
             flat = volume.flatten(axis + 1).flatten(0, axis - 1)
-            result = flat.new_zeros(len(flat), len(matrix), flat.shape[2])
+            result = flat.new_empty(len(flat), len(matrix), flat.shape[2])
             for rows, columns, block in _blocks(matrix):
                 torch.matmul(block, flat[:, columns], out=result[:, rows])
             volume = result.view(*volume.shape[:axis], -1, *volume.shape[axis + 1 :])
@@ -42,13 +42,12 @@ BLOCK = 48
 
 
 def _blocks(matrix: np.ndarray) -> Iterator[tuple[slice, slice, torch.Tensor]]:
-    """Yield rows, columns and content of the blocks of a band matrix that are not 0."""
+    """Yield rows, columns and content of the blocks of a band matrix; a block of zeros uses one column."""
     for first in range(0, len(matrix), BLOCK):
         rows = slice(first, first + BLOCK)
         used = np.flatnonzero(matrix[rows].any(axis=0))
-        if used.size:
-            columns = slice(int(used[0]), int(used[-1]) + 1)
-            yield rows, columns, torch.from_numpy(np.ascontiguousarray(matrix[rows, columns], np.float32))
+        columns = slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 1)
+        yield rows, columns, torch.from_numpy(np.ascontiguousarray(matrix[rows, columns], np.float32))
 
 
 def resizing(size: int, new_size: int) -> np.ndarray:

@@ -22,6 +22,7 @@ from brain_cae.cli.messages import groups, interrupted, message_for
 from brain_cae.cli.resume import with_stored_choices
 from brain_cae.configuration import conf_folder
 from brain_cae.errors import BrainCaeError, ConfigurationError
+from brain_cae.files.names import printable
 
 Job = TypeVar("Job", bound=Callable[[DictConfig], Any])
 
@@ -166,5 +167,5 @@ def _refuse_lists() -> None:
 
 
 def _stop(message: str, code: int = 1) -> None:
-    print(f"\n{message}", file=sys.stderr)  # noqa: T201
+    print(f"\n{printable(message, lines=True)}", file=sys.stderr)  # noqa: T201
     sys.exit(code)

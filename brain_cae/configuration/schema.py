@@ -104,7 +104,6 @@ class Trainer:
     strategy: str
     precision: str
     max_epochs: int
-    patience: int
     batch_size: int
     workers: int
     compile: bool
@@ -126,6 +125,8 @@ class Scoring:
 
     name: str
     alpha: float
+    guarantee: str
+    confidence: float
     sign: dict[str, str]
     smoothing_mm: float
     percentile: float

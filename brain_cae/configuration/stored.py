@@ -49,8 +49,9 @@ def read_stored(run: Path) -> dict[str, Any]:
 def completed(content: dict[str, Any]) -> dict[str, Any]:
     """Return a stored configuration with the keys that earlier versions did not store, at the values of that time.
 
-    Classes of datasets and harmonisers followed from the name of the option, the scores were always the same four, and
-    scans lay where their headers said, and places were compared in the box of the mask.
+    Classes of datasets and harmonisers followed from the name of the option, the scores were always the same four,
+    scans lay where their headers said, places were compared in the box of the mask, and a brain was flagged by its
+    p-value. Early stopping (``trainer.patience``) is left out.
     """
     content = {**content}
     for group in ("dataset", "external", "harmonise"):
@@ -60,7 +61,7 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
         scores = {
             name: read_option("scoring/score", name) for name in ("residual", "absolute", "intensity", "healthy_mean")
         }
-        content["scoring"] = {"scores": scores} | content["scoring"]
+        content["scoring"] = {"scores": scores, "guarantee": "average", "confidence": 0.95} | content["scoring"]
     reshape = content.get("reshape")
     # Strategies of other packages have keys of their own.
     if isinstance(reshape, dict) and str(reshape.get("_target_")).startswith("brain_cae."):
@@ -68,6 +69,8 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
     if isinstance(content.get("preprocess"), dict):
         earlier = {"align": "affine_only", "space": "box", "bias_correction": "none"}
         content["preprocess"] = earlier | content["preprocess"]
+    if isinstance(content.get("trainer"), dict):
+        content["trainer"] = {name: value for name, value in content["trainer"].items() if name != "patience"}
     if isinstance(content.get("audit"), dict):
         content["audit"] = {"extra": {}} | content["audit"]
     return content

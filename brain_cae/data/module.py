@@ -80,11 +80,10 @@ class NetworkVolumes(Dataset):
 
 
 class BrainData(pl.LightningDataModule):
-    """Healthy brains for training and validation.
+    """Healthy brains for training.
 
     Args:
         train: Subjects for training.
-        validation: Healthy subjects for early stopping, later also for calibration.
         reshape: Reshape strategy, fitted on ``train``.
         stride: Total stride of the network.
         batch_size: Volumes per batch.
@@ -95,7 +94,6 @@ class BrainData(pl.LightningDataModule):
     def __init__(
         self,
         train: list[PreparedSubject],
-        validation: list[PreparedSubject],
         reshape: Reshape,
         *,
         stride: int,
@@ -105,29 +103,19 @@ class BrainData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.train = NetworkVolumes(train, reshape, stride)
-        self.validation = NetworkVolumes(validation, reshape, stride)
         self.batch_size = batch_size
         self.workers = workers
         self.seed = seed
-        for name, volumes in (("training", self.train), ("validation", self.validation)):
-            kept = "kept in memory" if volumes.fits else "read from disk in each epoch"
-            log.info("%s: %d volumes of %.0f MB in all, %s", name, len(volumes), volumes.estimate / 2**20, kept)
+        kept = "kept in memory" if self.train.fits else "read from disk in each epoch"
+        log.info("training: %d volumes of %.0f MB in all, %s", len(train), self.train.estimate / 2**20, kept)
 
     def train_dataloader(self) -> DataLoader:
         """Return shuffled batches; all volumes of a batch have one shape."""
-        return self._loader(self.train, shuffle=True)
-
-    def val_dataloader(self) -> DataLoader:
-        """Return batches in a fixed order; all volumes of a batch have one shape."""
-        return self._loader(self.validation, shuffle=False)
-
-    def _loader(self, volumes: NetworkVolumes, *, shuffle: bool) -> DataLoader:
-        # Every process evaluates all validation brains: distributed among them, some would be repeated and count twice.
-        trainer = self.trainer if shuffle else None
+        volumes, trainer = self.train, self.trainer
         sampler = GroupedBatchSampler(
             ["x".join(map(str, group.target)) for group in volumes.groups],
             batch_size=self.batch_size,
-            shuffle=shuffle,
+            shuffle=True,
             seed=self.seed,
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,

@@ -20,11 +20,14 @@ from brain_cae.reshape import Group, Reshape
 from brain_cae.reshape.network import from_network, to_native, to_network
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.scoring.frame import box_in_frame, place_in_frame, to_frame
+from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.scoring.reference import HealthyReference
 from brain_cae.scoring.scorer import Framed, Sample, Scorer, Signal
 from brain_cae.scoring.smoothing import smooth_inside
 from brain_cae.transfer.features import distance_features, encoder_features, residual_features
 
+BRAINS_FOR_VOXELS = 50
+"""Brains of the reference whose voxels give the voxel threshold; each is compared with all others."""
 FEATURE_FRAME = (8, 8, 8)
 """Dimensions of the shared frame in which encoder levels are compared; similar to those of the bottleneck."""
 
@@ -64,7 +67,7 @@ class Detector:
         config: Configuration of the run.
         network: The autoencoder in evaluation mode.
         reshape: Fitted reshape strategy.
-        scorers: Scorers by name, see ``scoring.scores``; fitted on the healthy validation brains.
+        scorers: Scorers by name, see ``scoring.scores``; calibrated on the healthy validation brains.
         protocols: Groups of protocols of the run's cohort.
         known_protocols: Protocols of the brains used for training or calibration.
         skull: Skull states of the calibration brains: ``on``, ``stripped``, ``unknown``.
@@ -75,7 +78,8 @@ class Detector:
         harmoniser: Image harmonisation; applied to every brain before it is passed to this class.
         classifier: Fitted on all labelled subjects that the autoencoder has not seen, except those of a held-out
             protocol; None without both classes.
-        encoder_references: Voxelwise reference of the healthy validation brains for each encoder level.
+        encoder_references: Voxelwise reference of healthy brains for each encoder level.
+        calibration: ``split`` or ``leave_one_out``, see :meth:`calibrate`.
     """
 
     config: Config
@@ -91,6 +95,7 @@ class Detector:
     harmoniser: ImageHarmoniser = field(default_factory=Unharmonised)
     classifier: Pipeline | None = None
     encoder_references: dict[str, HealthyReference] = field(default_factory=dict)
+    calibration: str = "leave_one_out"
 
     def reconstruct(self, subject: PreparedSubject) -> Reconstruction:
         """Reconstruct one brain on the device of the network."""
@@ -158,19 +163,30 @@ class Detector:
         residual, intensity = (Signal(maps, mask, name, place) for maps in np.split(both, 2))
         return {"residual": residual, "intensity": intensity}
 
-    def calibrate(self, healthy: Sequence[PreparedSubject], *, each: Each | None = None) -> None:
+    def calibrate(
+        self,
+        healthy: Sequence[PreparedSubject],
+        *,
+        reference: Sequence[PreparedSubject] | None = None,
+        each: Each | None = None,
+    ) -> None:
         """Fit encoder references, and the reference, calibration scores and thresholds of every scorer.
 
-        The brains are read twice, first for the references, then to score each against the others, so that only the
-        small volumes of the shared frame are kept of all of them.
+        Brains of the references are read twice, first for the references, then to compare each with the others, so
+        that only the small volumes of the shared frame are kept of all of them.
 
         Args:
-            healthy: Brains that the network was not trained on.
+            healthy: Brains that the network was not trained on; their scores calibrate.
+            reference: Other healthy brains, to which all are compared and whose voxels give the voxel threshold: split
+                conformal prediction, exact if ``healthy`` and new healthy brains are exchangeable. None: each brain of
+                ``healthy`` is compared with the others of them (leave-one-out), an approximation for few brains.
             each: Applies a function to items and returns the results in their order; None: one after the other.
         """
         each = each or (lambda function, items, task: [function(item) for item in items])
         self.scorers = {name: make_scorer(name, self.config) for name in self.config.scoring.scores}
-        framed = each(_framed, [(self, subject) for subject in healthy], "references")
+        self.calibration = "leave_one_out" if reference is None else "split"
+        compared = healthy if reference is None else reference
+        framed = each(_framed, [(self, subject) for subject in compared], "references")
         self.encoder_references = {
             name: HealthyReference.fit(
                 np.stack([levels[name].maps for levels, _ in framed]),
@@ -181,10 +197,25 @@ class Detector:
             for name in framed[0][0]
         }
         signals = {name: [brain[scorer.signal] for _, brain in framed] for name, scorer in self.scorers.items()}
-        samples = each(_sample, _HeldOut(self, healthy, signals), "calibrate")
+        if reference is None:
+            held_out = each(_sample, _HeldOut(self, healthy, signals), "calibrate")
+        else:
+            held_out = each(_sample, _HeldOut(self, reference[:BRAINS_FOR_VOXELS], signals), "voxel threshold")
         for name, scorer in self.scorers.items():
             scorer.learn(signals[name])
-            scorer.calibrate([brain[name] for brain in samples])
+        if reference is None:
+            scored = held_out
+        else:
+            jobs = [(self, subject, number, self.scorers) for number, subject in enumerate(healthy)]
+            scored = each(_sample, jobs, "calibrate")
+        for name, scorer in self.scorers.items():
+            scorer.calibrate([brain[name].score for brain in scored], [brain[name].voxels for brain in held_out])
+
+    @property
+    def guarantee(self) -> Guarantee:
+        """The rule that decides which brains are flagged."""
+        scoring = self.config.scoring
+        return Guarantee(scoring.guarantee, scoring.alpha, scoring.confidence)
 
     @property
     def on_gpu(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from brain_cae.arrays.voxels import at_voxels
 from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.build import network_stride
 from brain_cae.detector.detector import Detector, Reconstruction
@@ -81,7 +82,7 @@ def _fidelity(subject: PreparedSubject, reconstruction: Reconstruction) -> dict[
     volume, mask = subject.volume, subject.mask
     whole, start = subject.native_shape, subject.start
     return {
-        "l1": float(np.abs(volume - reconstruction.volume)[:, mask].mean()),
+        "l1": float(np.abs(at_voxels(volume, mask) - at_voxels(reconstruction.volume, mask)).mean()),
         "ssim": structural_similarity(reconstruction.volume, volume, mask, whole=whole, start=start),
     }
 

@@ -40,6 +40,7 @@ def save(detector: Detector, folder: Path) -> None:
         "seen": detector.seen,
         "cautions": detector.cautions,
         "cost": detector.cost,
+        "calibration": detector.calibration,
         "harmonise": detector.harmoniser.state(),
     }
     arrays["facts"] = np.asarray(json.dumps(facts))
@@ -83,6 +84,7 @@ def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
             cautions=list(facts["cautions"]),
             cost=dict(facts.get("cost", {})),
             harmoniser=make_harmoniser(config).restore(facts.get("harmonise", {})),
+            calibration=str(facts.get("calibration", "leave_one_out")),
         )
         for name in config.scoring.scores:
             state = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{name}.")}

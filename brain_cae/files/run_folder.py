@@ -100,10 +100,17 @@ class RunFolder:
 
     def write_csv(self, name: str, table: Any) -> None:
         """Write a table (pandas DataFrame) without its index."""
-        self.write(name, lambda path: table.to_csv(path, index=False))
+        # Paths may hold bytes that are not UTF-8.
+        self.write(name, lambda path: table.to_csv(path, index=False, errors="backslashreplace"))
 
     def write(self, name: str, writer: Callable[[Path], Any]) -> None:
-        """Let ``writer`` write a temporary file, then move it into place; a StorageError names the target file."""
+        """Let ``writer`` write a temporary file, then move it into place; a StorageError names the target file.
+
+        Raises:
+            ValueError: The name leads out of the folder. Names from data go through :func:`file_names` first.
+        """
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError(f"{name!r} is not a file of {self.path}")
         with whole(self / name) as aside:
             writer(aside)
 

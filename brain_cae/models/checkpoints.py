@@ -1,21 +1,12 @@
-"""Checkpoints of a training: written whole, taken up in another folder, and the patience that they carry."""
+"""Checkpoints of a training: written whole, taken up in another folder."""
 
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from brain_cae.files.atomic import whole
-
-
-class Patience(EarlyStopping):
-    """Stops training early; a run that was interrupted after that trains no further epoch when it is resumed."""
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Repeat a decision that was made before the interruption."""
-        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
 
 class WholeCheckpoint(TorchCheckpointIO):
@@ -29,7 +20,7 @@ class WholeCheckpoint(TorchCheckpointIO):
 
 
 class KeptCheckpoint(ModelCheckpoint):
-    """Keeps the best or the last state; what was kept still counts when a run is resumed in another folder."""
+    """Keeps the state after each epoch; what was kept still counts when a run is resumed in another folder."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the state of another folder, whose files have been copied to this one."""

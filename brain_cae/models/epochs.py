@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class EpochLines(pl.Callback):
-    """Logs the number of the epoch, the mean training loss, the validation loss, and the time with validation (s)."""
+    """Logs the number of the epoch, the mean training loss, and the time (s)."""
 
     def __init__(self) -> None:
         self._start = 0.0
@@ -25,10 +25,9 @@ class EpochLines(pl.Callback):
         metrics = trainer.callback_metrics
         if trainer.is_global_zero:
             log.info(
-                "epoch %d of %s: training loss %.4g, validation %.4g (%.0f s)",
+                "epoch %d of %s: training loss %.4g (%.0f s)",
                 trainer.current_epoch + 1,
                 trainer.max_epochs,
                 float(metrics.get("train/loss", math.nan)),
-                float(metrics.get("validation/loss", math.nan)),
                 time.monotonic() - self._start,
             )

@@ -67,15 +67,11 @@ class HealthyAutoencoder(pl.LightningModule):
         loss = self._error(self.reconstruct(self._corrupt(volume, mask, self.global_step)), volume, mask)
         if not torch.isfinite(loss):
             raise self._not_finite(batch)
-        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(volume), sync_dist=True)
-        return loss
-
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Log the reconstruction error on healthy validation brains."""
-        error = self._error(self.reconstruct(batch["volume"]), batch["volume"], batch["mask"])
+        size = len(volume)
         self.log(
-            "validation/loss", error, on_epoch=True, prog_bar=True, batch_size=len(batch["volume"]), sync_dist=True
+            "train/loss", loss.detach(), on_step=False, on_epoch=True, prog_bar=True, batch_size=size, sync_dist=True
         )
+        return loss
 
     def configure_optimizers(self) -> Any:
         """Return AdamW with one warm-up and one cosine decay over all steps."""

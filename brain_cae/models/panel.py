@@ -1,4 +1,4 @@
-"""Images of fixed validation brains in TensorBoard, every few epochs."""
+"""Images of some training brains in TensorBoard, every few epochs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 BRAINS = 3
 
 
-class ValidationPanel(pl.Callback):
+class TrainingPanel(pl.Callback):
     """Draws input, reconstruction and residual of the same brains every few epochs.
 
     Args:
@@ -25,13 +25,13 @@ class ValidationPanel(pl.Callback):
         self.modalities = modalities
         self.every = every
 
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the panel if one is due."""
         epoch = trainer.current_epoch
         due = epoch % self.every == 0 or epoch + 1 == trainer.max_epochs
         if not due or not trainer.is_global_zero or not isinstance(trainer.logger, TensorBoardLogger):
             return
-        volumes = trainer.datamodule.validation  # type: ignore[attr-defined]
+        volumes = trainer.datamodule.train  # type: ignore[attr-defined]
         chosen = [volumes[i] for i in range(min(BRAINS, len(volumes)))]
         for number, item in enumerate(chosen):
             with torch.inference_mode():
@@ -44,4 +44,4 @@ class ValidationPanel(pl.Callback):
                 modalities=self.modalities,
                 spacing=item["spacing"].tolist(),
             )
-            trainer.logger.experiment.add_figure(f"validation/brain_{number}", figure, epoch)
+            trainer.logger.experiment.add_figure(f"train/brain_{number}", figure, epoch)

@@ -93,6 +93,12 @@ def p_value(value: Any) -> str:
     return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
+def percent(value: Any) -> str:
+    """Format a share as a percentage: ``4.3 %``, ``95 %``."""
+    share = finite(value)
+    return NOT_DEFINED if share is None else f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
 def reason(value: Any) -> str:
     """Return the stored reason why an estimate is not defined (``undefined: no lesion``); empty if there is none."""
     method = str(value.get("method") or "") if isinstance(value, Mapping) else ""

@@ -9,7 +9,7 @@ from typing import Any
 from brain_cae.reporting import evidence, formatting
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at
-from brain_cae.reporting.formatting import finite, is_estimate
+from brain_cae.reporting.formatting import finite, is_estimate, number, percent
 from brain_cae.reporting.tables import MEASURES, Cell, Table, figure, heading, label
 
 BASELINES = {
@@ -69,6 +69,65 @@ def detection_table(content: ReportContent) -> Table | None:
         note += f", calibrated on {count:.0f} healthy brains." if count is not None else "."
     keys = ["auroc", "average_precision", "sensitivity", "specificity"]
     return _table(rows, keys, why=evidence.why_undefined(content), first="score", note=note)
+
+
+def decision_table(content: ReportContent) -> Table | None:
+    """Return what each rule flags, how many false alarms it may give, and the sensitivity that it costs."""
+    decisions = at(content.metrics, "detection", "decisions")
+    scoring = at(content.metrics, "scoring") or {}
+    if not isinstance(decisions, Mapping):
+        return None
+    rows = []
+    for kind, part in decisions.items():
+        in_force = " (in force)" if kind == scoring.get("guarantee") else ""
+        if finite(part["threshold"]) is None:
+            rates = [
+                Cell(f"nobody is flagged: needs {part['calibration_needed']} calibration brains"),
+                Cell(""),
+                Cell(""),
+            ]
+        else:
+            alarms = f"{number(part['expected_alarms'], digits=1)}, at most {part['largest_alarms']}"
+            rates = [
+                Cell(percent(part["expected_rate"]), True),
+                Cell(percent(part["largest_rate"]), True),
+                Cell(alarms, True),
+            ]
+        rows.append([label(f"{kind}{in_force}"), *rates, figure(part["false_alarms"]), figure(part["sensitivity"])])
+    confidence = percent(scoring.get("confidence"))
+    columns = [
+        "rule",
+        "expected rate",
+        f"rate at most ({confidence})",
+        "expected alarms here",
+        "observed rate",
+        "sensitivity",
+    ]
+    note = (
+        f"False alarms on healthy brains. probable: with a probability of {confidence} over the brains that "
+        "calibrate, the rate of this hospital is at most alpha. average: the mean over hospitals is at most alpha. "
+        "Both hold only for brains scanned like those that calibrate."
+    )
+    return Table(columns, rows, note, f"Decisions at alpha = {number(scoring.get('alpha'))}")
+
+
+def outlook_table(content: ReportContent) -> Table | None:
+    """Return what more calibration brains would allow."""
+    scoring = at(content.metrics, "scoring") or {}
+    rows = scoring.get("outlook")
+    if not isinstance(rows, list) or not rows:
+        return None
+    names = ("probable_rate", "average_rate", "average_bound")
+    cells = [
+        [
+            Cell(str(row["brains"]), True),
+            *(Cell(percent(row[name]) if row[name] is not None else "nobody", True) for name in names),
+        ]
+        for row in rows
+    ]
+    columns = ["calibration brains", "probable: expected rate", "average: expected rate", "average: rate at most"]
+    note = "The nearer the expected rate is to alpha, the more lesions are found at the same promise."
+    return Table(columns, cells, note, "What further calibration brains would bring")
 
 
 def difference_table(content: ReportContent) -> Table | None:

@@ -38,4 +38,4 @@ def write_audit_report(path: Path, content: ReportContent) -> Path:
 
 def _write(path: Path, content: ReportContent, **shown: Any) -> Path:
     page = render("report.html.j2", content=content, banner=headline.banner(content), **shown)
-    return write_text(Path(path), page)
+    return write_text(Path(path), page.encode("utf-8", "backslashreplace").decode())

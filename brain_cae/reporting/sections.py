@@ -34,7 +34,7 @@ MEASURES = {
         "mean absolute error of the network on healthy brains, in the native space of the scan",
     ),
     "voxels": ("voxels", "number of voxels of one brain at the network input, including padding"),
-    "seconds_per_epoch": ("seconds per epoch", "median over the epochs, including validation"),
+    "seconds_per_epoch": ("seconds per epoch", "median over the epochs"),
     "data_wait": ("share of an epoch spent waiting for data", "median over the epochs"),
     "memory_mb": ("memory", "MiB that the largest batch keeps for the backward pass"),
 }
@@ -127,11 +127,17 @@ def calibration(content: ReportContent, charts: dict[str, Chart]) -> Part:
         "expected by chance with this number of calibration and test brains. Right: among subjects with the same "
         "predicted probability, that fraction should be abnormal."
     )
+    if at(content.metrics, "scoring", "calibration") == "leave_one_out":
+        intro += (
+            " The brains that calibrate are also the healthy reference, each compared with the others: p-values and "
+            "bounds are approximations."
+        )
     drawn = [charts.get("alarms"), charts.get("reliability")]
     if drawn[0] is None or drawn[1] is None:
         intro = "Are the p-values and probabilities calibrated?"
     why = "too few labelled subjects with p-values or probabilities"
-    return Part("calibration", "Calibration", intro, _blocks(drawn), why)
+    tables = [performance.decision_table(content), performance.outlook_table(content)]
+    return Part("calibration", "Calibration", intro, _blocks(*tables, drawn), why)
 
 
 def localisation(content: ReportContent) -> Part:

@@ -8,14 +8,13 @@ import numpy as np
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.acquisition import read_acquisition
+from brain_cae.scans.extent import check_localiser
 from brain_cae.scans.file import DicomFile
 from brain_cae.scans.frames import Frame, read_frames
 from brain_cae.scans.geometry import affine_of, order_slices, plane_of, slice_normal
 from brain_cae.scans.volume import Volume, check_values, smallest_type
 
 SPACING_TOLERANCE = 1e-3
-# Brain scans never consist of a few slices this far apart; localisers do, and not all are marked as such.
-FEW_SLICES, FAR_MM = 5, 10.0
 # Two echoes of one sequence differ by milliseconds; the same echo in two files differs only by rounding.
 ECHO_TOLERANCE_MS = 0.1
 
@@ -42,9 +41,7 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
     positions = np.array([frame.position for frame in frames])
     orientations = np.array([frame.orientation for frame in frames])
     order, distance = order_slices(positions, orientations, where=where)
-    if len(frames) <= FEW_SLICES and distance >= FAR_MM:
-        actual = f"{len(frames)} slices {distance:.0f} mm apart"
-        raise ScanError("localiser", expected="slices that cover the whole brain", found=actual, where=where)
+    check_localiser(len(frames), distance, where=where)
     if files[0].pixels:
         array = _stack([frames[number] for number in order])
         check_values(array, where=where)

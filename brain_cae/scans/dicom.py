@@ -7,6 +7,7 @@ from pathlib import Path
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.assembly import assemble
+from brain_cae.scans.extent import has_head_size
 from brain_cae.scans.file import DicomFile, open_dicom, truncated
 from brain_cae.scans.kind import is_derived
 from brain_cae.scans.volume import Volume
@@ -46,15 +47,15 @@ class _Candidate:
     """A regular series; the one with the largest ``rank`` is taken (see :func:`read_folder`)."""
 
     volume: Volume
-    rank: tuple[bool, bool, int, int, float, str]
+    rank: tuple[bool, bool, bool, int, int, float, str]
     path: Path
     files: int
 
 
 # The advantage of the series that was taken, for each value of the rank. The report stores these words.
 ADVANTAGES = (
-    "is original", "is no fast scout", "has more slices", "has more voxels", "has the higher number",
-    "has the later UID",
+    "has the size of a head", "is original", "is no fast scout", "has more slices", "has more voxels",
+    "has the higher number", "has the later UID",
 )  # fmt: skip
 # Planning scouts can be volumes of many slices; no brain contrast is acquired with times this short.
 SCOUT_TR_MS, SCOUT_TE_MS = 5.0, 2.0
@@ -88,10 +89,10 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     """Return one series from files that may hold several series or other files. Never raises ScanError.
 
     Files are grouped by SeriesInstanceUID, in any folder. Of the series that form a regular volume, one is taken:
-    original before derived, any before a fast scout, then the one with the most slices, most voxels, the highest
-    SeriesNumber, the last UID. ``chosen``, a file or a folder, restricts this to series with a file there. Everything
-    else is listed with its reason; a DICOMDIR is ignored. Without ``pixels`` only headers are read: the volume has the
-    right shape but holds zeros, and no series is refused for its values.
+    one of a head's size before others, original before derived, any before a fast scout, then the one with the most
+    slices, most voxels, the highest SeriesNumber, the last UID. ``chosen``, a file or a folder, restricts this to
+    series with a file there. Everything else is listed with its reason; a DICOMDIR is ignored. Without ``pixels`` only
+    headers are read: the volume has the right shape but holds zeros, and no series is refused for its values.
     """
     groups, lost, refused = _split(files, pixels)
     refused += _remove_others(groups, chosen)
@@ -128,12 +129,13 @@ def _remove_others(groups: dict[str, list[DicomFile]], chosen: Path | None) -> l
     return [Refused(f"{NOT_CHOSEN}: it was chosen", (o := groups.pop(name))[0].path, len(o)) for name in others]
 
 
-def _rank(opened: list[DicomFile], volume: Volume) -> tuple[bool, bool, int, int, float, str]:
+def _rank(opened: list[DicomFile], volume: Volume) -> tuple[bool, bool, bool, int, int, float, str]:
     first = opened[0]
     tr, te = (volume.acquisition.get(name) or math.nan for name in ("repetition_time_ms", "echo_time_ms"))
     scout = tr < SCOUT_TR_MS and te < SCOUT_TE_MS
     number = first.elements.number("SeriesNumber") or 0.0
-    return not is_derived(first), not scout, volume.array.shape[2], volume.array.size, number, first.series
+    fits = has_head_size(volume.array.shape, volume.affine)
+    return fits, not is_derived(first), not scout, volume.array.shape[2], volume.array.size, number, first.series
 
 
 def _better(best: _Candidate | None, new: _Candidate) -> tuple[_Candidate, list[Refused]]:

@@ -24,18 +24,19 @@ from brain_cae.errors import ScanError
 from brain_cae.files.atomic import whole, write_bytes
 from brain_cae.scans import archives
 from brain_cae.scans.dicom import NOT_DICOM, FolderReading, Refused, read_folder
-from brain_cae.scans.nifti import is_nifti, read_nifti
+from brain_cae.scans.extent import check_size
+from brain_cae.scans.nifti import is_half, is_nifti, nifti_files, read_nifti
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
 
 # Increase this whenever the same files would give a different volume, column or reason.
-VERSION = "2"
+VERSION = "3"
 MEASURED_COLUMNS = ("shift_mm", "rotation_deg", "overlap_before", "overlap", "coverage_mm", "looks_like")
 """What the preparation measures: movement of a scan onto the reference scan (mean in mm, degrees) and overlap of the
 foregrounds (Dice), extent of the head that it covers (mm), and the contrast that it shows."""
 REPORT_COLUMNS = ("subject", "modality", "series_hash", "status", "reason", "path", *MEASURED_COLUMNS)
 # These depend on the machine, not on the files: the next import tries again.
-TRANSIENT_REASONS = ("missing decoder", "unreadable file")
+TRANSIENT_REASONS = ("missing decoder", "unreadable file", "not enough memory")
 NOT_READ = "not read"
 
 
@@ -152,25 +153,48 @@ def _quiet() -> Iterator[None]:
 
 def _read(files: Sequence[Path], chosen: Path | None, *, pixels: bool) -> FolderReading:
     try:
-        if len(files) == 1 and is_nifti(files[0]):
-            return FolderReading(read_nifti(files[0], pixels=pixels), (), files[0])
+        if _is_one_nifti(files):
+            return _only_nifti(files, pixels=pixels)
         reading = read_folder(files, chosen, pixels=pixels)
-        volumes = [path for path in files if is_nifti(path)]
         # A converter may leave NIfTI files beside the DICOM files, which then win. Without DICOM, NIfTI is the scan.
+        volumes = any(is_nifti(path) or is_half(path) for path in files)
         if volumes and all(one.reason == NOT_DICOM for one in reading.refused) and reading.volume is None:
-            return _only_nifti(volumes, pixels=pixels)
-        return reading
+            return _only_nifti(files, pixels=pixels)
+        return _of_head_size(reading)
     except ScanError as error:
         return FolderReading(None, (Refused(error.reason, files[0], len(files)),))
+    except MemoryError:
+        return FolderReading(None, (Refused("not enough memory", files[0], len(files)),))
     except Exception as error:
         # A bug here or in a library must cost one series, not a thousand; the report names series and exception.
         return FolderReading(None, (Refused(f"cannot be read ({type(error).__name__})", files[0], len(files)),))
 
 
-def _only_nifti(volumes: list[Path], *, pixels: bool) -> FolderReading:
-    if len(volumes) > 1:
-        return FolderReading(None, (Refused("several NIfTI files", volumes[0], len(volumes)),))
-    return FolderReading(read_nifti(volumes[0], pixels=pixels), (), volumes[0])
+def _is_one_nifti(files: Sequence[Path]) -> bool:
+    """Return whether the files are one NIfTI scan, in one file or as a pair, and nothing else."""
+    scans = [path for path in files if is_nifti(path)]
+    return len(scans) == 1 and set(files) <= set(nifti_files(scans[0]))
+
+
+def _only_nifti(files: Sequence[Path], *, pixels: bool) -> FolderReading:
+    """Read the only NIfTI scan among the files; an .img without its header is refused as half of a pair."""
+    scans = [path for path in files if is_nifti(path)] or [path for path in files if is_half(path)]
+    if len(scans) > 1:
+        return FolderReading(None, (Refused("several NIfTI files", scans[0], len(scans)),))
+    return FolderReading(read_nifti(scans[0], pixels=pixels), (), scans[0])
+
+
+def _of_head_size(reading: FolderReading) -> FolderReading:
+    """Return the reading of a DICOM series, or its refusal if no head fits into it."""
+    if reading.volume is None or reading.path is None:
+        return reading
+    try:
+        check_size(reading.volume.array.shape, reading.volume.affine, where=str(reading.path))
+    except ScanError as error:
+        return FolderReading(
+            None, (Refused(error.reason, reading.path, reading.volume.array.shape[2]), *reading.refused)
+        )
+    return reading
 
 
 def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: str) -> Outcome:
@@ -252,17 +276,17 @@ def _key(location: SeriesLocation) -> str:
     hashes = {path: hashlib.sha256(archives.read_bytes(path)).hexdigest() for path in files}
     # Sorted by content, so that renamed or reordered files are the same series.
     contents = sorted(hashes.values())
-    kind = "nifti" if len(files) == 1 and is_nifti(files[0]) else "dicom"
+    kind = "nifti" if _is_one_nifti(files) else "dicom"
     if location.chosen is not None:
         contents += ["chosen", *sorted(hashes[path] for path in files if path.is_relative_to(location.chosen))]
     return hashlib.sha256("\n".join((VERSION, kind, *contents)).encode()).hexdigest()[:32]
 
 
 def _stamp(location: SeriesLocation) -> str:
-    digest = hashlib.sha256(f"{VERSION}\0{location.chosen or ''}".encode())
+    digest = hashlib.sha256(f"{VERSION}\0{location.chosen or ''}".encode(errors="surrogateescape"))
     for path in location.files:
         known = archives.status(path)
-        digest.update(f"\n{path.absolute()}\0{known.size}\0{known.changed}".encode())
+        digest.update(f"\n{path.absolute()}\0{known.size}\0{known.changed}".encode(errors="surrogateescape"))
     return digest.hexdigest()[:32]
 
 

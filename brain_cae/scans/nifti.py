@@ -1,125 +1,125 @@
-"""Reads a NIfTI file as a checked volume."""
+"""Reads a NIfTI file, or a pair of header and image, as a checked volume."""
 
 import gzip
+import io
 import os
+import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
-import nibabel
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
-from nibabel.wrapstruct import WrapStructError
+from nibabel.nifti1 import Nifti1Image
+from nibabel.volumeutils import apply_read_scaling, array_from_file
 
 from brain_cae.errors import ScanError
+from brain_cae.scans.extent import check_localiser, check_size
 from brain_cae.scans.geometry import plane_of_affine
+from brain_cae.scans.nifti_header import LONGEST, NiftiHeader, affine_of_header, cut, read_header
 from brain_cae.scans.volume import Volume, check_values, smallest_type
 
-SUFFIXES = (".nii", ".nii.gz")
+SUFFIXES = (".nii", ".nii.gz", ".hdr", ".hdr.gz")
+"""Endings of the files that stand for a scan; the .img of a .hdr belongs to it."""
+PAIR = re.compile(r"(?P<stem>.+)\.(?P<half>hdr|img)(\.gz)?", re.IGNORECASE)
+OTHER_FORMATS = (
+    ".mgz", ".mgh", ".nrrd", ".nhdr", ".mha", ".mhd", ".mnc", ".mnc.gz", ".head", ".brik", ".brik.gz", ".par", ".rec",
+    ".nii.bz2", ".nii.xz", ".nii.zst", ".nii.gz.gz", ".zip", ".7z", ".rar", ".tar", ".tar.gz", ".tgz", ".dcm", ".ima",
+)  # fmt: skip
+"""Endings of images and archives that are named in the report where a NIfTI file is expected."""
 GZIP_LIMIT = 1100
 """Upper limit of the compression ratio of gzip, which is about 1030."""
+GZIP = b"\x1f\x8b"
 
 
 def is_nifti(path: Path) -> bool:
-    """Return whether the file name has an ending of NIfTI."""
+    """Return whether the file name stands for a NIfTI scan; of a pair, the header does, and the image does not."""
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
-    """Return the volume of one NIfTI file in the file's axis order; trailing axes of length 1 are dropped.
+def nifti_stem(path: Path) -> str:
+    """Return the file name without an ending of ``SUFFIXES``."""
+    endings = [suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)]
+    return path.name[: -len(max(endings, key=len))] if endings else path.name
 
+
+def nifti_files(path: Path) -> tuple[Path, ...]:
+    """Return the files of a scan: header and image of a pair, as far as they exist, or else the file itself."""
+    match = PAIR.fullmatch(path.name)
+    if match is None:
+        return (path,)
+    files = []
+    for half in ("hdr", "img"):
+        names = [f"{match['stem']}.{name}{end}" for name in (half, half.upper()) for end in ("", ".gz", ".GZ")]
+        others = (other for name in names if (other := path.with_name(name)).is_file())
+        files += [path] if match["half"].lower() == half else [*others][:1]
+    return tuple(files)
+
+
+def is_half(path: Path) -> bool:
+    """Return whether the file name is that of the header or the image of a pair."""
+    return PAIR.fullmatch(path.name) is not None
+
+
+def other_format(path: Path) -> str:
+    """Return the reason why a file that is not named like NIfTI cannot be a scan; ``""`` if it is no image at all."""
+    if is_half(path):
+        return "" if len(nifti_files(path)) == 2 else "half of a pair"
+    endings = [ending for ending in OTHER_FORMATS if path.name.lower().endswith(ending)]
+    return f"another format: {max(endings, key=len)}" if endings else ""
+
+
+def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
+    """Return the volume of one NIfTI scan in the file's axis order; trailing axes of length 1 are dropped.
+
+    NIfTI-1 or NIfTI-2, one file or a pair (``path`` is either half), compressed or not, whatever the ending says.
     Without ``pixels`` only the header is read: the volume has the right shape but holds zeros, and no value is checked.
+    No memory is allocated for voxels before the size of the scan has been compared with that of a head and of the file.
 
     Returns:
         Volume with array (X, Y, Z), affine to RAS+ mm. Acquisition describes only the grid: NIfTI stores no TR or TE.
 
     Raises:
-        ScanError: not NIfTI, truncated file, not three-dimensional, single slice, no orientation,
-            contradictory orientation, unusable affine, non-finite, constant volume.
+        ScanError: unreadable file, truncated file, damaged compression, half of a pair, unusable vox_offset, unusable
+            scaling, and the reasons of ``nifti_header.py``, ``extent.py`` and ``volume.py``.
     """
     where = str(path)
     try:
-        image = nibabel.Nifti1Image.from_filename(path)
-        _check_size(image, path)
-        array = np.asanyarray(image.dataobj) if pixels else _zeros(image, path)
-    except (EOFError, zlib.error, gzip.BadGzipFile, OSError, ValueError) as error:
-        if isinstance(error, FileNotFoundError | PermissionError):
-            raise ScanError("unreadable file", found=type(error).__name__, where=where) from error
-        if path.name.lower().endswith(".gz") and not _is_gzip(path):
-            raise _not_nifti(where, "a file that is not compressed, despite its name") from error
+        header, image = _open_header(path)
+        spacing = np.linalg.norm(header.affine[:3, :3], axis=0)
+        for count, distance in zip(header.shape, spacing, strict=True):
+            check_localiser(count, float(distance), where=where)
+        check_size(header.shape, header.affine, where=where, unit=header.unit)
+        if pixels:
+            array = _voxels(header, image)
+        else:
+            _start(header, image)
+            array = np.broadcast_to(np.zeros((), dtype=header.dtype), header.shape)
+    except (gzip.BadGzipFile, zlib.error) as error:
         raise ScanError(
-            "truncated file", expected="a complete file", found="its end is missing", where=where
+            "damaged compression", expected="a file that gzip can unpack", found=str(error), where=where
         ) from error
-    except (ImageFileError, HeaderDataError, WrapStructError, OverflowError) as error:
-        if path.stat().st_size == 0:
-            raise ScanError("truncated file", expected="a complete file", found="an empty file", where=where) from error
-        packed = not path.name.lower().endswith(".gz") and _is_gzip(path)
-        raise _not_nifti(where, "a compressed file; name it .nii.gz" if packed else "another kind of file") from error
-    array = without_single_axes(array)
-    if array.ndim != 3 or array.dtype.kind not in "iuf":
-        actual = f"shape {array.shape}, type {array.dtype}"
-        raise ScanError(
-            "not three-dimensional", expected="one three-dimensional volume of real numbers", found=actual, where=where
-        )
-    if min(array.shape) < 2:
-        raise ScanError("single slice", expected="at least 2 slices", found=f"shape {array.shape}", where=where)
-    affine = affine_to_ras(image, where)
-    if pixels:
-        array = smallest_type(array)
-        check_values(array, where=where)
-    spacing = [round(float(length), 4) for length in np.linalg.norm(affine[:3, :3], axis=0)]
-    acquisition = {
+    except EOFError as error:
+        raise cut(where) from error
+    except OSError as error:
+        raise ScanError("unreadable file", found=type(error).__name__, where=where) from error
+    lengths = [round(float(length), 4) for length in spacing]
+    acquisition: dict[str, Any] = {
         "rows": array.shape[1],
         "columns": array.shape[0],
         "slices": array.shape[2],
-        "spacing_row_mm": spacing[1],
-        "spacing_column_mm": spacing[0],
-        "spacing_slice_mm": spacing[2],
-        "orientation": plane_of_affine(affine),
+        "spacing_row_mm": lengths[1],
+        "spacing_column_mm": lengths[0],
+        "spacing_slice_mm": lengths[2],
+        "orientation": plane_of_affine(header.affine),
     }
-    return Volume(array=array, affine=affine, acquisition=acquisition)
+    return Volume(array=array, affine=header.affine, acquisition=acquisition)
 
 
-def _check_size(image: nibabel.Nifti1Image, path: Path) -> None:
-    """Raise ScanError before memory is allocated if a damaged header claims more voxels than the file can hold."""
-    claimed = int(np.prod([float(size) for size in image.shape])) * image.get_data_dtype().itemsize
-    possible = path.stat().st_size * (GZIP_LIMIT if path.name.lower().endswith(".gz") else 1)
-    if claimed > possible:
-        raise ScanError(
-            "truncated file",
-            expected=f"{claimed} bytes of voxels, as the header says",
-            found=f"at most {possible} in a file of {path.stat().st_size} bytes",
-            where=str(path),
-        )
-
-
-def _zeros(image: nibabel.Nifti1Image, path: Path) -> np.ndarray:
-    """Return zeros of the image's shape, which take no memory; raises EOFError or a gzip error if the file is cut."""
-    kind = image.get_data_dtype()
-    end = int(image.header.get_data_offset() + np.prod(image.shape) * kind.itemsize)
-    if path.name.lower().endswith(".gz"):
-        with path.open("rb") as stream:
-            stream.seek(-4, os.SEEK_END)
-            length = int.from_bytes(stream.read(4), "little")
-        # A complete file ends with its uncompressed length. A file that does not may have several parts, so read it.
-        if length != end % 2**32:
-            with gzip.open(path) as stream:
-                length = sum(len(part) for part in iter(lambda: stream.read(1 << 20), b""))
-    else:
-        length = path.stat().st_size
-    if length < end % 2**32:
-        raise EOFError
-    return np.broadcast_to(np.zeros((), dtype=kind), image.shape)
-
-
-def _is_gzip(path: Path) -> bool:
-    # A file that was cut after one byte or none still counts as gzip.
-    with path.open("rb") as stream:
-        return stream.read(2) in (b"\x1f\x8b", b"\x1f", b"")
-
-
-def _not_nifti(where: str, actual: str) -> ScanError:
-    return ScanError("not NIfTI", expected="a NIfTI-1 file", found=actual, where=where)
+def affine_to_ras(image: Nifti1Image, where: str) -> np.ndarray:
+    """Return the affine (4, 4) to RAS+ mm of an image that nibabel opened; see :func:`affine_of_header`."""
+    return affine_of_header(image.header, where)
 
 
 def without_single_axes(array: np.ndarray) -> np.ndarray:
@@ -129,39 +129,126 @@ def without_single_axes(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def affine_to_ras(image: nibabel.Nifti1Image, where: str) -> np.ndarray:
-    """Return the (4, 4) affine to RAS+ mm from the header.
+def _open_header(path: Path) -> tuple[NiftiHeader, Path]:
+    """Return the header of a scan, and the file with its voxels."""
+    pair, files = is_half(path), nifti_files(path)
+    if pair and len(files) < 2:
+        path.stat()  # a file that does not exist is reported as such
+        raise ScanError(
+            "half of a pair", expected="a .hdr and an .img of one name", found=f"only {path.name}", where=str(path)
+        )
+    with _unpacked(files[0]) as stream:
+        block = stream.read(LONGEST)
+    if not block:
+        raise cut(str(path), "an empty file")
+    return read_header(block, where=str(path), pair=pair), files[-1]
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[io.IOBase]:
+    """Open a file; its content decides whether it is compressed, since endings get lost or added."""
+    with path.open("rb") as file:
+        start = file.read(len(GZIP))
+        file.seek(0)
+        if start == GZIP:
+            with gzip.GzipFile(fileobj=file) as stream:
+                yield stream
+        elif start == GZIP[:1]:
+            raise EOFError
+        else:
+            yield cast("io.IOBase", file)
+
+
+def _voxels(header: NiftiHeader, image: Path) -> np.ndarray:
+    """Return the scaled voxels (X, Y, Z) as int16 or float32."""
+    try:
+        raw = _stored(header, image, _start(header, image, quick=True))
+    except gzip.BadGzipFile:
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raw = _stored(header, image, _start(header, image))
+    with np.errstate(all="ignore"):
+        array = smallest_type(apply_read_scaling(raw, np.float64(header.slope), np.float64(header.intercept)))
+    try:
+        check_values(array, where=str(image))
+    except ScanError as fault:
+        if (header.slope, header.intercept) == (1, 0) or not _has_image(raw):
+            raise
+        scaling = f"slope {header.slope:g}, intercept {header.intercept:g}"
+        raise ScanError(
+            f"unusable scaling: {scaling}",
+            expected="scl_slope and scl_inter that keep the image",
+            found=f"{scaling}, which give a {fault.reason} image",
+            where=str(image),
+        ) from fault
+    return array
+
+
+def _stored(header: NiftiHeader, image: Path, start: int) -> np.ndarray:
+    """Return the voxels (X, Y, Z) as stored; raises OSError without a number if the file ends before the last one."""
+    with _unpacked(image) as stream:
+        raw = array_from_file(header.shape, header.dtype, stream, offset=start)
+        if isinstance(stream, gzip.GzipFile):
+            # The checksum is compared at the end, so damaged voxels would not be noticed before.
+            _unpack_rest(stream)
+    return raw
+
+
+def _unpack_rest(stream: gzip.GzipFile) -> int:
+    """Read to the end and return the number of bytes; as in gzip, other bytes may follow a complete file."""
+    length = 0
+    try:
+        # read1 returns what was unpacked before it meets such bytes; read would lose it.
+        while part := stream.read1(1 << 20):
+            length += len(part)
+    except gzip.BadGzipFile as error:
+        if not str(error).startswith("Not a gzipped file"):
+            raise
+    return length
+
+
+def _has_image(raw: np.ndarray) -> bool:
+    low, high = raw.min(), raw.max()
+    limit = np.finfo(np.float32).max
+    return bool(-limit <= low < high <= limit)
+
+
+def _start(header: NiftiHeader, image: Path, *, quick: bool = False) -> int:
+    """Return the byte where the voxels start.
+
+    ``quick`` believes the header of a compressed file; otherwise the file is unpacked where its length is not known.
 
     Raises:
-        ScanError: no orientation (nibabel would invent one), contradictory orientation, unusable affine.
+        ScanError: unusable vox_offset.
+        EOFError: The file cannot hold so many voxels.
     """
-    if not int(image.header["sform_code"]) and not int(image.header["qform_code"]):
-        raise ScanError(
-            "no orientation",
-            expected="sform or qform in the header",
-            found="neither, so left and right are unknown",
-            where=where,
-            advice="Convert the scan again with a tool that keeps the orientation.",
-        )
-    affine = np.asarray(image.affine, dtype=np.float64)
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or lengths.min() < 1e-3 or abs(np.linalg.det(affine[:3, :3] / lengths)) < 0.1:
-        raise ScanError(
-            "unusable affine", expected="three independent axes with lengths above 0 mm", found=str(affine), where=where
-        )
-    other = _qform(image)
-    if other is not None and np.linalg.det(other[:3, :3]) * np.linalg.det(affine[:3, :3]) < 0:
-        raise ScanError(
-            "contradictory orientation",
-            expected="sform and qform of the same handedness",
-            found="sform and qform with left and right swapped",
-            where=where,
-        )
-    return affine
-
-
-def _qform(image: nibabel.Nifti1Image) -> np.ndarray | None:
-    try:
-        return image.get_qform(coded=True)[0]
-    except (ValueError, HeaderDataError):  # not a rotation: only the sform is usable
-        return None
+    offset, size, length = header.offset, header.size, image.stat().st_size
+    with image.open("rb") as file:
+        packed = file.read(len(GZIP)) == GZIP
+        file.seek(-min(4, length), os.SEEK_END)
+        # A compressed file ends with its length when unpacked; one of several parts does not.
+        length_at_end = int.from_bytes(file.read(), "little")
+    longest = length * GZIP_LIMIT if packed else length
+    if size > longest:
+        raise EOFError
+    plausible = offset.is_integer() and header.starts[0] <= offset <= longest - size
+    if packed and plausible and (quick or length_at_end == (int(offset) + size) % 2**32):
+        return int(offset)
+    if packed:
+        with gzip.open(image) as stream:
+            length = _unpack_rest(stream)
+    if plausible and offset + size <= length:
+        return int(offset)
+    # The header is wrong about the start. Where nothing follows the voxels, the length of the file gives it.
+    if length - size in header.starts:
+        return length - size
+    if length - size < header.starts[-1]:
+        raise EOFError
+    raise ScanError(
+        f"unusable vox_offset: {offset:g}",
+        expected=f"the byte where voxels start, {header.starts[0]} or more",
+        found=f"{offset:g}, with {size} bytes of voxels in {length} bytes",
+        where=str(image),
+    )

@@ -9,29 +9,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brain_cae.scoring import guarantee
+from brain_cae.scoring.guarantee import Guarantee
+
 
 @dataclass(frozen=True)
 class Calibration:
     """Scores of healthy brains that the score was not fitted on.
 
     Attributes:
-        scores: (n,) leave-one-out scores of the validation brains.
+        scores: (n,) scores of the calibration brains.
         voxel_threshold: Value of the joint map above which a voxel is called abnormal.
     """
 
     scores: np.ndarray
     voxel_threshold: float
 
-    def p_value(self, score: float) -> float:
-        """Return (1 + number of calibration scores at least as high) / (n + 1)."""
-        return float((1 + np.count_nonzero(self.scores >= score)) / (len(self.scores) + 1))
+    def rank(self, score: float) -> int:
+        """Return 1 + number of calibration scores at least as high."""
+        return 1 + int(np.count_nonzero(self.scores >= score))
 
-    def threshold(self, alpha: float) -> float:
-        """Return the score that must be exceeded for p <= alpha; infinite if n is too small to flag anything."""
-        rank = math.floor(alpha * (len(self.scores) + 1) + 1e-9)
-        if rank < 1:
-            return math.inf
-        return float(np.sort(self.scores)[::-1][rank - 1])
+    def p_value(self, score: float) -> float:
+        """Return the conformal p-value, see :func:`brain_cae.scoring.guarantee.p_value`."""
+        return guarantee.p_value(self.rank(score), len(self.scores))
+
+    def rate_bound(self, score: float, confidence: float) -> float:
+        """Return the bound of the rate of a threshold here, see :func:`brain_cae.scoring.guarantee.rate_bound`."""
+        return guarantee.rate_bound(self.rank(score), len(self.scores), confidence)
+
+    def threshold(self, rule: Guarantee) -> float:
+        """Return the score that must be exceeded to be flagged; infinite if n is too small to flag anything."""
+        rank = rule.rank(len(self.scores))
+        return float(np.sort(self.scores)[::-1][rank - 1]) if rank else math.inf
 
 
 def voxel_threshold(samples: list[np.ndarray], rate: float) -> float:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from brain_cae.arrays.boxes import box_of
 from brain_cae.arrays.separable import along_axes, between, resizing
+from brain_cae.arrays.voxels import at_voxels
 
 TEMPLATE_BOX = np.array([[-76.0, -110.0, -76.0], [76.0, 76.0, 84.0]])
 """Two corners (RAS+ mm) of a box around the brain of MNI152."""
@@ -75,7 +76,7 @@ def from_frame(maps: np.ndarray, mask: np.ndarray, place: np.ndarray | None = No
     if place is None:
         box = box_of(mask)
         inside = mask[box]
-        return _resized(maps, inside.shape)[:, inside]
+        return at_voxels(_resized(maps, inside.shape), inside)
     # What lies in the frame varies over its voxels of about 4 mm: on a finer grid, every second or third voxel is
     # sampled, and those between are interpolated.
     width = np.linalg.norm(place[:3, :3] * np.asarray(maps.shape[1:])[:, None], axis=0)
@@ -85,7 +86,7 @@ def from_frame(maps: np.ndarray, mask: np.ndarray, place: np.ndarray | None = No
     samples = _resampled(maps, pull, [len(matrix.T) for matrix in fill], outside="border")
     needed = [matrix if step > 1 else None for matrix, step in zip(fill, steps, strict=True)]
     whole = along_axes(torch.from_numpy(samples), needed)
-    return whole.numpy()[:, mask]
+    return at_voxels(whole.numpy(), mask)
 
 
 def _resized(maps: np.ndarray, shape: Sequence[int]) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from brain_cae.arrays.voxels import at_voxels
 from brain_cae.scoring.calibration import Calibration, voxel_threshold
 from brain_cae.scoring.direction import directed, joint
 from brain_cae.scoring.frame import from_frame, to_frame
@@ -55,7 +56,7 @@ class Signal:
     @cached_property
     def values(self) -> np.ndarray:
         """(C, n), the maps at the voxels of the mask."""
-        return self.maps[:, self.mask]
+        return at_voxels(self.maps, self.mask)
 
     @cached_property
     def _normal(self) -> list[tuple[HealthyReference, np.ndarray]]:
@@ -147,10 +148,15 @@ class Scorer:
         )
         return Sample(self.statistic(joint_map), chosen)
 
-    def calibrate(self, samples: Sequence[Sample]) -> None:
-        """Set calibration scores and voxel threshold from healthy brains, each scored by :meth:`held_out`."""
-        threshold = voxel_threshold([sample.voxels for sample in samples], self.voxel_rate)
-        self.calibration = Calibration(np.asarray([sample.score for sample in samples]), threshold)
+    def calibrate(self, scores: Sequence[float], voxels: Sequence[np.ndarray]) -> None:
+        """Set calibration scores and voxel threshold.
+
+        Args:
+            scores: Scores of healthy brains that are not in the reference.
+            voxels: For each brain of the reference, compared with the others by :meth:`held_out`, voxels of its joint
+                map (n,).
+        """
+        self.calibration = Calibration(np.asarray(scores), voxel_threshold(list(voxels), self.voxel_rate))
 
     def maps(self, signal: Signal) -> np.ndarray:
         """Return the directed maps (C, n) at the voxels of the mask: z-scores, or plain values without a reference."""

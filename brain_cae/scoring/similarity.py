@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from brain_cae.arrays.separable import along_axes, uniform
+from brain_cae.arrays.voxels import at_voxels
 
 WINDOW = 7
 """Side of the window in voxels."""
@@ -42,10 +43,12 @@ def structural_similarity(
     foreground = torch.from_numpy(np.ascontiguousarray(mask))
     x, y = (torch.from_numpy(np.ascontiguousarray(maps, dtype=np.float32)) * foreground for maps in (output, truth))
     matrices = [uniform(size, WINDOW) for size in mask.shape]
-    mean_x, mean_y, squares, products = (along_axes(maps, matrices) for maps in (x, y, x * x + y * y, x * y))
+    mean_x, mean_y, squares, products = (
+        at_voxels(along_axes(maps, matrices).numpy(), inside) for maps in (x, y, x * x + y * y, x * y)
+    )
     peak = float(truth.max())
     small, smaller = (0.03 * peak) ** 2, (0.01 * peak) ** 2
     squared_means, product_of_means = mean_x * mean_x + mean_y * mean_y, mean_x * mean_y
     structure = (2 * (products - product_of_means) + small) / (squares - squared_means + small)
     local = structure * (2 * product_of_means + smaller) / (squared_means + smaller)
-    return float(local[:, torch.from_numpy(inside)].double().mean())
+    return float(local.mean(dtype=np.float64))

@@ -9,11 +9,24 @@ from brain_cae.detector.detector import Detector
 from brain_cae.executor import Executor
 from brain_cae.stages.brains import each
 
+LARGEST_REFERENCE = 300
+"""Brains that a reference is fitted on at most; more would hardly change mean and spread, but need memory."""
 
-def calibrate(detector: Detector, healthy: Sequence[PreparedSubject], executor: Executor) -> None:
+
+def calibrate(
+    detector: Detector,
+    healthy: Sequence[PreparedSubject],
+    executor: Executor,
+    *,
+    reference: Sequence[PreparedSubject] | None = None,
+) -> None:
     """Fit references, calibration scores and thresholds, see :meth:`Detector.calibrate`."""
     bar, here = detector.config.trainer.progress, detector.on_gpu
-    detector.calibrate(healthy, each=partial(each, executor=executor, name=_named, bar=bar, here=here))
+    detector.calibrate(
+        healthy,
+        reference=None if reference is None else reference[:LARGEST_REFERENCE],
+        each=partial(each, executor=executor, name=_named, bar=bar, here=here),
+    )
 
 
 def _named(job: Sequence[Any]) -> str:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from brain_cae.configuration import Config, calibration_needed
+from brain_cae.configuration import Config
 from brain_cae.scans.protocol import UNKNOWN
+from brain_cae.scoring.guarantee import Guarantee, rate_bound
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.roles import protocols_of
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RECOMMENDED = 40
+RECOMMENDED = 46
 MIN_CALIBRATION = 20
 """Number of healthy calibration brains: recommended, and the minimum without a caution."""
 
@@ -41,7 +42,12 @@ def protocol_cautions(config: Config, index: pd.DataFrame, splits: pd.DataFrame)
     return cautions
 
 
-def calibration_cautions(brains: int, alpha: float) -> list[str]:
+def rule_of(config: Config) -> Guarantee:
+    """Return the rule of a configuration that decides which brains are flagged."""
+    return Guarantee(config.scoring.guarantee, config.scoring.alpha, config.scoring.confidence)
+
+
+def calibration_cautions(brains: int, rule: Guarantee) -> list[str]:
     """Return the cautions for thresholds and p-values from this number of healthy calibration brains."""
     cautions = []
     if brains < MIN_CALIBRATION:
@@ -49,11 +55,19 @@ def calibration_cautions(brains: int, alpha: float) -> list[str]:
             f"Only {brains} healthy brains calibrate the threshold (minimum {MIN_CALIBRATION}, recommended "
             f"{RECOMMENDED}): p-values are coarse and voxel statistics are uncertain."
         )
-    if brains < (needed := calibration_needed(alpha)):
-        cautions.append(
-            f"Nothing can be flagged: with {brains} healthy calibration brains the smallest p-value is "
-            f"1/{brains + 1}; scoring.alpha={alpha:g} needs at least {needed} brains."
+    if not rule.rank(brains):
+        text = (
+            f"No brain is flagged: scoring.guarantee={rule.kind} with scoring.alpha={rule.alpha:g} needs at least "
+            f"{rule.needed()} healthy calibration brains, and there are {brains}."
         )
+        average = rule if rule.kind == "average" else rule.other()
+        if rank := average.rank(brains):
+            text += (
+                f" What scoring.guarantee=average flags is shown beside it: its rate of false alarms is "
+                f"{average.expected_rate(brains):.1%} on average over hospitals, in one hospital up to "
+                f"{rate_bound(rank, brains, rule.confidence):.0%}."
+            )
+        cautions.append(text)
     return cautions
 
 
@@ -61,7 +75,7 @@ def training_cautions(config: Config, cohort: Cohort, splits: pd.DataFrame) -> l
     """Return all cautions of a training run, those of the cohort first; new ones are logged."""
     cautions = [*cohort.cautions, *protocol_cautions(config, cohort.index, splits)]
     counts = splits["role"].value_counts()
-    cautions += calibration_cautions(int(counts.get("validation", 0)), config.scoring.alpha)
+    cautions += calibration_cautions(int(counts.get("validation", 0)), rule_of(config))
     without = sorted(set(cohort.labels.index) - set(splits["subject"]))
     if without:
         cautions.append(f"{len(without)} subjects have no role and are left out: {', '.join(without[:5])}.")

@@ -13,6 +13,8 @@ from brain_cae.errors import DatasetError
 from brain_cae.errors.reasons import advice_for
 from brain_cae.executor import Executor
 from brain_cae.files.locks import exclusive
+from brain_cae.files.names import file_names, printable
+from brain_cae.scans.extent import slab_cautions
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
@@ -136,7 +138,9 @@ def import_cohort(dataset: Any, config: Config, *, cache: str, executor: Executo
     with exclusive(store / ".lock"):  # of parallel jobs in a sweep, the first imports and the others reuse its scans
         result = import_series(limited(locations, limit), store, executor=executor, progress=progress)
     index = complete_subjects(result.index, modalities)
+    cautions += slab_cautions(index)
     cautions += [*_lost_series(result.report), *_incomplete_subjects(result.report, index, modalities)]
+    cautions += renamed_files(index)
     for caution in cautions:
         log.warning(caution)
     return Cohort(
@@ -204,6 +208,13 @@ def _incomplete_subjects(report: pd.DataFrame, index: pd.DataFrame, modalities: 
         f"{name} without {' and '.join(m for m in modalities if m not in imported.get(name, ()))}" for name in names
     ]
     return counted({"subjects lack a modality in use and are left out": lacking})
+
+
+def renamed_files(index: pd.DataFrame) -> list[str]:
+    """Return the caution about subjects whose files are called otherwise, because their names cannot be files."""
+    files = file_names(dict.fromkeys(index["subject"])).items()
+    renamed = [f"{printable(subject)} as {file}" for subject, file in files if subject != file]
+    return counted({"subjects have names that are unsafe as names of files; their files are called otherwise": renamed})
 
 
 def _lost_series(report: pd.DataFrame) -> list[str]:

@@ -25,11 +25,11 @@ from brain_cae.files.atomic import whole
 from brain_cae.files.system_errors import writing
 from brain_cae.harmonise import ImageHarmoniser
 from brain_cae.models.allocator import keep_freed_memory, return_freed_memory
-from brain_cae.models.checkpoints import KeptCheckpoint, Patience, WholeCheckpoint
+from brain_cae.models.checkpoints import KeptCheckpoint, WholeCheckpoint
 from brain_cae.models.cost import Cost
 from brain_cae.models.epochs import EpochLines
 from brain_cae.models.lightning import HealthyAutoencoder
-from brain_cae.models.panel import ValidationPanel
+from brain_cae.models.panel import TrainingPanel
 from brain_cae.progress import on_terminal
 from brain_cae.reporting import training_panel
 from brain_cae.reshape import Reshape
@@ -53,7 +53,7 @@ class Assembly:
 
     Attributes:
         module: The network with its loss.
-        data: Batches of the brains of ``train`` and ``validation``.
+        data: Batches of the brains of ``train``.
         reshape: Fitted reshape strategy.
     """
 
@@ -68,11 +68,9 @@ def members(splits: pd.DataFrame, role: str) -> list[str]:
 
 
 def assemble(config: Config, cohort: Cohort, splits: pd.DataFrame) -> Assembly:
-    """Set all seeds, fit the reshape strategy, and build network and batches of ``train`` and ``validation``."""
+    """Set all seeds, fit the reshape strategy, and build network and batches of ``train``."""
     set_determinism(config.seed)
-    train, validation = (cohort.subjects(members(splits, role)) for role in HEALTHY_ROLES)
-    if config.overfit_subjects:
-        train = validation = train[: config.overfit_subjects]
+    train = cohort.subjects(members(splits, "train"))[: config.overfit_subjects]
     network = make_network(config)
     reshape = make_reshape(config, network_stride(network)).fit([subject.grid for subject in train])
     module = HealthyAutoencoder(
@@ -85,7 +83,6 @@ def assemble(config: Config, cohort: Cohort, splits: pd.DataFrame) -> Assembly:
     )
     data = BrainData(
         train,
-        validation,
         reshape,
         stride=network_stride(network),
         batch_size=config.trainer.batch_size,
@@ -104,18 +101,21 @@ def learn(
     logger: str,
     checkpoint: Path | None = None,
 ) -> Cost:
-    """Train with Lightning, load the best weights into the module, and return the cost of an epoch.
+    """Train with Lightning for a fixed number of epochs, and return the cost of an epoch.
+
+    Nothing is chosen during training, so no brain has to be held back for it: the learning rate falls to 0 with the
+    last epoch, whose weights are taken.
 
     Args:
         settings: Hardware, epochs and batches.
         assembly: Network and data; the module is trained in place.
         folder: ``checkpoints/`` and ``tensorboard/`` are written here.
-        modalities: Names of the channels, for the validation panel.
+        modalities: Names of the channels, for the panel.
         logger: Name of one of ``LOGGERS``.
         checkpoint: Checkpoint to resume from, see :func:`copy_checkpoints`; None starts with the first epoch.
 
     Raises:
-        BrainCaeError: The validation loss became NaN or infinite.
+        BrainCaeError: The loss became NaN or infinite.
     """
     keep_freed_memory()
     module = assembly.module
@@ -125,16 +125,11 @@ def learn(
     if settings.compile:
         module.compiled.append(torch.compile(module.network, dynamic=False))
     callbacks: list[pl.Callback] = [
-        Patience("validation/loss", patience=settings.patience, check_finite=True),
-        KeptCheckpoint(
-            folder / "checkpoints", filename="best", monitor="validation/loss", enable_version_counter=False
-        ),
-        # Comes after `best`, whose state it stores. `save_last` would only be updated together with `best`.
         KeptCheckpoint(folder / "checkpoints", filename="last", enable_version_counter=False),
     ]
     cost = Cost()
     callbacks.append(cost)
-    callbacks.append(ValidationPanel(training_panel, modalities=modalities, every=settings.panel_every))
+    callbacks.append(TrainingPanel(training_panel, modalities=modalities, every=settings.panel_every))
     bar = settings.progress and on_terminal()
     if bar:
         callbacks.append(RichProgressBar(leave=False))
@@ -156,7 +151,6 @@ def learn(
         use_distributed_sampler=False,  # the batch sampler distributes the batches itself
         gradient_clip_val=1.0,
         log_every_n_steps=1,
-        num_sanity_val_steps=0,
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -173,16 +167,20 @@ def learn(
     if cost.seconds:
         share, seconds = 100 * float(np.median(cost.waits)), float(np.median(cost.seconds))
         log.info("trained: %.1f s an epoch, %.1f %% of it waiting for data", seconds, share)
-    if not torch.isfinite(trainer.callback_metrics.get("validation/loss", torch.zeros(()))):
-        raise BrainCaeError(
-            "The loss on the validation brains is not finite.",
-            where=f"epoch {trainer.current_epoch}",
-            advice="Lower model.learning_rate, or trainer.precision=32-true.",
-        )
-    weights = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
-    prefix = "network."
     return_freed_memory()
+    last = folder / "checkpoints" / "last.ckpt"
+    if is_main_process():
+        with whole(last.with_name("best.ckpt")) as aside:
+            shutil.copyfile(last, aside)
+    weights = torch.load(last, weights_only=True, map_location="cpu")["state_dict"]
+    prefix = "network."
     module.network.load_state_dict({k[len(prefix) :]: v for k, v in weights.items() if k.startswith(prefix)})
+    if not all(torch.isfinite(value).all() for value in module.network.state_dict().values()):
+        raise BrainCaeError(
+            "The weights became NaN or infinite in the last step of the training.",
+            where=f"epoch {trainer.current_epoch}",
+            advice="Lower model.learning_rate, or set trainer.precision=32-true.",
+        )
     return cost
 
 

@@ -1,6 +1,7 @@
 """Figures of ``metrics.json`` from the findings of each subject, each with its interval and n."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,13 @@ from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings import Findings
 from brain_cae.estimates import Estimate
 from brain_cae.reshape.measures import size_spread_mm
+from brain_cae.scoring.calibration import Calibration
+from brain_cae.scoring.guarantee import GUARANTEES, Guarantee, outlook, rate_bound
 from brain_cae.scoring.localisation import dice_of
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.records import (
     Baseline,
+    Decision,
     Detection,
     Discrimination,
     Harmonisation,
@@ -79,6 +83,8 @@ class Measurement:
         resamples: Number of bootstrap resamples.
         min_per_class: Minimum number of subjects in each class for AUROC, its differences, and average precision.
         baselines: Names of the scores that do not use the network.
+        guarantee: The rule that flags.
+        calibration: Scores of the calibration brains.
     """
 
     def __init__(
@@ -90,6 +96,8 @@ class Measurement:
         resamples: int,
         min_per_class: int = 1,
         baselines: Sequence[str] = ("intensity", "healthy_mean"),
+        guarantee: Guarantee,
+        calibration: Calibration,
     ) -> None:
         self.predictions = predictions
         self.findings = findings
@@ -97,6 +105,8 @@ class Measurement:
         self.resamples = resamples
         self.min_per_class = min_per_class
         self.baselines = list(baselines)
+        self.guarantee = guarantee
+        self.calibration = calibration
         scores = [str(name).removeprefix("score.") for name in predictions if str(name).startswith("score.")]
         self.others = [name for name in scores if name != "residual"]
         self.labelled = predictions[predictions["label"] != "unknown"]
@@ -108,6 +118,7 @@ class Measurement:
             others={name: self.discrimination(name) for name in self.others if name not in self.baselines},
             difference={name: self._difference("residual", name) for name in self.others},
             false_alarms=self._false_alarms(self.labelled),
+            decisions={kind: self._decision(replace(self.guarantee, kind=kind)) for kind in GUARANTEES},
             by_protocol=[
                 ProtocolDetection(
                     protocol=str(name),
@@ -127,17 +138,36 @@ class Measurement:
     def discrimination(self, name: str) -> Discrimination:
         """Return the discrimination between the classes by this score."""
         rows = self.labelled
-        flagged = rows[f"flagged.{name}"]
-        if flagged.notna().all():
-            rates = estimates.threshold_metrics(rows["label"], flagged.astype(bool))
-        else:
-            reason = estimates.undefined("too few calibration brains to flag anything", n=len(rows))
-            rates = {"sensitivity": reason, "specificity": reason}
+        rates = self._rates(f"flagged.{name}")
         return Discrimination(
             auroc=self._with_interval(estimates.auroc, rows, name),
             average_precision=self._with_interval(estimates.average_precision, rows, name),
             sensitivity=rates["sensitivity"],
             specificity=rates["specificity"],
+        )
+
+    def _rates(self, column: str) -> dict[str, Estimate]:
+        """Return sensitivity and specificity of the decisions in a column; undefined if nothing could be flagged."""
+        flagged = self.labelled[column]
+        if flagged.notna().all():
+            return estimates.threshold_metrics(self.labelled["label"], flagged.astype(bool))
+        reason = estimates.undefined("too few calibration brains to flag anything", n=len(flagged))
+        return {"sensitivity": reason, "specificity": reason}
+
+    def _decision(self, rule: Guarantee) -> Decision:
+        """Return what a rule decides for the residual score."""
+        column, brains = f"flagged_if.{rule.kind}", len(self.calibration.scores)
+        threshold, rank = self.calibration.threshold(rule), rule.rank(brains)
+        expected, largest = rule.alarms(brains, int((self.labelled["label"] == "healthy").sum()))
+        return Decision(
+            calibration_needed=rule.needed(),
+            threshold=threshold if np.isfinite(threshold) else None,
+            expected_rate=rule.expected_rate(brains),
+            largest_rate=rate_bound(rank, brains, rule.confidence) if rank else 0.0,
+            expected_alarms=expected,
+            largest_alarms=largest,
+            sensitivity=self._rates(column)["sensitivity"],
+            false_alarms=self._false_alarms(self.labelled, column),
         )
 
     def localisation(self, name: str) -> LesionOverlap | None:
@@ -181,12 +211,12 @@ class Measurement:
             min_per_class=self.min_per_class,
         )
 
-    def _false_alarms(self, rows: pd.DataFrame) -> Estimate:
+    def _false_alarms(self, rows: pd.DataFrame, column: str = "flagged.residual") -> Estimate:
         healthy = rows[rows["label"] == "healthy"]
-        if healthy.empty or healthy["flagged.residual"].isna().any():
+        if healthy.empty or healthy[column].isna().any():
             reason = "no healthy brain" if healthy.empty else "too few calibration brains to flag anything"
             return estimates.undefined(reason)
-        return estimates.proportion(int(healthy["flagged.residual"].astype(bool).sum()), len(healthy))
+        return estimates.proportion(int(healthy[column].astype(bool).sum()), len(healthy))
 
     def _mean(self, values: list[float]) -> Estimate:
         return estimates.mean(values, seed=self.seed, resamples=self.resamples)
@@ -229,6 +259,8 @@ def measure(
         resamples=config.evaluation.resamples,
         min_per_class=scope.min_per_class,
         baselines=detector.baselines,
+        guarantee=detector.guarantee,
+        calibration=detector.scorers["residual"].calibration,
     )
     reconstruction = measurement.reconstruction()
     return Metrics(
@@ -254,11 +286,15 @@ def measure(
 
 def _scoring(detector: Detector) -> Scoring:
     config, calibration = detector.config, detector.scorers["residual"].calibration
-    threshold = calibration.threshold(config.scoring.alpha)
+    threshold = calibration.threshold(detector.guarantee)
     return Scoring(
         alpha=config.scoring.alpha,
+        guarantee=config.scoring.guarantee,
+        confidence=config.scoring.confidence,
+        calibration=detector.calibration,
         sign={name: config.scoring.sign[name] for name in config.modality.names},
         n_calibration=len(calibration.scores),
         threshold=threshold if np.isfinite(threshold) else None,
         voxel_threshold=calibration.voxel_threshold,
+        outlook=outlook(len(calibration.scores), config.scoring.alpha, config.scoring.confidence),
     )

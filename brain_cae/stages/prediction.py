@@ -1,5 +1,6 @@
 """Prediction for unseen subjects: scores of the detector and probabilities of the transfer classifier."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,9 @@ from brain_cae.detector.findings import Findings, examine
 from brain_cae.detector.findings_cache import FindingsCache
 from brain_cae.errors import DatasetError
 from brain_cae.executor import HERE, Executor
+from brain_cae.files.names import file_names
+from brain_cae.scans.sources.base import some
+from brain_cae.scoring.guarantee import GUARANTEES
 from brain_cae.stages.brains import each
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.harmonisation import carried, harmonised, harmonised_features, out_of_reach
@@ -22,8 +26,10 @@ from brain_cae.stages.transfer_plan import transfer_plan
 from brain_cae.transfer.features import select_arm
 from brain_cae.vocabulary import UNSEEN_ROLES
 
+log = logging.getLogger(__name__)
+
 WriteMap = Callable[[str, nibabel.Nifti1Image], None]
-"""Function that writes an anomaly map with the name ``<subject>_<modality>``."""
+"""Function that writes an anomaly map with the name ``<subject>_<modality>``, see :func:`file_names`."""
 
 
 @dataclass(frozen=True)
@@ -139,10 +145,17 @@ def score(
     """
     unreached = out_of_reach(detector.harmoniser, cohort, subjects)
     cohort = harmonised(detector.harmoniser, cohort)
-    jobs = [_Examination(detector, cohort.prepared[name], known, write_map) for name in subjects]
+    files = file_names(dict.fromkeys(cohort.index["subject"]))
+    jobs = [_Examination(detector, cohort.prepared[name], known, write_map, files[name]) for name in subjects]
     bar = detector.config.trainer.progress
     done = each(_examined, jobs, "score", executor=executor, name=_named, bar=bar, here=detector.on_gpu)
-    findings = dict(zip(subjects, done, strict=True))
+    findings = {name: one.findings for name, one in zip(subjects, done, strict=True)}
+    lost = {name: one.lost for name, one in zip(subjects, done, strict=True) if one.lost}
+    if lost:
+        shown = some([f"{name} ({reason})" for name, reason in lost.items()])
+        caution = f"Anomaly maps of {len(lost)} subjects could not be written; their scores are complete: {shown}."
+        log.warning(caution)
+        cohort = replace(cohort, cautions=[*cohort.cautions, caution])
     features = pd.DataFrame({name: finding.features for name, finding in findings.items()}).T
     table = _table(detector, cohort, roles, findings)
     acquisition = carried(detector, cohort.acquisition.loc[subjects], table["protocol"])
@@ -157,26 +170,45 @@ class _Examination:
     subject: PreparedSubject
     known: FindingsCache
     write_map: WriteMap | None
+    file: str
+
+
+@dataclass(frozen=True)
+class _Examined:
+    """Findings of one brain, and why its anomaly maps could not be written."""
+
+    findings: Findings
+    lost: str = ""
 
 
 def _named(job: _Examination) -> str:
     return job.subject.subject
 
 
-def _examined(job: _Examination) -> Findings:
-    """Return the findings of one brain, from the cache unless its maps are to be written."""
+def _examined(job: _Examination) -> _Examined:
+    """Return the findings of one brain, from the cache unless its maps are to be written.
+
+    A map that cannot be written is lost alone: the brain has its findings.
+    """
     subject = job.subject.in_memory()
     stored = job.known.load(subject) if job.write_map is None else None
     if stored is not None:
-        return stored
+        return _Examined(stored)
     findings, maps, joint_map = examine(job.detector, subject)
     job.known.keep(subject, findings)
-    if job.write_map is not None:
-        for modality, values in zip((*job.detector.config.modality.names, "all"), (*maps, joint_map), strict=True):
+    if job.write_map is None:
+        return _Examined(findings)
+    lost = []
+    for modality, values in zip((*job.detector.config.modality.names, "all"), (*maps, joint_map), strict=True):
+        try:
             # Two decimals are precise enough for readers, and compress to a third of the size.
             image = to_source_space(subject.on_grid(np.round(values, 2)), subject)
-            job.write_map(f"{subject.subject}_{modality}", image)
-    return findings
+            job.write_map(f"{job.file}_{modality}", image)
+        except Exception as error:
+            # Whatever the file system or the writer of NIfTI objects to.
+            reason = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0]
+            lost.append(f"{modality}: {reason or type(error).__name__}")
+    return _Examined(findings, ", ".join(lost))
 
 
 def classifier_training_subjects(detector: Detector, cohort: Cohort) -> set[str]:
@@ -232,10 +264,10 @@ def _assessment(detector: Detector, scores: Scores, transfer: Transfer, *, folds
 
 def _table(detector: Detector, cohort: Cohort, roles: pd.Series, findings: dict[str, Findings]) -> pd.DataFrame:
     """Return the table of :class:`Scores`, one row per evaluated subject."""
-    alpha = detector.config.scoring.alpha
+    rule = detector.guarantee
     first = cohort.index.groupby("subject")[["session", "source", "label"]].first().loc[list(findings)]
     protocols = detector.protocols.assign(cohort.acquisition.loc[list(findings)])
-    threshold = detector.scorers["residual"].calibration.threshold(alpha)
+    threshold = detector.scorers["residual"].calibration.threshold(rule)
     skull = cohort.skull
     rows = []
     for name, finding in findings.items():
@@ -247,6 +279,9 @@ def _table(detector: Detector, cohort: Cohort, roles: pd.Series, findings: dict[
             "role": roles[name],
             "score": finding.scores["residual"],
             "p_value": finding.p_values["residual"],
+            "rate_bound": detector.scorers["residual"].calibration.rate_bound(
+                finding.scores["residual"], rule.confidence
+            ),
             "threshold": threshold if np.isfinite(threshold) else None,
             "out_of_calibration": bool(
                 protocols[name] not in detector.known_protocols
@@ -256,9 +291,17 @@ def _table(detector: Detector, cohort: Cohort, roles: pd.Series, findings: dict[
         }
         for scorer in detector.scorers:
             calibration = detector.scorers[scorer].calibration
-            can_flag = np.isfinite(calibration.threshold(alpha))
             row[f"score.{scorer}"] = finding.scores[scorer]
-            row[f"flagged.{scorer}"] = bool(finding.p_values[scorer] <= alpha + 1e-12) if can_flag else None
+            row[f"flagged.{scorer}"] = _flagged(finding.scores[scorer], calibration.threshold(rule))
         row["flagged"] = row["flagged.residual"]
+        residual = detector.scorers["residual"].calibration
+        for kind in GUARANTEES:
+            threshold_of_kind = residual.threshold(replace(rule, kind=kind))
+            row[f"flagged_if.{kind}"] = _flagged(finding.scores["residual"], threshold_of_kind)
         rows.append(row)
     return pd.DataFrame(rows).set_index("subject")
+
+
+def _flagged(score: float, threshold: float) -> bool | None:
+    """Return whether the score exceeds the threshold; None if there are too few calibration brains to flag anything."""
+    return bool(score > threshold) if np.isfinite(threshold) else None

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pandas as pd
 
 from brain_cae.data.splits import check_leakage
+from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import LeakageError
 from brain_cae.executor import HERE, Executor
 from brain_cae.scans.protocol import ProtocolGroups
+from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.stages.calibration import calibrate
 from brain_cae.stages.cautions import calibration_cautions
 from brain_cae.stages.cohort import Cohort
@@ -33,14 +35,15 @@ def recalibrated(
         origin: Origin of the local brains, for the cautions.
         executor: Where brains are worked on.
     """
-    names, alpha = sorted(local.prepared), detector.config.scoring.alpha
+    names, rule = sorted(local.prepared), detector.guarantee
     subjects = local.subjects(names)
+    calibrating, reference = halves(subjects, rule)
     before = len(detector.scorers["residual"].calibration.scores)
     reshape = deepcopy(detector.reshape)
     reshape.know([subject.native_shape for subject in subjects])
     protocols = ProtocolGroups.fit(local.acquisition)
     seen = {content: role for content, role in detector.seen.items() if role != "classifier"}
-    outdated = calibration_cautions(before, alpha)
+    outdated = calibration_cautions(before, rule)
     calibrated = replace(
         detector,
         reshape=reshape,
@@ -52,15 +55,42 @@ def recalibrated(
         seen=seen | dict.fromkeys(local.index["series_hash"], "validation"),
         classifier=None,
     )
-    calibrate(calibrated, subjects, executor)
+    calibrate(calibrated, calibrating, executor, reference=reference)
     cautions = [
         *(caution for caution in detector.cautions if caution not in outdated),
         *_changes(detector, origin, len(names), before),
+        *_how(calibrating, reference, rule),
         *(f"Calibration: {caution}" for caution in local.cautions),
-        *calibration_cautions(len(names), alpha),
+        *calibration_cautions(len(calibrating), rule),
         *_shared_names(local, scored),
     ]
     return replace(calibrated, cautions=cautions)
+
+
+def halves(
+    subjects: list[PreparedSubject], rule: Guarantee
+) -> tuple[list[PreparedSubject], list[PreparedSubject] | None]:
+    """Return the local brains that calibrate, and those of the reference, alternating in the order of their names.
+
+    With too few to be halved all of them calibrate, without a reference (None): each is compared with the others.
+    """
+    needed = replace(rule, kind="probable").needed()
+    if len(subjects) < 2 * needed:
+        return subjects, None
+    return subjects[::2], subjects[1::2]
+
+
+def _how(calibrating: list[PreparedSubject], reference: list[PreparedSubject] | None, rule: Guarantee) -> list[str]:
+    """Return the caution about the kind of calibration."""
+    if reference is not None:
+        return [
+            f"{len(reference)} of the local brains are the healthy reference, the other {len(calibrating)} calibrate."
+        ]
+    needed = 2 * replace(rule, kind="probable").needed()
+    return [
+        f"The {len(calibrating)} local brains are both reference and calibration: each is compared with the others "
+        f"(leave-one-out), so p-values and bounds are approximations. From {needed} local brains on they are halved."
+    ]
 
 
 def healthy_only(local: Cohort) -> Cohort:

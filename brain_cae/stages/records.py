@@ -5,6 +5,7 @@ from typing import Any
 
 from brain_cae.audit import AuditResult
 from brain_cae.estimates import Estimate
+from brain_cae.scoring.guarantee import Outlook
 
 SCHEMA_VERSION = 1
 
@@ -49,6 +50,29 @@ class ProtocolDetection:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What one rule of :class:`brain_cae.scoring.guarantee.Guarantee` decides, and what it costs.
+
+    Attributes:
+        calibration_needed: Healthy calibration brains without which it flags nobody.
+        threshold: Score that must be exceeded; None if nobody can be flagged.
+        expected_rate: Mean false-alarm rate over draws of the calibration brains.
+        largest_rate: Rate that is exceeded with probability 1 - confidence only.
+        expected_alarms, largest_alarms: The same as numbers of the healthy brains that were scored.
+        sensitivity, false_alarms: What was observed.
+    """
+
+    calibration_needed: int
+    threshold: float | None
+    expected_rate: float
+    largest_rate: float
+    expected_alarms: float
+    largest_alarms: int
+    sensitivity: Estimate
+    false_alarms: Estimate
+
+
+@dataclass(frozen=True)
 class Detection:
     """The section ``detection``.
 
@@ -57,6 +81,7 @@ class Detection:
         others: Discrimination of the other scores that use the network, by name, such as ``absolute``.
         difference: AUROC of the residual score minus that of another score, by name.
         false_alarms: Share of the healthy subjects that the residual score flags.
+        decisions: What each rule decides, ``probable`` and ``average``; ``scoring.guarantee`` is the one in force.
         by_protocol: One row per protocol.
     """
 
@@ -64,11 +89,12 @@ class Detection:
     others: dict[str, Discrimination]
     difference: dict[str, Estimate]
     false_alarms: Estimate
+    decisions: dict[str, Decision]
     by_protocol: list[ProtocolDetection]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the section with the figures of the residual score at the top level."""
-        beside = ("difference", "false_alarms", "by_protocol")
+        beside = ("difference", "false_alarms", "decisions", "by_protocol")
         others = to_json(self.others)
         return to_json(self.residual) | others | {name: to_json(getattr(self, name)) for name in beside}
 
@@ -109,13 +135,23 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class Scoring:
-    """Settings and thresholds of scoring; ``threshold`` is None if there are too few calibration brains."""
+    """Settings and thresholds of scoring; ``threshold`` is None if there are too few calibration brains.
+
+    Attributes:
+        calibration: ``split`` if other brains than those that calibrate are the reference, else ``leave_one_out``, an
+            approximation.
+        outlook: What this number of calibration brains allows, and what more would.
+    """
 
     alpha: float
+    guarantee: str
+    confidence: float
+    calibration: str
     sign: dict[str, str]
     n_calibration: int
     threshold: float | None
     voxel_threshold: float
+    outlook: list[Outlook]
 
 
 @dataclass(frozen=True)

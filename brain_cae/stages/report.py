@@ -20,7 +20,7 @@ from brain_cae.vocabulary import CLASSES
 
 PREDICTIONS = [
     "subject", "session", "source", "protocol", "reshape_group", "label", "role", "fold", "score", "p_value",
-    "threshold", "flagged", "out_of_calibration", "classifier_probability",
+    "rate_bound", "threshold", "flagged", "out_of_calibration", "classifier_probability",
 ]  # fmt: skip
 
 

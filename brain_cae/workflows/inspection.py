@@ -10,14 +10,16 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from brain_cae.configuration import Config, EvaluateConfig, read_stored, validate
 from brain_cae.data.strippers import require_stripper
 from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError
 from brain_cae.errors.reasons import advice_for
+from brain_cae.files.names import printable
 from brain_cae.files.run_folder import newest_run
+from brain_cae.scans.extent import slab_cautions
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls, with_skull
@@ -25,8 +27,8 @@ from brain_cae.scans.sources.base import SeriesLocation, some
 from brain_cae.scans.sources.build import make_source, overview_of
 from brain_cae.scans.sources.series_table import SeriesLine
 from brain_cae.scans.store import inspect_series
-from brain_cae.stages.cautions import calibration_cautions, protocol_cautions
-from brain_cae.stages.cohort import complete_subjects, limited, require_modalities
+from brain_cae.stages.cautions import calibration_cautions, protocol_cautions, rule_of
+from brain_cae.stages.cohort import complete_subjects, limited, renamed_files, require_modalities
 from brain_cae.stages.roles import draw_roles
 from brain_cae.stages.stripping import head_cautions, require_for_heads, with_stripper
 from brain_cae.vocabulary import LABELS, MODALITIES, ROLES
@@ -82,9 +84,7 @@ def inspect_training(config: Config) -> Inspection:
         try:
             roles = inspection.roles = draw_roles(config, inspection.usable)
             inspection.cautions += protocol_cautions(config, inspection.usable, roles)
-            inspection.cautions += calibration_cautions(
-                int((roles["role"] == "validation").sum()), config.scoring.alpha
-            )
+            inspection.cautions += calibration_cautions(int((roles["role"] == "validation").sum()), rule_of(config))
         except BrainCaeError as error:
             inspection.problems.append(str(error))
     return inspection
@@ -157,11 +157,13 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int, c
     if inspection.usable.empty:
         inspection.problems.append(f"No subject has every modality in use: {', '.join(modalities)}.")
     else:
+        inspection.cautions += slab_cautions(inspection.usable)
         if config.preprocess.skull_strip == "none":
             heads = with_skull(limited(locations, limit), reference=reference)
             usable = inspection.usable.drop_duplicates("subject").set_index("subject")["skull"]
             inspection.cautions += head_cautions(usable[usable.index.isin(heads)])
         acquisition = _acquisition(inspection, reference)
+        inspection.cautions += renamed_files(inspection.usable)
         inspection.protocols = ProtocolGroups.fit(acquisition, minimum=1).assign(acquisition)
     return inspection
 
@@ -217,6 +219,11 @@ def show(inspection: Inspection, console: Console | None = None) -> None:
     for problem in inspection.problems:
         console.print(f"[red]Would stop:[/red] {escape(problem)}", soft_wrap=True)
     console.print("Only headers were read; nothing was imported or written. stop_after=import also checks the voxels.")
+
+
+def escape(text: str) -> str:
+    """Return text from data as it can be printed: neither markup of rich nor controls of the terminal."""
+    return escape_markup(printable(text, lines=True))
 
 
 def _table(title: str, columns: Iterable[str], numbers: Iterable[str] = ()) -> Table:

@@ -22,6 +22,7 @@ from brain_cae.stages.report import predictions
 from brain_cae.stages.roles import split
 from brain_cae.stages.scope import Scope
 from brain_cae.stages.space import placed, with_space
+from brain_cae.vocabulary import HEALTHY_ROLES
 from brain_cae.workflows.evaluation import conclude, conclude_unseen, score_external, write_metrics
 from brain_cae.workflows.nested import assess_nested
 from brain_cae.workflows.scoring import score_trained
@@ -85,7 +86,8 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
         cost = _learn(config, assembly, folder)
     detector = uncalibrated(config, splits, cohort, assembly, harmoniser=harmoniser, cost=cost)
     with folder.stage("calibrate"):
-        calibrate(detector, cohort.subjects(members(splits, "validation")), make_executor(config))
+        train, validation = (cohort.subjects(members(splits, role)) for role in HEALTHY_ROLES)
+        calibrate(detector, validation, make_executor(config), reference=train)
     save(detector, folder / "model")
     return detector
 

@@ -119,7 +119,11 @@ def _join(config: Config, cohort: Cohort, parts: list[Assessment]) -> Assessment
         transfer=pooled(transfer_plan(config), table, [part.transfer for part in parts]),
         detectors={name: detector for part in parts for name, detector in part.detectors.items()},
         cohort=replace(
-            cohort, prepared={name: part.cohort.prepared[name] for part in parts for name in part.table.index}
+            cohort,
+            prepared={name: part.cohort.prepared[name] for part in parts for name in part.table.index},
+            cautions=list(
+                dict.fromkeys([*cohort.cautions, *(text for part in parts for text in part.cohort.cautions)])
+            ),
         ),
     )
 

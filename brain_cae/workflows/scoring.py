@@ -10,6 +10,7 @@ from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings_cache import FindingsCache
 from brain_cae.detector.storage import save
 from brain_cae.executor import Executor
+from brain_cae.files.names import file_names
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.prediction import (
@@ -104,9 +105,19 @@ def _score(
     write_map = partial(_write_map, folder) if detector.config.evaluation.maps else None
     with folder.stage("score"):
         known = FindingsCache(Path(cache) / "examined", detector)
+        if write_map is not None:
+            _write_names(folder, cohort)
         scores = score(detector, cohort, subjects, roles, known=known, executor=executor, write_map=write_map)
         folder.write_csv("features.csv", scores.features.rename_axis("subject").reset_index())
     return scores
+
+
+def _write_names(folder: RunFolder, cohort: Cohort) -> None:
+    """Write ``anomaly_maps/names.csv`` (subject,file), if some subjects are called otherwise in names of files."""
+    files = file_names(dict.fromkeys(cohort.index["subject"]))
+    renamed = [(subject, file) for subject, file in files.items() if subject != file]
+    if renamed:
+        folder.write_csv("anomaly_maps/names.csv", pd.DataFrame(renamed, columns=["subject", "file"]))
 
 
 def _write_map(folder: RunFolder, name: str, image: nibabel.Nifti1Image) -> None:

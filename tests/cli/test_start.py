@@ -52,7 +52,7 @@ def scans(tmp_path) -> Path:
         for modality in ("t1", "flair"):
             path = tmp_path / "scans" / f"{number:02d}" / f"{modality}.nii"
             path.parent.mkdir(parents=True, exist_ok=True)
-            nibabel.save(nibabel.Nifti1Image(np.ones((8, 8, 8), np.int16), np.eye(4)), path)
+            nibabel.save(nibabel.Nifti1Image(np.ones((8, 8, 8), np.int16), np.diag([20, 20, 20, 1])), path)
     return tmp_path / "scans"
 
 

@@ -35,6 +35,30 @@ def subject_twice(root, brain):
     (root / "labels.csv").write_text("subject,label\na,healthy\na,abnormal\n")
 
 
+def several_tables(root, brain):
+    brain(root / "a" / "t1.nii.gz")
+    for name in ("Labels.csv", "labels (1).csv"):
+        (root / name).write_text("subject,label\na,healthy\n")
+
+
+def ambiguous_label(root, brain):
+    for name in ("01", "001"):
+        brain(root / name / "t1.nii.gz")
+    (root / "labels.csv").write_text("subject,label\n1,healthy\n")
+
+
+def lost_label(root, brain):
+    for name in ("patient_a", "patient_b"):
+        brain(root / name / "t1.nii.gz")
+    (root / "labels.csv").write_text("subject,label\npatient_a,healthy\nb,abnormal\n")
+
+
+def label_as_number(root, brain):
+    for name in ("1E5", "2E5"):
+        brain(root / name / "t1.nii.gz")
+    (root / "labels.csv").write_text("subject,label\n1E5,healthy\n2.00E+05,abnormal\n")
+
+
 def other_columns(root, brain):
     brain(root / "a" / "t1.nii.gz")
     (root / "labels.csv").write_text("id,diagnosis\na,healthy\n")
@@ -68,6 +92,10 @@ LAYOUTS = {
     "no subject has a required modality": (missing_modality, "no scan of the modality `flair`"),
     "an undeclared label": (undeclared_label, "healthy, abnormal, unknown"),
     "a subject twice in `labels.csv`": (subject_twice, "again"),
+    "several files could be `labels.csv`": (several_tables, "Labels.csv, labels (1).csv"),
+    "a label for several subjects": (ambiguous_label, "subjects 001, 01"),
+    "labels and scans that do not find each other": (lost_label, "b (line 3)"),
+    "names as a spreadsheet program writes them": (label_as_number, "format the column as text"),
     "`labels.csv` with other columns": (other_columns, "columns id, diagnosis"),
     "`labels.csv` in another encoding": (other_encoding, "line 2"),
 }
@@ -162,12 +190,46 @@ def test_an_invalid_split_file_is_named(run, says, tmp_path, cohort, folder_data
 
 def test_labels_without_scans_and_scans_without_labels_cause_notes(run, says, cohort, folder_dataset):
     root = cohort(healthy=6)
-    (root / "labels.csv").write_text("subject,label\nhealthy_0,healthy\nnobody,healthy\n")
+    all_of_them = "".join(f"healthy_{number},healthy\n" for number in range(6))
+    cases = {
+        "a label without scans": (f"{all_of_them}nobody,healthy\n", "nobody"),
+        "scans without a label": ("healthy_0,healthy\n", "unknown"),
+        "labels under names that are written in another way": (all_of_them.replace("y_", "y_00"), "another way"),
+    }
+    for case, (rows, word) in cases.items():
+        (root / "labels.csv").write_text(f"subject,label\n{rows}")
+        done = run("train", "inspect=true", *folder_dataset)
+        assert done.code == 0
+        cautions = [line.removeprefix("Caution: ") for line in done.text.splitlines() if line.startswith("Caution: ")]
+        says("note", case, next(line for line in cautions if word in line))
+
+
+def test_tables_of_labels_under_other_names_are_named(run, says, cohort, folder_dataset):
+    root = cohort(healthy=6)
+    (root / "labels.csv").rename(root / "Labels.csv.txt")
+    (root / "old_labels.csv").write_text("")
     done = run("train", "inspect=true", *folder_dataset)
-    assert done.code == 0
     cautions = [line.removeprefix("Caution: ") for line in done.text.splitlines() if line.startswith("Caution: ")]
-    says("note", "a label without scans", next(line for line in cautions if "nobody" in line))
-    says("note", "scans without a label", next(line for line in cautions if "unknown" in line))
+    says("note", "labels under another name", next(line for line in cautions if "is read as" in line))
+    says("note", "a file of labels that is not read", next(line for line in cautions if "Not read" in line))
+
+
+def test_names_that_are_no_names_of_files_cause_a_note_and_nothing_raw_is_printed(run, says, tmp_path, cohort):
+    root = cohort(healthy=2)
+    rows = [
+        f"{name},{modality},healthy_{number}/{modality}.nii.gz\n"
+        for number, name in enumerate(("../outside", "\x1b[2J"))
+        for modality in ("t1", "flair")
+    ]
+    (root / "scans.csv").write_text("subject,modality,path\n" + "".join(rows))
+    dataset = ["dataset=folder", f"dataset.table={root / 'scans.csv'}", f"cache={tmp_path / 'cache'}", "workers=1"]
+    done = run("train", "stop_after=import", "trainer=cpu", *dataset)
+    assert done.code == 0 and "\x1b[2J" not in done.text
+    report = (tmp_path / "outputs").rglob("train.log")
+    lines = [line for path in report for line in path.read_text().splitlines()]
+    assert not any("\x1b" in line for line in lines)
+    caution = next(line for line in lines if "called otherwise" in line)
+    says("note", "subjects whose names are no names of files", caution.split(" WARNING ")[1])
 
 
 def test_a_protocol_cannot_be_held_out_without_headers(run, says, cohort, folder_dataset):

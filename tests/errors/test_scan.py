@@ -1,5 +1,6 @@
 """A damaged or missing scan is a line in import_report.csv, and only this scan is left out."""
 
+import gzip
 import re
 import runpy
 from pathlib import Path
@@ -13,7 +14,7 @@ from brain_cae.data.registration import align
 from brain_cae.errors import ScanError
 from brain_cae.errors.reasons import WHAT_TO_DO, advice_for
 from brain_cae.scans.dicom import read_series
-from brain_cae.scans.nifti import read_nifti
+from brain_cae.scans.nifti import is_nifti, read_nifti
 
 from .document import cell
 
@@ -65,6 +66,36 @@ def voxels(change):
     return lambda folder, brain: brain(folder / "t1.nii.gz", change=change)
 
 
+def header_field(**fields):
+    def make(folder, brain):
+        path = brain(folder / "t1.nii.gz")
+        content = gzip.decompress(path.read_bytes())
+        header = nibabel.Nifti1Header(content[:348])
+        for name, value in fields.items():
+            header[name] = value
+        path.write_bytes(gzip.compress(header.binaryblock + content[348:]))
+
+    return make
+
+
+def series_in_time(folder, brain):
+    path = brain(folder / "t1.nii.gz")
+    image = nibabel.load(path)
+    values = np.stack([np.asarray(image.dataobj)] * 3, axis=-1)
+    nibabel.save(nibabel.Nifti1Image(values, image.affine), path)
+
+
+def header_alone(folder, brain):
+    nibabel.save(nibabel.Nifti1Pair.from_image(nibabel.load(brain(folder / "t1.nii"))), folder / "t1.img")
+    (folder / "t1.nii").unlink()
+    (folder / "t1.img").unlink()
+
+
+def other_format(folder, brain):
+    nibabel.save(nibabel.MGHImage.from_image(nibabel.load(brain(folder / "t1.nii"))), folder / "t1.mgz")
+    (folder / "t1.nii").unlink()
+
+
 def nothing(folder, brain):
     brain(folder / "flair.nii.gz")
 
@@ -85,6 +116,18 @@ CASES = {
     "a CT scan": (header("Modality", "CT"), "not MR"),
     "a phase image": (header("ImageType", ["ORIGINAL", "PRIMARY", "P", "ND"]), "phase image"),
     "a truncated .nii.gz": (cut_nifti, "truncated file"),
+    "lengths of a header in micron, without the unit": (
+        header_field(sform_code=0, qform_code=1, pixdim=[1, 1e4, 1e4, 1.2e4, 0, 0, 0, 0]),
+        "not the size of a head: 140000 x 160000 x 144000 mm",
+    ),
+    "a quaternion that is not a rotation": (
+        header_field(sform_code=0, qform_code=1, quatern_b=2),
+        "unusable quaternion: 2, 0, 0",
+    ),
+    "a data type that does not exist": (header_field(datatype=77), "unsupported data type: code 77"),
+    "a time series": (series_in_time, "not three-dimensional: 3 volumes"),
+    "a .hdr without its .img": (header_alone, "half of a pair"),
+    "an .mgz file": (other_format, "another format: .mgz"),
     "a text file named .nii.gz": (text_as_nifti, "not NIfTI"),
     "all voxels are NaN": (voxels(lambda array: array.fill(np.nan)), "non-finite"),
     "some voxels are NaN": (voxels(lambda array: array[3:5, 4:6].fill(np.nan)), "non-finite"),
@@ -94,7 +137,7 @@ CASES = {
 }
 
 # Reasons that a source gives before any file is read.
-OF_NAMES = ("several candidates",)
+OF_NAMES = ("several candidates", "another format: .mgz")
 
 
 def test_each_case_is_a_line_of_the_report_and_other_scans_are_imported(run, says, tmp_path, brain, folder_dataset):
@@ -124,11 +167,11 @@ def details(folder, line, name):
     """Return expected, found, where and what to do, from the error of the reader."""
     where = line["path"].replace(name, "<subject>", 1)
     path = folder / "scans" / line["path"]
-    files = [path] if path.name.endswith(".nii.gz") or line["reason"] == "not DICOM" else sorted(path.parent.iterdir())
+    files = [path] if is_nifti(path) or line["reason"] == "not DICOM" else sorted(path.parent.iterdir())
     expected, seen = "", ""
     if line["status"] != "missing" and line["reason"] not in OF_NAMES:
         with pytest.raises(ScanError) as caught:
-            read_nifti(path) if path.name.endswith(".nii.gz") else read_series(files)
+            read_nifti(path) if is_nifti(path) else read_series(files)
         assert caught.value.reason == line["reason"]
         expected, seen = caught.value.expected or "", caught.value.found or ""
     return [cell(expected), cell(seen), cell(where), cell(advice_for(line["reason"]) or "")]

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from brain_cae.errors import RunError
@@ -97,3 +98,15 @@ def test_a_run_that_has_ended_is_running_no_more(tmp_path):
     with folder.status():
         assert is_running(tmp_path)
     assert not is_running(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../outside.csv", "maps/../../outside.csv", "/outside.csv"])
+def test_nothing_is_written_outside_of_the_folder(tmp_path, name):
+    with pytest.raises(ValueError, match="is not a file of"):
+        RunFolder(tmp_path / "run").write(name, lambda path: path.write_text("x"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_are_not_utf8_do_not_cost_a_table(tmp_path):
+    RunFolder(tmp_path).write_csv("paths.csv", pd.DataFrame({"path": [os.fsdecode(b"M\xfcller/t1.nii")]}))
+    assert (tmp_path / "paths.csv").read_text() == "path\nM\\udcfcller/t1.nii\n"

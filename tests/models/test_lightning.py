@@ -19,7 +19,7 @@ from brain_cae.reshape import Clustered
 def data(make_subject):
     subjects = [make_subject(f"s{i}", shape=(24, 28, 20) if i % 2 else (16, 16, 24), seed=i) for i in range(6)]
     reshape = Clustered().fit([subject.grid for subject in subjects])
-    return BrainData(subjects[:4], subjects[4:], reshape, stride=4, batch_size=2, seed=0)
+    return BrainData(subjects, reshape, stride=4, batch_size=2, seed=0)
 
 
 def module(**changes):
@@ -28,7 +28,7 @@ def module(**changes):
 
 
 def trainer(folder, epochs=2):
-    best = pl.callbacks.ModelCheckpoint(folder, filename="best", monitor="validation/loss", save_last=True)
+    best = pl.callbacks.ModelCheckpoint(folder, filename="best")
     return pl.Trainer(
         accelerator="cpu", max_epochs=epochs, callbacks=[best], logger=False, default_root_dir=folder,
         enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False,
@@ -57,11 +57,11 @@ def test_a_checkpoint_loads_with_weights_only_in_a_process_that_does_not_import_
     assert int(done.stdout) > 4
 
 
-def test_training_lowers_the_validation_loss(tmp_path, data):
-    model, runs = module(), trainer(tmp_path, epochs=25)
-    before = trainer(tmp_path).validate(model, data, verbose=False)[0]["validation/loss"]
+def test_training_lowers_the_loss(tmp_path, data):
+    model, first, runs = module(), trainer(tmp_path, epochs=1), trainer(tmp_path, epochs=25)
+    first.fit(module(), data)
     runs.fit(model, data)
-    assert float(runs.callback_metrics["validation/loss"]) < 0.5 * before
+    assert float(runs.callback_metrics["train/loss"]) < 0.5 * float(first.callback_metrics["train/loss"])
 
 
 def test_the_loss_is_computed_only_inside_the_mask():

@@ -1,4 +1,4 @@
-"""The panel of validation brains: when it is drawn, for how many brains, and what it shows."""
+"""The panel of training brains: when it is drawn, for how many brains, and what it shows."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from brain_cae.models.panel import BRAINS, ValidationPanel
+from brain_cae.models.panel import BRAINS, TrainingPanel
 
 
 class Log(TensorBoardLogger):
@@ -29,7 +29,7 @@ def item(number: int) -> dict:
 
 @pytest.fixture
 def trained(tmp_path):
-    data = SimpleNamespace(validation=[item(number) for number in range(1, 6)])
+    data = SimpleNamespace(train=[item(number) for number in range(1, 6)])
     return SimpleNamespace(current_epoch=0, max_epochs=6, is_global_zero=True, logger=Log(tmp_path), datamodule=data)
 
 
@@ -37,19 +37,19 @@ MODULE = SimpleNamespace(network=lambda volumes: 0.25 * volumes, device="cpu")
 
 
 def test_it_draws_every_few_epochs_and_the_last_one(trained):
-    panel = ValidationPanel(lambda *stacks, **told: None, modalities=["t1", "flair"], every=2)
+    panel = TrainingPanel(lambda *stacks, **told: None, modalities=["t1", "flair"], every=2)
     for trained.current_epoch in range(6):
-        panel.on_validation_epoch_end(trained, MODULE)
+        panel.on_train_epoch_end(trained, MODULE)
     assert sorted({epoch for _, _, epoch in trained.logger.kept}) == [0, 2, 4, 5]
     assert [name for name, _, epoch in trained.logger.kept if epoch == 5] == [
-        f"validation/brain_{number}" for number in range(BRAINS)
+        f"train/brain_{number}" for number in range(BRAINS)
     ]
 
 
 def test_the_residual_uses_the_output_inside_the_mask_only(trained):
     told = []
-    panel = ValidationPanel(lambda *stacks, **names: told.append((stacks, names)), modalities=["t1", "flair"], every=1)
-    panel.on_validation_epoch_end(trained, MODULE)
+    panel = TrainingPanel(lambda *stacks, **names: told.append((stacks, names)), modalities=["t1", "flair"], every=1)
+    panel.on_train_epoch_end(trained, MODULE)
     (volume, output, residual), names = told[1]
     assert names == {"modalities": ["t1", "flair"], "spacing": [1.0, 2.0, 3.0]}
     assert volume.shape == output.shape == residual.shape == (1, 2, 4, 4, 4)
@@ -58,8 +58,8 @@ def test_the_residual_uses_the_output_inside_the_mask_only(trained):
 
 
 def test_other_processes_and_other_loggers_draw_nothing(trained):
-    panel = ValidationPanel(lambda *stacks, **told: pytest.fail("drawn"), modalities=["t1", "flair"], every=1)
+    panel = TrainingPanel(lambda *stacks, **told: pytest.fail("drawn"), modalities=["t1", "flair"], every=1)
     trained.is_global_zero = False
-    panel.on_validation_epoch_end(trained, MODULE)
+    panel.on_train_epoch_end(trained, MODULE)
     trained.is_global_zero, trained.logger = True, None
-    panel.on_validation_epoch_end(trained, MODULE)
+    panel.on_train_epoch_end(trained, MODULE)

@@ -122,7 +122,7 @@ def test_the_installed_program_looks_at_a_folder_of_scans(installed, tmp_path):
         path = tmp_path / "scans" / f"subject{number}" / "t1.nii.gz"
         path.parent.mkdir(parents=True)
         values = np.random.default_rng(number).integers(1, 99, (12, 14, 10)).astype(np.int16)
-        nibabel.save(nibabel.Nifti1Image(values, np.diag([1, 2, 3, 1])), path)
+        nibabel.save(nibabel.Nifti1Image(values, np.diag([9, 9, 3, 1])), path)
     given = ("inspect=true", "dataset=folder", f"dataset.root={tmp_path / 'scans'}", "modality=t1")
     shown = run(installed / "brain-cae-train", *given, cwd=tmp_path)
     assert "12 x 14 x 10" in shown, shown

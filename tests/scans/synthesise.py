@@ -48,7 +48,7 @@ def write_series(
     *,
     orientation: Sequence[float] = AXIAL,
     origin: Sequence[float] = (-10.0, -20.0, -30.0),
-    spacing: tuple[float, float] = (1.5, 1.0),
+    spacing: tuple[float, float] = (30.0, 25.0),
     distance: float = 3.0,
     series: str = "1.2.3.1",
     names: Sequence[str] | None = None,

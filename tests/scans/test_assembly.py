@@ -16,9 +16,9 @@ def test_affine_and_spacing_of_an_axial_series(tmp_path):
     volume = read_series(write_series(tmp_path))
     assert volume.array.shape == (4, 5, 6)
     assert volume.affine == pytest.approx(
-        np.array([[-1.0, 0, 0, 10], [0, -1.5, 0, 20], [0, 0, 3.0, -30], [0, 0, 0, 1]])
+        np.array([[-25.0, 0, 0, 10], [0, -30.0, 0, 20], [0, 0, 3.0, -30], [0, 0, 0, 1]])
     )
-    facts = {"rows": 5, "columns": 4, "slices": 6, "spacing_row_mm": 1.5, "spacing_column_mm": 1.0}
+    facts = {"rows": 5, "columns": 4, "slices": 6, "spacing_row_mm": 30.0, "spacing_column_mm": 25.0}
     assert facts | {"spacing_slice_mm": 3.0, "orientation": "axial"} | volume.acquisition == volume.acquisition
 
 

@@ -2,13 +2,15 @@
 
 import math
 
+import nibabel
+import numpy as np
 import pytest
 
 from brain_cae.scans import entry
 from brain_cae.scans.entry import import_location, inspect_location, known_outcome
 from brain_cae.scans.sources.base import SeriesLocation
 
-from .synthesise import voxels, write_series
+from .synthesise import voxels, write_enhanced, write_series
 from .test_store import locate, run
 
 
@@ -98,3 +100,70 @@ def test_age_and_sex_of_the_source_win_over_the_header(tmp_path):
     assert row is not None and (row["age"], row["sex"]) == (7.5, "M")
     row = import_location(locate(tmp_path / "b"), tmp_path / "store").row
     assert row is not None and (row["age"], row["sex"]) == (45.0, "F")
+
+
+def pair(folder, name="t1"):
+    """Write header and image, and return both."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(0).integers(0, 900, (12, 13, 6)).astype(np.int16)
+    nibabel.Nifti1Pair(values, np.diag([9.0, 10, 12, 1])).to_filename(folder / f"{name}.img")
+    return folder / f"{name}.hdr", folder / f"{name}.img"
+
+
+def test_a_pair_is_one_scan_whose_two_files_decide_what_is_read_again(tmp_path):
+    header, image = pair(tmp_path / "a")
+    location = SeriesLocation("a", "t1", (header, image))
+    first = import_location(location, tmp_path / "store")
+    assert first.row is not None and first.row["slices"] == 6
+    assert first.lines[0]["path"] == str(header)
+    content = bytearray(image.read_bytes())
+    content[0] ^= 1
+    image.write_bytes(content)
+    second = import_location(location, tmp_path / "store")
+    assert second.row is not None and second.row["path"] != first.row["path"]
+
+
+def test_a_pair_in_the_folder_of_a_modality_is_one_scan(tmp_path):
+    files = pair(tmp_path / "a")
+    (tmp_path / "a" / "t1.json").write_text("{}")
+    files = (*files, tmp_path / "a" / "t1.json")
+    row = import_location(SeriesLocation("a", "t1", files), tmp_path / "store").row
+    assert row is not None and row["slices"] == 6
+    more = pair(tmp_path / "a", "t1_again")
+    (line,) = import_location(SeriesLocation("a", "t1", (*files, *more)), tmp_path / "store").lines
+    assert line["reason"] == "several NIfTI files"
+    files[0].unlink()
+    (line,) = import_location(SeriesLocation("a", "t1", files[1:]), tmp_path / "store").lines
+    assert line["reason"] == "half of a pair" and line["path"] == str(files[1])
+
+
+def test_dicom_with_the_ending_img_is_dicom(tmp_path):
+    path = write_enhanced(tmp_path / "a.img", voxels((60, 5, 4)))
+    location = SeriesLocation("a", "t1", (path,))
+    # Spacing 1.5 and 1.0 mm: too small for a head.
+    (line,) = import_location(location, tmp_path / "store").lines
+    assert line["reason"] == "not the size of a head: 4 x 8 x 120 mm"
+
+
+def test_a_dicom_series_without_the_size_of_a_head_is_refused_and_never_preferred(tmp_path):
+    small = locate(tmp_path / "a", spacing=(1.5, 1.0), stack=voxels((9, 5, 4)), series="1.2.3.7")
+    for outcome in (import_location(small, tmp_path / "store"), inspect_location(small)):
+        assert outcome.row is None and outcome.lines[0]["reason"] == "not the size of a head: 4 x 8 x 27 mm"
+    whole = locate(tmp_path / "b")
+    both = SeriesLocation("00001", "t1", (*small.files, *whole.files))
+    outcome = import_location(both, tmp_path / "store")
+    assert outcome.row is not None and outcome.row["slices"] == 6
+    assert outcome.lines[1]["reason"] == "another series was taken: it has the size of a head"
+
+
+def test_too_little_memory_is_a_reason_and_tried_again(tmp_path, monkeypatch):
+    location = SeriesLocation("a", "t1", pair(tmp_path / "a"))
+
+    def fail(*_, **__):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(entry, "read_nifti", fail)
+        (line,) = import_location(location, tmp_path / "store").lines
+    assert line["reason"] == "not enough memory"
+    assert import_location(location, tmp_path / "store").row is not None

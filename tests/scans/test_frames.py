@@ -37,7 +37,7 @@ def test_a_classic_slice_is_one_frame_with_its_own_values(tmp_path):
     path = write_series(tmp_path, change=set_all(RescaleSlope=2, RescaleIntercept=-7))[3]
     (frame,) = read_frames(open_dicom(path))
     assert np.array_equal(frame.pixels, voxels()[3])
-    assert (frame.position, frame.spacing) == ((-10.0, -20.0, -21.0), (1.5, 1.0))
+    assert (frame.position, frame.spacing) == ((-10.0, -20.0, -21.0), (30.0, 25.0))
     assert (frame.slope, frame.intercept, frame.echo_time) == (2.0, -7.0, 90.0)
 
 

@@ -1,30 +1,43 @@
 """NIfTI files, whole and damaged."""
 
 import gzip
+import struct
+import tracemalloc
 
 import nibabel
 import numpy as np
 import pytest
 
 from brain_cae.errors import ScanError
-from brain_cae.scans.nifti import read_nifti
+from brain_cae.errors.reasons import advice_for
+from brain_cae.scans.nifti import is_nifti, nifti_files, nifti_stem, other_format, read_nifti
 
-AFFINE = np.array([[-1.5, 0, 0, 10], [0, 0, 4.0, 20], [0, -2.0, 0, -30], [0, 0, 0, 1]])
+AFFINE = np.array([[-9.5, 0, 0, 10], [0, 0, 12.0, 20], [0, -10.0, 0, -30], [0, 0, 0, 1]])
+FIELDS = {
+    "dim": (40, "<8h"), "pixdim": (76, "<8f"), "vox_offset": (108, "<f"), "scl_slope": (112, "<f"),
+    "scl_inter": (116, "<f"), "sform_code": (254, "<h"), "quatern_b": (256, "<f"),
+}  # fmt: skip
+"""Byte and format of fields in a little-endian NIfTI-1 header."""
 
 
-def save(path, array, affine=AFFINE):
-    nibabel.Nifti1Image(array, affine).to_filename(path)
+def save(path, array, affine=AFFINE, kind=nibabel.Nifti1Image, **fields):
+    kind(array, affine).to_filename(path)
+    content = bytearray(path.read_bytes())
+    for name, value in fields.items():
+        struct.pack_into(FIELDS[name][1], content, FIELDS[name][0], *np.ravel(value))
+    if fields:
+        path.write_bytes(content)
     return path
 
 
-def noise(shape=(5, 6, 7), kind=np.float32):
+def noise(shape=(12, 13, 7), kind=np.float32):
     return np.random.default_rng(0).normal(100, 20, shape).astype(kind)
 
 
-def reason_of(path):
+def reason_of(path, **options):
     with pytest.raises(ScanError) as raised:
-        read_nifti(path)
-    assert str(path) in str(raised.value)
+        read_nifti(path, **options)
+    assert str(path) in str(raised.value) and advice_for(raised.value.reason)
     return raised.value.reason
 
 
@@ -35,9 +48,46 @@ def test_a_volume_keeps_voxels_axes_and_affine(tmp_path, name):
     assert np.array_equal(volume.array, array)
     assert np.array_equal(volume.affine, AFFINE)
     assert volume.acquisition == {
-        "columns": 5, "rows": 6, "slices": 7, "spacing_column_mm": 1.5, "spacing_row_mm": 2.0,
-        "spacing_slice_mm": 4.0, "orientation": "coronal",
+        "columns": 12, "rows": 13, "slices": 7, "spacing_column_mm": 9.5, "spacing_row_mm": 10.0,
+        "spacing_slice_mm": 12.0, "orientation": "coronal",
     }  # fmt: skip
+    assert read_nifti(tmp_path / name, pixels=False).acquisition == volume.acquisition
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_nifti_2_is_read(tmp_path, name):
+    volume = read_nifti(save(tmp_path / name, noise(), kind=nibabel.Nifti2Image))
+    assert np.array_equal(volume.array, noise()) and np.array_equal(volume.affine, AFFINE)
+
+
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Pair, nibabel.nifti2.Nifti2Pair])
+@pytest.mark.parametrize("names", ["a.hdr a.img", "a.hdr.gz a.img.gz", "a.hdr a.img.gz", "A.HDR A.IMG"])
+def test_a_pair_of_header_and_image_is_one_scan(tmp_path, kind, names):
+    save(tmp_path / "x.img", noise(), kind=kind)
+    files = tuple(tmp_path / name for name in names.split())
+    for path in files:
+        content = (tmp_path / f"x{path.name[1:5].lower()}").read_bytes()
+        path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    for path in files:
+        assert nifti_files(path) == files
+        assert np.array_equal(read_nifti(path).array, noise()) and np.array_equal(read_nifti(path).affine, AFFINE)
+    assert [is_nifti(path) for path in files] == [True, False]
+    files[1].unlink()
+    assert reason_of(files[0]) == "half of a pair"
+
+
+def test_an_analyze_pair_is_refused_by_name(tmp_path):
+    nibabel.AnalyzeImage(noise(kind=np.int16), np.diag([9.5, 10, 12, 1])).to_filename(tmp_path / "a.img")
+    assert reason_of(tmp_path / "a.hdr") == "Analyze without orientation"
+
+
+def test_names_of_files_tell_scans_from_other_formats(tmp_path):
+    assert [nifti_stem(tmp_path / name) for name in ("T1.NII.gz", "t1.hdr", "t1.v2.nii")] == ["T1", "t1", "t1.v2"]
+    formats = {"t1.mgz": ".mgz", "t1.nii.gz.gz": ".nii.gz.gz", "T1.NRRD": ".nrrd", "t1.nii.zip": ".zip"}
+    for name, ending in formats.items():
+        assert other_format(tmp_path / name) == f"another format: {ending}"
+    assert other_format(tmp_path / "t1.img") == "half of a pair"
+    assert other_format(tmp_path / "t1.json") == ""
 
 
 def test_integers_are_kept_as_int16(tmp_path):
@@ -45,30 +95,58 @@ def test_integers_are_kept_as_int16(tmp_path):
 
 
 def test_a_single_fourth_axis_is_dropped(tmp_path):
-    array = noise((5, 6, 7, 1))
+    array = noise((12, 13, 7, 1))
     assert np.array_equal(read_nifti(save(tmp_path / "a.nii", array)).array, array[..., 0])
 
 
-def test_time_series_are_refused(tmp_path):
-    assert reason_of(save(tmp_path / "a.nii", noise((5, 6, 7, 3)))) == "not three-dimensional"
+@pytest.mark.parametrize(
+    ("array", "reason"),
+    [
+        (noise((12, 13, 7, 3)), "not three-dimensional: 3 volumes"),
+        (noise().astype(np.complex64), "complex image"),
+        (np.zeros((12, 13, 7), [("R", "u1"), ("G", "u1"), ("B", "u1")]), "colour image"),
+    ],
+)
+def test_images_of_another_kind_are_refused_by_name(tmp_path, array, reason):
+    assert reason_of(save(tmp_path / "a.nii.gz", array)) == reason
+    assert reason_of(tmp_path / "a.nii.gz", pixels=False) == reason
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9, 0.99])
-def test_a_cut_file_is_truncated(tmp_path, share):
+@pytest.mark.parametrize("pixels", [True, False])
+def test_a_cut_file_is_truncated(tmp_path, share, pixels):
     for name in ("a.nii", "a.nii.gz"):
         path = save(tmp_path / name, noise())
         content = path.read_bytes()
         path.write_bytes(content[: int(share * len(content))])
-        assert reason_of(path) == "truncated file"
+        assert reason_of(path, pixels=pixels) == "truncated file"
 
 
-def test_a_damaged_stream_is_truncated(tmp_path):
-    path = tmp_path / "a.nii.gz"
-    save(path, noise())
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    path.write_bytes(content)
+@pytest.mark.parametrize("size", [0, 1, 100, 347])
+def test_a_file_that_ends_within_its_header_is_truncated(tmp_path, size):
+    path = save(tmp_path / "a.nii.gz", noise())
+    path.write_bytes(path.read_bytes()[:size])
     assert reason_of(path) == "truncated file"
+
+
+def test_a_damaged_stream_is_named(tmp_path):
+    path = tmp_path / "a.nii.gz"
+    content = save(path, noise()).read_bytes()
+    for place in (len(content) // 2, len(content) - 7):  # among the voxels, in the checksum
+        damaged = bytearray(content)
+        damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        assert reason_of(path) == "damaged compression"
+
+
+def test_what_follows_the_voxels_does_not_matter(tmp_path):
+    plain = save(tmp_path / "a.nii", noise()).read_bytes()
+    whole = gzip.compress(plain)
+    parts = gzip.compress(plain[:999]) + gzip.compress(plain[999:])
+    for content in (plain + b"more", whole + b"more", whole + bytes(9), gzip.compress(plain + b"more"), parts):
+        (tmp_path / "b.nii.gz").write_bytes(content)
+        assert np.array_equal(read_nifti(tmp_path / "b.nii.gz").array, noise())
+        assert read_nifti(tmp_path / "b.nii.gz", pixels=False).array.shape == (12, 13, 7)
 
 
 def test_other_files_are_not_nifti(tmp_path):
@@ -81,6 +159,100 @@ def test_other_files_are_not_nifti(tmp_path):
         assert reason_of(tmp_path / name) == "not NIfTI"
 
 
+def test_the_content_tells_whether_a_file_is_compressed(tmp_path):
+    content = save(tmp_path / "a.nii", noise()).read_bytes()
+    (tmp_path / "plain.nii.gz").write_bytes(content)
+    (tmp_path / "packed.nii").write_bytes(gzip.compress(content))
+    for name in ("plain.nii.gz", "packed.nii"):
+        assert np.array_equal(read_nifti(tmp_path / name).array, noise())
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("between", "offset", "read"),
+    [
+        (bytes(4), 0, True),  # not filled in
+        (b"", 0, True),  # without the four bytes after the header
+        (b"", 348, True),
+        (bytes(4), 348, True),
+        (bytes(4), -1e30, True),
+        (bytes(4), np.nan, True),
+        (bytes(4), 352.5, True),
+        (bytes(5), 353, True),  # SPM needs a multiple of 16, the standard does not
+        (b"\1\0\0\0" + struct.pack("<2i", 144, 6) + b" " * 136, 496, True),
+        (b"\1\0\0\0" + struct.pack("<2i", -7, 6) + b" " * 136, 496, True),  # an extension with an impossible size
+        (bytes(20), 0, False),
+        (bytes(20), 1e9, False),
+    ],
+)
+def test_voxels_start_where_header_and_length_of_the_file_agree(tmp_path, packed, between, offset, read):
+    content = save(tmp_path / "a.nii", noise(), vox_offset=offset).read_bytes()
+    content = content[:348] + between + content[352:]
+    path = tmp_path / "b.nii.gz"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    if read:
+        assert np.array_equal(read_nifti(path).array, noise())
+        assert read_nifti(path, pixels=False).array.shape == (12, 13, 7)
+    else:
+        assert reason_of(path) == reason_of(path, pixels=False) == f"unusable vox_offset: {offset:g}"
+
+
+def test_voxels_of_a_pair_start_at_the_start(tmp_path):
+    save(tmp_path / "a.img", noise(), kind=nibabel.Nifti1Pair)
+    header = bytearray((tmp_path / "a.hdr").read_bytes())
+    struct.pack_into("<f", header, 108, 352)
+    (tmp_path / "a.hdr").write_bytes(header)
+    assert np.array_equal(read_nifti(tmp_path / "a.hdr").array, noise())
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept", "expected"), [(2, 5, (2, 5)), (2, np.nan, (2, 0)), (0, 7, (1, 0)), (np.inf, 7, (1, 0))]
+)
+def test_scaling_is_applied_where_it_is_valid(tmp_path, slope, intercept, expected):
+    path = save(tmp_path / "a.nii", noise(kind=np.int16), scl_slope=slope, scl_inter=intercept)
+    assert np.array_equal(read_nifti(path).array, noise(kind=np.int16) * expected[0] + expected[1])
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(1e38, 0), (1e-44, 1), (1, 1e30)])
+def test_scaling_that_destroys_the_image_is_named(tmp_path, slope, intercept):
+    path = save(tmp_path / "a.nii", noise(kind=np.int16), scl_slope=slope, scl_inter=intercept)
+    assert reason_of(path).startswith("unusable scaling: slope ")
+
+
+def test_a_size_that_no_head_has_is_refused_before_memory_is_allocated(tmp_path):
+    path = save(tmp_path / "a.nii", noise(), dim=[3, 32767, 32767, 32767, 1, 1, 1, 1])
+    # The same number of voxels within 100 mm: then the file is too short.
+    small = save(tmp_path / "b.nii", noise(), np.diag([0.004] * 3 + [1]), dim=[3, 32767, 32767, 32767, 1, 1, 1, 1])
+    tracemalloc.start()
+    assert reason_of(path).startswith("not the size of a head: 311286 x ")
+    assert reason_of(small) == reason_of(small, pixels=False) == "truncated file"
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
+def test_lengths_in_micron_are_converted_and_absurd_ones_refused(tmp_path):
+    for name, scale, unit in (("a", 1000, "micron"), ("b", 1000, "mm"), ("c", 1, "micron")):
+        affine = AFFINE.copy()
+        affine[:3] *= scale
+        image = nibabel.Nifti1Image(noise(), affine)
+        image.header.set_xyzt_units(unit)
+        image.to_filename(tmp_path / f"{name}.nii")
+    assert np.allclose(read_nifti(tmp_path / "a.nii").affine, AFFINE)
+    assert read_nifti(tmp_path / "a.nii").acquisition["spacing_slice_mm"] == 12
+    assert reason_of(tmp_path / "b.nii") == "not the size of a head: 114000 x 130000 x 84000 mm"
+    with pytest.raises(ScanError, match="the header gives lengths in micron"):
+        read_nifti(tmp_path / "c.nii")
+
+
+def test_a_localiser_is_refused_along_any_axis(tmp_path):
+    for axis in range(3):
+        shape, spacing = [48, 56, 60], [4.0, 4, 4]
+        shape[axis], spacing[axis] = 3, 25
+        assert reason_of(save(tmp_path / "a.nii", noise(shape), np.diag([*spacing, 1]))) == "localiser"
+        spacing[axis] = 9
+        assert read_nifti(save(tmp_path / "a.nii", noise(shape), np.diag([*spacing, 1]))).array.shape == tuple(shape)
+
+
 @pytest.mark.parametrize(("value", "where"), [(np.nan, np.s_[:]), (np.nan, np.s_[2, 3, 4]), (np.inf, np.s_[0, 0])])
 def test_nan_and_infinity_are_refused(tmp_path, value, where):
     array = noise()
@@ -89,7 +261,7 @@ def test_nan_and_infinity_are_refused(tmp_path, value, where):
 
 
 def test_a_constant_volume_is_refused(tmp_path):
-    assert reason_of(save(tmp_path / "a.nii", np.full((4, 4, 4), 3.0, np.float32))) == "constant volume"
+    assert reason_of(save(tmp_path / "a.nii", np.full((12, 13, 7), 3.0, np.float32))) == "constant volume"
 
 
 def test_a_header_without_orientation_is_refused(tmp_path):
@@ -115,10 +287,6 @@ def test_forms_that_swap_left_and_right_are_refused_and_forms_that_differ_are_no
     assert np.allclose(read_nifti(tmp_path / "moved.nii").affine, AFFINE)
 
 
-def test_a_wrong_ending_for_compression_is_named(tmp_path):
-    content = save(tmp_path / "a.nii", noise()).read_bytes()
-    (tmp_path / "plain.nii.gz").write_bytes(content)
-    (tmp_path / "packed.nii").write_bytes(gzip.compress(content))
-    for name, text in {"plain.nii.gz": "not compressed", "packed.nii": "name it .nii.gz"}.items():
-        with pytest.raises(ScanError, match=text):
-            read_nifti(tmp_path / name)
+def test_a_folder_and_an_absent_file_are_unreadable(tmp_path):
+    (tmp_path / "a.nii").mkdir()
+    assert reason_of(tmp_path / "a.nii") == reason_of(tmp_path / "b.nii") == "unreadable file"

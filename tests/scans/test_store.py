@@ -23,6 +23,9 @@ from brain_cae.scans.store import import_series, inspect_series
 
 from .synthesise import PRIVATE, voxels, write_series
 
+GRID = (12, 13, 4)
+"""Voxels of the NIfTI file."""
+
 
 def locate(root, subject="00001", modality="t1", **options):
     arguments = {name: options.pop(name) for name in list(options) if name not in SeriesLocation.__dataclass_fields__}
@@ -38,7 +41,7 @@ def cohort(tmp_path):
     gap = SeriesLocation("00002", "t2", gap.files[:2] + gap.files[3:])
     image = root / "00003" / "flair.nii.gz"
     image.parent.mkdir()
-    nibabel.Nifti1Image(voxels(seed=2).astype(np.float32) + 0.5, np.diag([1.0, 2, 3, 1])).to_filename(image)
+    nibabel.Nifti1Image(voxels(GRID, seed=2).astype(np.float32) + 0.5, np.diag([9.0, 8, 3, 1])).to_filename(image)
     return [gap, good, SeriesLocation("00003", "flair", (image,), age=7.5, sex="M"), SeriesLocation("00003", "t1", ())]
 
 
@@ -73,9 +76,9 @@ def test_stored_volumes_equal_the_scans(cohort, tmp_path):
     dicom, nifti = (nibabel.load(path) for path in index["path"])
     assert np.array_equal(np.asanyarray(dicom.dataobj), voxels(seed=1).transpose(2, 1, 0))
     assert dicom.get_data_dtype() == np.int16
-    assert dicom.affine == pytest.approx(np.array([[-1.0, 0, 0, 10], [0, -1.5, 0, 20], [0, 0, 3, -30], [0, 0, 0, 1]]))
-    assert np.array_equal(nifti.get_fdata(), voxels(seed=2) + 0.5)
-    assert nifti.affine == pytest.approx(np.diag([1.0, 2, 3, 1]))
+    assert dicom.affine == pytest.approx(np.array([[-25.0, 0, 0, 10], [0, -30.0, 0, 20], [0, 0, 3, -30], [0, 0, 0, 1]]))
+    assert np.array_equal(nifti.get_fdata(), voxels(GRID, seed=2) + 0.5)
+    assert nifti.affine == pytest.approx(np.diag([9.0, 8, 3, 1]))
     assert dicom.header.get_xyzt_units()[0] == "mm"
     assert json.loads(Path(index["path"][0]).with_suffix(".json").read_text())["acquisition"]["rows"] == 5
 

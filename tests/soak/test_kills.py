@@ -162,8 +162,6 @@ LEARN = (
 FEW = ("overfit_subjects=4", "trainer.max_epochs=4")
 ALL = ("trainer.max_epochs=6",)
 NOISE = ("trainer.max_epochs=6", "model.corruption=0.3")
-LONG_AGO = ("trainer.max_epochs=6", "model.learning_rate=0.5")  # the best epoch lies before the interruption
-PATIENCE = ("trainer.max_epochs=30", "model.learning_rate=0.5", "trainer.patience=2")  # stops early
 MOMENTS: list[tuple[str, tuple[str, ...], float]] = [
     # The number is the share of epochs before the kill: 0 is before the first epoch has ended, 1 after the last.
     ("in an epoch", FEW, 0.5),
@@ -173,9 +171,6 @@ MOMENTS: list[tuple[str, tuple[str, ...], float]] = [
     ("in a late epoch", ALL, 0.8),
     ("with noise in the input", NOISE, 0.5),
     ("in a late epoch, with noise in the input", NOISE, 0.8),
-    ("after the best epoch", LONG_AGO, 0.6),
-    ("while patience runs out", PATIENCE, 0.7),
-    ("after patience has run out", PATIENCE, 1.0),
 ]
 
 
@@ -280,7 +275,7 @@ def test_a_resumed_training_ends_with_the_same_weights_and_metrics(
 @pytest.mark.parametrize("case", cases(3, always=0))
 def test_ctrl_c_stops_a_training_with_a_one_line_message(case: int, tiny_overrides: list[str], tmp_path: Path) -> None:
     moment = random.Random(f"ctrl-c {case}")
-    overrides = [*tiny_overrides, *LEARN, "overfit_subjects=4", "trainer.max_epochs=300", "trainer.patience=300"]
+    overrides = [*tiny_overrides, *LEARN, "overfit_subjects=4", "trainer.max_epochs=300"]
     number = signal.SIGINT
     stop_training(
         tmp_path, overrides, epochs=moment.randint(1, 3), delay=moment.uniform(0, 0.2), number=number

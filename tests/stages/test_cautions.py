@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from brain_cae.detector.detector import Detector
+from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.stages.cautions import (
     calibration_cautions,
     harmonise_cautions,
@@ -24,9 +25,14 @@ def skull():
 
 
 def test_too_few_calibration_brains_for_a_good_threshold_or_for_any_threshold():
-    assert calibration_cautions(40, 0.1) == []
-    assert [caution[:7] for caution in calibration_cautions(12, 0.1)] == ["Only 12"]
-    assert "needs at least 19 brains" in calibration_cautions(12, 0.05)[1]
+    probable, average = (Guarantee(kind, 0.1) for kind in ("probable", "average"))
+    assert calibration_cautions(29, probable) == calibration_cautions(20, average) == []
+    (nobody,) = calibration_cautions(28, probable)
+    assert "needs at least 29 healthy calibration brains, and there are 28" in nobody
+    assert "What scoring.guarantee=average flags is shown beside it: its rate of false alarms is 6.9% on" in nobody
+    assert [caution[:7] for caution in calibration_cautions(12, average)] == ["Only 12"]
+    assert "needs at least 19" in calibration_cautions(12, Guarantee("average", 0.05))[1]
+    assert "is shown beside it" not in calibration_cautions(5, probable)[1]
 
 
 def test_a_different_and_an_unknown_skull_state_have_one_caution_each(skull):

@@ -52,6 +52,8 @@ def test_subjects_of_all_parts_with_every_modality_are_kept(import_scans):
     missing = cohort.report[cohort.report["status"] == "missing"]
     assert missing[["subject", "modality"]].to_numpy().tolist() == [["clinic-b", "t2"]]
     assert any("clinic-b without t2" in caution for caution in cohort.cautions)
+    slab = next(caution for caution in cohort.cautions if "less than 100 mm along one axis" in caution)
+    assert "clinic-a t1 covers 120 x 117 x 12 mm" in slab
 
 
 def test_different_skull_states_are_an_error_and_unknown_ones_a_caution(import_scans):

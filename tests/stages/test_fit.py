@@ -44,10 +44,12 @@ def test_the_same_seed_gives_the_same_network_and_reshape_is_fitted_on_training_
     assert sum(group["members"] for group in few.reshape.groups()) == 1
 
 
-def test_the_best_weights_are_in_the_module_and_on_disk(config, cohort, tmp_path):
+def test_the_last_weights_are_in_the_module_and_on_disk(config, cohort, tmp_path):
     assembly = assemble(config, cohort, SPLITS)
     cost = train(config, assembly, tmp_path)
-    best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    kept = tmp_path / "checkpoints"
+    assert (kept / "best.ckpt").read_bytes() == (kept / "last.ckpt").read_bytes()
+    best = torch.load(kept / "best.ckpt", weights_only=True)["state_dict"]
     for name, value in assembly.module.network.state_dict().items():
         assert torch.equal(value, best[f"network.{name}"])
     assert len(cost.seconds) == 2

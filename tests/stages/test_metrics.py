@@ -7,6 +7,8 @@ import pytest
 from brain_cae.detector.findings import Findings
 from brain_cae.estimates import Estimate
 from brain_cae.reshape import Group
+from brain_cae.scoring.calibration import Calibration
+from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.scoring.localisation import Localisation
 from brain_cae.stages.metrics import Measurement, by_subject
 from brain_cae.stages.records import Comparison, TransferMetrics
@@ -21,6 +23,8 @@ def table():
     for name in ("residual", "absolute", "intensity", "healthy_mean"):
         table[f"score.{name}"] = RESIDUAL if name == "residual" else 1.0
         table[f"flagged.{name}"] = [score > 4.5 for score in table[f"score.{name}"]]
+    for kind, threshold in (("probable", 6.5), ("average", 4.5)):
+        table[f"flagged_if.{kind}"] = [score > threshold for score in RESIDUAL]
     return table
 
 
@@ -49,7 +53,9 @@ def findings(table):
 
 
 def measurement(table, findings, **choices):
-    return Measurement(table, findings, seed=0, resamples=50, **choices)
+    calibration = Calibration(np.linspace(-1, 5, 46), 2.0)
+    rule = Guarantee("average", 0.1)
+    return Measurement(table, findings, seed=0, resamples=50, guarantee=rule, calibration=calibration, **choices)
 
 
 def test_detection_has_auroc_rates_and_false_alarms_by_protocol(table, findings):
@@ -61,6 +67,22 @@ def test_detection_has_auroc_rates_and_false_alarms_by_protocol(table, findings)
     assert (detection.false_alarms.value, detection.false_alarms.n) == (0.25, 4)
     rows = [(row.protocol, row.n, row.n_positive, row.false_alarms.value) for row in detection.by_protocol]
     assert rows == [("x", 4, 2, 0.0), ("y", 4, 2, 0.5)]
+
+
+def test_both_rules_are_shown_with_what_they_cost(table, findings):
+    decisions = measurement(table, findings).detection().decisions
+    assert list(decisions) == ["probable", "average"]
+    probable, average = decisions.values()
+    assert (probable.sensitivity.value, average.sensitivity.value) == (0.25, 0.5)
+    assert (probable.false_alarms.value, average.false_alarms.value) == (0.0, 0.25)
+    assert (probable.calibration_needed, average.calibration_needed) == (29, 9)
+    assert probable.expected_rate == pytest.approx(2 / 47) and average.expected_rate == pytest.approx(4 / 47)
+    assert probable.largest_rate <= 0.1 < average.largest_rate
+    assert probable.threshold > average.threshold
+    assert (probable.expected_alarms, probable.largest_alarms) == (pytest.approx(4 * 2 / 47), 1)
+    table["flagged_if.probable"] = None
+    hidden = measurement(table, findings).detection().decisions["probable"]
+    assert hidden.sensitivity.value is None and hidden.false_alarms.value is None
 
 
 def test_unlabelled_subjects_are_ignored_in_figures_between_the_classes(table, findings):

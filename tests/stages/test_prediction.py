@@ -116,3 +116,19 @@ def test_without_a_classifier_new_subjects_have_scores_but_no_probability(detect
     assert assessment.table["classifier_probability"].isna().all() and assessment.table["fold"].isna().all()
     assert np.isfinite(assessment.table["score"].astype(float)).all()
     assert assessment.cohort.cautions == ["caution of the import"]
+
+
+def test_a_map_that_cannot_be_written_is_lost_alone(scores, detector, cohort, tmp_path, caplog):
+    written = []
+
+    def write(name, image):
+        if name == "h0_flair":
+            raise OSError(36, "File name too long")
+        written.append(name)
+
+    roles, known = pd.Series("test", index=["h0", "p0"]), FindingsCache(tmp_path, detector)
+    after = score(detector, cohort, ["h0", "p0"], roles, known=known, write_map=write)
+    assert written == ["h0_t1", "h0_all", "p0_t1", "p0_flair", "p0_all"]
+    pd.testing.assert_series_equal(after.table["score"], scores.table.loc[["h0", "p0"], "score"])
+    assert after.cohort.cautions[-1].endswith("scores are complete: h0 (flair: File name too long).")
+    assert after.cohort.cautions[-1] in caplog.text

@@ -8,8 +8,9 @@ import pytest
 
 from brain_cae.errors import LeakageError
 from brain_cae.scans.index import make_index
+from brain_cae.stages.cautions import calibration_cautions
 from brain_cae.stages.cohort import Cohort
-from brain_cae.stages.recalibration import healthy_only, recalibrated, refuse_overlap
+from brain_cae.stages.recalibration import halves, healthy_only, recalibrated, refuse_overlap
 
 from ..detector.conftest import make_detector  # noqa: F401
 
@@ -61,21 +62,31 @@ def test_reference_and_thresholds_come_from_the_local_brains_and_the_input_is_no
 
 
 def test_cautions_of_the_run_are_kept_except_those_about_its_calibration(detector, local):
-    outdated = (
-        "Nothing can be flagged: with 6 healthy calibration brains the smallest p-value is 1/7; scoring.alpha=0.1 "
-        "needs at least 9"
-    )
-    detector = replace(detector, cautions=["caution of the run", f"{outdated} brains."])
+    outdated = calibration_cautions(6, detector.guarantee)
+    assert len(outdated) == 2
+    detector = replace(detector, cautions=["caution of the run", *outdated])
     cautions = recalibrated(detector, local, index_of(["d"]), origin="/local").cautions
-    assert cautions[0] == "caution of the run" and not any(
-        "with 6 healthy calibration brains" in caution for caution in cautions
-    )
+    assert cautions[0] == "caution of the run" and not any(caution in outdated for caution in cautions)
     assert "come from 4 local healthy brains (/local), not from the 6 of the run" in cautions[1]
     assert cautions[2].startswith("The transfer classifier is left out")
-    assert cautions[3] == "Calibration: caution of the import"
-    assert cautions[4].startswith("Only 4 healthy brains") and cautions[5].startswith("Nothing can be flagged")
-    assert cautions[6].startswith("1 subjects have the same name as a calibration subject, among them d")
-    assert len(cautions) == 7
+    assert "(leave-one-out), so p-values and bounds are approximations. From 58 local brains on" in cautions[3]
+    assert cautions[4] == "Calibration: caution of the import"
+    assert cautions[5].startswith("Only 4 healthy brains") and cautions[6].startswith("No brain is flagged")
+    assert cautions[7].startswith("1 subjects have the same name as a calibration subject, among them d")
+    assert len(cautions) == 8
+
+
+def test_local_brains_are_halved_if_each_half_is_enough_for_the_promise(detector, local):
+    def halved(count):
+        return halves(list(range(count)), detector.guarantee)
+
+    assert halved(57) == (list(range(57)), None)
+    calibrating, reference = halved(59)
+    assert (len(calibrating), len(reference)) == (30, 29) and not set(calibrating) & set(reference)
+    few = replace(detector, config=replace(detector.config, scoring=replace(detector.config.scoring, alpha=0.9)))
+    after = recalibrated(few, local, index_of(["z"]), origin="/local")
+    assert after.calibration == "split" and len(after.scorers["residual"].calibration.scores) == 2
+    assert any("2 of the local brains are the healthy reference, the other 2 calibrate" in c for c in after.cautions)
 
 
 def test_without_labels_all_brains_are_healthy_and_with_labels_only_those_labelled_healthy(local):

@@ -37,8 +37,8 @@ def scans(tmp_path_factory) -> Path:
             subject = root / kind / f"s{number:02d}"
             subject.mkdir(parents=True)
             thick = label == "healthy" if kind == "tied" else number % 2 == 0
-            affine = np.diag([1, 1, 5.0 if thick else 1.0, 1])
-            nibabel.Nifti1Image(rng.normal(100, 9, (4, 4, 4)).astype(np.float32), affine).to_filename(
+            affine = np.diag([8, 8, 5.0 if thick else 1.0, 1])
+            nibabel.Nifti1Image(rng.normal(100, 9, (14, 14, 4)).astype(np.float32), affine).to_filename(
                 subject / "flair.nii.gz"
             )
         table = pd.DataFrame({"subject": [f"s{number:02d}" for number in range(40)], "label": labels})

@@ -29,7 +29,7 @@ def text_of(preview):
 
 def write(path, shape=(12, 14, 10)):
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = nibabel.Nifti1Image(np.random.default_rng(0).integers(1, 99, shape).astype(np.int16), np.diag([1, 2, 3, 1]))
+    image = nibabel.Nifti1Image(np.random.default_rng(0).integers(1, 99, shape).astype(np.int16), np.diag([9, 9, 3, 1]))
     nibabel.save(image, path)
     return path
 
@@ -64,7 +64,7 @@ def test_subjects_dimensions_and_exclusions_are_counted(inspect):
     excluded = preview.report[preview.report["status"] != "imported"].set_index("subject")["reason"].to_dict()
     assert excluded == {"03": "no files", "04": "truncated file"}
     text = text_of(preview)
-    assert "12 x 14 x 10" in text and "1 x 2 x 3" in text
+    assert "12 x 14 x 10" in text and "9 x 9 x 3" in text
     assert "2: 03, 04" in text
 
 

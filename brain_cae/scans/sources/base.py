@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol
 
 from brain_cae.errors import ConfigurationError
+from brain_cae.files.names import encodable, printable
 from brain_cae.keys import OneOf
 from brain_cae.vocabulary import CLASSES, MODALITIES, SKULL_STATES, LabelMeaning
 
@@ -33,6 +34,8 @@ class SeriesLocation:
     that are known from other files, for values that the image headers do not give; NIfTI gives none. ``left_out`` lists
     further scans of this modality that the source skipped, each with its path and the reason, for the report.
     ``aliases`` gives, for each file, the path that may be written where the real one may hold the name of a patient.
+    ``candidates`` are the files of each scan that ``series.csv`` may select instead of ``files``. Bytes in ``subject``
+    that are not UTF-8 are escaped, because every table is UTF-8.
     """
 
     subject: str
@@ -50,7 +53,12 @@ class SeriesLocation:
     chosen: Path | None = None
     acquisition: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[tuple[Path, str], ...] = ()
+    candidates: tuple[tuple[Path, ...], ...] = ()
     aliases: Mapping[Path, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("subject", "session"):
+            object.__setattr__(self, name, encodable(getattr(self, name)))
 
     def shown(self, path: Path) -> Path:
         """Return a file's path as reports may show it."""
@@ -103,9 +111,10 @@ def check_modalities(modalities: Sequence[str], *, key: str = "dataset.modalitie
 
 
 def the_only(candidates: Sequence[tuple[Path, ...]]) -> dict[str, Any]:
-    """Return ``files`` of the only candidate for a modality; several candidates are all ``left_out``."""
+    """Return ``files`` of the only candidate for a modality; several are ``left_out`` unless ``series.csv`` selects."""
     if len(candidates) > 1:
-        return {"left_out": tuple((files[0], "several candidates") for files in candidates)}
+        left_out = tuple((files[0], "several candidates") for files in candidates)
+        return {"left_out": left_out, "candidates": tuple(candidates)}
     return {"files": candidates[0]} if candidates else {}
 
 
@@ -136,7 +145,7 @@ def describe(path: Path) -> str:
 
 def some(names: Sequence[str], count: int = 5) -> str:
     """Return the first names, separated by commas, and the number of the others."""
-    shown = ", ".join(names[:count])
+    shown = ", ".join(printable(name) for name in names[:count])
     return f"{shown} and {len(names) - count} more" if len(names) > count else shown or "none"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from brain_cae.scans.nifti import is_nifti
+from brain_cae.scans.nifti import is_nifti, nifti_files
 from brain_cae.scans.sources.base import (
     Label,
     SeriesLocation,
@@ -75,8 +75,9 @@ class Bids:
             )
         subjects = sorted({subject for subject, _ in scans})
         table = Participants(self.label_column, self.healthy, self.abnormal, self.label)
-        people = table.read(root / "participants.tsv", subjects)
-        masks = find_masks(root, self.derivatives)
+        without = sorted(path.name for path in root.glob("sub-*") if path.is_dir() and path.name not in subjects)
+        people = table.read(root / "participants.tsv", subjects, without_scan=without)
+        masks = find_masks(root, self.derivatives).matched([*subjects, *without])
         candidates = [
             SeriesLocation(
                 subject=subject,
@@ -95,7 +96,6 @@ class Bids:
         ]
         sidecars = Sidecars(root)
         chosen = [_choose(one, sidecars) for one in apply_choices(candidates, root)]
-        without = sorted(path.name for path in root.glob("sub-*") if path.is_dir() and path.name not in subjects)
         lists = {
             "subjects have no anatomical scan and are left out": without,
             f"images in anat/ are not {', '.join(SUFFIXES)} or similar and are left out": unused,
@@ -176,4 +176,6 @@ def _choose(one: SeriesLocation, sidecars: Sidecars) -> SeriesLocation:
         for path in one.files
         if path != taken
     )
-    return replace(one, files=(taken,), left_out=others + one.left_out, acquisition=sidecars.acquisition(taken))
+    return replace(
+        one, files=nifti_files(taken), left_out=others + one.left_out, acquisition=sidecars.acquisition(taken)
+    )

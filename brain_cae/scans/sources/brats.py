@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from brain_cae.errors import DatasetError
+from brain_cae.scans.nifti import nifti_files
 from brain_cae.scans.sources.base import (
     SPELLINGS,
     SeriesLocation,
@@ -18,11 +19,12 @@ from brain_cae.scans.sources.base import (
     the_only,
     visible_files,
 )
+from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
 MASK = "mask"
-FILE = re.compile(rf"[_-]({'|'.join(SPELLINGS)}|seg|gtv)\.nii(?:\.gz)?", re.IGNORECASE)
+FILE = re.compile(rf"[_-]({'|'.join(SPELLINGS)}|seg|gtv)\.(?:nii|hdr)(?:\.gz)?", re.IGNORECASE)
 # In BraTS 2020, the segmentation of one patient has another name: W39_1998.09.19_Segm.nii.
 ODD_MASK = re.compile(r".*_segm\.nii(\.gz)?", re.IGNORECASE)
 TIME_POINT = re.compile(r"(BraTS-(?:MEN-RT|[A-Za-z]+)-\d+)-(\d{3}|\d)")
@@ -64,7 +66,7 @@ class Brats:
         other: list[str] = []
         for folder, paths in _by_folder(root).items():
             files = _sort(folder.name, paths)
-            taken = [path for candidates in files.values() for path in candidates]
+            taken = [part for candidates in files.values() for path in candidates for part in nifti_files(path)]
             # Outside the folders of scans, files of other kinds are expected.
             other += [
                 str(path.relative_to(root))
@@ -91,7 +93,8 @@ class Brats:
                 "scans have several lesion masks, none of which is used": several,
             }
         )
-        return [one for name, files in sorted(scans.items()) for one in self._scan(name, files)]
+        locations = [one for name, files in sorted(scans.items()) for one in self._scan(name, files)]
+        return apply_choices(locations, root)
 
     def notes(self) -> list[str]:
         """Return which files were left out."""
@@ -108,7 +111,7 @@ class Brats:
                 source=self.name,
                 lesion_mask=masks[0] if len(masks) == 1 else None,
                 skull="on" if name.startswith(WITH_SKULL) else "stripped",
-                **the_only([(path,) for path in files.get(modality, ())]),
+                **the_only([nifti_files(path) for path in files.get(modality, ())]),
             )
             for modality in self.modalities
         ]

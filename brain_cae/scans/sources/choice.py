@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from brain_cae.errors import DatasetError
+from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import SPELLINGS, SeriesLocation
+from brain_cae.scans.sources.matching import match
 from brain_cae.scans.sources.table import read_table, require_columns
 from brain_cae.vocabulary import MODALITIES
 
@@ -16,9 +18,10 @@ EXPECTED = f"the columns {','.join(COLUMNS)}, each subject and modality once; a 
 def apply_choices(locations: Sequence[SeriesLocation], root: Path) -> list[SeriesLocation]:
     """Return the locations with the choice from ``<root>/series.csv`` (subject,modality,path), if that file exists.
 
-    A path is a file of the series or its folder: relative to the root, or the last parts of such a path, as in the
-    import report. A subject may have the name of its part in front, ``clinic-a``, as in the report of a combined data
-    set. Lines for modalities that are not in use are ignored.
+    Of several files or folders with the name of one modality (``candidates``), and of several NIfTI files in a folder,
+    a path selects one as well. It is a file of the scan or its folder: relative to the root, or the last parts of such
+    a path, as in the import report. A subject may have the name of its part in front, ``clinic-a``, as in the report of
+    a combined data set. Lines for modalities that are not in use are ignored.
 
     Raises:
         DatasetError: a damaged table, an unknown subject or modality, a path that matches nothing or several places.
@@ -27,18 +30,36 @@ def apply_choices(locations: Sequence[SeriesLocation], root: Path) -> list[Serie
     if not table.is_file():
         return list(locations)
     chosen = _read(table, locations, root)
-    return [replace(one, chosen=_choice_for(one, chosen.get((one.subject, one.modality)))) for one in locations]
+    return [_with_choice(one, chosen.get((one.subject, one.modality))) for one in locations]
 
 
-def _choice_for(location: SeriesLocation, place: Path | None) -> Path | None:
-    """Return the choice if it lies in this session of the subject, otherwise None."""
-    return place if place and any(file.is_relative_to(place) for file in location.files) else None
+def _with_choice(location: SeriesLocation, place: Path | None) -> SeriesLocation:
+    """Return the location with the choice if it lies in this session of the subject."""
+    if place is None:
+        return location
+    for files in _at(place, location):
+        paths = [other[0] for other in location.candidates]
+        others = tuple((path, "another scan was taken: it was chosen") for path in paths if path != files[0])
+        left_out = tuple(line for line in location.left_out if line[0] not in paths)
+        return replace(location, files=files, chosen=place, left_out=others + left_out)
+    if place in location.files and is_nifti(place):
+        # A folder of several NIfTI files, which is no scan as a whole.
+        rest = [path for path in location.files if path != place and is_nifti(path)]
+        others = tuple((path, "another scan was taken: it was chosen") for path in rest)
+        return replace(location, files=(place,), chosen=place, left_out=others + location.left_out)
+    return replace(location, chosen=place if any(file.is_relative_to(place) for file in location.files) else None)
+
+
+def _at(place: Path, location: SeriesLocation) -> list[tuple[Path, ...]]:
+    """Return the candidates that lie at a place."""
+    return [files for files in location.candidates if any(file.is_relative_to(place) for file in files)]
 
 
 def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[tuple[str, str], Path]:
     known: dict[tuple[str, str], list[Path]] = {}
     for one in locations:
-        known.setdefault((one.subject, one.modality), []).extend(one.files)
+        files = dict.fromkeys([*one.files, *(file for files in one.candidates for file in files)])
+        known.setdefault((one.subject, one.modality), []).extend(files)
     subjects = {one.subject for one in locations}
     chosen: dict[tuple[str, str], Path] = {}
     rows = read_table(table, expected=EXPECTED)
@@ -47,13 +68,16 @@ def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[
         modality = SPELLINGS.get(row["modality"].lower(), row["modality"])
         path = row["path"].replace("\\", "/")
         # The name of a part has no hyphen. A line of another part is detected by its path, which must match.
-        subject = row["subject"] if row["subject"] in subjects else row["subject"].partition("-")[2]
-        if subject not in subjects or modality not in MODALITIES or not path:
+        names = (row["subject"], row["subject"].partition("-")[2])
+        subject = next((found for name in names if (found := match([name], subjects).subjects.get(name))), "")
+        if not subject or modality not in MODALITIES or not path:
             raise _refuse(f"subject {row['subject']!r}, modality {modality!r}, path {path!r}", where)
         if (subject, modality) in chosen:
             raise _refuse(f"{subject} {modality} again", where)
         if (subject, modality) in known:
-            chosen[subject, modality] = _find(path, known[subject, modality], root, where)
+            place = chosen[subject, modality] = _find(path, known[subject, modality], root, where)
+            if any(len(_at(place, one)) > 1 for one in locations if (one.subject, one.modality) == (subject, modality)):
+                raise _refuse(f"several candidates lie at {path!r}", where)
     return chosen
 
 
@@ -61,7 +85,7 @@ def _find(path: str, files: Sequence[Path], root: Path, where: str) -> Path:
     places = {place for file in files for place in (file, *file.parents) if place.is_relative_to(root)}
     parts = PurePosixPath(path).parts
     exact = [place for place in places if place == root / path]
-    matches = exact or [place for place in places if place.parts[-len(parts) :] == parts]
+    matches = exact or [place for place in places if parts and place.parts[-len(parts) :] == parts]
     if len(matches) == 1:
         return matches[0]
     actual = f"{path!r} matches {len(matches)} places" if matches else f"no file of this scan at {path!r}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from brain_cae.errors import DatasetError
 from brain_cae.scans.nifti import is_nifti
 from brain_cae.scans.sources.base import counted, describe, visible_files
+from brain_cae.scans.sources.matching import match, require_unique
 from brain_cae.scans.sources.sidecar import parse_name
 
 # Masks in a template space do not match the scan, whatever their affine says.
@@ -28,6 +29,21 @@ class Masks:
     def of(self, subject: str, session: str, kind: str) -> Path | None:
         """Return the mask of a session, else the mask that the subject has for all sessions, else None."""
         return self.fit.get((subject, session, kind)) or self.fit.get((subject, "", kind))
+
+    def matched(self, subjects: Iterable[str]) -> "Masks":
+        """Return the masks with the subjects of the data set, whose names derivatives may write in another way.
+
+        Raises:
+            DatasetError: The masks could belong to several subjects.
+        """
+        named = {subject for subject, _, _ in self.fit} | {subject for subject, _ in self.unfit}
+        matches = match(sorted(named), subjects)
+        require_unique(matches, what="masks", place=Path("dataset.derivatives"))
+        names = matches.subjects
+        return Masks(
+            {(names.get(subject, subject), session, kind): path for (subject, session, kind), path in self.fit.items()},
+            {(names.get(subject, subject), kind) for subject, kind in self.unfit},
+        )
 
     def notes(self, scans: Iterable[tuple[str, str]]) -> list[str]:
         """Return which subjects and sessions have no mask.

@@ -1,5 +1,6 @@
 """IXI as published: healthy subjects, NIfTI files in flat folders, and a spreadsheet with age and sex."""
 
+import filecmp
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,10 @@ from brain_cae.scans.sources.base import (
     check_modalities,
     counted,
     describe,
+    the_only,
     visible_files,
 )
+from brain_cae.scans.sources.choice import apply_choices
 from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.table import SUFFIXES, age_of, read_table
 from brain_cae.vocabulary import NOBODY, LabelMeaning
@@ -38,7 +41,8 @@ class Ixi:
     """Information eXtraction from Images: all subjects are ``healthy``, with skull; T1 and T2, no FLAIR.
 
     ``table`` is the spreadsheet; by default ``IXI.xls``, ``.xlsx``, ``.csv`` or ``.tsv`` in the root, if it exists.
-    ``locate`` raises DatasetError for a modality that IXI lacks, a wrong folder, or a scan in two places.
+    A scan in several files is left out unless they are copies, or ``series.csv`` in the root selects one.
+    ``locate`` raises DatasetError for a modality that IXI lacks, or a wrong folder.
     """
 
     layout: ClassVar[str] = LAYOUT
@@ -70,11 +74,11 @@ class Ixi:
             problem = "The folder contains no scan of IXI."
             raise wrong_root("ixi", root, problem=problem, expected=LAYOUT, found=describe(root), advice=ADVICE)
         people = self._people(root, sorted(sites))
-        return [
+        locations = [
             SeriesLocation(
                 subject=subject,
                 modality=modality,
-                files=(scans[subject, modality],) if (subject, modality) in scans else (),
+                **the_only([(path,) for path in scans.get((subject, modality), ())]),
                 label="healthy",
                 source=self.name,
                 site=sites[subject],
@@ -86,6 +90,7 @@ class Ixi:
             for subject in sorted(sites)
             for modality in self.modalities
         ]
+        return apply_choices(locations, root)
 
     def notes(self) -> list[str]:
         """Return which subjects have no known age and sex."""
@@ -128,24 +133,19 @@ class Ixi:
         return people
 
 
-def _find(root: Path) -> tuple[dict[str, str], dict[tuple[str, str], Path]]:
-    """Return the site of each subject, and the file of each subject and modality."""
+def _find(root: Path) -> tuple[dict[str, str], dict[tuple[str, str], list[Path]]]:
+    """Return the site of each subject, and the files of each subject and modality; of identical files the first."""
     contrasts = {contrast: modality for modality, contrast in CONTRASTS.items()}
     sites: dict[str, str] = {}
-    scans: dict[tuple[str, str], Path] = {}
+    scans: dict[tuple[str, str], list[Path]] = {}
     for path in visible_files(root):
         match = FILE.fullmatch(path.name)
         if match is None or match[3].upper() not in contrasts:
             continue
         key = match[1], contrasts[match[3].upper()]
-        if key in scans:
-            raise DatasetError(
-                "A scan exists twice.",
-                expected="one file per subject and contrast",
-                found=f"{key[0]} {key[1]} in {scans[key]} and {path}",
-                advice="Keep one of them.",
-            )
-        scans[key] = path
+        others = scans.setdefault(key, [])
+        if not any(filecmp.cmp(path, other, shallow=False) for other in others):
+            others.append(path)
         sites[key[0]] = match[2]
     return sites, scans
 

@@ -1,5 +1,6 @@
 """Reads ``participants.tsv`` of a BIDS data set: label, age, sex and site of each subject."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,11 +8,14 @@ from pathlib import Path
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.sources.base import counted, some
-from brain_cae.scans.sources.table import Table, age_of, not_understood, read_table, require_columns, sex_of
+from brain_cae.scans.sources.matching import Matches, match, match_all
+from brain_cae.scans.sources.table import Table, age_of, find_table, not_understood, read_table, require_columns, sex_of
 from brain_cae.vocabulary import CLASSES
 
 EXPECTED = "participants.tsv with the column participant_id, each subject once"
 UNKNOWN = ("", "n/a")
+IDENTIFIERS = ("participant_id", "participantid", "participant", "subject_id", "subjectid", "subject", "sub", "id")
+"""Names of the column of subjects, the one of BIDS first; case, spaces and hyphens are ignored."""
 
 
 @dataclass(frozen=True)
@@ -37,24 +41,34 @@ class Participants:
     label: str | None = None
     notes: list[str] = field(default_factory=list, init=False)
 
-    def read(self, path: Path, subjects: Sequence[str]) -> dict[str, Participant]:
-        """Return the values of each subject (``sub-…``) that is in the table.
+    def read(self, path: Path, subjects: Sequence[str], *, without_scan: Sequence[str] = ()) -> dict[str, Participant]:
+        """Return the values of each subject (``sub-…``) that is in the table, or in one with a name near to it.
+
+        Args:
+            path: ``participants.tsv``.
+            subjects: Subjects with scans.
+            without_scan: Folders of subjects without a scan; the table may list them.
 
         Raises:
             ConfigurationError: values of labels without a label column, or one value in both classes.
-            DatasetError: the table or the label column is missing, a subject is in two lines, or no value of the
-                column is in either class.
+            DatasetError: the table or the label column is missing, a subject is in two lines, no value of the column is
+                in either class, or some lines with labels and some subjects have not found each other.
         """
         self._check()
-        self.notes = []
+        near, self.notes = find_table(path.parent, (path.name,), stems=("participants", "participant"))
+        path = near or path
         if not path.is_file() and self.label_column is None:
             self.notes.append("There is no participants.tsv: age and sex are unknown" + self._without_labels())
             return {}
         table = read_table(path, expected=EXPECTED)
-        require_columns(table, ("participant_id",), expected=EXPECTED)
+        identifier = _column(table, IDENTIFIERS)
+        if identifier is None:
+            require_columns(table, IDENTIFIERS[:1], expected=EXPECTED)
+        elif identifier != IDENTIFIERS[0]:
+            self.notes.append(f"The subjects of {path.name} are read from its column {identifier}.")
         if self.label_column is None:
             if self.label is None:
-                columns = ", ".join(name for name in table.columns if name != "participant_id") or "none"
+                columns = ", ".join(name for name in table.columns if name != identifier) or "none"
                 self.notes.append(
                     f"All labels are unknown: set dataset.label_column to one of the columns ({columns})."
                 )
@@ -65,16 +79,34 @@ class Participants:
                 found=f"the columns {', '.join(table.columns)}",
                 where="dataset.label_column",
             )
-        lines = _lines(table)
-        self._compare(lines, subjects, path)
-        return {name: self._participant(lines[name]) for name in subjects if name in lines}
+        rows, lines = _rows(table, str(identifier))
+        matches = self._match(lines, subjects, without_scan, path)
+        rows = {matches.subjects.get(name, name): row for name, row in rows.items()}
+        self._compare(rows, matches, subjects, path)
+        return {name: self._participant(rows[name]) for name in matches.subjects.values()}
+
+    def _match(
+        self, lines: dict[str, int], subjects: Sequence[str], without_scan: Sequence[str], path: Path
+    ) -> Matches:
+        if self.label_column is None:
+            return match(lines, subjects)
+        return match_all(
+            lines,
+            subjects,
+            lines=lines,
+            without_scan=without_scan,
+            place=path,
+            what="labels",
+            advice=f"Write each name alike in both: sub-… as in the folders. In {path.name}, add lines for subjects "
+            "without one, or remove those of subjects that have no scans.",
+        )
 
     def _participant(self, row: dict[str, str]) -> Participant:
-        site = row.get("site", "")
+        site = row["site"]
         return Participant(
             label=self._label(row) or self.label or "unknown",
-            age=age_of(row.get("age", "")),
-            sex=sex_of(row.get("sex", "")),
+            age=age_of(row["age"]),
+            sex=sex_of(row["sex"]),
             site="" if site.lower() in UNKNOWN else site,
         )
 
@@ -95,12 +127,14 @@ class Participants:
                 where="dataset.healthy" if both else "dataset.label_column",
             )
 
-    def _compare(self, lines: dict[str, dict[str, str]], subjects: Sequence[str], path: Path) -> None:
-        here = [lines[name] for name in subjects if name in lines]
+    def _compare(self, rows: dict[str, dict[str, str]], matches: Matches, subjects: Sequence[str], path: Path) -> None:
+        known = set(matches.subjects.values())
+        here = [rows[name] for name in subjects if name in known]
         lists = {
-            "subjects of participants.tsv have no scans and are left out": sorted(set(lines) - set(subjects)),
-            "subjects with scans are not in participants.tsv": sorted(set(subjects) - set(lines)),
-            **not_understood((name, lines[name]) for name in subjects if name in lines),
+            f"lines of {path.name} are matched with a subject whose name is written in another way": matches.changed,
+            f"subjects of {path.name} have no scans and are left out": list(matches.names),
+            f"subjects with scans are not in {path.name}": list(matches.rest),
+            **not_understood((name, rows[name]) for name in subjects if name in known),
         }
         self.notes += counted(lists)
         if self.label_column is None:
@@ -128,13 +162,22 @@ class Participants:
         return "." if self.label else ", and so are all labels."
 
 
-def _lines(table: Table) -> dict[str, dict[str, str]]:
-    """Return the rows by subject; ``01`` becomes ``sub-01``."""
-    lines: dict[str, dict[str, str]] = {}
-    for where, row in table.lines():
-        name = row["participant_id"]
-        subject = name if name.startswith("sub-") else f"sub-{name}"
-        if subject in lines:
+def _column(table: Table, names: Sequence[str]) -> str | None:
+    """Return the column with the first of these names that the table has."""
+    columns = {name.lower().replace(" ", "_").replace("-", "_"): name for name in reversed(table.columns)}
+    return next((columns[name] for name in names if name in columns), None)
+
+
+def _rows(table: Table, identifier: str) -> tuple[dict[str, dict[str, str]], dict[str, int]]:
+    """Return row and line by subject; ``01`` becomes ``sub-01``."""
+    rows: dict[str, dict[str, str]] = {}
+    lines: dict[str, int] = {}
+    standard = {name: _column(table, (name,)) for name in ("age", "sex", "site")}
+    for number, (where, row) in zip(table.numbers, table.lines(), strict=True):
+        name = row[identifier]
+        subject = name if re.match(r"sub(?:[-_ ]|\d)", name, re.IGNORECASE) else f"sub-{name}"
+        if subject in rows:
             raise DatasetError("A subject is in two lines.", expected=EXPECTED, found=subject, where=where)
-        lines[subject] = row
-    return lines
+        rows[subject] = row | {name: row.get(column or "", "") for name, column in standard.items()}
+        lines[subject] = number
+    return rows, lines

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 from brain_cae.errors import DatasetError
 from brain_cae.keys import Between, OneOf
 from brain_cae.scans.sources.base import SeriesLocation, check_modalities
-from brain_cae.scans.sources.rsna_miccai import compare_subjects, find_subjects, locate_series, read_values
+from brain_cae.scans.sources.rsna_miccai import find_subjects, locate_series, match_values, read_values
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
 
@@ -71,9 +71,8 @@ class Phantom:
             )
         root = write_cohort(settings, Path(self.root), workers=self.workers, progress=self.progress)
         subjects = find_subjects(root)
-        values = read_values(root / "train_labels.csv")
+        values, self._notes = match_values(subjects, read_values(root / "train_labels.csv"))
         labels = {subject: "abnormal" if value else "healthy" for subject, value in values.items()}
-        self._notes = compare_subjects(subjects, labels)
         return locate_series(
             root,
             subjects,

@@ -1,5 +1,6 @@
 """RSNA-MICCAI: ``train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM>``, ``train_labels.csv``, optional ``masks/<id>.nii.gz``."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +13,12 @@ from brain_cae.scans.sources.base import (
     check_modalities,
     counted,
     describe,
-    some,
     visible_files,
 )
 from brain_cae.scans.sources.choice import apply_choices
+from brain_cae.scans.sources.matching import match, match_all, require_unique
 from brain_cae.scans.sources.roots import wrong_root
-from brain_cae.scans.sources.table import read_table, require_columns
+from brain_cae.scans.sources.table import find_table, read_table, require_columns
 from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
 LAYOUT = "train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM files>"
@@ -69,10 +70,10 @@ class RsnaMiccai:
             labels = dict.fromkeys(subjects, "abnormal")
         else:
             values = read_values(root / "train_labels.csv")
+            values, self._notes = match_values(subjects, values)
             labels = {
                 subject: "healthy" if value == self.healthy_value else "abnormal" for subject, value in values.items()
             }
-            self._notes = compare_subjects(subjects, labels)
         locations = locate_series(root, subjects, labels, self.modalities, source=self.name, skull="stripped")
         return apply_choices(locations, root)
 
@@ -111,7 +112,8 @@ def find_subjects(root: Path) -> list[str]:
 def read_values(path: Path) -> dict[str, int]:
     """Return MGMT_value by subject (five digits) from ``train_labels.csv``; raises DatasetError naming the line."""
     expected = f"a table with the columns {','.join(LABEL_COLUMNS)} and the values 0 or 1"
-    table = read_table(path, expected=expected)
+    near, _ = find_table(path.parent, (path.name,), stems=(path.stem, "label"))
+    table = read_table(near or path, expected=expected)
     require_columns(table, LABEL_COLUMNS, expected=expected)
     values: dict[str, int] = {}
     for where, row in table.lines():
@@ -124,31 +126,30 @@ def read_values(path: Path) -> dict[str, int]:
 
 
 def _parse(row: Mapping[str, str]) -> tuple[str | None, int]:
-    try:
-        number, value = int(row["BraTS21ID"]), int(row["MGMT_value"])
-    except ValueError:
-        return None, -1
     # The public table has integers and the folders five digits: 12 and 00012 are the same patient.
-    return (f"{number:05d}", value) if value in (0, 1) and number >= 0 else (None, -1)
+    number, value = (re.fullmatch(r"(\d+)(?:[.,]0*)?", row[name]) for name in LABEL_COLUMNS)
+    return (f"{int(number[1]):05d}", int(value[1])) if number and value and int(value[1]) in (0, 1) else (None, -1)
 
 
-def compare_subjects(subjects: Sequence[str], labels: Mapping[str, str]) -> list[str]:
-    """Return which labels have no scan and which scans no label; raises DatasetError if none match."""
-    without_scan = sorted(set(labels) - set(subjects))
-    without_label = sorted(set(subjects) - set(labels))
-    if len(without_label) == len(subjects):
-        raise DatasetError(
-            "No scan has a label.",
-            expected="the folder names of train/ as BraTS21ID in train_labels.csv (00012 or 12)",
-            found=f"folders {some(subjects)}; labels {some(sorted(labels))}",
-            advice="Check that train/ and train_labels.csv belong together.",
-        )
-    return counted(
-        {
-            "labelled subjects have no scans and are left out": without_scan,
-            "subjects have no label and are treated as unknown": without_label,
-        }
+def match_values(subjects: Sequence[str], values: Mapping[str, int]) -> tuple[dict[str, int], list[str]]:
+    """Return the value of each subject, and notes on labels without scans and scans without labels.
+
+    Raises:
+        DatasetError: Labels and folders are left that have not found each other.
+    """
+    matches = match_all(
+        values,
+        subjects,
+        place=Path("train_labels.csv"),
+        what="labels",
+        advice="Check that train/ and train_labels.csv belong together.",
     )
+    lists = {
+        "labels are matched with a folder whose name is written in another way": matches.changed,
+        "labelled subjects have no scans and are left out": matches.names,
+        "subjects have no label and are treated as unknown": matches.rest,
+    }
+    return matches.of(values), counted(lists)
 
 
 def locate_series(
@@ -161,10 +162,12 @@ def locate_series(
     skull: str = "unknown",
 ) -> list[SeriesLocation]:
     """Return the series of this layout; a modality without files has an empty tuple, so that it is reported."""
+    mask_files = {path.name.removesuffix(".nii.gz"): path for path in (root / "masks").glob("*.nii.gz")}
+    matches = match(mask_files, subjects)
+    require_unique(matches, what="masks", place=root / "masks")
+    masks = matches.of(mask_files)
     locations = []
     for subject in subjects:
-        mask = root / "masks" / f"{subject}.nii.gz"
-        lesion_mask = mask if mask.is_file() else None
         for modality in modalities:
             files = visible_files(root / "train" / subject / FOLDERS[modality])
             locations.append(
@@ -174,7 +177,7 @@ def locate_series(
                     files=files,
                     label=labels.get(subject, "unknown"),
                     source=source,
-                    lesion_mask=lesion_mask,
+                    lesion_mask=masks.get(subject),
                     skull=skull,
                 )
             )

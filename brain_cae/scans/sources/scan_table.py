@@ -1,11 +1,13 @@
 """Reads a table with one scan per line: its path and what is known about the subject."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from brain_cae.errors import DatasetError
+from brain_cae.scans.nifti import nifti_files
 from brain_cae.scans.sources.base import SPELLINGS, counted, visible_files
+from brain_cae.scans.sources.matching import alike
 from brain_cae.scans.sources.table import Table, age_of, not_understood, read_table, require_columns, sex_of
 from brain_cae.vocabulary import LABELS, MODALITIES, SKULL_STATES
 
@@ -78,6 +80,10 @@ def _check(row: Mapping[str, str], where: str) -> None:
     for name in REQUIRED:
         if not row[name]:
             _refuse("A line of the table lacks a value.", f"nothing in the column {name}", where)
+    for name, value in row.items():
+        # Neither file systems nor tables can hold it.
+        if "\0" in value:
+            _refuse("A line of the table is damaged.", f"a zero byte in the column {name}", where)
     for name, words in WORDS.items():
         if row[name] and row[name] not in words:
             _refuse_word(name, words, row[name], where)
@@ -99,11 +105,19 @@ def _facts(known: Mapping[str, str], root: Path) -> dict[str, Any]:
 
 def _files(path: Path) -> tuple[Path, ...]:
     # A missing file stays in the list: the import reports it with its path and continues with the others.
-    return visible_files(path) if path.is_dir() else (path,)
+    return visible_files(path) if _is(path, Path.is_dir) else nifti_files(path)
+
+
+def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
+    """Return whether a path is of a kind; what the system does not accept, such as a name of 300 letters, is not."""
+    try:
+        return kind(path)
+    except OSError:
+        return False
 
 
 def _check_paths(table: Table, paths: Sequence[Path]) -> None:
-    if not any(path.exists() for path in paths):
+    if not any(_is(path, Path.exists) for path in paths):
         raise DatasetError(
             "None of the paths in the table exists.",
             expected="files or folders; relative paths start at the table's folder",
@@ -120,7 +134,10 @@ def _notes(
         "lines of the table have an unknown modality and are left out": unknown,
         **not_understood((row["subject"], row) for row in table.rows),
         "columns of the table are unknown and are ignored": [name for name in table.columns if name not in COLUMNS],
-        "masks of the table do not exist": sorted(name for name in masks if not (root / name).is_file()),
+        "names of subjects differ in case, zeros, spaces or Unicode form alone, and count as different subjects": alike(
+            key[0] for key in facts
+        ),
+        "masks of the table do not exist": sorted(name for name in masks if not _is(root / name, Path.is_file)),
     }
     return counted(lists)
 

@@ -4,6 +4,8 @@ import codecs
 import csv
 import io
 import math
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +13,18 @@ from pathlib import Path
 import pandas as pd
 
 from brain_cae.errors import DatasetError
+from brain_cae.scans.sources.base import is_visible, some
 
-SPREADSHEETS = (".xls", ".xlsx")
+SPREADSHEETS = (".xls", ".xlsx", ".ods")
 SUFFIXES = (".csv", ".tsv", *SPREADSHEETS)
 # Entries for an unknown age or sex.
 NO_AGE_NO_SEX = ("", "n/a", "na", "nan", "unknown", "-")
 SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
+# An age as DICOM or a form writes it: 045Y, 18M, 45 years.
+AGE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:\+|(y|m|w|d)(?:rs?|ears?|os?|onths?|eeks?|ays?)?\.?)?", re.IGNORECASE)
+PER_YEAR = {"y": 1.0, "m": 12.0, "w": 365.25 / 7, "d": 365.25}
+# What is added to a name by whoever copies, downloads or saves a file again.
+COPY = re.compile(r"[ _-]*(\(?\d+\)?|copy|kopie|copie|copia|final|new|old|v\d+)")
 
 
 @dataclass(frozen=True)
@@ -38,8 +46,8 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
     """Return a table; empty rows are skipped.
 
     Args:
-        path: ``.csv`` (comma, or semicolon or tab as some spreadsheet programs write it), ``.tsv``, ``.xls`` or
-            ``.xlsx`` (first sheet). Text is UTF-8, or UTF-16 with a byte order mark.
+        path: ``.xls``, ``.xlsx`` or ``.ods`` (first sheet), or text, separated by commas, or by semicolons or tabs as
+            some spreadsheet programs write it: UTF-8, or UTF-16 with a byte order mark; lines may end in any way.
         expected: What the table should contain, for error messages.
         lower: Convert column names to lower case, for tables typed by hand.
 
@@ -75,6 +83,55 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
     return Table(path, tuple(named), tuple(rows), tuple(numbers))
 
 
+def find_table(root: Path, names: tuple[str, ...], *, stems: tuple[str, ...]) -> tuple[Path | None, list[str]]:
+    """Return the table of one of these names in a folder, or under a name near to it, and notes on what is not read.
+
+    Args:
+        root: The folder.
+        names: Names that the table should have: ``labels.csv``, ``labels.tsv``.
+        stems: Stems near to these, in lower case: ``labels``, ``label``. Case, endings (``.csv.txt``, ``.xlsx``) and
+            what copying adds (``labels (1).csv``) are ignored.
+
+    Raises:
+        DatasetError: Several files could be the table; all are named.
+    """
+    there = sorted(root.iterdir()) if root.is_dir() else []
+    word = min(stems, key=len)
+    files = [path for path in there if word in path.name.lower() and is_visible(path.name) and path.is_file()]
+    exact = [path for path in files if path.name in names]
+    near = [path for path in files if path.name not in names and _stem_near(path.name) in stems]
+    found = exact or near
+    if len(found) > 1:
+        raise DatasetError(
+            f"Several files could be {names[0]}.",
+            expected=" or ".join(names),
+            found=", ".join(path.name for path in found),
+            where=str(root),
+            advice="Keep one of them.",
+        )
+    similar = [path.name for path in files if path not in found and _is_table(path)]
+    notes = [f"{found[0].name} is read as {names[0]}."] if near and not exact else []
+    if similar:
+        beside = f"beside {found[0].name}" if found else f"because the table must be called {' or '.join(names)}"
+        notes.append(f"Not read, {beside}: {some(similar)}.")
+    return (found[0] if found else None), notes
+
+
+def _is_table(path: Path) -> bool:
+    return bool({suffix.lower() for suffix in path.suffixes} & {*SUFFIXES, ".txt"}) and not path.name.startswith("~$")
+
+
+def _stem_near(name: str) -> str | None:
+    """Return the stem of a table's name without what copying adds; None if the file is not a table."""
+    text, suffixes = unicodedata.normalize("NFKC", name).casefold(), 0
+    while ending := next((suffix for suffix in (*SUFFIXES, ".txt") if text.endswith(suffix)), None):
+        text, suffixes = text.removesuffix(ending), suffixes + 1
+    text = re.sub(r"^(copy of|kopie von|copie de) ", "", text)
+    while (added := re.search(COPY.pattern + "$", text)) and added.start():
+        text = text[: added.start()]
+    return text.strip() if suffixes else None
+
+
 def require_columns(table: Table, names: tuple[str, ...], *, expected: str) -> None:
     """Raise DatasetError with the columns of the table if one of the names is missing."""
     if not set(names) <= set(table.columns):
@@ -86,11 +143,13 @@ def _text(path: Path) -> list[tuple[int, list[str]]]:
     content = path.read_bytes()
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
+    # Old spreadsheet programs end lines with a carriage return alone.
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     header = text.partition("\n")[0]
     # Column names may contain the other characters: the separator is the one that gives the most columns.
-    delimiter = max(
-        "\t" if path.suffix.lower() == ".tsv" else ",;\t", key=lambda character: len(_split(header, character))
-    )
+    # In a .tsv the tab goes first: names in it may contain commas.
+    characters = "\t" if path.suffix.lower() == ".tsv" and "\t" in header else ",;\t"
+    delimiter = max(characters, key=lambda character: len(_split(header, character)))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     return [(reader.line_num, cells) for cells in reader]
 
@@ -105,12 +164,10 @@ def _cells(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def age_of(text: str) -> float | None:
-    """Return an age in years (``45``, ``45.5``, ``45,5``, ``89+``); None if the text is not an age."""
-    try:
-        age = float(text.strip().removesuffix("+").replace(",", "."))
-    except ValueError:
-        return None
-    return age if math.isfinite(age) and 0 < age < 130 else None
+    """Return an age in years (``45``, ``45,5``, ``89+``, ``045Y``, ``18M``); None if the text is not an age."""
+    match = AGE.fullmatch(text.strip())
+    age = float(match[1].replace(",", ".")) / PER_YEAR[(match[2] or "y").lower()] if match else math.nan
+    return age if 0 < age < 130 else None
 
 
 def sex_of(text: str) -> str:

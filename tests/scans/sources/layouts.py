@@ -16,11 +16,11 @@ def touch(root: Path, *names: str) -> Path:
     return root
 
 
-def write_volume(path: Path, seed: int = 0, shape: tuple[int, int, int] = (5, 6, 4)) -> Path:
-    """Write a NIfTI file of noise, spacing 1, 2, 3 mm."""
+def write_volume(path: Path, seed: int = 0, shape: tuple[int, int, int] = (12, 13, 4)) -> Path:
+    """Write a NIfTI file of noise, spacing 10, 9, 3 mm."""
     path.parent.mkdir(parents=True, exist_ok=True)
     values = np.random.default_rng(seed).integers(1, 2000, shape).astype(np.int16)
-    nibabel.Nifti1Image(values, np.diag([1.0, 2.0, 3.0, 1.0])).to_filename(path)
+    nibabel.Nifti1Image(values, np.diag([10.0, 9.0, 3.0, 1.0])).to_filename(path)
     return path
 
 

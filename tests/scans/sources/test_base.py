@@ -38,7 +38,8 @@ def test_of_several_candidates_none_is_used_and_all_are_listed():
     a, b = (Path("a.nii"),), (Path("b.nii"), Path("c.nii"))
     assert the_only([a]) == {"files": a}
     assert the_only([]) == {}
-    assert the_only([a, b]) == {"left_out": ((a[0], "several candidates"), (b[0], "several candidates"))}
+    left_out = ((a[0], "several candidates"), (b[0], "several candidates"))
+    assert the_only([a, b]) == {"left_out": left_out, "candidates": (a, b)}
 
 
 def test_a_missing_folder_is_refused_with_what_is_there_instead(tmp_path):

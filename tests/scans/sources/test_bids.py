@@ -185,3 +185,9 @@ def test_a_wrong_root_says_what_was_expected_and_what_is_there(root):
     touch(root / "other", "sub-01/anat/sub-01_UNIT1.nii.gz")
     with pytest.raises(DatasetError, match=r"images of another kind: sub-01_UNIT1\.nii\.gz"):
         located(root / "other")
+
+
+def test_header_and_image_of_a_pair_are_one_scan(tmp_path):
+    touch(tmp_path, "sub-01/anat/sub-01_T1w.hdr", "sub-01/anat/sub-01_T1w.img")
+    (one,) = Bids(tmp_path, modalities=["t1"]).locate()
+    assert [path.suffix for path in one.files] == [".hdr", ".img"] and one.left_out == ()

@@ -132,3 +132,20 @@ def test_a_wrong_root_says_what_was_expected_and_what_is_there(tmp_path):
         Brats(tmp_path).locate()
     assert "NIfTI files with other names: images/brain1.nii.gz" in str(raised.value)
     assert "dataset.root" in str(raised.value)
+
+
+def test_header_and_image_of_a_pair_are_one_scan(tmp_path):
+    name = "BraTS20_Training_001"
+    touch(tmp_path, *(f"{name}/{name}_{ending}" for ending in ("flair.hdr", "flair.img", "seg.nii.gz")))
+    source = Brats(tmp_path, modalities=["flair"])
+    (one,) = source.locate()
+    assert [path.name for path in one.files] == [f"{name}_flair.hdr", f"{name}_flair.img"] and source.notes() == []
+
+
+def test_a_line_of_series_csv_selects_one_of_two_files(root):
+    folder = root / "BraTS2021_00000"
+    touch(root, "BraTS2021_00000/BraTS2021_00000_t1.nii")
+    (root / "series.csv").write_text("subject,modality,path\nBraTS2021_00000,t1,BraTS2021_00000_t1.nii\n")
+    (one,) = [one for one in Brats(root, modalities=["t1"]).locate() if one.subject == "BraTS2021_00000"]
+    assert one.files == (folder / "BraTS2021_00000_t1.nii",)
+    assert one.left_out == ((folder / "BraTS2021_00000_t1.nii.gz", "another scan was taken: it was chosen"),)

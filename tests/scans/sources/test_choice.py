@@ -4,10 +4,12 @@ import pandas as pd
 import pytest
 
 from brain_cae.errors import DatasetError
+from brain_cae.errors.reasons import advice_for
 from brain_cae.scans.sources.folder import Folder
 from brain_cae.scans.store import import_series
 
 from ..synthesise import voxels, write_series
+from .layouts import write_volume
 
 
 @pytest.fixture
@@ -76,3 +78,47 @@ def test_other_columns_are_an_error(root):
     (root / "series.csv").write_text("subject,series\na,2\n")
     with pytest.raises(DatasetError, match="columns subject, series"):
         run_import(root)
+
+
+def several(root):
+    """One subject with three files for T1, of which none is named plainly, and one with a plain one."""
+    for number, name in enumerate(("c/T1w.nii", "c/t1n.nii.gz", "d/t1.nii", "d/T1w.nii.gz")):
+        write_volume(root / name, seed=number)
+    write_series(root / "c" / "T1W_again" / "S1", series="1.2.3.9")
+    (root / "c" / "T1W_again").rename(root / "c" / "T1W")
+    return {one.subject: one for one in Folder(root, modalities=["t1"]).locate() if one.subject in "cd"}
+
+
+def test_one_of_several_candidates_is_selected(root):
+    by_rule = several(root)
+    assert [reason for _, reason in by_rule["c"].left_out] == ["several candidates"] * 3
+    assert by_rule["d"].files == (root / "d/t1.nii",)
+    (root / "series.csv").write_text("subject,modality,path\nc,t1,c/t1n.nii.gz\nd,t1,T1w.nii.gz\n")
+    chosen = {one.subject: one for one in Folder(root, modalities=["t1"]).locate() if one.subject in "cd"}
+    assert [chosen[name].files for name in "cd"] == [(root / "c/t1n.nii.gz",), (root / "d/T1w.nii.gz",)]
+    assert {path.name for path, _ in chosen["c"].left_out} == {"T1w.nii", "Image-1.dcm"}
+    assert chosen["d"].left_out == ((root / "d/t1.nii", "another scan was taken: it was chosen"),)
+    result = run_import(root)
+    assert set(result.index["subject"]) == {"a", "b", "c", "d"}
+    assert advice_for("another scan was taken: it was chosen")
+
+
+def test_a_folder_of_dicom_among_the_candidates_is_selected(root):
+    several(root)
+    choose(root, "C,t1,c/T1W")
+    (one,) = [one for one in Folder(root, modalities=["t1"]).locate() if one.subject == "c"]
+    assert {path.parent.name for path in one.files} == {"S1"} and len(one.left_out) == 2
+    choose(root, "c,t1,c")
+    with pytest.raises(DatasetError, match="several candidates lie at 'c'"):
+        run_import(root)
+
+
+def test_one_of_several_nifti_files_in_a_folder_is_selected(root):
+    for number in (1, 2):
+        write_volume(root / "c" / "t1" / f"run{number}.nii.gz", seed=number)
+    assert "several NIfTI files" in set(run_import(root).report["reason"])
+    choose(root, "c,t1,c/t1/run2.nii.gz")
+    report = run_import(root).report
+    assert report.loc[report["subject"] == "c", ["status", "reason", "path"]].to_numpy().tolist() == [
+        ["imported", "", "c/t1/run2.nii.gz"], ["refused", "another scan was taken: it was chosen", "c/t1/run1.nii.gz"],
+    ]  # fmt: skip

@@ -15,7 +15,7 @@ from .layouts import touch
 @pytest.fixture
 def parts(tmp_path):
     touch(tmp_path, "north/a/t1.nii.gz", "south/a/t1.nii.gz", "south/b/t1.nii.gz", "ixi/IXI002-Guys-0828-T1.nii.gz")
-    (tmp_path / "south" / "labels.csv").write_text("subject,label\na,abnormal\nz,healthy\n")
+    (tmp_path / "south" / "labels.csv").write_text("subject,label\na,abnormal\nb,unknown\nz,healthy\n")
     return {
         "north": Folder(tmp_path / "north", ["t1"], label="healthy"),
         "south": Folder(tmp_path / "south", ["t1"]),
@@ -34,7 +34,7 @@ def test_subjects_of_two_parts_never_share_a_name(parts):
 def test_notes_name_their_part(parts):
     source = Combined(parts)
     source.locate()
-    assert [note.split(":")[0] for note in source.notes()] == ["south", "south", "ixi"]
+    assert [note.split(":")[0] for note in source.notes()] == ["south", "ixi"]
 
 
 def test_an_error_names_the_part_and_its_keys(parts, tmp_path):

@@ -1,5 +1,8 @@
 """Masks in BIDS derivatives: which match the scans, and which subjects have none."""
 
+import pytest
+
+from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.derivatives import find_masks
 
 from .layouts import touch
@@ -33,3 +36,12 @@ def test_a_missing_lesion_mask_is_noted_only_if_one_does_not_match(tmp_path):
     touch(tmp_path, "derivatives/masks/sub-01/anat/sub-01_space-MNI152NLin6Asym_label-lesion_mask.nii.gz")
     (note,) = find_masks(tmp_path, ["masks"]).notes(SCANS)
     assert note.startswith("1 subjects or sessions have no lesion mask") and note.endswith(": sub-01.")
+
+
+def test_masks_find_their_subject_although_it_is_written_in_another_way(tmp_path):
+    touch(tmp_path, "derivatives/m/sub-1/anat/sub-1_desc-brain_mask.nii.gz")
+    masks = find_masks(tmp_path, ["m"])
+    assert masks.of("sub-001", "", "brain") is None
+    assert masks.matched(["sub-001", "sub-002"]).of("sub-001", "", "brain").name == "sub-1_desc-brain_mask.nii.gz"
+    with pytest.raises(DatasetError, match="subjects sub-001, sub-01"):
+        masks.matched(["sub-001", "sub-01"])

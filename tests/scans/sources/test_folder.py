@@ -1,5 +1,7 @@
 """A folder of subjects."""
 
+import os
+
 import pytest
 
 from brain_cae.errors import DatasetError
@@ -7,6 +9,7 @@ from brain_cae.scans.sources.folder import Folder
 from brain_cae.scans.store import import_series
 
 from .layouts import touch
+from .test_table import write_xlsx
 
 
 @pytest.fixture
@@ -29,10 +32,80 @@ def test_files_and_folders_are_modalities(root):
 
 
 def test_labels(root):
-    (root / "labels.csv").write_text("subject,label\na,Healthy\nz,abnormal\n")
+    (root / "labels.csv").write_text("subject,label\na,Healthy\n")
     source = Folder(root, modalities=["t1"])
     assert {one.subject: one.label for one in source.locate()} == {"a": "healthy", "b": "unknown"}
-    assert len(source.notes()) == 3
+    assert "1 subjects have no label and are treated as unknown: b." in source.notes()
+    (root / "labels.csv").write_text("subject,label\na,Healthy\nb,abnormal\nc,healthy\nz,abnormal\n")
+    assert {one.subject: one.label for one in source.locate()} == {"a": "healthy", "b": "abnormal"}
+    assert "2 labelled subjects have no scans and are left out: c, z." in source.notes()
+
+
+def test_labels_and_scans_that_do_not_find_each_other_stop_the_run(root):
+    (root / "labels.csv").write_text("subject,label\na,healthy\nz,abnormal\n")
+    with pytest.raises(DatasetError, match=r"1 labels without scans: z \(line 3\); 1 subjects without labels: b"):
+        Folder(root).locate()
+    # A name of a folder without scans is not lost.
+    (root / "labels.csv").write_text("subject,label\na,healthy\nc,abnormal\n")
+    assert {one.subject: one.label for one in Folder(root).locate()} == {"a": "healthy", "b": "unknown"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Labels.csv",
+        "LABELS.TSV",
+        "label.csv",
+        "labels.csv.txt",
+        "labels (1).csv",
+        "Copy of labels.csv",
+        "labels_v2.csv",
+    ],
+)
+def test_a_table_of_labels_with_a_near_name_is_read(root, name):
+    (root / name).write_text("Subject,LABEL\na,healthy\nb,abnormal\n".replace(",", "\t" if "TSV" in name else ","))
+    source = Folder(root, modalities=["t1"])
+    assert {one.subject: one.label for one in source.locate()} == {"a": "healthy", "b": "abnormal"}
+    assert f"{name} is read as labels.csv." in source.notes()
+
+
+def test_a_spreadsheet_of_labels_is_read_although_it_drops_zeros(tmp_path):
+    touch(tmp_path, "001/t1.nii", "0012/t1.nii")
+    write_xlsx(tmp_path / "labels.xlsx", [["subject", "label"], [1, "healthy"], [12.0, "abnormal"]])
+    labels = {one.subject: one.label for one in Folder(tmp_path, modalities=["t1"]).locate()}
+    assert labels == {"001": "healthy", "0012": "abnormal"}
+
+
+def test_several_tables_of_labels_are_named_and_others_noted(root):
+    for name in ("Labels.csv", "label.csv"):
+        (root / name).write_text("subject,label\na,healthy\nb,abnormal\n")
+    with pytest.raises(DatasetError, match=r"Labels\.csv, label\.csv"):
+        Folder(root).locate()
+    (root / "labels.csv").write_text("subject,label\na,abnormal\nb,healthy\n")
+    (root / "train_labels.csv").write_text("x\n")
+    source = Folder(root)
+    assert {one.subject: one.label for one in source.locate()} == {"a": "abnormal", "b": "healthy"}
+    assert "Not read, beside labels.csv: Labels.csv, label.csv, train_labels.csv." in source.notes()
+
+
+def test_labels_and_masks_are_matched_however_programs_wrote_them(tmp_path):
+    touch(tmp_path, "P-001/t1.nii", "P-002/t1.nii", "masks/p_001.nii.gz", "brain_masks/P-1.nii")
+    (tmp_path / "labels.csv").write_text("subject,label\nP-1,healthy\np-002,abnormal\n")
+    source = Folder(tmp_path, modalities=["t1"])
+    scans = {one.subject: one for one in source.locate()}
+    assert {name: one.label for name, one in scans.items()} == {"P-001": "healthy", "P-002": "abnormal"}
+    assert scans["P-001"].lesion_mask == tmp_path / "masks/p_001.nii.gz"
+    assert scans["P-001"].brain_mask == tmp_path / "brain_masks/P-1.nii"
+    assert (
+        "2 labels are matched with a subject whose name is written in another way: p-002 for P-002, P-1 for P-001."
+        in source.notes()
+    )
+
+
+def test_a_folder_whose_name_is_not_utf8_is_a_subject(tmp_path):
+    touch(tmp_path, os.fsdecode(b"M\xfcller/t1.nii"))
+    (one,) = Folder(tmp_path, modalities=["t1"]).locate()
+    assert one.subject == "M\\udcfcller"
 
 
 def test_labels_may_be_tab_separated_but_not_in_two_files(root):
@@ -106,3 +179,25 @@ def test_a_folder_without_scans_is_an_error(root, tmp_path):
         Folder(root / "c").locate()
     with pytest.raises(DatasetError, match="does not exist"):
         Folder(root / "nowhere").locate()
+
+
+def test_header_and_image_of_a_pair_are_one_scan(tmp_path):
+    touch(tmp_path, "a/t1.hdr", "a/t1.img", "b/T1.hdr.gz", "b/T1.img.gz", "masks/a.hdr", "masks/a.img")
+    source = Folder(tmp_path, modalities=["t1"])
+    scans = {one.subject: [path.name for path in one.files] for one in source.locate()}
+    assert scans == {"a": ["t1.hdr", "t1.img"], "b": ["T1.hdr.gz", "T1.img.gz"]}
+    assert source.notes() == [] and source.locate()[0].lesion_mask == tmp_path / "masks" / "a.hdr"
+    touch(tmp_path, "a/t1.nii")
+    (one, _) = source.locate()
+    assert one.files == () and [path.name for path, _ in one.left_out] == ["t1.hdr", "t1.nii"]
+
+
+def test_files_of_other_formats_are_named(tmp_path):
+    touch(tmp_path, "a/t1.mgz", "a/t2.nii.gz", "a/t1.json", "b/t1.nii.zip", "b/t2.nii", "b/T2.img", "b/report.zip")
+    scans = {(one.subject, one.modality): one for one in Folder(tmp_path, modalities=["t1", "t2"]).locate()}
+    reasons = {key: [reason for _, reason in one.left_out] for key, one in scans.items()}
+    assert reasons == {
+        ("a", "t1"): ["another format: .mgz"], ("a", "t2"): [],
+        ("b", "t1"): ["another format: .zip"], ("b", "t2"): ["half of a pair"],
+    }  # fmt: skip
+    assert [len(one.files) for one in scans.values()] == [0, 1, 0, 1]

@@ -94,6 +94,16 @@ def test_a_wrong_root_and_a_scan_in_two_places(root, tmp_path):
         Ixi(root / "nowhere").locate()
     with pytest.raises(DatasetError, match=r"IXI002-Guys-0828-T1\.nii\.gz"):
         Ixi(touch(tmp_path / "other", "a.nii.gz")).locate()
-    touch(root, "copy/IXI002-Guys-0828-T1.nii.gz")
-    with pytest.raises(DatasetError, match=r"IXI002 t1 in .*IXI-T1.* and .*copy"):
-        Ixi(root).locate()
+
+
+def test_a_scan_in_two_files_costs_only_that_scan_unless_it_is_chosen_or_a_copy(root):
+    touch(root, "copy/IXI002-Guys-0828-T1.nii.gz", "copy/IXI012-HH-1211-T1.nii.gz")
+    (root / "copy/IXI002-Guys-0828-T1.nii.gz").write_bytes(b"other")
+    scans = {(one.subject, one.modality): one for one in Ixi(root).locate()}
+    first, second = root / "IXI-T1/IXI002-Guys-0828-T1.nii.gz", root / "copy/IXI002-Guys-0828-T1.nii.gz"
+    assert scans["IXI002", "t1"].files == ()
+    assert scans["IXI002", "t1"].left_out == ((first, "several candidates"), (second, "several candidates"))
+    assert scans["IXI012", "t1"].files == (root / "IXI-T1/IXI012-HH-1211-T1.nii.gz",)
+    (root / "series.csv").write_text("subject,modality,path\nIXI002,t1,copy/IXI002-Guys-0828-T1.nii.gz\n")
+    (one,) = [one for one in Ixi(root, ["t1"]).locate() if one.subject == "IXI002"]
+    assert (one.files, one.left_out) == ((second,), ((first, "another scan was taken: it was chosen"),))

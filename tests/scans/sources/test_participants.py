@@ -30,8 +30,43 @@ def test_the_default_label_is_used_for_other_values(path):
 
 def test_subjects_that_are_not_in_the_table_are_noted(path):
     table = Participants("group", ["hc"])
-    assert set(table.read(path, ["sub-01", "sub-07"])) == {"sub-01"}
+    subjects = [*SUBJECTS, "sub-09", "sub-07"]
+    assert set(table.read(path, subjects)) == set(subjects) - {"sub-07"}
     assert any("not in participants.tsv: sub-07" in note for note in table.notes)
+
+
+def test_lines_and_subjects_that_do_not_find_each_other_stop_the_run_if_they_have_labels(path):
+    with pytest.raises(DatasetError, match=r"sub-02 \(line 3\).*1 subjects without labels: sub-07"):
+        Participants("group", ["hc"]).read(path, ["sub-01", "sub-07"])
+    assert set(Participants(label="healthy").read(path, ["sub-01", "sub-07"])) == {"sub-01"}
+    # Folders without scans are no place where a label went.
+    table = Participants("group", ["hc"])
+    assert set(table.read(path, ["sub-01", "sub-07"], without_scan=["sub-02", "sub-03", "sub-09"])) == {"sub-01"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("participants.tsv", "participant_id\tgroup\tage\rsub-01\thc\t089Y\rsub-02\tms\tn/a\r"),
+        ("participants.tsv", "\ufeffParticipant_ID ,group,Age\nSub-1,hc,89\n 2.0 ,ms,\n"),
+        ("Participants.csv", "subject;group;AGE\n1;hc;89 years\n2;ms;n/a\n"),
+        ("participants.tsv.txt", "id\tgroup\tage\nsub_01\thc\t1068M\nsub_02\tms\t\n"),
+    ],
+)
+def test_tables_of_other_programs_are_read(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="utf-8", newline="")
+    table = Participants("group", ["hc"], ["ms"])
+    people = table.read(tmp_path / "participants.tsv", ["sub-01", "sub-02"])
+    assert {name: (one.label, one.age) for name, one in people.items()} == {
+        "sub-01": ("healthy", 89), "sub-02": ("abnormal", None)
+    }  # fmt: skip
+    assert bool(table.notes) == (name != "participants.tsv" or "Sub-1" in text)
+
+
+def test_blanks_instead_of_a_tab_are_named_with_their_line(path):
+    path.write_text("participant_id\tgroup\nsub-01  hc\nsub-02\tms\n")
+    with pytest.raises(DatasetError, match=r"sub-01  hc \(line 2\)"):
+        Participants("group", ["hc"], ["ms"]).read(path, ["sub-01", "sub-02"])
 
 
 def test_values_that_are_not_an_age_or_a_sex_are_noted(path):

@@ -76,11 +76,16 @@ def test_a_missing_modality_is_located_without_files(root):
 
 
 def test_labels_without_scans_and_scans_without_labels_are_noted(root):
-    (root / "train_labels.csv").write_text("BraTS21ID,MGMT_value\n0,1\n7,0\n")
+    (root / "train_labels.csv").write_text("BraTS21ID,MGMT_value\n0,1\n12.0,0\n7,0\n")
     source = RsnaMiccai(root, healthy_value=0)
-    assert labels(source) == {"00000": "abnormal", "00012": "unknown"}
+    assert labels(source) == {"00000": "abnormal", "00012": "healthy"}
     assert any("no scans" in note and "00007" in note for note in source.notes())
+    (root / "train_labels.csv").write_text("BraTS21ID,MGMT_value\n0,1\n")
+    assert labels(source) == {"00000": "abnormal", "00012": "unknown"}
     assert any("no label" in note and "00012" in note for note in source.notes())
+    (root / "train_labels.csv").write_text("BraTS21ID,MGMT_value\n0,1\n7,0\n")
+    with pytest.raises(DatasetError, match="without scans: 00007; 1 subjects without labels: 00012"):
+        source.locate()
 
 
 def test_a_wrong_root_says_what_is_there(tmp_path, root):

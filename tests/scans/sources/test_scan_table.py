@@ -4,6 +4,7 @@ import pytest
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.folder import Folder
+from brain_cae.scans.sources.scan_table import read_scans
 from brain_cae.scans.store import import_series
 
 from ..synthesise import write_series
@@ -113,3 +114,28 @@ def test_a_damaged_table_names_its_line(table, text, message):
     with pytest.raises(DatasetError, match=message) as raised:
         source(table).locate()
     assert "scans.csv" in str(raised.value)
+
+
+def test_either_half_of_a_pair_stands_for_both(tmp_path):
+    touch(tmp_path, "a.hdr", "a.img", "b.hdr", "b.img")
+    (tmp_path / "scans.csv").write_text("subject,modality,path\na,t1,a.hdr\nb,t1,b.img\n")
+    scans, _ = read_scans(tmp_path / "scans.csv", ["t1"])
+    assert [[path.name for path in one["files"]] for one in scans] == [["a.hdr", "a.img"], ["b.hdr", "b.img"]]
+
+
+def test_two_spellings_of_a_subject_are_noted_and_stay_two(table):
+    table.write_text("subject,modality,path\n001,t1,nifti/a.nii.gz\n1,flair,nifti/a.nii.gz\n")
+    folder = source(table)
+    assert {one.subject for one in folder.locate()} == {"001", "1"}
+    assert any(note.endswith("count as different subjects: 001 and 1.") for note in folder.notes())
+
+
+def test_a_path_that_no_system_accepts_costs_only_its_scan(table, tmp_path):
+    table.write_text(f"subject,modality,path\na,t1,nifti/a.nii.gz\nb,t1,{'p' * 300}\n")
+    report = import_series(source(table).locate(), tmp_path / "store", progress=False, root=tmp_path).report
+    assert report.loc[report["modality"] == "t1", ["subject", "status"]].to_numpy().tolist() == [
+        ["a", "imported"], ["b", "refused"]
+    ]  # fmt: skip
+    table.write_text("subject,modality,path\na\0,t1,nifti/a.nii.gz\n")
+    with pytest.raises(DatasetError, match="zero byte in the column subject"):
+        source(table).locate()

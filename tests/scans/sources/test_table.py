@@ -94,7 +94,7 @@ def test_the_separator_is_the_one_that_splits_the_column_names(tmp_path, header)
 
 
 def test_subjects_with_invalid_age_or_sex_are_named_without_the_values():
-    rows = [{"age": "1960-05-03", "sex": "Mann"}, {"age": "045Y", "sex": "n/a"}, {"age": "45", "sex": "F"}, {}]
+    rows = [{"age": "1960-05-03", "sex": "Mann"}, {"age": "old", "sex": "n/a"}, {"age": "45", "sex": "F"}, {}]
     assert [*not_understood(zip("abcd", rows, strict=True)).values()] == [["a", "b"], ["a"]]
 
 

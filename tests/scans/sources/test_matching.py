@@ -1,0 +1,92 @@
+"""Names in tables, and those on disk."""
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.sources.matching import alike, match, match_all
+
+
+def all_of(names, subjects):
+    return match_all(names, subjects, place=Path("labels.csv"), what="labels", advice="Do this.")
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        (unicodedata.normalize("NFC", "Müller"), unicodedata.normalize("NFD", "Müller")),
+        ("\uff21\uff22\uff11", "AB1"),
+        ("SUB01", "sub01"),
+        ("STRASSE", "straße"),
+        ("7", "007"),
+        ("12.0", "0012"),
+        ("patient 1", "patient_001"),
+        ("patient-1", "Patient1"),
+        ("sub-01", "1"),
+        ("sub01", "01"),
+        ("sub-P001", "P-001"),
+        ("a\u200bb", "ab"),
+        ("B\u20117", "B-07"),
+    ],
+)
+def test_names_are_the_same_however_programs_write_them(name, subject):
+    found = match([name, "other"], [subject, "third"])
+    assert (dict(found.subjects), found.names, found.rest) == ({name: subject}, ("other",), ("third",))
+    assert len(found.changed) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"), [("P1-23", "P12-3"), ("1.5", "1.05"), ("subject1", "1"), ("100", "1"), ("a", "b"), ("0", "")]
+)
+def test_different_names_stay_different(name, subject):
+    assert match([name], [subject]).subjects == {}
+
+
+def test_the_same_text_goes_first():
+    found = match(["1", "01", "001", "x"], ["001", "01", "1"])
+    assert dict(found.subjects) == {"1": "1", "01": "01", "001": "001"}
+    assert (found.names, found.rest, found.changed) == (("x",), (), [])
+
+
+@pytest.mark.parametrize(
+    ("names", "subjects", "shown"),
+    [
+        (["1"], ["01", "001"], ["labels 1", "subjects 01, 001"]),
+        (["SUB1", "Sub1"], ["sub1"], ["labels SUB1, Sub1", "subjects sub1"]),
+        (["MÜLLER"], ["Müller", "Mu\u0308ller"], ["'M\\xfcller', 'Mu\\u0308ller'"]),
+    ],
+)
+def test_a_name_for_several_subjects_stops_with_the_candidates(names, subjects, shown):
+    with pytest.raises(DatasetError) as raised:
+        all_of(["a", *names], ["a", *subjects])
+    assert all(text in str(raised.value) for text in shown)
+
+
+def test_names_left_on_both_sides_stop_and_on_one_side_do_not():
+    with pytest.raises(DatasetError, match="1 labels without scans: c; 1 subjects without labels: b") as raised:
+        all_of(["a", "c"], ["a", "b"])
+    assert "Do this." in str(raised.value)
+    assert all_of(["a", "c"], ["a"]).names == ("c",)
+    assert all_of(["a"], ["a", "b"]).rest == ("b",)
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("1.00E+05", "1E5"), ("100000", "1E5"), ("2019-03-01 00:00:00", "1-3"), ("01-Mar", "MAR1"), ("Mrz 19", "19MRZ"),
+        ("01.03.2019", "1-3-19"), ("#NAME?", "-x"), ("#####", "123456"), ("1,23E+11", "123456789012"),
+    ],
+)  # fmt: skip
+def test_what_a_spreadsheet_program_did_is_said(name, subject):
+    with pytest.raises(DatasetError, match="as a spreadsheet program writes: ") as raised:
+        all_of([name], [subject])
+    assert name in str(raised.value) and "format the column as text" in str(raised.value)
+    with pytest.raises(DatasetError) as raised:
+        all_of(["patient_7"], [subject])
+    assert "spreadsheet" not in str(raised.value)
+
+
+def test_subjects_under_two_spellings_are_found():
+    assert alike(["001", "1", "b", "B ", "c"]) == ["001 and 1", "b and B "]

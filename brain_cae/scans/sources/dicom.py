@@ -11,7 +11,6 @@ from brain_cae.errors import DatasetError
 from brain_cae.scans import archives
 from brain_cae.scans.catalogue import Catalogue, Series, describe_others, read_catalogue
 from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, UNKNOWN, Contrast, contrast_of
-from brain_cae.scans.dicom import ADVANTAGES
 from brain_cae.scans.headers import Identity, identity_of
 from brain_cae.scans.pseudonym import Pseudonyms, default_key_file, read_key
 from brain_cae.scans.redaction import Redaction
@@ -37,7 +36,10 @@ TABLES = ("labels.csv", "labels.tsv", "series.csv")
 WHOLE_MM = 90.0
 # Series that agree in the first criteria are all read; the import takes the best that forms a regular volume.
 ALIKE = 3
-REASONS = ("covers the whole head", "leaves no doubt", *ADVANTAGES)
+REASONS = (
+    "covers the whole head", "leaves no doubt", "is original", "is no fast scout", "has more slices", "has more voxels",
+    "has the higher number", "comes later by name",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -260,7 +262,7 @@ def _sessions(catalogue: Catalogue, identities: Mapping[str, Identity]) -> list[
 
 
 def _rank(one: _Taken) -> tuple[Any, ...]:
-    """Rank of a series among those of one contrast, as that of ``scans/dicom.py`` after two criteria of its own."""
+    """Rank of a series among those of one contrast, by ``REASONS``: the rule of ``scans/dicom.py`` after two others."""
     facts, physics = one.series.facts, one.series.facts.physics
     height = facts.thickness * one.series.images
     scout = physics.tr < SCOUT_TR_MS and physics.te < SCOUT_TE_MS

@@ -65,7 +65,7 @@ def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: s
             advice = f"{place} holds {LAYOUTS[layout]}: dataset={layout} dataset.root={place}"
         return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
     names = [str(path.relative_to(root)) for path in islice(filter(is_nifti, _files(root)), MAX_FILES)]
-    if names and source != "dicom":
+    if names and source == "folder":
         found = f"NIfTI files with other names: {some(names)}"
         advice = (
             "Name them as expected, or list them in a table: dataset=folder dataset.table=scans.csv (docs/data.md)."

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from brain_cae.errors import DatasetError
 from brain_cae.executor import Processes, results
 from brain_cae.files.atomic import whole
 from brain_cae.files.locks import exclusive
@@ -60,11 +61,15 @@ class Series:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All series, ordered by patient, study and name; ``others`` counts the other files by what they are."""
+    """All series, ordered by patient, study and name; ``others`` counts the other files by what they are.
+
+    ``closed`` are archives of the tree that were not opened, each with the reason. ``anonymous`` are patients without a
+    number that tells them apart, and ``read`` is the number of files that were opened.
+    """
 
     series: tuple[Series, ...]
     others: dict[str, int]
-    nested: tuple[str, ...] = ()
+    closed: tuple[tuple[str, str], ...] = ()
     anonymous: frozenset[str] = frozenset()
     read: int = 0
 
@@ -113,24 +118,47 @@ def read_catalogue(
         DatasetError: An archive is damaged or exceeds a limit, or a process died.
         StorageError: The store cannot be written to.
     """
-    listing, nested = list_files(root, leave_out)
+    listing, closed = list_files(root, leave_out)
     folder = None if store is None else store / names.digest("root", str(root.absolute()), str(VERSION))[:16]
     if folder is None or not write:
-        return _catalogue(listing, nested, names, folder, False, workers, progress)
+        return _catalogue(listing, closed, names, folder, False, workers, progress)
     with exclusive(folder / ".lock"):
-        return _catalogue(listing, nested, names, folder, True, workers, progress)
+        return _catalogue(listing, closed, names, folder, True, workers, progress)
 
 
-def list_files(root: Path, leave_out: Sequence[str] = ()) -> tuple[list[tuple[Path, int, int]], list[str]]:
-    """Return the files of a tree with size (bytes) and time (ns), sorted by path, and the names of nested archives.
+def list_files(root: Path, leave_out: Sequence[str] = ()) -> tuple[list[tuple[Path, int, int]], list[tuple[str, str]]]:
+    """Return the files of a tree with size (bytes) and time (ns), sorted by path, and archives that stay closed.
 
-    Hidden files and files of operating systems are ignored. Links to folders are followed, each folder once.
+    Hidden files and files of operating systems are ignored. Links to folders are followed, each folder once. An archive
+    beside the scans, such as that of a viewer, may be damaged or encrypted: it is listed with the reason.
+
+    Raises:
+        DatasetError: The root itself is an archive that cannot be read.
     """
+    found, archived = ([], [root]) if archives.is_archive(root) else _walk(root, leave_out)
+    closed: list[tuple[str, str]] = []
+    for archive in archived:
+        try:
+            files, nested = archives.members(archive)
+        except DatasetError as error:
+            if archive == root:
+                raise
+            closed.append((archive.name, error.found or ""))
+            continue
+        changed = archive.stat().st_mtime_ns
+        for path, size in files:
+            if all(map(is_visible, path.relative_to(archive).parts)):
+                found.append((path, size, changed))
+        closed += [(name, "an archive inside of an archive") for name in nested]
+    return sorted(found), closed
+
+
+def _walk(root: Path, leave_out: Sequence[str]) -> tuple[list[tuple[Path, int, int]], list[Path]]:
+    """Return the files on disk with size and time, and the archives among them."""
     found: list[tuple[Path, int, int]] = []
-    nested: list[str] = []
-    archived = [root] if archives.is_archive(root) else []
+    archived: list[Path] = []
     visited: set[str] = set()
-    waiting = [] if archived else [os.fspath(root)]
+    waiting = [os.fspath(root)]
     while waiting:
         top = waiting.pop()
         real = os.path.realpath(top)
@@ -143,26 +171,17 @@ def list_files(root: Path, leave_out: Sequence[str] = ()) -> tuple[list[tuple[Pa
                     continue
                 if entry.is_dir():
                     waiting.append(entry.path)
-                elif not entry.is_file():
-                    continue
-                elif entry.name.lower().endswith(archives.ENDING):
+                elif entry.is_file() and entry.name.lower().endswith(archives.ENDING):
                     archived.append(Path(entry.path))
-                else:
+                elif entry.is_file():
                     known = entry.stat()
                     found.append((Path(entry.path), known.st_size, known.st_mtime_ns))
-    for archive in archived:
-        files, inner = archives.members(archive)
-        changed = archive.stat().st_mtime_ns
-        found += [
-            (path, size, changed) for path, size in files if all(map(is_visible, path.relative_to(archive).parts))
-        ]
-        nested += inner
-    return sorted(found), nested
+    return found, archived
 
 
 def _catalogue(
     listing: list[tuple[Path, int, int]],
-    nested: list[str],
+    closed: list[tuple[str, str]],
     names: Pseudonyms,
     folder: Path | None,
     write: bool,
@@ -196,7 +215,7 @@ def _catalogue(
         _save(folder, rows, facts)
         for piece in pieces:
             piece.unlink(missing_ok=True)
-    return _grouped(listing, rows, facts, nested, names, len(rest))
+    return _grouped(listing, rows, facts, closed, names, len(rest))
 
 
 def _look_up(listing: list[tuple[Path, int, int]], names: Pseudonyms, known: _Known) -> tuple[np.ndarray, list[int]]:
@@ -241,7 +260,7 @@ def _grouped(
     listing: list[tuple[Path, int, int]],
     rows: np.ndarray,
     facts: dict[str, Any],
-    nested: list[str],
+    closed: list[tuple[str, str]],
     names: Pseudonyms,
     read: int,
 ) -> Catalogue:
@@ -273,7 +292,7 @@ def _grouped(
         )
     others = Counter(STATUS[number] for number in rows["status"][rows["status"] != IMAGE].tolist())
     series = sorted(_joined(series), key=lambda one: (one.patient, one.study, one.name))
-    return Catalogue(tuple(series), dict(others), tuple(nested), frozenset(anonymous), read)
+    return Catalogue(tuple(series), dict(others), tuple(closed), frozenset(anonymous), read)
 
 
 def _joined(series: list[Series]) -> list[Series]:

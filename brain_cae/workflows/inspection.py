@@ -53,6 +53,7 @@ class Inspection:
         cautions: What a reader of the results would be told.
         problems: Errors that would stop the run.
         series: Every series of a source that takes them by their headers, and what it was taken for.
+        written: The table of series, if it was asked for.
     """
 
     title: str
@@ -66,6 +67,7 @@ class Inspection:
     cautions: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     series: list[SeriesLine] = field(default_factory=list)
+    written: str | None = None
 
     @property
     def labels(self) -> pd.Series:
@@ -153,6 +155,7 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int, c
         cautions=cautions,
         problems=problems,
         series=series,
+        written=getattr(dataset, "write_series", None),
     )
     if inspection.usable.empty:
         inspection.problems.append(f"No subject has every modality in use: {', '.join(modalities)}.")
@@ -218,7 +221,10 @@ def show(inspection: Inspection, console: Console | None = None) -> None:
         console.print(f"[yellow]Caution:[/yellow] {escape(caution)}", soft_wrap=True)
     for problem in inspection.problems:
         console.print(f"[red]Would stop:[/red] {escape(problem)}", soft_wrap=True)
-    console.print("Only headers were read; nothing was imported or written. stop_after=import also checks the voxels.")
+    if inspection.written:
+        console.print(f"The table of series is {escape(inspection.written)}. Read it with dataset.series=….")
+    written = "" if inspection.written else " or written"
+    console.print(f"Only headers were read; nothing was imported{written}. stop_after=import also checks the voxels.")
 
 
 def escape(text: str) -> str:

@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from brain_cae.errors import DatasetError
 from brain_cae.scans import catalogue
 from brain_cae.scans.catalogue import list_files, read_catalogue
 from brain_cae.scans.pseudonym import Pseudonyms
@@ -48,6 +49,20 @@ def test_an_archive_gives_the_same_series_as_its_folder(tmp_path):
     (tmp_path / "all").mkdir()
     (tmp_path / "export.zip").rename(tmp_path / "all" / "one.zip")
     assert len(read_catalogue(tmp_path / "all", NAMES).series) == 6
+
+
+def test_an_archive_that_cannot_be_read_stays_closed_beside_scans_and_is_refused_as_root(tmp_path):
+    write_exam(tmp_path / "scans", "1")
+    (tmp_path / "scans" / "viewer.zip").write_bytes(b"PK\x03\x04 damaged")
+    with zipfile.ZipFile(tmp_path / "scans" / "more.zip", "w") as archive:
+        archive.writestr("inner.zip", b"PK")
+    result = read_catalogue(tmp_path / "scans", NAMES)
+    assert len(result.series) == 6
+    assert sorted(result.closed) == [
+        ("inner.zip", "an archive inside of an archive"), ("viewer.zip", "a damaged or incomplete one"),
+    ]  # fmt: skip
+    with pytest.raises(DatasetError, match="cannot be read in place"):
+        read_catalogue(tmp_path / "scans" / "viewer.zip", NAMES)
 
 
 def test_other_files_are_counted_and_patients_without_number_are_told_apart_by_study(tmp_path):

@@ -135,8 +135,8 @@ class Dicom:
         self._notes += [*describe_others(catalogue.others), *_cautions(used, catalogue)]
         self._notes += counted(
             {
-                "archives inside of an archive are not opened": [
-                    Redaction(Path(), names).alias(Path(name), ()) for name in catalogue.nested
+                "archives are not opened": [
+                    f"{Redaction(Path(), names).alias(Path(name), ())} ({why})" for name, why in catalogue.closed
                 ],
                 "labelled subjects have no scans and are left out": unlabelled,
                 f"subjects have no label and are treated as {self.label or 'unknown'}": sorted(

@@ -10,7 +10,7 @@ physics leaves open, or raises a doubt.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 UNKNOWN = "unknown"
@@ -141,6 +141,7 @@ OPEN = (
     ),
 )  # fmt: skip
 AFTER_AGENT = {"t1": "t1ce"}
+AGENT_IN_DESCRIPTION = "its description names a contrast agent, its header none"
 
 
 def contrast_of(physics: Physics) -> Contrast:
@@ -209,9 +210,24 @@ def _doubt(physics: Physics, name: str) -> str:
     named = set(physics.hints) - {"ce"}
     if named and not named & accepted:
         return f"its description names {' and '.join(sorted(named))}"
-    if name == "t1" and "ce" in physics.hints:
-        return "its description names a contrast agent, its header none"
-    return ""
+    return AGENT_IN_DESCRIPTION if name == "t1" and "ce" in physics.hints else ""
+
+
+def settled(contrasts: Sequence[Contrast]) -> list[Contrast]:
+    """Return the contrasts of the series of one session, each seen beside the others.
+
+    Many scanners do not record the contrast agent. Of several T1 without one in their headers, those whose description
+    names it are taken as acquired after it, in doubt; a single one stays a T1.
+    """
+    before = any(one.name == "t1" and one.doubt != AGENT_IN_DESCRIPTION for one in contrasts)
+    return [
+        Contrast(
+            "t1ce", f"{one.why}, contrast agent in its description, beside a T1 without", "decided by its description"
+        )
+        if before and one.name == "t1" and one.doubt == AGENT_IN_DESCRIPTION
+        else one
+        for one in contrasts
+    ]
 
 
 def _times(physics: Physics) -> str:

@@ -52,6 +52,11 @@ NO_AGENT = frozenset(
         "not given", "without contrast", "no agent", "pre", "precontrast", "pre contrast", "unknown",
     }
 )  # fmt: skip
+# "T1 pre KM", "ohne KM", "w/o contrast", "post op": no words for a contrast agent.
+WITHOUT = re.compile(
+    r"(?<![a-z])(?:pre|non|no|without|w/?o|ohne|vor|sans|avant|before|sin)[\s-]*(?:gd|gad\w*|contrast\w*|kontrast\w*|km|ce|gado\w*)"
+    r"|post[\s-]*(?:op|surg|rt|chemo|treat|trauma)\w*"
+)
 HINTS = {
     "flair": r"flair|dark.?fluid|tirm.*(?:dark|fluid)",
     "t1": r"(?<![a-z0-9])t1|mp.?rage|bravo|mprage|spgr",
@@ -241,7 +246,7 @@ def has_agent(header: Dataset) -> bool:
 
 def hints_of(*descriptions: str) -> tuple[str, ...]:
     """Return the contrasts that a description names, in the words of ``HINTS``: the text itself is not kept."""
-    text = " ".join(descriptions).lower().replace("_", " ")
+    text = WITHOUT.sub(" ", " ".join(descriptions).lower().replace("_", " "))
     return tuple(name for name, pattern in HINTS.items() if re.search(pattern, text))
 
 

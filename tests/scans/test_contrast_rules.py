@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from brain_cae.scans.contrast_rules import UNKNOWN, Physics, contrast_of
+from brain_cae.scans.contrast_rules import UNKNOWN, Physics, contrast_of, settled
 
 SE, GR, SEIR, GRIR = ("SE",), ("GR",), ("SE", "IR"), ("GR", "IR")
 N = math.nan
@@ -111,3 +111,12 @@ def test_without_codes_the_times_decide():
     assert contrast_of(Physics(tr=8, te=3.5, flip=10)).name == "t1"
     assert contrast_of(Physics(tr=5000, te=95)).name == "t2"
     assert contrast_of(Physics(tr=9000, te=95, ti=2500)).name == "flair"
+
+
+def test_of_two_t1_the_description_tells_which_is_after_contrast_agent():
+    plain = Physics(tr=500, te=12, flip=90, codes=SE, hints=("t1",))
+    after = Physics(tr=500, te=12, flip=90, codes=SE, hints=("t1", "ce"))
+    both = settled([contrast_of(plain), contrast_of(after)])
+    assert [one.name for one in both] == ["t1", "t1ce"] and both[1].doubt and not both[0].doubt
+    assert [one.name for one in settled([contrast_of(after)])] == ["t1"]
+    assert [one.name for one in settled([contrast_of(after), contrast_of(after)])] == ["t1", "t1"]

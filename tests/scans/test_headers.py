@@ -40,6 +40,7 @@ def test_a_dose_of_zero_is_no_agent_and_a_dose_without_name_is_one():
 @pytest.mark.parametrize(
     ("text", "words"),
     [("t2_flair_tra_dark-fluid", ("flair", "t2")), ("AX T1 POST GAD", ("t1", "ce")), ("T1 MPR +C", ("t1", "ce")),
+     ("T1 pre KM", ("t1",)), ("t1_ohne_km", ("t1",)), ("T1 post-op", ("t1",)), ("T1 nach KM", ("t1", "ce")),
      ("t2*_fl2d", ()),     ("3D TOF head", ("angiogram",)), ("spine", ()), ("sag pd tse", ("pd",)), ("CT12", ())],
 )  # fmt: skip
 def test_a_description_becomes_words(text, words):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from brain_cae.errors import DatasetError
 from brain_cae.scans import archives
 from brain_cae.scans.catalogue import Catalogue, Series, describe_others, read_catalogue
-from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, UNKNOWN, Contrast, contrast_of
+from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, UNKNOWN, Contrast, contrast_of, settled
 from brain_cae.scans.headers import Identity, identity_of
 from brain_cae.scans.pseudonym import Pseudonyms, default_key_file, read_key
 from brain_cae.scans.redaction import Redaction
@@ -117,9 +117,7 @@ class Dicom:
             )
         identities = {one.name: identity_of(one.files[0]) for one in catalogue.series}
         people = _people(catalogue, identities, names)
-        taken = [
-            _Taken(one, session, contrast_of(one.facts.physics)) for one, session in _sessions(catalogue, identities)
-        ]
+        taken = _taken(_sessions(catalogue, identities))
         table = self._table(beside)
         chosen = None if table is None else read_series_table(table, _subjects(catalogue), people.find)
         used = _by_table(taken, chosen) if chosen is not None else _by_rule(taken)
@@ -259,6 +257,18 @@ def _sessions(catalogue: Catalogue, identities: Mapping[str, Identity]) -> list[
         for number, study in enumerate(sorted(studies, key=lambda study: (studies[study], study)), start=1):
             sessions[patient, study] = f"s{number:0{digits}d}"
     return [(one, sessions[one.patient, one.study]) for one in catalogue.series]
+
+
+def _taken(series: Sequence[tuple[Series, str]]) -> list[_Taken]:
+    """Return what each series is taken for, alone and beside the others of its session."""
+    sessions: dict[tuple[str, str], list[Series]] = {}
+    for one, session in series:
+        sessions.setdefault((one.patient, session), []).append(one)
+    return [
+        _Taken(one, session, contrast)
+        for (_, session), scans in sessions.items()
+        for one, contrast in zip(scans, settled([contrast_of(one.facts.physics) for one in scans]), strict=True)
+    ]
 
 
 def _rank(one: _Taken) -> tuple[Any, ...]:

@@ -40,7 +40,8 @@ def as_path(text: str) -> str:
 def missing(root: Path, *, problem: str, expected: str, found: str, advice: str) -> DatasetError:
     """Return the error for a root that is no folder, with the path that was probably meant."""
     if len(PureWindowsPath(str(root)).drive) == 2:
-        advice = "This is a path of Windows, and the program runs on Linux: name the folder as Linux sees it."
+        found = "a path of Windows"
+        advice = "The program runs on Linux: name the folder as Linux sees it (in WSL, C:\\scans is /mnt/c/scans)."
     elif archives.is_archive(root):
         found = "a zip file"
         advice = (

@@ -27,6 +27,7 @@ from brain_cae.scans.sources.base import SeriesLocation, some
 from brain_cae.scans.sources.build import make_source, overview_of
 from brain_cae.scans.sources.series_table import SeriesLine
 from brain_cae.scans.store import inspect_series
+from brain_cae.scoring.guarantee import Outlook, outlook
 from brain_cae.stages.cautions import calibration_cautions, protocol_cautions, rule_of
 from brain_cae.stages.cohort import complete_subjects, limited, renamed_files, require_modalities
 from brain_cae.stages.roles import draw_roles
@@ -64,6 +65,7 @@ class Inspection:
     usable: pd.DataFrame
     protocols: pd.Series
     roles: pd.DataFrame | None = None
+    outlook: list[Outlook] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     series: list[SeriesLine] = field(default_factory=list)
@@ -86,7 +88,9 @@ def inspect_training(config: Config) -> Inspection:
         try:
             roles = inspection.roles = draw_roles(config, inspection.usable)
             inspection.cautions += protocol_cautions(config, inspection.usable, roles)
-            inspection.cautions += calibration_cautions(int((roles["role"] == "validation").sum()), rule_of(config))
+            calibrating, rule = int((roles["role"] == "validation").sum()), rule_of(config)
+            inspection.cautions += calibration_cautions(calibrating, rule)
+            inspection.outlook = outlook(calibrating, rule.alpha, rule.confidence)
         except BrainCaeError as error:
             inspection.problems.append(str(error))
     return inspection
@@ -217,6 +221,8 @@ def show(inspection: Inspection, console: Console | None = None) -> None:
             console.print(table)
     if inspection.roles is not None:
         console.print(_roles(inspection))
+    if inspection.outlook:
+        console.print(_outlook(inspection))
     for caution in dict.fromkeys(inspection.cautions):
         console.print(f"[yellow]Caution:[/yellow] {escape(caution)}", soft_wrap=True)
     for problem in inspection.problems:
@@ -327,4 +333,13 @@ def _roles(inspection: Inspection) -> Table:
     for role in ROLES:
         members = labels[labels.index.isin(roles.index[roles == role])]
         table.add_row(role, *(str(int((members == label).sum())) for label in LABELS))
+    return table
+
+
+def _outlook(inspection: Inspection) -> Table:
+    columns = ["calibration brains", "probable: expected rate", "average: expected rate", "average: rate at most"]
+    table = _table("False alarms", columns, columns)
+    for row in inspection.outlook:
+        rates = (row.probable_rate, row.average_rate, row.average_bound)
+        table.add_row(str(row.brains), *("nobody is flagged" if rate is None else f"{rate:.1%}" for rate in rates))
     return table

@@ -1,5 +1,8 @@
 """The false-alarm rate that a threshold from healthy brains may really have."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import beta, betabinom
@@ -65,3 +68,15 @@ def test_the_outlook_starts_with_the_brains_at_hand():
     assert rows[0].probable_rate is None and rows[1].probable_rate == pytest.approx(1 / 30)
     assert outlook(5, 0.1, 0.95)[0].average_bound is None
     assert [row.brains for row in outlook(1000, 0.1, 0.95)] == [1000]
+
+
+def test_the_documented_table_is_true():
+    document = Path(__file__).parents[2] / "docs" / "calibration.md"
+    rows = re.findall(r"^\| (\d+) \| (.*?) \| (.*?) \| (.*?) \|$", document.read_text(), re.MULTILINE)
+    assert len(rows) == 7
+    for brains, probable, average, bound in rows:
+        row = outlook(int(brains), 0.10, 0.95)[0]
+        shown = [
+            f"{100 * rate:.1f} %" if rate else "nobody is flagged" for rate in (row.probable_rate, row.average_rate)
+        ]
+        assert [probable, average, bound] == [*shown, f"{100 * row.average_bound:.1f} %"]

@@ -39,11 +39,11 @@ SPLIT = 5
 """So many series of one file each, alike in all facts, are one series whose identifiers were replaced file by file."""
 ROW = np.dtype(
     [
-        ("file", "S21"), ("size", "i8"), ("changed", "i8"), ("status", "i1"), ("frames", "i4"),
+        ("file", "S21"), ("size", "i8"), ("changed", "i8"), ("status", "i1"), ("frames", "i4"), ("diffusion", "?"),
         ("patient", "S14"), ("study", "S18"), ("series", "S15"),
     ]
 )  # fmt: skip
-READ = ("status", "frames", "patient", "study", "series")
+READ = ("status", "frames", "diffusion", "patient", "study", "series")
 """Columns that come from the file itself."""
 
 
@@ -240,7 +240,7 @@ def _read_chunk(paths: list[Path], names: Pseudonyms) -> tuple[np.ndarray, dict[
     with quiet():
         for row, path in zip(rows, paths, strict=True):
             file = read_header(path)
-            row["status"], row["frames"] = file.status, file.frames
+            row["status"], row["frames"], row["diffusion"] = file.status, file.frames, file.diffusion
             if file.status != IMAGE or file.header is None:
                 continue
             series = names.name("se", file.patient, file.study, file.series)
@@ -287,12 +287,17 @@ def _grouped(
                 name=name,
                 files=tuple(listing[number][0] for number in group),
                 images=int(rows["frames"][group].sum()),
-                facts=_facts(content),
+                facts=_as_diffusion(_facts(content)) if rows["diffusion"][group].any() else _facts(content),
             )
         )
     others = Counter(STATUS[number] for number in rows["status"][rows["status"] != IMAGE].tolist())
     series = sorted(_joined(series), key=lambda one: (one.patient, one.study, one.name))
     return Catalogue(tuple(series), dict(others), tuple(closed), frozenset(anonymous), read)
+
+
+def _as_diffusion(facts: SeriesFacts) -> SeriesFacts:
+    """The first image of a diffusion series has b = 0 and looks like a T2; the others tell."""
+    return replace(facts, physics=replace(facts.physics, kind=facts.physics.kind or "diffusion image"))
 
 
 def _joined(series: list[Series]) -> list[Series]:

@@ -69,13 +69,14 @@ HINTS = {
 
 @dataclass(frozen=True)
 class FileHeader:
-    """Of one file: what it is, its identifiers (not to be written), and the number of its frames."""
+    """Of one file: what it is, its identifiers (not to be written), the number of its frames, whether b is above 0."""
 
     status: int
     patient: str = ""
     study: str = ""
     series: str = ""
     frames: int = 1
+    diffusion: bool = False
     header: FileDataset | None = None
 
 
@@ -133,7 +134,8 @@ def _read(path: Path, head: int) -> FileHeader:
         known = elements.text("SOPClassUID") or study or patient
         return FileHeader(NO_SERIES if known else NOT_DICOM)
     frames = max(1, elements.whole("NumberOfFrames", 1))
-    return FileHeader(IMAGE, patient, study, series, frames, header)
+    diffusion = (elements.number("DiffusionBValue") or 0.0) > 0
+    return FileHeader(IMAGE, patient, study, series, frames, diffusion, header)
 
 
 def facts_of(path: Path, header: FileDataset) -> SeriesFacts:

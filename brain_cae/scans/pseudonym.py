@@ -13,6 +13,10 @@ import stat
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from brain_cae.errors import ConfigurationError
 from brain_cae.files.system_errors import writing
@@ -112,7 +116,7 @@ def _refuse_run_folder(path: Path) -> None:
     """Refuse a key in a folder that is passed on with the results: whoever has both can undo the pseudonyms."""
     for folder in (path.parent, path.resolve().parent):
         for place in (folder, *folder.parents):
-            if (place / ".hydra").is_dir() or (place / "status.json").is_file() or _holds_runs(place):
+            if (place / ".hydra").is_dir() or (place / "status.json").is_file() or place in _folders_of_runs():
                 raise ConfigurationError(
                     "The key must not lie in a folder of runs: with the results it would be passed on.",
                     expected="a file outside of the folders of runs",
@@ -122,5 +126,12 @@ def _refuse_run_folder(path: Path) -> None:
                 )
 
 
-def _holds_runs(place: Path) -> bool:
-    return place.name in ("outputs", "multirun") and place.parent == Path.cwd()
+def _folders_of_runs() -> set[Path]:
+    """Return the usual folders of runs, and those of the current command."""
+    folders = {Path("outputs"), Path("multirun")}
+    if HydraConfig.initialized():
+        hydra: Any = HydraConfig.get()
+        for group, key in (("run", "dir"), ("sweep", "dir"), ("runtime", "output_dir")):
+            with contextlib.suppress(OmegaConfBaseException):
+                folders.add(Path(hydra[group][key]))
+    return {folder.absolute() for folder in folders}

@@ -80,6 +80,16 @@ def test_other_files_are_counted_and_patients_without_number_are_told_apart_by_s
     assert result.others == {"not DICOM": 1}
 
 
+def test_a_diffusion_series_that_starts_without_gradient_is_not_a_t2(tmp_path):
+    def weight(header, name):
+        if name == "t2":
+            header.DiffusionBValue = 0.0 if header.InstanceNumber < 6 else 1000.0
+
+    write_exam(tmp_path, change=weight)
+    kinds = {one.facts.number: one.facts.physics.kind for one in read_catalogue(tmp_path, NAMES).series}
+    assert kinds == {101: "localiser", 201: "", 301: "diffusion image", 401: "", 501: "", 601: ""}
+
+
 def test_a_series_whose_files_have_identifiers_of_their_own_is_joined(tmp_path):
     def split(header, name):
         header.SeriesInstanceUID = f"1.2.7.{header.SeriesNumber}.{header.InstanceNumber}"

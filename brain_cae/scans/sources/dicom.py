@@ -3,14 +3,13 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from brain_cae.errors import DatasetError
 from brain_cae.scans import archives
-from brain_cae.scans.catalogue import Catalogue, Series, describe_others, read_catalogue
-from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, UNKNOWN, Contrast, contrast_of, settled
+from brain_cae.scans.catalogue import Catalogue, describe_others, read_catalogue
+from brain_cae.scans.contrast_rules import UNKNOWN
 from brain_cae.scans.headers import Identity, identity_of
 from brain_cae.scans.pseudonym import Pseudonyms, default_key_file, read_key
 from brain_cae.scans.redaction import Redaction
@@ -25,6 +24,7 @@ from brain_cae.scans.sources.base import (
 )
 from brain_cae.scans.sources.people import People, copy_mask, find_masks, read_labels
 from brain_cae.scans.sources.roots import wrong_root
+from brain_cae.scans.sources.series_choice import Taken, by_rule, by_table, in_sessions, number_of, take
 from brain_cae.scans.sources.series_table import SeriesLine, read_series_table, write_series_table
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
@@ -32,29 +32,6 @@ LAYOUT = "DICOM files of any names, in folders of any names, or a zip of them"
 ADVICE = "Set dataset.root to the folder, zip or DICOMDIR of the export; for NIfTI files use dataset=folder."
 MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
 TABLES = ("labels.csv", "labels.tsv", "series.csv")
-# A brain is about 130 mm high and 170 mm long: of a thinner stack most of it is missing.
-WHOLE_MM = 90.0
-# Series that agree in the first criteria are all read; the import takes the best that forms a regular volume.
-ALIKE = 3
-REASONS = (
-    "covers the whole head", "leaves no doubt", "is original", "is no fast scout", "has more slices", "has more voxels",
-    "has the higher number", "comes later by name",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Taken:
-    """A series, its session, what it was taken for, what it is used as (``""`` if it is left out), and why.
-
-    ``read_for`` is also set for the runners-up: if the best series turns out to lack slices, the import takes the next.
-    """
-
-    series: Series
-    session: str
-    contrast: Contrast
-    modality: str = ""
-    why: str = ""
-    read_for: str = ""
 
 
 @dataclass
@@ -117,12 +94,12 @@ class Dicom:
             )
         identities = {one.name: identity_of(one.files[0]) for one in catalogue.series}
         people = _people(catalogue, identities, names)
-        taken = _taken(_sessions(catalogue, identities))
+        taken = take(in_sessions(catalogue.series, identities))
         table = self._table(beside)
         chosen = None if table is None else read_series_table(table, _subjects(catalogue), people.find)
-        used = _by_table(taken, chosen) if chosen is not None else _by_rule(taken)
+        used = by_table(taken, chosen) if chosen is not None else by_rule(taken)
         aliases = _aliases(used, root, names, identities)
-        ordered = sorted(used, key=lambda one: (one.series.patient, one.session, _number(one), one.series.name))
+        ordered = sorted(used, key=lambda one: (one.series.patient, one.session, number_of(one), one.series.name))
         self._lines = [_line(one, aliases) for one in ordered]
         # The stored configuration of a run names the table too; only a look insists on writing it.
         if self.write_series is not None and not (self.write and Path(self.write_series).exists()):
@@ -188,12 +165,12 @@ class Dicom:
 
     def _locations(
         self,
-        used: Sequence[_Taken],
+        used: Sequence[Taken],
         aliases: Mapping[Path, str],
         labels: Mapping[str, str],
         masks: Mapping[str, Mapping[str, Path]],
     ) -> list[SeriesLocation]:
-        by_place: dict[tuple[str, str], list[_Taken]] = {}
+        by_place: dict[tuple[str, str], list[Taken]] = {}
         for one in used:
             by_place.setdefault((one.series.patient, one.session), []).append(one)
         locations = []
@@ -244,109 +221,8 @@ def _subjects(catalogue: Catalogue) -> dict[str, str]:
     return {one.name: one.patient for one in catalogue.series}
 
 
-def _sessions(catalogue: Catalogue, identities: Mapping[str, Identity]) -> list[tuple[Series, str]]:
-    """Return each series with the name of its session: the studies of a patient in the order of their dates."""
-    moments: dict[str, dict[str, str]] = {}
-    for one in catalogue.series:
-        studies = moments.setdefault(one.patient, {})
-        moment = identities[one.name].moment
-        studies[one.study] = min(moment, studies.get(one.study, moment))
-    sessions = {}
-    for patient, studies in moments.items():
-        digits = len(str(len(studies)))
-        for number, study in enumerate(sorted(studies, key=lambda study: (studies[study], study)), start=1):
-            sessions[patient, study] = f"s{number:0{digits}d}"
-    return [(one, sessions[one.patient, one.study]) for one in catalogue.series]
-
-
-def _taken(series: Sequence[tuple[Series, str]]) -> list[_Taken]:
-    """Return what each series is taken for, alone and beside the others of its session."""
-    sessions: dict[tuple[str, str], list[Series]] = {}
-    for one, session in series:
-        sessions.setdefault((one.patient, session), []).append(one)
-    return [
-        _Taken(one, session, contrast)
-        for (_, session), scans in sessions.items()
-        for one, contrast in zip(scans, settled([contrast_of(one.facts.physics) for one in scans]), strict=True)
-    ]
-
-
-def _rank(one: _Taken) -> tuple[Any, ...]:
-    """Rank of a series among those of one contrast, by ``REASONS``: the rule of ``scans/dicom.py`` after two others."""
-    facts, physics = one.series.facts, one.series.facts.physics
-    height = facts.thickness * one.series.images
-    scout = physics.tr < SCOUT_TR_MS and physics.te < SCOUT_TE_MS
-    return (
-        not height < WHOLE_MM,
-        not one.contrast.doubt,
-        not facts.derived,
-        not scout,
-        one.series.images,
-        one.series.images * facts.rows * facts.columns,
-        _number(one),
-        one.series.name,
-    )
-
-
-def _number(one: _Taken) -> float:
-    return 0.0 if math.isnan(one.series.facts.number) else one.series.facts.number
-
-
-def _by_rule(taken: Sequence[_Taken]) -> list[_Taken]:
-    """Return the series with the best of each subject, session and modality in use, and why the others are not."""
-    best: dict[tuple[str, str, str], _Taken] = {}
-    for one in taken:
-        place = (one.series.patient, one.session, one.contrast.name)
-        if one.contrast.name in MODALITIES and (place not in best or _rank(one) > _rank(best[place])):
-            best[place] = one
-    used = []
-    for one in taken:
-        why, doubt = one.contrast.why, f"; in doubt: {one.contrast.doubt}" if one.contrast.doubt else ""
-        winner = best.get((one.series.patient, one.session, one.contrast.name))
-        if winner is one:
-            name = one.contrast.name
-            used.append(replace(one, modality=name, why=f"{why}{doubt}", read_for=name))
-        elif winner is None:
-            used.append(replace(one, why=f"{one.contrast.name}: {why}{doubt}"))
-        else:
-            first, second = _rank(winner), _rank(one)
-            reason = next(text for text, a, b in zip(REASONS, first, second, strict=True) if a != b)
-            said = f"another series was taken: it {reason} ({one.contrast.name}: {why}{doubt})"
-            used.append(replace(one, why=said, read_for=one.contrast.name if first[:ALIKE] == second[:ALIKE] else ""))
-    return used
-
-
-def _by_table(taken: Sequence[_Taken], chosen: Mapping[str, str]) -> list[_Taken]:
-    """Return the series as a table uses them; it decides for every subject that it names, rules for the others.
-
-    Raises:
-        DatasetError: It names two series of one session for one modality.
-    """
-    listed = {one.series.patient for one in taken if one.series.name in chosen}
-    used = _by_rule([one for one in taken if one.series.patient not in listed])
-    places: dict[tuple[str, str, str], str] = {}
-    for one in taken:
-        if one.series.patient not in listed:
-            continue
-        modality = chosen.get(one.series.name, "")
-        place = (one.series.patient, one.session, modality)
-        if modality and place in places:
-            raise DatasetError(
-                "The table of series names two series for one modality.",
-                expected="one series for each modality of a session; leave the modality of the others empty",
-                found=f"{places[place]} and {one.series.name} as {modality} of {place[0]}, session {place[1]}",
-                where="dataset.series",
-            )
-        places[place] = one.series.name
-        said = "chosen in the table of series" if modality else "left out in the table of series"
-        said = said if one.series.name in chosen else "not in the table of series"
-        why = f"{said} ({one.contrast.name}: {one.contrast.why})"
-        used.append(replace(one, modality=modality, read_for=modality, why=why))
-    return sorted(used, key=lambda one: (one.series.patient, one.session, one.series.name))
-
-
 def _aliases(
-    used: Sequence[_Taken], root: Path, names: Pseudonyms, identities: Mapping[str, Identity]
+    used: Sequence[Taken], root: Path, names: Pseudonyms, identities: Mapping[str, Identity]
 ) -> dict[Path, str]:
     redaction = Redaction(root, names)
     words: dict[str, set[str]] = {}
@@ -360,7 +236,7 @@ def _aliases(
     return aliases
 
 
-def _line(one: _Taken, aliases: Mapping[Path, str]) -> SeriesLine:
+def _line(one: Taken, aliases: Mapping[Path, str]) -> SeriesLine:
     number = one.series.facts.number
     return SeriesLine(
         subject=one.series.patient,
@@ -374,7 +250,7 @@ def _line(one: _Taken, aliases: Mapping[Path, str]) -> SeriesLine:
     )
 
 
-def _cautions(used: Sequence[_Taken], catalogue: Catalogue) -> list[str]:
+def _cautions(used: Sequence[Taken], catalogue: Catalogue) -> list[str]:
     doubtful = [
         f"{one.series.patient} {one.modality}: {one.contrast.doubt}"
         for one in used

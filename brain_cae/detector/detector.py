@@ -160,7 +160,8 @@ class Detector:
         # Smoothed together: what leaks out of the mask is the same for both.
         both = smooth_inside(np.concatenate([volume - reconstruction.volume, volume]), mask, subject.spacing, sigma)
         name, place = reconstruction.group.name, reconstruction.places.get("volume")
-        residual, intensity = (Signal(maps, mask, name, place) for maps in np.split(both, 2))
+        voxel_ml = float(np.prod(subject.spacing)) / 1000
+        residual, intensity = (Signal(maps, mask, name, place, voxel_ml) for maps in np.split(both, 2))
         return {"residual": residual, "intensity": intensity}
 
     def calibrate(
@@ -197,19 +198,17 @@ class Detector:
             for name in framed[0][0]
         }
         signals = {name: [brain[scorer.signal] for _, brain in framed] for name, scorer in self.scorers.items()}
-        if reference is None:
-            held_out = each(_sample, _HeldOut(self, healthy, signals), "calibrate")
-        else:
-            held_out = each(_sample, _HeldOut(self, reference[:BRAINS_FOR_VOXELS], signals), "voxel threshold")
+        some = healthy if reference is None else reference[:BRAINS_FOR_VOXELS]
+        held_out = each(_sample, _HeldOut(self, some, signals), "voxel threshold")
         for name, scorer in self.scorers.items():
+            scorer.set_voxel_threshold([brain[name] for brain in held_out])
             scorer.learn(signals[name])
-        if reference is None:
-            scored = held_out
-        else:
+        jobs: Sequence[Any] = _HeldOut(self, healthy, signals)
+        if reference is not None:
             jobs = [(self, subject, number, self.scorers) for number, subject in enumerate(healthy)]
-            scored = each(_sample, jobs, "calibrate")
+        scored = each(_sample, jobs, "calibrate")
         for name, scorer in self.scorers.items():
-            scorer.calibrate([brain[name].score for brain in scored], [brain[name].voxels for brain in held_out])
+            scorer.calibrate([brain[name] for brain in scored])
 
     @property
     def guarantee(self) -> Guarantee:

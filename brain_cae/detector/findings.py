@@ -1,7 +1,7 @@
 """Findings: everything that a fitted model reports about one brain."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,11 @@ from brain_cae.arrays.voxels import at_voxels
 from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.build import network_stride
 from brain_cae.detector.detector import Detector, Reconstruction
+from brain_cae.detector.lesions import Lesion, lesions_of
 from brain_cae.reshape import Group
 from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_trip_l1, scale_ratio
 from brain_cae.reshape.network import network_shape
+from brain_cae.scoring.clusters import LesionCounts
 from brain_cae.scoring.direction import joint
 from brain_cae.scoring.localisation import Localisation, localise
 from brain_cae.scoring.similarity import structural_similarity
@@ -31,6 +33,8 @@ class Findings:
         localisation: Localisation of the lesion by scorer; empty if no lesion is known.
         features: Features for the transfer classifier.
         reconstruction: ``l1`` and ``ssim`` inside the mask, in native space.
+        lesions: Clusters of the residual score that a reader should look at, the largest first.
+        lesion_counts: How they overlap with the known lesion; None if none is known.
         distortion: Distortion by the reshape strategy; ``network_spacing`` is (3,) in mm, ``voxels`` the size of the
             network input including padding.
     """
@@ -43,6 +47,8 @@ class Findings:
     features: dict[str, float]
     reconstruction: dict[str, float]
     distortion: dict[str, Any]
+    lesions: list[Lesion] = field(default_factory=list)
+    lesion_counts: LesionCounts | None = None
 
 
 def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.ndarray, np.ndarray]:
@@ -65,6 +71,9 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
         p_values[name] = scorer.calibration.p_value(scores[name])
         if truth is not None:
             localisation[name] = localise(joints[name], truth, threshold=scorer.calibration.voxel_threshold)
+    lesions, counts = lesions_of(
+        subject, joints["residual"], detector.scorers["residual"].calibration, detector.config.scoring.alpha
+    )
     findings = Findings(
         subject=subject.subject,
         group=reconstruction.group,
@@ -74,6 +83,8 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
         features=detector.features(reconstruction, maps["residual"]),
         reconstruction=_fidelity(subject, reconstruction),
         distortion=_distortion(detector, subject, reconstruction.group),
+        lesions=lesions,
+        lesion_counts=counts,
     )
     return findings, maps["residual"], joints["residual"]
 

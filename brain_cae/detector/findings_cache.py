@@ -11,11 +11,13 @@ import numpy as np
 from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings import Findings
+from brain_cae.detector.lesions import Lesion
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.reshape import Group
+from brain_cae.scoring.clusters import LesionCounts
 from brain_cae.scoring.localisation import Localisation
 
-VERSION = 2
+VERSION = 3
 """Raise this number whenever the same model gives other findings for the same brain."""
 
 
@@ -42,6 +44,11 @@ class FindingsCache:
                 values["overlaps"] = np.asarray(values["overlaps"])
             stored["distortion"]["network_spacing"] = np.asarray(stored["distortion"]["network_spacing"])
             stored["localisation"] = {name: Localisation(**values) for name, values in stored["localisation"].items()}
+            stored["lesions"] = [
+                Lesion(**{key: _tuple(value) for key, value in lesion.items()}) for lesion in stored["lesions"]
+            ]
+            counts = stored["lesion_counts"]
+            stored["lesion_counts"] = None if counts is None else LesionCounts(**counts)
             return Findings(subject=subject.subject, **stored)
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -57,6 +57,7 @@ class ReportContent:
         cautions: Sentences that the reader must know before any figure.
         curves: Name of each ROC curve to (labels, scores); labels are 0/1 or ``healthy``/``abnormal``.
         trials: The table of ``tuning.csv``; empty if nothing was tuned.
+        lesions: The table of ``lesions.csv``.
     """
 
     title: str
@@ -69,3 +70,4 @@ class ReportContent:
     cautions: list[str] = field(default_factory=list)
     curves: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     trials: pd.DataFrame = field(default_factory=pd.DataFrame)
+    lesions: pd.DataFrame = field(default_factory=pd.DataFrame)

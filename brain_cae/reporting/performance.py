@@ -165,6 +165,41 @@ def localisation_table(content: ReportContent) -> Table | None:
     return _table(rows, keys, why=evidence.why_no_localisation(content), first="map")
 
 
+def lesion_measures(content: ReportContent) -> Table | None:
+    """Return how well clusters of flagged brains find known lesions; None without known lesions."""
+    part = at(content.metrics, "lesions")
+    if not isinstance(part, Mapping):
+        return None
+    names = {"sensitivity": "lesions found", "f1": "F1", "false_clusters": "false clusters per healthy brain"}
+    note = (
+        "Means over subjects; a brain that is not flagged shows no cluster. A lesion is found if a cluster touches it."
+    )
+    return Table(list(names.values()), [[figure(part[name]) for name in names]], note, "Lesion-wise")
+
+
+def lesion_rows(content: ReportContent) -> Table | None:
+    """Return the clusters of the flagged brains."""
+    lesions = content.lesions
+    if lesions.empty:
+        return None
+    rows = []
+    for row in lesions.to_dict("records"):
+        places = (
+            ", ".join(number(row[f"{prefix}{axis}_mm"], digits=0) for axis in "xyz")
+            if finite(row[f"{prefix}x_mm"]) is not None
+            else "\N{EN DASH}"
+            for prefix in ("", "mni_")
+        )
+        where = " ".join(filter(None, (str(row["hemisphere"]), str(row["tissue"]))))
+        measured = (number(row[name], digits=1) for name in ("volume_ml", "peak_z"))
+        p = Cell(formatting.p_value(row["p_value"]), True)
+        rows.append(
+            [label(str(row["subject"])), *(Cell(text, True) for text in measured), p, label(where), *map(Cell, places)]
+        )
+    columns = ["subject", "volume, mL", "peak z", "p", "where", "centre, mm of the scan", "centre, mm of MNI152"]
+    return Table(columns, rows)
+
+
 def transfer_table(content: ReportContent) -> Table | None:
     """Return all metrics of the selected classifier."""
     part = at(content.metrics, "transfer")

@@ -74,6 +74,7 @@ def parts(content: ReportContent, charts: dict[str, Chart], gallery: Gallery) ->
         detection(content, charts),
         calibration(content, charts),
         localisation(content),
+        lesions(content),
         subjects(content, gallery),
         transfer(content, charts),
         audit(content, charts),
@@ -149,6 +150,20 @@ def localisation(content: ReportContent) -> Part:
     )
     return Part("localisation", "Localisation", intro, _blocks(performance.localisation_table(content)),
                 evidence.why_no_localisation(content))  # fmt: skip
+
+
+def lesions(content: ReportContent) -> Part:
+    """Return the section on the clusters of the flagged brains."""
+    intro = (
+        "Connected voxels above the voxel threshold, in brains that are flagged: the largest cluster, and others that "
+        "few healthy brains have. The p-value counts the calibration brains whose largest cluster has at least this "
+        "mass; it holds for all clusters of a brain together. Places are in mm, right, anterior and superior positive; "
+        "the tissue is what most of the cluster is in the template. lesions.csv holds the same table."
+    )
+    tables = (performance.lesion_measures(content), performance.lesion_rows(content))
+    flagged = evidence.flags(evidence.scored(content))
+    why = "no brain is flagged" if flagged.notna().any() else "no brain can be flagged"
+    return Part("lesions", "Lesions", intro, _blocks(*tables), why)
 
 
 def subjects(content: ReportContent, gallery: Gallery) -> Part:

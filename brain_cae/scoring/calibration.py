@@ -5,7 +5,7 @@ calibration brains, its p is at most alpha with probability at most alpha.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,10 +20,12 @@ class Calibration:
     Attributes:
         scores: (n,) scores of the calibration brains.
         voxel_threshold: Value of the joint map above which a voxel is called abnormal.
+        masses: (n,) mass of the largest cluster of each calibration brain; empty if they were not measured.
     """
 
     scores: np.ndarray
     voxel_threshold: float
+    masses: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def rank(self, score: float) -> int:
         """Return 1 + number of calibration scores at least as high."""
@@ -36,6 +38,15 @@ class Calibration:
     def rate_bound(self, score: float, confidence: float) -> float:
         """Return the bound of the rate of a threshold here, see :func:`brain_cae.scoring.guarantee.rate_bound`."""
         return guarantee.rate_bound(self.rank(score), len(self.scores), confidence)
+
+    def cluster_p_value(self, mass: float) -> float | None:
+        """Return (1 + number of calibration brains whose largest cluster has at least this mass) / (n + 1).
+
+        It holds for all clusters of a brain together. None if the masses were not measured.
+        """
+        if not len(self.masses):
+            return None
+        return guarantee.p_value(1 + int(np.count_nonzero(self.masses >= mass)), len(self.masses))
 
     def threshold(self, rule: Guarantee) -> float:
         """Return the score that must be exceeded to be flagged; infinite if n is too small to flag anything."""

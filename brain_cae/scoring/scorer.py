@@ -7,7 +7,7 @@ The autoencoder's residual and the two baselines use the same code and differ on
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from brain_cae.arrays.voxels import at_voxels
 from brain_cae.scoring.calibration import Calibration, voxel_threshold
+from brain_cae.scoring.clusters import largest_mass
 from brain_cae.scoring.direction import directed, joint
 from brain_cae.scoring.frame import from_frame, to_frame
 from brain_cae.scoring.reference import SMALLEST_GROUP, HealthyReference
@@ -42,12 +43,14 @@ class Signal:
         group: Reshape group.
         place: Where the grid lies in the shared frame, see :func:`brain_cae.scoring.frame.place_in_frame`; None takes
             the box of the mask as the frame.
+        voxel_ml: Volume of a voxel in mL.
     """
 
     maps: np.ndarray
     mask: np.ndarray
     group: str
     place: np.ndarray | None = None
+    voxel_ml: float = 0.001
 
     def framed(self, frame: tuple[int, int, int]) -> Framed:
         """Return the maps in the shared frame of these dimensions: all that a reference needs of a healthy brain."""
@@ -77,10 +80,11 @@ class Signal:
 
 @dataclass(frozen=True)
 class Sample:
-    """Score of a healthy brain, and values (n,) of its joint map at random voxels of the mask."""
+    """Score of a healthy brain, values (n,) of its joint map at random voxels of the mask, and its largest cluster."""
 
     score: float
     voxels: np.ndarray
+    mass: float
 
 
 class Scorer:
@@ -141,22 +145,26 @@ class Scorer:
         return other
 
     def sample(self, signal: Signal, *, seed: Sequence[int]) -> Sample:
-        """Return score and random voxels of a healthy brain, for :meth:`calibrate`."""
+        """Return score, random voxels and largest cluster of a healthy brain, for :meth:`calibrate`.
+
+        Without a voxel threshold the mass is 0.
+        """
         joint_map = self.joint(signal)
         chosen = np.random.default_rng(seed).choice(
             joint_map, VOXELS_PER_BRAIN, replace=len(joint_map) < VOXELS_PER_BRAIN
         )
-        return Sample(self.statistic(joint_map), chosen)
+        mass = largest_mass(joint_map, signal.mask, self.calibration.voxel_threshold, signal.voxel_ml)
+        return Sample(self.statistic(joint_map), chosen, mass)
 
-    def calibrate(self, scores: Sequence[float], voxels: Sequence[np.ndarray]) -> None:
-        """Set calibration scores and voxel threshold.
+    def set_voxel_threshold(self, samples: Sequence[Sample]) -> None:
+        """Set the voxel threshold from brains of the reference, each compared with the others by :meth:`held_out`."""
+        threshold = voxel_threshold([sample.voxels for sample in samples], self.voxel_rate)
+        self.calibration = Calibration(np.empty(0), threshold)
 
-        Args:
-            scores: Scores of healthy brains that are not in the reference.
-            voxels: For each brain of the reference, compared with the others by :meth:`held_out`, voxels of its joint
-                map (n,).
-        """
-        self.calibration = Calibration(np.asarray(scores), voxel_threshold(list(voxels), self.voxel_rate))
+    def calibrate(self, samples: Sequence[Sample]) -> None:
+        """Set calibration scores and masses of clusters, from healthy brains that were sampled with voxel threshold."""
+        scores, masses = ([getattr(sample, name) for sample in samples] for name in ("score", "mass"))
+        self.calibration = replace(self.calibration, scores=np.asarray(scores), masses=np.asarray(masses))
 
     def maps(self, signal: Signal) -> np.ndarray:
         """Return the directed maps (C, n) at the voxels of the mask: z-scores, or plain values without a reference."""
@@ -189,7 +197,7 @@ class Scorer:
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the fitted state: arrays for an ``.npz`` and plain values for JSON."""
-        arrays = {"scores": self.calibration.scores}
+        arrays = {"scores": self.calibration.scores, "masses": self.calibration.masses}
         values: dict[str, Any] = {"voxel_threshold": self.calibration.voxel_threshold, "factors": {}}
         if self.reference is not None:
             arrays |= {"mean": self.reference.mean, "spread": self.reference.spread}
@@ -198,7 +206,9 @@ class Scorer:
 
     def restore(self, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> "Scorer":
         """Restore a stored state and return self."""
-        self.calibration = Calibration(arrays["scores"], float(values["voxel_threshold"]))
+        self.calibration = Calibration(
+            arrays["scores"], float(values["voxel_threshold"]), arrays.get("masses", np.empty(0))
+        )
         if self.compare:
             self.reference = HealthyReference(arrays["mean"], arrays["spread"], values["factors"])
         return self

@@ -23,6 +23,7 @@ from brain_cae.stages.records import (
     Detection,
     Discrimination,
     Harmonisation,
+    LesionDetection,
     LesionOverlap,
     Metrics,
     ProtocolDetection,
@@ -183,6 +184,24 @@ class Measurement:
             dice_oracle_per_subject=self._mean(dice_of(overlaps).max(axis=1).tolist()),
         )
 
+    def lesions(self) -> LesionDetection | None:
+        """Return how well the clusters of flagged brains find lesions; None if no lesion is known."""
+        flagged = self.predictions["flagged.residual"].eq(True)
+        sensitivity: list[float] = []
+        f1: list[float] = []
+        for name, finding in self.findings.items():
+            counts = finding.lesion_counts
+            if counts is not None:
+                found, hits, clusters = (counts.found, counts.hits, counts.clusters) if flagged[name] else (0, 0, 0)
+                recall, precision = found / counts.lesions, hits / max(clusters, 1)
+                sensitivity.append(recall)
+                f1.append(2 * recall * precision / (recall + precision) if found else 0.0)
+        if not sensitivity:
+            return None
+        healthy = self.predictions.index[self.predictions["label"] == "healthy"]
+        false = [float(len(self.findings[name].lesions)) if flagged[name] else 0.0 for name in healthy]
+        return LesionDetection(self._mean(sensitivity), self._mean(f1), self._mean(false))
+
     def reconstruction(self) -> Reconstruction:
         """Return the reconstruction error on unseen healthy brains, inside the mask and in native space."""
         healthy = self.predictions.index[self.predictions["label"] == "healthy"]
@@ -269,6 +288,7 @@ def measure(
         scoring=_scoring(detector),
         detection=measurement.detection(),
         localisation=measurement.localisation("residual"),
+        lesions=measurement.lesions(),
         baseline={name: measurement.baseline(name) for name in detector.baselines},
         transfer=transfer.metrics,
         reshape=ReshapeCost(

@@ -110,6 +110,21 @@ class LesionOverlap:
 
 
 @dataclass(frozen=True)
+class LesionDetection:
+    """Clusters of the flagged brains against known lesions; a brain that is not flagged has none.
+
+    Attributes:
+        sensitivity: Share of its lesions that a cluster touches, mean over subjects with a known lesion.
+        f1: Harmonic mean of that and of the share of clusters that touch a lesion, mean over the same subjects.
+        false_clusters: Clusters of a healthy brain, mean over healthy subjects.
+    """
+
+    sensitivity: Estimate
+    f1: Estimate
+    false_clusters: Estimate
+
+
+@dataclass(frozen=True)
 class Baseline:
     """Figures of a baseline score; ``localisation`` is None without known lesions."""
 
@@ -260,6 +275,7 @@ class Metrics:
     scoring: Scoring
     detection: Detection
     localisation: LesionOverlap | None
+    lesions: LesionDetection | None
     baseline: dict[str, Baseline]
     transfer: TransferMetrics
     reshape: ReshapeCost

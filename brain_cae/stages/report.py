@@ -13,6 +13,7 @@ from brain_cae.configuration import Config
 from brain_cae.detector.findings import examine
 from brain_cae.reporting import ReportContent, SubjectView
 from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.lesions import lesion_table
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.records import Metrics
 from brain_cae.stages.scope import Scope
@@ -57,6 +58,7 @@ def report_content(
         cautions=list(dict.fromkeys([*cautions, *metrics.audit.warnings])),
         curves=curves(assessment.table, list(metrics.baseline), scope.min_per_class),
         trials=assessment.transfer.trials,
+        lesions=lesion_table(assessment.table, assessment.findings),
     )
 
 

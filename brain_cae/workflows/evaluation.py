@@ -19,6 +19,7 @@ from brain_cae.stages.audit import audit_scores
 from brain_cae.stages.cautions import harmonise_cautions, skull_cautions
 from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.executor import make_executor
+from brain_cae.stages.lesions import lesion_table
 from brain_cae.stages.metrics import by_subject, measure
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.preparation import make_preparation, prepare
@@ -206,6 +207,7 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
             *harmonise_cautions(assessment.unreached, len(table)),
             *scope.cautions,
         ]
+        folder.write_csv("lesions.csv", lesion_table(table, assessment.findings))
         content = report_content(config, assessment, metrics, cautions=cautions, scope=scope)
         write_report(folder / "report.html", content)
     write_metrics(folder, metrics)

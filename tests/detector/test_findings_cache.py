@@ -21,7 +21,7 @@ def test_findings_are_loaded_completely(detector, ill, make_subject, tmp_path: P
         again = store.load(brain)
         assert again is not None and again.localisation.keys() == findings.localisation.keys()
         assert (again.subject, again.group) == (findings.subject, findings.group)
-        for part in ("scores", "p_values", "features", "reconstruction"):
+        for part in ("scores", "p_values", "features", "reconstruction", "lesions", "lesion_counts"):
             assert getattr(again, part) == getattr(findings, part), part
         for name, localisation in findings.localisation.items():
             assert again.localisation[name].dice == localisation.dice

@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import betabinom
 
 from brain_cae.scoring.calibration import Calibration
+from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.scoring.scorer import Scorer, Signal
 
 SHAPE = (14, 16, 12)
@@ -38,8 +39,13 @@ def scorer(**changes):
 def fit(one, healthy, seed=0):
     framed = [signal.framed(one.frame) for signal in healthy]
     one.learn(framed)
-    one.calibrate([one.held_out(framed, n).sample(signal, seed=[seed, n]) for n, signal in enumerate(healthy)])
+    one.set_voxel_threshold(_samples(one, healthy, framed, seed))
+    one.calibrate(_samples(one, healthy, framed, seed))
     return one
+
+
+def _samples(one, healthy, framed, seed):
+    return [one.held_out(framed, n).sample(signal, seed=[seed, n]) for n, signal in enumerate(healthy)]
 
 
 def test_false_alarms_stay_at_alpha_while_in_sample_statistics_exceed_it():
@@ -83,10 +89,11 @@ def test_the_state_survives_a_round_trip():
     generator = np.random.default_rng(3)
     fitted = fit(scorer(), [brain(generator, group="ab"[i % 2]) for i in range(14)])
     arrays, values = fitted.state()
+    rule = Guarantee("average", 0.1)
     again = scorer().restore(arrays, json.loads(json.dumps(values)))
     signal = brain(generator, group="b")
     assert np.array_equal(again.joint(signal), fitted.joint(signal))
-    assert again.calibration.threshold(0.1) == fitted.calibration.threshold(0.1)
+    assert again.calibration.threshold(rule) == fitted.calibration.threshold(rule)
 
 
 def test_without_a_reference_the_intensity_itself_is_scored():

@@ -18,7 +18,7 @@ from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
 from brain_cae.scans.sources.base import SeriesLocation, counted, some
 from brain_cae.scans.sources.build import make_source
-from brain_cae.scans.store import import_series
+from brain_cae.scans.store import import_series, reading_notes
 from brain_cae.stages.stripping import require_for_heads
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def import_cohort(dataset: Any, config: Config, *, cache: str, executor: Executo
     with exclusive(store / ".lock"):  # of parallel jobs in a sweep, the first imports and the others reuse its scans
         result = import_series(limited(locations, limit), store, executor=executor, progress=progress)
     index = complete_subjects(result.index, modalities)
+    cautions += reading_notes(result.report)
     cautions += [*_lost_series(result.report), *_incomplete_subjects(result.report, index, modalities)]
     for caution in cautions:
         log.warning(caution)

@@ -23,7 +23,7 @@ from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls, with_skull
 from brain_cae.scans.sources.base import SeriesLocation, some
 from brain_cae.scans.sources.build import make_source
-from brain_cae.scans.store import inspect_series
+from brain_cae.scans.store import inspect_series, reading_notes
 from brain_cae.stages.cautions import calibration_cautions, protocol_cautions
 from brain_cae.stages.cohort import complete_subjects, limited, require_modalities
 from brain_cae.stages.roles import draw_roles
@@ -134,6 +134,7 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int) -
         if scan.files
     ]
     headers = inspect_series(limited(locations, limit), workers=workers)
+    cautions += reading_notes(headers.report)
     inspection = Inspection(
         title=f"{dataset.name}, {dataset.root}" if hasattr(dataset, "root") else dataset.name,
         modalities=modalities,

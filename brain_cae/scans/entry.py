@@ -203,7 +203,9 @@ def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: 
         "dimensionality": acquisition.get("dimensionality", "unknown"),
         "series_hash": entry["series_hash"],
     }
-    return Outcome(row, (_line("imported", entry["notes"], place(entry["file"]), entry["series_hash"]), *others))
+    return Outcome(
+        row, (_line("imported", entry.get("notes", ""), place(entry["file"]), entry["series_hash"]), *others)
+    )
 
 
 def _stripped_by(location: SeriesLocation) -> str:

@@ -10,6 +10,9 @@ JPEG, JPEG_2000, JP2 = b"\xff\xd8", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  "
 # Start of frame, in JPEG and JPEG-LS; start of scan, after which the pixels follow.
 FRAMES = frozenset((*range(0xC0, 0xD0), 0xF7)) - {0xC4, 0xC8, 0xCC}
 SCAN = 0xDA
+# Tables, applications' data and comments, which may come before.
+OTHERS = frozenset((0xC4, 0xCC, 0xDB, 0xDD, 0xF8, 0xFE, *range(0xE0, 0xF0)))
+HUFFMAN_TABLE, JPEG_LS = 0xC4, 0xF7
 
 
 def problem_of(stream: bytes, *, rows: int, columns: int, bits: int) -> str:
@@ -53,6 +56,7 @@ def _jpeg_2000(stream: bytes) -> tuple[int, int, int, int] | None:
 
 def _jpeg(stream: bytes) -> tuple[int, int, int, int] | None:
     at, found = 2, None
+    markers: set[int] = set()
     while stream[at] == 0xFF:
         marker = stream[at + 1]
         if marker == 0xFF:  # fill byte
@@ -65,6 +69,9 @@ def _jpeg(stream: bytes) -> tuple[int, int, int, int] | None:
             precision, height, width, components = struct.unpack_from(">BHHB", stream, at + 4)
             found = height, width, components, precision
         if marker == SCAN:
-            return found
+            return found if markers & {HUFFMAN_TABLE, JPEG_LS} else None
+        if marker not in FRAMES | OTHERS:
+            return None
+        markers.add(marker)
         at += 2 + length
     return None

@@ -12,7 +12,7 @@ from .synthesise import transcode, voxels, write_series
 
 SYNTAXES = {"JPEG lossless": uid.JPEGLosslessSV1, "JPEG-LS": uid.JPEGLSLossless, "JPEG 2000": uid.JPEG2000Lossless}
 # Where the stream gives the bits of a pixel, its rows, and the start of its second part.
-PLACES = {"JPEG lossless": (6, 8, 15), "JPEG-LS": (6, 8, 15), "JPEG 2000": (42, 15, 4)}
+PLACES = {"JPEG lossless": (6, 8, 15, 16), "JPEG-LS": (6, 8, 15, 16), "JPEG 2000": (42, 15, 4)}
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
 
 # Increase this whenever the same files would give a different volume, column or reason.
-VERSION = "3"
+VERSION = "4"
 MEASURED_COLUMNS = ("shift_mm", "rotation_deg", "overlap_before", "overlap", "coverage_mm", "looks_like")
 """What the preparation measures: movement of a scan onto the reference scan (mean in mm, degrees) and overlap of the
 foregrounds (Dice), extent of the head that it covers (mm), and the contrast that it shows."""
@@ -111,14 +111,14 @@ def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None,
     with _quiet():
         reading = _read(location.files, location.chosen, pixels=pixels)
     volume, refused, path = reading.volume, list(reading.refused), reading.path
-    reason = ""
+    reason, notes = "", "; ".join(reading.notes)
     if volume is None:
         main = max(refused, key=lambda one: one.weight, default=Refused("no image", location.files[0], 0))
         refused = [one for one in refused if one is not main]
         reason, path = main.reason, main.path
     left_out = [{"reason": one.reason, "file": _name(one.path, location)} for one in refused]
     file = _name(path, location) if path else ""
-    entry: dict[str, Any] = {"version": VERSION, "reason": reason, "file": file, "left_out": left_out}
+    entry: dict[str, Any] = {"version": VERSION, "reason": reason, "file": file, "left_out": left_out, "notes": notes}
     if volume is not None:
         entry["acquisition"] = _plain(volume.acquisition)
     return volume, entry
@@ -230,7 +230,9 @@ def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: 
         "dimensionality": acquisition.get("dimensionality", "unknown"),
         "series_hash": entry["series_hash"],
     }
-    return Outcome(row, (_line("imported", "", place(entry["file"]), entry["series_hash"]), *others))
+    return Outcome(
+        row, (_line("imported", entry.get("notes", ""), place(entry["file"]), entry["series_hash"]), *others)
+    )
 
 
 def _stripped_by(location: SeriesLocation) -> str:

@@ -20,7 +20,7 @@ from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
 from brain_cae.scans.sources.base import SeriesLocation, counted, some
 from brain_cae.scans.sources.build import make_source
-from brain_cae.scans.store import import_series
+from brain_cae.scans.store import import_series, reading_notes
 from brain_cae.stages.stripping import require_for_heads
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ def import_cohort(dataset: Any, config: Config, *, cache: str, executor: Executo
         result = import_series(limited(locations, limit), store, executor=executor, progress=progress)
     index = complete_subjects(result.index, modalities)
     cautions += slab_cautions(index)
+    cautions += reading_notes(result.report)
     cautions += [*_lost_series(result.report), *_incomplete_subjects(result.report, index, modalities)]
     cautions += renamed_files(index)
     for caution in cautions:

@@ -26,7 +26,7 @@ from brain_cae.scans.skulls import check_skulls, with_skull
 from brain_cae.scans.sources.base import SeriesLocation, some
 from brain_cae.scans.sources.build import make_source, overview_of
 from brain_cae.scans.sources.series_table import SeriesLine
-from brain_cae.scans.store import inspect_series
+from brain_cae.scans.store import inspect_series, reading_notes
 from brain_cae.scoring.guarantee import Outlook, outlook
 from brain_cae.stages.cautions import calibration_cautions, protocol_cautions, rule_of
 from brain_cae.stages.cohort import complete_subjects, limited, renamed_files, require_modalities
@@ -148,6 +148,7 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int, c
         if scan.files
     ]
     headers = inspect_series(limited(locations, limit), workers=workers)
+    cautions += reading_notes(headers.report)
     inspection = Inspection(
         title=f"{dataset.name}, {dataset.root}" if hasattr(dataset, "root") else dataset.name,
         modalities=modalities,

@@ -100,7 +100,13 @@ class Bids:
             "subjects have no anatomical scan and are left out": without,
             f"images in anat/ are not {', '.join(SUFFIXES)} or similar and are left out": unused,
             "sidecars cannot be read and are ignored": sorted(sidecars.broken),
-            "times in sidecars are too long to be in seconds and are treated as unknown": sorted(sidecars.implausible),
+            "sidecars give times in milliseconds, not in seconds; they are read as such": sorted(
+                sidecars.in_milliseconds
+            ),
+            "sidecars give times that no single unit explains; they are treated as unknown": sorted(
+                sidecars.implausible
+            ),
+            "values in sidecars are not numbers and are treated as unknown": sorted(sidecars.malformed),
         }
         self._notes = table.notes + counted(lists) + masks.notes(sorted(scans))
         return chosen

@@ -62,7 +62,7 @@ def test_decimal_commas_place_a_slice(tmp_path):
     )
     for path in files:
         content = path.read_bytes()
-        for number in (b"-10.0", b"-20.0", b"1.5\\1.0", b"1.0\\0.0\\0.0\\0.0\\1.0\\0.0"):
+        for number in (b"-10.0", b"-20.0", b"30.0\\25.0", b"1.0\\0.0\\0.0\\0.0\\1.0\\0.0"):
             assert number in content
             content = content.replace(number, number.replace(b".", b","))
         for z in range(6):

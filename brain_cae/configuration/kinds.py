@@ -28,7 +28,7 @@ class Kind:
     run: tuple[str, ...] = ()
 
 
-SOURCES = Kind(("brain_cae.scans.sources.",), run=("modalities", "workers", "limit", "progress", "write"))
+SOURCES = Kind(("brain_cae.scans.sources.",), run=("modalities", "workers", "limit", "progress", "write", "cache"))
 KINDS = {
     "dataset": SOURCES,
     "external": SOURCES,

@@ -6,6 +6,8 @@ EXPORT_AGAIN = "Export the complete series again, without files of other series.
 CONVERT_AGAIN = "Convert the scan again with a tool that preserves its geometry."
 REPORT_IT = "Open the scan in a viewer; if it looks intact, please report a bug and quote the reason."
 
+NO_IMAGE = "Nothing to do: it holds no image, and the images around it are read without it."
+
 WHAT_TO_DO = {
     # Missing or damaged files.
     "no files": "Add the scan. Training can also do without a modality that few subjects have (modality=…).",
@@ -17,7 +19,7 @@ WHAT_TO_DO = {
     "damaged compression": COPY_AGAIN,
     "not enough memory": "Use fewer workers, or a machine with more memory; the next import tries again.",
     "unreadable folder": "Check the permissions of the folder; the next import tries again.",
-    "not DICOM": "Nothing to do if it does not belong to the scan; NIfTI files need the ending .nii, .nii.gz or .hdr.",
+    "not DICOM": "Nothing to do unless it is a scan: NIfTI files need the ending .nii, .nii.gz or .hdr.",
     "not NIfTI": "Use the endings .nii and .nii.gz for NIfTI files only; put DICOM files into a separate folder.",
     "half of a pair": "Put the .hdr and the .img of the scan side by side, with one name, or convert them to .nii.gz.",
     "another format": "Convert an image to .nii.gz, unpack an archive, or put DICOM files into a folder of this name.",
@@ -25,8 +27,16 @@ WHAT_TO_DO = {
     "unreadable pixel data": EXPORT_AGAIN,
     "values beyond the stored bits": "The header contradicts the pixel data; export the series again.",
     "no pixel data": EXPORT_AGAIN,
+    "unknown scaling": "Export the series again: some slices have no usable rescale slope or intercept.",
     "no image": "Put the DICOM files of the scan into this folder.",
     "cannot be read": REPORT_IT,
+    # Objects that are stored among the images.
+    "raw data": NO_IMAGE,
+    "structured report": NO_IMAGE,
+    "presentation state": NO_IMAGE,
+    "spectroscopy": NO_IMAGE,
+    "encapsulated document": NO_IMAGE,
+    "not an image": NO_IMAGE,
     # Not an anatomical MR image.
     "not MR": OTHER_SERIES,
     "mosaic": OTHER_SERIES,
@@ -53,6 +63,13 @@ WHAT_TO_DO = {
     "another session was taken": "Nothing to do: a subject is used once. series.csv, if read, can select this session.",
     "identical copy": "Nothing to do: these slices are duplicates.",
     "the chosen file is no image": "Correct the path in series.csv.",
+    "set aside": "Nothing to do: the anatomical images under the same series UID were taken.",
+    # Unusual headers.
+    "a series UID in every file": "An anonymiser or an archive gave each slice its own SeriesInstanceUID. Check that "
+    "the volume is complete, or anonymise again with one UID per series.",
+    "repeated instance numbers": "The files come from several series: separate them, or give each series one UID.",
+    "times in seconds": "DICOM uses milliseconds; the times were converted, all of a header together.",
+    "times of unknown unit": "The header's TR, TE and TI fit neither milliseconds nor seconds: they are not used.",
     # Not a regular volume.
     "no slice position": EXPORT_AGAIN,
     "no pixel spacing": EXPORT_AGAIN,

@@ -10,9 +10,15 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-GAUSS_PER_TESLA = 10_000.0
-# No human MR scanner reaches 100 T, and no value in gauss is below 100: the magnitude shows the unit.
-LARGEST_TESLA = 100.0
+from brain_cae.scans.elements import Elements
+from brain_cae.scans.times import MILLISECONDS, UnitOfTimes, in_milliseconds
+
+# Field strengths of scanners for people, in T, the most frequent first. 1500 is 1.5 T in mT, not 0.15 T in gauss.
+FIELDS_T = (1.5, 3.0, 7.0, 1.0, 0.5, 0.55, 0.2, 0.35, 0.3, 0.4, 0.23, 0.6, 0.7, 0.064, 9.4, 4.7, 4.0, 10.5, 11.7)
+# A field differs from its nominal value by some per cent (2.89 T), and no scanner for people exceeds 12 T.
+FIELD_TOLERANCE, STRONGEST_T, WEAKEST_T = 0.05, 12.0, 0.01
+PER_TESLA = {"": 1.0, "T": 1.0, "TESLA": 1.0, "MT": 1e3, "G": 1e4, "GAUSS": 1e4, "KG": 10.0}
+FIELD = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)\s*")
 
 # Functional groups of enhanced multi-frame DICOM that hold these parameters.
 GROUPS = (
@@ -23,34 +29,58 @@ GROUPS = (
 UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 
 
-def read_acquisition(header: Dataset) -> dict[str, Any]:
+def read_acquisition(header: Elements | Dataset) -> dict[str, Any]:
     """Return the index columns that one header gives; unknown numbers are NaN, unknown text is ``""``.
 
     Times in ms, angle in degrees, field strength in T, age in years. Never raises: a malformed value is unknown.
     """
-    places = [header, *_functional_groups(header)]
+    places = _places(header)
     return {
         "age": age_in_years(_text(places, "PatientAge")),
         "sex": _one_of(_text(places, "PatientSex").upper(), ("M", "F"), ""),
         "scan_year": scan_year(_text(places, "StudyDate")),
         "sequence": sequence_of(places),
         "dimensionality": _one_of(_text(places, "MRAcquisitionType").upper(), ("2D", "3D"), "unknown"),
-        "repetition_time_ms": _positive(_number(places, "RepetitionTime")),
-        "echo_time_ms": _positive(_number(places, "EchoTime", "EffectiveEchoTime")),
-        "inversion_time_ms": _positive(_number(places, "InversionTime", "InversionTimes")),
+        **times_of(header).times,
         "flip_angle_deg": _positive(_number(places, "FlipAngle")),
-        "field_strength_t": round(in_tesla(_positive(_number(places, "MagneticFieldStrength"))), 4),
+        "field_strength_t": round(in_tesla(_text(places, "MagneticFieldStrength")), 4),
         "manufacturer": _text(places, "Manufacturer"),
         "model": _text(places, "ManufacturerModelName"),
     }
 
 
-def in_tesla(strength: float) -> float:
-    """Return a field strength in T from a value in T or gauss; NaN stays NaN."""
-    return strength / GAUSS_PER_TESLA if strength > LARGEST_TESLA else strength
+def times_of(header: Elements | Dataset) -> UnitOfTimes:
+    """Return repetition, echo and inversion time in ms, and the unit in which the header gives them."""
+    places = _places(header)
+    written = {
+        "repetition_time_ms": _positive(_number(places, "RepetitionTime")),
+        "echo_time_ms": _positive(_number(places, "EchoTime", "EffectiveEchoTime")),
+        "inversion_time_ms": _positive(_number(places, "InversionTime", "InversionTimes")),
+    }
+    return in_milliseconds(written, usual=MILLISECONDS, sequence=sequence_of(places))
 
 
-def sequence_of(places: list[Dataset]) -> str:
+def in_tesla(strength: float | str) -> float:
+    """Return a field strength in T from a number, or a text that may name its unit; NaN if it is unknown.
+
+    Numbers above 12 are in mT or gauss: that of the two which gives the field of a scanner, the more frequent one.
+    """
+    match = FIELD.fullmatch(str(strength))
+    if match is None or match[2].upper() not in PER_TESLA:
+        return math.nan
+    number = float(match[1])
+    if match[2]:
+        tesla = number / PER_TESLA[match[2].upper()]
+    elif number > STRONGEST_T:
+        written = (number / PER_TESLA["MT"], number / PER_TESLA["G"])
+        near = ((one, field) for field in FIELDS_T for one in written if abs(one / field - 1) <= FIELD_TOLERANCE)
+        tesla = next(near, (math.nan, 0))[0]
+    else:
+        tesla = number
+    return tesla if WEAKEST_T <= tesla <= STRONGEST_T else math.nan
+
+
+def sequence_of(places: list[Elements]) -> str:
     """Return the sequence type, SE, GRE, IR or unknown; an inversion wins over the readout."""
     kinds = {part.strip().upper() for part in _text(places, "ScanningSequence").split("\\")}
     if "IR" in kinds or _text(places, "InversionRecovery").upper() == "YES":
@@ -73,34 +103,21 @@ def scan_year(text: str) -> float:
     return float(match[1]) if match else math.nan
 
 
-def _functional_groups(header: Dataset) -> Iterator[Dataset]:
+def _places(header: Elements | Dataset) -> list[Elements]:
+    elements = header if isinstance(header, Elements) else Elements(header)
+    return [elements, *_functional_groups(elements)]
+
+
+def _functional_groups(header: Elements) -> Iterator[Elements]:
     for sequence in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-        for item in list(header.get(sequence) or ())[:1]:
+        for item in header.items(sequence)[:1]:
             for name in GROUPS:
-                yield from list(item.get(name) or ())[:1]
+                yield from item.items(name)[:1]
 
 
-def _value(places: list[Dataset], *names: str) -> Any:
-    for place in places:
-        for name in names:
-            try:
-                value = place.get(name)
-            except (ValueError, TypeError, NotImplementedError, AttributeError):
-                continue  # a malformed element counts as unknown
-            if value is not None and value != "":
-                return value
-    return None
-
-
-def _number(places: list[Dataset], *names: str) -> float:
-    value = _value(places, *names)
-    if isinstance(value, (list, tuple)) or (hasattr(value, "__iter__") and not isinstance(value, str)):
-        value = next(iter(value), None)
-    try:
-        number = float(value) if value is not None else math.nan
-    except (TypeError, ValueError):
-        return math.nan
-    return number if math.isfinite(number) else math.nan
+def _number(places: list[Elements], *names: str) -> float:
+    found = (place.number(name) for place in places for name in names)
+    return next((number for number in found if number is not None), math.nan)
 
 
 def _positive(number: float) -> float:
@@ -108,12 +125,10 @@ def _positive(number: float) -> float:
     return number if number > 0 else math.nan
 
 
-def _text(places: list[Dataset], name: str) -> str:
-    value = _value(places, name)
-    if value is None:
-        return ""
-    parts = [value] if isinstance(value, str) else list(value) if hasattr(value, "__iter__") else [value]
-    return "\\".join(" ".join(str(part).split()) for part in parts)
+def _text(places: list[Elements], name: str) -> str:
+    found = (place.texts(name) for place in places)
+    parts = next((texts for texts in found if any(texts)), [])
+    return "\\".join(" ".join(part.split()) for part in parts)
 
 
 def _one_of(value: str, allowed: tuple[str, ...], otherwise: str) -> str:

@@ -7,35 +7,51 @@ from pathlib import Path
 import numpy as np
 
 from brain_cae.errors import ScanError
-from brain_cae.scans.acquisition import read_acquisition
+from brain_cae.scans.acquisition import read_acquisition, times_of
 from brain_cae.scans.extent import check_localiser
-from brain_cae.scans.file import DicomFile
+from brain_cae.scans.file import DicomFile, truncated
 from brain_cae.scans.frames import Frame, read_frames
-from brain_cae.scans.geometry import affine_of, order_slices, plane_of, slice_normal
+from brain_cae.scans.geometry import ANGLE_TOLERANCE, affine_of, order_slices, plane_of, slice_normal
+from brain_cae.scans.kind import refuse_kind
 from brain_cae.scans.padding import without_padding
+from brain_cae.scans.times import MILLISECONDS
 from brain_cae.scans.volume import Volume, check_values, smallest_type
 
 SPACING_TOLERANCE = 1e-3
 # Two echoes of one sequence differ by milliseconds; the same echo in two files differs only by rounding.
 ECHO_TOLERANCE_MS = 0.1
+# Of the echo time, in case it is in seconds.
+ECHO_TOLERANCE = 0.05
+# Positions of the magnitude and the phase of one slice agree but for rounding.
+SAME_PLACE_MM = 0.1
+
+Pair = tuple[Frame, DicomFile]
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """A series as a volume, and the files that contain a slice a second time."""
+    """A series as a volume.
+
+    ``copies`` are files that contain a slice a second time, ``set_aside`` images of another kind, each with the kind.
+    ``first`` is the file of the first slice, and ``unit`` that of its times.
+    """
 
     volume: Volume
     copies: tuple[Path, ...]
+    set_aside: tuple[tuple[str, Path], ...]
+    first: DicomFile
+    unit: str = MILLISECONDS
 
 
 def assemble(files: list[DicomFile], where: str) -> Assembly:
     """Return one volume from the files of one series in any order; without pixels, its voxels are zeros.
 
     Raises:
-        ScanError: varying matrix, varying spacing, mixed echo times, localiser, and the reasons of ``frames.py``,
-            ``geometry.py`` and ``volume.py``.
+        ScanError: varying matrix, varying spacing, mixed echo times, unknown scaling, localiser, and the reasons of
+            ``frames.py``, ``geometry.py`` and ``volume.py``.
     """
-    pairs, copies = _drop_copies([(frame, file) for file in files for frame in read_frames(file)])
+    images, others = _separate([(frame, file) for file in files for frame in read_frames(file)])
+    pairs, copies = _drop_copies(images)
     frames = [frame for frame, _ in pairs]
     first = frames[0]
     _check_alike(frames, where)
@@ -56,7 +72,8 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
         spacing_column=spacing_column,
         distance=distance,
     )
-    acquisition = read_acquisition(pairs[order[0]][1].header) | {
+    source = pairs[order[0]][1]
+    acquisition = read_acquisition(source.elements) | {
         "rows": array.shape[1],
         "columns": array.shape[0],
         "slices": array.shape[2],
@@ -66,10 +83,41 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
         "spacing_slice_mm": round(distance, 3),
         "orientation": plane_of(slice_normal(orientations[order[0]])),
     }
-    return Assembly(Volume(array=array, affine=affine, acquisition=acquisition), copies)
+    return Assembly(
+        volume=Volume(array=array, affine=affine, acquisition=acquisition),
+        copies=copies,
+        set_aside=tuple(dict.fromkeys((frame.kind, file.path) for frame, file in others)),
+        first=source,
+        unit=times_of(source.elements).unit,
+    )
 
 
-def _drop_copies(pairs: list[tuple[Frame, DicomFile]]) -> tuple[list[tuple[Frame, DicomFile]], tuple[Path, ...]]:
+def _separate(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Return the anatomical images, and those of another kind, such as the phase that belongs to a magnitude.
+
+    Raises:
+        ScanError: the kind of the others, if there is no anatomical image, or if one of the others may be a slice of
+            the volume: it has the matrix and the orientation of the images, and a position that none of them has.
+    """
+    images = [pair for pair in pairs if not pair[0].kind]
+    others = [pair for pair in pairs if pair[0].kind]
+    if not others:
+        return images, others
+    if not images:
+        raise refuse_kind(others[0][1], others[0][0].kind)
+    first, places = images[0][0], np.array([frame.position for frame, _ in images])
+    for frame, file in others:
+        if file.cut and not frame.position:
+            raise truncated(file.path)
+        if not frame.position or len(frame.orientation) != 6 or frame.pixels.shape != first.pixels.shape:
+            continue
+        parallel = np.abs(np.subtract(frame.orientation, first.orientation)).max() <= ANGLE_TOLERANCE
+        if parallel and np.linalg.norm(places - frame.position, axis=1).min() > SAME_PLACE_MM:
+            raise refuse_kind(file, frame.kind)
+    return images, others
+
+
+def _drop_copies(pairs: list[Pair]) -> tuple[list[Pair], tuple[Path, ...]]:
     """Return the slices without exact copies, and the copies.
 
     A copy has the same position, scaling, echo time and pixels, as after a repeated export. Slices at one position that
@@ -82,7 +130,7 @@ def _drop_copies(pairs: list[tuple[Frame, DicomFile]]) -> tuple[list[tuple[Frame
         first = {(frame.position, frame.orientation): (frame, file) for frame, file in reversed(pairs)}
         return list(first.values())[::-1], ()
     seen: set[tuple] = set()
-    kept: list[tuple[Frame, DicomFile]] = []
+    kept: list[Pair] = []
     copies: list[Path] = []
     for frame, file in pairs:
         pixels = hashlib.sha256(np.ascontiguousarray(frame.pixels).data).digest()
@@ -107,8 +155,9 @@ def _check_alike(frames: list[Frame], where: str) -> None:
     if np.abs(orientations - orientations[0]).max() < 0.01 and np.ptp(spacings, axis=0).max() > SPACING_TOLERANCE:
         limits = f"{spacings.min():.4f} to {spacings.max():.4f} mm"
         raise ScanError("varying spacing", expected="one pixel spacing", found=limits, where=where)
+    _check_scaling(frames, where)
     echoes = sorted({frame.echo_time for frame in frames if frame.echo_time is not None})
-    if echoes and echoes[-1] - echoes[0] > ECHO_TOLERANCE_MS:
+    if echoes and echoes[-1] - echoes[0] > min(ECHO_TOLERANCE_MS, ECHO_TOLERANCE * abs(echoes[-1])):
         raise ScanError(
             "mixed echo times",
             expected="one contrast with one echo time",
@@ -118,16 +167,33 @@ def _check_alike(frames: list[Frame], where: str) -> None:
         )
 
 
+def _check_scaling(frames: list[Frame], where: str) -> None:
+    """Without scaling in all slices the stored values are taken; in some, these would be on another scale."""
+    for name, neutral in (("slope", 1.0), ("intercept", 0.0)):
+        values = {getattr(frame, name) for frame in frames}
+        if None in values and values - {None, neutral}:
+            count = sum(getattr(frame, name) is None for frame in frames)
+            raise ScanError(
+                "unknown scaling",
+                expected=f"a rescale {name} in every slice, or in none",
+                found=f"none that can be used in {count} of {len(frames)} slices",
+                where=where,
+            )
+
+
 def _stack(frames: list[Frame]) -> np.ndarray:
     """Return the rescaled slices as (columns, rows, slices); memory is in slice order, as in a NIfTI file."""
-    plain = all(frame.slope == 1 and frame.intercept == 0 for frame in frames)
+    slopes = [1.0 if frame.slope is None else frame.slope for frame in frames]
+    intercepts = [frame.intercept or 0.0 for frame in frames]
     stored = np.result_type(*{frame.pixels.dtype.newbyteorder("=") for frame in frames})
-    if plain:
+    if set(slopes) == {1.0} and set(intercepts) == {0.0}:
         stack = np.empty((len(frames), *frames[0].pixels.shape), dtype=stored)
         for number, frame in enumerate(frames):
             stack[number] = frame.pixels
     else:
-        stack = np.stack([frame.pixels * np.float64(frame.slope) + frame.intercept for frame in frames])
-        whole = all(float(value).is_integer() for frame in frames for value in (frame.slope, frame.intercept))
-        stack = stack.astype(np.int64) if whole and stored.kind in "iu" else stack
+        scaled = zip(frames, slopes, intercepts, strict=True)
+        stack = np.stack([frame.pixels * np.float64(slope) + intercept for frame, slope, intercept in scaled])
+        whole = all(value.is_integer() for value in (*slopes, *intercepts))
+        exact = whole and stored.kind in "iu" and np.abs(stack).max() < 2**53
+        stack = stack.astype(np.int64) if exact else stack
     return smallest_type(stack).transpose(2, 1, 0)

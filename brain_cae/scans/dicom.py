@@ -6,16 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brain_cae.errors import ScanError
-from brain_cae.scans.assembly import assemble
+from brain_cae.scans.assembly import Assembly, assemble
+from brain_cae.scans.completeness import may_be_slice
 from brain_cae.scans.extent import has_head_size
 from brain_cae.scans.file import DicomFile, open_dicom, truncated
-from brain_cae.scans.kind import is_derived
+from brain_cae.scans.kind import OBJECTS, OTHER_OBJECT, is_derived, object_of
+from brain_cae.scans.scattered import have_repeated_numbers, join_scattered
+from brain_cae.scans.times import MILLISECONDS, SECONDS
 from brain_cae.scans.volume import Volume
 
 # Damage after which it is unknown which series the file belongs to.
-LOST = ("truncated file", "damaged header")
+LOST = ("truncated file", "damaged header", "unreadable file")
+SCATTERED = "a series UID in every file"
+IN_SECONDS, IN_NO_UNIT = "times in seconds", "times of unknown unit"
 NOT_CHOSEN = "another series was taken"
 COPY = "identical copy"
+SET_ASIDE = "set aside"
 NOT_DICOM = "not DICOM"
 
 
@@ -30,26 +36,39 @@ class Refused:
     @property
     def weight(self) -> tuple[bool, int]:
         """Rank as the main reason when no series could be read: series before other files, then the largest."""
-        return not self.reason.startswith((NOT_DICOM, COPY, NOT_CHOSEN)), self.files
+        others = (NOT_DICOM, COPY, NOT_CHOSEN, SET_ASIDE, OTHER_OBJECT, *OBJECTS.values())
+        return not self.reason.startswith(others), self.files
 
 
 @dataclass(frozen=True)
 class FolderReading:
-    """The volume that was read from the files of one scan, if any, and what was left out, with reasons."""
+    """The volume that was read from the files of one scan, if any, and what was left out, with reasons.
+
+    ``notes`` say what is unusual about the volume's headers and how it was read nevertheless.
+    """
 
     volume: Volume | None
     refused: tuple[Refused, ...]
     path: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Candidate:
     """A regular series; the one with the largest ``rank`` is taken (see :func:`read_folder`)."""
 
-    volume: Volume
+    assembly: Assembly
     rank: tuple[bool, bool, bool, int, int, float, str]
-    path: Path
-    files: int
+    opened: list[DicomFile]
+    notes: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        return self.opened[0].path
+
+    @property
+    def files(self) -> int:
+        return len(self.opened)
 
 
 # The advantage of the series that was taken, for each value of the rank. The report stores these words.
@@ -88,13 +107,17 @@ def read_series(files: Sequence[Path]) -> Volume:
 def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bool = True) -> FolderReading:
     """Return one series from files that may hold several series or other files. Never raises ScanError.
 
-    Files are grouped by SeriesInstanceUID, in any folder. Of the series that form a regular volume, one is taken:
-    one of a head's size before others, original before derived, any before a fast scout, then the one with the most
-    slices, most voxels, the highest SeriesNumber, the last UID. ``chosen``, a file or a folder, restricts this to
-    series with a file there. Everything else is listed with its reason; a DICOMDIR is ignored. Without ``pixels`` only
-    headers are read: the volume has the right shape but holds zeros, and no series is refused for its values.
+    Files are grouped by SeriesInstanceUID, in any folder; slices that each have their own are joined where they can be
+    one series (``scattered.py``). Of the series that form a regular volume, one is taken: one of a head's size before
+    others, original before derived, any before a fast scout, then the one with the most slices, most voxels, the
+    highest SeriesNumber, the last UID. ``chosen``, a file or a folder, restricts this to series with a file there.
+    Objects without an image, and images of another kind under the same UID (such as the phase), are set aside.
+    Everything else is listed with its reason; a DICOMDIR is ignored. If a lost file may have been a slice of the
+    series, nothing is taken (``completeness.py``). Without ``pixels`` only headers are read: the volume has the right
+    shape but holds zeros, and no series is refused for its values.
     """
     groups, lost, refused = _split(files, pixels)
+    scattered = join_scattered(groups)
     refused += _remove_others(groups, chosen)
     if chosen is not None and not groups:
         refused.append(Refused("the chosen file is no image", chosen, len(files)))
@@ -102,23 +125,51 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     regular = 0
     for name in sorted(groups):
         opened = groups.pop(name)
-        path = opened[0].path
         try:
-            assembly = assemble(opened, str(path.parent))
+            assembly = _assemble(opened, joined=name in scattered)
         except ScanError as error:
-            named = next((file.path for file in opened if str(file.path) == error.where), path)
+            named = next((file.path for file in opened if str(file.path) == error.where), opened[0].path)
             refused.append(Refused(error.reason, named, len(opened)))
             continue
         regular += len(opened)
         refused += [Refused(COPY, copy, len(assembly.copies)) for copy in assembly.copies[:1]]
-        best, worse = _better(best, _Candidate(assembly.volume, _rank(opened, assembly.volume), path, len(opened)))
+        refused += _counted([(f"{SET_ASIDE}: {kind}", path) for kind, path in assembly.set_aside])
+        notes = _notes(assembly, joined=name in scattered)
+        best, worse = _better(best, _Candidate(assembly, _rank(assembly), opened, notes))
         refused += worse
-    # A file cut so short that its series is unknown may be the first or last slice of any series; no gap shows that.
-    if lost:
-        return FolderReading(None, (Refused("truncated file", lost[0], len(lost) + regular), *refused))
+    lost_reasons = [Refused(reason, path, 1) for reason, path, _ in lost]
+    if lost and (best is None or any(may_be_slice(path, best.opened, empty=empty) for _, path, empty in lost)):
+        first = Refused(lost[0][0], lost[0][1], len(lost) + regular)
+        return FolderReading(None, (first, *lost_reasons[1:], *refused))
+    refused += lost_reasons
     if best is None:
         return FolderReading(None, tuple(refused))
-    return FolderReading(best.volume, tuple(refused), best.path)
+    return FolderReading(best.assembly.volume, tuple(refused), best.path, best.notes)
+
+
+def _assemble(opened: list[DicomFile], *, joined: bool) -> Assembly:
+    """Return the volume of a series; one that was joined from single slices is refused for having many UIDs."""
+    try:
+        if joined and have_repeated_numbers(opened):
+            raise ScanError("repeated instance numbers", where=str(opened[0].path))
+        return assemble(opened, str(opened[0].path.parent))
+    except ScanError as error:
+        if not joined:
+            raise
+        raise ScanError(f"{SCATTERED}: {error.reason}", found=error.found, where=error.where) from error
+
+
+def _notes(assembly: Assembly, *, joined: bool) -> tuple[str, ...]:
+    unit = {MILLISECONDS: "", SECONDS: IN_SECONDS}.get(assembly.unit, IN_NO_UNIT)
+    return tuple(filter(None, (SCATTERED if joined else "", unit)))
+
+
+def _counted(named: Sequence[tuple[str, Path]]) -> list[Refused]:
+    """Return one line for each reason, with the first of its files and their number."""
+    paths: dict[str, list[Path]] = {}
+    for reason, path in named:
+        paths.setdefault(reason, []).append(path)
+    return [Refused(reason, found[0], len(found)) for reason, found in paths.items()]
 
 
 def _remove_others(groups: dict[str, list[DicomFile]], chosen: Path | None) -> list[Refused]:
@@ -129,8 +180,8 @@ def _remove_others(groups: dict[str, list[DicomFile]], chosen: Path | None) -> l
     return [Refused(f"{NOT_CHOSEN}: it was chosen", (o := groups.pop(name))[0].path, len(o)) for name in others]
 
 
-def _rank(opened: list[DicomFile], volume: Volume) -> tuple[bool, bool, bool, int, int, float, str]:
-    first = opened[0]
+def _rank(assembly: Assembly) -> tuple[bool, bool, bool, int, int, float, str]:
+    first, volume = assembly.first, assembly.volume
     tr, te = (volume.acquisition.get(name) or math.nan for name in ("repetition_time_ms", "echo_time_ms"))
     scout = tr < SCOUT_TR_MS and te < SCOUT_TE_MS
     number = first.elements.number("SeriesNumber") or 0.0
@@ -148,31 +199,32 @@ def _better(best: _Candidate | None, new: _Candidate) -> tuple[_Candidate, list[
     return winner, [Refused(f"{NOT_CHOSEN}: it {advantage}", other.path, other.files)]
 
 
-def _split(files: Sequence[Path], pixels: bool) -> tuple[dict[str, list[DicomFile]], list[Path], list[Refused]]:
-    """Return files grouped by SeriesInstanceUID, files too damaged to have one, and files that are not DICOM."""
+Lost = tuple[str, Path, bool]
+"""The reason why a file was lost, the file, and whether it is empty."""
+
+
+def _split(files: Sequence[Path], pixels: bool) -> tuple[dict[str, list[DicomFile]], list[Lost], list[Refused]]:
+    """Return files grouped by SeriesInstanceUID, files too damaged to have one, and files without an image."""
     groups: dict[str, list[DicomFile]] = {}
-    lost: list[Path] = []
-    others: dict[str, list[Path]] = {}
-    for path in files:
+    lost: list[Lost] = []
+    others: list[tuple[str, Path]] = []
+    for path in map(Path, files):
         try:
-            file = open_dicom(Path(path), pixels=pixels)
-            if not file.is_directory:
-                groups.setdefault(file.series, []).append(file)
+            file = open_dicom(path, pixels=pixels)
         except ScanError as error:
             if error.reason in LOST:
-                lost.append(Path(path))
+                lost.append((error.reason, path, error.reason == "truncated file"))
             else:
-                others.setdefault(error.reason, []).append(Path(path))
-    for name in _cut_names(groups):
-        lost += [file.path for file in groups.pop(name)]
-    return groups, lost, [Refused(reason, paths[0], len(paths)) for reason, paths in others.items()]
-
-
-def _cut_names(groups: dict[str, list[DicomFile]]) -> list[str]:
-    """Return the UIDs that are empty or the start of another UID, in files without pixels: these files were cut."""
-    return [
-        name
-        for name, files in groups.items()
-        if any(other != name and other.startswith(name) for other in groups)
-        and all(file.elements.data() is None for file in files)
-    ]
+                others.append((error.reason, path))
+            continue
+        if file.elements.has_pixels():
+            groups.setdefault(file.series, []).append(file)
+        elif file.is_directory:
+            continue
+        elif kind := object_of(file):
+            others.append((kind, path))
+        elif file.series:
+            groups.setdefault(file.series, []).append(file)
+        else:
+            lost.append(("truncated file", path, False))
+    return groups, lost, _counted(others)

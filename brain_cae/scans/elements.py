@@ -1,19 +1,45 @@
-"""Values of a DICOM header, read directly from the bytes that pydicom holds.
+"""Values of a DICOM header, read directly from the bytes of its file. Malformed values count as absent.
 
-pydicom converts an element on access, with warnings, for every slice of a series; for the few values that place a
-slice this took longer than reading the file. Malformed values count as absent.
+Of the numbers that place a slice, a decimal comma is understood where it cannot mean anything else.
 """
 
+import math
+import struct
+from collections.abc import Iterable
+from functools import cached_property, lru_cache
 from typing import Any
 
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.tag import BaseTag
+from pydicom.valuerep import TEXT_VR_DELIMS
+
+from brain_cae.scans.raw_header import PIXELS, UNDEFINED, DamagedError, EndOfDataError, Place, RawHeader, read_items
 
 # Tag and format of its bytes: text, decimal (text of numbers), short (uint16), double (float64).
 TAGS = {
+    "StudyDate": (0x00080020, "text"),
+    "Manufacturer": (0x00080070, "text"),
+    "ManufacturerModelName": (0x00081090, "text"),
+    "PatientSex": (0x00100040, "text"),
+    "PatientAge": (0x00101010, "text"),
+    "MRAcquisitionType": (0x00180023, "text"),
+    "RepetitionTime": (0x00180080, "decimal"),
+    "InversionTime": (0x00180082, "decimal"),
+    "MagneticFieldStrength": (0x00180087, "decimal"),
+    "ImagerPixelSpacing": (0x00181164, "decimal"),
+    "FlipAngle": (0x00181314, "decimal"),
+    "EchoPulseSequence": (0x00189008, "text"),
+    "InversionRecovery": (0x00189009, "text"),
+    "InversionTimes": (0x00189079, "double"),
+    "StudyInstanceUID": (0x0020000D, "text"),
+    "InstanceNumber": (0x00200013, "decimal"),
+    "FrameOfReferenceUID": (0x00200052, "text"),
+    "ImagesInAcquisition": (0x00201002, "decimal"),
     "ImageType": (0x00080008, "text"),
     "SOPClassUID": (0x00080016, "text"),
+    "MediaStorageSOPClassUID": (0x00020002, "text"),
     "Modality": (0x00080060, "text"),
     "ScanningSequence": (0x00180020, "text"),
     "EchoTime": (0x00180081, "decimal"),
@@ -45,6 +71,8 @@ TAGS = {
     "GeBValue": (0x00431039, "decimal"),
 }
 SEQUENCES = {
+    "MRTimingAndRelatedParametersSequence": 0x00189112,
+    "MRModifierSequence": 0x00189115,
     "MRDiffusionSequence": 0x00189117,
     "MRImageFrameTypeSequence": 0x00189226,
     "MREchoSequence": 0x00189114,
@@ -55,47 +83,87 @@ SEQUENCES = {
     "SharedFunctionalGroupsSequence": 0x52009229,
     "PerFrameFunctionalGroupsSequence": 0x52009230,
 }
-DATA = {"PixelData": 0x7FE00010, "FloatPixelData": 0x7FE00008, "DoubleFloatPixelData": 0x7FE00009}
-UNDEFINED = 0xFFFFFFFF
+
+# Format of a value by its representation; all others are text. Each element may have those of its kind only.
+FORMATS = {b"US": "H", b"SS": "h", b"FL": "f", b"FD": "d"}
+SIZES = {b"US": 2, b"SS": 2, b"FL": 4, b"FD": 8}
+KINDS = {"short": (b"US", b"SS"), "double": (b"FD", b"FL"), "decimal": (), "text": ()}
+# Bytes; no value that is needed is longer.
+LONGEST = 4096
+BINARY = frozenset(b"US SS UL SL FL FD OB OW OF OD OL OV AT SQ SV UV".split())
+
+_Elements = dict[BaseTag, DataElement | RawDataElement]
 
 
 class Elements:
-    """Read-only view of one data set (a file, or an item of a sequence)."""
+    """Read-only view of one data set: a file, an item of a sequence, or a data set of pydicom."""
 
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
-        self._raw: dict[BaseTag, Any] = dict(dataset.items())
+    def __init__(self, source: RawHeader | Dataset) -> None:
+        self._source = source
+        self._items: dict[str, list[Elements]] = {}
+        self._raw: dict[BaseTag, Any] = dict(source.items()) if isinstance(source, Dataset) else {}
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The same elements as a data set of pydicom, which converts a value when it is asked for it."""
+        if isinstance(self._source, Dataset):
+            return self._source
+        raw = self._source
+        meta = FileMetaDataset(_raw_elements(raw, raw.meta, little=True))
+        return FileDataset(
+            "",
+            _raw_elements(raw, raw.places, little=self.is_little),
+            file_meta=meta,
+            is_implicit_VR=not raw.explicit,
+            is_little_endian=self.is_little,
+        )
 
     def texts(self, name: str) -> list[str]:
         """Return the parts of a text element; empty if it is absent."""
-        value = self._value(name)
+        vr, value = self._value(name)
         if isinstance(value, bytes):
-            return [part.strip(" \0") for part in value.decode("latin-1").split("\\")] if value else []
+            if not value or vr in BINARY:
+                return []
+            return list(_ascii_parts(value)) if value.isascii() else _parts(self._decode(value))
         if value is None:
             return []
-        return [str(value)] if isinstance(value, str) else [str(part) for part in value]
+        return [str(value)] if isinstance(value, str | int | float) else [str(part) for part in value]
 
     def text(self, name: str) -> str:
         """Return the first part of a text element, ``""`` if it is absent."""
         return "".join(self.texts(name)[:1])
 
     def numbers(self, name: str) -> tuple[float, ...]:
-        """Return the numbers of an element; empty if it is absent or malformed."""
-        value = self._value(name)
+        """Return the numbers of an element; empty if it is absent, malformed, or has the representation of another."""
+        vr, value = self._value(name)
         if value is None:
             return ()
-        try:
-            if not isinstance(value, bytes):
-                return tuple(map(float, value)) if hasattr(value, "__iter__") else (float(value),)
-            kind = TAGS[name][1]
-            if kind == "decimal":
-                return tuple(map(float, value.rstrip(b" \0").split(b"\\")))
-            if kind == "short":
-                return (float(int.from_bytes(value[:2], "little" if self._is_little(name) else "big")),)
-            number = self.dataset[TAGS[name][0]].value
-            return (float(number),) if isinstance(number, float | int) else tuple(map(float, number))
-        except (TypeError, ValueError, KeyError, NotImplementedError):
-            return ()
+        if not isinstance(value, bytes):
+            return _converted(value)
+        kind = TAGS[name][1]
+        allowed = KINDS[kind]
+        if not allowed:
+            return () if vr in BINARY else decimals(value)
+        if vr in (b"", b"UN"):
+            vr = allowed[0]
+        if vr in allowed:
+            return self._unpacked(vr, value)
+        return () if vr in BINARY else decimals(value)
+
+    def lengths(self, name: str, count: int) -> tuple[float, ...]:
+        """Return the ``count`` numbers of an element that decides the geometry or the values; empty without them.
+
+        Decimal commas (``0,5\\0,5``) and commas between values (``0.5,0.5``) are understood if the number of values
+        fits. So is a text of numbers in any representation, and numbers in floating point.
+        """
+        vr, value = self._value(name)
+        if not isinstance(value, bytes):
+            numbers = _converted(value) if value is not None else ()
+        else:
+            numbers = decimals(value) or with_commas(value, count)
+            if not numbers and vr in (b"FL", b"FD"):
+                numbers = self._unpacked(vr, value)
+        return numbers if len(numbers) == count else ()
 
     def number(self, name: str) -> float | None:
         """Return the first number of an element, None if there is none."""
@@ -106,61 +174,163 @@ class Elements:
         number = self.number(name)
         return int(number) if number is not None and abs(number) < 2**31 else otherwise
 
-    def data(self) -> tuple[str, bytes] | None:
-        """Return name and bytes of the pixel element (no bytes if they were left on disk); None without one."""
-        for name, tag in DATA.items():
-            element = self._raw.get(BaseTag(tag))
-            if element is not None and (isinstance(element.value, bytes) or self._is_on_disk(element)):
-                return name, element.value or b""
-        return None
+    def is_empty(self, name: str) -> bool:
+        """Return whether an element is absent or has no content."""
+        _, value = self._value(name)
+        return value is None or (isinstance(value, bytes) and not value.strip(b" \0\\"))
+
+    def data(self) -> tuple[str, memoryview] | None:
+        """Return name and bytes of the pixel element, as far as they were read; None without one."""
+        place = self._pixel_place()
+        if place is None or not isinstance(self._source, RawHeader):
+            return None
+        name, start, length = place
+        stop = None if length == UNDEFINED else start + length
+        return name, memoryview(self._source.data)[start:stop]
 
     def data_size(self) -> int:
-        """Return the number of pixel bytes that the header declares, read or left on disk."""
-        element = next((self._raw[BaseTag(tag)] for tag in DATA.values() if BaseTag(tag) in self._raw), None)
-        return int(element.length) if isinstance(element, RawDataElement) else 0
+        """Return the number of pixel bytes that the header declares, read or left on disk; 0 if it does not say."""
+        length = (self._pixel_place() or ("", 0, 0))[2]
+        return 0 if length == UNDEFINED else length
 
-    def end(self) -> int:
-        """Return where the last element should end, in bytes from the start of the file; 0 if it is not declared."""
-        last = next(reversed(self._raw.values()), None)
-        if not isinstance(last, RawDataElement) or not self._is_on_disk(last) or last.length == UNDEFINED:
-            return 0
-        return int(last.value_tell + last.length)
+    @property
+    def is_little(self) -> bool:
+        """Whether the low byte of a number comes first."""
+        if isinstance(self._source, RawHeader):
+            return self._source.order == "<"
+        return self._source.original_encoding[1] is not False
+
+    @property
+    def syntax(self) -> str:
+        """The transfer syntax, ``""`` if the file names none."""
+        return self._source.syntax if isinstance(self._source, RawHeader) else ""
+
+    def has_pixels(self) -> bool:
+        """Return whether there is an element of pixels, complete or not."""
+        return self._pixel_place() is not None
 
     def has_overlay_in_pixels(self) -> bool:
         """Return whether unused bits of the pixels hold an overlay (retired, but written by older scanners)."""
-        for group in range(0x6000, 0x6020, 2):
-            element = self._raw.get(BaseTag((group << 16) | 0x0102))
-            value = None if element is None else element.value
-            if any(value) if isinstance(value, bytes) else value:
-                return True
-        return False
-
-    def is_cut(self) -> bool:
-        """Return whether the last element holds fewer bytes than declared: pydicom reads such files silently."""
-        last = next(reversed(self._raw.values()), None)
-        if not isinstance(last, RawDataElement) or last.value is None:
-            return False
-        return last.length != UNDEFINED and len(last.value) < last.length
+        values = (self._at((group << 16) | 0x0102)[1] for group in range(0x6000, 0x6020, 2))
+        return any(any(value) if isinstance(value, bytes) else value for value in values)
 
     def items(self, sequence: str) -> list["Elements"]:
-        """Return the items of a sequence; empty if it is absent."""
-        tag = BaseTag(SEQUENCES[sequence])
-        if tag not in self._raw:
-            return []
+        """Return the items of a sequence; empty if it is absent or malformed."""
+        if sequence not in self._items:
+            self._items[sequence] = self._read_items(SEQUENCES[sequence])
+        return self._items[sequence]
+
+    def _read_items(self, tag: int) -> list["Elements"]:
+        if isinstance(self._source, RawHeader):
+            if tag not in self._source.places:
+                return []
+            try:
+                return [Elements(item) for item in read_items(self._source, tag)]
+            except (EndOfDataError, DamagedError):
+                return []
         try:
-            return [Elements(item) for item in self.dataset[tag].value or ()]
-        except (TypeError, ValueError, AttributeError):
+            return [Elements(item) for item in self._source.get(BaseTag(tag), DataElement(tag, "SQ", [])).value or ()]
+        except Exception:  # pydicom converts the whole sequence, which can fail anywhere in its parser
             return []
 
-    @staticmethod
-    def _is_on_disk(element: Any) -> bool:
-        """Return whether pydicom left the element's value on disk."""
-        return isinstance(element, RawDataElement) and element.value is None and element.length > 0
+    def _value(self, name: str) -> tuple[bytes, Any]:
+        return self._at(TAGS[name][0])
 
-    def _value(self, name: str) -> Any:
-        element = self._raw.get(BaseTag(TAGS[name][0]))
-        return None if element is None else element.value
+    def _at(self, tag: int) -> tuple[bytes, Any]:
+        """Return the representation of an element and its value: bytes, or what pydicom made of them; None without."""
+        if isinstance(self._source, RawHeader):
+            raw = self._source
+            place = (raw.meta if tag < 0x00030000 else raw.places).get(tag)
+            if place is None or place[2] > LONGEST:
+                return b"", None
+            return place[0], raw.data[place[1] : place[1] + place[2]]
+        element = self._raw.get(BaseTag(tag))
+        return (b"", None) if element is None else ((element.VR or "").encode(), element.value)
 
-    def _is_little(self, name: str) -> bool:
-        element = self._raw[BaseTag(TAGS[name][0])]
-        return not isinstance(element, RawDataElement) or element.is_little_endian
+    def _pixel_place(self) -> tuple[str, int, int] | None:
+        if isinstance(self._source, RawHeader):
+            found = (
+                (name, *self._source.places[tag][1:]) for tag, name in PIXELS.items() if tag in self._source.places
+            )
+            return next(found, None)
+        return next(((name, 0, 0) for tag, name in PIXELS.items() if BaseTag(tag) in self._raw), None)
+
+    def _unpacked(self, vr: bytes, value: bytes) -> tuple[float, ...]:
+        order = "<" if self.is_little else ">"
+        format_ = FORMATS[vr]
+        count, rest = divmod(len(value), SIZES[vr])
+        if rest or not count:
+            return ()
+        return _finite(tuple(map(float, struct.unpack(f"{order}{count}{format_}", value))))
+
+    def _decode(self, value: bytes) -> str:
+        _, names = self._at(0x00080005)
+        try:
+            encodings = convert_encodings([part.strip() for part in names.decode("ascii").split("\\")])
+            return decode_bytes(value, encodings, TEXT_VR_DELIMS)
+        except Exception:  # an unknown or a wrong character set
+            return value.decode("latin-1")
+
+
+# Nearly all values of a series are the same in each of its files.
+@lru_cache(maxsize=4096)
+def _ascii_parts(value: bytes) -> tuple[str, ...]:
+    return tuple(_parts(value.decode("ascii")))
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip(" \0") for part in text.split("\\")]
+
+
+@lru_cache(maxsize=4096)
+def decimals(value: bytes) -> tuple[float, ...]:
+    """Return the numbers of a text of numbers; empty if one of its parts is not a finite number."""
+    try:
+        numbers = tuple(map(float, value.rstrip(b" \0").split(b"\\")))
+    except ValueError:
+        return ()
+    return numbers if all(map(math.isfinite, numbers)) and b"_" not in value else ()
+
+
+def with_commas(value: bytes, count: int) -> tuple[float, ...]:
+    """Return ``count`` numbers of a text with commas; empty if the commas could mean something else.
+
+    ``0,5\\0,5`` has decimal commas, ``0.5,0.5`` and ``1,0,0,0,1,0`` have commas between values, ``0,5,0,5`` has both.
+    But ``4,5`` may be one number or two.
+    """
+    text = value.strip(b" \0")
+    parts = text.split(b"\\")
+    if len(parts) == count and b"." not in text and all(part.count(b",") <= 1 for part in parts):
+        return decimals(text.replace(b",", b"."))
+    parts = text.split(b",")
+    if b"\\" in text:
+        return ()
+    if len(parts) == count and (count > 2 or b"." in text):
+        return decimals(b"\\".join(parts))
+    if len(parts) == 2 * count and count > 1 and b"." not in text:
+        return decimals(b"\\".join(b".".join(pair) for pair in zip(parts[::2], parts[1::2], strict=True)))
+    return ()
+
+
+def _converted(value: Any) -> tuple[float, ...]:
+    try:
+        values = value if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+        return _finite(tuple(map(float, values)))
+    except (TypeError, ValueError):
+        return ()
+
+
+def _finite(numbers: tuple[float, ...]) -> tuple[float, ...]:
+    return numbers if all(map(math.isfinite, numbers)) else ()
+
+
+def _raw_elements(
+    raw: RawHeader, places: dict[int, Place], *, little: bool
+) -> dict[BaseTag, DataElement | RawDataElement]:
+    elements: dict[BaseTag, DataElement | RawDataElement] = {}
+    for number, (vr, start, length) in places.items():
+        tag, content = BaseTag(number), raw.data[start : None if length == UNDEFINED else start + length]
+        elements[tag] = RawDataElement(
+            tag, vr.decode("latin-1") or None, length, content, start, not raw.explicit, little, is_raw=True
+        )
+    return elements

@@ -22,6 +22,7 @@ import numpy as np
 
 from brain_cae.errors import ScanError
 from brain_cae.files.atomic import whole, write_bytes
+from brain_cae.scans import archives
 from brain_cae.scans.dicom import NOT_DICOM, FolderReading, Refused, read_folder
 from brain_cae.scans.extent import check_size
 from brain_cae.scans.formats import is_half, is_kind, is_nifti, nifti_files, unread_format
@@ -93,7 +94,7 @@ def inspect_location(location: SeriesLocation) -> Outcome:
         return _unreadable(location, error)
     _, entry = _describe(location, pixels=False)
     outcome = _outcome(location, entry | {"series_hash": NOT_READ}, Path(), "")
-    return Outcome(outcome.row and outcome.row | {"path": str(location.files[0])}, outcome.lines)
+    return Outcome(outcome.row and outcome.row | {"path": str(location.shown(location.files[0]))}, outcome.lines)
 
 
 def _missing(location: SeriesLocation) -> Outcome:
@@ -105,7 +106,8 @@ def _unreadable(location: SeriesLocation, error: OSError) -> Outcome:
     path = Path(error.filename or location.files[0])
     kind = "unreadable folder" if is_kind(path, Path.is_dir) else "unreadable file"
     reason = "no such file" if isinstance(error, FileNotFoundError) else kind
-    return Outcome(None, (_line("refused", reason, path),))
+    place = location.files[0] if location.aliases else path
+    return Outcome(None, (_line("refused", reason, location.shown(place)),))
 
 
 def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None, dict[str, Any]]:
@@ -113,15 +115,14 @@ def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None,
     with _quiet():
         reading = _read(location.files, location.chosen, pixels=pixels)
     volume, refused, path = reading.volume, list(reading.refused), reading.path
-    reason = ""
+    reason, notes = "", "; ".join(reading.notes)
     if volume is None:
         main = max(refused, key=lambda one: one.weight, default=Refused("no image", location.files[0], 0))
         refused = [one for one in refused if one is not main]
         reason, path = main.reason, main.path
-    folder = _folder(location.files)
-    left_out = [{"reason": one.reason, "file": _below(one.path, folder)} for one in refused]
-    file = _below(path, folder) if path else ""
-    entry: dict[str, Any] = {"version": VERSION, "reason": reason, "file": file, "left_out": left_out}
+    left_out = [{"reason": one.reason, "file": _name(one.path, location)} for one in refused]
+    file = _name(path, location) if path else ""
+    entry: dict[str, Any] = {"version": VERSION, "reason": reason, "file": file, "left_out": left_out, "notes": notes}
     if volume is not None:
         entry["acquisition"] = _plain(volume.acquisition)
     return volume, entry
@@ -210,9 +211,11 @@ def _of_head_size(reading: FolderReading) -> FolderReading:
 
 
 def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: str) -> Outcome:
-    folder, known = _folder(location.files), set(location.files)
+    folder, known, aliases = _folder(location.files), set(location.files), set(location.aliases.values())
 
-    def place(file: str) -> Path:
+    def place(file: str) -> Path | str:
+        if location.aliases:
+            return file if file in aliases else location.shown(location.files[0])
         # The files may have been moved or renamed since the entry was written.
         if len(location.files) == 1:
             return location.files[0]
@@ -240,7 +243,9 @@ def _outcome(location: SeriesLocation, entry: dict[str, Any], store: Path, key: 
         "dimensionality": acquisition.get("dimensionality", "unknown"),
         "series_hash": entry["series_hash"],
     }
-    return Outcome(row, (_line("imported", "", place(entry["file"]), entry["series_hash"]), *others))
+    return Outcome(
+        row, (_line("imported", entry.get("notes", ""), place(entry["file"]), entry["series_hash"]), *others)
+    )
 
 
 def _stripped_by(location: SeriesLocation) -> str:
@@ -283,7 +288,7 @@ def _write_volume(volume: Volume, target: Path) -> int:
 
 def _key(location: SeriesLocation) -> str:
     files = location.files
-    hashes = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    hashes = {path: hashlib.sha256(archives.read_bytes(path)).hexdigest() for path in files}
     # Sorted by content, so that renamed or reordered files are the same series.
     contents = sorted(hashes.values())
     kind = "nifti" if _is_one_nifti(files) else "dicom"
@@ -296,8 +301,8 @@ def _key(location: SeriesLocation) -> str:
 def _stamp(location: SeriesLocation) -> str:
     digest = hashlib.sha256(f"{VERSION}\0{location.chosen or ''}".encode(errors="surrogateescape"))
     for path in location.files:
-        status = path.stat()
-        digest.update(f"\n{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}".encode(errors="surrogateescape"))
+        known = archives.status(path)
+        digest.update(f"\n{path.absolute()}\0{known.size}\0{known.changed}".encode(errors="surrogateescape"))
     return digest.hexdigest()[:32]
 
 
@@ -306,7 +311,11 @@ def _folder(files: Sequence[Path]) -> Path:
     return Path(os.path.commonpath([path.parent for path in files]))
 
 
-def _below(path: Path, folder: Path) -> str:
+def _name(path: Path, location: SeriesLocation) -> str:
+    """Return the name of a file in an entry: its path within the scan, or the one that may be written."""
+    if location.aliases:
+        return location.aliases.get(path, "")
+    folder = _folder(location.files)
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else ""
 
 

@@ -1,82 +1,111 @@
 """Opens one DICOM file: its header, its series, and whether the file is complete."""
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom import dcmread
-from pydicom.dataset import FileDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import MediaStorageDirectoryStorage
 
 from brain_cae.errors import ScanError
+from brain_cae.scans import archives
 from brain_cae.scans.elements import Elements
+from brain_cae.scans.raw_header import UNDEFINED, DamagedError, EndOfDataError, RawHeader, has_all_fragments, parse_file
 
-# Bytes; all values that place or describe a slice are smaller.
-LARGE = 4096
+# Bytes that are read first where pixels are not wanted: most headers are smaller, protocols of Siemens take 100 kB.
+FIRST, MORE_TIMES = 1 << 15, 16
+PREAMBLE = 128
 
 
 @dataclass(frozen=True)
 class DicomFile:
-    """One file as pydicom opened it; ``cut``: it ends before its last element, ``pixels``: they were read."""
+    """One opened file; ``cut``: it ends before its last element, ``pixels``: they were read.
+
+    ``given`` is the header, if pydicom read it.
+    """
 
     path: Path
-    header: FileDataset
+    given: FileDataset | None
     elements: Elements
     series: str
     cut: bool
     pixels: bool = True
 
     @property
+    def header(self) -> Dataset:
+        """The header as a data set of pydicom, with the meta group in ``file_meta``."""
+        return self.given if self.given is not None else self.elements.dataset
+
+    @property
     def is_directory(self) -> bool:
         """Whether this is a DICOMDIR, which lists other files and holds no image."""
-        meta = getattr(self.header, "file_meta", {})
-        return str(meta.get("MediaStorageSOPClassUID", "")) == MediaStorageDirectoryStorage
+        return self.elements.text("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
+
+    @property
+    def sop_class(self) -> str:
+        """What the file holds: its SOP class, from the header or else from the meta group."""
+        return self.elements.text("SOPClassUID") or self.elements.text("MediaStorageSOPClassUID")
 
 
 def open_dicom(path: Path, *, pixels: bool = True) -> DicomFile:
     """Open one file; raises ScanError (not DICOM, truncated file, damaged header, unreadable file).
 
-    Without ``pixels`` large values stay on disk.
+    Without ``pixels`` only the first part of the file is read.
     """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            header = dcmread(path, defer_size=None if pixels else LARGE)
-        except InvalidDicomError:
-            header = _open_without_preamble(path)
-        except EOFError as error:
-            raise truncated(path) from error
-        except OSError as error:
-            raise ScanError("unreadable file", found=type(error).__name__, where=str(path)) from error
-        except Exception as error:
-            # A damaged header can fail anywhere in the parser, so the kind of exception tells nothing.
-            raise ScanError(
-                "damaged header", expected="a DICOM header", found="a damaged or incomplete one", where=str(path)
-            ) from error
-    elements = Elements(header)
-    cut = elements.is_cut() or any("end of file" in str(warning.message).lower() for warning in caught)
-    cut = cut or elements.end() > path.stat().st_size
-    series = elements.text("SeriesInstanceUID")
-    return DicomFile(path=path, header=header, elements=elements, series=series, cut=cut, pixels=pixels)
-
-
-def _open_without_preamble(path: Path) -> FileDataset:
-    with path.open("rb") as stream:
-        start = stream.read(132)
-    if len(start) < 132 and not start[:128].strip(b"\0"):
-        raise truncated(path, f"{len(start)} bytes")
-    refusal = ScanError("not DICOM", expected="a DICOM file", found="another kind of file", where=str(path))
-    # Exports from the 1990s lack the preamble; the file then starts with group 0008 (or 0002).
-    if start[:2] not in (b"\x08\x00", b"\x02\x00"):
-        raise refusal
     try:
-        header = dcmread(path, force=True)
-    except Exception as error:
-        raise refusal from error
-    if not Elements(header).text("SOPClassUID"):
-        raise refusal
-    return header
+        content, size = _read(path, size=0 if pixels else FIRST)
+        _check_start(path, content)
+        try:
+            header = parse_file(content, size)
+        except EndOfDataError:  # of the part that was read
+            header = _parse_more(path)
+    except OSError as error:
+        raise ScanError("unreadable file", found=type(error).__name__, where=str(path)) from error
+    except (DamagedError, EndOfDataError) as error:
+        raise (damaged if _has_prefix(content) else _foreign)(path) from error
+    elements = Elements(header)
+    if not _has_prefix(content) and not elements.text("SOPClassUID"):
+        raise _foreign(path)
+    return DicomFile(path, None, elements, elements.text("SeriesInstanceUID"), header.cut or _is_cut(header), pixels)
+
+
+def _read(path: Path, *, size: int) -> tuple[bytes, int]:
+    """Return the first ``size`` bytes of a file, or all with 0, and the number of all."""
+    with archives.opened(path, size or -1) as stream:
+        content = stream.read(size or -1)
+    return content, archives.status(path).size if size else len(content)
+
+
+def _parse_more(path: Path) -> RawHeader:
+    """Return the header of a file whose header is longer than its first part."""
+    try:
+        return parse_file(*_read(path, size=FIRST * MORE_TIMES))
+    except EndOfDataError:
+        return parse_file(*_read(path, size=0))
+
+
+def _has_prefix(content: bytes) -> bool:
+    return content[PREAMBLE : PREAMBLE + 4] == b"DICM"
+
+
+def _check_start(path: Path, content: bytes) -> None:
+    """Raise ScanError if a file does not start as DICOM does."""
+    if _has_prefix(content):
+        return
+    if not content.strip(b"\0"):
+        raise truncated(path, f"{len(content)} bytes" if len(content) <= PREAMBLE else "only zeros")
+    if len(content) > PREAMBLE and not content[:PREAMBLE].strip(b"\0"):
+        raise damaged(path)
+    # Exports from the 1990s lack the preamble; the file then starts with group 0008 (or 0002).
+    if content[:2] not in (b"\x08\x00", b"\x02\x00"):
+        raise _foreign(path)
+
+
+def _is_cut(header: RawHeader) -> bool:
+    """Return whether compressed pixels end too early, as far as the file was read."""
+    _, start, length = header.places.get(0x7FE00010, (b"", 0, 0))
+    if length != UNDEFINED or len(header.data) < header.size:
+        return False
+    return not has_all_fragments(header.data, start)
 
 
 def refuse(file: DicomFile, reason: str, expected: str, actual: str, advice: str | None = None) -> ScanError:
@@ -88,3 +117,12 @@ def truncated(path: Path, actual: str = "its end is missing") -> ScanError:
     """Return the error for a file that ends too early."""
     advice = "Copy or export the file again."
     return ScanError("truncated file", expected="a complete file", found=actual, where=str(path), advice=advice)
+
+
+def damaged(path: Path) -> ScanError:
+    """Return the error for a file that starts as DICOM does, but has no header that can be read."""
+    return ScanError("damaged header", expected="a DICOM header", found="a damaged or incomplete one", where=str(path))
+
+
+def _foreign(path: Path) -> ScanError:
+    return ScanError("not DICOM", expected="a DICOM file", found="another kind of file", where=str(path))

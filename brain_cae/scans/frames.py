@@ -6,21 +6,26 @@ import numpy as np
 
 from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, refuse, truncated
-from brain_cae.scans.kind import check_kind
-from brain_cae.scans.pixels import read_pixels
+from brain_cae.scans.kind import SEPARABLE, kind_of_frame, kind_of_image, refuse_kind
+from brain_cae.scans.pixels import read_pixels, shape_of, zeros
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One slice: pixels (rows, columns) as stored, position and orientation in LPS+ mm, spacing (row, column) in mm."""
+    """One slice: pixels (rows, columns) as stored, position and orientation in LPS+ mm, spacing (row, column) in mm.
+
+    ``slope``, ``intercept`` and ``echo_time`` are None if the header does not give them. An image that is not an
+    anatomical one has its ``kind`` (of ``SEPARABLE``); its pixels are zeros, and it may have no position.
+    """
 
     pixels: np.ndarray
     position: tuple[float, ...]
     orientation: tuple[float, ...]
     spacing: tuple[float, ...]
-    slope: float
-    intercept: float
+    slope: float | None
+    intercept: float | None
     echo_time: float | None
+    kind: str = ""
 
 
 def read_frames(file: DicomFile) -> list[Frame]:
@@ -30,50 +35,85 @@ def read_frames(file: DicomFile) -> list[Frame]:
         ScanError: no slice position, no pixel spacing, truncated file, and the reasons of ``kind.py`` and
             ``pixels.py``.
     """
-    if file.cut:
+    kind = kind_of_image(file)
+    # Of a cut file without kind it is unknown what it was.
+    if file.cut and not kind:
         raise truncated(file.path)
+    if kind and kind not in SEPARABLE:
+        raise refuse_kind(file, kind)
     count = file.elements.whole("NumberOfFrames", 1)
     groups = file.elements.items("PerFrameFunctionalGroupsSequence")
     shared = file.elements.items("SharedFunctionalGroupsSequence")[:1]
-    check_kind(file, [*shared, *groups])
-    if not groups and count > 1:
+    if not groups and count > 1 and not kind:
         raise refuse(file, "no slice position", "a position for each frame", f"{count} frames without positions")
     if groups and len(groups) != count:
         raise refuse(file, "truncated file", f"{count} frames", f"functional groups of {len(groups)} frames")
-    pixels = read_pixels(file)
-    if not groups:
-        return [_place(file, pixels[0], [file.elements])]
-    return [_place(file, frame, [item, *shared, file.elements]) for frame, item in zip(pixels, groups, strict=True)]
+    places = [[item, *shared, file.elements] for item in groups] or [[file.elements]]
+    kinds = [kind or kind_of_frame(place[:-1]) for place in places]
+    if strange := next((one for one in kinds if one and one not in SEPARABLE), ""):
+        raise refuse_kind(file, strange)
+    pixels = zeros((len(places), *shape_of(file)[1:])) if all(kinds) else read_pixels(file)
+    return [_place(file, *frame) for frame in zip(pixels, places, kinds, strict=False)]
 
 
-def _place(file: DicomFile, pixels: np.ndarray, places: list[Elements]) -> Frame:
-    position = _numbers(places, "ImagePositionPatient", "PlanePositionSequence")
-    orientation = _numbers(places, "ImageOrientationPatient", "PlaneOrientationSequence")
-    spacing = _numbers(places, "PixelSpacing", "PixelMeasuresSequence")
-    if len(position) != 3 or len(orientation) != 6 or not np.isfinite(position + orientation).all():
-        raise refuse(file, "no slice position", "position and orientation of the slice", "missing or incomplete values")
-    if len(spacing) != 2 or not all(0 < length < 1000 for length in spacing):
-        raise refuse(file, "no pixel spacing", "two lengths above 0 mm", str(list(spacing)))
-    slope = _numbers(places, "RescaleSlope", "PixelValueTransformationSequence")
-    intercept = _numbers(places, "RescaleIntercept", "PixelValueTransformationSequence")
-    echo = _numbers(places, "EchoTime") or _numbers(places, "EffectiveEchoTime", "MREchoSequence")
+def _place(file: DicomFile, pixels: np.ndarray, places: list[Elements], kind: str) -> Frame:
+    position = _numbers(places, "ImagePositionPatient", 3, "PlanePositionSequence")
+    orientation = _numbers(places, "ImageOrientationPatient", 6, "PlaneOrientationSequence")
+    spacing = _numbers(places, "PixelSpacing", 2, "PixelMeasuresSequence")
+    slope = _numbers(places, "RescaleSlope", 1, "PixelValueTransformationSequence")
+    intercept = _numbers(places, "RescaleIntercept", 1, "PixelValueTransformationSequence")
+    if not kind:
+        _check_placed(file, position, orientation, spacing)
     return Frame(
         pixels=pixels,
         position=position,
         orientation=orientation,
         spacing=spacing,
-        slope=slope[0] if slope else 1.0,
-        intercept=intercept[0] if intercept else 0.0,
-        echo_time=echo[0] if echo else None,
+        slope=slope[0] if slope and slope[0] else None,
+        intercept=intercept[0] if intercept else None,
+        echo_time=_echo_time(places),
+        kind=kind,
     )
 
 
-def _numbers(places: list[Elements], name: str, group: str = "") -> tuple[float, ...]:
+def _check_placed(
+    file: DicomFile, position: tuple[float, ...], orientation: tuple[float, ...], spacing: tuple[float, ...]
+) -> None:
+    if not position or not orientation:
+        raise refuse(
+            file,
+            "no slice position",
+            "position (3 numbers) and orientation (6 numbers) of the slice",
+            f"{_shown(file, 'ImagePositionPatient')}; {_shown(file, 'ImageOrientationPatient')}",
+        )
+    if not spacing and file.elements.is_empty("PixelSpacing") and file.elements.lengths("ImagerPixelSpacing", 2):
+        raise refuse(file, "not MR", "PixelSpacing, in the patient", "only ImagerPixelSpacing, on a detector of X-rays")
+    if not spacing or not all(0 < length < 1000 for length in spacing):
+        raise refuse(file, "no pixel spacing", "two lengths above 0 mm", _shown(file, "PixelSpacing"))
+
+
+def _shown(file: DicomFile, name: str) -> str:
+    """Return the name of an element with its value, for a message: numbers as they are written, no other text."""
+    written = "\\".join(file.elements.texts(name))
+    if not written.strip("\\"):
+        return f"no {name}"
+    return f"{name} {written[:80]}" if set(written) <= set("0123456789+-.,eE\\ ") else f"{name} is not a number"
+
+
+def _echo_time(places: list[Elements]) -> float | None:
+    numbers = next((one for place in places if (one := place.numbers("EchoTime"))), ())
+    if not numbers and len(places) > 1:
+        items = (item for place in places for item in place.items("MREchoSequence"))
+        numbers = next((one for item in items if (one := item.numbers("EffectiveEchoTime"))), ())
+    return numbers[0] if numbers else None
+
+
+def _numbers(places: list[Elements], name: str, count: int, group: str) -> tuple[float, ...]:
     """Return a value from the functional groups of the frame, else from the shared ones, else from the header."""
     for place in places:
-        values = place.numbers(name)
-        if not values and group and len(places) > 1:
-            values = next((numbers for item in place.items(group) if (numbers := item.numbers(name))), ())
+        values = place.lengths(name, count)
+        if not values and len(places) > 1:
+            values = next((numbers for item in place.items(group) if (numbers := item.lengths(name, count))), ())
         if values:
             return values
     return ()

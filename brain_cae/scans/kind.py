@@ -6,11 +6,24 @@ compressors mark every image as derived.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
+from brain_cae.errors import ScanError
 from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, refuse
 
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+STORAGE = "1.2.840.10008.5.1.4.1.1."
+SECONDARY_CAPTURE = f"{STORAGE}7"
+MR_IMAGES = tuple(f"{STORAGE}{number}" for number in ("4", "4.1", "4.3", "4.4"))
+# Objects without an image that scanners and archives store among the images, some under the UID of their series.
+OBJECTS = {
+    f"{STORAGE}66.": "raw data",
+    f"{STORAGE}88.": "structured report",
+    f"{STORAGE}11.": "presentation state",
+    f"{STORAGE}4.2.": "spectroscopy",
+    f"{STORAGE}104.": "encapsulated document",
+}
+OTHER_OBJECT = "not an image"
 
 # Values of ImageType and FrameType (DICOM PS3.3 C.8.3.1.1.1 and C.8.13.3.1) and vendor extensions; "_" is written as
 # a space. The first match gives the kind.
@@ -75,6 +88,9 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
         ),
     ),
 }  # fmt: skip
+# Images of another kind under the UID of a series that do not change what the others are; of a diffusion series, an
+# image without diffusion weighting is no anatomical scan.
+SEPARABLE = frozenset({"phase image", "screenshot", "projection", "parameter map", "not MR", "colour image"})
 # Single letters give the part of the complex signal, but only in the third value (Siemens) or fourth (Philips).
 COMPLEX_LETTERS = frozenset({"P", "R", "I"})
 # GE stores it as a private number: 0 magnitude, 1 phase, 2 real, 3 imaginary.
@@ -85,13 +101,33 @@ B_VALUES = {
     "PhilipsBValue": ("PhilipsImagingCreator", "Philips Imaging DD 001"),
     "GeBValue": ("GeParameterCreator", "GEMS_PARM_01"),
 }
+# What is expected and found, of the kinds that are not in ``KINDS`` or have another expectation.
+EXPLAINED = {
+    "screenshot": ("an image from the scanner", "a secondary capture"),
+    "not MR": ("Modality MR", "another modality"),
+    "phase image": ("a magnitude image", KINDS["phase image"][0]),
+    "inverted grey scale": ("high values for bright pixels", "MONOCHROME1"),
+    "colour image": ("one value per pixel", "a colour or a palette"),
+}
 # GE adds this to b-values of multi-directional series.
 GE_OFFSET = 10**9
 GREY = ("", "MONOCHROME2")
 
 
+def object_of(file: DicomFile) -> str:
+    """Return what a file without pixels is, by its SOP class; ``""`` for an image, even if it lost its pixels."""
+    if file.elements.has_pixels() or file.sop_class in MR_IMAGES:
+        return ""
+    if not file.sop_class:
+        return "" if file.elements.text("Modality") in ("", "MR") else OTHER_OBJECT
+    # Compared with a trailing dot, since other classes start with the same digits.
+    name = f"{file.sop_class}."
+    known = next((kind for start, kind in OBJECTS.items() if name.startswith(start)), "")
+    return known or ("" if file.elements.whole("Rows", 0) else OTHER_OBJECT)
+
+
 def check_kind(file: DicomFile, groups: Sequence[Elements] = ()) -> None:
-    """Raise ScanError if the file is not an anatomical MR image.
+    """Raise ScanError if the file, or one of its frames, is not an anatomical MR image.
 
     Args:
         file: The file.
@@ -100,29 +136,56 @@ def check_kind(file: DicomFile, groups: Sequence[Elements] = ()) -> None:
     Raises:
         ScanError: screenshot, not MR, colour image, inverted grey scale, or a reason of ``KINDS``.
     """
+    kind = next(filter(None, (kind_of_image(file), *(kind_of_frame([group]) for group in groups))), "")
+    if kind:
+        raise refuse_kind(file, kind)
+
+
+def refuse_kind(file: DicomFile, kind: str) -> ScanError:
+    """Return the error for an image of this kind."""
+    anatomical = "an anatomical image of the brain"
+    return refuse(file, kind, *EXPLAINED.get(kind, (anatomical, KINDS[kind][0] if kind in KINDS else kind)))
+
+
+def kind_of_image(file: DicomFile) -> str:
+    """Return why a file is not an anatomical MR image: a key of ``KINDS`` or ``EXPLAINED``; ``""`` if it is one."""
     elements = file.elements
-    # Compared with a trailing dot, since other classes start with the same digits.
     if f"{elements.text('SOPClassUID')}.".startswith(f"{SECONDARY_CAPTURE}."):
-        raise refuse(file, "screenshot", "an image from the scanner", "a secondary capture")
+        return "screenshot"
     modality = elements.text("Modality")
     if modality and modality != "MR":
-        raise refuse(file, "not MR", "Modality MR", "another modality")
-    frames = [item for group in groups for item in group.items("MRImageFrameTypeSequence")]
-    for place, name in ((elements, "ImageType"), *((frame, "FrameType") for frame in frames)):
-        kind = kind_of(place.texts(name))
-        if kind:
-            raise refuse(file, kind, "an anatomical image of the brain", KINDS[kind][0])
-    diffusion = [item for group in groups for item in group.items("MRDiffusionSequence")]
-    b_values = [place.number("DiffusionBValue") or 0.0 for place in (elements, *diffusion)]
-    if max(*b_values, _private_b_value(elements)) > 0:
-        raise refuse(file, "diffusion image", "an anatomical image of the brain", KINDS["diffusion image"][0])
-    if _complex_part(elements) or any(_complex_part(frame) for frame in frames):
-        raise refuse(file, "phase image", "a magnitude image", KINDS["phase image"][0])
-    _check_colour(file)
+        return "not MR"
+    kind = kind_of(elements.texts("ImageType"))
+    if kind:
+        return kind
+    if max(elements.number("DiffusionBValue") or 0.0, _private_b_value(elements)) > 0:
+        return "diffusion image"
+    return "phase image" if _complex_part(elements) else _colour(elements)
+
+
+def kind_of_frame(places: Sequence[Elements]) -> str:
+    """Return the kind of a frame of an enhanced file, a key of ``KINDS``; ``""`` if it is anatomical.
+
+    Args:
+        places: The functional groups of the frame, then those shared by all.
+    """
+    types = [item for place in places for item in place.items("MRImageFrameTypeSequence")[:1]][:1]
+    kind = next(filter(None, (kind_of(item.texts("FrameType")) for item in types)), "")
+    if kind:
+        return kind
+    diffusion = [item for place in places for item in place.items("MRDiffusionSequence")]
+    if any((item.number("DiffusionBValue") or 0.0) > 0 for item in diffusion):
+        return "diffusion image"
+    return "phase image" if any(map(_complex_part, types)) else ""
 
 
 def kind_of(image_type: Sequence[str]) -> str:
     """Return the kind, a key of ``KINDS``, from the values of ImageType; ``""`` for an anatomical image."""
+    return _kind_of(tuple(image_type))
+
+
+@lru_cache(maxsize=1024)
+def _kind_of(image_type: tuple[str, ...]) -> str:
     values = [" ".join(value.upper().replace("_", " ").split()) for value in image_type]
     for name, (_, known) in KINDS.items():
         if not known.isdisjoint(values):
@@ -135,13 +198,11 @@ def is_derived(file: DicomFile) -> bool:
     return file.elements.text("ImageType").upper() == "DERIVED"
 
 
-def _check_colour(file: DicomFile) -> None:
-    elements = file.elements
+def _colour(elements: Elements) -> str:
     photometric = elements.text("PhotometricInterpretation")
     if photometric == "MONOCHROME1":
-        raise refuse(file, "inverted grey scale", "high values for bright pixels", "MONOCHROME1")
-    if elements.whole("SamplesPerPixel", 1) != 1 or photometric not in GREY:
-        raise refuse(file, "colour image", "one value per pixel", "a colour or a palette")
+        return "inverted grey scale"
+    return "colour image" if elements.whole("SamplesPerPixel", 1) != 1 or photometric not in GREY else ""
 
 
 def _private_b_value(elements: Elements) -> float:

@@ -1,16 +1,29 @@
 """Reads the stored pixels of one DICOM file in any supported encoding."""
 
+import math
 import warnings
+from functools import lru_cache
 
 import numpy as np
-from pydicom.dataset import FileDataset
-from pydicom.uid import UID
+from pydicom.encaps import generate_frames
+from pydicom.uid import (
+    UID,
+    JPEG2000TransferSyntaxes,
+    JPEGLSTransferSyntaxes,
+    JPEGTransferSyntaxes,
+    RLELossless,
+)
 
+from brain_cae.errors import ScanError
+from brain_cae.scans.codestream import problem_of
 from brain_cae.scans.file import DicomFile, refuse, truncated
+from brain_cae.scans.raw_header import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE
 
-IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
-DEFLATED = "1.2.840.10008.1.2.1.99"
-BYTE_ORDER = {IMPLICIT_LITTLE: "<", EXPLICIT_LITTLE: "<", DEFLATED: "<", EXPLICIT_BIG: ">"}
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+BYTE_ORDER = {"": "<", IMPLICIT_LITTLE: "<", EXPLICIT_LITTLE: "<", DEFLATED: "<", EXPLICIT_BIG: ">"}
+STREAMS = (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEG2000TransferSyntaxes)
+# A frame of zeros is compressed to a thousandth and less; two bytes of RLE stand for 128 at most.
+COMPRESSED_TIMES, RLE_TIMES, SMALL_BYTES = 1000, 64, 1 << 26
 
 
 def read_pixels(file: DicomFile) -> np.ndarray:
@@ -26,32 +39,62 @@ def read_pixels(file: DicomFile) -> np.ndarray:
         raise truncated(file.path)
     elements = file.elements
     element = elements.data()
-    rows, columns = elements.whole("Rows", 0), elements.whole("Columns", 0)
-    shape = (max(elements.whole("NumberOfFrames", 1), 1), rows, columns)
-    if element is None or not rows or not columns:
+    if element is None:
         raise refuse(file, "no pixel data", "an image", "only a header")
-    syntax = _syntax(file.header)
-    if syntax not in BYTE_ORDER and not file.pixels:
-        return _zeros(shape)
+    shape = shape_of(file)
+    count, (name, data), syntax = math.prod(shape), element, elements.syntax
     if syntax not in BYTE_ORDER:
-        return _stored_bits(file, _decode(file, syntax, shape))
-    name, data = element
+        _check_compressed(file, count, syntax)
+        return _stored_bits(file, _decode(file, syntax, shape)) if file.pixels else zeros(shape)
     kind = "f" if name != "PixelData" else "i" if elements.whole("PixelRepresentation", 0) else "u"
-    size = {"FloatPixelData": 4, "DoubleFloatPixelData": 8}.get(name, elements.whole("BitsAllocated", 16) // 8)
-    if kind != "f" and size not in (1, 2, 4):
-        raise refuse(file, "unreadable pixel data", "8, 16 or 32 bits per pixel", f"{size * 8} bits")
-    count = shape[0] * rows * columns
-    length = len(data) if file.pixels else elements.data_size()
+    length = elements.data_size()
+    size = {"FloatPixelData": 4, "DoubleFloatPixelData": 8}.get(name, 0) or _pixel_size(file, length / count)
     if length < count * size:
         raise truncated(file.path, f"{length} of {count * size} bytes of pixels")
     if not file.pixels:
-        return _zeros(shape)
-    pixels = np.frombuffer(data, dtype=f"{BYTE_ORDER[syntax]}{kind}{size}", count=count).reshape(shape)
-    return pixels if kind == "f" else _stored_bits(file, pixels)
+        return zeros(shape)
+    order = BYTE_ORDER[syntax] if syntax else "<" if elements.is_little else ">"
+    pixels = np.frombuffer(data, dtype=f"{order}{kind}{size}", count=count).reshape(shape)
+    if kind == "f":
+        return pixels
+    if (
+        kind == "u"
+        and elements.number("PixelRepresentation") is None
+        and pixels.max() > np.iinfo(pixels.dtype).max // 2
+    ):
+        raise refuse(file, "unreadable pixel data", "signed or unsigned pixels", "no usable PixelRepresentation")
+    return _stored_bits(file, pixels)
 
 
-def _zeros(shape: tuple[int, int, int]) -> np.ndarray:
+def shape_of(file: DicomFile) -> tuple[int, int, int]:
+    """Return frames, rows and columns that the header declares; raises ScanError ("unreadable pixel data") without."""
+    elements = file.elements
+    rows, columns = elements.whole("Rows", 0), elements.whole("Columns", 0)
+    if rows < 1 or columns < 1:
+        raise refuse(file, "unreadable pixel data", "numbers of rows and columns above 0", f"{rows} and {columns}")
+    return max(elements.whole("NumberOfFrames", 1), 1), rows, columns
+
+
+@lru_cache(maxsize=64)
+def zeros(shape: tuple[int, int, int]) -> np.ndarray:
+    """Return pixels (frames, rows, columns) that are 0 and take no memory."""
     return np.broadcast_to(np.zeros((), dtype=np.int16), shape)
+
+
+def _pixel_size(file: DicomFile, bytes_per_pixel: float) -> int:
+    """Return the bytes of a pixel, by BitsAllocated or, without a usable value, by the length of the pixels."""
+    bits = file.elements.whole("BitsAllocated", int(8 * bytes_per_pixel))
+    if bits not in (8, 16, 32):
+        raise refuse(file, "unreadable pixel data", "8, 16 or 32 bits per pixel", f"{bits} bits")
+    return bits // 8
+
+
+def _check_compressed(file: DicomFile, count: int, syntax: str) -> None:
+    """Raise ScanError if the compressed bytes cannot hold so many pixels: a decoder allocates them first."""
+    stored = len(file.elements.data()[1]) if file.pixels else 0  # type: ignore[index]
+    most = max(SMALL_BYTES, (RLE_TIMES if syntax == RLELossless else COMPRESSED_TIMES) * stored)
+    if file.pixels and 2 * count > most:
+        raise refuse(file, "unreadable pixel data", f"at most {most // 2} pixels", f"{count} pixels by the header")
 
 
 def _stored_bits(file: DicomFile, pixels: np.ndarray) -> np.ndarray:
@@ -78,11 +121,25 @@ def _stored_bits(file: DicomFile, pixels: np.ndarray) -> np.ndarray:
     return bare.astype(np.int32) - ((bare >> (stored - 1)).astype(np.int32) << stored) if signed else bare
 
 
+def _check_streams(file: DicomFile, shape: tuple[int, int, int]) -> None:
+    """Raise ScanError if a compressed frame contradicts the header of the file or itself."""
+    frames, rows, columns = shape
+    bits = file.elements.whole("BitsAllocated", 16)
+    for stream in generate_frames(bytes(file.elements.data()[1]), number_of_frames=frames):  # type: ignore[index]
+        problem = problem_of(stream, rows=rows, columns=columns, bits=bits)
+        if problem:
+            raise refuse(file, "unreadable pixel data", f"{rows}x{columns} pixels of {bits} bits at most", problem)
+
+
 def _decode(file: DicomFile, syntax: str, shape: tuple[int, int, int]) -> np.ndarray:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
+            if syntax in STREAMS:
+                _check_streams(file, shape)
             array = file.header.pixel_array
+        except ScanError:
+            raise
         except Exception as error:
             # Each decoder raises different exceptions; only a missing decoder needs other advice.
             if "missing dependencies" in str(error):
@@ -93,11 +150,3 @@ def _decode(file: DicomFile, syntax: str, shape: tuple[int, int, int]) -> np.nda
     if array.size != np.prod(shape) or any("frame" in str(one.message).lower() for one in caught):
         raise truncated(file.path, f"{array.size} of {np.prod(shape)} pixels")
     return array.reshape(shape)
-
-
-def _syntax(header: FileDataset) -> str:
-    syntax = str(header.file_meta.get("TransferSyntaxUID", "")) if hasattr(header, "file_meta") else ""
-    if syntax:
-        return syntax
-    implicit, little = header.original_encoding
-    return EXPLICIT_BIG if not little else IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE

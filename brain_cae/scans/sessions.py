@@ -32,6 +32,6 @@ def _best(sessions: dict[str, list[SeriesLocation]], modalities: Sequence[str]) 
         left_out = list(one.left_out)
         for other in rest:
             if other.modality == one.modality:
-                left_out += [*((path, reason) for path in other.files[:1]), *other.left_out]
+                left_out += [*((other.shown(path), reason) for path in other.files[:1]), *other.left_out]
         kept.append(replace(one, left_out=tuple(left_out)))
     return kept

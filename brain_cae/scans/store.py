@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from brain_cae.errors import DatasetError
+from brain_cae.errors.reasons import advice_for
 from brain_cae.executor import HERE, Executor, Processes, results
 from brain_cae.files.atomic import remove_leftovers
 from brain_cae.files.system_errors import writing
@@ -23,7 +24,7 @@ from brain_cae.scans.entry import (
     refusal,
 )
 from brain_cae.scans.index import make_index
-from brain_cae.scans.sources.base import SeriesLocation
+from brain_cae.scans.sources.base import SeriesLocation, some
 
 # Younger files may still be written: another run may be using the same store.
 LEFTOVER_AGE_S = 3600.0
@@ -94,6 +95,18 @@ def inspect_series(locations: Sequence[SeriesLocation], *, workers: int = 1, pro
     return _result(ordered, [outcomes[number] for number in range(len(ordered))], _common_folder(ordered))
 
 
+def reading_notes(report: pd.DataFrame) -> list[str]:
+    """Return one caution for each note about series that were imported although their headers are unusual."""
+    imported = report[(report["status"] == "imported") & (report["reason"] != "")]
+    notes = imported["reason"].str.split("; ").explode()
+    names = (imported["subject"] + " " + imported["modality"]).reindex(notes.index)
+    return [
+        f"{len(scans)} series imported with unusual headers: {note} ({some(list(scans))}). "
+        f"{advice_for(str(note)) or ''}".rstrip()
+        for note, scans in names.groupby(notes.to_numpy())
+    ]
+
+
 def _read_all(
     locations: list[SeriesLocation],
     rest: list[int],
@@ -112,7 +125,7 @@ def _read_all(
 
 
 def _series_name(location: SeriesLocation) -> str:
-    return f"{location.subject} {location.modality} in {location.files[0].parent}"
+    return f"{location.subject} {location.modality} in {location.shown(location.files[0]).parent}"
 
 
 def _ordered(locations: Sequence[SeriesLocation]) -> list[SeriesLocation]:

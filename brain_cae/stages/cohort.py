@@ -21,7 +21,7 @@ from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
 from brain_cae.scans.sources.base import SeriesLocation, agreeing, counted, some
 from brain_cae.scans.sources.build import make_source
-from brain_cae.scans.store import import_series
+from brain_cae.scans.store import import_series, reading_notes
 from brain_cae.stages.stripping import require_for_heads
 from brain_cae.vocabulary import MODALITIES
 
@@ -136,7 +136,9 @@ def import_cohort(
     """
     modalities, reference = config.modality.names, config.modality.reference
     progress, store = config.trainer.progress, Path(cache) / "imported"
-    source = make_source(dataset, modalities=modalities, workers=executor.workers, limit=limit, progress=progress)
+    source = make_source(
+        dataset, modalities=modalities, workers=executor.workers, limit=limit, progress=progress, cache=cache
+    )
     locations = one_session(source.locate(), modalities)
     options = {"workers": executor.workers, "limit": limit, "progress": False, "write": False}
     require_modalities(
@@ -151,6 +153,7 @@ def import_cohort(
         result = import_series(limited(locations, limit), store, executor=executor, progress=progress)
     index = complete_subjects(result.index, modalities)
     cautions += slab_cautions(index)
+    cautions += reading_notes(result.report)
     cautions += [*_lost_series(result.report), *_incomplete_subjects(result.report, index, modalities)]
     cautions += renamed_files(index)
     for caution in cautions:

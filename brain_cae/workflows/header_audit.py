@@ -14,7 +14,7 @@ from brain_cae.reporting import ReportContent, write_audit_report
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.sources.build import make_source
-from brain_cae.scans.store import inspect_series
+from brain_cae.scans.store import inspect_series, reading_notes
 from brain_cae.stages.audit import label_meaning, with_strata
 from brain_cae.vocabulary import MODALITIES
 
@@ -75,10 +75,12 @@ def run(config: EvaluateConfig, output: Path) -> AuditResult:
 def _headers(config: EvaluateConfig) -> tuple[pd.DataFrame, list[str]]:
     """The index that headers alone give, and what a reader must know about it."""
     modalities = list(MODALITIES)
-    source = make_source(config.dataset, modalities=modalities, workers=config.workers, limit=None, progress=True)
+    options = {"workers": config.workers, "limit": None, "progress": True, "cache": config.cache}
+    source = make_source(config.dataset, modalities=modalities, **options)
     headers = inspect_series(one_session(source.locate(), modalities), workers=config.workers)
     refused = headers.report[headers.report["status"] == "refused"].groupby("reason").size()
-    notes = [*source.notes(), *(f"{count} series excluded: {reason}." for reason, count in refused.items())]
+    notes = [*source.notes(), *reading_notes(headers.report)]
+    notes += [f"{count} series excluded: {reason}." for reason, count in refused.items()]
     for note in notes:
         log.warning(note)
     if headers.index.empty:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,10 @@ from brain_cae.scans.extent import slab_cautions
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls, with_skull
-from brain_cae.scans.sources.base import some
-from brain_cae.scans.sources.build import make_source
-from brain_cae.scans.store import inspect_series
+from brain_cae.scans.sources.base import SeriesLocation, some
+from brain_cae.scans.sources.build import make_source, overview_of
+from brain_cae.scans.sources.series_table import SeriesLine
+from brain_cae.scans.store import inspect_series, reading_notes
 from brain_cae.scoring.guarantee import Outlook, outlook
 from brain_cae.stages.cautions import calibration_cautions, protocol_cautions, rule_of
 from brain_cae.stages.cohort import complete_subjects, limited, renamed_files, require_modalities, unused_scans
@@ -52,6 +53,8 @@ class Inspection:
         roles: Columns subject, role; None if roles cannot be drawn, or if all subjects are new.
         cautions: What a reader of the results would be told.
         problems: Errors that would stop the run.
+        series: Every series of a source that takes them by their headers, and what it was taken for.
+        written: The table of series, if it was asked for.
     """
 
     title: str
@@ -65,6 +68,8 @@ class Inspection:
     outlook: list[Outlook] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    series: list[SeriesLine] = field(default_factory=list)
+    written: str | None = None
 
     @property
     def labels(self) -> pd.Series:
@@ -78,7 +83,7 @@ def inspect_training(config: Config) -> Inspection:
     Raises:
         BrainCaeError: The data set is not where the configuration says, or its layout is different.
     """
-    inspection = _inspect(config.dataset, config, limit=config.limit, workers=config.workers)
+    inspection = _inspect(config.dataset, config, limit=config.limit, workers=config.workers, cache=config.cache)
     if not inspection.usable.empty:
         try:
             roles = inspection.roles = draw_roles(config, inspection.usable)
@@ -103,7 +108,7 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
     new = config.dataset is not None
     dataset = config.dataset if new else run_config.dataset
     limit = None if new else run_config.limit
-    inspection = _inspect(dataset, run_config, limit=limit, workers=config.workers, trained=True)
+    inspection = _inspect(dataset, run_config, limit=limit, workers=config.workers, cache=config.cache, trained=True)
     inspection.title += f", scored with {run}"
     if new and not inspection.usable.empty:
         known = _calibrated(run, _acquisition(inspection, run_config.modality.reference))
@@ -115,10 +120,12 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
     return inspection
 
 
-def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int, trained: bool = False) -> Inspection:
+def _inspect(
+    dataset: Any, config: Config, *, limit: int | None, workers: int, cache: str, trained: bool = False
+) -> Inspection:
     config = with_stripper(config)
     modalities, reference = config.modality.names, config.modality.reference
-    options: dict[str, Any] = {"workers": workers, "limit": limit, "progress": False, "write": False}
+    options: dict[str, Any] = {"workers": workers, "limit": limit, "progress": False, "write": False, "cache": cache}
     source = make_source(dataset, modalities=modalities, **options)
     locations = one_session(source.locate(), modalities)
     cautions, problems = source.notes(), []
@@ -127,7 +134,11 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int, t
         require_for_heads(config, locations)
     except ConfigurationError as error:
         problems.append(str(error))
-    unused = unused_scans(dataset, modalities, **options)
+    series = overview_of(source)
+    if hasattr(source, "overview"):  # it has looked at every series already
+        unused = _others(series, locations, modalities)
+    else:
+        unused = unused_scans(dataset, modalities, **options)
     try:
         require_modalities(locations, modalities, unused=lambda: unused, trained=trained)
         cautions += check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip)
@@ -139,6 +150,7 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int, t
         if scan.files
     ]
     headers = inspect_series(limited(locations, limit), workers=workers)
+    cautions += reading_notes(headers.report)
     inspection = Inspection(
         title=f"{dataset.name}, {dataset.root}" if hasattr(dataset, "root") else dataset.name,
         modalities=modalities,
@@ -149,6 +161,8 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int, t
         protocols=pd.Series(dtype=object),
         cautions=cautions,
         problems=problems,
+        series=series,
+        written=getattr(dataset, "write_series", None),
     )
     if inspection.usable.empty:
         inspection.problems.append(f"No subject has every modality in use: {', '.join(modalities)}.")
@@ -162,6 +176,16 @@ def _inspect(dataset: Any, config: Config, *, limit: int | None, workers: int, t
         inspection.cautions += renamed_files(inspection.usable)
         inspection.protocols = ProtocolGroups.fit(acquisition, minimum=1).assign(acquisition)
     return inspection
+
+
+def _others(lines: list[SeriesLine], locations: list[SeriesLocation], modalities: list[str]) -> list[SeriesLocation]:
+    """Scans of modalities that are not in use, from the lines of a source that looked at every series."""
+    known = {one.subject: one for one in locations}
+    return [
+        replace(known[line.subject], modality=line.modality, files=(Path(line.path),), aliases={})
+        for line in lines
+        if line.modality and line.modality not in modalities and line.subject in known
+    ]
 
 
 def _acquisition(inspection: Inspection, reference: str) -> pd.DataFrame:
@@ -181,7 +205,13 @@ def show(inspection: Inspection, console: Console | None = None) -> None:
     if not console.is_terminal:
         console.width = max(console.width, 120)  # output to a file has no terminal width
     console.print(f"\n[bold]{escape(inspection.title)}[/bold]: {', '.join(inspection.modalities)}")
-    for table in (_subjects(inspection), _dimensions(inspection), _protocols(inspection), _dropped(inspection)):
+    for table in (
+        _series(inspection),
+        _subjects(inspection),
+        _dimensions(inspection),
+        _protocols(inspection),
+        _dropped(inspection),
+    ):
         if table.row_count:
             console.print(table)
     if inspection.roles is not None:
@@ -192,7 +222,10 @@ def show(inspection: Inspection, console: Console | None = None) -> None:
         console.print(f"[yellow]Caution:[/yellow] {escape(caution)}", soft_wrap=True)
     for problem in inspection.problems:
         console.print(f"[red]Would stop:[/red] {escape(problem)}", soft_wrap=True)
-    console.print("Only headers were read; nothing was imported or written. stop_after=import also checks the voxels.")
+    if inspection.written:
+        console.print(f"The table of series is {escape(inspection.written)}. Read it with dataset.series=….")
+    written = "" if inspection.written else " or written"
+    console.print(f"Only headers were read; nothing was imported{written}. stop_after=import also checks the voxels.")
 
 
 def escape(text: str) -> str:
@@ -219,6 +252,15 @@ def _subjects(inspection: Inspection) -> Table:
         table.add_row(
             escape(str(source)), str(label), *(str(n) for n in (len(subjects), *scans, len(subjects & complete)))
         )
+    return table
+
+
+def _series(inspection: Inspection) -> Table:
+    columns = ["subject", "session", "series", "number", "images", "used as", "why"]
+    table = _table("Series", columns, ["number", "images"])
+    for one in inspection.series:
+        used = one.modality or "[dim]left out[/dim]"
+        table.add_row(one.subject, one.session, one.series, one.number, str(one.images), used, escape(one.why))
     return table
 
 

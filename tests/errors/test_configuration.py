@@ -22,6 +22,7 @@ CASES = [
     ("train", "dataset=folder", "dataset.root"),
     ("train", "dataset=bids", "sub-<name>"),
     ("train", "dataset=brats inspect=true", "BraTS-GLI-00000-000"),
+    ("train", "dataset=dicom", "a zip of them"),
     ("train", "dataset=ixi", "IXI002-Guys-0828-T1.nii.gz"),
     ("train", "dataset=rsna_miccai", "train/<id>"),
     ("train", "dataset=combined +dataset@dataset.parts.clinic=bids", "sub-<name>"),

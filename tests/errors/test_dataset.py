@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from tests.scans.sources.hospital import EXAM, flat, write_exam
+
 
 def missing_folder(root, brain):
     pass
@@ -67,7 +69,23 @@ def other_encoding(root, brain):
     (root / "labels.csv").write_bytes("subject,label\nMüller,healthy\n".encode("latin-1"))
 
 
+def dicom_of_any_name(root, brain):
+    write_exam(root, exam={"t1": EXAM["t1"] | {"slices": 1}}, place=flat("1"))
+
+
+def a_level_too_high(root, brain):
+    brain(root / "study" / "a" / "t1.nii.gz")
+
+
+def a_level_too_low(root, brain):
+    brain(root / "t1.nii.gz")
+    brain(root.parent / "other" / "t1.nii.gz")
+
+
 LAYOUTS = {
+    "`dataset.root` holds DICOM files of any names": (dicom_of_any_name, "dataset=dicom"),
+    "`dataset.root` is a level too high": (a_level_too_high, "scans/study"),
+    "`dataset.root` is a level too low": (a_level_too_low, "1 level higher"),
     "`dataset.root` does not exist": (missing_folder, "dataset.root"),
     "`dataset.root` is empty": (empty_folder, "an empty folder"),
     "`dataset.root` is a file": (a_file, "a file, not a folder"),
@@ -91,6 +109,41 @@ def test_an_invalid_layout_is_explained(run, says, tmp_path, brain, folder_datas
     assert done.code == 1
     assert says("dataset", case, done.error)[-1], "it does not say what to do"
     assert expected in done.error
+
+
+def test_a_tree_of_dicom_that_cannot_be_used_is_explained(run, says, tmp_path):
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "key").write_text("07" * 32)
+    (tmp_path / "text").write_text("no key")
+    (tmp_path / "damaged.zip").write_bytes(b"PK\x03\x04")
+    (tmp_path / "empty").mkdir()
+    write_exam(tmp_path / "scans", exam={"t1": EXAM["t1"] | {"slices": 1}})
+    for name, line in {"old": "p-1,t1,se-1", "wrong": "p-1,t5,se-1"}.items():
+        (tmp_path / f"{name}.csv").write_text(f"subject,modality,series\n{line}\n")
+    cases = {
+        "`dataset=dicom`: the root holds no DICOM": ["dataset.root=empty"],
+        "`dataset=dicom`: a damaged zip": ["dataset.root=damaged.zip"],
+        "`dataset=dicom`: almost the path of a folder": ["dataset.root=scan"],
+        "`dataset.key_file` holds no key": ["dataset.key_file=text"],
+        "`dataset.key_file` lies in a folder of runs": ["dataset.key_file=outputs/key"],
+        "`dataset.series` has an unknown modality": ["dataset.series=wrong.csv"],
+        "`dataset.series` is that of another tree": ["dataset.series=old.csv"],
+        "`dataset.write_series` names another file": ["dataset.write_series=old.csv"],
+    }
+    for case, overrides in cases.items():
+        done = run(
+            "train",
+            "inspect=true",
+            "dataset=dicom",
+            "dataset.root=scans",
+            "dataset.key_file=key",
+            "workers=1",
+            *overrides,
+        )
+        assert done.code == 1, case
+        assert says("dataset", case, done.error)[-1], "it does not say what to do"
+    archive = run("train", "inspect=true", "dataset=folder", "dataset.root=damaged.zip")
+    says("dataset", "`dataset.root` is a zip file", archive.error)
 
 
 def test_no_or_too_few_healthy_brains_are_an_error(run, says, tmp_path, cohort, folder_dataset):

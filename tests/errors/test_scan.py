@@ -49,6 +49,19 @@ def text_among_slices(folder, brain):
     (folder / "t1" / "readme.dcm").write_text("Dear colleague, here are the scans.")
 
 
+def comma(folder, brain):
+    for path in write_series(folder / "t1", spacing=(1.5, 11.5)):
+        path.write_bytes(path.read_bytes().replace(b"1.5\\11.5", b"4,50000 "))
+
+
+def scaled_in_part(folder, brain):
+    def change(dataset, number):
+        if number > 1:
+            dataset.RescaleSlope = 3
+
+    write_series(folder / "t1", change=change)
+
+
 def gap(folder, brain):
     write_series(folder / "t1")[2].unlink()
 
@@ -110,6 +123,8 @@ CASES = {
     "a slice with truncated pixel data": (cut_slice(-20), "truncated file"),
     "a text file named .dcm, alone": (text_alone, "not DICOM"),
     "a text file named .dcm, among slices": (text_among_slices, "not DICOM"),
+    "a pixel spacing of one number, or of two": (comma, "no pixel spacing"),
+    "a rescale slope in some slices only": (scaled_in_part, "unknown scaling"),
     "a missing slice": (gap, "gap between slices"),
     "a mosaic": (header("ImageType", ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]), "mosaic"),
     "a localiser": (header("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]), "localiser"),

@@ -5,9 +5,10 @@ import math
 import pytest
 from pydicom.dataset import Dataset
 
-from brain_cae.scans.acquisition import age_in_years, read_acquisition, scan_year
+from brain_cae.scans.acquisition import age_in_years, in_tesla, read_acquisition, scan_year, times_of
+from brain_cae.scans.file import open_dicom
 
-from .synthesise import PRIVATE, make_header
+from .synthesise import PRIVATE, make_header, set_all, write_series
 
 
 def test_a_full_header():
@@ -28,11 +29,32 @@ def test_an_empty_header_is_unknown_everywhere():
     assert all(math.isnan(value) for name, value in acquisition.items() if name not in texts)
 
 
-@pytest.mark.parametrize(("written", "tesla"), [(15000, 1.5), (30000, 3.0), (1.494, 1.494), (3, 3.0), (0, math.nan)])
-def test_field_strength_in_gauss_becomes_tesla(written, tesla):
+@pytest.mark.parametrize(("written", "tesla"), [
+    (15000, 1.5), (30000, 3.0), (1.494, 1.494), (3, 3.0), (0, math.nan), (1500, 1.5), (3000, 3.0), (7000, 7.0),
+    (14940, 1.494), (64, 0.064), (640, 0.064), (4700, 4.7), (2000, 0.2), (5000, 0.5), (123456789, math.nan),
+    (-3, math.nan), (0.00015, math.nan),
+    ("1.5T", 1.5), ("3.0 Tesla", 3.0), ("1500 mT", 1.5), ("15000G", 1.5), ("15 kG", 1.5), ("1.5e+00", 1.5),
+    ("", math.nan), ("high", math.nan), ("1,5", math.nan), ("3 V", math.nan),
+])  # fmt: skip
+def test_field_strength_becomes_tesla(written, tesla):
+    assert in_tesla(written) == pytest.approx(tesla, nan_ok=True)
+
+
+def test_a_malformed_field_strength_is_read_or_unknown(tmp_path):
+    for number, (text, tesla) in enumerate({b"3.0T": 3.0, b"here": math.nan}.items()):
+        path = write_series(tmp_path / str(number), change=set_all(MagneticFieldStrength="1234"))[0]
+        path.write_bytes(path.read_bytes().replace(b"\x18\0\x87\0DS\4\x001234", b"\x18\0\x87\0DS\4\0" + text))
+        assert read_acquisition(open_dicom(path).elements)["field_strength_t"] == pytest.approx(tesla, nan_ok=True)
+
+
+def test_times_in_seconds_are_converted_together():
     header = make_header("1.2", "1.2.3")
-    header.MagneticFieldStrength = written
-    assert read_acquisition(header)["field_strength_t"] == pytest.approx(tesla, nan_ok=True)
+    header.RepetitionTime, header.EchoTime, header.InversionTime = 2.3, 0.003, 0.9
+    header.ScanningSequence = ["GR", "IR"]
+    times = times_of(header)
+    assert (times.times, times.unit) == (
+        {"repetition_time_ms": 2300.0, "echo_time_ms": 3.0, "inversion_time_ms": 900.0}, "seconds"
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

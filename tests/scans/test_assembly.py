@@ -93,3 +93,44 @@ def test_copies_are_listed_and_without_pixels_the_volume_is_zero(tmp_path):
     bare = assemble([open_dicom(path, pixels=False) for path in files], "here")
     assert bare.volume.array.shape == whole.volume.array.shape == (4, 5, 6) and not bare.volume.array.any()
     assert np.array_equal(bare.volume.affine, whole.volume.affine)
+
+
+def phase_of(series="1.2.3.1", *, moved=0.0):
+    return {
+        "series": series,
+        "names": [f"P{number}" for number in range(6)],
+        "origin": (-10.0, -20.0, -30.0 + moved),
+        "change": set_all(ImageType=["ORIGINAL", "PRIMARY", "P", "ND"]),
+    }
+
+
+def test_the_phase_of_a_series_is_set_aside(tmp_path):
+    magnitude, phase = write_series(tmp_path), write_series(tmp_path, voxels(seed=1), **phase_of())
+    assembly = assemble([open_dicom(path) for path in (*phase, *magnitude)], "here")
+    assert np.array_equal(assembly.volume.array, voxels().transpose(2, 1, 0))
+    assert [(kind, path.name) for kind, path in assembly.set_aside] == [("phase image", f"P{n}") for n in range(6)]
+    assert assembly.first.path in magnitude
+
+
+def test_a_phase_image_that_may_be_a_missing_slice_is_not_set_aside(tmp_path):
+    magnitude, phase = write_series(tmp_path), write_series(tmp_path, **phase_of(moved=18.0))
+    assert reason_of([*magnitude, phase[0]]) == "phase image"
+    assert reason_of(phase) == "phase image"
+
+
+def test_of_a_diffusion_series_no_image_is_taken(tmp_path):
+    plain, weighted = write_series(tmp_path), write_series(tmp_path / "b", change=set_all(DiffusionBValue=1000.0))
+    assert reason_of([*plain, *weighted]) == "diffusion image"
+
+
+def test_a_scaling_that_only_some_slices_have_is_refused(tmp_path):
+    assert reason_of(write_series(tmp_path / "a", change=set_some(2, RescaleSlope=3))) == "unknown scaling"
+    whole = read_series(write_series(tmp_path / "b", change=set_all(RescaleSlope=0, RescaleIntercept=0)))
+    assert np.array_equal(whole.array, voxels().transpose(2, 1, 0))
+
+
+def test_echoes_in_seconds_are_told_apart(tmp_path):
+    def change(header, number):
+        header.RepetitionTime, header.EchoTime = "3.0", "0.012" if number % 2 else "0.090"
+
+    assert reason_of(write_series(tmp_path, change=change)) == "mixed echo times"

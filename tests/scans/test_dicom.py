@@ -11,7 +11,7 @@ from brain_cae.errors import ScanError
 from brain_cae.scans.dicom import read_folder, read_series
 from brain_cae.scans.sources.base import visible_files
 
-from .synthesise import AXIAL, CORONAL, SAGITTAL, remove, set_all, set_some, voxels, write_series
+from .synthesise import AXIAL, CORONAL, SAGITTAL, make_header, remove, set_all, set_some, voxels, write_series
 
 
 def reason_of(files) -> str:
@@ -85,7 +85,9 @@ def test_a_cut_file_never_gives_a_volume(tmp_path, share, number):
     reading = read_folder(files)
     assert reading.volume is None
     # A file that was cut between two elements is valid DICOM without an image.
-    assert {one.reason for one in reading.refused} <= {"truncated file", "no pixel data", "gap between slices"}
+    assert {one.reason for one in reading.refused} <= {
+        "truncated file", "damaged header", "no pixel data", "gap between slices"
+    }  # fmt: skip
 
 
 def test_of_several_series_the_largest_regular_one_is_taken(tmp_path):
@@ -199,3 +201,85 @@ def test_a_chosen_series_that_cannot_be_read_is_not_replaced(tmp_path):
     (tmp_path / "notes.txt").write_text("no image")
     reading = read_folder([*large, tmp_path / "notes.txt"], tmp_path / "notes.txt")
     assert max(reading.refused, key=lambda one: one.weight).reason == "the chosen file is no image"
+
+
+OBJECTS = {
+    "raw data": "1.2.840.10008.5.1.4.1.1.66",
+    "structured report": "1.2.840.10008.5.1.4.1.1.88.11",
+    "presentation state": "1.2.840.10008.5.1.4.1.1.11.1",
+    "spectroscopy": "1.2.840.10008.5.1.4.1.1.4.2",
+    "encapsulated document": "1.2.840.10008.5.1.4.1.1.104.1",
+    "not an image": "1.3.46.670589.11.0.0.12.2",
+}
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_an_object_under_the_uid_of_the_images_is_set_aside(tmp_path, kind):
+    files = write_series(tmp_path)
+    header = make_header("1.2.3.1", "1.2.3.1.99")
+    header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = OBJECTS[kind]
+    header.Modality = "SR"
+    header.save_as(tmp_path / "XX_0001", enforce_file_format=True)
+    reading = read_folder([tmp_path / "XX_0001", *files])
+    assert np.array_equal(reading.volume.array, voxels().transpose(2, 1, 0))
+    assert [(one.reason, one.path.name) for one in reading.refused] == [(kind, "XX_0001")]
+    assert read_folder([tmp_path / "XX_0001"]).refused[0].reason == kind
+
+
+def test_a_screenshot_under_the_uid_of_the_images_is_set_aside(tmp_path):
+    def change(header, number):
+        header.SOPClassUID, header.ImageType = "1.2.840.10008.5.1.4.1.1.7", ["DERIVED", "SECONDARY", "SCREEN SAVE"]
+        del header.ImagePositionPatient
+
+    files = write_series(tmp_path) + write_series(tmp_path / "b", voxels((1, 9, 9)), change=change)
+    reading = read_folder(files)
+    assert reading.volume.array.shape == (4, 5, 6)
+    assert [(one.reason, one.files) for one in reading.refused] == [("set aside: screenshot", 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("empty", b"", "truncated file"),
+        ("zeros", bytes(4096), "truncated file"),
+        ("notes.txt", b"no scan", "not DICOM"),
+    ],
+)
+def test_a_foreign_file_is_named_and_the_images_are_taken(tmp_path, name, content, reason):
+    files = write_series(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    for pixels in (True, False):
+        reading = read_folder([*files, tmp_path / name], pixels=pixels)
+        assert reading.volume is not None and reading.volume.array.shape == (4, 5, 6)
+        assert [(one.reason, one.path.name) for one in reading.refused] == [(reason, name)]
+
+
+@pytest.mark.parametrize("place", [0, 5])
+def test_an_empty_first_or_last_slice_is_not_passed_over(tmp_path, place):
+    files = write_series(tmp_path)
+    files[place].write_bytes(b"")
+    reading = read_folder(files)
+    assert reading.volume is None
+    assert max(reading.refused, key=lambda one: one.weight).reason == "truncated file"
+
+
+def test_a_slow_scan_in_seconds_is_no_scout(tmp_path):
+    slow = write_series(tmp_path / "a", change=set_all(RepetitionTime="2.3", EchoTime="0.0029", ScanningSequence="GR"))
+    scout = write_series(
+        tmp_path / "b", voxels((9, 5, 4)), series="1.2.3.2", change=set_all(RepetitionTime="3.15", EchoTime="1.37")
+    )
+    reading = read_folder([*slow, *scout])
+    assert reading.path in slow and reading.notes == ("times in seconds",)
+    assert reading.volume.acquisition["repetition_time_ms"] == 2300.0
+
+
+def test_malformed_values_that_place_no_slice_are_unknown(tmp_path):
+    files = write_series(tmp_path)
+    for path in files:
+        content = path.read_bytes()
+        at = content.index(b"\x20\0\x0d\0UI")
+        more = b"\x18\0\x87\x90FD\2\0000 " + b"\x18\0\x79\x90FD\6\x000.264 "
+        path.write_bytes((content[:at] + more + content[at:]).replace(b"DS\6\x005000.0", b"FL\6\x005000.0"))
+    volume = read_series(files)
+    assert np.isnan(volume.acquisition["repetition_time_ms"]) and volume.acquisition["echo_time_ms"] == 90.0
+    assert np.array_equal(volume.array, voxels().transpose(2, 1, 0))

@@ -1,16 +1,20 @@
 """Values read directly from the bytes of a header; malformed values count as absent."""
 
+import struct
+
 import pytest
 from pydicom import dcmread, uid
 from pydicom.dataset import Dataset
 
-from brain_cae.scans.elements import Elements
+from brain_cae.scans.elements import TAGS, Elements, decimals, with_commas
+from brain_cae.scans.file import open_dicom
+from brain_cae.scans.raw_header import RawHeader
 
 from .synthesise import set_all, transcode, voxels, write_enhanced, write_series
 
 
 def elements_of(folder, **values) -> Elements:
-    return Elements(dcmread(write_series(folder, change=set_all(**values))[0]))
+    return open_dicom(write_series(folder, change=set_all(**values))[0]).elements
 
 
 def test_texts_and_numbers_match_the_header(tmp_path):
@@ -27,32 +31,38 @@ def test_texts_and_numbers_match_the_header(tmp_path):
 def test_a_malformed_number_is_absent(tmp_path):
     path = write_series(tmp_path, change=set_all(EchoTime="90.125"))[0]
     path.write_bytes(path.read_bytes().replace(b"90.125", b"90,125"))
-    elements = Elements(dcmread(path))
+    elements = open_dicom(path).elements
     assert elements.numbers("EchoTime") == () and elements.whole("EchoTime", 7) == 7
 
 
 def test_the_byte_order_does_not_matter(tmp_path):
     path = transcode(write_series(tmp_path, voxels((3, 300, 4)))[0], uid.ExplicitVRBigEndian)
-    assert Elements(dcmread(path)).whole("Rows", 0) == 300
+    assert open_dicom(path).elements.whole("Rows", 0) == Elements(dcmread(path)).whole("Rows", 0) == 300
 
 
 def test_items_of_a_sequence_are_read(tmp_path):
-    groups = Elements(dcmread(write_enhanced(tmp_path / "one", voxels()))).items("PerFrameFunctionalGroupsSequence")
+    path = write_enhanced(tmp_path / "one", voxels())
+    groups = open_dicom(path).elements.items("PerFrameFunctionalGroupsSequence")
+    assert len(Elements(dcmread(path)).items("PerFrameFunctionalGroupsSequence")) == len(groups)
     assert len(groups) == 6
     (place,) = groups[2].items("PlanePositionSequence")
     assert place.numbers("ImagePositionPatient") == (0.0, 0.0, 4.0)
     assert groups[2].items("MRDiffusionSequence") == []
 
 
-@pytest.mark.parametrize("left", [True, False])
-def test_the_declared_size_of_pixels_is_known_without_reading_them(tmp_path, left):
-    path = write_series(tmp_path, voxels((2, 8, 8)))[0]
-    elements = Elements(dcmread(path, defer_size=64 if left else None))
-    assert elements.data_size() == 2 * 8 * 8
-    name, content = elements.data() or ("", b"")
-    assert (name, content == b"") == ("PixelData", left)
-    assert elements.end() == (path.stat().st_size if left else 0)
-    assert not elements.is_cut()
+@pytest.mark.parametrize("pixels", [True, False])
+def test_the_declared_size_of_pixels_is_known_without_reading_them(tmp_path, pixels):
+    path = write_series(tmp_path, voxels((2, 256, 128)))[0]
+    elements = open_dicom(path, pixels=pixels).elements
+    assert elements.data_size() == 2 * 256 * 128 and elements.has_pixels()
+    name, content = elements.data()
+    assert (name, len(content) == 2 * 256 * 128) == ("PixelData", pixels)
+
+
+def test_the_header_is_a_data_set_of_pydicom_as_well(tmp_path):
+    path = write_series(tmp_path)[0]
+    header = open_dicom(path).header
+    assert header == dcmread(path) and header.file_meta == dcmread(path).file_meta
 
 
 def test_an_overlay_in_the_pixels_is_detected():
@@ -62,3 +72,46 @@ def test_an_overlay_in_the_pixels_is_detected():
     assert not Elements(header).has_overlay_in_pixels()  # in a separate plane
     header.add_new(0x60020102, "US", 12)
     assert Elements(header).has_overlay_in_pixels()
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "numbers"),
+    [
+        (b"4,00\\4,00 ", 2, (4, 4)), (b"0,5\\0.5", 2, ()), (b"4.0,4.0 ", 2, (4, 4)), (b"4,0,4,0 ", 2, (4, 4)),
+        (b"4,5 ", 2, ()), (b"-78,0\\-94,0\\-69,0", 3, (-78, -94, -69)), (b"1,0,0,0,1,0", 6, (1, 0, 0, 0, 1, 0)),
+        (b"-78.0,-94.0,-69.5", 3, (-78, -94, -69.5)), (b"1,234,5\\1", 2, ()), (b"1,5", 1, (1.5,)), (b"a,b", 2, ()),
+        (b"1,5\\1,5\\1,5", 2, ()),
+    ],
+)  # fmt: skip
+def test_commas_are_understood_where_they_mean_one_thing(text, count, numbers):
+    assert with_commas(text, count) == numbers
+
+
+@pytest.mark.parametrize("text", [b"nan", b"inf", b"1e400", b"1_0", b"", b"1\\", b"1\\x", b"0,5", b"\xff\xff"])
+def test_what_is_not_a_finite_number_is_no_number(text):
+    assert decimals(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "vr", "written", "numbers"),
+    [
+        ("DiffusionBValue", b"FD", b"0 ", ()),
+        ("DiffusionBValue", b"FD", b"\0\0\0\0\0\0\xf0\x3f", (1.0,)),
+        ("RepetitionTime", b"FL", b"500.0 ", ()),
+        ("EchoTime", b"US", b"10", ()),
+        ("EchoTime", b"UN", b"10", (10.0,)),
+        ("Rows", b"US", b"\x05", ()),
+        ("Rows", b"DS", b"48", (48.0,)),
+    ],
+)
+def test_a_representation_of_another_kind_or_length_is_malformed(tmp_path, name, vr, written, numbers):
+    elements = Elements(RawHeader(written, {TAGS[name][0]: (vr, 0, len(written))}))
+    assert elements.numbers(name) == numbers
+
+
+def test_numbers_that_place_a_slice_are_understood_in_any_representation():
+    def lengths(vr, written):
+        return Elements(RawHeader(written, {TAGS["PixelSpacing"][0]: (vr, 0, len(written))})).lengths("PixelSpacing", 2)
+
+    assert lengths(b"FD", struct.pack("<2d", 0.5, 0.25)) == lengths(b"FL", b"0.5\\0.25 ") == (0.5, 0.25)
+    assert lengths(b"DS", b"0.5") == lengths(b"DS", b"0.5\\0.5\\0.5") == lengths(b"FD", b"12345") == ()

@@ -44,3 +44,20 @@ def test_an_empty_or_missing_file_has_its_own_reason(tmp_path):
         with pytest.raises(ScanError) as raised:
             open_dicom(tmp_path / name)
         assert raised.value.reason == reason
+
+
+def test_a_long_header_is_read_without_the_pixels(tmp_path):
+    def change(header, number):
+        header.add_new(0x00091001, "OB", bytes(10**6) if number else bytes(10**5))
+
+    for path in write_series(tmp_path, change=change)[:2]:
+        file = open_dicom(path, pixels=False)
+        assert file.elements.whole("Rows", 0) == 5 and not file.cut
+
+
+def test_a_damaged_start_is_not_taken_for_another_kind_of_file(tmp_path):
+    path = write_series(tmp_path)[0]
+    path.write_bytes(path.read_bytes().replace(b"DICM", b"D\0CM"))
+    with pytest.raises(ScanError) as raised:
+        open_dicom(path)
+    assert raised.value.reason == "damaged header"

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from brain_cae.errors import ScanError
-from brain_cae.scans.dicom import read_series
+from brain_cae.scans.dicom import read_folder, read_series
 from brain_cae.scans.file import open_dicom
 from brain_cae.scans.frames import read_frames
 
@@ -49,3 +52,60 @@ def test_groups_and_frames_must_agree_in_number(tmp_path, frames, reason):
     with pytest.raises(ScanError, match="functional groups of 6") as raised:
         read_frames(open_dicom(tmp_path / "other"))
     assert raised.value.reason == reason
+
+
+def test_decimal_commas_place_a_slice(tmp_path):
+    """The same values as with points, in each of the three elements."""
+    expected = read_series(write_series(tmp_path / "points"))
+    files = write_series(
+        tmp_path / "commas", change=set_all(ImageOrientationPatient=["1.0", "0.0", "0.0", "0.0", "1.0", "0.0"])
+    )
+    for path in files:
+        content = path.read_bytes()
+        for number in (b"-10.0", b"-20.0", b"30.0\\25.0", b"1.0\\0.0\\0.0\\0.0\\1.0\\0.0"):
+            assert number in content
+            content = content.replace(number, number.replace(b".", b","))
+        for z in range(6):
+            place = f"{-30.0 + 3 * z}".encode()
+            content = content.replace(b"-20,0\\" + place, b"-20,0\\" + place.replace(b".", b","))
+        path.write_bytes(content)
+    volume = read_series(files)
+    assert np.array_equal(volume.affine, expected.affine) and np.array_equal(volume.array, expected.array)
+
+
+def test_a_spacing_that_could_mean_two_things_is_shown(tmp_path):
+    path = write_series(tmp_path, change=set_all(PixelSpacing=["4.5"]))[0]
+    path.write_bytes(path.read_bytes().replace(b"DS\4\x004.5 ", b"DS\4\x004,5 "))
+    with pytest.raises(ScanError, match="PixelSpacing 4,5") as raised:
+        read_frames(open_dicom(path))
+    assert raised.value.reason == "no pixel spacing"
+
+
+def test_a_spacing_on_a_detector_is_not_mr(tmp_path):
+    def change(header, number):
+        del header.PixelSpacing
+        header.ImagerPixelSpacing = [0.2, 0.2]
+
+    assert reason_of(write_series(tmp_path, change=change)) == "not MR"
+
+
+def mixed(path, kinds):
+    """Write an enhanced file whose frames, in order of position, have these complex components."""
+    stack = voxels((len(kinds), 5, 4))
+    write_enhanced(path, stack)
+    header = dcmread(path)
+    for item, kind in zip(header.PerFrameFunctionalGroupsSequence, kinds, strict=True):
+        frame = Dataset()
+        frame.FrameType, frame.ComplexImageComponent = ["ORIGINAL", "PRIMARY", "T1", "NONE"], kind
+        item.MRImageFrameTypeSequence = Sequence([frame])
+    for number, item in enumerate(header.PerFrameFunctionalGroupsSequence):
+        item.PlanePositionSequence[0].ImagePositionPatient = [0.0, 0.0, 2.0 * (number // 2)]
+    header.save_as(path, enforce_file_format=True)
+    return stack
+
+
+def test_of_an_enhanced_file_the_magnitude_frames_are_taken(tmp_path):
+    stack = mixed(tmp_path / "one", ["MAGNITUDE", "PHASE"] * 3)
+    reading = read_folder([tmp_path / "one"])
+    assert np.array_equal(reading.volume.array, (2 * stack[::2] - 7).transpose(2, 1, 0))
+    assert [one.reason for one in reading.refused] == ["set aside: phase image"]

@@ -95,3 +95,20 @@ def test_an_unknown_compression_is_named(tmp_path):
     with pytest.raises(ScanError) as raised:
         read_series(write_series(tmp_path, voxels((3, 64, 64)).astype(np.uint16), change=change))
     assert raised.value.reason in ("missing decoder", "unreadable pixel data")
+
+
+def test_the_size_of_a_pixel_follows_from_the_length_without_a_usable_value(tmp_path):
+    files = write_series(tmp_path)
+    for path in files:
+        path.write_bytes(path.read_bytes().replace(b"\x28\0\0\x01US", b"\x28\0\0\x01FL"))
+    assert np.array_equal(read_series(files).array, voxels().transpose(2, 1, 0))
+
+
+def test_compressed_pixels_of_any_declared_size_allocate_nothing(tmp_path):
+    path = transcode(write_series(tmp_path, voxels((1, 32, 32)).astype(np.uint16))[0], uid.RLELossless)
+    header = dcmread(path)
+    header.Rows = header.Columns = 65535
+    header.save_as(path, enforce_file_format=True)
+    with pytest.raises(ScanError, match="4294836225 pixels") as raised:
+        read_series([path])
+    assert raised.value.reason == "unreadable pixel data"

@@ -19,9 +19,9 @@ from brain_cae.executor.work import MIN_ITEMS_FOR_PROCESSES
 from brain_cae.scans import entry, store
 from brain_cae.scans.entry import REPORT_COLUMNS
 from brain_cae.scans.sources.base import SeriesLocation
-from brain_cae.scans.store import import_series, inspect_series
+from brain_cae.scans.store import import_series, inspect_series, reading_notes
 
-from .synthesise import PRIVATE, voxels, write_series
+from .synthesise import PRIVATE, set_all, voxels, write_series
 
 GRID = (12, 13, 4)
 """Voxels of the NIfTI file."""
@@ -183,3 +183,12 @@ def test_damaged_files_cause_no_warnings(tmp_path, capfd, caplog):
     assert report["reason"].tolist() == ["truncated file", "not NIfTI"]
     assert "".join(capfd.readouterr()) == ""
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_unusual_headers_are_in_the_report_and_counted_in_a_caution(tmp_path):
+    slow = locate(tmp_path / "a", change=set_all(RepetitionTime="2.3", EchoTime="0.0029"))
+    report = run([slow], tmp_path / "store").report
+    assert report[["status", "reason"]].to_numpy().tolist() == [["imported", "times in seconds"]]
+    (caution,) = reading_notes(report)
+    assert caution.startswith("1 series imported with unusual headers: times in seconds (00001 t1).")
+    assert reading_notes(run([locate(tmp_path / "b")], tmp_path / "store").report) == []

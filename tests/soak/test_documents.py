@@ -215,6 +215,10 @@ def with_real_places(given: list[str], places: dict[str, Path]) -> list[str]:
         key = word.partition("=")[0]
         if word in ("dataset=folder", "dataset=bids"):
             chosen += ["dataset=folder", f"dataset.root={places['dataset.root']}", "dataset.skull=stripped"]
+        elif word == "dataset=dicom":
+            key_file = places["dataset.root"].parent / "key"
+            chosen += [word, f"dataset.root={places['dataset.root']}", f"dataset.key_file={key_file}"]
+            chosen.append("dataset.skull=stripped")
         elif word == "dataset=combined":
             chosen += [
                 word,

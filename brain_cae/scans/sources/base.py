@@ -42,6 +42,7 @@ class SeriesLocation:
     win over the DICOM headers. Masks may have any grid. ``acquisition`` holds columns of the index (ms, degrees, T)
     that are known from other files, for values that the image headers do not give; NIfTI gives none. ``left_out`` lists
     further scans of this modality that the source skipped, each with its path and the reason, for the report.
+    ``aliases`` gives, for each file, the path that may be written where the real one may hold the name of a patient.
     ``candidates`` are the files of each scan that ``series.csv`` may select instead of ``files``. Bytes in ``subject``
     that are not UTF-8 are escaped, because every table is UTF-8.
     """
@@ -62,10 +63,15 @@ class SeriesLocation:
     acquisition: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[tuple[Path, str], ...] = ()
     candidates: tuple[tuple[Path, ...], ...] = ()
+    aliases: Mapping[Path, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("subject", "session"):
             object.__setattr__(self, name, encodable(getattr(self, name)))
+
+    def shown(self, path: Path) -> Path:
+        """Return a file's path as reports may show it."""
+        return Path(self.aliases.get(path, path))
 
 
 class Source(Protocol):
@@ -73,7 +79,8 @@ class Source(Protocol):
 
     The arguments of its class are the keys of its option in ``conf/dataset``, but for those that the run gives:
     ``modalities``, and where the class takes them ``workers`` (processes), ``limit`` (subjects), ``progress`` (draw
-    bars) and ``write`` (False: nothing may be written).
+    bars), ``write`` (False: nothing may be written) and ``cache`` (folder for what it wants to keep). A source of many
+    series may have a method ``overview``: the lines of a table that ``inspect=true`` shows.
 
     Attributes:
         name: Of the option, and the source of its subjects.
@@ -123,7 +130,10 @@ def the_only(candidates: Sequence[tuple[Path, ...]]) -> dict[str, Any]:
 def check_folder(folder: Path, *, problem: str, expected: str, advice: str) -> Path:
     """Return the folder; raises DatasetError if it cannot be read or does not exist, with what is there instead."""
     if not folder.is_dir():
-        raise DatasetError(problem, expected=expected, found=describe(folder), where=str(folder), advice=advice)
+        # Imported here because it knows all layouts, whose sources import this module.
+        from brain_cae.scans.sources.roots import missing
+
+        raise missing(folder, problem=problem, expected=expected, found=describe(folder), advice=advice)
     if not can_be_read(folder):
         raise DatasetError(
             "A folder cannot be read.",

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from brain_cae.errors import DatasetError
 from brain_cae.scans.formats import is_nifti, nifti_files
 from brain_cae.scans.sources.base import (
     Label,
@@ -26,6 +25,7 @@ from brain_cae.scans.sources.base import (
 from brain_cae.scans.sources.choice import CHOICES, apply_choices
 from brain_cae.scans.sources.derivatives import find_masks
 from brain_cae.scans.sources.participants import Participant, Participants
+from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.sidecar import Sidecars, parse_name
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
@@ -74,11 +74,12 @@ class Bids:
         scans, unused = _find(root)
         if not any(one.files for one in scans.values()):
             others = sorted(path.name for one in scans.values() for pairs in one.left_out.values() for path, _ in pairs)
-            raise DatasetError(
-                "The folder contains no anatomical scan in BIDS layout.",
+            raise wrong_root(
+                "bids",
+                root,
+                problem="The folder contains no anatomical scan in BIDS layout.",
                 expected=LAYOUT,
                 found=f"images of another kind: {some(others + unused)}" if others + unused else describe(root),
-                where=str(root),
                 advice=ADVICE,
             )
         subjects = sorted({subject for subject, _ in scans})
@@ -108,8 +109,14 @@ class Bids:
             "{subject has|subjects have} no anatomical scan and {is|are} left out": without,
             f"{{image|images}} in anat/ {{is|are}} not {', '.join(SUFFIXES)} or similar, and left out": unused,
             "{sidecar|sidecars} cannot be read and {is|are} ignored": sorted(sidecars.broken),
-            "{time|times} in sidecars {is|are} too long to be in seconds and {is|are} treated as unknown": sorted(
+            "{sidecar gives|sidecars give} times in milliseconds, not in seconds; they are read as such": sorted(
+                sidecars.in_milliseconds
+            ),
+            "{sidecar gives|sidecars give} times that no single unit explains; they are treated as unknown": sorted(
                 sidecars.implausible
+            ),
+            "{value|values} in sidecars {is|are} not numbers and {is|are} treated as unknown": sorted(
+                sidecars.malformed
             ),
         }
         self._notes = (

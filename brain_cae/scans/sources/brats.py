@@ -22,6 +22,7 @@ from brain_cae.scans.sources.base import (
     unused,
 )
 from brain_cae.scans.sources.choice import CHOICES, apply_choices
+from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
 MASK = "mask"
@@ -77,13 +78,14 @@ class Brats:
         # Outside the folders of scans, tables and documents are expected.
         other = [path for path in other if _matters(path, [*folders.values()]) and path != root / CHOICES]
         if not folders:
-            raise DatasetError(
-                "The folder contains no scan of BraTS.",
+            raise wrong_root(
+                "brats",
+                root,
+                problem="The folder contains no scan of BraTS.",
                 expected=LAYOUT,
                 found=f"files with other names: {some([str(path.relative_to(root)) for path in other])}"
                 if other
                 else describe(root),
-                where=str(root),
                 advice=ADVICE,
             )
         several = [name for name, files in sorted(scans.items()) if len(files.get(MASK, ())) > 1]

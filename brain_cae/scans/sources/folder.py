@@ -36,6 +36,7 @@ from brain_cae.scans.sources.base import (
 from brain_cae.scans.sources.choice import CHOICES, apply_choices
 from brain_cae.scans.sources.mask_folder import read_masks
 from brain_cae.scans.sources.matching import match_all
+from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.scan_table import read_scans
 from brain_cae.scans.sources.table import FoundTable, find_table, read_table, require_columns
 from brain_cae.vocabulary import LABELS, MODALITIES, LabelMeaning
@@ -44,8 +45,6 @@ LAYOUT = "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<mo
 LABEL_TABLES = ("labels.csv", "labels.tsv")
 EXPECTED_LABELS = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"
 MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
-PROBED = 20
-"""Number of loose files that are opened to see whether they are DICOM."""
 
 
 @dataclass
@@ -242,31 +241,15 @@ def _name(path: Path) -> str:
 
 def _no_scan(root: Path, contents: dict[str, _Subject], advice: str) -> DatasetError:
     """Return the error for a root without any scan, which names the level that is missing."""
-    loose = [path for content in contents.values() for path in content.others if path.is_file()]
-    if any(_is_dicom(path) for path in loose[:PROBED]):
-        return DatasetError(
-            "The subjects' folders hold DICOM files, but no folder of a modality.",
-            expected=LAYOUT,
-            found=some([path.relative_to(root).as_posix() for path in loose]),
-            where=str(root),
-            advice="Put the files of each scan into a folder named after its modality, such as <subject>/t1/.",
-        )
     inside = [f"{name} with {some(content.names, 3)}" for name, content in contents.items() if content.names]
-    return DatasetError(
-        "The folder contains no scan.",
+    return wrong_root(
+        "folder",
+        root,
+        problem="The folder contains no scan.",
         expected=LAYOUT,
         found=describe(root) + (f"; {'; '.join(inside[:2])}" if inside else ""),
-        where=str(root),
         advice=advice,
     )
-
-
-def _is_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
 
 
 def _read_labels(path: Path) -> tuple[dict[str, str], dict[str, int]]:

@@ -20,6 +20,7 @@ from brain_cae.scans.sources.base import (
     unused,
 )
 from brain_cae.scans.sources.choice import CHOICES, apply_choices
+from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.table import SUFFIXES, age_of, read_table
 from brain_cae.vocabulary import NOBODY, LabelMeaning
 
@@ -72,13 +73,8 @@ class Ixi:
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=ADVICE)
         sites, scans, others = _find(root)
         if not scans:
-            raise DatasetError(
-                "The folder contains no scan of IXI.",
-                expected=LAYOUT,
-                found=describe(root),
-                where=str(root),
-                advice=ADVICE,
-            )
+            problem = "The folder contains no scan of IXI."
+            raise wrong_root("ixi", root, problem=problem, expected=LAYOUT, found=describe(root), advice=ADVICE)
         people = self._people(root, sorted(sites))
         tables = (root / self.table if self.table else _spreadsheet(root), root / CHOICES)
         text = "{file is not a scan|files are not scans} of T1 or T2 and {is|are} left out"

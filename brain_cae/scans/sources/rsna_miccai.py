@@ -22,6 +22,7 @@ from brain_cae.scans.sources.base import (
 from brain_cae.scans.sources.choice import CHOICES, apply_choices
 from brain_cae.scans.sources.mask_folder import read_masks
 from brain_cae.scans.sources.matching import match_all
+from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.table import FoundTable, find_table, read_table, require_columns
 from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
@@ -103,14 +104,17 @@ def find_subjects(root: Path) -> list[str]:
     """Return the subjects (folder names in ``train``); raises DatasetError if the layout is different."""
     advice = "Set dataset.root to the folder that holds train/ and train_labels.csv."
     check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=advice)
-    train = check_folder(root / "train", problem="The data set has no train folder.", expected=LAYOUT, advice=advice)
+    train = root / "train"
+    if not train.is_dir():
+        problem = "The data set has no train folder."
+        raise wrong_root("rsna_miccai", root, problem=problem, expected=LAYOUT, found=describe(root), advice=advice)
+    check_folder(train, problem="The data set has no train folder.", expected=LAYOUT, advice=advice)
     subjects = sorted(path.name for path in train.iterdir() if path.is_dir() and is_visible(path.name))
     series = (train / subject / folder for subject in subjects for folder in FOLDERS.values())
     if not any(folder.is_dir() for folder in series):
         actual = describe(train / subjects[0]) if subjects else describe(train)
-        raise DatasetError(
-            "The train folder contains no scan.", expected=LAYOUT, found=actual, where=str(train), advice=advice
-        )
+        problem = "The train folder contains no scan."
+        raise wrong_root("rsna_miccai", root, problem=problem, expected=LAYOUT, found=actual, advice=advice)
     return subjects
 
 

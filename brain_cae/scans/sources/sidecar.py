@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from brain_cae.scans.acquisition import in_tesla
+from brain_cae.scans.elements import decimals
+from brain_cae.scans.times import MILLISECONDS, SECONDS, UNKNOWN, in_milliseconds
 
-# BIDS uses seconds. Longer times are implausible and mean that the file holds milliseconds.
-LONGEST_S = {"RepetitionTime": 60.0, "EchoTime": 2.0, "InversionTime": 10.0}
 TIMES = {"RepetitionTime": "repetition_time_ms", "EchoTime": "echo_time_ms", "InversionTime": "inversion_time_ms"}
 
 
@@ -34,12 +34,18 @@ def parse_name(path: Path) -> BidsName:
 
 @dataclass
 class Sidecars:
-    """The JSON sidecars of a data set; ``broken`` and ``implausible`` collect unusable ones for the notes."""
+    """The JSON sidecars of a data set, and which of them are unusual, for the notes.
+
+    ``broken`` cannot be read, ``in_milliseconds`` have times in ms (BIDS uses seconds), ``implausible`` have times that
+    no single unit explains, and ``malformed`` are values that are not numbers.
+    """
 
     root: Path
     broken: set[str] = field(default_factory=set)
+    in_milliseconds: set[str] = field(default_factory=set)
     implausible: set[str] = field(default_factory=set)
-    _content: dict[Path, dict[str, Any]] = field(default_factory=dict)
+    malformed: set[str] = field(default_factory=set)
+    _columns: dict[Path, dict[str, Any]] = field(default_factory=dict)
     _folders: dict[Path, list[Path]] = field(default_factory=dict)
 
     def acquisition(self, scan: Path) -> dict[str, Any]:
@@ -47,11 +53,8 @@ class Sidecars:
         merged: dict[str, Any] = {}
         for path in self._applying(scan):
             merged |= self._read(path)
-        for name, longest in LONGEST_S.items():
-            if _positive(merged.get(name)) > longest:
-                self.implausible.add(f"{name} of {scan.name}")
-                del merged[name]
-        return _columns(merged)
+        unknown = ("", None)
+        return {name: value for name, value in merged.items() if value not in unknown and value == value}
 
     def _applying(self, scan: Path) -> list[Path]:
         """Return the files that apply to a scan, from general to specific: later files win."""
@@ -71,40 +74,72 @@ class Sidecars:
         return sidecars
 
     def _read(self, path: Path) -> dict[str, Any]:
-        if path not in self._content:
+        """Return the columns that one file gives; NaN for a number that it gives but that cannot be used."""
+        if path not in self._columns:
+            name = path.relative_to(self.root).as_posix()
             try:
                 content = json.loads(path.read_text(encoding="utf-8-sig"))
             except (OSError, ValueError, RecursionError):
                 content = None
             if not isinstance(content, dict):
-                self.broken.add(path.relative_to(self.root).as_posix())
+                self.broken.add(name)
                 content = {}
-            self._content[path] = content
-        return self._content[path]
+            self._columns[path] = self._interpret(content, name)
+        return self._columns[path]
+
+    def _interpret(self, sidecar: Mapping[str, Any], path: str) -> dict[str, Any]:
+        # Only the values listed here are used: converters may write names and free text into sidecars.
+        numbers = {name: _positive(sidecar[name]) for name in (*TIMES, "FlipAngle") if name in sidecar}
+        if "MagneticFieldStrength" in sidecar:
+            numbers["MagneticFieldStrength"] = _field(sidecar["MagneticFieldStrength"])
+        self.malformed |= {
+            f"{name} in {path}" for name, number in numbers.items() if math.isnan(number) and _is_given(sidecar[name])
+        }
+        sequence = _sequence(sidecar.get("ScanningSequence"))
+        written = {column: numbers.get(name, math.nan) for name, column in TIMES.items()}
+        times = in_milliseconds(written, usual=SECONDS, sequence=sequence or "unknown")
+        if times.unit == MILLISECONDS:
+            self.in_milliseconds.add(path)
+        elif times.unit == UNKNOWN:
+            self.implausible.add(path)
+        columns = {column: round(times.times[column], 4) for name, column in TIMES.items() if name in numbers}
+        others = {"FlipAngle": "flip_angle_deg", "MagneticFieldStrength": "field_strength_t"}
+        columns |= {column: round(numbers[name], 4) for name, column in others.items() if name in numbers}
+        texts = {
+            "manufacturer": _text(sidecar.get("Manufacturer")),
+            "model": _text(sidecar.get("ManufacturersModelName")),
+            "sequence": sequence,
+            "dimensionality": kind if (kind := _text(sidecar.get("MRAcquisitionType")).upper()) in ("2D", "3D") else "",
+        }
+        return columns | {name: value for name, value in texts.items() if value}
 
 
-def _columns(sidecar: Mapping[str, Any]) -> dict[str, Any]:
-    # Only the values listed here are used: converters may write names and free text into sidecars.
-    numbers = {column: 1000 * _positive(sidecar.get(name)) for name, column in TIMES.items()}
-    numbers["flip_angle_deg"] = _positive(sidecar.get("FlipAngle"))
-    numbers["field_strength_t"] = in_tesla(_positive(sidecar.get("MagneticFieldStrength")))
-    texts = {
-        "manufacturer": _text(sidecar.get("Manufacturer")),
-        "model": _text(sidecar.get("ManufacturersModelName")),
-        "sequence": _sequence(sidecar.get("ScanningSequence")),
-        "dimensionality": kind if (kind := _text(sidecar.get("MRAcquisitionType")).upper()) in ("2D", "3D") else "",
-    }
-    known = {name: round(value, 4) for name, value in numbers.items() if not math.isnan(value)}
-    return known | {name: value for name, value in texts.items() if value}
+def _is_given(value: Any) -> bool:
+    # Converters write 0, null or an empty text for what does not apply.
+    return value not in (None, "", 0, "0", [])
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and value else value
 
 
 def _positive(value: Any) -> float:
-    """Return a number above 0, or the first of a list; NaN for anything else."""
-    if isinstance(value, list):
-        value = value[0] if value else None
+    """Return a number above 0, also from text, or the first of a list; NaN for anything else."""
+    value = _first(value)
+    if isinstance(value, str):
+        value = next(iter(decimals(value.encode())), math.nan)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return math.nan
-    return float(value) if math.isfinite(value) and value > 0 else math.nan
+    try:
+        number = float(value)
+    except OverflowError:
+        return math.nan
+    return number if math.isfinite(number) and number > 0 else math.nan
+
+
+def _field(value: Any) -> float:
+    value = _first(value)
+    return in_tesla(value if isinstance(value, str) else _positive(value))
 
 
 def _text(value: Any) -> str:

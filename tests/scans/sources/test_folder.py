@@ -284,11 +284,8 @@ def test_half_of_a_scan_is_not_taken_for_the_whole(tmp_path, monkeypatch):
         }  # fmt: skip
 
 
-def test_dicom_beside_the_folders_of_modalities_is_an_error_that_says_so(tmp_path):
+def test_folders_without_a_modality_are_named_with_what_they_hold(tmp_path):
     touch(tmp_path, "p1/IM0000")
-    (tmp_path / "p1/IM0000").write_bytes(bytes(128) + b"DICM" + bytes(20))
-    with pytest.raises(DatasetError, match=r"no folder of a modality(.|\n)*p1/IM0000(.|\n)*named after its modality"):
-        Folder(tmp_path).locate()
     (tmp_path / "p1/IM0000").write_bytes(b"text")
     with pytest.raises(DatasetError, match="p1; p1 with IM0000"):
         Folder(tmp_path).locate()

@@ -33,7 +33,12 @@ def test_specific_sidecars_win_over_general_ones(tmp_path):
         ({"ScanningSequence": ["SE"], "ManufacturersModelName": " Sky ra "}, {"sequence": "SE", "model": "Sky ra"}),
         ({"ScanningSequence": "GR"}, {"sequence": "GRE"}),
         ({"MagneticFieldStrength": 15000}, {"field_strength_t": 1.5}),
-        ({"InversionTime": 0, "EchoTime": "0.09", "RepetitionTime": None, "FlipAngle": True}, {}),
+        ({"InversionTime": 0, "EchoTime": "0.09", "RepetitionTime": None, "FlipAngle": True}, {"echo_time_ms": 90.0}),
+        (
+            {"MagneticFieldStrength": "3T", "RepetitionTime": "2.3"},
+            {"field_strength_t": 3.0, "repetition_time_ms": 2300.0},
+        ),
+        ({"MagneticFieldStrength": 1500, "EchoTime": 10**400}, {"field_strength_t": 1.5}),
         ({"EchoTime": [0.09, 0.1]}, {"echo_time_ms": 90.0}),
         ({"PatientName": "Secret^Person", "InstitutionName": "a", "ProtocolName": "b", "SeriesDescription": "c"}, {}),
     ],
@@ -44,12 +49,35 @@ def test_values(tmp_path, content, columns):
     assert Sidecars(tmp_path).acquisition(scan) == columns
 
 
-def test_milliseconds_are_not_taken_for_seconds(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "columns", "kind"),
+    [
+        (
+            {"RepetitionTime": 7.1, "EchoTime": 2.9, "InversionTime": 450},
+            {"repetition_time_ms": 7.1, "echo_time_ms": 2.9, "inversion_time_ms": 450.0},
+            "in_milliseconds",
+        ),
+        ({"RepetitionTime": 2300, "EchoTime": 0.003, "FlipAngle": 9}, {"flip_angle_deg": 9.0}, "implausible"),
+        ({"RepetitionTime": 2.3, "EchoTime": 0.003}, {"repetition_time_ms": 2300.0, "echo_time_ms": 3.0}, ""),
+    ],
+)
+def test_the_unit_of_times_is_decided_for_the_whole_sidecar_and_named(tmp_path, content, columns, kind):
     scan = tmp_path / "sub-01" / "anat" / "sub-01_T1w.nii.gz"
-    write_json(scan.with_name("sub-01_T1w.json"), RepetitionTime=2300, EchoTime=0.003)
+    write_json(scan.with_name("sub-01_T1w.json"), **content)
     sidecars = Sidecars(tmp_path)
-    assert sidecars.acquisition(scan) == {"echo_time_ms": 3.0}
-    assert sidecars.implausible == {"RepetitionTime of sub-01_T1w.nii.gz"}
+    assert sidecars.acquisition(scan) == columns
+    named = {name for name in ("in_milliseconds", "implausible") if getattr(sidecars, name)}
+    assert named == ({kind} if kind else set())
+
+
+def test_values_that_are_not_numbers_are_named(tmp_path):
+    scan = tmp_path / "sub-01" / "anat" / "sub-01_T1w.nii.gz"
+    write_json(scan.with_name("sub-01_T1w.json"), EchoTime="short", InversionTime=None, MagneticFieldStrength="strong")
+    sidecars = Sidecars(tmp_path)
+    assert sidecars.acquisition(scan) == {}
+    assert sidecars.malformed == {
+        f"{name} in sub-01/anat/sub-01_T1w.json" for name in ("EchoTime", "MagneticFieldStrength")
+    }
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '"a"', ""])

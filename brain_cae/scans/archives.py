@@ -1,0 +1,175 @@
+"""Files in a zip, read in place: a path goes through the archive, ``export.zip/DICOM/IM000001``.
+
+Nothing is ever extracted. An archive is checked as a whole before anything of it is read: the number of entries, their
+sizes and the ratio of compression are limited, so that a small file cannot fill the memory.
+"""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple
+
+from brain_cae.errors import DatasetError
+
+GIB = 2**30
+MAX_ENTRIES = 1_000_000
+MAX_BYTES = 500 * GIB
+MAX_ENTRY_BYTES = 4 * GIB
+# Deflated pixels reach 20, an empty image 1,000; beyond that, only entries that are made to fill a memory.
+MAX_RATIO, RATIO_FROM_BYTES = 200, 64 * 2**20
+ENDING = ".zip"
+
+
+class Status(NamedTuple):
+    """Size (bytes) and time of the last change (ns) of a file, in an archive that of the archive."""
+
+    size: int
+    changed: int
+
+
+def is_archive(path: Path) -> bool:
+    """Return whether a path is a zip file on disk."""
+    return path.suffix.lower() == ENDING and path.is_file()
+
+
+def members(archive: Path) -> tuple[list[tuple[Path, int]], list[str]]:
+    """Return the files in an archive, as paths through it with their sizes (bytes), and the names of nested archives.
+
+    Raises:
+        DatasetError: It is damaged, encrypted, or exceeds a limit.
+    """
+    files: list[tuple[Path, int]] = []
+    nested: list[str] = []
+    with _refusing(archive):
+        entries = [entry for entry in _open(*_identity(archive)).infolist() if not entry.is_dir()]
+    _check(archive, entries)
+    for entry in entries:
+        name = PurePosixPath(entry.filename)
+        if name.is_absolute() or ".." in name.parts:
+            raise _refusal(archive, "entries below the archive", "an entry that leads out of it")
+        if name.suffix.lower() == ENDING:
+            nested.append(name.name)
+        else:
+            files.append((archive / name, entry.file_size))
+    return sorted(files), nested
+
+
+@contextmanager
+def opened(path: Path, head: int = -1) -> Iterator[BinaryIO]:
+    """Open a file for reading, on disk or in an archive; raises OSError like ``Path.open``.
+
+    Of an entry, only the first ``head`` bytes are unpacked, by default all.
+    """
+    archive, name = _split(path)
+    if archive is None:
+        with path.open("rb") as stream:
+            yield stream
+        return
+    yield io.BytesIO(_content(archive, name, head))
+
+
+def source(path: Path) -> Path | BinaryIO:
+    """Return what a reader of files takes: the path on disk, or the content of an entry."""
+    archive, name = _split(path)
+    return path if archive is None else io.BytesIO(_content(archive, name))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file on disk or in an archive; raises OSError like ``Path.read_bytes``."""
+    archive, name = _split(path)
+    return path.read_bytes() if archive is None else _content(archive, name)
+
+
+def status(path: Path) -> Status:
+    """Return size and time of a file on disk or in an archive; raises OSError like ``Path.stat``."""
+    archive, name = _split(path)
+    if archive is None:
+        known = path.stat()
+        return Status(known.st_size, known.st_mtime_ns)
+    return Status(_entry(archive, name).file_size, archive.stat().st_mtime_ns)
+
+
+def _split(path: Path) -> tuple[Path | None, str]:
+    """Return the archive that a path goes through, if any, and the name of the entry."""
+    if ENDING not in str(path).lower():
+        return None, ""
+    for place in path.parents:
+        if place.suffix.lower() == ENDING and place.is_file():
+            return place, path.relative_to(place).as_posix()
+    return None, ""
+
+
+def _content(archive: Path, name: str, head: int = -1) -> bytes:
+    entry = _entry(archive, name)
+    if entry.file_size > MAX_ENTRY_BYTES:
+        raise OSError(f"{name} is too large")
+    try:
+        # The reader stops at the size that the directory of the archive declares, and compares the checksum.
+        with _open(*_identity(archive)).open(entry) as stream:
+            return stream.read(head)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+        raise OSError(f"an entry cannot be read ({type(error).__name__})") from error
+
+
+def _entry(archive: Path, name: str) -> zipfile.ZipInfo:
+    try:
+        return _open(*_identity(archive)).getinfo(name)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise FileNotFoundError(2, "no such entry", str(archive / name)) from error
+
+
+def _identity(archive: Path) -> tuple[Path, int, int]:
+    known = archive.stat()
+    return archive, known.st_size, known.st_mtime_ns
+
+
+@lru_cache(maxsize=4)
+def _open(archive: Path, size: int, changed: int) -> zipfile.ZipFile:
+    """Open an archive once: its directory takes a second for 100,000 entries. Size and time identify its content."""
+    return zipfile.ZipFile(archive)
+
+
+@contextmanager
+def _refusing(archive: Path) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise _refusal(archive, "a zip file", "a damaged or incomplete one") from error
+
+
+def _check(archive: Path, entries: list[zipfile.ZipInfo]) -> None:
+    total = sum(entry.file_size for entry in entries)
+    largest = max((entry.file_size for entry in entries), default=0)
+    packed = max(1, archive.stat().st_size)
+    steep = any(
+        entry.file_size > RATIO_FROM_BYTES and entry.file_size > MAX_RATIO * max(1, entry.compress_size)
+        for entry in entries
+    )
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise _refusal(archive, "a zip file without a password", "encrypted entries")
+    for wrong, expected, actual in (
+        (len(entries) > MAX_ENTRIES, f"at most {MAX_ENTRIES:,} entries", f"{len(entries):,}"),
+        (total > MAX_BYTES, f"at most {MAX_BYTES // GIB} GiB unpacked", f"{total / GIB:.1f} GiB"),
+        (largest > MAX_ENTRY_BYTES, f"entries of at most {MAX_ENTRY_BYTES // GIB} GiB", f"{largest / GIB:.1f} GiB"),
+        (
+            steep or (total > RATIO_FROM_BYTES and total > MAX_RATIO * packed),
+            f"entries that unpack to at most {MAX_RATIO} times their size",
+            "more",
+        ),
+    ):
+        if wrong:
+            raise _refusal(archive, expected, actual)
+
+
+def _refusal(archive: Path, expected: str, actual: str) -> DatasetError:
+    return DatasetError(
+        "The zip file cannot be read in place.",
+        expected=expected,
+        found=actual,
+        where=str(archive),
+        advice="If it is intact and you trust it, unpack it, and set dataset.root to the folder.",
+    )

@@ -1,0 +1,369 @@
+"""The catalogue: every series of a tree of DICOM, from one pass over the headers of its files.
+
+The pass is spread over processes and kept in pieces in the store, so that it can be interrupted; a file with unchanged
+path, size and time is not opened again. The store holds keyed hashes, numbers and codes: no name, date or free text.
+"""
+
+import json
+import math
+import os
+import secrets
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brain_cae.errors import DatasetError
+from brain_cae.executor import Processes, results
+from brain_cae.files.atomic import whole
+from brain_cae.files.locks import exclusive
+from brain_cae.progress import counter
+from brain_cae.scans import archives
+from brain_cae.scans.contrast_rules import Physics
+from brain_cae.scans.headers import IMAGE, STATUS, SeriesFacts, facts_of, quiet, read_header
+from brain_cae.scans.pseudonym import Pseudonyms
+from brain_cae.scans.sources.base import is_visible
+
+# Increase this whenever the same headers would give another row or other facts.
+VERSION = 1
+CHUNK = 500
+"""Files that one process reads before it reports; also those of a piece in the store, times ``PIECE``."""
+PIECE = 20
+SPLIT = 5
+"""So many series of one file each, alike in all facts, are one series whose identifiers were replaced file by file."""
+ROW = np.dtype(
+    [
+        ("file", "S21"), ("size", "i8"), ("changed", "i8"), ("status", "i1"), ("frames", "i4"), ("diffusion", "?"),
+        ("patient", "S14"), ("study", "S18"), ("series", "S15"),
+    ]
+)  # fmt: skip
+READ = ("status", "frames", "diffusion", "patient", "study", "series")
+"""Columns that come from the file itself."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series: pseudonyms, its files in the order of their paths, and what its first header says."""
+
+    patient: str
+    study: str
+    name: str
+    files: tuple[Path, ...]
+    images: int
+    facts: SeriesFacts
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All series, ordered by patient, study and name; ``others`` counts the other files by what they are.
+
+    ``closed`` are archives of the tree that were not opened, each with the reason. ``anonymous`` are patients without a
+    number that tells them apart, and ``read`` is the number of files that were opened.
+    """
+
+    series: tuple[Series, ...]
+    others: dict[str, int]
+    closed: tuple[tuple[str, str], ...] = ()
+    anonymous: frozenset[str] = frozenset()
+    read: int = 0
+
+
+@dataclass
+class _Known:
+    """Rows by file, and facts by series, of what was read before."""
+
+    rows: dict[bytes, np.void] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+# PatientIDs that anonymisers and scanners write for everybody. Zeros alone may be a patient's number, as in BraTS: they
+# count as nobody's only if several studies have them.
+PLACEHOLDERS = frozenset(
+    {
+        "", "anon", "anonym", "anonymous", "anonymized", "anonymised",
+        "deidentified", "de-identified", "unknown", "none", "n/a", "na", "null", "patient", "patientid", "id", "test",
+        "no id", "noid", "x", "xx", "xxx", "xxxx", "removed", "no_value", "anonymous patient",
+    }
+)  # fmt: skip
+
+
+def read_catalogue(
+    root: Path,
+    names: Pseudonyms,
+    *,
+    store: Path | None = None,
+    write: bool = True,
+    workers: int = 1,
+    progress: bool = True,
+    leave_out: Sequence[str] = (),
+) -> Catalogue:
+    """Return every series in a folder, or in a zip file, at any depth.
+
+    Args:
+        root: The folder or zip file.
+        names: Gives the pseudonyms.
+        store: Folder for what was read; None keeps nothing.
+        write: False reads the store, but does not write to it.
+        workers: Processes that read headers.
+        progress: Show a progress bar in a terminal.
+        leave_out: Names of folders directly below the root that hold other things.
+
+    Raises:
+        DatasetError: An archive is damaged or exceeds a limit, or a process died.
+        StorageError: The store cannot be written to.
+    """
+    listing, closed = list_files(root, leave_out)
+    folder = None if store is None else store / names.digest("root", str(root.absolute()), str(VERSION))[:16]
+    if folder is None or not write:
+        return _catalogue(listing, closed, names, folder, False, workers, progress)
+    with exclusive(folder / ".lock"):
+        return _catalogue(listing, closed, names, folder, True, workers, progress)
+
+
+def list_files(root: Path, leave_out: Sequence[str] = ()) -> tuple[list[tuple[Path, int, int]], list[tuple[str, str]]]:
+    """Return the files of a tree with size (bytes) and time (ns), sorted by path, and archives that stay closed.
+
+    Hidden files and files of operating systems are ignored. Links to folders are followed, each folder once. An archive
+    beside the scans, such as that of a viewer, may be damaged or encrypted: it is listed with the reason.
+
+    Raises:
+        DatasetError: The root itself is an archive that cannot be read.
+    """
+    found, archived = ([], [root]) if archives.is_archive(root) else _walk(root, leave_out)
+    closed: list[tuple[str, str]] = []
+    for archive in archived:
+        try:
+            files, nested = archives.members(archive)
+        except DatasetError as error:
+            if archive == root:
+                raise
+            closed.append((archive.name, error.found or ""))
+            continue
+        changed = archive.stat().st_mtime_ns
+        for path, size in files:
+            if all(map(is_visible, path.relative_to(archive).parts)):
+                found.append((path, size, changed))
+        closed += [(name, "an archive inside of an archive") for name in nested]
+    return sorted(found), closed
+
+
+def _walk(root: Path, leave_out: Sequence[str]) -> tuple[list[tuple[Path, int, int]], list[Path]]:
+    """Return the files on disk with size and time, and the archives among them."""
+    found: list[tuple[Path, int, int]] = []
+    archived: list[Path] = []
+    visited: set[str] = set()
+    waiting = [os.fspath(root)]
+    while waiting:
+        top = waiting.pop()
+        real = os.path.realpath(top)
+        if real in visited:
+            continue
+        visited.add(real)
+        with os.scandir(top) as entries:
+            for entry in entries:
+                if not is_visible(entry.name) or (top == os.fspath(root) and entry.name in leave_out):
+                    continue
+                if entry.is_dir():
+                    waiting.append(entry.path)
+                elif entry.is_file() and entry.name.lower().endswith(archives.ENDING):
+                    archived.append(Path(entry.path))
+                elif entry.is_file():
+                    known = entry.stat()
+                    found.append((Path(entry.path), known.st_size, known.st_mtime_ns))
+    return found, archived
+
+
+def _catalogue(
+    listing: list[tuple[Path, int, int]],
+    closed: list[tuple[str, str]],
+    names: Pseudonyms,
+    folder: Path | None,
+    write: bool,
+    workers: int,
+    progress: bool,
+) -> Catalogue:
+    known = _load(folder)
+    rows, rest = _look_up(listing, names, known)
+    facts = dict(known.facts)
+    chunks = [rest[start : start + CHUNK] for start in range(0, len(rest), CHUNK)]
+    paths = [[listing[number][0] for number in chunk] for chunk in chunks]
+    first: dict[str, int] = {}
+    unsaved: list[int] = []
+    read = partial(_read_chunk, names=names)
+    with counter("headers", len(listing), done=len(listing) - len(rest), bar=progress) as advance:
+        done = results(read, paths, executor=Processes(workers), task="catalogue", name=_chunk_name, minimum=4)
+        for place, (part, part_facts) in done:
+            for name in READ:
+                rows[name][chunks[place]] = part[name]
+            # Of all files of a series, the first by path describes it, whichever process is faster.
+            facts |= {one: content for one, content in part_facts.items() if first.get(one, place) >= place}
+            first |= {one: min(first.get(one, place), place) for one in part_facts}
+            unsaved += chunks[place]
+            if write and folder and len(unsaved) >= CHUNK * PIECE:
+                _save(folder, rows[unsaved], facts)
+                unsaved = []
+            for _ in chunks[place]:
+                advance()
+    if write and folder and rest:
+        pieces = list(folder.glob("*.npz"))
+        _save(folder, rows, facts)
+        for piece in pieces:
+            piece.unlink(missing_ok=True)
+    return _grouped(listing, rows, facts, closed, names, len(rest))
+
+
+def _look_up(listing: list[tuple[Path, int, int]], names: Pseudonyms, known: _Known) -> tuple[np.ndarray, list[int]]:
+    """Return one row per file, and the numbers of those that must be read."""
+    rows = np.zeros(len(listing), ROW)
+    rest = []
+    for number, (path, size, changed) in enumerate(listing):
+        digest = names.name("file", os.fspath(path)).encode()
+        row = known.rows.get(digest)
+        if row is not None and row["size"] == size and row["changed"] == changed:
+            rows[number] = row
+        else:
+            rows[number]["file"], rows[number]["size"], rows[number]["changed"] = digest, size, changed
+            rest.append(number)
+    return rows, rest
+
+
+def _read_chunk(paths: list[Path], names: Pseudonyms) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the rows of files, and the facts of each series from its first file among them."""
+    rows = np.zeros(len(paths), ROW)
+    facts: dict[str, Any] = {}
+    with quiet():
+        for row, path in zip(rows, paths, strict=True):
+            file = read_header(path)
+            row["status"], row["frames"], row["diffusion"] = file.status, file.frames, file.diffusion
+            if file.status != IMAGE or file.header is None:
+                continue
+            series = names.name("se", file.patient, file.study, file.series)
+            row["patient"], row["study"] = names.patient(file.patient), names.name("study", file.study)
+            row["series"] = series
+            if series not in facts:
+                facts[series] = asdict(facts_of(path, file.header)) | {"anonymous": _anonymity(file.patient)}
+    return rows, facts
+
+
+def _anonymity(patient: str) -> str:
+    word = " ".join(patient.lower().split())
+    return "word" if word in PLACEHOLDERS else "" if word.strip("0") else "zeros"
+
+
+def _grouped(
+    listing: list[tuple[Path, int, int]],
+    rows: np.ndarray,
+    facts: dict[str, Any],
+    closed: list[tuple[str, str]],
+    names: Pseudonyms,
+    read: int,
+) -> Catalogue:
+    images = np.flatnonzero(rows["status"] == IMAGE)
+    # Stable: within a series the files stay in the order of their paths.
+    order = images[np.argsort(rows["series"][images], kind="stable")]
+    ends = np.flatnonzero(rows["series"][order][1:] != rows["series"][order][:-1]) + 1
+    series = []
+    anonymous = set()
+    studies: dict[bytes, set[bytes]] = {}
+    for patient, study in np.unique(rows[order][["patient", "study"]]).tolist():
+        studies.setdefault(patient, set()).add(study)
+    for group in np.split(order, ends) if len(order) else []:
+        row = rows[group[0]]
+        name, patient = row["series"].decode(), row["patient"].decode()
+        content = facts[name]
+        if content["anonymous"] == "word" or (content["anonymous"] and len(studies[row["patient"]]) > 1):
+            patient = names.name("p", "study", row["study"].decode())
+            anonymous.add(patient)
+        series.append(
+            Series(
+                patient=patient,
+                study=row["study"].decode(),
+                name=name,
+                files=tuple(listing[number][0] for number in group),
+                images=int(rows["frames"][group].sum()),
+                facts=_as_diffusion(_facts(content)) if rows["diffusion"][group].any() else _facts(content),
+            )
+        )
+    others = Counter(STATUS[number] for number in rows["status"][rows["status"] != IMAGE].tolist())
+    series = sorted(_joined(series), key=lambda one: (one.patient, one.study, one.name))
+    return Catalogue(tuple(series), dict(others), tuple(closed), frozenset(anonymous), read)
+
+
+def _as_diffusion(facts: SeriesFacts) -> SeriesFacts:
+    """The first image of a diffusion series has b = 0 and looks like a T2; the others tell."""
+    return replace(facts, physics=replace(facts.physics, kind=facts.physics.kind or "diffusion image"))
+
+
+def _joined(series: list[Series]) -> list[Series]:
+    """Return the series, with those joined that an anonymiser split by a SeriesInstanceUID for each file."""
+    single: dict[tuple[str, ...], list[Series]] = {}
+    for one in series:
+        if len(one.files) == 1 == one.images:
+            single.setdefault((one.patient, one.study, repr(one.facts)), []).append(one)
+    split = {part.name: parts for parts in single.values() if len(parts) >= SPLIT for part in parts}
+    joined = [one for one in series if one.name not in split]
+    for parts in {id(parts): parts for parts in split.values()}.values():
+        files = tuple(sorted(path for part in parts for path in part.files))
+        joined.append(replace(min(parts, key=lambda part: part.name), files=files, images=len(files)))
+    return joined
+
+
+def _facts(content: dict[str, Any]) -> SeriesFacts:
+    physics = {name: tuple(value) if isinstance(value, list) else value for name, value in content["physics"].items()}
+    numbers = {name: value for name, value in content.items() if name not in ("physics", "anonymous")}
+    return SeriesFacts(physics=Physics(**_restored(physics)), **_restored(numbers))
+
+
+def _restored(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: math.nan if value is None else value for name, value in values.items()}
+
+
+def _chunk_name(paths: list[Path]) -> str:
+    return f"{len(paths)} files"  # their names may be those of patients
+
+
+def _load(folder: Path | None) -> _Known:
+    known = _Known()
+    for path in sorted(folder.glob("*.npz")) if folder else []:
+        for rows, facts in _piece(path):
+            known.rows.update(zip(rows["file"].tolist(), rows, strict=True))
+            known.facts |= facts
+    # A row without the facts of its series is of no use.
+    known.rows = {
+        file: row for file, row in known.rows.items() if row["status"] != IMAGE or row["series"].decode() in known.facts
+    }
+    return known
+
+
+def _piece(path: Path) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+    """Yield rows and facts of a piece; nothing if it is damaged: its files are read again."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            rows, facts = stored["rows"], json.loads(bytes(stored["facts"]).decode())
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+        return
+    if rows.dtype == ROW:
+        yield rows, facts
+
+
+def _save(folder: Path, rows: np.ndarray, facts: dict[str, Any]) -> None:
+    # A file that the system refuses to open may be readable next time.
+    kept = rows[rows["status"] != STATUS.index("unreadable file")]
+    content = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    with whole(folder / f"{secrets.token_hex(8)}.npz") as aside, aside.open("wb") as stream:
+        np.savez_compressed(stream, rows=kept, facts=content)
+
+
+def describe_others(others: dict[str, int]) -> list[str]:
+    """Return one sentence for each kind of file that is no image; DICOMDIRs are expected."""
+    return [
+        f"{count} files of the tree are left out: {what}."
+        for what, count in sorted(others.items())
+        if what != "DICOMDIR"
+    ]

@@ -1,0 +1,62 @@
+"""Whether a file that was lost may have been a slice of a series: no gap shows a missing first or last slice."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from brain_cae.scans.file import DicomFile
+
+
+def may_be_slice(path: Path, files: Sequence[DicomFile], *, empty: bool) -> bool:
+    """Return whether a file without usable content may have been a slice of a series.
+
+    It was not, if the series declares its number of images (ImagesInAcquisition) and has that many, or is a multi-frame
+    file. Otherwise a file that starts as DICOM does may be one. An ``empty`` file (no byte, or zeros alone) is one only
+    if instance numbers are missing, or if its name continues the names of the slices: after ``IM0001`` to ``IM0024``,
+    ``IM0025`` may be a slice, but not ``IM9999`` or ``XX_0001``.
+    """
+    counts = {file.elements.whole("ImagesInAcquisition", 0) for file in files}
+    if counts == {len(files)} or any(file.elements.whole("NumberOfFrames", 1) > 1 for file in files):
+        return False
+    return not empty or _lacks_numbers(files) or _continues(path, [file.path for file in files])
+
+
+def _lacks_numbers(files: Sequence[DicomFile]) -> bool:
+    """Return whether the instance numbers of a series count its slices, and some are missing."""
+    numbers = [file.elements.whole("InstanceNumber", -1) for file in files]
+    if len(set(numbers)) < len(numbers) or min(numbers) < 0:
+        return False  # they count nothing, so they show nothing
+    return min(numbers) > 1 or max(numbers) - min(numbers) >= len(numbers)
+
+
+def _continues(path: Path, names: Sequence[Path]) -> bool:
+    """Return whether a file may belong to the files of a series by its name and folder."""
+    folders = {name.parent for name in names}
+    if path.parent not in folders and len(folders) == 1:
+        return False
+    patterns = [re.sub(r"\d+", "#", name.name) for name in names]
+    pattern = re.sub(r"\d+", "#", path.name)
+    if len(set(patterns)) > len(patterns) / 2 and len(patterns) > 2:
+        # Names such as hashes: only their form can be compared.
+        return path.suffix in {name.suffix for name in names} and len(path.name) in {len(name.name) for name in names}
+    alike = [_numbers(name) for name, one in zip(names, patterns, strict=True) if one == pattern]
+    if not alike:
+        return False
+    own = _numbers(path)
+    varying = [place for place in range(len(own)) if len({numbers[place] for numbers in alike}) > 1]
+    if any(own[place] != alike[0][place] for place in range(len(own)) if place not in varying):
+        # With a single file of this pattern, nothing varies and the last number counts.
+        return len(alike) == 1 and own[:-1] == alike[0][:-1] and abs(own[-1] - alike[0][-1]) == 1
+    if len(varying) != 1:
+        return bool(varying)
+    counted = sorted(numbers[varying[0]] for numbers in alike)
+    value = own[varying[0]]
+    return not _are_consecutive(counted) or _are_consecutive(sorted({*counted, value}))
+
+
+def _numbers(path: Path) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", path.name)))
+
+
+def _are_consecutive(numbers: Sequence[int]) -> bool:
+    return numbers[-1] - numbers[0] == len(numbers) - 1

@@ -1,0 +1,238 @@
+"""Contrast of a series from the physics in its header: times, flip angle, kind of echo, inversion, contrast agent.
+
+The limits are those of brain protocols between 0.2 and 7 T. Relaxation times give the reasons: an inversion pulse nulls
+fluid (T1 about 4.3 s) after 1.3 to 3.2 s, fat after 0.08 to 0.3 s; a spin echo is T1-weighted only while TR is of the
+order of the T1 of the brain (about 1 s), and T2-weighted only if TE is of the order of its T2 (about 0.1 s). Source of
+the times: Stanisz et al., Magn. Reson. Med. 54 (2005) 507, https://doi.org/10.1002/mrm.20605.
+
+Free text never gives a contrast: what the description of a series names (``hints``) only decides between two that the
+physics leaves open, or raises a doubt.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+UNKNOWN = "unknown"
+# No brain contrast is acquired with times this short (ms), but scouts and time series are.
+SCOUT_TR_MS, SCOUT_TE_MS = 5.0, 2.0
+
+
+@dataclass(frozen=True)
+class Physics:
+    """What the header of one series says about its contrast; NaN and empty for what it does not say.
+
+    Attributes:
+        tr: Repetition time (ms).
+        te: Echo time (ms), the effective one of an echo train.
+        ti: Inversion time (ms).
+        flip: Flip angle (degrees).
+        codes: Values of ScanningSequence: SE, GR, IR, EP, RM.
+        variants: Values of SequenceVariant: SK, MTC, SS, TRSS, SP, MP, OSP.
+        three_d: Whether the acquisition is 3D.
+        inversions: Number of different inversion times.
+        agent: Whether the header names a contrast agent.
+        flow: Whether it names flow compensation, magnetisation transfer or angiography.
+        kind: Kind of the image if it is not anatomical, see ``scans/kind.py``; or one of ``CONTENTS``.
+        hints: Contrasts that the description names, in the words of ``HINTS``.
+    """
+
+    tr: float = math.nan
+    te: float = math.nan
+    ti: float = math.nan
+    flip: float = math.nan
+    codes: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    three_d: bool = False
+    inversions: int = 0
+    agent: bool = False
+    flow: bool = False
+    kind: str = ""
+    hints: tuple[str, ...] = ()
+
+    @property
+    def inverts(self) -> bool:
+        """Whether an inversion pulse prepares the contrast."""
+        return "IR" in self.codes or self.ti > 0
+
+    @property
+    def gradient(self) -> bool:
+        """Whether gradient echoes are read; without a code, no spin echo has a TR below 50 ms."""
+        return "GR" in self.codes or ("SE" not in self.codes and self.tr < 50)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """What a series is taken for: a modality, another contrast, or ``unknown``; the reason, and a doubt if any."""
+
+    name: str
+    why: str
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of a table: the first line that holds gives the contrast."""
+
+    name: str
+    why: str
+    holds: Callable[[Physics], bool]
+
+
+# Values of ImageType, besides those of ``scans/kind.py``, for images that are not the magnitude of a brain's water.
+CONTENTS = {
+    "fat image": frozenset({"FAT", "F", "FAT IMAGE", "OPP PHASE", "OUT PHASE", "FAT FRAC"}),
+    "susceptibility image": frozenset({"SWI", "SWAN", "VENBOLD", "SWI COMBINED"}),
+    "uniform image": frozenset({"UNI", "UNI IMAGE"}),
+    "angiogram": frozenset({"TOF", "ANGIO", "MRA", "PCA", "FLOW"}),
+}
+
+# ---- the tables, from the header to the contrast -------------------------------------------------------------------
+
+SPIN_ECHO_INVERTED = (
+    Rule("dir", "two inversion times", lambda p: p.inversions > 1),
+    Rule("dir", "TI for two inversions at this TR", lambda p: p.ti >= 2900 and p.tr < 9000),
+    Rule("stir", "the inversion nulls fat", lambda p: 60 <= p.ti <= 300 and p.tr >= 1000),
+    Rule(
+        "flair", "the inversion nulls fluid, long TE",
+        lambda p: 1300 <= p.ti <= 3300 and p.tr >= 3500 and p.te >= 60,
+    ),
+    Rule("t1", "inversion with short TE", lambda p: 300 < p.ti < 1300 and p.tr >= 1000 and p.te <= 45),
+)  # fmt: skip
+SPIN_ECHO = (
+    Rule("t1", "spin echo with short TR and TE", lambda p: 200 <= p.tr <= 1200 and p.te <= 35),
+    Rule("myelogram", "only fluid is left at this TE", lambda p: p.te > 700),
+    Rule("t2", "spin echo with long TR and TE", lambda p: p.tr >= 1300 and p.te >= 65),
+    Rule("pd", "spin echo with long TR and short TE", lambda p: p.tr >= 1500 and p.te <= 45),
+)
+GRADIENT_ECHO_INVERTED = (
+    Rule("second inversion image", "gradient echo after the brain has recovered", lambda p: p.ti >= 1700),
+    Rule("inverted t1", "the inversion nulls white matter", lambda p: p.ti < 550 and p.tr >= 2500),
+    Rule("t1", "inversion-prepared gradient echo with short TE", lambda p: p.te <= 12),
+)
+GRADIENT_ECHO = (
+    Rule("localiser", "times of a fast scout", lambda p: p.tr < SCOUT_TR_MS and p.te < SCOUT_TE_MS),
+    Rule(
+        "t2*", "gradient echo with long TE",
+        lambda p: p.te >= 12 and (p.flip <= 45 or math.isnan(p.flip)) and p.tr >= 15,
+    ),
+    Rule("balanced", "balanced steady state", lambda p: p.tr <= 15 and p.flip >= 35 and p.te >= 0.25 * p.tr),
+    Rule("t1", "spoiled gradient echo with short TR and TE", lambda p: p.tr < 15 and p.te <= 8 and p.flip >= 4),
+    Rule(
+        "angiogram", "gradient echo of a time-of-flight angiogram",
+        lambda p: p.tr <= 60 and p.te <= 8 and 8 <= p.flip <= 30 and p.flow,
+    ),
+    Rule("t1", "spoiled gradient echo with a large flip angle", lambda p: p.tr <= 60 and p.te <= 11 and p.flip >= 24),
+    Rule("t1", "gradient echo with a large flip angle", lambda p: 60 < p.tr <= 400 and p.te <= 12 and p.flip >= 50),
+)  # fmt: skip
+# Two contrasts that the times leave open: the description may decide.
+OPEN = (
+    (
+        ("t1", "angiogram"), "gradient echo of a T1 or an angiogram",
+        lambda p: p.gradient and not p.inverts and 15 <= p.tr <= 60 and p.te <= 8 and 12 <= p.flip < 24,
+    ),
+    (
+        ("t1", "pd"), "spin echo between T1 and PD",
+        lambda p: not p.gradient and not p.inverts and 1200 < p.tr < 1500 and p.te <= 35,
+    ),
+    (
+        ("t2", "pd"), "spin echo between PD and T2",
+        lambda p: not p.gradient and not p.inverts and p.tr >= 1500 and 45 < p.te < 65,
+    ),
+)  # fmt: skip
+AFTER_AGENT = {"t1": "t1ce"}
+AGENT_IN_DESCRIPTION = "its description names a contrast agent, its header none"
+
+
+def contrast_of(physics: Physics) -> Contrast:
+    """Return the contrast of a series, why, and what speaks against it.
+
+    A name outside of :data:`brain_cae.vocabulary.MODALITIES` is not used; ``unknown`` is what the header leaves open.
+    """
+    if physics.kind:
+        return Contrast(physics.kind, "ImageType or another code of the header")
+    if "EP" in physics.codes:
+        return Contrast("echo-planar image", "echo-planar: diffusion, function or perfusion")
+    times = _times(physics)
+    absent = [name for name, value in (("TR", physics.tr), ("TE", physics.te)) if math.isnan(value)]
+    if absent:
+        return Contrast(UNKNOWN, f"{' and '.join(absent)} missing" + (f" ({times})" if times else ""))
+    if "IR" in physics.codes and math.isnan(physics.ti) and not physics.gradient:
+        return _without_inversion_time(physics, times)
+    rule = next((rule for rule in _table(physics) if rule.holds(physics)), None)
+    if rule is None:
+        return _open(physics, times)
+    return _with_agent(physics, rule.name, f"{rule.why} ({times})")
+
+
+def _table(physics: Physics) -> tuple[Rule, ...]:
+    if physics.gradient:
+        # With TR per echo (GE, Philips), TI is written in several ways and says little.
+        return GRADIENT_ECHO_INVERTED if physics.inverts and physics.tr >= 200 else GRADIENT_ECHO
+    if physics.inverts:
+        return SPIN_ECHO_INVERTED
+    return SPIN_ECHO
+
+
+def _with_agent(physics: Physics, name: str, why: str) -> Contrast:
+    if physics.agent and name in AFTER_AGENT:
+        return Contrast(AFTER_AGENT[name], f"{why}, contrast agent", _doubt(physics, AFTER_AGENT[name]))
+    return Contrast(name, why, _doubt(physics, name))
+
+
+def _without_inversion_time(physics: Physics, times: str) -> Contrast:
+    # Only a null of fluid needs both a very long TR and a long TE after an inversion.
+    if physics.tr >= 5500 and physics.te >= 70:
+        return Contrast("flair", f"inversion, long TR and TE ({times})", "TI is missing")
+    return Contrast(UNKNOWN, f"inversion, but TI missing ({times})")
+
+
+def _open(physics: Physics, times: str) -> Contrast:
+    for names, why, holds in OPEN:
+        if holds(physics):
+            named = [name for name in names if name in physics.hints]
+            if len(named) == 1:
+                contrast = _with_agent(physics, named[0], f"{why}; the description decides ({times})")
+                return Contrast(contrast.name, contrast.why, contrast.doubt or "decided by its description")
+            return Contrast(UNKNOWN, f"{why} ({times})")
+    return Contrast(UNKNOWN, f"no rule for these times ({times})")
+
+
+def _doubt(physics: Physics, name: str) -> str:
+    """Return what the description says against a contrast; it names several in "T1 and T2 after contrast"."""
+    if name not in ("t1", "t2", "flair", "t1ce"):
+        return ""
+    if name in ("t2", "flair") and physics.agent:
+        return "after contrast agent"
+    weighting = "t1" if name == "t1ce" else name
+    # "T2 FLAIR" and "T1 FLAIR" name the weighting and the preparation.
+    accepted = {"flair": {"flair", "t2"}, "t1": {"t1", "flair"}}.get(weighting, {weighting})
+    named = set(physics.hints) - {"ce"}
+    if named and not named & accepted:
+        return f"its description names {' and '.join(sorted(named))}"
+    return AGENT_IN_DESCRIPTION if name == "t1" and "ce" in physics.hints else ""
+
+
+def settled(contrasts: Sequence[Contrast]) -> list[Contrast]:
+    """Return the contrasts of the series of one session, each seen beside the others.
+
+    Many scanners do not record the contrast agent. Of several T1 without one in their headers, those whose description
+    names it are taken as acquired after it, in doubt; a single one stays a T1.
+    """
+    before = any(one.name == "t1" and one.doubt != AGENT_IN_DESCRIPTION for one in contrasts)
+    return [
+        Contrast(
+            "t1ce", f"{one.why}, contrast agent in its description, beside a T1 without", "decided by its description"
+        )
+        if before and one.name == "t1" and one.doubt == AGENT_IN_DESCRIPTION
+        else one
+        for one in contrasts
+    ]
+
+
+def _times(physics: Physics) -> str:
+    values = {"TR": physics.tr, "TE": physics.te, "TI": physics.ti, "flip": physics.flip}
+    codes = "\\".join(physics.codes)
+    dimension = "3D" if physics.three_d else ""
+    shown = [f"{name} {round(value, 2):g}" for name, value in values.items() if not math.isnan(value)]
+    return ", ".join([*(part for part in (codes, dimension) if part), *shown])

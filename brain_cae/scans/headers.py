@@ -1,0 +1,371 @@
+"""What one file of a tree of DICOM says about its series, from the first part of its header.
+
+Reading stops before the pixels, and before the large private elements of vendors: of 350,000 files only some kilobytes
+each are read. Nothing here holds a name, a date or a free text of the header, except :class:`Identity`, which is never
+written.
+"""
+
+import logging
+import math
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_partial
+from pydicom.uid import EnhancedMRImageStorage, MediaStorageDirectoryStorage
+
+from brain_cae.errors import ScanError
+from brain_cae.scans import archives
+from brain_cae.scans.acquisition import read_acquisition
+from brain_cae.scans.contrast_rules import CONTENTS, Physics
+from brain_cae.scans.elements import Elements
+from brain_cae.scans.file import DicomFile, open_dicom
+from brain_cae.scans.kind import check_kind, is_derived
+
+# Columns, the last element that is needed; the pixels and the vendors' protocol blocks come later.
+LAST = 0x00280011
+# Bytes of an entry of an archive that are unpacked for its header.
+HEAD = 2**17
+PATIENT, STUDY, SERIES, FRAMES = 0x00100020, 0x0020000D, 0x0020000E, 0x00280008
+IMAGE, DIRECTORY, NOT_DICOM, DAMAGED, UNREADABLE, NO_SERIES = range(6)
+STATUS = ("image", "DICOMDIR", "not DICOM", "damaged header", "unreadable file", "no series")
+"""What a file is; the numbers above are places in this list."""
+
+CODES = ("SE", "GR", "IR", "EP", "RM")
+SEQUENCES = {
+    "SE": r"tse|fse|frfse|spc|cube|tir\d|flair|\bse\d|hst",
+    "GR": r"\*?t?fl[23]d|spgr|fgre|gre|ffe|tfe|mprage|bravo",
+    "IR": r"flair|tir\d|spcir|tfl3d|mprage|bravo|fir",
+    "EP": r"ep2d|epi|epfid|epse",
+}
+VARIANTS = ("SK", "MTC", "SS", "TRSS", "SP", "MP", "OSP")
+NO_AGENT = frozenset(
+    {
+        "", "-", "--", "0", "n", "no", "none", "non", "nein", "nil", "null", "n/a", "na", "off", "false", "without",
+        "ohne", "keine", "kein", "sans", "no contrast", "none used", "unenhanced", "native", "nativ", "plain",
+        "not given", "without contrast", "no agent", "pre", "precontrast", "pre contrast", "unknown",
+    }
+)  # fmt: skip
+# "T1 pre KM", "ohne KM", "w/o contrast", "post op": no words for a contrast agent.
+WITHOUT = re.compile(
+    r"(?<![a-z])(?:pre|non|no|without|w/?o|ohne|vor|sans|avant|before|sin)[\s-]*(?:gd|gad\w*|contrast\w*|kontrast\w*|km|ce|gado\w*)"
+    r"|post[\s-]*(?:op|surg|rt|chemo|treat|trauma)\w*"
+)
+HINTS = {
+    "flair": r"flair|dark.?fluid|tirm.*(?:dark|fluid)",
+    "t1": r"(?<![a-z0-9])t1|mp.?rage|bravo|mprage|spgr",
+    "t2": r"(?<![a-z0-9])t2(?!\s*\*|.?star|\s*flash)",
+    "pd": r"(?<![a-z0-9])(?:pd|proton.?dens)",
+    "angiogram": r"(?<![a-z])(?:tof|mra|angio)",
+    "ce": r"(?<![a-z])(?:ce|gd|gad\w*|post|km|contrast|kontrast|pg|postgad|t1c)(?![a-z])|\+\s?c|\+\s?km|c\+",
+}
+
+
+@dataclass(frozen=True)
+class FileHeader:
+    """Of one file: what it is, its identifiers (not to be written), the number of its frames, whether b is above 0."""
+
+    status: int
+    patient: str = ""
+    study: str = ""
+    series: str = ""
+    frames: int = 1
+    diffusion: bool = False
+    header: FileDataset | None = None
+
+
+@dataclass(frozen=True)
+class SeriesFacts:
+    """What a series is, in numbers and codes alone; ``thickness`` is the larger of thickness and distance (mm)."""
+
+    physics: Physics
+    derived: bool = False
+    number: float = math.nan
+    rows: int = 0
+    columns: int = 0
+    thickness: float = math.nan
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Identifying content of one header: in memory only. ``words`` are in lower case, without signs between them."""
+
+    patient: str
+    moment: str
+    words: frozenset[str]
+
+
+def read_header(path: Path) -> FileHeader:
+    """Return what one file is. Never raises: what cannot be read has a status."""
+    file = _read(path, HEAD)
+    # The identifiers of a rare entry lie behind long elements.
+    return _read(path, -1) if file.status in (DAMAGED, NO_SERIES) else file
+
+
+def _read(path: Path, head: int) -> FileHeader:
+    try:
+        with archives.opened(path, head) as stream:
+            start = stream.read(132)
+            if start[128:] != b"DICM" and start[:2] not in (b"\x08\x00", b"\x02\x00"):
+                # A file of zeros or without content was cut; both are no image.
+                return FileHeader(NOT_DICOM)
+            stream.seek(0)
+            header = _partial(stream)
+    except OSError:
+        return FileHeader(UNREADABLE)
+    except InvalidDicomError:
+        return FileHeader(NOT_DICOM)
+    except ScanError:
+        return FileHeader(UNREADABLE)
+    except Exception:  # a damaged header can fail anywhere in the parser
+        return FileHeader(DAMAGED)
+    if str(header.file_meta.get("MediaStorageSOPClassUID", "")) == MediaStorageDirectoryStorage:
+        return FileHeader(DIRECTORY)
+    elements = Elements(header)
+    series = elements.text("SeriesInstanceUID")
+    patient, study = (_plain(header, tag) for tag in (PATIENT, STUDY))
+    if not series:
+        known = elements.text("SOPClassUID") or study or patient
+        return FileHeader(NO_SERIES if known else NOT_DICOM)
+    frames = max(1, elements.whole("NumberOfFrames", 1))
+    diffusion = (elements.number("DiffusionBValue") or 0.0) > 0
+    return FileHeader(IMAGE, patient, study, series, frames, diffusion, header)
+
+
+def facts_of(path: Path, header: FileDataset) -> SeriesFacts:
+    """Return what a header says about its series; an enhanced file is opened again for its functional groups."""
+    with quiet():
+        file = DicomFile(path, header, Elements(header), "", cut=False, pixels=False)
+        groups: list[Elements] = []
+        if file.elements.text("SOPClassUID") == EnhancedMRImageStorage:
+            try:
+                file = open_dicom(path, pixels=False)
+            except ScanError:
+                return SeriesFacts(Physics(kind="damaged header"))
+            groups = [
+                *file.elements.items("SharedFunctionalGroupsSequence"),
+                *file.elements.items("PerFrameFunctionalGroupsSequence")[:1],
+            ]
+        return _facts(file, groups)
+
+
+def _facts(file: DicomFile, groups: Sequence[Elements]) -> SeriesFacts:
+    header, elements = file.header, file.elements
+    known = read_acquisition(header)
+    image_type = [value.upper().replace("_", " ") for value in elements.texts("ImageType")]
+    places = [header, *(item for group in groups for name in _NESTED for item in _items(group.dataset, name))]
+    options = {value for place in places for value in _texts(place, "ScanOptions")}
+    variants = tuple(value for value in _texts(header, "SequenceVariant") if value in VARIANTS)
+    # GE sets AngioFlag for flow compensation too, so it says nothing about a spin echo.
+    angiogram = "Y" in _texts(header, "AngioFlag") or any(
+        "YES" in _texts(item, "TimeOfFlightContrast") for item in places
+    )
+    physics = Physics(
+        tr=known["repetition_time_ms"],
+        te=known["echo_time_ms"],
+        ti=known["inversion_time_ms"],
+        flip=known["flip_angle_deg"],
+        codes=_codes(header, known["sequence"], places),
+        variants=variants,
+        three_d=known["dimensionality"] == "3D",
+        inversions=max(len({*_numbers(place, "InversionTimes")}) for place in places),
+        agent=has_agent(header),
+        flow=angiogram or "MTC" in variants or bool(options & {"FC", "MT", "FLOW COMP", "TONE"}),
+        kind=_kind(file, groups) or _content(image_type),
+        hints=hints_of(*(_text(header, name) for name in ("SeriesDescription", "ProtocolName"))),
+    )
+    names = ("SliceThickness", "SpacingBetweenSlices")
+    thickness = [value for name in names for place in places for value in _numbers(place, name)]
+    number = elements.number("SeriesNumber")
+    return SeriesFacts(
+        physics=physics,
+        derived=is_derived(file),
+        number=math.nan if number is None else number,
+        rows=elements.whole("Rows", 0),
+        columns=elements.whole("Columns", 0),
+        thickness=max(thickness, default=math.nan),
+    )
+
+
+_NESTED = (
+    "PixelMeasuresSequence", "MRTimingAndRelatedParametersSequence", "MRModifierSequence", "MREchoSequence",
+)  # fmt: skip
+
+
+def _kind(file: DicomFile, groups: Sequence[Elements]) -> str:
+    try:
+        check_kind(file, groups)
+    except ScanError as error:
+        return error.reason
+    return ""
+
+
+def _content(image_type: Sequence[str]) -> str:
+    return next((name for name, known in CONTENTS.items() if not known.isdisjoint(image_type[2:])), "")
+
+
+def _codes(header: Dataset, sequence: str, places: Sequence[Dataset]) -> tuple[str, ...]:
+    """Return the values of ScanningSequence; an enhanced file has other elements for the same.
+
+    GE writes RM (research mode) for many; there the pulse sequence's name, a word of the scanner, says what it is.
+    """
+    codes = [value for value in _texts(header, "ScanningSequence") if value in CODES]
+    if not set(codes) - {"RM"}:
+        sequences = " ".join([*_values(header, "SequenceName"), *_values(header, "PulseSequenceName")]).lower()
+        codes += [code for code, pattern in SEQUENCES.items() if re.search(pattern, sequences)]
+    pulse = "".join(_texts(header, "EchoPulseSequence")[:1])
+    if not codes:
+        codes = [code for word, code in (("SPIN", "SE"), ("GRADIENT", "GR")) if pulse in (word, "BOTH")]
+        codes += ["IR"] if sequence == "IR" else []
+    if "YES" in _texts(header, "EchoPlanarPulseSequence"):
+        codes.append("EP")
+    return tuple(dict.fromkeys(codes))
+
+
+def has_agent(header: Dataset) -> bool:
+    """Return whether the header says that a contrast agent was given.
+
+    Scanners write words into ContrastBolusAgent also where none was given: "no", "NONE", "without". A dose or volume of
+    0 is none either. An enhanced file says so in ContrastBolusAgentSequence and ContrastBolusUsageSequence.
+    """
+    usage = _items(header, "ContrastBolusUsageSequence")
+    if usage:
+        return any("YES" in _texts(item, "ContrastBolusAgentAdministered") for item in usage)
+    if _items(header, "ContrastBolusAgentSequence"):
+        return True
+    name = " ".join(_text(header, "ContrastBolusAgent").lower().split()).strip(" .!?()")
+    doses = [dose for name_ in ("ContrastBolusVolume", "ContrastBolusTotalDose") for dose in _numbers(header, name_)]
+    if name in NO_AGENT or re.match(r"(no|non|without|ohne|kein|keine|sans)\b", name):
+        return not name and any(dose > 0 for dose in doses)
+    return not doses or any(dose > 0 for dose in doses)
+
+
+def hints_of(*descriptions: str) -> tuple[str, ...]:
+    """Return the contrasts that a description names, in the words of ``HINTS``: the text itself is not kept."""
+    text = WITHOUT.sub(" ", " ".join(descriptions).lower().replace("_", " "))
+    return tuple(name for name, pattern in HINTS.items() if re.search(pattern, text))
+
+
+def identity_of(path: Path) -> Identity:
+    """Return names, numbers, dates and free texts of a header as words, to remove them from paths."""
+    header = read_header(path).header
+    if header is None:
+        return Identity("", "", frozenset())
+    words: set[str] = set()
+    for element in _elements(header):
+        if element.VR in ("PN", "DA", "LO", "SH", "UI", "LT", "ST", "DT") and element.keyword not in TECHNICAL:
+            words |= words_of(str(element.value))
+        if element.VR == "DA":
+            words |= _dates(str(element.value))
+    moment = f"{_text(header, 'StudyDate')} {_text(header, 'StudyTime')}"
+    return Identity(_plain(header, PATIENT), moment, frozenset(words))
+
+
+# Values of these name the machine, not the patient or the study.
+TECHNICAL = (
+    "SOPClassUID",
+    "Manufacturer",
+    "ManufacturerModelName",
+    "SequenceName",
+    "SoftwareVersions",
+    "BodyPartExamined",
+)
+
+
+def words_of(text: str) -> set[str]:
+    """Return the words of a text in lower case, and the words together."""
+    words = re.findall(r"\w+", text.lower().replace("_", " "))
+    return {word for word in (*words, "".join(words)) if len(word) > 1}
+
+
+def _dates(text: str) -> set[str]:
+    digits = re.sub(r"\D", "", text)
+    if len(digits) != 8:
+        return set()
+    year, month, day = digits[:4], digits[4:6], digits[6:]
+    return {digits, digits[2:], day + month + year, day + month + year[2:], month + day + year, month + day + year[2:]}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence pydicom, whose warnings quote header values."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            logger.setLevel(logging.CRITICAL + 1)
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+def _partial(stream: Any) -> FileDataset:
+    header = read_partial(stream, stop_when=lambda tag, vr, length: int.__gt__(tag, LAST), force=True)
+    if not len(header) and not len(header.file_meta):
+        raise InvalidDicomError
+    return header
+
+
+def _elements(header: Dataset) -> Iterator[Any]:
+    for tag in list(header.keys()):
+        try:
+            yield header[tag]
+        except Exception:  # a malformed element names nobody
+            continue
+
+
+def _plain(header: Dataset, tag: int) -> str:
+    """Return a short text as the bytes in the file say it."""
+    element = dict(header.items()).get(tag)  # type: ignore[call-overload]
+    value = None if element is None else element.value
+    text = value.decode("latin-1") if isinstance(value, bytes) else "" if value is None else str(value)
+    return text.strip(" \0")
+
+
+def _text(place: Dataset, name: str) -> str:
+    return "\\".join(_values(place, name))
+
+
+def _texts(place: Dataset, name: str) -> list[str]:
+    return [value.strip().upper() for value in _values(place, name)]
+
+
+def _values(place: Dataset, name: str) -> list[str]:
+    try:
+        value = place.get(name)
+    except Exception:  # a malformed element counts as unknown
+        return []
+    if value is None:
+        return []
+    return (
+        [value]
+        if isinstance(value, str)
+        else [str(part) for part in value]
+        if hasattr(value, "__iter__")
+        else [str(value)]
+    )
+
+
+def _numbers(place: Dataset, name: str) -> list[float]:
+    numbers = []
+    for value in _values(place, name):
+        try:
+            number = float(value)
+        except ValueError:
+            continue
+        numbers += [number] if math.isfinite(number) else []
+    return numbers
+
+
+def _items(place: Dataset, name: str) -> list[Dataset]:
+    try:
+        return list(place.get(name) or ())
+    except Exception:
+        return []

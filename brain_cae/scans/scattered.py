@@ -1,0 +1,54 @@
+"""Slices of one series whose files have different SeriesInstanceUIDs: some anonymisers and scanners write such."""
+
+from collections.abc import Iterator, Sequence
+
+from brain_cae.scans.file import DicomFile
+
+FEWEST = 3
+UIDS = ("StudyInstanceUID", "FrameOfReferenceUID")
+
+
+def join_scattered(groups: dict[str, list[DicomFile]]) -> set[str]:
+    """Join the series of a single slice in ``groups`` (files by SeriesInstanceUID) that can be slices of one volume.
+
+    These agree in series number, kind of image, matrix, orientation, spacing, sequence, repetition and echo time, and
+    in the UIDs of study and frame of reference, unless these differ in every file as well. There must be at least
+    three. Whether their positions are regular is left to the assembly.
+
+    Returns:
+        The names of the joined groups, which replace the others in ``groups``.
+    """
+    single = [files[0] for files in groups.values() if len(files) == 1 and _is_slice(files[0])]
+    joined = set()
+    for files in _alike(single):
+        for file in files:
+            del groups[file.series]
+        groups[files[0].series] = files
+        joined.add(files[0].series)
+    return joined
+
+
+def have_repeated_numbers(files: Sequence[DicomFile]) -> bool:
+    """Return whether an instance number occurs twice, so that the files come from several series."""
+    numbers = [number for file in files if (number := file.elements.number("InstanceNumber")) is not None]
+    return len(set(numbers)) < len(numbers)
+
+
+def _is_slice(file: DicomFile) -> bool:
+    return file.elements.has_pixels() and file.elements.whole("NumberOfFrames", 1) == 1
+
+
+def _alike(files: list[DicomFile]) -> Iterator[list[DicomFile]]:
+    named = [name for name in UIDS if len({file.elements.text(name) for file in files}) < len(files)]
+    clusters: dict[tuple, list[DicomFile]] = {}
+    for file in files:
+        elements = file.elements
+        facts = (
+            *(elements.text(name) for name in (*named, "Modality", "SOPClassUID", "Manufacturer")),
+            *(tuple(elements.texts(name)) for name in ("ImageType", "ScanningSequence")),
+            *(elements.number(name) for name in ("SeriesNumber", "RepetitionTime", "EchoTime", "Rows", "Columns")),
+            tuple(round(number, 3) for number in elements.lengths("ImageOrientationPatient", 6)),
+            tuple(round(number, 4) for number in elements.lengths("PixelSpacing", 2)),
+        )
+        clusters.setdefault(facts, []).append(file)
+    yield from (cluster for cluster in clusters.values() if len(cluster) >= FEWEST)

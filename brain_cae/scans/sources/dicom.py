@@ -1,0 +1,276 @@
+"""A folder as a hospital gives it: any tree of DICOM files, or a zip of one; see docs/dicom.md."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from brain_cae.scans import archives
+from brain_cae.scans.catalogue import Catalogue, describe_others, read_catalogue
+from brain_cae.scans.contrast_rules import UNKNOWN
+from brain_cae.scans.headers import Identity, identity_of
+from brain_cae.scans.pseudonym import Pseudonyms, default_key_file, read_key
+from brain_cae.scans.redaction import Redaction
+from brain_cae.scans.sources.base import (
+    Label,
+    SeriesLocation,
+    Skull,
+    check_folder,
+    check_modalities,
+    counted,
+    some,
+)
+from brain_cae.scans.sources.people import People, copy_mask, find_masks, read_labels
+from brain_cae.scans.sources.roots import wrong_root
+from brain_cae.scans.sources.series_choice import Taken, by_rule, by_table, in_sessions, number_of, take
+from brain_cae.scans.sources.series_table import SeriesLine, read_series_table, write_series_table
+from brain_cae.vocabulary import MODALITIES, LabelMeaning
+
+LAYOUT = "DICOM files of any names, in folders of any names, or a zip of them"
+ADVICE = "Set dataset.root to the folder, zip or DICOMDIR of the export; for NIfTI files use dataset=folder."
+MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
+TABLES = ("labels.csv", "labels.tsv", "series.csv")
+
+
+@dataclass
+class Dicom:
+    """A tree of DICOM files: series by SeriesInstanceUID, subjects by PatientID, sessions by study.
+
+    ``key_file`` holds the key of the pseudonyms. ``series`` is a table that says what each series is used as, instead
+    of the rules; ``write_series`` writes it. ``labels``, or ``labels.csv`` in the root, and ``masks/`` and
+    ``brain_masks/`` name subjects by PatientID or pseudonym. ``locate`` raises DatasetError if there is no series, or
+    if a table contradicts the tree, and ConfigurationError for a key that cannot be used.
+    """
+
+    layout: ClassVar[str] = LAYOUT
+    meaning: ClassVar[LabelMeaning] = LabelMeaning()
+
+    root: str
+    key_file: str | None = None
+    series: str | None = None
+    write_series: str | None = None
+    labels: str | None = None
+    label: Label | None = None
+    skull: Skull = "on"
+    modalities: Sequence[str] = MODALITIES
+    workers: int = 1
+    progress: bool = True
+    write: bool = True
+    cache: str | None = None
+    name: str = field(default="dicom", init=False)
+    _notes: list[str] = field(default_factory=list, init=False, repr=False)
+    _lines: list[SeriesLine] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.modalities = check_modalities(self.modalities)
+
+    def locate(self) -> list[SeriesLocation]:
+        """Return the series of each subject, session and modality, and write the table of series if asked to."""
+        root = _root(self.root)
+        beside = root.parent if archives.is_archive(root) else root
+        # A table that is written now is of use only with a key that stays.
+        create = self.write or self.write_series is not None
+        key, caution = read_key(Path(self.key_file) if self.key_file else default_key_file(), create=create)
+        names = Pseudonyms(key)
+        catalogue = read_catalogue(
+            root,
+            names,
+            store=Path(self.cache) / "catalogue" if self.cache else None,
+            write=self.write,
+            workers=self.workers,
+            progress=self.progress,
+            leave_out=(*MASKS.values(), *TABLES),
+        )
+        if not catalogue.series:
+            raise wrong_root(
+                self.name,
+                root,
+                problem="The folder contains no DICOM image.",
+                expected=LAYOUT,
+                found=", ".join(f"{count} files: {what}" for what, count in catalogue.others.items()) or "no files",
+                advice=ADVICE,
+            )
+        identities = {one.name: identity_of(one.files[0]) for one in catalogue.series}
+        people = _people(catalogue, identities, names)
+        taken = take(in_sessions(catalogue.series, identities))
+        table = self._table(beside)
+        chosen = None if table is None else read_series_table(table, _subjects(catalogue), people.find)
+        used = by_table(taken, chosen) if chosen is not None else by_rule(taken)
+        aliases = _aliases(used, root, names, identities)
+        ordered = sorted(used, key=lambda one: (one.series.patient, one.session, number_of(one), one.series.name))
+        self._lines = [_line(one, aliases) for one in ordered]
+        # The stored configuration of a run names the table too; only a look insists on writing it.
+        if self.write_series is not None and not (self.write and Path(self.write_series).exists()):
+            write_series_table(Path(self.write_series), self._lines)
+        labels, unlabelled = self._labels(beside, people)
+        masks, strangers = self._find_masks(beside, people, names)
+        self._notes = [caution] if caution else []
+        self._notes += [*describe_others(catalogue.others), *_cautions(used, catalogue)]
+        self._notes += counted(
+            {
+                "archives are not opened": [
+                    f"{Redaction(Path(), names).alias(Path(name), ())} ({why})" for name, why in catalogue.closed
+                ],
+                "labelled subjects have no scans and are left out": unlabelled,
+                f"subjects have no label and are treated as {self.label or 'unknown'}": sorted(
+                    set(people.identifiers) - set(labels)
+                )
+                if labels
+                else [],
+                "masks are not named after a subject": strangers,
+            }
+        )
+        return self._locations(used, aliases, labels, masks)
+
+    def notes(self) -> list[str]:
+        """Return what was left out, what is in doubt, and what the tables name besides."""
+        return list(self._notes)
+
+    def overview(self) -> list[SeriesLine]:
+        """Return every series with what it is used as and why, after :meth:`locate`."""
+        return list(self._lines)
+
+    def _table(self, beside: Path) -> Path | None:
+        if self.series is not None:
+            return Path(self.series)
+        return path if (path := beside / "series.csv").is_file() else None
+
+    def _labels(self, beside: Path, people: People) -> tuple[dict[str, str], list[str]]:
+        path = Path(self.labels) if self.labels else next((p for n in TABLES[:2] if (p := beside / n).is_file()), None)
+        return people.match(read_labels(path)) if path else ({}, [])
+
+    def _find_masks(
+        self, beside: Path, people: People, names: Pseudonyms
+    ) -> tuple[dict[str, dict[str, Path]], list[str]]:
+        masks: dict[str, dict[str, Path]] = {}
+        strangers: list[str] = []
+        for kind, folder in MASKS.items():
+            masks[kind], others = people.match(find_masks(beside / folder))
+            strangers += others
+            if not (self.write and self.cache):
+                continue
+            for subject, path in list(masks[kind].items()):
+                # The index names the file, so its name must be one that may be written.
+                known = path.stat()
+                stamp = names.digest("mask", str(path.absolute()), str(known.st_size), str(known.st_mtime_ns))[:8]
+                target = Path(self.cache) / "masks" / f"{subject}-{kind}-{stamp}.nii.gz"
+                if target.is_file() or copy_mask(path, target):
+                    masks[kind][subject] = target
+                else:
+                    del masks[kind][subject]
+                    self._notes.append(f"The {kind.replace('_', ' ')} of {subject} cannot be read and is left out.")
+        return masks, strangers
+
+    def _locations(
+        self,
+        used: Sequence[Taken],
+        aliases: Mapping[Path, str],
+        labels: Mapping[str, str],
+        masks: Mapping[str, Mapping[str, Path]],
+    ) -> list[SeriesLocation]:
+        by_place: dict[tuple[str, str], list[Taken]] = {}
+        for one in used:
+            by_place.setdefault((one.series.patient, one.session), []).append(one)
+        locations = []
+        for (subject, session), scans in by_place.items():
+            for modality in self.modalities:
+                files = tuple(path for one in scans if one.read_for == modality for path in one.series.files)
+                locations.append(
+                    SeriesLocation(
+                        subject=subject,
+                        session=session,
+                        modality=modality,
+                        files=files,
+                        label=labels.get(subject, self.label or "unknown"),
+                        source=self.name,
+                        skull=self.skull,
+                        brain_mask=masks["brain_mask"].get(subject),
+                        lesion_mask=masks["lesion_mask"].get(subject),
+                        left_out=tuple(
+                            (Path(aliases[one.series.files[0]]), one.why.partition(" (")[0])
+                            for one in scans
+                            if one.contrast.name == modality and not one.modality and not one.read_for
+                        ),
+                        aliases={path: aliases[path] for path in files},
+                    )
+                )
+        return locations
+
+
+def _root(text: str) -> Path:
+    root = Path(text)
+    if root.is_file() and not archives.is_archive(root) and root.name.upper().startswith("DICOMDIR"):
+        return root.parent
+    if archives.is_archive(root):
+        return root
+    problem = "The data set's folder does not exist."
+    return check_folder(root, problem=problem, expected=LAYOUT, advice=ADVICE)
+
+
+def _people(catalogue: Catalogue, identities: Mapping[str, Identity], names: Pseudonyms) -> People:
+    identifiers = {
+        one.patient: "" if one.patient in catalogue.anonymous else identities[one.name].patient
+        for one in catalogue.series
+    }
+    return People(identifiers, names)
+
+
+def _subjects(catalogue: Catalogue) -> dict[str, str]:
+    return {one.name: one.patient for one in catalogue.series}
+
+
+def _aliases(
+    used: Sequence[Taken], root: Path, names: Pseudonyms, identities: Mapping[str, Identity]
+) -> dict[Path, str]:
+    redaction = Redaction(root, names)
+    words: dict[str, set[str]] = {}
+    for one in used:
+        words.setdefault(one.series.patient, set()).update(identities[one.series.name].words)
+    aliases = {}
+    for one in used:
+        known = words[one.series.patient]
+        for path in one.series.files if one.read_for else one.series.files[:1]:
+            aliases[path] = redaction.alias(path, known)
+    return aliases
+
+
+def _line(one: Taken, aliases: Mapping[Path, str]) -> SeriesLine:
+    number = one.series.facts.number
+    return SeriesLine(
+        subject=one.series.patient,
+        session=one.session,
+        modality=one.modality,
+        series=one.series.name,
+        number="" if math.isnan(number) else f"{number:.0f}",
+        images=one.series.images,
+        path=aliases[one.series.files[0]],
+        why=one.why,
+    )
+
+
+def _cautions(used: Sequence[Taken], catalogue: Catalogue) -> list[str]:
+    doubtful = [
+        f"{one.series.patient} {one.modality}: {one.contrast.doubt}"
+        for one in used
+        if one.modality and one.contrast.doubt
+    ]
+    kinds = Counter(one.contrast.name for one in used if one.contrast.name not in MODALITIES)
+    unknown = kinds.pop(UNKNOWN, 0)
+    notes = counted(
+        {
+            "subjects have no PatientID that tells them apart; each of their studies counts as a subject": sorted(
+                catalogue.anonymous
+            ),
+            "series are used in doubt": doubtful,
+        }
+    )
+    if kinds:
+        notes.append(
+            f"{kinds.total()} series have a contrast that is not used: "
+            f"{some([f'{name} ({count})' for name, count in kinds.most_common()], 8)}."
+        )
+    if unknown:
+        notes.append(f"{unknown} series have an unknown contrast; dataset.write_series=… lists them with the reason.")
+    return notes

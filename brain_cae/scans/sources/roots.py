@@ -1,0 +1,212 @@
+"""Wrong values of ``dataset.root``: another source's layout, a level too high or too low, and paths as typed."""
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path, PureWindowsPath
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans import archives
+from brain_cae.scans.formats import is_nifti
+from brain_cae.scans.headers import IMAGE, read_header
+from brain_cae.scans.sources.base import SPELLINGS, is_visible, some
+
+# Folders looked into, and files opened, before a layout counts as absent: a root may be the whole disk.
+MAX_FOLDERS, MAX_FILES, MAX_DEPTH = 60, 12, 5
+RSNA_FOLDERS = ("FLAIR", "T1w", "T1wCE", "T2w")
+BRATS_FILE = re.compile(r"(?P<folder>.+)[_-](?:seg|t1|t1ce|t1c|t1n|t2|t2w|t2f|flair)\.nii(?:\.gz)?", re.IGNORECASE)
+IXI_FILE = re.compile(r"IXI\d+-[A-Za-z]+-\d+-\w+\.nii(?:\.gz)?", re.IGNORECASE)
+
+
+def as_path(text: str) -> str:
+    r"""Return a path as it was meant: without quotes and spaces around it, with ``/`` for ``\``, and with ``~``.
+
+    ``C:\scans`` becomes ``/mnt/c/scans`` where that exists, as in the Windows Subsystem for Linux.
+    """
+    path = text.strip().strip("\"'\u201c\u201d\u2018\u2019").strip().removeprefix("file://")
+    if path.startswith("~/") or path == "~":
+        path = str(Path(path).expanduser())
+    if "\\" not in path and not PureWindowsPath(path).drive:
+        return path
+    if Path(path).exists():
+        return path
+    windows = PureWindowsPath(path)
+    drive = windows.drive.rstrip(":").lower()
+    if len(drive) == 1:
+        return Path("/mnt", drive, *windows.parts[1:]).as_posix() if Path("/mnt", drive).is_dir() else path
+    return windows.as_posix()
+
+
+def missing(root: Path, *, problem: str, expected: str, found: str, advice: str) -> DatasetError:
+    """Return the error for a root that is no folder, with the path that was probably meant."""
+    if len(PureWindowsPath(str(root)).drive) == 2:
+        found = "a path of Windows"
+        advice = "The program runs on Linux: name the folder as Linux sees it (in WSL, C:\\scans is /mnt/c/scans)."
+    elif archives.is_archive(root):
+        found = "a zip file"
+        advice = (
+            "dataset=dicom reads a zip of DICOM files in place; unpack any other into a folder, and name the folder."
+        )
+    elif root.is_file() and (layout := layout_of(root.parent)):
+        advice = f"Name a folder, not a file in it: dataset={layout} dataset.root={root.parent}"
+    elif not root.exists() and (near := near_miss(root)) is not None:
+        advice = f"Did you mean {near}?"
+    return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
+
+
+def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: str, advice: str) -> DatasetError:
+    """Return the error for a folder without scans of a source's layout, with the folder or the source that fits."""
+    for place, layout in _layouts_near(root, source):
+        if layout == source and place != root:
+            level = "higher" if root.is_relative_to(place) else "lower"
+            advice = f"The layout starts {len(_between(place, root))} level {level}: dataset.root={place}"
+        elif place == root:
+            advice = f"The folder is right, but it holds {LAYOUTS[layout]}: dataset={layout} dataset.root={root}"
+        else:
+            advice = f"{place} holds {LAYOUTS[layout]}: dataset={layout} dataset.root={place}"
+        return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
+    names = [str(path.relative_to(root)) for path in islice(filter(is_nifti, _files(root)), MAX_FILES)]
+    if names and source == "folder":
+        found = f"NIfTI files with other names: {some(names)}"
+        advice = (
+            "Name them as expected, or list them in a table: dataset=folder dataset.table=scans.csv (docs/data.md)."
+        )
+    return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
+
+
+def near_miss(path: Path) -> Path | None:
+    """Return the existing path that is most like one that does not exist; None if nothing is alike."""
+    # Imported here because messages alone need it.
+    from difflib import get_close_matches
+
+    missing_part = next((place for place in (*reversed(path.parents), path) if not place.exists()), None)
+    if missing_part is None or not missing_part.parent.is_dir():
+        return None
+    try:
+        names = {entry.name.lower(): entry.name for entry in missing_part.parent.iterdir() if is_visible(entry.name)}
+    except OSError:
+        return None
+    near = get_close_matches(missing_part.name.lower(), names, n=1, cutoff=0.7)
+    if not near:
+        return None
+    found = missing_part.parent / names[near[0]]
+    return found / path.relative_to(missing_part) if (found / path.relative_to(missing_part)).exists() else found
+
+
+def layout_of(folder: Path) -> str:
+    """Return the source whose layout a folder has, ``""`` if it has none."""
+    try:
+        return next((name for name, has in CHECKS.items() if has(folder)), "")
+    except OSError:
+        return ""
+
+
+def _layouts_near(root: Path, source: str) -> Iterator[tuple[Path, str]]:
+    """Yield folders and their layouts, most probable first: the root, its folders, the folders above it."""
+    here = layout_of(root)
+    lower = [(folder, layout) for folder in _folders(root) if (layout := layout_of(folder))]
+    # A tree of DICOM has no level, and names of modalities are in many layouts; a stricter layout says more.
+    if here not in ("", "dicom", "folder", source):
+        yield root, here
+    if source != "dicom":
+        yield from (pair for pair in lower if pair[1] == source)
+        # Of a folder that other programs share, such as /tmp, nothing would follow.
+        higher = [above for above in list(root.parents)[:2] if len(above.parts) > 2 and layout_of(above) == source]
+        if source != "folder" or _is_subject(root):
+            yield from ((above, source) for above in higher)
+    yield from (pair for pair in lower if pair[1] not in ("dicom", "folder"))
+    if here and here != source:
+        yield root, here
+    yield from (pair for pair in lower if pair[1] == "folder")
+
+
+def _is_subject(folder: Path) -> bool:
+    return any(path.name.lower().partition(".")[0] in SPELLINGS for path in folder.iterdir())
+
+
+def _between(first: Path, second: Path) -> tuple[str, ...]:
+    outer, inner = (first, second) if second.is_relative_to(first) else (second, first)
+    return inner.relative_to(outer).parts
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(
+            islice((path for path in folder.iterdir() if path.is_dir() and is_visible(path.name)), MAX_FOLDERS)
+        )
+    except OSError:
+        return []
+
+
+def _files(folder: Path, depth: int = MAX_DEPTH) -> Iterator[Path]:
+    """Yield files of a tree, those of higher folders first."""
+    try:
+        entries = sorted(path for path in folder.iterdir() if is_visible(path.name))
+    except OSError:
+        return
+    yield from (path for path in entries if path.is_file())
+    if depth:
+        for path in [path for path in entries if path.is_dir()][:MAX_FOLDERS]:
+            yield from _files(path, depth - 1)
+
+
+def _has_bids(folder: Path) -> bool:
+    return any(
+        next(subject.glob(pattern), None)
+        for subject in islice(folder.glob("sub-*"), MAX_FOLDERS)
+        for pattern in ("anat/*.nii*", "ses-*/anat/*.nii*")
+    )
+
+
+def _has_rsna(folder: Path) -> bool:
+    train = folder / "train"
+    return train.is_dir() and any((one / name).is_dir() for one in _folders(train) for name in RSNA_FOLDERS)
+
+
+def _has_brats(folder: Path) -> bool:
+    return any(
+        (match := BRATS_FILE.fullmatch(path.name)) is not None and match["folder"] == one.name
+        for one in _folders(folder)
+        # Others name their files like the folder too, and here all would count as abnormal.
+        if "brats" in one.name.lower()
+        for path in islice(one.iterdir(), MAX_FILES)
+    )
+
+
+def _has_ixi(folder: Path) -> bool:
+    return any(IXI_FILE.fullmatch(path.name) for path in islice(_files(folder, 1), 5 * MAX_FOLDERS))
+
+
+def _has_folder(folder: Path) -> bool:
+    return any(
+        (path.is_dir() or is_nifti(path)) and path.name.lower().partition(".")[0] in SPELLINGS
+        for one in _folders(folder)
+        for path in islice(one.iterdir(), MAX_FOLDERS)
+    )
+
+
+def _has_dicom(folder: Path) -> bool:
+    for path in islice(_files(folder), MAX_FILES):
+        if archives.is_archive(path) or read_header(path).status == IMAGE:
+            return True
+    return False
+
+
+CHECKS: dict[str, Callable[[Path], bool]] = {
+    "bids": _has_bids,
+    "rsna_miccai": _has_rsna,
+    "brats": _has_brats,
+    "ixi": _has_ixi,
+    "folder": _has_folder,
+    "dicom": _has_dicom,
+}
+"""By source, strictest first: whether a folder has its layout, from a few of its names."""
+
+LAYOUTS = {
+    "bids": "a data set in BIDS",
+    "rsna_miccai": "RSNA-MICCAI",
+    "brats": "BraTS",
+    "ixi": "IXI",
+    "folder": "one folder per subject, with scans named after modalities",
+    "dicom": "DICOM files in folders of any names",
+}

@@ -1,0 +1,138 @@
+"""Which series of a tree of DICOM are used: sessions by date, contrasts by physics, one series for each modality."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.catalogue import Series
+from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, Contrast, contrast_of, settled
+from brain_cae.scans.headers import Identity
+from brain_cae.vocabulary import MODALITIES
+
+# A brain is about 130 mm high and 170 mm long: of a thinner stack most of it is missing.
+WHOLE_MM = 90.0
+# Series that agree in the first criteria are all read; the import takes the best that forms a regular volume.
+ALIKE = 3
+REASONS = (
+    "covers the whole head", "leaves no doubt", "is original", "is no fast scout", "has more slices", "has more voxels",
+    "has the higher number", "comes later by name",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A series, its session, what it was taken for, what it is used as (``""`` if it is left out), and why.
+
+    ``read_for`` is also set for the runners-up: if the best series turns out to lack slices, the import takes the next.
+    """
+
+    series: Series
+    session: str
+    contrast: Contrast
+    modality: str = ""
+    why: str = ""
+    read_for: str = ""
+
+
+def in_sessions(series: Sequence[Series], identities: Mapping[str, Identity]) -> list[tuple[Series, str]]:
+    """Return each series with the name of its session: the studies of a patient in the order of their dates."""
+    moments: dict[str, dict[str, str]] = {}
+    for one in series:
+        studies = moments.setdefault(one.patient, {})
+        moment = identities[one.name].moment
+        studies[one.study] = min(moment, studies.get(one.study, moment))
+    sessions = {}
+    for patient, studies in moments.items():
+        digits = len(str(len(studies)))
+        for number, study in enumerate(sorted(studies, key=lambda study: (studies[study], study)), start=1):
+            sessions[patient, study] = f"s{number:0{digits}d}"
+    return [(one, sessions[one.patient, one.study]) for one in series]
+
+
+def take(series: Sequence[tuple[Series, str]]) -> list[Taken]:
+    """Return what each series is taken for, alone and beside the others of its session."""
+    sessions: dict[tuple[str, str], list[Series]] = {}
+    for one, session in series:
+        sessions.setdefault((one.patient, session), []).append(one)
+    return [
+        Taken(one, session, contrast)
+        for (_, session), scans in sessions.items()
+        for one, contrast in zip(scans, settled([contrast_of(one.facts.physics) for one in scans]), strict=True)
+    ]
+
+
+def by_rule(taken: Sequence[Taken]) -> list[Taken]:
+    """Return the series with the best of each subject, session and modality in use, and why the others are not."""
+    best: dict[tuple[str, str, str], Taken] = {}
+    for one in taken:
+        place = (one.series.patient, one.session, one.contrast.name)
+        if one.contrast.name in MODALITIES and (place not in best or _rank(one) > _rank(best[place])):
+            best[place] = one
+    used = []
+    for one in taken:
+        why, doubt = one.contrast.why, f"; in doubt: {one.contrast.doubt}" if one.contrast.doubt else ""
+        winner = best.get((one.series.patient, one.session, one.contrast.name))
+        if winner is one:
+            name = one.contrast.name
+            used.append(replace(one, modality=name, why=f"{why}{doubt}", read_for=name))
+        elif winner is None:
+            used.append(replace(one, why=f"{one.contrast.name}: {why}{doubt}"))
+        else:
+            first, second = _rank(winner), _rank(one)
+            reason = next(text for text, a, b in zip(REASONS, first, second, strict=True) if a != b)
+            said = f"another series was taken: it {reason} ({one.contrast.name}: {why}{doubt})"
+            used.append(replace(one, why=said, read_for=one.contrast.name if first[:ALIKE] == second[:ALIKE] else ""))
+    return used
+
+
+def by_table(taken: Sequence[Taken], chosen: Mapping[str, str]) -> list[Taken]:
+    """Return the series as a table uses them; it decides for every subject that it names, rules for the others.
+
+    Raises:
+        DatasetError: It names two series of one session for one modality.
+    """
+    listed = {one.series.patient for one in taken if one.series.name in chosen}
+    used = by_rule([one for one in taken if one.series.patient not in listed])
+    places: dict[tuple[str, str, str], str] = {}
+    for one in taken:
+        if one.series.patient not in listed:
+            continue
+        modality = chosen.get(one.series.name, "")
+        place = (one.series.patient, one.session, modality)
+        if modality and place in places:
+            raise DatasetError(
+                "The table of series names two series for one modality.",
+                expected="one series for each modality of a session; leave the modality of the others empty",
+                found=f"{places[place]} and {one.series.name} as {modality} of {place[0]}, session {place[1]}",
+                where="dataset.series",
+            )
+        places[place] = one.series.name
+        said = "chosen in the table of series" if modality else "left out in the table of series"
+        said = said if one.series.name in chosen else "not in the table of series"
+        why = f"{said} ({one.contrast.name}: {one.contrast.why})"
+        used.append(replace(one, modality=modality, read_for=modality, why=why))
+    return sorted(used, key=lambda one: (one.series.patient, one.session, one.series.name))
+
+
+def _rank(one: Taken) -> tuple[Any, ...]:
+    """Rank of a series among those of one contrast, by ``REASONS``: the rule of ``scans/dicom.py`` after two others."""
+    facts, physics = one.series.facts, one.series.facts.physics
+    height = facts.thickness * one.series.images
+    scout = physics.tr < SCOUT_TR_MS and physics.te < SCOUT_TE_MS
+    return (
+        not height < WHOLE_MM,
+        not one.contrast.doubt,
+        not facts.derived,
+        not scout,
+        one.series.images,
+        one.series.images * facts.rows * facts.columns,
+        number_of(one),
+        one.series.name,
+    )
+
+
+def number_of(one: Taken) -> float:
+    """Return the number of a series at the scanner, 0 if it has none."""
+    return 0.0 if math.isnan(one.series.facts.number) else one.series.facts.number

@@ -1,0 +1,102 @@
+"""The table of series of a tree of DICOM, one line each: written to be corrected, and read again."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.files.atomic import write_text
+from brain_cae.scans.sources.base import SPELLINGS, some
+from brain_cae.scans.sources.table import read_table, require_columns
+from brain_cae.vocabulary import MODALITIES
+
+COLUMNS = ("subject", "session", "modality", "series", "number", "images", "path", "why")
+REQUIRED = ("subject", "modality", "series")
+EXPECTED = (
+    f"the columns {','.join(REQUIRED)}, each series once; modality: {', '.join(MODALITIES)}, or empty to leave it out"
+)
+AGAIN = "`inspect=true dataset.write_series=…` writes the table again."
+
+
+@dataclass(frozen=True)
+class SeriesLine:
+    """One series: what it is used as (``modality``, ``""`` if it is left out), and what it was taken for and why."""
+
+    subject: str
+    session: str
+    modality: str
+    series: str
+    number: str
+    images: int
+    path: str
+    why: str
+
+
+def write_series_table(path: Path, lines: Sequence[SeriesLine]) -> None:
+    """Write the table; the same content again is no error.
+
+    Raises:
+        ConfigurationError: Another file is there, which somebody may have corrected.
+        StorageError: The file cannot be written.
+    """
+    text = pd.DataFrame([vars(line) for line in lines], columns=list(COLUMNS)).to_csv(index=False)
+    if path.exists() and path.read_text(encoding="utf-8-sig").splitlines() != text.splitlines():
+        raise ConfigurationError(
+            "The table of series would replace another file.",
+            expected="a path that is free",
+            found="a file with other lines",
+            where=f"dataset.write_series={path}",
+            advice=f"Name another file. To use this one: dataset.series={path}, without dataset.write_series.",
+        )
+    write_text(path, text)
+
+
+def read_series_table(path: Path, known: Mapping[str, str], find: Callable[[str], str | None]) -> dict[str, str]:
+    """Return what each series of the table is used as: a modality, or ``""`` for those that are left out.
+
+    Args:
+        path: The table: CSV, TSV or spreadsheet.
+        known: Subject of each series of the tree, by the series' pseudonym.
+        find: Returns the subject that the table means by a name.
+
+    Raises:
+        DatasetError: A damaged table, or a line that contradicts the tree or another line.
+    """
+    table = read_table(path, expected=EXPECTED)
+    require_columns(table, REQUIRED, expected=EXPECTED)
+    used: dict[str, str] = {}
+    unknown: list[str] = []
+    for where, row in table.lines():
+        series, word = row["series"], row["modality"].lower()
+        modality = SPELLINGS.get(word, "")
+        if word and not modality:
+            raise _refuse(f"the modality {row['modality']!r}", where)
+        if series in used:
+            raise _refuse(f"{series} again", where)
+        if series not in known:
+            unknown.append(series)
+            continue
+        if row["subject"] and find(row["subject"]) != known[series]:
+            raise _refuse(f"{series} under another subject", where)
+        used[series] = modality
+    if not used:
+        raise DatasetError(
+            "No series of the table is in the tree.",
+            expected="series of this tree, named with the same key",
+            found=f"other series: {some(unknown)}" if unknown else "no lines",
+            where=str(path),
+            advice=f"Check dataset.root and dataset.key_file. {AGAIN}",
+        )
+    return used
+
+
+def _refuse(actual: str, where: str) -> DatasetError:
+    return DatasetError(
+        "The table of series cannot be used.",
+        expected=EXPECTED,
+        found=actual,
+        where=where,
+        advice=f"Correct the line. {AGAIN}",
+    )

@@ -1,0 +1,241 @@
+"""A tree of DICOM as a hospital gives it: series by physics, subjects by pseudonym, choices by rule or by table."""
+
+import csv
+import gzip
+import io
+import zipfile
+
+import nibabel
+import numpy as np
+import pytest
+from rich.console import Console
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.pseudonym import Pseudonyms
+from brain_cae.scans.sources.dicom import Dicom
+from brain_cae.workflows import inspection, training
+from tests.scans.sources.hospital import EXAM, flat, write_exam
+
+KEY = b"\x07" * 32
+NAMES = Pseudonyms(KEY)
+
+
+def patient(number):
+    return NAMES.patient(f"CANARY-4711-{number}")
+
+
+@pytest.fixture
+def key_file(tmp_path):
+    path = tmp_path / "key"
+    path.write_text(KEY.hex())
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def source(tmp_path, key_file):
+    return lambda root="scans", **keys: Dicom(root=str(tmp_path / root), key_file=str(key_file), progress=False, **keys)
+
+
+def found(locations):
+    return {(one.subject, one.session, one.modality): one.files for one in locations if one.files}
+
+
+def test_contrasts_subjects_and_sessions_come_from_the_headers(tmp_path, source):
+    later = write_exam(tmp_path / "scans", "1", date="20200101")
+    earlier = write_exam(tmp_path / "scans", "1", date="20190304")
+    other = write_exam(tmp_path / "scans", "2", place=flat("2"))
+    locations = found(source().locate())
+    expected = {
+        (patient(1), "s1"): earlier, (patient(1), "s2"): later, (patient(2), "s1"): other,
+    }  # fmt: skip
+    assert set(locations) == {(*place, name) for place in expected for name in ("t1", "t2", "flair", "t1ce")}
+    for (*place, name), files in locations.items():
+        assert set(files) == set(expected[tuple(place)][name])
+
+
+def test_of_several_series_the_best_is_taken_and_the_others_say_why(tmp_path, source):
+    exam = {
+        "t1": EXAM["t1"],
+        "reformat": EXAM["t1"] | {"slices": 30, "type": ["DERIVED", "SECONDARY", "MPR"]},
+        "slab": EXAM["t1"] | {"slices": 4},
+        "repeat": EXAM["t1"],
+    }
+    files = write_exam(tmp_path / "scans", exam=exam)
+    one = source(modalities=["t1"])
+    (location,) = one.locate()
+    assert set(location.files) == {*files["t1"], *files["repeat"]}  # alike: the import takes the best regular one
+    lines = {line.number: line for line in one.overview()}
+    assert {number: line.modality for number, line in lines.items()} == {"101": "", "201": "", "301": "", "401": "t1"}
+    assert "higher number" in lines["101"].why
+    assert "is original" in lines["201"].why
+    assert "covers the whole head" in lines["301"].why
+    assert sorted(reason for _, reason in location.left_out) == [
+        "another series was taken: it covers the whole head", "another series was taken: it is original",
+    ]  # fmt: skip
+
+
+def test_a_description_raises_a_doubt_and_stays_unwritten(tmp_path, source):
+    def describe(header, name):
+        header.SeriesDescription = "canary T2 tra" if name == "t1" else header.SeriesDescription
+
+    write_exam(tmp_path / "scans", change=describe)
+    one = source()
+    one.locate()
+    (line,) = [line for line in one.overview() if line.modality == "t1"]
+    assert "in doubt: its description names t2" in line.why
+    assert "canary" not in repr(one.overview()).lower()
+    assert any("in doubt" in note and patient(1) in note for note in one.notes())
+
+
+def corrected(path, change):
+    rows = list(csv.DictReader(path.open()))
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(change(row) for row in rows)
+
+
+def test_a_corrected_table_of_series_is_what_is_read(tmp_path, source):
+    files = write_exam(tmp_path / "scans", "1")
+    write_exam(tmp_path / "scans", "2")
+    table = tmp_path / "series.csv"
+    source(write=False, write_series=str(table)).locate()
+    numbers = {"201": "", "601": "t1", "301": "t2"}  # the susceptibility image as T1
+    corrected(
+        table, lambda row: row | {"modality": numbers.get(row["number"], "")} if row["subject"] == patient(1) else row
+    )
+    one = source(series=str(table))
+    locations = found(one.locate())
+    assert {place[2]: set(files) for place, files in locations.items() if place[0] == patient(1)} == {
+        "t1": set(files["swi"]), "t2": set(files["t2"]),
+    }  # fmt: skip
+    assert {place[2] for place in locations if place[0] == patient(2)} == {"t1", "t2", "flair", "t1ce"}
+    corrected(table, lambda row: row | {"modality": "t1"} if row["number"] in ("201", "601") else row)
+    with pytest.raises(DatasetError, match="two series for one modality"):
+        source(series=str(table)).locate()
+
+
+def test_a_table_beside_the_scans_is_read_without_being_named(tmp_path, source):
+    write_exam(tmp_path / "scans", "1")
+    table = tmp_path / "scans" / "series.csv"
+    source(write_series=str(table)).locate()
+    corrected(table, lambda row: row | {"modality": "" if row["modality"] == "t2" else row["modality"]})
+    assert {place[2] for place in found(source().locate())} == {"t1", "flair", "t1ce"}
+
+
+def test_labels_and_masks_name_patients_or_pseudonyms(tmp_path, source):
+    for number in ("1", "2", "3"):
+        write_exam(tmp_path / "scans", number)
+    (tmp_path / "scans" / "labels.csv").write_text(
+        f"subject,label\nCANARY-4711-1,healthy\n{patient(2)},abnormal\nCANARY-4711-9,healthy\n"
+    )
+    mask = tmp_path / "scans" / "masks" / "CANARY-4711-2.nii.gz"
+    mask.parent.mkdir()
+    nibabel.save(nibabel.Nifti1Image(np.ones((4, 4, 4), np.uint8), np.eye(4)), mask)
+    one = source(cache=str(tmp_path / "cache"))
+    locations = one.locate()
+    labels = {location.subject: location.label for location in locations}
+    assert labels == {patient(1): "healthy", patient(2): "abnormal", patient(3): "unknown"}
+    masks = {location.subject: location.lesion_mask for location in locations}
+    assert masks[patient(1)] is None and masks[patient(2)].name.startswith(patient(2))
+    assert not any("CANARY" in note for note in one.notes())
+    assert any(patient(9) in note and "no scans" in note for note in one.notes())
+
+
+def test_an_archive_or_its_directory_may_be_the_root(tmp_path, source):
+    write_exam(tmp_path / "scans", "1")
+    with zipfile.ZipFile(tmp_path / "scans.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in (tmp_path / "scans").rglob("IM*"):
+            archive.write(path, path.relative_to(tmp_path))
+    (tmp_path / "scans" / "DICOMDIR").write_bytes(b"x")
+    assert (
+        set(found(source().locate()))
+        == set(found(source("scans.zip").locate()))
+        == set(found(source("scans/DICOMDIR").locate()))
+    )
+
+
+def test_a_tree_without_images_says_what_it_holds(tmp_path, source):
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "Doe.jpg").write_bytes(b"\xff\xd8" * 100)
+    with pytest.raises(DatasetError, match="no DICOM image") as raised:
+        source().locate()
+    assert "1 files: not DICOM" in str(raised.value) and "Doe" not in str(raised.value)
+
+
+CANARIES = (
+    "canary",
+    "wilhelmina",
+    "4711",
+    "19470611",
+    "1947-06-11",
+    "canarian",
+    "finch",
+    "gustav",
+    "headache",
+    "acc88",
+    "aviary",
+    "sings at",
+    "20190304",
+)
+
+
+def unpacked(path):
+    """Yield the content of a file, and what it holds compressed."""
+    content = path.read_bytes()
+    yield content
+    if content[:2] == b"\x1f\x8b":
+        yield gzip.decompress(content)
+    if content[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            yield from (archive.read(name) for name in archive.namelist())
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_nothing_that_is_written_names_a_patient(tmp_path, make_config, key_file, caplog, packed):
+    root = tmp_path / "scans"
+    for number in range(5):
+        write_exam(root, str(number), size=24)
+    labels = "".join(f"CANARY-4711-{number},healthy\n" for number in range(9))
+    (root / "labels.csv").write_text(f"subject,label\n{labels}")
+    # One series lacks a slice, one file is cut: both are named in the report.
+    (root / "CANARY^WILHELMINA 4" / "Headache 20190304" / "canary flair series - 401" / "IM000005").unlink()
+    masks = root / "masks"
+    masks.mkdir()
+    image = nibabel.Nifti1Image(np.ones((4, 4, 4), np.uint8), np.eye(4))
+    image.header["descrip"] = b"Canary^Wilhelmina"
+    nibabel.save(image, masks / "CANARY-4711-2.nii.gz")
+    if packed:
+        with zipfile.ZipFile(tmp_path / "scans.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in root.rglob("IM*"):
+                archive.write(path, path.relative_to(root))
+        for name in ("labels.csv", "masks"):
+            (root / name).rename(tmp_path / name)
+        root = tmp_path / "scans.zip"
+    run, cache = tmp_path / "run", tmp_path / "cache"
+    overrides = [
+        "dataset=dicom", f"dataset.root={root}", f"dataset.key_file={key_file}", f"cache={cache}", "workers=1",
+        "preprocess.skull_strip=none", "preprocess.align=affine_only", "preprocess.space=box",
+        "split.validation_minimum=2", "scoring.alpha=0.4", "trainer.progress=false",
+    ]  # fmt: skip
+    caplog.set_level("INFO")
+    preview = inspection.inspect_training(
+        make_config("inspect=true", f"dataset.write_series={run / 'series.csv'}", *overrides)
+    )
+    console = Console(width=200, file=io.StringIO())
+    inspection.show(preview, console)
+    training.run(make_config("stop_after=prepare", *overrides), run / "out")
+    text = console.file.getvalue()
+    assert patient(1) in text and "flair" in text
+    report = (run / "out" / "import_report.csv").read_text()
+    assert report.count("imported") >= 8 and "gap between slices" in report
+    files = [path for folder in (run, cache) for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 20 and any("npz" in path.name for path in files)
+    outputs = [("screen", text.encode()), ("log", caplog.text.encode())]
+    outputs += [(str(path), content) for path in files for content in unpacked(path)]
+    outputs += [("name", str(path.relative_to(tmp_path)).encode()) for path in files]
+    for where, content in outputs:
+        lower = content.lower()
+        leaked = [word for word in CANARIES if word.encode() in lower and len(word) > 4]
+        assert not leaked, (where, leaked)

@@ -1,0 +1,99 @@
+"""A wrong root names the folder and the source that fit."""
+
+from pathlib import Path
+
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.sources import roots
+from brain_cae.scans.sources.bids import Bids
+from brain_cae.scans.sources.brats import Brats
+from brain_cae.scans.sources.dicom import Dicom
+from brain_cae.scans.sources.folder import Folder
+from brain_cae.scans.sources.ixi import Ixi
+from brain_cae.scans.sources.rsna_miccai import RsnaMiccai
+from tests.scans.sources.hospital import EXAM, flat, write_exam
+from tests.scans.sources.layouts import touch
+
+SOURCES = {"bids": Bids, "brats": Brats, "folder": Folder, "ixi": Ixi, "rsna_miccai": RsnaMiccai}
+ONE = {"t1": EXAM["t1"] | {"slices": 1}}
+LAYOUTS = {
+    "bids": lambda root: touch(root, "sub-01/anat/sub-01_T1w.nii.gz"),
+    "brats": lambda root: touch(root, "BraTS2021_00000/BraTS2021_00000_flair.nii.gz"),
+    "folder": lambda root: touch(root, "p1/t1.nii.gz", "p2/flair.nii.gz"),
+    "ixi": lambda root: touch(root, "IXI002-Guys-0828-T1.nii.gz"),
+    "rsna_miccai": lambda root: touch(root, "train/00000/FLAIR/Image-1.dcm"),
+    "dicom": lambda root: write_exam(root, exam=ONE, place=lambda *where: "p1/T1 - SE extrp - 601/IM1"),
+}
+
+
+def message(source, root):
+    with pytest.raises(DatasetError) as raised:
+        SOURCES[source](root=str(root)).locate()
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_source_that_fits_is_named(tmp_path, source, layout):
+    if source == layout or (layout, source) == ("brats", "ixi"):
+        pytest.skip("it fits")
+    LAYOUTS[layout](tmp_path / "scans")
+    assert f"dataset={layout} dataset.root={tmp_path / 'scans'}" in message(source, tmp_path / "scans")
+
+
+@pytest.mark.parametrize("source", ["bids", "folder", "rsna_miccai"])
+def test_a_root_too_high_or_too_low_is_corrected(tmp_path, source):
+    LAYOUTS[source](tmp_path / "download" / "scans")
+    right = tmp_path / "download" / "scans"
+    assert f"1 level lower: dataset.root={right}\n" in message(source, right.parent) + "\n"
+    subject = next(path for path in right.iterdir() if path.is_dir())
+    assert f"1 level higher: dataset.root={right}\n" in message(source, subject) + "\n"
+
+
+def test_one_folder_of_everything_is_read_by_headers(tmp_path):
+    write_exam(tmp_path / "scans", exam=ONE, place=flat("1"))
+    assert "dataset=dicom" in message("folder", tmp_path / "scans")
+
+
+def test_nifti_with_other_names_are_listed(tmp_path):
+    touch(tmp_path / "scans", "p1/p1_T1.nii.gz", "p2/p2_T1.nii.gz")
+    text = message("folder", tmp_path / "scans")
+    assert "p1/p1_T1.nii.gz" in text and "dataset.table" in text
+    with pytest.raises(DatasetError, match="dataset=folder"):
+        LAYOUTS["folder"](tmp_path / "other")
+        Dicom(root=str(tmp_path / "other"), key_file=str(tmp_path / "key"), progress=False).locate()
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_near_miss_is_suggested(tmp_path, source):
+    (tmp_path / "Patients" / "scans").mkdir(parents=True)
+    assert f"Did you mean {tmp_path / 'Patients' / 'scans'}?" in message(source, tmp_path / "patient" / "scans")
+    assert "Did you mean" not in message(source, tmp_path / "elsewhere" / "scans")
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_an_archive_or_a_file_is_no_root(tmp_path, source):
+    (tmp_path / "scans.zip").write_bytes(b"PK")
+    text = message(source, tmp_path / "scans.zip")
+    assert "a zip file" in text and "dataset=dicom reads a zip" in text and "Remove" not in text
+
+
+def test_a_path_of_windows_is_said_to_be_one(tmp_path):
+    text = message("folder", Path(roots.as_path(r"C:\scans\new")))
+    assert "path of Windows" in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [('"/scans/a b"', "/scans/a b"), ("'/scans' ", "/scans"), (r"data\scans", "data/scans"),
+     ("file:///scans", "/scans"), ("/scans", "/scans")],
+)  # fmt: skip
+def test_a_path_is_read_as_it_was_meant(typed, meant):
+    assert roots.as_path(typed) == meant
+
+
+def test_the_home_and_a_mounted_drive_are_resolved(monkeypatch):
+    assert roots.as_path("~/scans") == str(Path.home() / "scans")
+    monkeypatch.setattr(roots.Path, "is_dir", lambda path: str(path) == "/mnt/d")
+    assert roots.as_path(r"D:\scans\new") == "/mnt/d/scans/new"

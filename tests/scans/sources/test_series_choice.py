@@ -1,0 +1,64 @@
+"""The choice among series, from their facts alone."""
+
+from pathlib import Path
+
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans.catalogue import Series
+from brain_cae.scans.contrast_rules import Physics
+from brain_cae.scans.headers import Identity, SeriesFacts
+from brain_cae.scans.sources.series_choice import by_rule, by_table, in_sessions, take
+
+T1 = Physics(tr=500, te=12, flip=90, codes=("SE",))
+T2 = Physics(tr=5000, te=95, flip=150, codes=("SE",))
+
+
+def series(name, physics=T1, *, patient="p-1", study="a", images=30, thickness=5.0, derived=False, number=1.0):
+    facts = SeriesFacts(physics, derived=derived, number=number, rows=10, columns=10, thickness=thickness)
+    return Series(patient, study, name, (Path(name),), images, facts)
+
+
+def used(taken):
+    return {one.series.name: one.modality for one in taken}
+
+
+def read(taken):
+    return {one.series.name for one in taken if one.read_for}
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "reason", "also_read"),
+    [
+        (series("a", thickness=5), series("b", images=100, thickness=0.5), "covers the whole head", False),
+        (series("a"), series("b", Physics(**(vars(T1) | {"hints": ("t2",)}))), "leaves no doubt", False),
+        (series("a", images=30), series("b", images=60, derived=True), "is original", False),
+        (series("a", images=60), series("b", images=30), "has more slices", True),
+        (series("a", number=5), series("b", number=3), "has the higher number", True),
+    ],
+)
+def test_the_first_criterion_that_differs_decides(better, worse, reason, also_read):
+    for order in ([better, worse], [worse, better]):
+        taken = by_rule(take([(one, "s1") for one in order]))
+        assert used(taken) == {"a": "t1", "b": ""}
+        assert f"it {reason}" in next(one.why for one in taken if one.series.name == "b")
+        assert read(taken) == ({"a", "b"} if also_read else {"a"})
+
+
+def test_sessions_are_numbered_by_date_and_sort_as_text():
+    scans = [series(f"x{n}", study=f"study{n}") for n in range(11)]
+    identities = {f"x{n}": Identity("1", f"20{30 - n}0101 120000", frozenset()) for n in range(11)}
+    sessions = {one.name: session for one, session in in_sessions(scans, identities)}
+    assert sessions["x10"] == "s01" and sessions["x0"] == "s11"
+    assert sorted(sessions.values()) == [f"s{n:02d}" for n in range(1, 12)]
+
+
+def test_a_table_decides_for_the_subjects_that_it_names():
+    scans = [series("a"), series("b", T2), series("c", patient="p-2"), series("d", T2, patient="p-2")]
+    taken = by_table(take([(one, "s1") for one in scans]), {"b": "t1"})
+    assert used(taken) == {"a": "", "b": "t1", "c": "t1", "d": "t2"}
+    assert "not in the table" in next(one.why for one in taken if one.series.name == "a")
+    with pytest.raises(DatasetError, match="two series for one modality"):
+        by_table(take([(one, "s1") for one in scans]), {"a": "t1", "b": "t1"})
+    in_two_sessions = [(scans[0], "s1"), (scans[1], "s2")]
+    assert used(by_table(take(in_two_sessions), {"a": "t1", "b": "t1"})) == {"a": "t1", "b": "t1"}

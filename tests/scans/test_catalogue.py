@@ -1,0 +1,170 @@
+"""One pass over headers finds the series, can be interrupted, and keeps nothing that names anybody."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from brain_cae.errors import DatasetError
+from brain_cae.scans import catalogue
+from brain_cae.scans.catalogue import list_files, read_catalogue
+from brain_cae.scans.pseudonym import Pseudonyms
+from tests.scans.sources.hospital import flat, write_exam
+
+NAMES = Pseudonyms(b"k" * 32)
+
+
+def summary(result):
+    return {(one.patient, one.study, one.name, one.images, one.files) for one in result.series}
+
+
+def test_series_are_found_wherever_their_files_lie(tmp_path):
+    for patient in ("1", "2"):
+        write_exam(tmp_path / "nested", patient)
+        write_exam(tmp_path / "flat", patient, place=flat(patient))
+    scattered = lambda name, number, position: f"{position % 3}/{number * 1000 + position}"  # noqa: E731
+    write_exam(tmp_path / "scattered", "1", place=scattered)
+    write_exam(tmp_path / "scattered", "2", place=lambda *where: f"second/{scattered(*where)}")
+    found = [read_catalogue(tmp_path / name, NAMES) for name in ("nested", "flat", "scattered")]
+    for result in found:
+        assert {(one.patient, one.study, one.name, one.images) for one in result.series} == {
+            (one.patient, one.study, one.name, one.images) for one in found[0].series
+        }
+        assert len(result.series) == 12 and {one.patient for one in result.series} == {
+            NAMES.patient("CANARY-4711-1"),
+            NAMES.patient("CANARY-4711-2"),
+        }
+
+
+def test_an_archive_gives_the_same_series_as_its_folder(tmp_path):
+    write_exam(tmp_path / "export", "1")
+    with zipfile.ZipFile(tmp_path / "export.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in (tmp_path / "export").rglob("IM*"):
+            archive.write(path, path.relative_to(tmp_path / "export"))
+    folder, packed = (read_catalogue(tmp_path / name, NAMES) for name in ("export", "export.zip"))
+    assert [one.name for one in folder.series] == [one.name for one in packed.series]
+    assert [one.images for one in folder.series] == [one.images for one in packed.series]
+    assert packed.series[0].files[0].is_relative_to(tmp_path / "export.zip")
+    (tmp_path / "all").mkdir()
+    (tmp_path / "export.zip").rename(tmp_path / "all" / "one.zip")
+    assert len(read_catalogue(tmp_path / "all", NAMES).series) == 6
+
+
+def test_an_archive_that_cannot_be_read_stays_closed_beside_scans_and_is_refused_as_root(tmp_path):
+    write_exam(tmp_path / "scans", "1")
+    (tmp_path / "scans" / "viewer.zip").write_bytes(b"PK\x03\x04 damaged")
+    with zipfile.ZipFile(tmp_path / "scans" / "more.zip", "w") as archive:
+        archive.writestr("inner.zip", b"PK")
+    result = read_catalogue(tmp_path / "scans", NAMES)
+    assert len(result.series) == 6
+    assert sorted(result.closed) == [
+        ("inner.zip", "an archive inside of an archive"), ("viewer.zip", "a damaged or incomplete one"),
+    ]  # fmt: skip
+    with pytest.raises(DatasetError, match="cannot be read in place"):
+        read_catalogue(tmp_path / "scans" / "viewer.zip", NAMES)
+
+
+def test_other_files_are_counted_and_patients_without_number_are_told_apart_by_study(tmp_path):
+    write_exam(tmp_path, "1", date="20190304", change=lambda header, name: setattr(header, "PatientID", ""))
+    write_exam(tmp_path, "2", date="20190305", change=lambda header, name: setattr(header, "PatientID", "ANONYMOUS"))
+    write_exam(tmp_path, "3", date="20190306", change=lambda header, name: setattr(header, "PatientID", "00000"))
+    (tmp_path / "viewer.exe").write_bytes(b"MZ" * 100)
+    (tmp_path / "Thumbs.db").write_bytes(b"x")
+    result = read_catalogue(tmp_path, NAMES)
+    assert len({one.patient for one in result.series}) == 3
+    # One study of a patient 00000 is that of a patient with this number; two are those of anybody.
+    assert len(result.anonymous) == 2 and NAMES.patient("00000") in {one.patient for one in result.series}
+    write_exam(tmp_path, "4", date="20190307", change=lambda header, name: setattr(header, "PatientID", "00000"))
+    assert len(read_catalogue(tmp_path, NAMES).anonymous) == 4
+    assert result.others == {"not DICOM": 1}
+
+
+def test_a_diffusion_series_that_starts_without_gradient_is_not_a_t2(tmp_path):
+    def weight(header, name):
+        if name == "t2":
+            header.DiffusionBValue = 0.0 if header.InstanceNumber < 6 else 1000.0
+
+    write_exam(tmp_path, change=weight)
+    kinds = {one.facts.number: one.facts.physics.kind for one in read_catalogue(tmp_path, NAMES).series}
+    assert kinds == {101: "localiser", 201: "", 301: "diffusion image", 401: "", 501: "", 601: ""}
+
+
+def test_a_series_whose_files_have_identifiers_of_their_own_is_joined(tmp_path):
+    def split(header, name):
+        header.SeriesInstanceUID = f"1.2.7.{header.SeriesNumber}.{header.InstanceNumber}"
+
+    write_exam(tmp_path / "split", change=split)
+    write_exam(tmp_path / "whole")
+    split_series, whole = (read_catalogue(tmp_path / name, NAMES).series for name in ("split", "whole"))
+    counts = sorted(one.images for one in split_series)
+    assert counts == [1, 1, 1, 11, 11, 11, 12, 12]  # the localiser of three files may be anything
+    assert sorted(one.images for one in whole) == [3, 11, 11, 11, 12, 12]
+
+
+def test_what_was_read_is_not_opened_again(tmp_path, monkeypatch):
+    write_exam(tmp_path / "scans", "1")
+    store = tmp_path / "store"
+    first = read_catalogue(tmp_path / "scans", NAMES, store=store)
+    assert first.read == 60
+    opened = []
+    read = catalogue.read_header
+    monkeypatch.setattr(catalogue, "read_header", lambda path: opened.append(path) or read(path))
+    assert summary(read_catalogue(tmp_path / "scans", NAMES, store=store)) == summary(first)
+    assert opened == []
+    write_exam(tmp_path / "scans", "2")
+    first.series[0].files[0].touch()
+    again = read_catalogue(tmp_path / "scans", NAMES, store=store)
+    assert (again.read, len(opened), len(again.series)) == (61, 61, 12)
+    # Another key gives other names, so nothing of it may be used.
+    assert read_catalogue(tmp_path / "scans", Pseudonyms(b"l" * 32), store=store).read == 120
+
+
+def test_an_interrupted_pass_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    write_exam(tmp_path / "scans", "1")
+    store = tmp_path / "store"
+    monkeypatch.setattr(catalogue, "CHUNK", 5)
+    monkeypatch.setattr(catalogue, "PIECE", 2)
+    read, opened = catalogue.read_header, []
+
+    def stop(path):
+        if len(opened) == 32:
+            raise KeyboardInterrupt
+        opened.append(path)
+        return read(path)
+
+    monkeypatch.setattr(catalogue, "read_header", stop)
+    with pytest.raises(KeyboardInterrupt):
+        read_catalogue(tmp_path / "scans", NAMES, store=store)
+    monkeypatch.setattr(catalogue, "read_header", read)
+    again = read_catalogue(tmp_path / "scans", NAMES, store=store)
+    assert again.read == 30  # three pieces of ten were written
+    assert summary(again) == summary(read_catalogue(tmp_path / "scans", NAMES))
+    # A damaged piece is read again.
+    (piece,) = store.rglob("*.npz")
+    piece.write_bytes(piece.read_bytes()[:-200])
+    assert read_catalogue(tmp_path / "scans", NAMES, store=store).read == 60
+
+
+def test_the_store_holds_hashes_numbers_and_codes(tmp_path):
+    write_exam(tmp_path / "scans", "1")
+    read_catalogue(tmp_path / "scans", NAMES, store=tmp_path / "store")
+    (piece,) = (tmp_path / "store").rglob("*.npz")
+    with np.load(piece) as stored:
+        content = (stored["rows"].tobytes() + stored["facts"].tobytes()).decode("latin-1").lower()
+        facts = json.loads(bytes(stored["facts"]).decode())
+    for word in ("canary", "19470611", "20190304", "finch", "headache", "im0000", "1.2.9."):
+        assert word not in content, word
+    assert len(facts) == 6
+
+
+def test_a_look_writes_nothing(tmp_path):
+    write_exam(tmp_path / "scans", "1")
+    read_catalogue(tmp_path / "scans", NAMES, store=tmp_path / "store", write=False)
+    assert not (tmp_path / "store").exists()
+
+
+def test_links_are_followed_once(tmp_path):
+    write_exam(tmp_path / "scans", "1")
+    (tmp_path / "scans" / "again").symlink_to(tmp_path / "scans")
+    assert len(list_files(tmp_path / "scans")[0]) == 60

@@ -1,0 +1,51 @@
+"""A lost file may be a slice if the numbers or the names of the others leave room for it."""
+
+import numpy as np
+import pytest
+
+from brain_cae.scans.completeness import may_be_slice
+from brain_cae.scans.file import open_dicom
+
+from .synthesise import remove, set_all, write_enhanced, write_series
+
+
+def series(folder, *, names=None, change=None, left=slice(None)):
+    return [open_dicom(path) for path in write_series(folder, names=names, change=change)[left]]
+
+
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("IM0007", True), ("IM0000", True), ("IM0009", False), ("IM9999", False), ("XX_0001", False), ("log", False),
+        ("other/IM0007", False),
+    ],
+)  # fmt: skip
+def test_an_empty_file_is_a_slice_if_its_name_continues_the_others(tmp_path, name, lost):
+    files = series(tmp_path, names=[f"IM{number + 1:04d}" for number in range(6)])
+    assert may_be_slice(tmp_path / name, files, empty=True) == lost
+    assert may_be_slice(tmp_path / name, files, empty=False)
+
+
+def test_missing_instance_numbers_leave_room_for_any_file(tmp_path):
+    files = series(tmp_path, left=slice(1, None))
+    assert may_be_slice(tmp_path / "log", files, empty=True)
+    bare = series(tmp_path / "bare", change=remove("InstanceNumber"), left=slice(1, None))
+    assert not may_be_slice(tmp_path / "bare" / "log", bare, empty=True)
+
+
+@pytest.mark.parametrize("count", [6, 7])
+def test_a_declared_number_of_images_decides(tmp_path, count):
+    files = series(tmp_path, change=set_all(ImagesInAcquisition=count))
+    assert may_be_slice(tmp_path / "Image-7.dcm", files, empty=False) == (count == 7)
+
+
+def test_names_without_an_order_are_compared_by_their_form(tmp_path):
+    files = series(tmp_path, names=["a1f", "b22", "0cc", "9d1", "e0e", "77a"])
+    assert may_be_slice(tmp_path / "f3b", files, empty=True)
+    assert not may_be_slice(tmp_path / "notes", files, empty=True)
+
+
+def test_an_enhanced_file_is_complete_by_itself(tmp_path):
+
+    file = open_dicom(write_enhanced(tmp_path / "IM1", np.ones((4, 5, 6), np.int16)))
+    assert not may_be_slice(tmp_path / "IM2", [file], empty=True)

@@ -1,0 +1,134 @@
+"""What one file says: its kind, its series, contrast agent, and words of its description."""
+
+import math
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from brain_cae.scans import headers
+from brain_cae.scans.contrast_rules import contrast_of
+from brain_cae.scans.file import open_dicom
+from brain_cae.scans.headers import DAMAGED, DIRECTORY, IMAGE, NOT_DICOM, facts_of, has_agent, hints_of, read_header
+from tests.scans.synthesise import set_all, voxels, write_enhanced, write_series
+
+
+@pytest.mark.parametrize(
+    ("agent", "given"),
+    [("Gadovist", True), ("YES", True), ("DOTAREM 15 ml", True), ("", False), ("no", False), ("NONE", False),
+     ("No contrast", False), ("ohne KM", False), ("n/a", False), ("-", False)],
+)  # fmt: skip
+def test_words_for_no_contrast_agent_are_understood(agent, given):
+    header = Dataset()
+    header.ContrastBolusAgent = agent
+    assert has_agent(header) == given
+
+
+def test_a_dose_of_zero_is_no_agent_and_a_dose_without_name_is_one():
+    header = Dataset()
+    header.ContrastBolusAgent, header.ContrastBolusVolume = "Gadovist", "0"
+    assert not has_agent(header)
+    header.ContrastBolusAgent, header.ContrastBolusVolume = "", "7.5"
+    assert has_agent(header)
+    usage = Dataset()
+    usage.ContrastBolusAgentAdministered = "NO"
+    header.ContrastBolusUsageSequence = Sequence([usage])
+    assert not has_agent(header)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("t2_flair_tra_dark-fluid", ("flair", "t2")), ("AX T1 POST GAD", ("t1", "ce")), ("T1 MPR +C", ("t1", "ce")),
+     ("T1 pre KM", ("t1",)), ("t1_ohne_km", ("t1",)), ("T1 post-op", ("t1",)), ("T1 nach KM", ("t1", "ce")),
+     ("t2*_fl2d", ()),     ("3D TOF head", ("angiogram",)), ("spine", ()), ("sag pd tse", ("pd",)), ("CT12", ())],
+)  # fmt: skip
+def test_a_description_becomes_words(text, words):
+    assert hints_of(text) == words
+
+
+def test_reading_stops_before_the_pixels(tmp_path, monkeypatch):
+    path = write_series(tmp_path, np.ones((1, 512, 512), np.int16))[0]
+    amounts = []
+    opened = headers.archives.opened
+
+    class Counting:
+        def __init__(self, stream):
+            self.stream = stream
+
+        def read(self, size=-1):
+            content = self.stream.read(size)
+            amounts.append(len(content))
+            return content
+
+        def __getattr__(self, name):
+            return getattr(self.stream, name)
+
+    from contextlib import contextmanager
+
+    @contextmanager
+    def counting(place, head):
+        with opened(place, head) as stream:
+            yield Counting(stream)
+
+    monkeypatch.setattr(headers.archives, "opened", counting)
+    file = read_header(path)
+    assert (file.status, file.series) == (IMAGE, "1.2.3.1")
+    assert 0 < sum(amounts) < 4000  # of half a megabyte
+
+
+def test_other_files_have_a_status(tmp_path):
+    contents = {
+        "text": b"hello",
+        "empty": b"",
+        "zeros": bytes(400),
+        "cut": b"\0" * 128 + b"DICM" + b"\x02\x00\x00\x00UL",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    assert [read_header(tmp_path / name).status for name in ("text", "empty", "zeros")] == [NOT_DICOM] * 3
+    assert read_header(tmp_path / "cut").status in (DAMAGED, NOT_DICOM)
+    path = write_series(tmp_path / "d", voxels((1, 4, 4)))[0]
+    header = open_dicom(path).header
+    header.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    header.save_as(path)
+    assert read_header(path).status == DIRECTORY
+
+
+def test_an_enhanced_file_says_the_same_in_its_functional_groups(tmp_path):
+    path = write_enhanced(tmp_path / "one", voxels((6, 5, 4)))
+    facts = facts_of(path, read_header(path).header)
+    assert (facts.physics.tr, facts.physics.te, facts.physics.ti, facts.physics.flip) == (1800.0, 2.41, 900.0, 9.0)
+    assert facts.physics.codes == ("GR", "IR")
+    assert contrast_of(facts.physics).name == "t1"
+
+
+def test_facts_hold_numbers_and_codes_alone(tmp_path):
+    change = set_all(
+        SeriesDescription="Doe t2 knee", ScanningSequence=["SE", "Doe"], ImageType=["DERIVED", "PRIMARY", "Doe"]
+    )
+    path = write_series(tmp_path, voxels((1, 4, 4)), change=change)[0]
+    facts = facts_of(path, read_header(path).header)
+    assert "Doe" not in repr(facts)
+    assert facts.derived and facts.physics.hints == ("t2",) and facts.physics.codes == ("SE",)
+    assert math.isnan(facts.physics.ti)
+
+
+def test_real_headers_are_taken_for_what_they_are(real_data):
+    folder = real_data / "dicom"
+    truth = {
+        "siemens-trio-mixed-folder/36444280": "t2",
+        "siemens-trio-mixed-folder/36747136": "t1",
+        "siemens-trio-mixed-folder/36747043": "mosaic",
+        "ge-signa-pd/brain_001.dcm": "pd",
+        "single-slices/implicit_little.dcm": "flair",
+        "siemens-dual-echo/00001.dcm": "unknown",
+        "ge-3plane-localizer/i18246755.MRDC.15": "unknown",
+        "siemens-mosaic-compressed/AxInt36mb/jp2k1.dcm": "mosaic",
+    }
+    (enhanced,) = (folder / "siemens-xa30-enhanced-t1").iterdir()
+    truth[str(enhanced.relative_to(folder))] = "t1"
+    found = {
+        name: contrast_of(facts_of(folder / name, read_header(folder / name).header).physics).name for name in truth
+    }
+    assert found == truth

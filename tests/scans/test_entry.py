@@ -16,7 +16,7 @@ from .test_store import locate, run
 
 def test_moved_and_renamed_files_are_found_again(tmp_path, monkeypatch):
     first = run([locate(tmp_path / "a")], tmp_path / "store")
-    monkeypatch.setattr(entry, "_make_entry", lambda *_: pytest.fail("converted again"))
+    monkeypatch.setattr(entry, "_describe", lambda *_, **__: pytest.fail("converted again"))
     other = locate(tmp_path / "b", names=[f"x{9 - number}" for number in range(6)])
     second = run([other], tmp_path / "store")
     assert second.index["path"].tolist() == first.index["path"].tolist()

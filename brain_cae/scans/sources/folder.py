@@ -166,7 +166,7 @@ class _Subject:
 
 def _look(folder: Path) -> _Subject:
     content = _Subject()
-    for path in sorted(path for path in folder.iterdir() if is_visible(path.name)):
+    for path in _entries(folder):
         if not path.is_dir() and not is_nifti(path):
             content.note_format(path)
             continue
@@ -178,6 +178,13 @@ def _look(folder: Path) -> _Subject:
         if files := visible_files(path) if path.is_dir() else nifti_files(path):
             candidates[path] = files
     return content
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if is_visible(path.name))
+    except FileNotFoundError:
+        return []  # removed since its parent was listed
 
 
 def _choose(candidates: dict[Path, tuple[Path, ...]], modality: str, unread: list[tuple[Path, str]]) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """A folder of subjects."""
 
 import os
+import shutil
 
 import pytest
 
 from brain_cae.errors import DatasetError
+from brain_cae.scans.sources import folder
 from brain_cae.scans.sources.folder import Folder
 from brain_cae.scans.store import import_series
 
@@ -201,3 +203,15 @@ def test_files_of_other_formats_are_named(tmp_path):
         ("b", "t1"): ["another format: .zip"], ("b", "t2"): ["half of a pair"],
     }  # fmt: skip
     assert [len(one.files) for one in scans.values()] == [0, 1, 0, 1]
+
+
+def test_a_subject_that_is_removed_while_the_folder_is_listed_has_no_scans(root, monkeypatch):
+    usual = folder._look
+
+    def disturbed(path):
+        if path.name == "b":
+            shutil.rmtree(path)
+        return usual(path)
+
+    monkeypatch.setattr(folder, "_look", disturbed)
+    assert {one.subject for one in Folder(root, modalities=["t1"]).locate()} == {"a"}

@@ -1,11 +1,14 @@
 """Preparation and scoring killed at any moment, or done twice at the same time, end as if nothing had happened."""
 
+import errno
 import json
+import os
 import random
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import numpy as np
 import pytest
 
 from brain_cae.configuration import Config
+from brain_cae.errors import StorageError
 from brain_cae.workflows import evaluation, training
 
 from .cases import cases
@@ -153,6 +157,45 @@ def test_two_runs_at_the_same_time_share_one_store(
     assert not list(cache.rglob(".*.part-*"))
 
 
+@contextmanager
+def full_disk(*names: str) -> Iterator[None]:
+    """Let no file of these names, or in folders of these names, come into place: the disk is full."""
+    usual = Path.replace
+
+    def refuse(self: Path, target: Path) -> Path:
+        if set(names) & set(Path(target).parts):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+        return usual(self, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        yield
+
+
+def check_full_disk(start: Callable[[Path], Any], folder: Path, name: str, *places: Path) -> None:
+    """Check that a run on a full disk ends with one message, says so in its status and leaves no temporary files."""
+    with full_disk(name), pytest.raises(StorageError, match="There is no room to write a file") as caught:
+        start(folder)
+    assert name in Path(str(caught.value.where)).parts
+    status = json.loads((folder / "status.json").read_text())
+    assert (status["status"], status["error"]) == ("failed", "There is no room to write a file.")
+    assert [path for place in (folder, *places) for path in place.rglob(".*.part-*")] == []
+
+
+@pytest.mark.usefixtures("stripper")
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ("imported", "seen", "aligned", "brain_masks", "prepared"))
+def test_a_preparation_on_a_full_disk_is_resumed(
+    name: str, complete_preparation: Callable[[int], Path], make_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    whole, cache = complete_preparation(4), tmp_path / "cache"
+    config = make_config(*overrides(whole / "scans", cache))
+    check_full_disk(lambda folder: training.run(config, folder), tmp_path / "run", name, cache)
+    training.run(config, tmp_path / "again")
+    assert tables(tmp_path / "again", cache) == tables(whole / "run", whole / "cache")
+    assert stored(cache) == stored(whole / "cache")
+
+
 VARIANTS = ((), ("classifier=svm",))
 """A run's subjects are scored with maps; with another classifier their findings are enough, and come from the cache."""
 
@@ -215,3 +258,20 @@ def test_a_killed_scoring_is_resumed(
     assert {name: maps.get(name) for name in left} == left
     evaluation.run(compose_evaluate(*arguments), tmp_path / "again")
     assert scored(tmp_path / "again") == expected
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ("examined", "anomaly_maps", "predictions.csv", "metrics.json"))
+def test_a_scoring_on_a_full_disk_is_resumed(
+    name: str,
+    tiny_run: Path,
+    tiny_overrides: list[str],
+    complete_scoring: Callable[[int], dict[str, Any]],
+    tmp_path: Path,
+) -> None:
+    arguments = again(tiny_run, tiny_overrides, 0)
+    examined = Path(arguments[1].partition("=")[2]) / "examined"
+    config = compose_evaluate(*arguments)
+    check_full_disk(lambda folder: evaluation.run(config, folder), tmp_path / "run", name, examined)
+    evaluation.run(config, tmp_path / "again")
+    assert scored(tmp_path / "again") == complete_scoring(0)

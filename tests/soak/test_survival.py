@@ -196,6 +196,26 @@ def test_a_preparation_on_a_full_disk_is_resumed(
     assert stored(cache) == stored(whole / "cache")
 
 
+@pytest.mark.soak
+@pytest.mark.usefixtures("stripper")
+@pytest.mark.parametrize("name", ("imported", "aligned", "brain_masks", "prepared"))
+def test_a_preparation_whose_cache_cannot_be_written_is_resumed(
+    name: str, complete_preparation: Callable[[int], Path], make_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    whole, cache = complete_preparation(4), tmp_path / "cache"
+    cache.mkdir()
+    (cache / name).write_text("a file")
+    config = make_config(*overrides(whole / "scans", cache))
+    with pytest.raises(StorageError, match="A file stands where a folder is needed") as caught:
+        training.run(config, tmp_path / "run")
+    assert Path(str(caught.value.where)).is_relative_to(cache / name)
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert (status["status"], status["error"]) == ("failed", "A file stands where a folder is needed.")
+    (cache / name).unlink()
+    training.run(config, tmp_path / "again")
+    assert tables(tmp_path / "again", cache) == tables(whole / "run", whole / "cache")
+
+
 VARIANTS = ((), ("classifier=svm",))
 """A run's subjects are scored with maps; with another classifier their findings are enough, and come from the cache."""
 

@@ -12,7 +12,7 @@ from brain_cae.data import registration
 from brain_cae.data.registration import Alignment, align
 from brain_cae.errors import ScanError
 from brain_cae.executor import HERE, Executor, refusals
-from brain_cae.files.atomic import write_bytes
+from brain_cae.files.atomic import LEFTOVER_AGE_S, remove_leftovers, write_bytes
 from brain_cae.files.locks import exclusive
 
 Alignments = dict[str, Alignment]
@@ -53,6 +53,7 @@ class AlignmentStore:
         """
         alignments: dict[str, Alignments] = {str(name): {} for name in index["subject"].unique()}
         pairs = self._pairs(index)
+        remove_leftovers(self.folder, age_s=LEFTOVER_AGE_S)
         with exclusive(self.folder / ".lock"):  # of parallel jobs in a sweep, one registers and the others wait
             missing = [pair for pair in pairs if not pair.stored.exists()]
             known = len(pairs) - len(missing)

@@ -16,8 +16,10 @@ from brain_cae.data.preprocess import prepare_subject
 from brain_cae.data.subject import PreparedSubject, Shown, save_array
 from brain_cae.errors import ScanError
 from brain_cae.executor import HERE, Executor, refusals
-from brain_cae.files.atomic import whole
+from brain_cae.files.atomic import LEFTOVER_AGE_S, remove_leftovers, whole
 from brain_cae.files.locks import exclusive
+
+CHANGED = "changed during preparation"
 
 FACTS = "facts.json"
 """File of all that a prepared subject has besides its arrays."""
@@ -64,6 +66,10 @@ class PreparedStore:
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
+    def folder_of(self, scans: pd.DataFrame, alignments: Alignments | None = None) -> Path:
+        """Return the folder of one prepared subject."""
+        return self.folder / self.key(scans, alignments)
+
     def load_all(
         self, index: pd.DataFrame, alignments: Mapping[str, Alignments], *, progress: bool
     ) -> tuple[dict[str, PreparedSubject], dict[str, str]]:
@@ -74,6 +80,7 @@ class PreparedStore:
             alignments: By subject; subjects without are taken as their headers say.
             progress: Draw a progress bar if the output is a terminal.
         """
+        remove_leftovers(self.folder, age_s=LEFTOVER_AGE_S)
         jobs = [_Job(self, str(name), scans, alignments.get(str(name))) for name, scans in index.groupby("subject")]
         with exclusive(self.folder / ".lock"):  # of parallel jobs in a sweep, one prepares and the others wait
             missing = [job for job in jobs if not job.path.exists()]
@@ -94,7 +101,7 @@ class _Job:
     @cached_property
     def path(self) -> Path:
         """Folder of the prepared subject."""
-        return self.store.folder / f"{self.store.key(self.scans, self.alignments)}"
+        return self.store.folder_of(self.scans, self.alignments)
 
 
 def _run(job: _Job) -> ScanError | None:
@@ -110,6 +117,8 @@ def _run(job: _Job) -> ScanError | None:
         )
     except ScanError as error:
         return error
+    if job.store.folder_of(job.scans, job.alignments) != job.path:
+        return ScanError(CHANGED, expected="masks that stay as they are", where=f"subject {job.subject}")
     _write(job.path, subject)
     return None
 
@@ -162,5 +171,8 @@ def _write(folder: Path, subject: PreparedSubject) -> None:
 
 
 def _stamp(path: Path) -> list[str | int]:
-    status = path.stat()
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return [str(path)]  # preparation says that the mask cannot be read
     return [str(path), status.st_mtime_ns, status.st_size]

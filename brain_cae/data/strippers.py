@@ -124,7 +124,8 @@ def brain_mask(tool: str, scan: Path, folder: Path) -> nibabel.Nifti1Image:
     """
     if tool == DEEPBET:
         return _deepbet(scan)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as work:
+    # Named like every temporary folder, so that it is removed after a process that was killed.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{scan.stem}.part-") as work:
         return _call(STRIPPERS[tool], scan, Path(work))
 
 

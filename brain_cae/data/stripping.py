@@ -15,7 +15,7 @@ from brain_cae.data.foreground import CONSTANT_SHARE, foreground_mask, skull_sta
 from brain_cae.data.strippers import DEEPBET, brain_mask
 from brain_cae.errors import ScanError
 from brain_cae.executor import HERE, Executor, results
-from brain_cae.files.atomic import remove_leftovers, whole, write_text
+from brain_cae.files.atomic import LEFTOVER_AGE_S, remove_leftovers, whole, write_text
 from brain_cae.files.locks import exclusive
 from brain_cae.progress import counter
 
@@ -26,9 +26,6 @@ KEPT_SHARE = 0.9
 
 MIN_SCANS_FOR_PROCESSES = 4
 """deepbet takes about 4 s for a scan, a process about 5 s to start."""
-
-LEFTOVER_AGE_S = 3600.0
-"""Younger files may still be written: another run may be using the same folder."""
 
 
 @dataclass(frozen=True)

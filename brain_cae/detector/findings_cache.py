@@ -12,6 +12,7 @@ from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings import Findings
 from brain_cae.detector.lesions import Lesion
+from brain_cae.files.atomic import LEFTOVER_AGE_S, remove_leftovers
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.reshape import Group
 from brain_cae.scoring.clusters import LesionCounts
@@ -34,6 +35,7 @@ class FindingsCache:
 
     def __init__(self, folder: Path, detector: Detector) -> None:
         self.folder = RunFolder(folder / f"{VERSION}-{detector.fingerprint()}")
+        remove_leftovers(self.folder.path, age_s=LEFTOVER_AGE_S)
 
     def load(self, subject: PreparedSubject) -> Findings | None:
         """Return the findings of this brain; None if it was not examined or its file is damaged."""

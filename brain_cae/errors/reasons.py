@@ -14,6 +14,8 @@ WHAT_TO_DO = {
     "no usable scan": "The report lists every file of this modality with the reason why it was not used.",
     "no such file": "Correct the path. If it is a link in a partly downloaded data set, download the file.",
     "unreadable file": "Check the permissions and the disk; the next import tries again.",
+    "changed during the import": "Wait until nothing writes to the file any more; the next import tries again.",
+    "changed during preparation": "Wait until nothing writes to the mask any more, then give the command again.",
     "truncated file": COPY_AGAIN,
     "damaged header": COPY_AGAIN,
     "damaged compression": COPY_AGAIN,

@@ -1,5 +1,6 @@
 """Atomic writes: files and folders are written under a temporary name, then renamed."""
 
+import errno
 import secrets
 import shutil
 import time
@@ -9,6 +10,9 @@ from pathlib import Path
 
 from brain_cae.files.system_errors import writing
 
+LEFTOVER_AGE_S = 3600.0
+"""Younger temporary files in a folder that runs share may still be written by another run."""
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -17,6 +21,7 @@ def whole(path: Path) -> Iterator[Path]:
     Args:
         path: A file, or a folder that is empty or does not exist yet; parent folders are created. The temporary path is
             hidden, in the same folder, and has the same suffixes, because many writers choose the format by suffix.
+            A folder that another process has completed in the meantime stays.
 
     Raises:
         StorageError: The file system refuses to write; the message names ``path``.
@@ -28,7 +33,7 @@ def whole(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
-            temporary.replace(path)
+            _rename(temporary, path)
         except BaseException:
             _remove(temporary)
             raise
@@ -62,6 +67,15 @@ def remove_leftovers(folder: Path, *, age_s: float = 0.0) -> None:
                 _remove(path)
         except FileNotFoundError:
             pass  # the writing process has just renamed it
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    try:
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or not path.is_dir():
+            raise
+        _remove(temporary)
 
 
 def _remove(path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import nibabel
 from joblib import Parallel, delayed, parallel_config
 
-from brain_cae.errors import ConfigurationError, StorageError
+from brain_cae.errors import ConfigurationError
 from brain_cae.files.atomic import remove_leftovers, whole, write_bytes, write_text
 from brain_cae.files.locks import exclusive
 from brain_cae.phantom.dicom import FOLDERS, write_series
@@ -78,14 +78,10 @@ def _write_subject(settings: PhantomSettings, target: Path, number: int) -> int:
     subject = simulate_subject(settings, number)
     write_bytes(target / "masks" / f"{subject.identifier}.nii.gz", _mask_file(subject))
     folder = target / "train" / subject.identifier
-    try:
-        with whole(folder) as aside:  # last: a subject's folder exists only with all its files
-            for modality, series in subject.series.items():
-                (aside / FOLDERS[modality]).mkdir(parents=True)
-                write_series(subject, series, aside / FOLDERS[modality], f"{settings.key()}/{number}")
-    except (OSError, StorageError):
-        if not folder.exists():  # otherwise another process has written the same bytes
-            raise
+    with whole(folder) as aside:  # last: a subject's folder exists only with all its files
+        for modality, series in subject.series.items():
+            (aside / FOLDERS[modality]).mkdir(parents=True)
+            write_series(subject, series, aside / FOLDERS[modality], f"{settings.key()}/{number}")
     return number
 
 

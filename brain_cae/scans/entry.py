@@ -39,6 +39,7 @@ REPORT_COLUMNS = ("subject", "modality", "series_hash", "status", "reason", "pat
 # These depend on the machine, not on the files: the next import tries again.
 TRANSIENT_REASONS = ("missing decoder", "unreadable file", "unreadable folder", "not enough memory")
 NOT_READ = "not read"
+CHANGED = "changed during the import"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def known_outcome(location: SeriesLocation, store: Path) -> Outcome | None:
     try:
         key = (store / "seen" / _stamp(location)).read_text(encoding="ascii")
         entry = _read_entry(store, key)
-    except OSError:
+    except (OSError, ValueError):  # also a file that a crash of the machine has damaged
         return None
     return _outcome(location, entry, store, key) if entry else None
 
@@ -66,14 +67,21 @@ def import_location(location: SeriesLocation, store: Path) -> Outcome:
 
     Only a store that cannot be written to (StorageError) stops the import.
     """
+    volume = None
     try:
         stamp = _stamp(location)
         key = _key(location)
+        entry = _read_entry(store, key)
+        known = entry is not None
+        if entry is None:
+            volume, entry = _describe(location, pixels=True)
+        # Files are read for the key, then for the voxels. What mixes two states of them must not stay in the store.
+        if _stamp(location) != stamp:
+            return Outcome(None, (_line("refused", CHANGED, location.files[0]),))
     except OSError as error:
         return _unreadable(location, error)
-    entry = _read_entry(store, key)
-    if entry is None:
-        entry = _make_entry(location, store, key)
+    if not known:
+        _keep(volume, entry, store, key)
     if entry["reason"] not in TRANSIENT_REASONS:
         write_bytes(store / "seen" / stamp, key.encode())
     return _outcome(location, entry, store, key)
@@ -128,15 +136,14 @@ def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None,
     return volume, entry
 
 
-def _make_entry(location: SeriesLocation, store: Path, key: str) -> dict[str, Any]:
-    volume, entry = _describe(location, pixels=True)
+def _keep(volume: Volume | None, entry: dict[str, Any], store: Path, key: str) -> None:
+    """Write a volume, if any, then its entry, completed with hash and size of the volume."""
     if volume is not None:
         target = store / f"{key}.nii"
         entry["series_hash"] = content_hash(volume.array, volume.affine)
         entry["bytes"] = _write_volume(volume, target)
     if entry["reason"] not in TRANSIENT_REASONS:
         write_bytes(store / f"{key}.json", json.dumps(entry, indent=1, allow_nan=False).encode())
-    return entry
 
 
 @contextmanager

@@ -146,7 +146,8 @@ def _voxels(header: NiftiHeader, image: Path) -> np.ndarray:
 def _stored(header: NiftiHeader, image: Path, start: int) -> np.ndarray:
     """Return the voxels (X, Y, Z) as stored; raises OSError without a number if the file ends before the last one."""
     with _unpacked(image) as stream:
-        raw = array_from_file(header.shape, header.dtype, stream, offset=start)
+        # Not mapped into memory: a file that another program cuts short in the meantime would end the process.
+        raw = array_from_file(header.shape, header.dtype, stream, offset=start, mmap=False)
         if isinstance(stream, gzip.GzipFile):
             # The checksum is compared at the end, so damaged voxels would not be noticed before.
             _unpack_rest(stream)

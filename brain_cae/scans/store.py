@@ -12,7 +12,7 @@ import pandas as pd
 from brain_cae.errors import DatasetError
 from brain_cae.errors.reasons import advice_for
 from brain_cae.executor import HERE, Executor, Processes, results
-from brain_cae.files.atomic import remove_leftovers
+from brain_cae.files.atomic import LEFTOVER_AGE_S, remove_leftovers
 from brain_cae.files.system_errors import writing
 from brain_cae.progress import counter
 from brain_cae.scans.entry import (
@@ -25,9 +25,6 @@ from brain_cae.scans.entry import (
 )
 from brain_cae.scans.index import make_index
 from brain_cae.scans.sources.base import SeriesLocation, some
-
-# Younger files may still be written: another run may be using the same store.
-LEFTOVER_AGE_S = 3600.0
 
 
 @dataclass(frozen=True)

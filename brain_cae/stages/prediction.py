@@ -13,7 +13,7 @@ from brain_cae.data.subject import PreparedSubject, to_source_space
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings import Findings, examine
 from brain_cae.detector.findings_cache import FindingsCache
-from brain_cae.errors import DatasetError
+from brain_cae.errors import DatasetError, StorageError
 from brain_cae.executor import HERE, Executor
 from brain_cae.files.names import file_names
 from brain_cae.scans.sources.base import some
@@ -188,7 +188,8 @@ def _named(job: _Examination) -> str:
 def _examined(job: _Examination) -> _Examined:
     """Return the findings of one brain, from the cache unless its maps are to be written.
 
-    A map that cannot be written is lost alone: the brain has its findings.
+    A map that cannot be written is lost alone: the brain has its findings. Without room or permission, no other file
+    can be written either: that ends the run.
     """
     subject = job.subject.in_memory()
     stored = job.known.load(subject) if job.write_map is None else None
@@ -204,6 +205,8 @@ def _examined(job: _Examination) -> _Examined:
             # Two decimals are precise enough for readers, and compress to a third of the size.
             image = to_source_space(subject.on_grid(np.round(values, 2)), subject)
             job.write_map(f"{job.file}_{modality}", image)
+        except StorageError:
+            raise
         except Exception as error:
             # Whatever the file system or the writer of NIfTI objects to.
             reason = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0]

@@ -1,11 +1,15 @@
 """Prepared subjects are computed once, and recomputed when anything that they depend on has changed."""
 
+import os
+import time
+
 import nibabel
 import numpy as np
 import pandas as pd
 
-from brain_cae.data import preprocess
+from brain_cae.data import prepared, preprocess
 from brain_cae.data.prepared import PreparedStore
+from brain_cae.files.atomic import LEFTOVER_AGE_S
 
 from .test_preprocess import rows, write
 
@@ -42,3 +46,45 @@ def test_one_bad_subject_does_not_stop_the_others(tmp_path):
     prepared, refused = store(tmp_path / "store").load_all(pd.concat([good, bad]), {}, progress=False)
     assert list(prepared) == ["s"]
     assert refused == {"empty": "empty mask"}
+
+
+def with_mask(tmp_path):
+    scan = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    image = nibabel.load(scan)
+    mask = tmp_path / "mask.nii.gz"
+    nibabel.save(nibabel.Nifti1Image((np.asarray(image.dataobj) > 0).astype(np.uint8), image.affine), mask)
+    return rows(flair=scan).assign(brain_mask_path=str(mask)), mask
+
+
+def test_a_mask_that_has_vanished_leaves_its_subject_out(tmp_path):
+    table, mask = with_mask(tmp_path)
+    content = mask.read_bytes()
+    mask.unlink()
+    assert store(tmp_path / "store").load_all(table, {}, progress=False) == ({}, {"s": "unreadable mask"})
+    mask.write_bytes(content)
+    assert list(store(tmp_path / "store").load_all(table, {}, progress=False)[0]) == ["s"]
+
+
+def test_a_mask_that_changes_while_a_subject_is_prepared_leaves_nothing_in_the_store(tmp_path, monkeypatch):
+    table, mask = with_mask(tmp_path)
+    usual = prepared.prepare_subject
+
+    def disturbed(*arguments, **options):
+        subject = usual(*arguments, **options)
+        mask.write_bytes(mask.read_bytes() + b"\0")
+        return subject
+
+    monkeypatch.setattr(prepared, "prepare_subject", disturbed)
+    assert store(tmp_path / "store").load_all(table, {}, progress=False) == ({}, {"s": "changed during preparation"})
+    assert [path.name for path in (tmp_path / "store").iterdir()] == [".lock"]
+
+
+def test_what_a_killed_preparation_left_is_removed_after_an_hour(tmp_path):
+    old, young = (tmp_path / f".{name}.part-00000000" for name in ("old", "young"))
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "volume.npy").write_bytes(b"half")
+    os.utime(old, (time.time() - 2 * LEFTOVER_AGE_S,) * 2)
+    table = rows(flair=write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0])))
+    store(tmp_path).load_all(table, {}, progress=False)
+    assert not old.exists() and young.exists()

@@ -13,6 +13,7 @@ import pytest
 from brain_cae.data.registration import align
 from brain_cae.errors import ScanError
 from brain_cae.errors.reasons import WHAT_TO_DO, advice_for
+from brain_cae.scans import entry
 from brain_cae.scans.dicom import read_series
 from brain_cae.scans.formats import is_nifti
 from brain_cae.scans.nifti import read_nifti
@@ -177,6 +178,37 @@ def test_each_case_is_a_line_of_the_report_and_other_scans_are_imported(run, say
     assert report.loc[report["subject"] == names["a text file named .dcm, among slices"], "status"].tolist() == [
         "imported", "refused",
     ]  # fmt: skip
+
+
+def test_a_file_that_is_removed_or_changed_while_it_is_read_is_left_out(
+    run, says, tmp_path, brain, folder_dataset, monkeypatch
+):
+    for subject in ("changed", "removed", "whole"):
+        for seed, modality in enumerate(("t1", "flair")):
+            brain(tmp_path / "scans" / subject / f"{modality}.nii.gz", seed=seed)
+    usual = entry._key
+
+    def disturbed(location):
+        key, (path,) = usual(location), location.files
+        if path == tmp_path / "scans" / "changed" / "t1.nii.gz":
+            brain(path, seed=5)
+        elif path == tmp_path / "scans" / "removed" / "t1.nii.gz":
+            path.unlink()
+        return key
+
+    monkeypatch.setattr(entry, "_key", disturbed)
+    assert run("train", "stop_after=import", "hydra.run.dir=run", *folder_dataset).code == 0
+    report = pd.read_csv(tmp_path / "run" / "import_report.csv", dtype=str, keep_default_na=False)
+    lines = {line["path"]: line for line in report[report["status"] != "imported"].to_dict("records")}
+    for subject, reason, what in (
+        ("changed", "changed during the import", "a file that another program changes while it is read"),
+        ("removed", "no such file", "a file that is removed while it is read"),
+    ):
+        line = lines.pop(f"{subject}/t1.nii.gz")
+        assert line["reason"] == reason
+        texts = (f"{line['status']}: {reason}", "", "", "<subject>/t1.nii.gz", advice_for(reason))
+        says("scan", what, [cell(text) for text in texts])
+    assert lines == {}
 
 
 def details(folder, line, name):

@@ -134,3 +134,17 @@ def test_text_keeps_its_line_ends_and_what_cannot_be_encoded_leaves_the_old_file
     assert write_text(path, "ä\r\nb\n").read_bytes() == b"\xc3\xa4\r\nb\n"
     assert write_bytes(path, b"\x00\n").read_bytes() == b"\x00\n"
     assert names(path.parent) == ["page.html"]
+
+
+def test_a_folder_that_another_process_completes_first_stays(tmp_path):
+    with whole(tmp_path / "subject") as slower:
+        slower.mkdir()
+        (slower / "volume.npy").write_text("the same")
+        with whole(tmp_path / "subject") as faster:
+            faster.mkdir()
+            (faster / "volume.npy").write_text("the same")
+    assert names(tmp_path) == ["subject"]
+    assert names(tmp_path / "subject") == ["volume.npy"]
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(StorageError, match="stands where a folder"), whole(tmp_path / "file") as aside:
+        aside.mkdir()

@@ -1,6 +1,7 @@
 """Entries of the store: when they are reused or made again, and their contents."""
 
 import math
+import os
 
 import nibabel
 import numpy as np
@@ -16,7 +17,7 @@ from .test_store import locate, run
 
 def test_moved_and_renamed_files_are_found_again(tmp_path, monkeypatch):
     first = run([locate(tmp_path / "a")], tmp_path / "store")
-    monkeypatch.setattr(entry, "_make_entry", lambda *_: pytest.fail("converted again"))
+    monkeypatch.setattr(entry, "_describe", lambda *_, **__: pytest.fail("converted again"))
     other = locate(tmp_path / "b", names=[f"x{9 - number}" for number in range(6)])
     second = run([other], tmp_path / "store")
     assert second.index["path"].tolist() == first.index["path"].tolist()
@@ -167,3 +168,68 @@ def test_too_little_memory_is_a_reason_and_tried_again(tmp_path, monkeypatch):
         (line,) = import_location(location, tmp_path / "store").lines
     assert line["reason"] == "not enough memory"
     assert import_location(location, tmp_path / "store").row is not None
+
+
+def during(monkeypatch, name, action):
+    """Do something to the source files each time before a function of the module is called."""
+    usual = getattr(entry, name)
+
+    def disturbed(*arguments, **options):
+        action()
+        return usual(*arguments, **options)
+
+    monkeypatch.setattr(entry, name, disturbed)
+
+
+@pytest.mark.parametrize("name", ["_key", "_read"])
+@pytest.mark.parametrize("kind", ["dicom", "nifti"])
+def test_a_file_that_changes_while_it_is_read_is_refused_and_read_again_later(tmp_path, monkeypatch, name, kind):
+    if kind == "dicom":
+        location = locate(tmp_path / "a", stack=voxels(seed=1))
+        other = locate(tmp_path / "b", stack=voxels(seed=2)).files[2].read_bytes()
+        changed = location.files[2]
+    else:
+        location = SeriesLocation("a", "t1", pair(tmp_path / "a"))
+        changed = location.files[1]
+        other = changed.read_bytes()[::-1]
+    os.utime(changed, (0, 0))  # times are coarse: a file changed twice within milliseconds looks the same
+    before = changed.read_bytes()
+    assert len(other) == len(before)
+    store = tmp_path / "store"
+    with monkeypatch.context() as patch:
+        during(patch, name, lambda: changed.write_bytes(other))
+        outcome = import_location(location, store)
+    assert outcome.row is None and outcome.lines[0]["reason"] == "changed during the import"
+    assert not list(store.rglob("*"))
+    after = import_location(location, store)
+    changed.write_bytes(before)
+    first = import_location(location, store)
+    assert after.row is not None and first.row is not None
+    assert after.row["series_hash"] != first.row["series_hash"]
+
+
+@pytest.mark.parametrize("name", ["_key", "_read"])
+@pytest.mark.parametrize("number", [0, 3, 5])
+def test_a_slice_that_vanishes_while_its_series_is_read_does_not_leave_a_shorter_volume(
+    tmp_path, monkeypatch, name, number
+):
+    location = locate(tmp_path / "a")
+    content = location.files[number].read_bytes()
+    store = tmp_path / "store"
+    with monkeypatch.context() as patch:
+        during(patch, name, lambda: location.files[number].unlink(missing_ok=True))
+        (line,) = import_location(location, store).lines
+    assert line["reason"] == "no such file" and line["path"] == str(location.files[number])
+    assert not list(store.rglob("*"))
+    location.files[number].write_bytes(content)
+    outcome = import_location(location, store)
+    assert outcome.row is not None and outcome.row["slices"] == 6
+
+
+def test_a_damaged_note_of_files_seen_before_is_ignored(tmp_path):
+    location = locate(tmp_path / "a")
+    first = import_location(location, tmp_path / "store")
+    for path in (tmp_path / "store" / "seen").iterdir():
+        path.write_bytes(b"\xff\x00")
+    assert known_outcome(location, tmp_path / "store") is None
+    assert import_location(location, tmp_path / "store") == first

@@ -1,6 +1,7 @@
 """NIfTI files, whole and damaged."""
 
 import gzip
+import os
 import struct
 import tracemalloc
 
@@ -282,3 +283,16 @@ def test_forms_that_swap_left_and_right_are_refused_and_forms_that_differ_are_no
 def test_a_folder_and_an_absent_file_are_unreadable(tmp_path):
     (tmp_path / "a.nii").mkdir()
     assert reason_of(tmp_path / "a.nii") == reason_of(tmp_path / "b.nii") == "unreadable file"
+
+
+def test_voxels_are_read_not_mapped_into_memory(tmp_path):
+    path = save(tmp_path / "a.nii", noise(kind=np.int16))
+    array = read_nifti(path).array
+    before = array.copy()
+    # Reading mapped voxels of a file that became shorter would end the process.
+    owner = array
+    while owner is not None:
+        assert not isinstance(owner, np.memmap)
+        owner = getattr(owner, "base", None)
+    os.truncate(path, 352)
+    assert np.array_equal(array, before)

@@ -81,3 +81,21 @@ class Program:
 
 def train(*overrides: str, cwd: Path) -> Program:
     return Program(str(ROOT / "train.py"), *overrides, cwd=cwd)
+
+
+def evaluate(*overrides: str, cwd: Path) -> Program:
+    return Program(str(ROOT / "evaluate.py"), *overrides, cwd=cwd)
+
+
+def visible(folder: Path) -> dict[str, bytes]:
+    """Content of every file that is not temporary, by relative path."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    inner = {path.relative_to(folder): path for path in files}
+    return {
+        str(name): path.read_bytes() for name, path in inner.items() if not any(p.startswith(".") for p in name.parts)
+    }
+
+
+def count(folder: Path, *patterns: str) -> int:
+    """Number of files and folders in a folder that match a pattern."""
+    return sum(1 for pattern in patterns for _ in folder.glob(pattern))

@@ -1,5 +1,6 @@
 """Scoring and classification; neither changes its input."""
 
+import errno
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,8 @@ import pandas as pd
 import pytest
 
 from brain_cae.detector.findings_cache import FindingsCache
-from brain_cae.errors import DatasetError
+from brain_cae.errors import DatasetError, StorageError
+from brain_cae.files.system_errors import writing
 from brain_cae.scans.index import make_index
 from brain_cae.stages import prediction
 from brain_cae.stages.cohort import Cohort
@@ -132,3 +134,14 @@ def test_a_map_that_cannot_be_written_is_lost_alone(scores, detector, cohort, tm
     pd.testing.assert_series_equal(after.table["score"], scores.table.loc[["h0", "p0"], "score"])
     assert after.cohort.cautions[-1].endswith("scores are complete: h0 (flair: File name too long).")
     assert after.cohort.cautions[-1] in caplog.text
+
+
+def test_a_full_disk_during_the_maps_ends_the_scoring(detector, cohort, tmp_path):
+    def write(name, image):
+        with writing(tmp_path / name):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    roles, known = pd.Series("test", index=["h0"]), FindingsCache(tmp_path, detector)
+    with pytest.raises(StorageError, match="no room") as caught:
+        score(detector, cohort, ["h0"], roles, known=known, write_map=write)
+    assert caught.value.where == str(tmp_path / "h0_t1")

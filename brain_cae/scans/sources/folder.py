@@ -193,6 +193,8 @@ class _Subject:
 
 def _look(folder: Path) -> _Subject:
     content = _Subject()
+    if not folder.is_dir():
+        return content  # removed since its parent was listed
     if not can_be_read(folder):
         # Whatever is in it may be a scan of any modality: the import refuses it with the reason.
         content.candidates = {modality: {folder: (folder,)} for modality in MODALITIES}

@@ -1,12 +1,14 @@
 """A folder of subjects."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from brain_cae.errors import DatasetError
 from brain_cae.errors.reasons import advice_for
+from brain_cae.scans.sources import folder
 from brain_cae.scans.sources.folder import Folder
 from brain_cae.scans.store import import_series, inspect_series
 
@@ -289,3 +291,15 @@ def test_folders_without_a_modality_are_named_with_what_they_hold(tmp_path):
     (tmp_path / "p1/IM0000").write_bytes(b"text")
     with pytest.raises(DatasetError, match="p1; p1 with IM0000"):
         Folder(tmp_path).locate()
+
+
+def test_a_subject_that_is_removed_while_the_folder_is_listed_has_no_scans(root, monkeypatch):
+    usual = folder._look
+
+    def disturbed(path):
+        if path.name == "b":
+            shutil.rmtree(path)
+        return usual(path)
+
+    monkeypatch.setattr(folder, "_look", disturbed)
+    assert {one.subject for one in Folder(root, modalities=["t1"]).locate()} == {"a"}

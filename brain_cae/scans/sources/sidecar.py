@@ -3,13 +3,13 @@
 Source: the Brain Imaging Data Structure, section "The Inheritance Principle": https://bids-specification.readthedocs.io.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from brain_cae.files.documents import read_json
 from brain_cae.scans.acquisition import in_tesla
 
 # BIDS uses seconds. Longer times are implausible and mean that the file holds milliseconds.
@@ -73,8 +73,8 @@ class Sidecars:
     def _read(self, path: Path) -> dict[str, Any]:
         if path not in self._content:
             try:
-                content = json.loads(path.read_text(encoding="utf-8-sig"))
-            except (OSError, ValueError, RecursionError):
+                content = read_json(path, encoding="utf-8-sig")
+            except (OSError, ValueError):
                 content = None
             if not isinstance(content, dict):
                 self.broken.add(path.relative_to(self.root).as_posix())

@@ -104,7 +104,7 @@ def check_constants(config: DictConfig) -> None:
     if not path.is_file():
         return
     try:
-        before = _constants(OmegaConf.create(read_yaml(path)))
+        before = _constants(OmegaConf.create(dict(read_yaml(path))))
     except (ValueError, AttributeError, KeyError, TypeError, HydraException, OmegaConfBaseException) as error:
         raise RunError(
             "The choices of this sweep cannot be read.",

@@ -20,6 +20,7 @@ from brain_cae.data.resampling import isotropic, resample, same_grid
 from brain_cae.data.subject import PreparedSubject, Shown, cropped
 from brain_cae.data.template import tissue_priors, to_template
 from brain_cae.errors import ScanError
+from brain_cae.scans.extent import check_voxels
 from brain_cae.scans.nifti import affine_to_ras, without_single_axes
 
 log = logging.getLogger(__name__)
@@ -253,6 +254,7 @@ def _drawn_mask(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> 
     )
     try:
         image = nibabel.load(path)
+        check_voxels(image.shape, where=path)  # type: ignore[attr-defined]
         marked = without_single_axes(np.asarray(image.dataobj) > 0).astype(np.uint8)  # type: ignore[attr-defined]
         mask = nibabel.Nifti1Image(marked, affine_to_ras(image, path))  # type: ignore[arg-type]
         affine = there.affine(there.drawn_on(mask, candidates), np.asarray(mask.affine))

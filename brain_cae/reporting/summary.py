@@ -130,18 +130,16 @@ def _read_json(path: Path) -> Any:
 def _choices(path: Path) -> dict[str, str]:
     """Return the choices of a job; one of ``evaluate.py`` has those of the run that it scores, and not ``run``."""
     choices = _overrides(path)
-    if choices and "run" in choices and (trained := _overrides(Path(choices["run"]) / ".hydra" / "overrides.yaml")):
-        del choices["run"]
-        return trained | choices
-    return choices or {}
+    run = choices.pop("run", None)
+    return choices if run is None else _overrides(Path(run) / ".hydra" / "overrides.yaml") | choices
 
 
-def _overrides(path: Path) -> dict[str, str] | None:
-    """Return the overridden keys, without the ``+`` and ``~`` of Hydra, and their choices as typed; None if unknown."""
+def _overrides(path: Path) -> dict[str, str]:
+    """Return the overridden keys, without the ``+`` and ``~`` of Hydra, and their choices as typed."""
     try:
         overrides = read_yaml(path)
     except (OSError, ValueError):
-        return None
+        return {}
     pairs = (str(item).partition("=") for item in overrides) if isinstance(overrides, list) else ()
     return {key.lstrip("+~"): choice for key, _, choice in pairs}
 

@@ -1,19 +1,23 @@
 """Opens one DICOM file: its header, its series, and whether the file is complete."""
 
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import FileDataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import MediaStorageDirectoryStorage
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.elements import Elements
 
 # Bytes; all values that place or describe a slice are smaller.
 LARGE = 4096
+LARGEST_INFLATED = 4 * 2**30
+"""Bytes of a deflated file when inflated, which pydicom does in memory: the largest volume with 32 bits per voxel."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,17 @@ class DicomFile:
 
 
 def open_dicom(path: Path, *, pixels: bool = True) -> DicomFile:
-    """Open one file; raises ScanError (not DICOM, truncated file, damaged header, unreadable file).
+    """Open one file; raises ScanError (not DICOM, truncated file, damaged header, unreadable file, too large).
 
     Without ``pixels`` large values stay on disk.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
+            _check_inflated(path)
             header = dcmread(path, defer_size=None if pixels else LARGE)
+        except ScanError:
+            raise
         except InvalidDicomError:
             header = _open_without_preamble(path)
         except EOFError as error:
@@ -59,6 +66,22 @@ def open_dicom(path: Path, *, pixels: bool = True) -> DicomFile:
     cut = cut or elements.end() > path.stat().st_size
     series = elements.text("SeriesInstanceUID")
     return DicomFile(path=path, header=header, elements=elements, series=series, cut=cut, pixels=pixels)
+
+
+def _check_inflated(path: Path) -> None:
+    """Raise ScanError ("too large") if a deflated file holds more than ``LARGEST_INFLATED``; other files pass."""
+    with path.open("rb") as stream:
+        if DeflatedExplicitVRLittleEndian.encode() not in stream.read(1024):
+            return
+        # The preamble of 132 bytes, then 12 that say how long the rest of the meta information is.
+        stream.seek(144 + int(read_file_meta_info(path).FileMetaInformationGroupLength))
+        inflater, packed, length = zlib.decompressobj(-zlib.MAX_WBITS), stream.read(), 0
+    while packed and length <= LARGEST_INFLATED:
+        length += len(inflater.decompress(packed, 1 << 24))
+        packed = inflater.unconsumed_tail
+    if length > LARGEST_INFLATED:
+        size = f"more than {LARGEST_INFLATED // 2**30} GiB when inflated"
+        raise ScanError(f"too large: {size}", expected="a file of one scan", found=size, where=str(path))
 
 
 def _open_without_preamble(path: Path) -> FileDataset:

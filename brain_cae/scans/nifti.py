@@ -15,7 +15,7 @@ from nibabel.nifti1 import Nifti1Image
 from nibabel.volumeutils import apply_read_scaling, array_from_file
 
 from brain_cae.errors import ScanError
-from brain_cae.scans.extent import check_localiser, check_size
+from brain_cae.scans.extent import check_localiser, check_size, check_voxels
 from brain_cae.scans.geometry import plane_of_affine
 from brain_cae.scans.nifti_header import LONGEST, NiftiHeader, affine_of_header, cut, read_header
 from brain_cae.scans.volume import Volume, check_values, smallest_type
@@ -91,6 +91,7 @@ def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
         for count, distance in zip(header.shape, spacing, strict=True):
             check_localiser(count, float(distance), where=where)
         check_size(header.shape, header.affine, where=where, unit=header.unit)
+        check_voxels(header.shape, where=where)
         if pixels:
             array = _voxels(header, image)
         else:

@@ -6,6 +6,7 @@ import numpy as np
 from pydicom.dataset import FileDataset
 from pydicom.uid import UID
 
+from brain_cae.scans.extent import check_voxels
 from brain_cae.scans.file import DicomFile, refuse, truncated
 
 IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
@@ -19,8 +20,8 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     For a file that was opened without pixels, return zeros, which take no memory.
 
     Raises:
-        ScanError: no pixel data, truncated file, unreadable pixel data, missing decoder, values beyond the stored
-            bits.
+        ScanError: no pixel data, too large, truncated file, unreadable pixel data, missing decoder, values beyond the
+            stored bits.
     """
     if file.cut:
         raise truncated(file.path)
@@ -30,6 +31,7 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     shape = (max(elements.whole("NumberOfFrames", 1), 1), rows, columns)
     if element is None or not rows or not columns:
         raise refuse(file, "no pixel data", "an image", "only a header")
+    check_voxels(shape, where=str(file.path))
     syntax = _syntax(file.header)
     if syntax not in BYTE_ORDER and not file.pixels:
         return _zeros(shape)

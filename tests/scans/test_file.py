@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.dicom import read_series
 from brain_cae.scans.file import open_dicom
 
-from .synthesise import write_series
+from .synthesise import transcode, write_series
 from .test_dicom import reason_of
 
 
@@ -44,3 +45,12 @@ def test_an_empty_or_missing_file_has_its_own_reason(tmp_path):
         with pytest.raises(ScanError) as raised:
             open_dicom(tmp_path / name)
         assert raised.value.reason == reason
+
+
+def test_a_deflated_file_is_not_inflated_beyond_the_limit(tmp_path, monkeypatch):
+    path = transcode(write_series(tmp_path / "deflated")[0], DeflatedExplicitVRLittleEndian)
+    assert open_dicom(path).series == "1.2.3.1"
+    monkeypatch.setattr("brain_cae.scans.file.LARGEST_INFLATED", 100)
+    with pytest.raises(ScanError, match="too large: more than"):
+        open_dicom(path)
+    open_dicom(write_series(tmp_path / "plain")[0])

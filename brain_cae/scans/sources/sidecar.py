@@ -4,6 +4,7 @@ Source: the Brain Imaging Data Structure, section "The Inheritance Principle": h
 """
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,7 +105,7 @@ def _positive(value: Any) -> float:
         value = value[0] if value else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return math.nan
-    return float(value) if math.isfinite(value) and value > 0 else math.nan
+    return float(value) if 0 < value <= sys.float_info.max else math.nan
 
 
 def _text(value: Any) -> str:

@@ -12,8 +12,18 @@ LARGEST_YAML = 4 * 2**20
 """Bytes; a configuration takes some thousands."""
 
 
-class _WithoutAliases(yaml.SafeLoader):
+DEEPEST = 50
+"""Levels of nesting in YAML; a configuration has about ten."""
+
+
+class _PlainLoader(yaml.SafeLoader):
     """Builds no object but plain values, and refuses aliases: ten lines of them can stand for a billion values."""
+
+    def fetch_more_tokens(self) -> Any:
+        # Checked here because the time that the scanner takes grows with the square of the nesting.
+        if self.flow_level + len(self.indents) > DEEPEST:
+            raise yaml.YAMLError("nested too deeply")
+        return super().fetch_more_tokens()
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -43,8 +53,8 @@ def read_yaml(path: Path) -> Any:
     """
     text = _text(path, LARGEST_YAML, "utf-8")
     try:
-        return yaml.load(text, Loader=_WithoutAliases)
-    except (yaml.YAMLError, RecursionError) as error:
+        return yaml.load(text, Loader=_PlainLoader)
+    except yaml.YAMLError as error:
         raise ValueError(f"{path} does not hold plain values") from error
 
 

@@ -56,5 +56,5 @@ def _changed(table: pd.DataFrame, change: Any) -> pd.DataFrame:
             before = table.iloc[:, number].astype(object)
             after = before.map(cell)
             if not after.equals(before):  # else the column keeps its type
-                changed.isetitem(number, after)
+                changed.isetitem(number, after)  # type: ignore[arg-type]
     return changed.set_axis([cell(name) for name in table.columns], axis=1)

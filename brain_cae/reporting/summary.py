@@ -130,8 +130,9 @@ def _read_json(path: Path) -> Any:
 def _choices(path: Path) -> dict[str, str]:
     """Return the choices of a job; one of ``evaluate.py`` has those of the run that it scores, and not ``run``."""
     choices = _overrides(path)
-    run = choices.pop("run", None)
-    return choices if run is None else _overrides(Path(run) / ".hydra" / "overrides.yaml") | choices
+    if (run := choices.get("run")) is not None:
+        choices = _overrides(Path(run) / ".hydra" / "overrides.yaml") | choices
+    return {key: choice for key, choice in choices.items() if key != "run"}
 
 
 def _overrides(path: Path) -> dict[str, str]:

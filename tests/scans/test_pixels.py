@@ -97,11 +97,11 @@ def test_an_unknown_compression_is_named(tmp_path):
     assert raised.value.reason in ("missing decoder", "unreadable pixel data")
 
 
-@pytest.mark.parametrize("syntax", [uid.RLELossless, uid.JPEG2000Lossless])
-def test_a_header_cannot_ask_for_any_amount_of_memory(tmp_path, syntax):
-    paths = [transcode(path, syntax) for path in write_series(tmp_path)]
+def test_a_header_cannot_ask_for_any_amount_of_memory(tmp_path):
+    paths = write_series(tmp_path)
     for path in paths:
         header = dcmread(path)
+        header.compress(uid.RLELossless)
         header.Rows = header.Columns = 65535
         header.save_as(path)
     with pytest.raises(ScanError, match="too large: 1 x 65535 x 65535 voxels"):

@@ -46,12 +46,11 @@ def test_every_test_that_the_document_names_exists():
         assert path.is_file() and f"def {name or 'test_'}" in path.read_text(encoding="utf-8"), f"{file}::{name}"
 
 
-# Calls that can run code from a file, or unpack what it says of itself.
+# Calls that can run code from a file, or write files where an archive says.
 FORBIDDEN = (
     "eval", "exec", "compile", "__import__", "os.system", "os.popen", "pickle.load", "joblib.load", "joblib.dump",
     "pd.read_pickle", "pd.eval", "pandas.read_pickle", "dill.loads", "cloudpickle.loads", "marshal.loads",
-    "shelve.open", "yaml.unsafe_load", "yaml.full_load", "OmegaConf.load", "shutil.unpack_archive", "tarfile.open",
-    "zipfile.ZipFile",
+    "shelve.open", "yaml.unsafe_load", "yaml.full_load", "OmegaConf.load", "shutil.unpack_archive",
 )  # fmt: skip
 ONLY_THERE = {
     "pickle.loads": "executor/jobs.py",  # what a job of the same run wrote, in a folder of this user only
@@ -73,7 +72,7 @@ def test_nothing_in_the_source_loads_a_file_in_a_way_that_can_run_code():
     for path in SOURCES:
         for name, keywords in calls(path):
             where = f"{name} in {path}"
-            assert name not in FORBIDDEN, where
+            assert name not in FORBIDDEN and not name.endswith((".extract", ".extractall")), where
             assert name not in ONLY_THERE or path.as_posix().endswith(ONLY_THERE[name]), where
             assert not keywords.get("shell"), where
             if name in SAFE:
@@ -125,9 +124,10 @@ def bomb(path: Path, affine: np.ndarray, shape: tuple[int, ...] = (20, 20, 20), 
 
 def test_a_gzip_bomb_takes_time_but_no_memory(tmp_path):
     behind = bomb(tmp_path / "a.nii.gz", np.diag([9.0, 9, 9, 1]), zeros=200 << 20)
-    voxels = bomb(tmp_path / "b.nii.gz", np.diag([0.1, 0.1, 0.1, 1]), zeros=200 << 20, dim=[3] + [1100] * 3 + [1] * 4)
+    voxels = bomb(tmp_path / "b.nii.gz", np.diag([0.1, 0.1, 0.1, 1]), zeros=400 << 20, dim=[3] + [1100] * 3 + [1] * 4)
     assert behind.stat().st_size < 2 << 20
     tracemalloc.start()
+    tracemalloc.reset_peak()
     start = time.monotonic()
     assert read_nifti(behind).array.shape == (20, 20, 20)
     with pytest.raises(ScanError, match="too large: 1100 x 1100 x 1100 voxels"):
@@ -142,6 +142,7 @@ def test_a_mask_cannot_ask_for_any_amount_of_memory(tmp_path):
     mask = bomb(tmp_path / "mask.nii.gz", np.diag([9.0, 9, 9, 1]), dim=[3] + [30000] * 3 + [1] * 4)
     row = {"subject": "a", "modality": "t1", "path": str(scan), "brain_mask_path": str(mask), "lesion_mask_path": ""}
     tracemalloc.start()
+    tracemalloc.reset_peak()
     with pytest.raises(ScanError, match="too large: 30000 x 30000 x 30000"):
         prepare_subject(pd.DataFrame([row]), modalities=["t1"], reference="t1", scaling="median")
     assert tracemalloc.get_traced_memory()[1] < 20 << 20

@@ -91,7 +91,6 @@ def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
         for count, distance in zip(header.shape, spacing, strict=True):
             check_localiser(count, float(distance), where=where)
         check_size(header.shape, header.affine, where=where, unit=header.unit)
-        check_voxels(header.shape, where=where)
         if pixels:
             array = _voxels(header, image)
         else:
@@ -222,7 +221,7 @@ def _start(header: NiftiHeader, image: Path, *, quick: bool = False) -> int:
     ``quick`` believes the header of a compressed file; otherwise the file is unpacked where its length is not known.
 
     Raises:
-        ScanError: unusable vox_offset.
+        ScanError: unusable vox_offset, too large.
         EOFError: The file cannot hold so many voxels.
     """
     offset, size, length = header.offset, header.size, image.stat().st_size
@@ -234,6 +233,7 @@ def _start(header: NiftiHeader, image: Path, *, quick: bool = False) -> int:
     longest = length * GZIP_LIMIT if packed else length
     if size > longest:
         raise EOFError
+    check_voxels(header.shape, where=str(image))
     plausible = offset.is_integer() and header.starts[0] <= offset <= longest - size
     if packed and plausible and (quick or length_at_end == (int(offset) + size) % 2**32):
         return int(offset)

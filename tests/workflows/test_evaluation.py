@@ -176,7 +176,7 @@ def test_a_model_does_not_choose_where_is_written_and_who_works(tiny_run, cache,
     shutil.copytree(tiny_run, copy, ignore=shutil.ignore_patterns("anomaly_maps", "tensorboard"))
     content = yaml.safe_load((copy / "model" / "config.yaml").read_text())
     content["cache"] = str(tmp_path / "elsewhere")
-    keys = {"chunk": 1, "jobs": 1, "timeout_min": 1, "mem_gb": 1, "cpus_per_task": 1, "partition": None}
+    keys = {"chunk": 1, "jobs": 1, "timeout_min": 5, "mem_gb": 1, "cpus_per_task": 1, "partition": None}
     content["executor"] = {"name": "submitit_slurm", **keys, "account": None, "qos": None, "setup": ["touch owned"]}
     content["executor"]["additional_parameters"] = {}
     (copy / "model" / "config.yaml").write_text(yaml.safe_dump(content))

@@ -22,6 +22,7 @@ from brain_cae.cli.messages import groups, interrupted, message_for
 from brain_cae.cli.resume import with_stored_choices
 from brain_cae.configuration import conf_folder
 from brain_cae.errors import BrainCaeError, ConfigurationError
+from brain_cae.files.links import refuse_links
 from brain_cae.files.names import printable
 
 Job = TypeVar("Job", bound=Callable[[DictConfig], Any])
@@ -119,12 +120,19 @@ evaluate_command = command(evaluate, inspect_evaluation, "evaluate")
 class SweepSummary(Callback):
     """Writes the summary of a sweep after every job: after a failed job Hydra does not report the end of the sweep."""
 
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Refuse a folder with links that lead out of it, before Hydra writes to it."""
+        try:
+            refuse_links(Path(config.hydra.run.dir))
+        except BrainCaeError as error:
+            _stop(str(error))  # Hydra would turn the exception into a warning and continue
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse to resume a sweep with other choices."""
         try:
             sweep.prepare_folder(config)
         except BrainCaeError as error:
-            _stop(str(error))  # Hydra would turn the exception into a warning and continue
+            _stop(str(error))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Write the summary of the jobs finished so far."""

@@ -4,21 +4,23 @@ Use ``hydra.sweep.dir=<old sweep>`` with the same choices. Hydra overwrites ``.h
 starts, so its old content is backed up first, and restored if the job is refused.
 """
 
-import json
 import logging
 import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from brain_cae.configuration import Config
 from brain_cae.configuration.identity import SKULL_STRIP, WITHOUT_EFFECT, choices, configuration_hash, flattened
 from brain_cae.configuration.stored import completed
 from brain_cae.errors import ConfigurationError, RunError
+from brain_cae.files.documents import read_json, read_yaml
+from brain_cae.files.links import refuse_links
 from brain_cae.files.run_folder import is_running
 
 log = logging.getLogger(__name__)
@@ -79,7 +81,9 @@ def prepare_folder(config: DictConfig) -> None:
 
     Raises:
         ConfigurationError: See :func:`check_constants`.
+        RunError: The folder contains a link that leads out of it.
     """
+    refuse_links(Path(config.hydra.sweep.dir))
     check_constants(config)
     for path in Path(config.hydra.sweep.dir).glob("*/.hydra"):
         backup = path.with_name(BACKUP)
@@ -99,7 +103,17 @@ def check_constants(config: DictConfig) -> None:
     path = Path(config.hydra.sweep.dir) / "multirun.yaml"
     if not path.is_file():
         return
-    before, now = _constants(OmegaConf.create(path.read_text())), _constants(config)
+    try:
+        before = _constants(OmegaConf.create(dict(read_yaml(path))))
+    except (ValueError, AttributeError, KeyError, TypeError, HydraException, OmegaConfBaseException) as error:
+        raise RunError(
+            "The choices of this sweep cannot be read.",
+            expected="multirun.yaml as Hydra writes it",
+            found="a file that is damaged, or of another program",
+            where=str(path),
+            advice="Remove hydra.sweep.dir to start a new sweep.",
+        ) from error
+    now = _constants(config)
     differ = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     if differ:
         raise ConfigurationError(
@@ -126,8 +140,8 @@ def _constants(config: Any) -> dict[str, Any]:
 
 def _differences(config: Config, path: Path) -> str:
     try:
-        before = choices(completed(yaml.safe_load(path.read_text())))
-    except (OSError, yaml.YAMLError, AttributeError, KeyError):
+        before = choices(completed(read_yaml(path)))
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return "another configuration hash; the old configuration was not stored"
     now = choices(asdict(config))
     if now[SKULL_STRIP] == "auto" and before.get(SKULL_STRIP) in ("deepbet", "none"):
@@ -150,7 +164,7 @@ def _set_aside(folder: Path) -> None:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError):
         return {} if path.is_file() else None
     return content if isinstance(content, dict) else {}

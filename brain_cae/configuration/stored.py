@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from brain_cae.configuration.kinds import with_class
 from brain_cae.configuration.options import read_option
 from brain_cae.errors import ConfigurationError, RunError
+from brain_cae.files.documents import read_yaml
 
 
 def read_stored(run: Path) -> dict[str, Any]:
@@ -26,15 +25,15 @@ def read_stored(run: Path) -> dict[str, Any]:
             where=str(run),
             advice="Give a finished run: run=outputs/<date>/<time>.",
         )
-    text = path.read_text(encoding="utf-8")
-    if "${" in text:
+    try:
+        content = read_yaml(path)
+    except ValueError:
+        content = None
+    # Of the values, not of the text, in which YAML can write any character by its number.
+    if "${" in str(content):
         raise ConfigurationError(
             "The stored configuration contains a reference.", expected="plain values", found="${", where=str(path)
         )
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError:
-        content = None
     if not isinstance(content, dict):
         raise RunError(
             "The stored model cannot be read.",

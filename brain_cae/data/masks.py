@@ -7,6 +7,7 @@ import nibabel
 import numpy as np
 
 from brain_cae.errors import ScanError
+from brain_cae.scans.extent import check_voxels
 from brain_cae.scans.nifti import affine_to_ras, without_single_axes
 
 WHOLE = 1e-5
@@ -41,12 +42,13 @@ def read_mask(path: str | Path) -> Mask:
     """Return the mask in a NIfTI file.
 
     Raises:
-        ScanError: The file has another format, no orientation, or several volumes.
+        ScanError: The file has another format, no orientation, several volumes, or too many voxels.
         Exception: Whatever nibabel raises for a damaged file.
     """
     image = nibabel.load(path)
     if not isinstance(image, nibabel.Nifti1Pair):
         raise ScanError("unreadable mask", expected="NIfTI", found=type(image).__name__, where=str(path))
+    check_voxels(image.shape, where=str(path))
     values = without_single_axes(np.asarray(image.dataobj))
     if values.ndim != 3 or values.dtype.kind not in "biuf":
         found = f"shape {values.shape}, type {values.dtype}"

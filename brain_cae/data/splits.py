@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from brain_cae.errors import DatasetError, LeakageError
+from brain_cae.files.tables import read_csv
 from brain_cae.vocabulary import CLASSES, HEALTHY_ROLES, ROLES
 
 
@@ -119,7 +120,7 @@ def read_splits(path: Path, labels: pd.Series) -> pd.DataFrame:
             brains for training and calibration.
     """
     try:
-        splits = pd.read_csv(path, dtype=str, keep_default_na=False)
+        splits = read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DatasetError("The split file cannot be read.", expected="a CSV: subject,role", where=str(path)) from error
     if list(splits.columns) != ["subject", "role"] or not set(splits["role"]) <= set(ROLES):

@@ -86,6 +86,7 @@ WHAT_TO_DO = {
     "varying spacing": "Several stacks share this series; export each as a separate series.",
     "mixed echo times": "Export each echo as a separate series.",
     "not three-dimensional": "Extract one volume and store it as a separate file.",
+    "too large": "No scan of a head has so many voxels: the file is damaged, or made to fill the memory.",
     "not the size of a head": "If this is the scan of a head, its header has a wrong voxel size or unit of length.",
     "no orientation": CONVERT_AGAIN,
     "Analyze without orientation": "Convert the original scan to NIfTI; nobody can tell left from right in this file.",

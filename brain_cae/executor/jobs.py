@@ -24,6 +24,7 @@ from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.executor.threads import VARIABLES, limited_threads
 from brain_cae.files.atomic import write_bytes
 from brain_cae.files.locks import exclusive
+from brain_cae.files.system_errors import writing
 
 POLL_S = 1.0
 """Time between two looks at the folder of the jobs."""
@@ -83,6 +84,9 @@ class Jobs:
 
         _remove_abandoned(self.folder)
         folder = (self.folder / f"{task.replace(' ', '_')}-{secrets.token_hex(4)}").absolute()
+        with writing(folder):
+            # For this user only: what is read back from it is pickled.
+            folder.mkdir(mode=0o700, parents=True)
         with exclusive(folder / LOCK), limited_threads(threads):
             executor = AutoExecutor(folder, cluster=self.cluster)
             executor.update_parameters(

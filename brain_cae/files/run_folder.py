@@ -12,7 +12,9 @@ from typing import Any, TextIO
 
 from brain_cae.errors import RunError, StorageError
 from brain_cae.files.atomic import whole
+from brain_cae.files.links import refuse_links
 from brain_cae.files.system_errors import explain, writing
+from brain_cae.files.tables import to_csv
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ class RunFolder:
             configuration: Hash of the configuration, stored with the status.
 
         Raises:
-            RunError: The folder already contains a run.
+            RunError: The folder already contains a run, or links that lead out of it.
             StorageError: The folder cannot be created, the disk is full, or permission is denied.
         """
         known = {"configuration": configuration} if configuration else {}
@@ -61,6 +63,7 @@ class RunFolder:
         """Claim the folder; the open file holds a lock, which the system releases if the process is killed."""
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
+            refuse_links(self.path)
             try:
                 # Exclusive creation: if two runs use the same folder, the second one stops here.
                 file = (self / "status.json").open("x")
@@ -99,9 +102,8 @@ class RunFolder:
         self.write(name, lambda path: path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n"))
 
     def write_csv(self, name: str, table: Any) -> None:
-        """Write a table (pandas DataFrame) without its index."""
-        # Paths may hold bytes that are not UTF-8.
-        self.write(name, lambda path: table.to_csv(path, index=False, errors="backslashreplace"))
+        """Write a table (pandas DataFrame) without its index, see :func:`brain_cae.files.tables.to_csv`."""
+        self.write(name, lambda path: path.write_text(to_csv(table), encoding="utf-8", newline=""))
 
     def write(self, name: str, writer: Callable[[Path], Any]) -> None:
         """Let ``writer`` write a temporary file, then move it into place; a StorageError names the target file.

@@ -22,6 +22,7 @@ import pandas as pd
 
 from brain_cae import estimates
 from brain_cae.estimates import Estimate
+from brain_cae.files.tables import read_csv
 
 BASELINES = ("healthy_mean", "intensity")
 RESAMPLES = 2000
@@ -113,7 +114,7 @@ def read_subjects(folder: Path) -> pd.DataFrame | None:
     """Read the subject table of a run: ``subjects.csv``, else ``predictions.csv``; None if neither can be read."""
     for name in ("subjects.csv", "predictions.csv"):
         try:
-            table = pd.read_csv(folder / name, dtype=SUBJECTS)
+            table = read_csv(folder / name, dtype=SUBJECTS)
         except (OSError, ValueError):
             continue
         if {"subject", "label"} <= set(table.columns):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from brain_cae.errors import RunError
 from brain_cae.files.atomic import write_text
+from brain_cae.files.documents import read_json, read_yaml
+from brain_cae.files.tables import to_csv
 from brain_cae.reporting import formatting
 from brain_cae.reporting.acquisition_confound import confound_blocks
 from brain_cae.reporting.comparison import comparison, comparison_blocks
@@ -90,12 +90,12 @@ def write_summary(sweep_folder: Path) -> Path:
         confound=confound_blocks(configurations),
         **_page(table, keys),
     )
-    write_text(folder / "configurations.csv", averaged.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "configurations.csv", to_csv(averaged))
     for name, rows in (("differences.csv", paired_differences), ("comparison.csv", compared)):
         if not rows.empty:
-            write_text(folder / name, rows.to_csv(index=False, lineterminator="\n"))
+            write_text(folder / name, to_csv(rows))
     write_text(folder / "summary.html", page)
-    return write_text(folder / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
+    return write_text(folder / "summary.csv", to_csv(table))
 
 
 def _job_folders(folder: Path) -> list[Path]:
@@ -121,24 +121,28 @@ def read_job(folder: Path) -> dict[str, Any]:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (OSError, ValueError):
         # A running job may be writing this file; its row is completed at the next call.
         return None
 
 
 def _choices(path: Path) -> dict[str, str]:
+    """Return the choices of a job; one of ``evaluate.py`` has those of the run that it scores, and not ``run``."""
+    choices = _overrides(path)
+    if (run := choices.get("run")) is not None:
+        choices = _overrides(Path(run) / ".hydra" / "overrides.yaml") | choices
+    return {key: choice for key, choice in choices.items() if key != "run"}
+
+
+def _overrides(path: Path) -> dict[str, str]:
     """Return the overridden keys, without the ``+`` and ``~`` of Hydra, and their choices as typed."""
     try:
-        overrides = yaml.safe_load(path.read_text(encoding="utf-8")) or []
-    except (OSError, yaml.YAMLError):
+        overrides = read_yaml(path)
+    except (OSError, ValueError):
         return {}
-    pairs = (str(item).partition("=") for item in overrides)
-    choices = {key.lstrip("+~"): choice for key, _, choice in pairs}
-    trained = Path(choices.get("run", "")) / ".hydra" / "overrides.yaml"
-    if "run" in choices and trained.is_file() and trained != path:
-        return _choices(trained) | {key: choice for key, choice in choices.items() if key != "run"}
-    return choices
+    pairs = (str(item).partition("=") for item in overrides) if isinstance(overrides, list) else ()
+    return {key.lstrip("+~"): choice for key, _, choice in pairs}
 
 
 def flatten(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

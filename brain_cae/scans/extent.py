@@ -1,5 +1,6 @@
 """Size of the volume that a scan covers: whether a head fits, and which scans show only a slab of it."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,8 @@ from brain_cae.scans.sources.base import counted
 SMALLEST_MM, LARGEST_MM = 100.0, 500.0
 """Extent of a scan: of an adult's brain cut out tightly, along its two longer axes, and of the largest field of view
 of a scanner. A slab may be thinner along one axis."""
+LARGEST_VOXELS = 2**30
+"""Twice as many as the finest scans of living heads have (0.25 mm). More are not read, however small their file is."""
 # Brain scans never consist of a few slices this far apart; localisers do, and not all are marked as such.
 FEW_SLICES, FAR_MM = 5, 10.0
 
@@ -38,6 +41,18 @@ def check_size(shape: Sequence[int], affine: np.ndarray, *, where: str, unit: st
             f"not the size of a head: {size}",
             expected=f"{SMALLEST_MM:.0f} to {LARGEST_MM:.0f} mm along two axes, and no axis longer",
             found=size if unit == "mm" else f"{size}; the header gives lengths in {unit}",
+            where=where,
+        )
+
+
+def check_voxels(shape: Sequence[int], *, where: str) -> None:
+    """Raise ScanError ("too large") if a volume, or the frames of a file, have more than ``LARGEST_VOXELS``."""
+    if math.prod(shape) > LARGEST_VOXELS:
+        size = " x ".join(map(str, shape))
+        raise ScanError(
+            f"too large: {size} voxels",
+            expected=f"at most {LARGEST_VOXELS} voxels",
+            found=f"{size} = {math.prod(shape)}",
             where=where,
         )
 

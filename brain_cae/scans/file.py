@@ -47,7 +47,7 @@ class DicomFile:
 
 
 def open_dicom(path: Path, *, pixels: bool = True) -> DicomFile:
-    """Open one file; raises ScanError (not DICOM, truncated file, damaged header, unreadable file).
+    """Open one file; raises ScanError (not DICOM, truncated file, damaged header, unreadable file, too large).
 
     Without ``pixels`` only the first part of the file is read.
     """

@@ -14,7 +14,7 @@ from nibabel.nifti1 import Nifti1Image
 from nibabel.volumeutils import apply_read_scaling, array_from_file
 
 from brain_cae.errors import ScanError
-from brain_cae.scans.extent import check_localiser, check_size
+from brain_cae.scans.extent import check_localiser, check_size, check_voxels
 from brain_cae.scans.formats import is_half, nifti_files
 from brain_cae.scans.geometry import plane_of_affine
 from brain_cae.scans.nifti_header import LONGEST, NiftiHeader, affine_of_header, cut, read_header
@@ -179,7 +179,7 @@ def _start(header: NiftiHeader, image: Path, *, quick: bool = False) -> int:
     ``quick`` believes the header of a compressed file; otherwise the file is unpacked where its length is not known.
 
     Raises:
-        ScanError: unusable vox_offset.
+        ScanError: unusable vox_offset, too large.
         EOFError: The file cannot hold so many voxels.
     """
     offset, size, length = header.offset, header.size, image.stat().st_size
@@ -191,6 +191,7 @@ def _start(header: NiftiHeader, image: Path, *, quick: bool = False) -> int:
     longest = length * GZIP_LIMIT if packed else length
     if size > longest:
         raise EOFError
+    check_voxels(header.shape, where=str(image))
     plausible = offset.is_integer() and header.starts[0] <= offset <= longest - size
     if packed and plausible and (quick or length_at_end == (int(offset) + size) % 2**32):
         return int(offset)

@@ -16,6 +16,7 @@ from pydicom.uid import (
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.codestream import problem_of
+from brain_cae.scans.extent import check_voxels
 from brain_cae.scans.file import DicomFile, refuse, truncated
 from brain_cae.scans.raw_header import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE
 
@@ -32,8 +33,8 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     For a file that was opened without pixels, return zeros, which take no memory.
 
     Raises:
-        ScanError: no pixel data, truncated file, unreadable pixel data, missing decoder, values beyond the stored
-            bits.
+        ScanError: no pixel data, too large, truncated file, unreadable pixel data, missing decoder, values beyond the
+            stored bits.
     """
     if file.cut:
         raise truncated(file.path)
@@ -42,6 +43,7 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     if element is None:
         raise refuse(file, "no pixel data", "an image", "only a header")
     shape = shape_of(file)
+    check_voxels(shape, where=str(file.path))
     count, (name, data), syntax = math.prod(shape), element, elements.syntax
     if syntax not in BYTE_ORDER:
         _check_compressed(file, count, syntax)

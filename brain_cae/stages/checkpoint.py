@@ -1,16 +1,14 @@
 """The checkpoint of an interrupted run, and whether the configuration allows training to continue from it."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from brain_cae.configuration import Config
 from brain_cae.configuration.identity import SKULL_STRIP, flattened
 from brain_cae.configuration.stored import completed
 from brain_cae.errors import ConfigurationError, RunError
+from brain_cae.files.documents import read_json, read_yaml
 
 LEARNING = (
     "dataset", "modality", "preprocess", "reshape", "harmonise", "split", "model", "trainer", "seed", "overfit_subjects"
@@ -37,7 +35,7 @@ def last_checkpoint(config: Config) -> Path | None:
             where="resume",
             advice="Name the folder of an interrupted run: resume=outputs/<date>/<time>.",
         )
-    _refuse_changes(completed(yaml.safe_load(stored.read_text(encoding="utf-8")) or {}), config)
+    _refuse_changes(_configuration(stored), config)
     if _finished(run):
         raise RunError(
             "This run is finished and cannot be resumed.",
@@ -50,6 +48,22 @@ def last_checkpoint(config: Config) -> Path | None:
         return None
     _check_readable(checkpoint)
     return checkpoint
+
+
+def _configuration(stored: Path) -> dict[str, Any]:
+    try:
+        content = read_yaml(stored)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise RunError(
+            "The configuration of the run to resume cannot be read.",
+            expected="plain values, as `train.py` writes them",
+            found="a file that is damaged, or of another program",
+            where=str(stored),
+            advice="Start a new run; the imported and prepared scans are reused.",
+        )
+    return completed(content)
 
 
 def _refuse_changes(before: dict[str, Any], config: Config) -> None:
@@ -73,10 +87,11 @@ def _refuse_changes(before: dict[str, Any], config: Config) -> None:
 def _finished(run: Path) -> bool:
     """Return whether the run is complete; a run with ``stop_after`` has no metrics."""
     try:
-        status = json.loads((run / "status.json").read_text(encoding="utf-8"))
+        status = read_json(run / "status.json")
     except (OSError, ValueError):
         return False
-    return status.get("status") == "finished" and (run / "metrics.json").is_file()
+    finished = isinstance(status, dict) and status.get("status") == "finished"
+    return finished and (run / "metrics.json").is_file()
 
 
 def _check_readable(checkpoint: Path) -> None:

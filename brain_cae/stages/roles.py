@@ -9,6 +9,7 @@ from brain_cae.configuration import Config, validation_size
 from brain_cae.data.splits import check_leakage, leave_protocol_out, read_splits, stratified
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
 from brain_cae.estimates import MIN_PER_CLASS_HELD_OUT
+from brain_cae.files.tables import read_csv
 from brain_cae.scans.protocol import MINIMUM, UNKNOWN, ProtocolGroups, as_typed, subject_acquisition
 from brain_cae.stages.cohort import Cohort
 from brain_cae.vocabulary import CLASSES, HEALTHY_ROLES, UNSEEN_ROLES
@@ -251,7 +252,7 @@ def _check_same_roles(splits: pd.DataFrame, path: Path) -> None:
         if not (path.parent / "checkpoints").is_dir():
             return  # interrupted before training
         raise RunError("The roles of the run to resume are missing.", expected=str(path), where="resume")
-    before = pd.read_csv(path, dtype=str, keep_default_na=False)
+    before = read_csv(path, dtype=str, keep_default_na=False)
     now = set(splits.itertuples(index=False, name=None))
     differ = {subject for subject, _ in now ^ set(before.itertuples(index=False, name=None))}
     if differ:

@@ -14,6 +14,7 @@ from brain_cae.detector.storage import load, save
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.files.provenance import environment
 from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
+from brain_cae.files.tables import read_csv
 from brain_cae.reporting import write_report
 from brain_cae.stages.audit import audit_scores
 from brain_cae.stages.cautions import harmonise_cautions, skull_cautions
@@ -135,7 +136,7 @@ def _roles_of_run(source: Path) -> pd.DataFrame:
         DatasetError: The folder has no roles, or is an evaluation of new subjects.
     """
     path = source / "splits.csv"
-    roles = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else None
+    roles = read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else None
     if roles is None or "train" not in set(roles["role"]):
         raise DatasetError(
             "This folder has no unseen subjects to score.",

@@ -18,6 +18,7 @@ from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError
 from brain_cae.files.run_folder import RunFolder
+from brain_cae.files.tables import read_csv
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.executor import make_executor
 from brain_cae.stages.hardware import scoring_device
@@ -135,7 +136,7 @@ def _finished_fold(config: Config, fold_config: Config, number: int, roles: pd.D
     run = Path(config.resume) / "outer" / str(number)
     if not (run / "model" / "config.yaml").is_file():
         return None
-    before = pd.read_csv(run / "splits.csv", dtype=str, keep_default_na=False)
+    before = read_csv(run / "splits.csv", dtype=str, keep_default_na=False)
     detector = load(run, config.extensions)
     if detector.config != fold_config or not before.equals(roles.astype(str)):
         return None

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from brain_cae.cli.resume import with_stored_choices
+from brain_cae.errors import ConfigurationError
 from brain_cae.stages.checkpoint import last_checkpoint
 
 from ..conftest import INTERRUPTED
@@ -51,3 +53,41 @@ def test_a_changed_learning_rate_stops_the_command(interrupted, tmp_path):
     assert "Expected: model.learning_rate=0.002" in done.stderr
     assert "Traceback" not in done.stderr
     assert "modality=flair" in next(tmp_path.glob("outputs/*/*/.hydra/overrides.yaml")).read_text()
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "+hydra.callbacks.x._target_=os.getcwd",
+        "hydra.run.dir=/elsewhere",
+        "hydra/launcher=joblib",
+        " ++hydra.searchpath=[file:///elsewhere]",
+        "extensions=[subprocess]",
+        "executor.setup=[reboot]",
+        "++executor.additional_parameters.wrap=reboot",
+        "++executor={setup:[reboot]}",
+        "--config-dir=/elsewhere",
+        "-m",
+    ],
+)
+def test_stored_choices_cannot_run_code_unless_they_are_typed_too(interrupted, stored):
+    (interrupted / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(["seed=3", stored]))
+    with pytest.raises(ConfigurationError, match="could run code") as caught:
+        with_stored_choices([f"resume={interrupted}"])
+    assert stored in str(caught.value)
+    key = stored.lstrip("+").partition("=")[0]
+    if key[0] not in "- ":
+        assert with_stored_choices([f"resume={interrupted}", f"{key}=mine"])[-1] == f"{key}=mine"
+
+
+@pytest.mark.parametrize("item", ["executor=submitit_slurm", "executor.mem_gb=8", "dataset@external=folder", "~logger"])
+def test_other_stored_choices_are_taken(interrupted, item):
+    (interrupted / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump([item]))
+    assert with_stored_choices([f"resume={interrupted}"])[0] == item
+
+
+@pytest.mark.parametrize("text", ["a: 1", "- [1]", "- !!python/object/apply:os.getcwd []", "[" * 5000, "- &a b\n- *a"])
+def test_damaged_stored_choices_are_an_error(interrupted, text):
+    (interrupted / ".hydra" / "overrides.yaml").write_text(text)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        with_stored_choices([f"resume={interrupted}"])

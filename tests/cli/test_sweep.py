@@ -126,3 +126,19 @@ def test_a_job_of_the_version_before_classes_were_stored_has_the_same_choices(fi
     path.write_text(yaml.safe_dump(stored))
     (finished.path / "status.json").write_text(json.dumps({"status": "finished", "configuration": "of that version"}))
     assert stored_result(make_config("seed=3"), finished.path)["detection"]["auroc"]["value"] == 0.75
+
+
+@pytest.mark.parametrize(
+    "text", ["a: &a [1]\nb: *a", "!!python/object/apply:os.getcwd []", "[" * 5000, "seed: 1", "- 1"]
+)
+def test_a_sweep_of_damaged_constants_is_an_error(tmp_path, text):
+    (tmp_path / "multirun.yaml").write_text(text)
+    with pytest.raises(RunError, match="cannot be read"):
+        check_constants(OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}}}))
+
+
+def test_a_sweep_does_not_start_in_a_folder_with_a_link_that_leads_out(tmp_path):
+    (tmp_path / "sweep" / "0").mkdir(parents=True)
+    (tmp_path / "sweep" / "0" / "train.log").symlink_to(tmp_path / "victim")
+    with pytest.raises(RunError, match="link"):
+        prepare_folder(OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path / "sweep")}}}))

@@ -30,6 +30,10 @@ def test_a_folder_without_a_model_is_not_a_run(tmp_path):
     ("text", "message"),
     [
         ("seed: ${other}", "contains a reference"),
+        ('seed: "\\x24{oc.env:HOME}"', "contains a reference"),
+        ("seed: !!python/object/apply:os.getcwd []", "damaged"),
+        ("a: &a [1]\nb: *a", "damaged"),
+        ("[" * 5000, "damaged"),
         ("- 1", "no mapping"),
         ("seed: [1", "damaged"),
         ("", "no mapping"),

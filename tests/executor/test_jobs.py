@@ -167,6 +167,13 @@ def test_jobs_are_other_processes_and_leave_nothing_behind(tmp_path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_only_the_user_can_open_the_folder_of_jobs(tmp_path) -> None:
+    with Jobs("local", tmp_path / "jobs", chunk=1, jobs=1).open("test", 1) as pool:
+        assert isinstance(pool, JobPool)
+        (folder,) = (tmp_path / "jobs").iterdir()
+        assert folder.stat().st_mode & 0o077 == 0
+
+
 @pytest.mark.extras
 def test_the_subject_that_a_job_dies_of_is_named_and_the_log_stays(tmp_path) -> None:
     local, done = Jobs("local", tmp_path, chunk=4, jobs=2, parameters={"timeout_min": 5}), {}

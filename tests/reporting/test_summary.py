@@ -118,3 +118,33 @@ def test_flatten_leaves_out_values_that_are_not_numbers():
     metrics = {"a": {"b": 1, "c": "x", "d": True, "e": None, "f": [1]},
                "g": {"value": 0.5, "low": None, "high": 0.6, "n": 3}}  # fmt: skip
     assert flatten(metrics) == {"a.b": 1, "g": 0.5, "g.high": 0.6}
+
+
+def test_choices_and_errors_of_foreign_jobs_are_text(tmp_path):
+    evil = "<script>alert(1)</script>"
+    for number in (0, 1):
+        job(tmp_path, number, [f"'=1+{number}={evil}{number}'", "seed=-1"], {"status": "failed", "error": f"=1 {evil}"})
+    table = pd.read_csv(write_summary(tmp_path), dtype=str)
+    assert table["error"].tolist() == [f"'=1 {evil}"] * 2 and table["seed"].tolist() == ["-1", "-1"]
+    assert not [name for name in table.columns if name.startswith("=")]
+    page = (tmp_path / "summary.html").read_text()
+    assert "<script" not in page and "&lt;script&gt;" in page
+
+
+def test_runs_that_name_each_other_and_damaged_choices_end(tmp_path):
+    for number in (0, 1):
+        job(tmp_path, number, [f"run={tmp_path / str(1 - number)}", "seed=1"], {"status": "finished"})
+    job(tmp_path, 2, ["run='" + "x" * 5000 + "'"], {"status": "finished"})
+    for number, text in enumerate(("3", "a: &a [1]\nb: *a", "[" * 5000, "- !!python/name:os.system"), start=3):
+        job(tmp_path, number, [], {"status": "failed"})
+        (tmp_path / str(number) / ".hydra" / "overrides.yaml").write_text(text)
+        (tmp_path / str(number) / "metrics.json").write_text("[" * 100_000)
+    assert len(pd.read_csv(write_summary(tmp_path))) == 7
+
+
+def test_a_summary_replaces_a_link_and_does_not_write_through_it(sweep, tmp_path):
+    (tmp_path / "victim").write_text("mine")
+    for name in ("summary.csv", "summary.html", "configurations.csv"):
+        (sweep / name).symlink_to(tmp_path / "victim")
+    write_summary(sweep)
+    assert (tmp_path / "victim").read_text() == "mine" and not (sweep / "summary.csv").is_symlink()

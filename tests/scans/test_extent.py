@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from brain_cae.errors import ScanError
-from brain_cae.scans.extent import check_localiser, check_size, extent_mm, has_head_size, slab_cautions
+from brain_cae.scans.extent import check_localiser, check_size, check_voxels, extent_mm, has_head_size, slab_cautions
 
 
 def grid(*spacing: float) -> np.ndarray:
@@ -69,3 +69,10 @@ def test_a_slab_is_a_caution_that_says_what_it_covers():
     assert caution.startswith("2 scans cover less than 100 mm along one axis")
     assert "a t1 covers 230 x 230 x 72 mm, c t1 covers 36 x 230 x 160 mm" in caution
     assert slab_cautions(index[1:2]) == [] and slab_cautions(index[:0]) == []
+
+
+def test_more_voxels_than_any_scan_has_are_refused():
+    check_voxels((1024, 1024, 1024), where="a")
+    with pytest.raises(ScanError, match="too large: 1024 x 1024 x 1025 voxels") as caught:
+        check_voxels((1024, 1024, 1025), where="a")
+    assert caught.value.where == "a" and caught.value.advice

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.dicom import read_series
 from brain_cae.scans.file import open_dicom
 
-from .synthesise import write_series
+from .synthesise import transcode, write_series
 from .test_dicom import reason_of
 
 
@@ -61,3 +62,13 @@ def test_a_damaged_start_is_not_taken_for_another_kind_of_file(tmp_path):
     with pytest.raises(ScanError) as raised:
         open_dicom(path)
     assert raised.value.reason == "damaged header"
+
+
+def test_a_deflated_file_is_not_inflated_beyond_the_limit(tmp_path, monkeypatch):
+    path = transcode(write_series(tmp_path / "deflated")[0], DeflatedExplicitVRLittleEndian)
+    assert open_dicom(path).series == "1.2.3.1"
+    monkeypatch.setattr("brain_cae.scans.raw_header.INFLATED", 100)
+    monkeypatch.setattr("brain_cae.scans.raw_header.INFLATED_TIMES", 0)
+    with pytest.raises(ScanError, match="damaged header"):
+        open_dicom(path)
+    open_dicom(write_series(tmp_path / "plain")[0])

@@ -171,6 +171,21 @@ def test_a_tampered_model_cannot_run_arbitrary_code(tiny_run, tmp_path, group, k
     assert not (tmp_path / "owned").exists()
 
 
+def test_a_model_does_not_choose_where_is_written_and_who_works(tiny_run, cache, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_run, copy, ignore=shutil.ignore_patterns("anomaly_maps", "tensorboard"))
+    content = yaml.safe_load((copy / "model" / "config.yaml").read_text())
+    content["cache"] = str(tmp_path / "elsewhere")
+    keys = {"chunk": 1, "jobs": 1, "timeout_min": 5, "mem_gb": 1, "cpus_per_task": 1, "partition": None}
+    content["executor"] = {"name": "submitit_slurm", **keys, "account": None, "qos": None, "setup": ["touch owned"]}
+    content["executor"]["additional_parameters"] = {}
+    (copy / "model" / "config.yaml").write_text(yaml.safe_dump(content))
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*") if path.is_file()}
+    evaluation.run(evaluate_config(f"run={copy}", cache), tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"copy", "out"}
+    assert before == {path: path.stat().st_mtime_ns for path in copy.rglob("*") if path.is_file()}
+
+
 def test_shuffled_labels_give_chance(tiny_run):
     """Through the whole transfer pipeline: features, balancing, scaler, classifier, folds."""
     from imblearn.over_sampling import SMOTE

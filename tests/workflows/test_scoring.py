@@ -13,6 +13,7 @@ from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError
 from brain_cae.executor import HERE
 from brain_cae.files.run_folder import RunFolder
+from brain_cae.files.tables import read_csv
 from brain_cae.stages.cohort import Cohort
 from brain_cae.workflows import evaluation, training
 from brain_cae.workflows.scoring import score_new, score_unseen
@@ -91,12 +92,12 @@ def test_all_that_a_run_writes_lies_in_its_folder_whatever_subjects_are_called(
     assert set(output.parent.iterdir()) == {output} and set(output.parent.parent.iterdir()) == {output.parent, cache}
     assert set(Path("/").glob("outside*")) == at_root
 
-    predictions = pd.read_csv(output / "predictions.csv", dtype=str, keep_default_na=False)
-    index = pd.read_csv(output / "index.csv", dtype=str, keep_default_na=False)
+    predictions = read_csv(output / "predictions.csv", dtype=str, keep_default_na=False)
+    index = read_csv(output / "index.csv", dtype=str, keep_default_na=False)
     names = set(HOSTILE) | {f"subject_{number}" for number in range(len(HOSTILE), 30)}
     assert set(index["subject"]) == names and set(predictions["subject"]) <= names
 
-    written = pd.read_csv(output / "anomaly_maps" / "names.csv", dtype=str, keep_default_na=False)
+    written = read_csv(output / "anomaly_maps" / "names.csv", dtype=str, keep_default_na=False)
     files = dict(zip(written["subject"], written["file"], strict=True))
     assert not set(files) & {"NA", "007", "$x", "subject_29"} and {"P1", "p1", "..", "p" * 250} <= set(files)
     maps = {path.name for path in (output / "anomaly_maps").glob("*.nii.gz")}
@@ -106,5 +107,5 @@ def test_all_that_a_run_writes_lies_in_its_folder_whatever_subjects_are_called(
     assert any("unsafe as names of files" in record.getMessage() for record in caplog.records)
 
     evaluation.run(EvaluateConfig(run=str(output), cache=str(cache), workers=1), tmp_path / "a" / "again")
-    again = pd.read_csv(tmp_path / "a" / "again" / "predictions.csv", dtype=str, keep_default_na=False)
+    again = read_csv(tmp_path / "a" / "again" / "predictions.csv", dtype=str, keep_default_na=False)
     assert list(again["subject"]) == list(predictions["subject"])

@@ -3,13 +3,14 @@
 Source: the Brain Imaging Data Structure, section "The Inheritance Principle": https://bids-specification.readthedocs.io.
 """
 
-import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from brain_cae.files.documents import read_json
 from brain_cae.scans.acquisition import in_tesla
 from brain_cae.scans.elements import decimals
 from brain_cae.scans.times import MILLISECONDS, SECONDS, UNKNOWN, in_milliseconds
@@ -78,8 +79,8 @@ class Sidecars:
         if path not in self._columns:
             name = path.relative_to(self.root).as_posix()
             try:
-                content = json.loads(path.read_text(encoding="utf-8-sig"))
-            except (OSError, ValueError, RecursionError):
+                content = read_json(path, encoding="utf-8-sig")
+            except (OSError, ValueError):
                 content = None
             if not isinstance(content, dict):
                 self.broken.add(name)
@@ -130,11 +131,7 @@ def _positive(value: Any) -> float:
         value = next(iter(decimals(value.encode())), math.nan)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return math.nan
-    try:
-        number = float(value)
-    except OverflowError:
-        return math.nan
-    return number if math.isfinite(number) and number > 0 else math.nan
+    return float(value) if 0 < value <= sys.float_info.max else math.nan
 
 
 def _field(value: Any) -> float:

@@ -39,6 +39,7 @@ def test_specific_sidecars_win_over_general_ones(tmp_path):
             {"field_strength_t": 3.0, "repetition_time_ms": 2300.0},
         ),
         ({"MagneticFieldStrength": 1500, "EchoTime": 10**400}, {"field_strength_t": 1.5}),
+        ({"EchoTime": 10**400, "RepetitionTime": float("inf"), "FlipAngle": float("nan")}, {}),
         ({"EchoTime": [0.09, 0.1]}, {"echo_time_ms": 90.0}),
         ({"PatientName": "Secret^Person", "InstitutionName": "a", "ProtocolName": "b", "SeriesDescription": "c"}, {}),
     ],
@@ -80,7 +81,7 @@ def test_values_that_are_not_numbers_are_named(tmp_path):
     }
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '"a"', ""])
+@pytest.mark.parametrize("text", ["{", "[1]", '"a"', "", "[" * 100_000])
 def test_a_broken_sidecar_is_named_and_ignored(tmp_path, text):
     scan = tmp_path / "sub-01" / "anat" / "sub-01_T1w.nii.gz"
     touch(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz")

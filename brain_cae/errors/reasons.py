@@ -24,7 +24,7 @@ WHAT_TO_DO = {
     "not DICOM": "Nothing to do unless it is a scan: NIfTI files need the ending .nii, .nii.gz or .hdr.",
     "not NIfTI": "Use the endings .nii and .nii.gz for NIfTI files only; put DICOM files into a separate folder.",
     "half of a pair": "Put the .hdr and the .img of the scan side by side, with one name, or convert them to .nii.gz.",
-    "another format": "Convert an image to .nii.gz, unpack an archive, or put DICOM files into a folder of this name.",
+    "another format": "Convert an image to .nii.gz; unpack an archive. DICOM needs a folder named after the modality.",
     "missing decoder": "Install a decoder for this compression, or export the series uncompressed.",
     "unreadable pixel data": EXPORT_AGAIN,
     "values beyond the stored bits": "The header contradicts the pixel data; export the series again.",

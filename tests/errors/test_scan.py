@@ -251,7 +251,7 @@ def test_every_reason_says_what_to_do():
     # Reasons that sources and the import give for files that no reader has opened.
     reasons |= {"no usable scan", "no such file", "several candidates", "after contrast agent", "another suffix"}
     reasons |= {"another scan was taken", "another session was taken", "not the named contrast"}
-    reasons |= {"unreadable folder", "packed file", "another format"}
+    reasons |= {"unreadable folder", "another format"}
     assert sorted(reasons - set(WHAT_TO_DO)) == []
 
 

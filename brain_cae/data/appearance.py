@@ -42,7 +42,8 @@ def noise_and_smoothness(volume: np.ndarray, spacing: np.ndarray) -> dict[str, f
     tissue = values > TISSUE * largest
     if largest <= 0 or tissue.sum() < 1000:
         return {"noise": float("nan"), "smoothness_mm": float("nan")}
-    middle, spread = float(np.median(values[tissue])), float(values[tissue].var())
+    # The square of an intensity may be beyond the range of float32.
+    middle, spread = float(np.median(values[tissue])), float(values[tissue].var(dtype=np.float64))
     noise: list[float] = []
     widths: list[float] = []
     for axis in np.argsort(spacing, kind="stable"):
@@ -50,7 +51,7 @@ def noise_and_smoothness(volume: np.ndarray, spacing: np.ndarray) -> dict[str, f
         inside = np.moveaxis(tissue, axis, 0)
         pairs = inside[1:] & inside[:-1]
         difference = (moved[1:] - moved[:-1])[pairs]
-        share = float(difference.var()) / (2 * spread) if spread > 0 and difference.size else 1.0
+        share = float(difference.var(dtype=np.float64)) / (2 * spread) if spread > 0 and difference.size else 1.0
         if 0 < share < 1:
             widths.append(float(spacing[axis]) * np.sqrt(-2 * np.log(2) / np.log(1 - share)))
         if len(noise) < 2 and len(moved) > 2:

@@ -35,6 +35,13 @@ def test_smoothness_is_the_full_width_at_half_maximum_in_mm() -> None:
     assert smoothness == pytest.approx(4.0, rel=0.15)
 
 
+@pytest.mark.parametrize("scale", [1e-25, 1e30])
+def test_noise_and_smoothness_do_not_depend_on_the_unit_of_intensities(ball, scale) -> None:
+    volume = ball * (100 + ndimage.gaussian_filter(np.random.default_rng(0).normal(size=ball.shape), 1))
+    expected = appearance.noise_and_smoothness(volume, ONE)
+    assert appearance.noise_and_smoothness(volume * scale, ONE) == pytest.approx(expected, rel=1e-4)
+
+
 def test_an_empty_scan_has_neither_noise_nor_smoothness() -> None:
     assert all(np.isnan(value) for value in appearance.noise_and_smoothness(np.zeros((9, 9, 9)), ONE).values())
 

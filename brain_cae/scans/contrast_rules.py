@@ -13,6 +13,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from brain_cae.vocabulary import MODALITIES
+
 UNKNOWN = "unknown"
 # No brain contrast is acquired with times this short (ms), but scouts and time series are.
 SCOUT_TR_MS, SCOUT_TE_MS = 5.0, 2.0
@@ -200,7 +202,7 @@ def _open(physics: Physics, times: str) -> Contrast:
 
 def _doubt(physics: Physics, name: str) -> str:
     """Return what the description says against a contrast; it names several in "T1 and T2 after contrast"."""
-    if name not in ("t1", "t2", "flair", "t1ce"):
+    if name not in MODALITIES:
         return ""
     if name in ("t2", "flair") and physics.agent:
         return "after contrast agent"

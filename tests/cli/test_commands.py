@@ -23,7 +23,7 @@ def test_help_is_a_page_about_the_program(tmp_path, script):
     done = run("--help", cwd=tmp_path, script=script)
     assert done.returncode == 0
     assert "== Choices" in done.stdout
-    assert "dataset: bids, brats, combined, folder, ixi, phantom, rsna_miccai" in done.stdout
+    assert "dataset: bids, brats, combined, dicom, folder, ixi, phantom, rsna_miccai" in done.stdout
     assert not list(tmp_path.iterdir())
 
 

@@ -67,7 +67,7 @@ def test_tables_have_the_columns_of_the_contract(tiny_run):
         "shift_mm,rotation_deg,overlap_before,overlap,coverage_mm,looks_like"
     )
     assert columns["predictions.csv"] == (
-        "subject,session,source,protocol,reshape_group,label,role,fold,score,p_value,threshold,flagged,"
+        "subject,session,source,protocol,reshape_group,label,role,fold,score,p_value,rate_bound,threshold,flagged,"
         "out_of_calibration,classifier_probability"
     )
 

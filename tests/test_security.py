@@ -217,6 +217,7 @@ def leaks(files: list[Path]) -> list[str]:
     return [f"{path}: {word!r}" for path in files for text in texts(path) for word in words if word in text]
 
 
+@pytest.mark.extras
 def test_nothing_about_patients_but_what_the_index_lists_leaves_their_scans(
     canaries: Path, tmp_path: Path, make_config: Callable[..., Config], capfd, caplog
 ) -> None:

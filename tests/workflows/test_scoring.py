@@ -75,6 +75,7 @@ def write_ellipsoid(path: Path, *, seed: int, bright: bool) -> None:
     nibabel.save(nibabel.Nifti1Image(voxels.astype(np.float32), np.diag([7.0, 7, 8, 1])), path)
 
 
+@pytest.mark.extras
 def test_all_that_a_run_writes_lies_in_its_folder_whatever_subjects_are_called(
     hostile_table: Path, tmp_path: Path, make_config: Callable[..., Config], caplog: pytest.LogCaptureFixture
 ) -> None:

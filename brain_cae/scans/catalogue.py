@@ -26,8 +26,9 @@ from brain_cae.files.locks import exclusive
 from brain_cae.progress import counter
 from brain_cae.scans import archives
 from brain_cae.scans.contrast_rules import Physics
-from brain_cae.scans.headers import IMAGE, STATUS, SeriesFacts, facts_of, quiet, read_header
+from brain_cae.scans.headers import IMAGE, STATUS, SeriesFacts, facts_of, read_header
 from brain_cae.scans.pseudonym import Pseudonyms
+from brain_cae.scans.silence import silence
 from brain_cae.scans.sources.base import is_visible
 
 # Increase this whenever the same headers would give another row or other facts.
@@ -237,7 +238,7 @@ def _read_chunk(paths: list[Path], names: Pseudonyms) -> tuple[np.ndarray, dict[
     """Return the rows of files, and the facts of each series from its first file among them."""
     rows = np.zeros(len(paths), ROW)
     facts: dict[str, Any] = {}
-    with quiet():
+    with silence():
         for row, path in zip(rows, paths, strict=True):
             file = read_header(path)
             row["status"], row["frames"], row["diffusion"] = file.status, file.frames, file.diffusion

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from brain_cae.vocabulary import MODALITIES
 
 UNKNOWN = "unknown"
-# No brain contrast is acquired with times this short (ms), but scouts and time series are.
+# No brain contrast is acquired with times this short (ms), but time series and scouts are, some of many slices.
 SCOUT_TR_MS, SCOUT_TE_MS = 5.0, 2.0
 
 

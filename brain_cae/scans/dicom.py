@@ -8,6 +8,7 @@ from pathlib import Path
 from brain_cae.errors import ScanError
 from brain_cae.scans.assembly import Assembly, assemble
 from brain_cae.scans.completeness import may_be_slice
+from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS
 from brain_cae.scans.extent import has_head_size
 from brain_cae.scans.file import DicomFile, open_dicom, truncated
 from brain_cae.scans.kind import OBJECTS, OTHER_OBJECT, is_derived, object_of
@@ -76,8 +77,6 @@ ADVANTAGES = (
     "has the size of a head", "is original", "is no fast scout", "has more slices", "has more voxels",
     "has the higher number", "has the later UID",
 )  # fmt: skip
-# Planning scouts can be volumes of many slices; no brain contrast is acquired with times this short.
-SCOUT_TR_MS, SCOUT_TE_MS = 5.0, 2.0
 
 
 def read_series(files: Sequence[Path]) -> Volume:

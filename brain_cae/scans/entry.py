@@ -7,12 +7,9 @@ stores the key for files with unchanged path, size and time, so that they are no
 
 import hashlib
 import json
-import logging
 import math
 import os
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +24,7 @@ from brain_cae.scans.dicom import NOT_DICOM, FolderReading, Refused, read_folder
 from brain_cae.scans.extent import check_size
 from brain_cae.scans.formats import is_half, is_kind, is_nifti, nifti_files, unread_format
 from brain_cae.scans.nifti import read_nifti
+from brain_cae.scans.silence import silence
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
 
@@ -120,7 +118,7 @@ def _unreadable(location: SeriesLocation, error: OSError) -> Outcome:
 
 def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None, dict[str, Any]]:
     """Read a location; return its volume, if any, and its entry. Nothing is written."""
-    with _quiet():
+    with silence():
         reading = _read(location.files, location.chosen, pixels=pixels)
     volume, refused, path = reading.volume, list(reading.refused), reading.path
     reason, notes = "", "; ".join(reading.notes)
@@ -144,22 +142,6 @@ def _keep(volume: Volume | None, entry: dict[str, Any], store: Path, key: str) -
         entry["bytes"] = _write_volume(volume, target)
     if entry["reason"] not in TRANSIENT_REASONS:
         write_bytes(store / f"{key}.json", json.dumps(entry, indent=1, allow_nan=False).encode())
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence pydicom and nibabel, whose warnings quote header values; what matters is in the report."""
-    loggers = [logging.getLogger(name) for name in ("pydicom", "nibabel.global")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            for logger in loggers:
-                logger.setLevel(logging.CRITICAL + 1)
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
 
 
 def _read(files: Sequence[Path], chosen: Path | None, *, pixels: bool) -> FolderReading:

@@ -5,12 +5,9 @@ each are read. Nothing here holds a name, a date or a free text of the header, e
 written.
 """
 
-import logging
 import math
 import re
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +24,7 @@ from brain_cae.scans.contrast_rules import CONTENTS, Physics
 from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, open_dicom
 from brain_cae.scans.kind import check_kind, is_derived
+from brain_cae.scans.silence import silence
 
 # Columns, the last element that is needed; the pixels and the vendors' protocol blocks come later.
 LAST = 0x00280011
@@ -140,7 +138,7 @@ def _read(path: Path, head: int) -> FileHeader:
 
 def facts_of(path: Path, header: FileDataset) -> SeriesFacts:
     """Return what a header says about its series; an enhanced file is opened again for its functional groups."""
-    with quiet():
+    with silence():
         file = DicomFile(path, header, Elements(header), "", cut=False, pixels=False)
         groups: list[Elements] = []
         if file.elements.text("SOPClassUID") == EnhancedMRImageStorage:
@@ -258,12 +256,13 @@ def identity_of(path: Path) -> Identity:
     if header is None:
         return Identity("", "", frozenset())
     words: set[str] = set()
-    for element in _elements(header):
-        if element.VR in ("PN", "DA", "LO", "SH", "UI", "LT", "ST", "DT") and element.keyword not in TECHNICAL:
-            words |= words_of(str(element.value))
-        if element.VR == "DA":
-            words |= _dates(str(element.value))
-    moment = f"{_text(header, 'StudyDate')} {_text(header, 'StudyTime')}"
+    with silence():
+        for element in _elements(header):
+            if element.VR in ("PN", "DA", "LO", "SH", "UI", "LT", "ST", "DT") and element.keyword not in TECHNICAL:
+                words |= words_of(str(element.value))
+            if element.VR == "DA":
+                words |= _dates(str(element.value))
+        moment = f"{_text(header, 'StudyDate')} {_text(header, 'StudyTime')}"
     return Identity(_plain(header, PATIENT), moment, frozenset(words))
 
 
@@ -290,20 +289,6 @@ def _dates(text: str) -> set[str]:
         return set()
     year, month, day = digits[:4], digits[4:6], digits[6:]
     return {digits, digits[2:], day + month + year, day + month + year[2:], month + day + year, month + day + year[2:]}
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence pydicom, whose warnings quote header values."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            logger.setLevel(logging.CRITICAL + 1)
-            yield
-        finally:
-            logger.setLevel(level)
 
 
 def _partial(stream: Any) -> FileDataset:

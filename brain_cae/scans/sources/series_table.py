@@ -8,6 +8,7 @@ import pandas as pd
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.files.atomic import write_text
+from brain_cae.files.tables import to_csv
 from brain_cae.scans.sources.base import SPELLINGS, some
 from brain_cae.scans.sources.table import read_table, require_columns
 from brain_cae.vocabulary import MODALITIES
@@ -41,7 +42,7 @@ def write_series_table(path: Path, lines: Sequence[SeriesLine]) -> None:
         ConfigurationError: Another file is there, which somebody may have corrected.
         StorageError: The file cannot be written.
     """
-    text = pd.DataFrame([vars(line) for line in lines], columns=list(COLUMNS)).to_csv(index=False)
+    text = to_csv(pd.DataFrame([vars(line) for line in lines], columns=list(COLUMNS)))
     if path.exists() and path.read_text(encoding="utf-8-sig").splitlines() != text.splitlines():
         raise ConfigurationError(
             "The table of series would replace another file.",

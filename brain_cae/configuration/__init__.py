@@ -34,6 +34,7 @@ from brain_cae.configuration.schema import (
     Config,
     EvaluateConfig,
     LeaveProtocolOut,
+    Model,
     Transfer,
 )
 from brain_cae.configuration.stored import read_stored
@@ -111,6 +112,11 @@ def classifier_option(name: str) -> Classifier:
     return fit_group(Classifier, read_option("classifier", name), "classifier")
 
 
+def model_option(name: str) -> Model:
+    """Return a model of ``conf/model`` by name, as listed in ``model.members``."""
+    return fit_group(Model, read_option("model", name), "model")
+
+
 def dataset_option(name: str, **keys: Any) -> Any:
     """A dataset of ``conf/dataset`` by its name, with some of its keys given.
 
@@ -142,6 +148,7 @@ __all__ = [
     "Config",
     "EvaluateConfig",
     "LeaveProtocolOut",
+    "Model",
     "calibration_needed",
     "check_alpha",
     "check_classes",
@@ -152,6 +159,7 @@ __all__ = [
     "fixed_by_run",
     "is_fixed",
     "keys_beside",
+    "model_option",
     "option_names",
     "read_stored",
     "unknown_key",

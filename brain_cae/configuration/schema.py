@@ -83,14 +83,15 @@ class LeaveProtocolOut:
 
 @dataclass
 class Model:
-    """The network (a ``_target_`` with its arguments) and its training objective."""
+    """The network (a ``_target_`` with its arguments), its training objective, and further models beside it."""
 
     name: str
-    network: dict[str, Any]
+    network: dict[str, Any] | None
     loss: str
     learning_rate: float
     weight_decay: float
     corruption: float
+    members: list[str]
 
 
 @dataclass

@@ -27,7 +27,7 @@ CASES = [
     ("train", "dataset=rsna_miccai", "train/<id>"),
     ("train", "dataset=combined +dataset@dataset.parts.clinic=bids", "sub-<name>"),
     ("train", "dataset=folder dataset.root=~/scans", 'dataset.root="~/scans"'),
-    ("train", "model.network.strides=[2,2]", "conf/model/subpixel.yaml"),
+    ("train", "model.network.strides=[2,2]", "conf/model/cae.yaml"),
     ("train", "model.network._target_=torch.load", "brain_cae"),
     ("train", "inspect=perhaps", "true or false"),
     ("train", "transfer.compare=[forest]", "random_forest"),

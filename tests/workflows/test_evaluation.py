@@ -18,8 +18,9 @@ from brain_cae.workflows import evaluation
 
 
 def evaluate_config(*overrides):
+    """Compose and validate `evaluate.yaml` with overrides, for one process: others take seconds to start."""
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return validate_evaluate(compose("evaluate", overrides=list(overrides)))
+        return validate_evaluate(compose("evaluate", overrides=["workers=1", *overrides]))
 
 
 @pytest.fixture(scope="module")

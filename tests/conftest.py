@@ -19,6 +19,27 @@ from .composition import remember_compositions
 
 remember_compositions()
 
+# Files with whole runs come first, and short ones last: otherwise one process ends long before the other. The second
+# process begins with what needs no run, while the first makes the tiny run that the others share.
+FIRST = (
+    "workflows/test_training.py", "audit/test_auditor.py", "phantom/test_writer.py", "soak/test_nifti.py",
+    "soak/test_fuzz.py", "workflows/test_nested.py", "test_real_heads.py", "packaging/test_wheel.py",
+    "errors/test_interrupt.py", "soak/test_kills.py", "workflows/test_evaluation.py", "soak/test_survival.py",
+    "workflows/test_recalibration.py", "stages/test_harmonisation.py", "workflows/test_scoring.py", "test_extending.py",
+    "test_security.py", "workflows/test_external.py", "cli/test_whole_sweeps.py", "test_real_scans.py",
+    "errors/test_dataset.py", "cli/test_start.py", "cli/test_commands.py", "soak/test_documents.py",
+    "executor/test_jobs.py", "data/test_template.py", "errors/test_configuration.py", "benchmarks/test_gpu.py",
+)  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.loadscopereorder = False  # pytest-xdist would start with the files that have the most tests
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {Path(__file__).parent / name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(FIRST)))
+
 
 def compose_config(*overrides: str) -> Config:
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):

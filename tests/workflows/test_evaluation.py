@@ -43,7 +43,8 @@ def test_the_same_subjects_get_the_same_scores(tiny_run, cache, tmp_path):
 def test_another_classifier_on_a_stored_run_reuses_the_findings(tiny_run, cache, tmp_path, monkeypatch):
     examined = []
     monkeypatch.setattr("brain_cae.stages.prediction.examine", lambda detector, subject: examined.append(subject))
-    chosen = ("classifier=random_forest", "classifier.tuning.trials=2", "balancing=smote", "transfer.compare=[knn]")
+    chosen = ("classifier=random_forest", "classifier.estimator.n_estimators=10", "classifier.tuning.trials=2")
+    chosen += ("balancing=smote", "transfer.compare=[knn]")
     evaluation.run(evaluate_config(f"run={tiny_run}", cache, *chosen), tmp_path / "other")
     assert not examined and not (tmp_path / "other" / "anomaly_maps").exists()
     before, after = (json.loads((run / "metrics.json").read_text()) for run in (tiny_run, tmp_path / "other"))

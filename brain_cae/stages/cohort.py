@@ -170,11 +170,15 @@ def import_cohort(
 
 def unused_scans(dataset: Any, modalities: list[str], **options: Any) -> list[SeriesLocation]:
     """Return the scans of the modalities that are not in use; they are only counted, so errors do not matter."""
+    others = [modality for modality in MODALITIES if modality not in modalities]
+    if not others:
+        return []
+    with suppress(DatasetError):
+        return make_source(dataset, modalities=others, **options).locate()
     scans = []
-    for modality in MODALITIES:
-        if modality not in modalities:
-            with suppress(DatasetError):
-                scans += make_source(dataset, modalities=[modality], **options).locate()
+    for modality in others:  # a source may refuse all because it has none of one
+        with suppress(DatasetError):
+            scans += make_source(dataset, modalities=[modality], **options).locate()
     return scans
 
 

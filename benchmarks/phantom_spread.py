@@ -13,6 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import nibabel
@@ -66,7 +67,7 @@ def in_bands(prepared: PreparedSubject, scanner: str) -> Brain:
     bands = []
     for one in maps:
         smooth = [ndimage.gaussian_filter(one * inside, s) / w for s, w in zip(sigmas, weights, strict=True)]
-        bands.append([*(fine - coarse for fine, coarse in zip(smooth, smooth[1:], strict=False)), smooth[-1]])
+        bands.append([*(fine - coarse for fine, coarse in pairwise(smooth)), smooth[-1]])
     return Brain(scanner, np.array(bands, np.float32), mask)
 
 

@@ -9,7 +9,6 @@ from scipy.special import expit
 from brain_cae.phantom.anatomy import Anatomy
 from brain_cae.phantom.field import Axes
 
-
 VOLUME_ML = (4.0, 200.0)
 """Smallest and largest nominal volume of gliomas of any size; those of BraTS have 2 to 350 ml."""
 
@@ -70,7 +69,7 @@ def draw_lesion(anatomy: Anatomy, generator: np.random.Generator) -> Lesion:
 def draw_any_lesion(anatomy: Anatomy, generator: np.random.Generator) -> Lesion:
     """Draw a glioma of a nominal volume from ``VOLUME_ML``, each doubling as likely as the next, and often a faint one.
 
-    The nominal volume is that of the ellipsoid that oedema reaches in white matter; grey matter and the skull leave less.
+    The nominal volume is that of the ellipsoid that oedema reaches in white matter; grey matter and skull leave less.
     """
     volume_ml = float(np.exp(generator.uniform(*np.log(VOLUME_ML))))
     radius = (3000 * volume_ml / (4 * np.pi)) ** (1 / 3)

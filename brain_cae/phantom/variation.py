@@ -1,10 +1,10 @@
 """People whose brains differ at every scale, as those of real heads do (``anatomy=varied``).
 
-The template's tissue probabilities say how often a place holds a tissue among 152 people, so each person is one draw from
-them: a field of unit variance, correlated over a few millimetres, picks fluid, grey or white matter at every place, in
-this order, so that grey matter always lies between the other two and sulci, gyri and ribbon arise. Averaged over people,
-the template comes back. The fields' scales and the other numbers here were set by the spread of real heads alone, see
-docs/phantom.md.
+The template's tissue probabilities say how often a place holds a tissue among 152 people, so each person is one draw
+from them: a field of unit variance, correlated over a few millimetres, picks fluid, grey or white matter at every
+place, in this order, so that grey matter always lies between the other two and sulci, gyri and ribbon arise. Averaged
+over people, the template comes back. The scales of the fields and the other numbers were set by the spread of real
+heads alone, see docs/phantom.md.
 """
 
 from functools import cache

@@ -67,7 +67,7 @@ def lesions_of(
 def shown_clusters(
     subject: PreparedSubject, joint_map: np.ndarray, calibration: Calibration, alpha: float
 ) -> tuple[np.ndarray, list[Cluster]]:
-    """Return the clusters of :func:`lesions_of`: the number of each voxel's cluster (X, Y, Z), from 1, and the clusters."""
+    """Return the clusters of :func:`lesions_of`, and the number of the cluster at each voxel (X, Y, Z), from 1."""
     mask, voxel_ml = subject.mask, float(np.prod(subject.spacing)) / 1000
     labels, clusters = find_clusters(joint_map, mask, calibration.voxel_threshold, voxel_ml)
     p_values = [calibration.cluster_p_value(cluster.mass) for cluster in clusters]

@@ -7,6 +7,7 @@ the probability of a lesion, and nothing here calibrates one for a voxel.
 
 import hashlib
 import json
+import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,8 +21,15 @@ import numpy as np
 import pandas as pd
 
 from brain_cae import __version__
+from brain_cae.exports import Export
+from brain_cae.files.run_folder import RunFolder
 from brain_cae.files.tables import to_tsv
+from brain_cae.scans.sources.base import some
+from brain_cae.stages.anomalies import Anomaly, for_each_anomaly
 
+log = logging.getLogger(__name__)
+
+OF = "results"
 VERSION = "1.10.0"
 LONGEST = 64
 """Letters of a label; longer ones are cut, and get a hash."""
@@ -94,6 +102,50 @@ class Brain:
         return f"{folder}/{'_'.join(filter(None, (f'sub-{self.label}', session)))}"
 
 
+def export(work: Export) -> list[Path]:
+    """Write maps, clusters and scores of the scored brains to ``export/bids/``.
+
+    A brain whose images cannot be written is named with the reason; its row in ``participants.tsv`` is complete.
+    """
+    assessment, folder = work.assessment, work.folder
+    assert assessment is not None
+    cohort, table = assessment.cohort, assessment.table.rename_axis("subject").reset_index()
+    names = labels(str(name) for name in table["subject"])
+    skull = cohort.skull
+    brains = {
+        row["subject"]: Brain(
+            label=names[row["subject"]],
+            session=labels([row["session"]])[row["session"]] if row["session"] else "",
+            reference=cohort.reference,
+            stripped=skull[row["subject"]] != "on",
+        )
+        for row in table.to_dict("records")
+    }
+    lost = for_each_anomaly(assessment, _Writer(brains, folder), executor=work.executor)
+    write_description(sorted(set(table["source"])), table, names, _Writer(brains, folder).write)
+    if lost:
+        shown = some([f"{name} ({reason})" for name, reason in lost.items()])
+        log.warning("BIDS files of %d subjects could not be written: %s.", len(lost), shown)
+    return [folder / "export/bids"]
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes the images of one brain, in any process."""
+
+    brains: Mapping[str, Brain]
+    folder: RunFolder
+
+    def __call__(self, found: Anomaly) -> None:
+        brain = self.brains[found.subject]
+        write_map(brain, found.map, self.write)
+        if found.numbers is not None:
+            write_clusters(brain, found.numbers, found.clusters, self.write)
+
+    def write(self, name: str, writer: Callable[[Path], Any]) -> None:
+        self.folder.write(f"export/bids/{name}", writer)
+
+
 def labels(names: Iterable[str]) -> dict[str, str]:
     """Return the BIDS label of each name: letters and digits, different for each, also where case does not count.
 
@@ -107,7 +159,7 @@ def labels(names: Iterable[str]) -> dict[str, str]:
     digits = {name: 0 if 0 < len(label) <= LONGEST else 8 for name, label in plain.items()}
     while True:
         found = {name: f"{label[:LONGEST]}{_hash(name, digits[name])}" for name, label in plain.items()}
-        count = Counter(label.lower() for label in found.values())
+        count = Counter(label.lower() for label in found.map())
         repeated = [name for name, label in found.items() if count[label.lower()] > 1]
         if not repeated:
             return found
@@ -158,7 +210,9 @@ def write_clusters(brain: Brain, numbers: nibabel.Nifti1Image, clusters: pd.Data
     _write_image(f"{name}_dseg.nii.gz", values.astype(np.uint16), numbers, write)
 
 
-def write_description(sources: Sequence[str], participants: pd.DataFrame, names: Mapping[str, str], write: Write) -> None:
+def write_description(
+    sources: Sequence[str], participants: pd.DataFrame, names: Mapping[str, str], write: Write
+) -> None:
     """Write ``dataset_description.json``, ``README`` and ``participants.tsv`` with its sidecar.
 
     Args:

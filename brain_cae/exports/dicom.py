@@ -1,65 +1,47 @@
 """A map and its clusters as DICOM objects of the scan's study: Parametric Map and Segmentation, written by highdicom.
 
 Each frame has the position of the slice that it belongs to, and refers to it (DICOM PS3.3, A.75 and A.51). The objects
-carry patient and study of the scan, since a viewer finds them by these: the identifiers are read when an object is made,
-and go nowhere else.
+carry patient and study of the scan, since a viewer finds them by these: the identifiers are read when an object is
+made, and go nowhere else.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom import dcmread
+import pandas as pd
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, MRImageStorage, generate_uid
-from pydicom.valuerep import DA, TM
+from pydicom.uid import generate_uid
 
 from brain_cae import __version__
-from brain_cae.errors import ConfigurationError, ScanError
-from brain_cae.scans import archives
-from brain_cae.scans.assembly import Slice
+from brain_cae.errors import ConfigurationError, DatasetError, ScanError
+from brain_cae.exports import Export
+from brain_cae.files.names import file_names
+from brain_cae.files.run_folder import RunFolder
+from brain_cae.scans.dicom import read_folder
+from brain_cae.scans.formats import is_half, is_nifti
+from brain_cae.scans.identifiers import Image, Series, read_series
 from brain_cae.scans.silence import silence
+from brain_cae.scans.sources.base import SeriesLocation, some
+from brain_cae.scans.volume import content_hash
+from brain_cae.stages.anomalies import Anomaly, for_each_anomaly
+from brain_cae.stages.cohort import Cohort
 
+log = logging.getLogger(__name__)
+
+OF = "results"
 INSTALL = "pip install '.[export]'"
 
-# What tells PACS and viewers whose study this is. All other text of the header stays where it is.
-PATIENT = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
-STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber")
-PLACE = ("SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "NumberOfFrames", "SliceThickness")
-FRAME = ("FrameOfReferenceUID", "PositionReferenceIndicator")
-COMPRESSION = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
-READ = (*PATIENT, *STUDY, *PLACE, *FRAME, *COMPRESSION, "SpecificCharacterSet")
 # Above the numbers that scanners count up, so that the objects come last in a list of the study's series.
 MAP_NUMBER, CLUSTERS_NUMBER = 9801, 9802
 UTF8 = "ISO_IR 192"
 # Red, orange, yellow, green, blue, purple in CIELab: neighbouring clusters differ.
 COLOURS = ((53, 80, 67), (67, 43, 74), (92, -10, 85), (60, -55, 55), (45, 10, -60), (40, 50, -45))
-
-
-@dataclass(frozen=True)
-class Series:
-    """The slices of a scan, as the objects need them.
-
-    Attributes:
-        headers: One for each slice, in the order of the volume: patient, study, position. Its SOPInstanceUID stands for
-            the slice, since slices of a multi-frame file share one.
-        images: The slice that a SOPInstanceUID of ``headers`` stands for.
-    """
-
-    headers: list[Dataset]
-    images: Mapping[str, "Image"]
-
-
-@dataclass(frozen=True)
-class Image:
-    """A slice as others refer to it; ``frame`` is None in a file of one."""
-
-    series: str
-    sop_class: str
-    instance: str
-    frame: int | None
 
 
 @dataclass(frozen=True)
@@ -77,6 +59,132 @@ class Segment:
         return f"{self.volume_ml:.1f} mL, peak z = {self.peak_z:.1f}{p_value}"
 
 
+def export(work: Export) -> list[Path]:
+    """Write the map of every brain, the clusters of those that are flagged, and a table of both to ``export/dicom/``.
+
+    A brain whose objects cannot be written is named with the reason, in the table and on the terminal.
+
+    Raises:
+        DatasetError: No brain came as DICOM, or none could be written.
+    """
+    assessment, folder = work.assessment, work.folder
+    assert assessment is not None
+    cohort = assessment.cohort
+    check(cohort)
+    log.warning(
+        "export=dicom: name and number of the patient are in the DICOM objects, since these belong to the patient's "
+        "study. Treat the folder export/dicom as you treat the scans."
+    )
+    files = file_names(dict.fromkeys(cohort.index["subject"]))
+    writer = _Writer(_scans(cohort), files, folder, work.detector.fingerprint())
+    lost = for_each_anomaly(assessment, writer, executor=work.executor)
+    table = pd.DataFrame(
+        [
+            [name, *(_existing(folder, path) for path in _paths(files[name])), lost.get(name, "")]
+            for name in assessment.table.index
+        ],
+        columns=["subject", "map", "clusters", "reason"],
+    )
+    folder.write_csv("export/dicom/objects.csv", table)
+    if lost:
+        shown = some([f"{name} ({reason})" for name, reason in lost.items()])
+        log.warning("DICOM objects of %d subjects could not be written: %s.", len(lost), shown)
+    if len(lost) == len(assessment.table):
+        raise DatasetError(
+            "No DICOM object could be written.",
+            expected="DICOM scans as they were imported",
+            found=some(sorted(set(lost.values()))),
+            where="export/dicom/objects.csv",
+            advice="export=bids writes maps and clusters as NIfTI, whatever the scans are.",
+        )
+    return [folder / "export/dicom"]
+
+
+def check(cohort: Cohort) -> None:
+    """Check what can be known before subjects are scored.
+
+    Raises:
+        ConfigurationError: highdicom is not installed.
+        DatasetError: No scan of the reference modality came as DICOM.
+    """
+    require_highdicom()
+    if not any(_is_dicom(scan.location) for scan in _scans(cohort).values()):
+        raise DatasetError(
+            "`export=dicom` refers to the files of the scans, and these are not DICOM.",
+            expected=f"DICOM files of {cohort.reference}",
+            found="NIfTI files",
+            where="export",
+            advice="Choose export=bids: it writes maps and clusters as NIfTI.",
+        )
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """Files of a subject's reference scan, and the hash of its content when it was imported."""
+
+    location: SeriesLocation
+    series_hash: str
+
+
+def _scans(cohort: Cohort) -> dict[str, _Scan]:
+    rows = cohort.index[cohort.index["modality"] == cohort.reference]
+    hashes = {(row["subject"], row["session"]): row["series_hash"] for row in rows.to_dict("records")}
+    return {
+        one.subject: _Scan(one, hashes[one.subject, one.session])
+        for one in cohort.locations
+        if one.modality == cohort.reference and (one.subject, one.session) in hashes
+    }
+
+
+def _is_dicom(location: SeriesLocation) -> bool:
+    return not all(is_nifti(path) or is_half(path) for path in location.files)
+
+
+def _paths(file: str) -> tuple[str, str]:
+    return f"export/dicom/{file}_map.dcm", f"export/dicom/{file}_clusters.dcm"
+
+
+def _existing(folder: RunFolder, name: str) -> str:
+    return Path(name).name if (folder / name).is_file() else ""
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes the objects of one brain, in any process."""
+
+    scans: Mapping[str, _Scan]
+    files: Mapping[str, str]
+    folder: RunFolder
+    model: str
+
+    def __call__(self, found: Anomaly) -> None:
+        scan = self.scans[found.subject]
+        if not _is_dicom(scan.location):
+            raise ScanError("not DICOM")
+        with silence():
+            reading = read_folder(scan.location.files, scan.location.chosen)
+        volume = reading.volume
+        if volume is None or content_hash(volume.array, volume.affine) != scan.series_hash:
+            raise ScanError("changed since the import")
+        if not np.allclose(volume.affine, found.map.affine, atol=1e-2):
+            raise ScanError("changed since the import")
+        series = read_series(reading.slices, volume.affine, volume.array.shape)
+        map_file, cluster_file = _paths(self.files[found.subject])
+        values = np.asarray(found.map.dataobj)
+        head = scan.location.skull == "on" and scan.location.brain_mask is None
+        objects = {map_file: parametric_map(series, values, threshold=found.threshold, head=head, model=self.model)}
+        if found.numbers is not None:
+            segments = [
+                Segment(row["volume_ml"], row["peak_z"], None if pd.isna(row["p_value"]) else row["p_value"])
+                for row in found.clusters.to_dict("records")
+            ]
+            numbers = np.asarray(found.numbers.dataobj).astype(np.uint16)
+            objects[cluster_file] = segmentation(series, numbers, segments, model=self.model)
+        for name, dataset in objects.items():
+            with silence():
+                self.folder.write(name, partial(dataset.save_as, enforce_file_format=True))
+
+
 def require_highdicom() -> None:
     """Check that highdicom is installed; call this before work starts.
 
@@ -90,48 +198,6 @@ def require_highdicom() -> None:
             where="export",
             advice=f"Install it: {INSTALL}",
         )
-
-
-def read_series(slices: Sequence[Slice], affine: np.ndarray, shape: Sequence[int]) -> Series:
-    """Read the identifiers of a scan's slices; pixels are not read.
-
-    Args:
-        slices: Slices of the volume, in its order.
-        affine: (4, 4), RAS+ mm, of the volume (columns, rows, slices).
-        shape: (3,), columns, rows and slices.
-
-    Raises:
-        ScanError: There is no FrameOfReferenceUID, or more than one study or frame of reference.
-        OSError: A file cannot be read.
-    """
-    files = {path: _read(path) for path in dict.fromkeys(one.path for one in slices)}
-    where = str(slices[0].path.parent)
-    for name in ("FrameOfReferenceUID", "StudyInstanceUID", "SOPInstanceUID"):
-        _check(name, [str(file.get(name, "")) for file in files.values()], where)
-    first = files[slices[0].path]
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    headers, images = [], {}
-    for one in slices:
-        file, stand_in = files[one.path], generate_uid()
-        several = int(file.get("NumberOfFrames") or 1) > 1
-        images[stand_in] = Image(
-            series=str(file.get("SeriesInstanceUID", "")),
-            sop_class=str(file.get("SOPClassUID") or MRImageStorage),
-            instance=str(file.SOPInstanceUID),
-            frame=one.frame if several else None,
-        )
-        header = _whose(first)
-        header.SOPClassUID, header.SOPInstanceUID = MRImageStorage, stand_in
-        header.SeriesInstanceUID, header.Modality = images[next(iter(images))].series, "MR"
-        header.Columns, header.Rows = int(shape[0]), int(shape[1])
-        header.ImagePositionPatient = [float(f"{value:.10g}") for value in one.position]
-        # The slices of a scan may differ by the rounding of their headers; the objects have one orientation.
-        header.ImageOrientationPatient = [float(f"{value:.10g}") for value in slices[0].orientation]
-        header.PixelSpacing = [float(f"{spacing[1]:.8g}"), float(f"{spacing[0]:.8g}")]
-        header.SpacingBetweenSlices = float(f"{spacing[2]:.8g}")
-        header.SliceThickness = file.get("SliceThickness") or header.SpacingBetweenSlices
-        headers.append(header)
-    return Series(headers, images)
 
 
 def parametric_map(series: Series, values: np.ndarray, *, threshold: float, head: bool, model: str) -> Dataset:
@@ -231,50 +297,6 @@ def _shared(series: Series, model: str) -> dict[str, Any]:
         "device_serial_number": model,
         "specific_character_set": None if ascii_only else UTF8,
     }
-
-
-def _read(path: Any) -> Dataset:
-    with silence():
-        dataset = dcmread(archives.source(path), stop_before_pixels=True, force=True, specific_tags=list(READ))
-        dataset.decode()
-    return dataset
-
-
-def _check(name: str, values: list[str], where: str) -> None:
-    if not all(UID(value).is_valid for value in values):
-        raise ScanError(f"no {name}", expected="a UID in every file", found="a file without", where=where)
-    different = len(set(values))
-    if different > 1 and name != "SOPInstanceUID":
-        raise ScanError(f"several {name}s", expected="one", found=str(different), where=where)
-    if different < len(values) and name == "SOPInstanceUID":
-        raise ScanError(f"repeated {name}", expected="one for each file", found=str(different), where=where)
-
-
-def _whose(first: Dataset) -> Dataset:
-    """Return what says whose scan this is; a date or time that is not one is left empty, as DICOM permits."""
-    header = Dataset()
-    for name in (*PATIENT, *STUDY):
-        value = first.get(name)
-        if name == "IssuerOfPatientID" and not value:
-            continue
-        setattr(header, name, "" if value is None or not _is_valid(name, str(value)) else value)
-    header.FrameOfReferenceUID = first.FrameOfReferenceUID
-    header.PositionReferenceIndicator = first.get("PositionReferenceIndicator") or ""
-    for name in COMPRESSION:
-        if name in first:
-            setattr(header, name, first.get(name))
-    return header
-
-
-def _is_valid(name: str, text: str) -> bool:
-    if name == "PatientSex":
-        return text in ("M", "F", "O", "")
-    kind = DA if name.endswith("Date") else TM if name.endswith("Time") else str
-    try:
-        kind(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _referring(dataset: Dataset, series: Series) -> Dataset:

@@ -25,14 +25,14 @@ class Anomaly:
 
     Attributes:
         subject: Name of the subject.
-        values: Joint map of z, as in ``anomaly_maps/``: on the grid of the reference scan, 0 outside.
+        map: Joint map of z, as in ``anomaly_maps/``: on the grid of the reference scan, 0 outside.
         numbers: Number of the cluster at each voxel, as in ``lesions.csv``; None if the brain is not flagged.
         clusters: Rows of ``lesions.csv``.
         threshold: Voxel threshold.
     """
 
     subject: str
-    values: nibabel.Nifti1Image
+    map: nibabel.Nifti1Image
     numbers: nibabel.Nifti1Image | None
     clusters: pd.DataFrame
     threshold: float
@@ -54,8 +54,8 @@ def for_each_anomaly(
         executor: Where brains are examined.
 
     Returns:
-        Brains for which ``write`` failed, with the reason. Text of other errors than ScanError is not shown, since it may
-        quote headers.
+        Brains for which ``write`` failed, with the reason. The text of unforeseen errors is not shown: it may quote
+        headers.
 
     Raises:
         StorageError: There is no room or no permission; then no other file can be written either.
@@ -118,7 +118,7 @@ def _found(job: _Job) -> Anomaly:
         numbers = on_scan(labels)
     return Anomaly(
         subject=subject.subject,
-        values=on_scan(subject.on_grid(np.round(joint_map, 2))),
+        map=on_scan(subject.on_grid(np.round(joint_map, 2))),
         numbers=numbers,
         clusters=job.clusters,
         threshold=calibration.voxel_threshold,

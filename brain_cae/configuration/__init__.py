@@ -28,7 +28,7 @@ from brain_cae.configuration.conversion import (
     unknown_key,
     unknown_option,
 )
-from brain_cae.configuration.options import conf_folder, option_names, read_option
+from brain_cae.configuration.options import conf_folder, export_format, export_formats, option_names, read_option
 from brain_cae.configuration.schema import (
     Classifier,
     Config,
@@ -67,6 +67,7 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
     config: EvaluateConfig = to_dataclass(composed, EvaluateConfig)
     check_values(config)
     check_dataset(config.dataset)
+    _check_export(config.export)
     other = [key for key, value in _asked(config).items() if value is not None]
     if other and (config.dataset is not None or config.calibrate is not None or config.audit_only):
         raise ConfigurationError(
@@ -77,6 +78,16 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
             advice="Remove it, or train with it.",
         )
     return config
+
+
+def _check_export(export: str | None) -> None:
+    if export is not None and export_format(export) not in (formats := export_formats()):
+        raise ConfigurationError(
+            f"There is no export format `{export}`.",
+            expected=f"a file such as model.zip, or {' | '.join(formats)}",
+            found=export,
+            where="export",
+        )
 
 
 def with_asked(config: Config, asked: EvaluateConfig) -> Config:
@@ -149,6 +160,8 @@ __all__ = [
     "classifier_option",
     "conf_folder",
     "dataset_option",
+    "export_format",
+    "export_formats",
     "fixed_by_run",
     "is_fixed",
     "keys_beside",

@@ -296,6 +296,7 @@ class EvaluateConfig:
     cache: str
     workers: int
     calibrate: str | None = None
+    export: str | None = None
     audit_only: bool = False
     audit: Audit | None = None
     dataset: Any = field(default=None)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_cae.configuration import Config, EvaluateConfig, with_asked
+from brain_cae import exports
+from brain_cae.configuration import Config, EvaluateConfig, export_format, with_asked
 from brain_cae.data.strippers import require_stripper
 from brain_cae.detector.build import make_audit_tests
+from brain_cae.detector.bundle import digest, is_bundle, unpacked
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import load, save
 from brain_cae.errors import DatasetError, LeakageError
@@ -43,7 +45,21 @@ def run(config: EvaluateConfig, output: Path) -> float | None:
     Returns:
         ``detection.auroc``, or None if it is undefined.
     """
+    if config.export is not None and config.dataset is None and config.calibrate is None:
+        name = export_format(config.export)
+        if not exports.needs_results(name):
+            export_model(config, output)
+            return None
     return score_stored(config, output).detection.residual.auroc.value
+
+
+def export_model(config: EvaluateConfig, output: Path) -> list[Path]:
+    """Write the stored model in the format of ``export``; no subject is imported or scored."""
+    source = _source(config)
+    folder = RunFolder(output)
+    with folder.status():
+        detector = _load(config, source)
+        return _export(config, exports.Export(detector, source, folder))
 
 
 def score_external(config: Config, output: Path) -> External:
@@ -71,12 +87,10 @@ def score_external(config: Config, output: Path) -> External:
 
 def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
     """Do what :func:`run` does, and return all metrics."""
-    source = Path(config.run) if config.run else newest_run(Path("outputs"))
+    source = _source(config)
     folder = RunFolder(output)
     with folder.status():
-        log.info("model: %s", source / "model")
-        detector = load(source, config.extensions)
-        detector = replace(detector, config=with_asked(detector.config, config))
+        detector = _load(config, source)
         require_stripper(detector.config.preprocess.skull_strip)
         with folder.stage("import"):
             cohort, splits = _import(config, detector, source)
@@ -107,7 +121,35 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
             )
             metrics = conclude_unseen(detector, assessment, scope, folder)
         log.info("report: %s", output / "report.html")
+        if config.export is not None:
+            run = source if config.calibrate is None else output
+            _export(config, exports.Export(detector, run, folder, assessment=assessment, metrics=metrics))
     return metrics
+
+
+def _source(config: EvaluateConfig) -> Path:
+    return Path(config.run) if config.run else newest_run(Path("outputs"))
+
+
+def _load(config: EvaluateConfig, source: Path) -> Detector:
+    if is_bundle(source) and source.is_file():
+        log.info("model: %s, SHA-256 %s", source, digest(source))
+    else:
+        log.info("model: %s", source / "model")
+    with unpacked(source) as folder:
+        detector = load(folder, config.extensions)
+    return replace(detector, config=with_asked(detector.config, config))
+
+
+def _export(config: EvaluateConfig, work: exports.Export) -> list[Path]:
+    assert config.export is not None
+    name = export_format(config.export)
+    with work.folder.stage("export"):
+        target = Path(config.export) if name != config.export else None
+        written = exports.write(name, replace(work, target=target))
+    for path in written:
+        log.info("exported: %s", path)
+    return written
 
 
 def _import(config: EvaluateConfig, detector: Detector, source: Path) -> tuple[Cohort, pd.DataFrame]:

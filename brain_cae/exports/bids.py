@@ -24,7 +24,7 @@ from brain_cae import __version__
 from brain_cae.exports import Export
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.files.tables import to_tsv
-from brain_cae.scans.sources.base import some
+from brain_cae.scans.sources.base import agreeing, some
 from brain_cae.stages.anomalies import Anomaly, for_each_anomaly
 
 log = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ def export(work: Export) -> list[Path]:
     write_description(sorted(set(table["source"])), table, names, _Writer(brains, folder).write)
     if lost:
         shown = some([f"{name} ({reason})" for name, reason in lost.items()])
-        log.warning("BIDS files of %d subjects could not be written: %s.", len(lost), shown)
+        log.warning("%s: %s.", agreeing(len(lost), "{subject lacks|subjects lack} images in export/bids"), shown)
     return [folder / "export/bids"]
 
 
@@ -159,7 +159,7 @@ def labels(names: Iterable[str]) -> dict[str, str]:
     digits = {name: 0 if 0 < len(label) <= LONGEST else 8 for name, label in plain.items()}
     while True:
         found = {name: f"{label[:LONGEST]}{_hash(name, digits[name])}" for name, label in plain.items()}
-        count = Counter(label.lower() for label in found.map())
+        count = Counter(label.lower() for label in found.values())
         repeated = [name for name, label in found.items() if count[label.lower()] > 1]
         if not repeated:
             return found

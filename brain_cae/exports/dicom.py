@@ -27,7 +27,7 @@ from brain_cae.scans.dicom import read_folder
 from brain_cae.scans.formats import is_half, is_nifti
 from brain_cae.scans.identifiers import Image, Series, read_series
 from brain_cae.scans.silence import silence
-from brain_cae.scans.sources.base import SeriesLocation, some
+from brain_cae.scans.sources.base import SeriesLocation, agreeing, some
 from brain_cae.scans.volume import content_hash
 from brain_cae.stages.anomalies import Anomaly, for_each_anomaly
 from brain_cae.stages.cohort import Cohort
@@ -88,7 +88,7 @@ def export(work: Export) -> list[Path]:
     folder.write_csv("export/dicom/objects.csv", table)
     if lost:
         shown = some([f"{name} ({reason})" for name, reason in lost.items()])
-        log.warning("DICOM objects of %d subjects could not be written: %s.", len(lost), shown)
+        log.warning("%s: %s.", agreeing(len(lost), "{subject has|subjects have} no DICOM objects"), shown)
     if len(lost) == len(assessment.table):
         raise DatasetError(
             "No DICOM object could be written.",
@@ -305,7 +305,9 @@ def _referring(dataset: Dataset, series: Series) -> Dataset:
     for group in dataset.PerFrameFunctionalGroupsSequence:
         for derivation in group.DerivationImageSequence:
             for item in derivation.SourceImageSequence:
-                image = series.images[item.ReferencedSOPInstanceUID]
+                image = series.images.get(item.ReferencedSOPInstanceUID)
+                if image is None:
+                    continue  # frames of several clusters in one slice share their item
                 item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = image.sop_class, image.instance
                 if image.frame is not None:
                     item.ReferencedFrameNumber = image.frame

@@ -96,6 +96,8 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
             cohort, splits = _import(config, detector, source)
             folder.write_csv("import_report.csv", cohort.report)
             cohort.require_subjects()
+            if config.export is not None:
+                exports.check(export_format(config.export), cohort)
         if config.calibrate is not None:
             with folder.stage("calibrate"):
                 unseen = splits.loc[splits["role"].isin(UNSEEN_ROLES), "subject"]
@@ -123,7 +125,8 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
         log.info("report: %s", output / "report.html")
         if config.export is not None:
             run = source if config.calibrate is None else output
-            _export(config, exports.Export(detector, run, folder, assessment=assessment, metrics=metrics))
+            work = exports.Export(detector, run, folder, assessment=assessment, metrics=metrics)
+            _export(config, replace(work, executor=make_executor(config)))
     return metrics
 
 

@@ -65,8 +65,6 @@ COLUMNS: dict[str, dict[str, Any]] = {
     },
 }
 CLUSTER_COLUMNS: dict[str, dict[str, Any]] = {
-    "index": {"Description": "Value of the voxels of this cluster."},
-    "name": {"Description": "Name of the cluster."},
     "volume_ml": {"Description": "Volume.", "Units": "mL"},
     "mass": {"Description": "Sum of what exceeds the voxel threshold, times the volume of a voxel.", "Units": "mL"},
     "peak_z": {"Description": "Largest z of the cluster."},
@@ -100,6 +98,11 @@ class Brain:
         session = f"ses-{self.session}" if self.session else ""
         folder = "/".join(filter(None, (f"sub-{self.label}", session, "anat")))
         return f"{folder}/{'_'.join(filter(None, (f'sub-{self.label}', session)))}"
+
+    @property
+    def map_name(self) -> str:
+        """Path of the map in the data set, without its ending."""
+        return f"{self.stem}{CONTRAST_AGENT.get(self.reference, '')}_desc-anomaly_{SUFFIXES[self.reference]}"
 
 
 def export(work: Export) -> list[Path]:
@@ -172,7 +175,7 @@ def _hash(name: str, digits: int) -> str:
 
 def write_map(brain: Brain, image: nibabel.Nifti1Image, write: Write) -> None:
     """Write the map of z-scores, an image on the grid of the scan."""
-    name = f"{brain.stem}{CONTRAST_AGENT.get(brain.reference, '')}_desc-anomaly_{SUFFIXES[brain.reference]}"
+    name = brain.map_name
     _write_json(
         f"{name}.json",
         {
@@ -200,13 +203,14 @@ def write_clusters(brain: Brain, numbers: nibabel.Nifti1Image, clusters: pd.Data
     about = {
         "Description": "Clusters of voxels above the voxel threshold that were found in a flagged brain.",
         "SpatialReference": "orig",
+        "Sources": [f"bids::{brain.map_name}.nii.gz"],
         "Manual": False,
     }
     table = clusters.rename(columns={"number": "index"}).assign(name=[f"cluster {n}" for n in clusters["number"]])
     _write_json(f"{name}_mask.json", about | {"Type": "ROI"}, write)
     _write_image(f"{name}_mask.nii.gz", (values > 0).astype(np.uint8), numbers, write)
     _write_json(f"{name}_dseg.json", about | CLUSTER_COLUMNS, write)
-    _write_table(f"{name}_dseg.tsv", table[list(CLUSTER_COLUMNS)], write)
+    _write_table(f"{name}_dseg.tsv", table[["index", "name", *CLUSTER_COLUMNS]], write)
     _write_image(f"{name}_dseg.nii.gz", values.astype(np.uint16), numbers, write)
 
 

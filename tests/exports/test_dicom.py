@@ -3,17 +3,25 @@
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from pydicom import dcmread
 
+from brain_cae import exports
+from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.exports import dicom
 from brain_cae.exports.dicom import Segment, parametric_map, segmentation
+from brain_cae.files.tables import read_csv
 from brain_cae.scans.archives import members
 from brain_cae.scans.dicom import read_folder
 from brain_cae.scans.identifiers import read_series
-from tests.scans.synthesise import AXIAL, CORONAL, SAGITTAL, remove, turned, voxels, write_enhanced, write_series
+
+from ..scans.synthesise import AXIAL, CORONAL, SAGITTAL, turned, voxels, write_enhanced, write_series
+from .conftest import HOSTILE, renamed, work_of
 
 MARKED = 3000
 SHAPE = (9, 8, 7)
@@ -175,3 +183,99 @@ def test_nothing_else_of_the_header_is_copied(tmp_path):
         content = path.read_bytes()
         assert b"Secret^Person" in content and b"19450607" in content, "patient and study must match"
         assert b"confidential" not in content and b"Skyra" not in content and b"SIEMENS" not in content
+
+
+def test_maps_and_clusters_of_a_run_agree_with_its_other_files(work, tiny_run):
+    """The scans of the phantom are axial, coronal and sagittal, by protocol."""
+    (folder,) = dicom.export(work)
+    table = read_csv(folder / "objects.csv", dtype=str, keep_default_na=False).set_index("subject")
+    flagged = work.assessment.table["flagged"]
+    assert set(table.index) == set(flagged.index) and set(table["reason"]) == {""}
+    assert {path.name for path in folder.glob("*.dcm")} == set(table["map"]) | set(table["clusters"]) - {""}
+    assert [bool(table.at[name, "clusters"]) for name in flagged.index] == flagged.tolist() and flagged.sum() == 2
+    lesions = read_csv(tiny_run / "lesions.csv", dtype={"subject": str}).set_index(["subject", "number"])
+    for name in table.index:
+        image = nibabel.load(tiny_run / "anomaly_maps" / f"{name}_all.nii.gz")
+        seen = values_at(dcmread(folder / table.at[name, "map"]))
+        there = np.rint(np.linalg.solve(image.affine, [*seen[0].T * [[-1], [-1], [1]], np.ones(len(seen[0]))])[:3])
+        assert np.allclose(image.get_fdata()[tuple(there.astype(int))], seen[1], atol=0.011) and seen[1].max() > 1
+        if table.at[name, "clusters"]:
+            clusters = dcmread(folder / table.at[name, "clusters"])
+            assert clusters.PatientID == name
+            voxel_ml = np.prod(image.header.get_zooms()) / 1000
+            for segment in clusters.SegmentSequence:
+                voxels = sum(
+                    int(pixels.sum())
+                    for pixels, group, shared in frames_of(clusters)
+                    if number_of(group, shared) == segment.SegmentNumber
+                )
+                assert voxels * voxel_ml == pytest.approx(lesions.at[(name, segment.SegmentNumber), "volume_ml"], rel=1e-3)
+
+
+def values_at(dataset):
+    """Places (n, 3) in LPS+ mm and values (n,) of all voxels, as PS3.3 C.7.6.2.1.1 says."""
+    places, values = [], []
+    rows, columns = np.indices((dataset.Rows, dataset.Columns))
+    for pixels, group, shared in frames_of(dataset):
+        orientation, spacing = orientation_and_spacing(dataset)
+        along_row, along_column = np.reshape(orientation, (2, 3)).astype(float)
+        start = np.array(group.PlanePositionSequence[0].ImagePositionPatient, float)
+        places.append(start + columns[..., None] * spacing[1] * along_row + rows[..., None] * spacing[0] * along_column)
+        values.append(pixels)
+    return np.reshape(places, (-1, 3)), np.ravel(values)
+
+
+def number_of(group, shared):
+    place = group if "SegmentIdentificationSequence" in group else shared
+    return place.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+
+
+def test_a_scan_that_changed_or_vanished_costs_its_objects_and_names_stay_in_the_folder(
+    scored, tiny_run, tmp_path, caplog
+):
+    names = dict(zip(scored.table.index, HOSTILE, strict=True))
+    hostile = renamed(scored, names)
+    cohort = hostile.cohort
+    locations = [one for one in cohort.locations if one.modality == cohort.reference]
+    changed, vanished, kept = (next(one for one in locations if one.subject == name) for name in HOSTILE)
+    copies = tuple(Path(shutil.copy(path, tmp_path / path.name)) for path in changed.files)
+    header = dcmread(copies[3])
+    header.PixelData = bytes(len(header.PixelData))
+    header.save_as(copies[3])
+    gone = tuple(tmp_path / "gone" / path.name for path in vanished.files)
+    locations = [replace(changed, files=copies), replace(vanished, files=gone), kept]
+    hostile = replace(hostile, cohort=replace(cohort, locations=locations))
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    (folder,) = dicom.export(work_of(hostile, tiny_run, tmp_path / "out"))
+    table = read_csv(folder / "objects.csv", keep_default_na=False).set_index("subject")
+    assert table["reason"].tolist() == ["changed since the import", "changed since the import", ""]
+    written = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+    assert all(path.is_relative_to(folder) for path in written)
+    assert {path.name for path in written} == {"objects.csv", *table.loc["P 1", ["map", "clusters"]]} - {""}
+    assert "2 subjects have no DICOM objects" in caplog.text and "Phantom^" not in caplog.text
+
+
+def test_scans_that_are_not_dicom_are_refused_before_anything_is_scored(scored):
+    def as_nifti(location):
+        return replace(location, files=(Path("/scans/a.nii.gz"),))
+
+    nifti = replace(scored.cohort, locations=[as_nifti(one) for one in scored.cohort.locations])
+    with pytest.raises(DatasetError, match="export=bids"):
+        exports.check("dicom", nifti)
+    exports.check("dicom", scored.cohort)
+    exports.check("bids", nifti)
+
+
+def test_the_command_that_installs_highdicom_is_named(scored, monkeypatch):
+    monkeypatch.setattr(dicom, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"pip install '\.\[export\]'"):
+        exports.check("dicom", scored.cohort)
+
+
+def test_a_patient_is_in_the_objects_and_in_no_other_file_and_no_log(work, tmp_path, caplog):
+    """The phantom calls its patients `Phantom^<number>`."""
+    with caplog.at_level(0):
+        dicom.export(work)
+    others = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".dcm"]
+    assert others and not any(b"Phantom^" in path.read_bytes() for path in others)
+    assert "Phantom^" not in caplog.text and "name and number of the patient are in the DICOM objects" in caplog.text

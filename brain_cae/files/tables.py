@@ -27,7 +27,7 @@ def to_csv(table: pd.DataFrame) -> str:
 
 def to_tsv(table: pd.DataFrame) -> str:
     """Return a table as BIDS wants it: separated by tabs, without quotes, ``n/a`` where there is no value."""
-    text = _changed(table, lambda cell: printable(_guarded(cell)))
+    text = _changed(table, lambda cell: printable(_guarded(cell)) or "n/a")
     return text.to_csv(index=False, sep="\t", na_rep="n/a", lineterminator="\n", quoting=csv.QUOTE_NONE)
 
 

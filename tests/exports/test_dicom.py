@@ -40,7 +40,12 @@ def marked_stack():
 
 
 def classic(folder, orientation, **options):
-    return write_series(folder, marked_stack(), orientation=orientation, change=whose, **options)
+    return write_series(folder, marked_stack(), orientation=orientation, **{"change": whose} | options)
+
+
+def alone(header, number):
+    whose(header)
+    header.SeriesInstanceUID = f"1.2.3.5.{number}"
 
 
 def enhanced(folder):
@@ -63,6 +68,7 @@ SOURCES = {
     "sagittal": lambda folder: classic(folder, SAGITTAL, spacing=(2.0, 1.5)),
     "coronal, tilted": lambda folder: classic(folder, turned(CORONAL, 17, 0), spacing=(2.0, 1.5)),
     "oblique": lambda folder: classic(folder, turned(turned(AXIAL, 40, 0), 25, 2)),
+    "a series UID in every file": lambda folder: classic(folder, AXIAL, change=alone),
     "enhanced": enhanced,
     "in a zip": zipped,
 }
@@ -144,11 +150,26 @@ def test_each_frame_lies_on_the_slice_that_it_refers_to(tmp_path, name):
         first = next(iter(sources.values()))
         here, there = orientation_and_spacing(written), orientation_and_spacing(first)
         assert np.allclose(here[0], there[0], atol=1e-6) and np.allclose(here[1], there[1], atol=1e-6)
-        referenced = written.ReferencedSeriesSequence[0]
-        assert referenced.SeriesInstanceUID == first.SeriesInstanceUID
-        assert {item.ReferencedSOPInstanceUID for item in referenced.ReferencedInstanceSequence} == set(sources)
+        assert {
+            item.ReferencedSOPInstanceUID: one.SeriesInstanceUID
+            for one in written.ReferencedSeriesSequence
+            for item in one.ReferencedInstanceSequence
+        } == {uid: source.SeriesInstanceUID for uid, source in sources.items()}
         assert written.FrameOfReferenceUID == "1.2.3.77" and written.StudyInstanceUID == first.StudyInstanceUID
         assert written.PatientID == "0017" and written.PatientName == "Secret^Person"
+
+
+def test_frames_of_a_real_multi_frame_file_are_its_frames(real_data, tmp_path):
+    files = sorted((real_data / "dicom" / "siemens-xa30-enhanced-t1").glob("*.dcm"))
+    reading = read_folder(files)
+    series = read_series(reading.slices, reading.volume.affine, reading.volume.array.shape)
+    written = parametric_map(series, reading.volume.array.astype(np.float32), threshold=3, head=True, model="a")
+    sources = sources_by_uid(files)
+    for pixels, group, _ in frames_of(written):
+        source, position = source_frame(group, sources)
+        assert np.array_equal(pixels, source)
+        assert np.allclose(group.PlanePositionSequence[0].ImagePositionPatient, position, atol=1e-4)
+    assert written.RecognizableVisualFeatures == "YES" and written.NumberOfFrames == reading.volume.array.shape[2]
 
 
 def test_segments_and_values_say_what_they_are(tmp_path):

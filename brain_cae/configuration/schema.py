@@ -286,10 +286,20 @@ class EvaluateTransfer:
 
 
 @dataclass
+class EvaluateScoring:
+    """The decision rule of ``evaluate.py``; None for that of the run. The calibration scores are stored."""
+
+    alpha: float | None
+    guarantee: str | None
+    confidence: float | None
+
+
+@dataclass
 class EvaluateConfig:
     """One run of ``evaluate.py``; everything else is fixed by the training run.
 
-    If ``classifier``, ``balancing`` or ``transfer.compare`` is None, the value of the training run is used.
+    If ``classifier``, ``balancing``, ``transfer.compare`` or a key of ``scoring`` is None, the value of the training
+    run is used.
     """
 
     run: str | None
@@ -306,3 +316,4 @@ class EvaluateConfig:
     classifier: Classifier | None = None
     balancing: Balancing | None = None
     transfer: EvaluateTransfer = field(default_factory=lambda: EvaluateTransfer(None))
+    scoring: EvaluateScoring = field(default_factory=lambda: EvaluateScoring(None, None, None))

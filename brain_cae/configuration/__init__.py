@@ -32,6 +32,7 @@ from brain_cae.configuration.options import conf_folder, export_format, export_f
 from brain_cae.configuration.schema import (
     Classifier,
     Config,
+    EvaluateAudit,
     EvaluateConfig,
     EvaluateScoring,
     LeaveProtocolOut,
@@ -64,9 +65,11 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
     for key in map(str, composed):
         if is_fixed(key):
             raise fixed_by_run(key)
-    if composed.get("audit") is not None and composed.get("audit_only") is not True:
-        raise fixed_by_run("audit")
     config: EvaluateConfig = to_dataclass(composed, EvaluateConfig)
+    if config.audit is not None and config.audit.table is not None:
+        config = replace(config, audit_only=True)
+    elif not config.audit_only and config.audit not in (None, EvaluateAudit(**read_option("audit", "standard"))):
+        raise fixed_by_run("audit")
     check_values(config)
     check_dataset(config.dataset)
     _check_export(config.export)

@@ -212,6 +212,21 @@ class Audit:
 
 
 @dataclass
+class EvaluateAudit(Audit):
+    """The audit before training, or of a table with scores of any model: the table and its columns.
+
+    Columns that are None have the name of the key, or are recognised by their names.
+    """
+
+    table: str | None = None
+    subject: str | None = None
+    label: str | None = None
+    abnormal: str | None = None
+    score: str | None = None
+    acquisition: list[str] | None = None
+
+
+@dataclass
 class Processes:
     """Subjects are worked on by processes on this machine; their number is ``workers``."""
 
@@ -308,7 +323,7 @@ class EvaluateConfig:
     calibrate: str | None = None
     export: str | None = None
     audit_only: bool = False
-    audit: Audit | None = None
+    audit: EvaluateAudit | None = None
     dataset: Any = field(default=None)
     inspect: bool = False
     executor: Any = field(default_factory=Processes)

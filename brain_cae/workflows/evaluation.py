@@ -58,7 +58,7 @@ def export_model(config: EvaluateConfig, output: Path) -> list[Path]:
     source = _source(config)
     folder = RunFolder(output)
     with folder.status():
-        detector = _load(config, source)
+        detector = load_detector(config, source)
         return _export(config, exports.Export(detector, source, folder))
 
 
@@ -90,7 +90,7 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
     source = _source(config)
     folder = RunFolder(output)
     with folder.status():
-        detector = _load(config, source)
+        detector = load_detector(config, source)
         require_stripper(detector.config.preprocess.skull_strip)
         with folder.stage("import"):
             cohort, splits = _import(config, detector, source)
@@ -131,7 +131,8 @@ def _source(config: EvaluateConfig) -> Path:
     return Path(config.run) if config.run else newest_run(Path("outputs"))
 
 
-def _load(config: EvaluateConfig, source: Path) -> Detector:
+def load_detector(config: EvaluateConfig, source: Path) -> Detector:
+    """Return the detector of a run or bundle, with the decision rule and classifier that the evaluation asks for."""
     if is_bundle(source) and source.is_file():
         log.info("model: %s, SHA-256 %s", source, digest(source))
     else:
@@ -170,7 +171,7 @@ def _import(config: EvaluateConfig, detector: Detector, source: Path) -> tuple[C
         )
         return cohort, roles
     cohort = import_cohort(config.dataset, run_config, cache=config.cache, executor=executor, trained=True)
-    _refuse_seen(detector, cohort)
+    refuse_seen(detector, cohort)
     return cohort, pd.DataFrame({"subject": sorted(set(cohort.index["subject"])), "role": "test"})
 
 
@@ -194,7 +195,7 @@ def _roles_of_run(source: Path) -> pd.DataFrame:
     return roles
 
 
-def _refuse_seen(detector: Detector, cohort: Cohort) -> None:
+def refuse_seen(detector: Detector, cohort: Cohort) -> None:
     """Check that the network was neither trained nor calibrated with a new subject, whatever its name.
 
     Raises:

@@ -22,7 +22,7 @@ from omegaconf import OmegaConf
 
 from brain_cae.configuration import Config, read_option, validate
 from brain_cae.detector.card import card_of, card_text
-from brain_cae.errors import RunError
+from brain_cae.errors import DatasetError, RunError
 from brain_cae.files.atomic import write_bytes
 from brain_cae.files.system_errors import explain
 from brain_cae.files.tables import read_csv
@@ -47,6 +47,22 @@ PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[\w.~-]*[/\\][^\s,;:()'\"]*[^\s,;:()
 def is_bundle(path: Path) -> bool:
     """Return whether ``run=`` names a bundle: it ends with ``.zip``, and is not a folder."""
     return path.suffix.lower() == ".zip" and not path.is_dir()
+
+
+def require_run(source: Path) -> None:
+    """Refuse a bundle where the subjects of its run are needed.
+
+    Raises:
+        DatasetError: This is a bundle.
+    """
+    if is_bundle(source):
+        raise DatasetError(
+            "A bundle has no subjects to score.",
+            expected="new subjects",
+            found="no dataset",
+            where=str(source),
+            advice="Choose them: dataset=folder dataset.root=…",
+        )
 
 
 def digest(path: Path) -> str:

@@ -225,8 +225,8 @@ def _figure_lines(figures: dict[str, Any] | None, standings: list[dict[str, Any]
     } | {f"baseline.{name}.auroc": values["auroc"] for name, values in figures["baseline"].items() if values["auroc"]}
     standing = {key: row["standing"] for row in standings for key in row["keys"] or []}
     lines = [
-        f"With guarantee {decided['guarantee']}, alpha {decided['alpha']}; 95 % intervals. The last column is the answer "
-        "of the audit.",
+        f"With guarantee {decided['guarantee']}, alpha {decided['alpha']}; 95 % intervals. The last column is "
+        "the answer of the audit.",
         "",
         "| figure | value | from | to | subjects | stands |",
         "|---|---|---|---|---|---|",

@@ -101,7 +101,10 @@ def frames_of(dataset):
 
 
 def sources_by_uid(files):
-    read = [dcmread(path) if path.is_file() else dcmread(zipfile.ZipFile(path.parents[1]).open(f"DICOM/{path.name}")) for path in files]
+    read = [
+        dcmread(path) if path.is_file() else dcmread(zipfile.ZipFile(path.parents[1]).open(f"DICOM/{path.name}"))
+        for path in files
+    ]
     return {str(one.SOPInstanceUID): one for one in read}
 
 
@@ -230,7 +233,9 @@ def test_maps_and_clusters_of_a_run_agree_with_its_other_files(work, tiny_run):
                     for pixels, group, shared in frames_of(clusters)
                     if number_of(group, shared) == segment.SegmentNumber
                 )
-                assert voxels * voxel_ml == pytest.approx(lesions.at[(name, segment.SegmentNumber), "volume_ml"], rel=1e-3)
+                assert voxels * voxel_ml == pytest.approx(
+                    lesions.at[(name, segment.SegmentNumber), "volume_ml"], rel=1e-3
+                )
 
 
 def values_at(dataset):

@@ -52,4 +52,6 @@ def test_an_apostrophe_of_the_data_is_kept(tmp_path, name):
 
 def test_a_table_of_bids_has_neither_quotes_nor_empty_cells():
     table = pd.DataFrame({"a": ["=1", "b\tc", 'q"', "", None], "n": [1.5, np.nan, 2, 3, 4], "f": [True] * 5})
-    assert to_tsv(table) == "a\tn\tf\n'=1\t1.5\tTrue\nb\\tc\tn/a\tTrue\nq\"\t2.0\tTrue\nn/a\t3.0\tTrue\nn/a\t4.0\tTrue\n"
+    assert (
+        to_tsv(table) == "a\tn\tf\n'=1\t1.5\tTrue\nb\\tc\tn/a\tTrue\nq\"\t2.0\tTrue\nn/a\t3.0\tTrue\nn/a\t4.0\tTrue\n"
+    )

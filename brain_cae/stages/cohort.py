@@ -43,6 +43,7 @@ class Cohort:
         modalities: In channel order.
         reference: Modality whose grid is used.
         dataset: Configuration of the data set.
+        locations: Where the source found each scan; an export refers to these files.
         prepared: Prepared subjects by name; empty before preparation.
     """
 
@@ -52,6 +53,7 @@ class Cohort:
     modalities: list[str]
     reference: str
     dataset: Any = None
+    locations: list[SeriesLocation] = field(default_factory=list, repr=False)
     prepared: "dict[str, PreparedSubject]" = field(default_factory=dict)
 
     @property
@@ -165,6 +167,7 @@ def import_cohort(
         modalities=modalities,
         reference=reference,
         dataset=dataset,
+        locations=locations,
     )
 
 

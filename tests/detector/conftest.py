@@ -13,7 +13,7 @@ from brain_cae.scans.protocol import ProtocolGroups
 from ..conftest import TINY_NETWORK, compose_config
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_detector(make_subject) -> Callable[..., Detector]:
     def make(*overrides: str, brains: int = 6) -> Detector:
         config = compose_config(*([] if "model=subspace" in overrides else TINY_NETWORK), *overrides)

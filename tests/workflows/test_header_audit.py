@@ -93,7 +93,7 @@ def test_incompatible_options_are_rejected(tmp_path):
     with pytest.raises(ConfigurationError, match="needs a data set"):
         header_audit.run(evaluate_config("audit_only=true"), tmp_path / "out")
     with pytest.raises(ConfigurationError, match="fixed by the run"):
-        evaluate_config("audit=standard")
+        evaluate_config("audit.margin=0.7")
 
 
 def test_one_grid_and_empty_headers_cannot_tell(scans):

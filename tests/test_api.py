@@ -16,7 +16,7 @@ import brain_cae
 from brain_cae import api
 from brain_cae.api import Detector, composed
 from brain_cae.errors import ConfigurationError, LeakageError, ScanError
-from brain_cae.scans.dicom import read_dicom
+from brain_cae.scans.dicom import read_series
 from brain_cae.workflows import table_audit
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +42,7 @@ def test_choices_are_those_of_the_command() -> None:
     assert composed("/scans (1)", {}).dataset.root == "/scans (1)"
     with pytest.raises(ConfigurationError, match="Did you mean `modality=flair`"):
         composed("phantom", {"modality": "flairr"})
-    with pytest.raises(ConfigurationError, match="There is no key `trainer.max_epoch`"):
+    with pytest.raises(ConfigurationError, match=r"There is no key `trainer\.max_epoch`"):
         composed("phantom", {"trainer__max_epoch": 3})
 
 
@@ -73,7 +73,7 @@ def test_scores_and_maps_are_those_of_the_command_whatever_holds_the_voxels(tiny
     np.testing.assert_array_equal(found.map.affine, stored.affine)
     assert list(found.maps) == detector.contrasts and found.clusters
 
-    volumes = {name: read_dicom(sorted(path.iterdir())) for name, path in scans.items()}
+    volumes = {name: read_series(sorted(path.iterdir())) for name, path in scans.items()}
     arrays = {name: (volume.array, volume.affine) for name, volume in volumes.items()}
     files = {}
     for name, (array, affine) in arrays.items():

@@ -121,9 +121,7 @@ class Detector:
         """The contrasts that every subject must have."""
         return list(self.model.config.modality.names)
 
-    def score(
-        self, scans: Mapping[str, Scan], *, brain_mask: Scan | None = None, skull: str | None = None
-    ) -> Findings:
+    def score(self, scans: Mapping[str, Scan], *, brain_mask: Scan | None = None, skull: str | None = None) -> Findings:
         """Score one brain as ``evaluate.py dataset=folder`` does: import, align, strip, prepare, compare.
 
         Args:

@@ -38,6 +38,7 @@ CASES = [
     ("evaluate", "seed=1", "fixed by the run"),
     ("evaluate", "model=cae", "fixed by the run"),
     ("evaluate", "transfer.compare=[svm] dataset=phantom", "can only be chosen for the subjects of the run"),
+    ("evaluate", "export=tiff", "model.zip"),
     ("evaluate", "runn=outputs", "Did you mean `run`?"),
 ]
 

@@ -228,6 +228,7 @@ def uncalibrated(
         protocols=protocols,
         known_protocols=sorted(set(healthy_protocols)),
         skull=sorted(set(cohort.skull[validation])),
+        sites=sorted(set(cohort.sites[train + validation])),
         seen=_scan_hashes(cohort, splits),
         cautions=training_cautions(config, cohort, splits),
         cost=cost.to_dict(),

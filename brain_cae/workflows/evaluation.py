@@ -17,7 +17,7 @@ from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.files.tables import read_csv
 from brain_cae.reporting import write_report
 from brain_cae.stages.audit import audit_scores
-from brain_cae.stages.cautions import harmonise_cautions, skull_cautions
+from brain_cae.stages.cautions import harmonise_cautions, out_of_calibration_cautions, skull_cautions
 from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.executor import make_executor
 from brain_cae.stages.lesions import lesion_table
@@ -29,6 +29,7 @@ from brain_cae.stages.report import predictions, report_content
 from brain_cae.stages.scope import Scope
 from brain_cae.stages.space import placed
 from brain_cae.stages.transfer_plan import min_per_class
+from brain_cae.stages.worklist import worklist, worklist_summary
 from brain_cae.transfer.features import select_arm
 from brain_cae.vocabulary import HEALTHY_ROLES, UNSEEN_ROLES
 from brain_cae.workflows.recalibration import recalibrate
@@ -100,6 +101,7 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
         if config.dataset is not None:
             assessment = score_new(detector, cohort, splits, folder, cache=config.cache, executor=make_executor(config))
             folder.write_csv("predictions.csv", predictions(assessment.table))
+            _write_worklist(detector, assessment, folder)
             metrics = conclude(detector, assessment, scope, folder)
         else:
             assessment = score_unseen(
@@ -108,6 +110,14 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
             metrics = conclude_unseen(detector, assessment, scope, folder)
         log.info("report: %s", output / "report.html")
     return metrics
+
+
+def _write_worklist(detector: Detector, assessment: Assessment, folder: RunFolder) -> None:
+    """Write ``worklist.csv`` of new patients, and log what it says."""
+    confidence = detector.config.scoring.confidence
+    rows = worklist(assessment.table, assessment.findings, confidence)
+    folder.write_csv("worklist.csv", rows)
+    log.info("worklist: %s: %s", folder / "worklist.csv", worklist_summary(rows, confidence, detector.calibration))
 
 
 def _import(config: EvaluateConfig, detector: Detector, source: Path) -> tuple[Cohort, pd.DataFrame]:
@@ -190,6 +200,9 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         folder: Folder for the files.
     """
     config, table, cohort = detector.config, assessment.table, assessment.cohort
+    uncovered = out_of_calibration_cautions(table["out_of_calibration_reason"])
+    for caution in uncovered:
+        log.warning(caution)
     with folder.stage("audit"):
         audit = audit_scores(
             config.audit,
@@ -209,6 +222,7 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         cautions = [
             *detector.cautions,
             *cohort.cautions,
+            *uncovered,
             *skull_cautions(detector, cohort.skull[list(table.index)]),
             *harmonise_cautions(assessment.unreached, len(table)),
             *scope.cautions,

@@ -49,7 +49,7 @@ ALPHA, CONFIDENCE = 0.10, 0.95
 SIZES, LOCAL = (29, 40, 46, 80), (40, 58)
 NEW = "coronal-1.5t"
 POOL_SEED, FIRST_SEED = 90_000, 1
-CHUNK = 50
+CHUNK = 20
 """Scores after which the table is written."""
 # The phantom's scans of one subject are aligned; nothing but the model is needed of a run.
 CHOICES = (

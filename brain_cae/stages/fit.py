@@ -217,18 +217,17 @@ def uncalibrated(
         harmoniser: Fitted image harmonisation.
         cost: Cost of the training.
     """
-    train, validation = members(splits, "train"), members(splits, "validation")
+    validation = members(splits, "validation")
     protocols = ProtocolGroups.fit(cohort.acquisition)
-    healthy_protocols = protocols.assign(cohort.acquisition.loc[train + validation])
     return Detector(
         config=config,
         network=assembly.module.network.eval().to(scoring_device(config.trainer.accelerator)),
         reshape=assembly.reshape,
         scorers={},
         protocols=protocols,
-        known_protocols=sorted(set(healthy_protocols)),
+        known_protocols=sorted(set(protocols.assign(cohort.acquisition.loc[validation]))),
         skull=sorted(set(cohort.skull[validation])),
-        sites=sorted(set(cohort.sites[train + validation])),
+        sites=sorted(set(cohort.sites[validation])),
         seen=_scan_hashes(cohort, splits),
         cautions=training_cautions(config, cohort, splits),
         cost=cost.to_dict(),

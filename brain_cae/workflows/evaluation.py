@@ -101,7 +101,8 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
         if config.dataset is not None:
             assessment = score_new(detector, cohort, splits, folder, cache=config.cache, executor=make_executor(config))
             folder.write_csv("predictions.csv", predictions(assessment.table))
-            _write_worklist(detector, assessment, folder)
+            said = _write_worklist(detector, assessment, folder)
+            scope = replace(scope, cautions=(said,))
             metrics = conclude(detector, assessment, scope, folder)
         else:
             assessment = score_unseen(
@@ -112,12 +113,14 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
     return metrics
 
 
-def _write_worklist(detector: Detector, assessment: Assessment, folder: RunFolder) -> None:
-    """Write ``worklist.csv`` of new patients, and log what it says."""
+def _write_worklist(detector: Detector, assessment: Assessment, folder: RunFolder) -> str:
+    """Write ``worklist.csv`` of new patients; return what it says, which is also logged."""
     confidence = detector.config.scoring.confidence
     rows = worklist(assessment.table, assessment.findings, confidence)
     folder.write_csv("worklist.csv", rows)
-    log.info("worklist: %s: %s", folder / "worklist.csv", worklist_summary(rows, confidence, detector.calibration))
+    said = worklist_summary(rows, confidence, detector.calibration)
+    log.info("worklist: %s: %s", folder / "worklist.csv", said)
+    return f"Worklist (worklist.csv): {said}"
 
 
 def _import(config: EvaluateConfig, detector: Detector, source: Path) -> tuple[Cohort, pd.DataFrame]:

@@ -93,6 +93,7 @@ def test_unlabelled_patients_get_scores_and_maps_but_no_metrics(tiny_run, cache,
     assert worklist["false_discoveries_at_most"].tolist() == [1, 2, 3]
     report = (tmp_path / "out" / "report.html").read_text()
     assert "Nothing is promised about false alarms for 3 of 3 subjects" in report and "calibrate=" in report
+    assert "The bound on false discoveries is trivial" in report
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["detection"]["auroc"]["value"] is None
     assert metrics["transfer"]["auroc"]["value"] is None

@@ -71,8 +71,10 @@ class Detector:
         reshape: Fitted reshape strategy.
         scorers: Scorers by name, see ``scoring.scores``; calibrated on the healthy validation brains.
         protocols: Groups of protocols of the run's cohort.
-        known_protocols: Protocols of the brains used for training or calibration.
+        known_protocols: Protocols of the calibration brains.
         skull: Skull states of the calibration brains: ``on``, ``stripped``, ``unknown``.
+        sites: Sites of the calibration brains; ``""`` is one that is not recorded.
+        local: Whether ``calibrate=`` calibrated, with brains from where the user's patients are scanned.
         seen: Role (``train``, ``validation`` or ``classifier``) of each scan used for training or calibration, by hash
             of its content.
         cautions: Cautions that apply to every result of this model.
@@ -92,6 +94,8 @@ class Detector:
     protocols: ProtocolGroups
     known_protocols: list[str]
     skull: list[str] = field(default_factory=list)
+    sites: list[str] = field(default_factory=list)
+    local: bool = False
     seen: dict[str, str] = field(default_factory=dict)
     cautions: list[str] = field(default_factory=list)
     cost: dict[str, float | None] = field(default_factory=dict)

@@ -117,6 +117,23 @@ def skull_cautions(detector: "Detector", skull: pd.Series) -> list[str]:
     return cautions
 
 
+def out_of_calibration_cautions(reasons: pd.Series) -> list[str]:
+    """Return the caution for subjects that the calibration does not cover (index: subject; ``""``: covered).
+
+    See :mod:`brain_cae.stages.coverage`.
+    """
+    outside = reasons[reasons != ""]
+    if outside.empty:
+        return []
+    counts = outside.str.split("; ").explode().value_counts(sort=False)
+    counted = ", ".join(f"{reason} ({count})" for reason, count in counts.items())
+    return [
+        f"Nothing is promised about false alarms for {len(outside)} of {len(reasons)} subjects: nothing shows that "
+        f"their scans are like those of the calibration brains. They are marked out_of_calibration: {counted}. "
+        "Calibrate with healthy brains from the same scanner: calibrate=<folder of local healthy scans>."
+    ]
+
+
 def harmonise_cautions(unreached: list[str], evaluated: int) -> list[str]:
     """Return the caution for subjects whose images could not be harmonised; empty if there are none."""
     if not unreached:

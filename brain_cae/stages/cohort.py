@@ -67,6 +67,11 @@ class Cohort:
         return self.index.groupby("subject")["skull"].first()
 
     @property
+    def sites(self) -> pd.Series:
+        """Site of each subject, ``""`` where it is not recorded (index: subject)."""
+        return self.index.groupby("subject")["site"].first().fillna("").astype(str)
+
+    @property
     def acquisition(self) -> pd.DataFrame:
         """Acquisition parameters, one row per subject."""
         return subject_acquisition(self.index, modalities=self.modalities, reference=self.reference)

@@ -244,9 +244,8 @@ def uncalibrated(
         harmoniser: Fitted image harmonisation.
         cost: Cost of the training.
     """
-    train, validation = members(splits, "train"), members(splits, "validation")
+    validation = members(splits, "validation")
     protocols = ProtocolGroups.fit(cohort.acquisition)
-    healthy_protocols = protocols.assign(cohort.acquisition.loc[train + validation])
     device = scoring_device(config.trainer.accelerator)
     networks = {name: module.network.eval().to(device) for name, module in assembly.modules.items()}
     return Detector(
@@ -256,8 +255,9 @@ def uncalibrated(
         reshape=assembly.reshape,
         scorers={},
         protocols=protocols,
-        known_protocols=sorted(set(healthy_protocols)),
+        known_protocols=sorted(set(protocols.assign(cohort.acquisition.loc[validation]))),
         skull=sorted(set(cohort.skull[validation])),
+        sites=sorted(set(cohort.sites[validation])),
         seen=_scan_hashes(cohort, splits),
         cautions=training_cautions(config, cohort, splits),
         cost=cost.to_dict(),

@@ -20,6 +20,7 @@ from brain_cae.scans.sources.base import some
 from brain_cae.scoring.guarantee import GUARANTEES
 from brain_cae.stages.brains import each
 from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.coverage import coverage
 from brain_cae.stages.harmonisation import carried, harmonised, harmonised_features, out_of_reach
 from brain_cae.stages.transfer import PatientClassifier, Transfer, apply_classifier, fit_for_patients, predict_unseen
 from brain_cae.stages.transfer_plan import transfer_plan
@@ -269,15 +270,14 @@ def _table(detector: Detector, cohort: Cohort, roles: pd.Series, findings: dict[
     """Return the table of :class:`Scores`, one row per evaluated subject."""
     rule = detector.guarantee
     first = cohort.index.groupby("subject")[["session", "source", "label"]].first().loc[list(findings)]
-    protocols = detector.protocols.assign(cohort.acquisition.loc[list(findings)])
+    covered = coverage(detector, cohort, pd.Series({name: one.group.known for name, one in findings.items()}))
     threshold = detector.scorers["residual"].calibration.threshold(rule)
-    skull = cohort.skull
     rows = []
     for name, finding in findings.items():
         row: dict[str, Any] = {
             "subject": name,
             **{str(column): first.at[name, column] for column in first},
-            "protocol": protocols[name],
+            "protocol": covered.at[name, "protocol"],
             "reshape_group": finding.group.name,
             "role": roles[name],
             "score": finding.scores["residual"],
@@ -286,11 +286,8 @@ def _table(detector: Detector, cohort: Cohort, roles: pd.Series, findings: dict[
                 finding.scores["residual"], rule.confidence
             ),
             "threshold": threshold if np.isfinite(threshold) else None,
-            "out_of_calibration": bool(
-                protocols[name] not in detector.known_protocols
-                or not finding.group.known
-                or detector.unlike_skull(skull[name])
-            ),
+            "out_of_calibration": bool(covered.at[name, "reason"]),
+            "out_of_calibration_reason": covered.at[name, "reason"],
         }
         for scorer in detector.scorers:
             calibration = detector.scorers[scorer].calibration

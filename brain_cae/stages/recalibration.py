@@ -52,6 +52,8 @@ def recalibrated(
         protocols=protocols,
         known_protocols=sorted(set(protocols.assign(local.acquisition))),
         skull=sorted(set(local.skull)),
+        sites=sorted(set(local.sites)),
+        local=True,
         seen=seen | dict.fromkeys(local.index["series_hash"], "validation"),
         classifier=None,
     )

@@ -21,7 +21,8 @@ from brain_cae.vocabulary import CLASSES
 
 PREDICTIONS = [
     "subject", "session", "source", "protocol", "reshape_group", "label", "role", "fold", "score", "p_value",
-    "rate_bound", "threshold", "flagged", "out_of_calibration", "classifier_probability",
+    "rate_bound", "threshold", "flagged", "out_of_calibration", "out_of_calibration_reason",
+    "classifier_probability",
 ]  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def views(config: Config, assessment: Assessment) -> list[SubjectView]:
                 anomaly_map=_with_margin(subject.on_grid(joint_map)),
                 lesion=None if lesion is None else _with_margin(lesion),
                 spacing=subject.spacing,
-                caption="protocol, dimensions or skull state not calibrated" if row["out_of_calibration"] else "",
+                caption=f"out of calibration: {row['out_of_calibration_reason']}" if row["out_of_calibration"] else "",
                 modality=reference,
             )
         )

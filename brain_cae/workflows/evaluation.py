@@ -19,7 +19,12 @@ from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.files.tables import read_csv
 from brain_cae.reporting import write_report
 from brain_cae.stages.audit import audit_scores
-from brain_cae.stages.cautions import calibration_cautions, harmonise_cautions, skull_cautions
+from brain_cae.stages.cautions import (
+    calibration_cautions,
+    harmonise_cautions,
+    out_of_calibration_cautions,
+    skull_cautions,
+)
 from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.executor import make_executor
 from brain_cae.stages.lesions import lesion_table
@@ -31,6 +36,7 @@ from brain_cae.stages.report import predictions, report_content
 from brain_cae.stages.scope import Scope
 from brain_cae.stages.space import placed
 from brain_cae.stages.transfer_plan import min_per_class
+from brain_cae.stages.worklist import worklist, worklist_summary
 from brain_cae.transfer.features import select_arm
 from brain_cae.vocabulary import HEALTHY_ROLES, UNSEEN_ROLES
 from brain_cae.workflows.recalibration import recalibrate
@@ -116,6 +122,8 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
         if config.dataset is not None:
             assessment = score_new(detector, cohort, splits, folder, cache=config.cache, executor=make_executor(config))
             folder.write_csv("predictions.csv", predictions(assessment.table))
+            said = _write_worklist(detector, assessment, folder)
+            scope = replace(scope, cautions=(said,))
             metrics = conclude(detector, assessment, scope, folder)
         else:
             assessment = score_unseen(
@@ -157,6 +165,16 @@ def _export(config: EvaluateConfig, work: exports.Export) -> list[Path]:
     for path in written:
         log.info("exported: %s", path)
     return written
+
+
+def _write_worklist(detector: Detector, assessment: Assessment, folder: RunFolder) -> str:
+    """Write ``worklist.csv`` of new patients; return what it says, which is also logged."""
+    confidence = detector.config.scoring.confidence
+    rows = worklist(assessment.table, assessment.findings, confidence)
+    folder.write_csv("worklist.csv", rows)
+    said = worklist_summary(rows, confidence, detector.calibration)
+    log.info("worklist: %s: %s", folder / "worklist.csv", said)
+    return f"Worklist (worklist.csv): {said}"
 
 
 def _import(config: EvaluateConfig, detector: Detector, source: Path) -> tuple[Cohort, pd.DataFrame]:
@@ -240,6 +258,9 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         folder: Folder for the files.
     """
     config, table, cohort = detector.config, assessment.table, assessment.cohort
+    uncovered = out_of_calibration_cautions(table["out_of_calibration_reason"])
+    for caution in uncovered:
+        log.warning(caution)
     with folder.stage("audit"):
         audit = audit_scores(
             config.audit,
@@ -258,6 +279,7 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         cautions = [
             *detector.cautions,
             *cohort.cautions,
+            *uncovered,
             *skull_cautions(detector, cohort.skull[list(table.index)]),
             *harmonise_cautions(assessment.unreached, len(table)),
             *scope.cautions,

@@ -29,8 +29,9 @@ from brain_cae.scans.sources.build import make_source, overview_of
 from brain_cae.scans.sources.series_table import SeriesLine
 from brain_cae.scans.store import inspect_series, reading_notes
 from brain_cae.scoring.guarantee import Outlook, outlook
-from brain_cae.stages.cautions import calibration_cautions, protocol_cautions, rule_of
+from brain_cae.stages.cautions import calibration_cautions, out_of_calibration_cautions, protocol_cautions, rule_of
 from brain_cae.stages.cohort import complete_subjects, limited, renamed_files, require_modalities, unused_scans
+from brain_cae.stages.coverage import scanner_reasons, trusted
 from brain_cae.stages.roles import draw_roles, evaluation_cautions
 from brain_cae.stages.stripping import head_cautions, require_for_heads, with_stripper
 from brain_cae.vocabulary import LABELS, MODALITIES, ROLES
@@ -99,7 +100,7 @@ def inspect_training(config: Config) -> Inspection:
 
 
 def inspect_evaluation(config: EvaluateConfig) -> Inspection:
-    """Inspect the data set of ``evaluate.py``, and check whether the model was calibrated with its protocols.
+    """Inspect the data set of ``evaluate.py``, and check whether the calibration of the model covers its scans.
 
     Raises:
         BrainCaeError: No run with a model exists, or the data set is not where the configuration says.
@@ -117,13 +118,11 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
             dataset, run_config, limit=limit, workers=config.workers, cache=config.cache, trained=True
         )
         inspection.title += f", scored with {run}"
-        if new and not inspection.usable.empty:
-            known = _calibrated(folder, _acquisition(inspection, run_config.modality.reference))
-            if not known.all():
-                inspection.cautions.append(
-                    f"{int((~known).sum())} of {len(known)} subjects have a protocol that the model was not calibrated "
-                    f"with; they will be marked out_of_calibration: {some(list(known.index[~known]))}."
-                )
+        if new and config.calibrate is None and not inspection.usable.empty:
+            acquisition = _acquisition(inspection, run_config.modality.reference)
+            sites = inspection.usable.groupby("subject")["site"].first()
+            reasons = _uncovered(folder, acquisition, sites, dataset=dataset, of_run=run_config.dataset)
+            inspection.cautions += out_of_calibration_cautions(reasons)
     return inspection
 
 
@@ -199,11 +198,17 @@ def _acquisition(inspection: Inspection, reference: str) -> pd.DataFrame:
     return subject_acquisition(inspection.usable, modalities=inspection.modalities, reference=reference)
 
 
-def _calibrated(run: Path, acquisition: pd.DataFrame) -> pd.Series:
-    """Whether the model of a run was calibrated with each subject's protocol (index: subject)."""
+def _uncovered(run: Path, acquisition: pd.DataFrame, sites: pd.Series, *, dataset: Any, of_run: Any) -> pd.Series:
+    """Return why the calibration of a run does not cover a subject, as far as headers tell (index: subject)."""
     with np.load(run / "model" / "calibration.npz", allow_pickle=False) as stored:
         facts = json.loads(str(stored["facts"]))
-    return ProtocolGroups.from_dict(facts["protocols"]).assign(acquisition).isin(facts["known_protocols"])
+    return scanner_reasons(
+        ProtocolGroups.from_dict(facts["protocols"]).assign(acquisition),
+        sites,
+        known_protocols=facts["known_protocols"],
+        known_sites=facts.get("sites", []),
+        trusted=trusted(dataset, of_run, local=facts.get("local", False)),
+    )
 
 
 def show(inspection: Inspection, console: Console | None = None) -> None:

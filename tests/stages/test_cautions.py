@@ -9,6 +9,7 @@ from brain_cae.stages.cautions import (
     calibration_cautions,
     harmonise_cautions,
     nested_cautions,
+    out_of_calibration_cautions,
     skull_cautions,
     training_cautions,
 )
@@ -71,3 +72,9 @@ def test_labels_that_equal_sources_are_a_caution_before_training(make_config, sh
     assert any(caution.startswith("Only 1 healthy brains") for caution in cautions)
     assert "1 subjects have no role and are left out: f." in cautions
     assert any("No source has both classes" in caution for caution in cautions) is expected
+
+
+def test_subjects_that_the_calibration_does_not_cover_are_counted_by_reason():
+    assert out_of_calibration_cautions(pd.Series(["", ""])) == []
+    (caution,) = out_of_calibration_cautions(pd.Series(["", "protocol; site", "site"]))
+    assert "for 2 of 3 subjects" in caution and "protocol (1), site (2)" in caution and "calibrate=<" in caution

@@ -87,7 +87,15 @@ def test_unlabelled_patients_get_scores_and_maps_but_no_metrics(tiny_run, cache,
     assert table["label"].eq("unknown").all()
     # The classifier of the run was trained on the first two; only the resampled one is new to it.
     assert table["classifier_probability"].notna().tolist() == [False, False, True]
-    assert table["out_of_calibration"].tolist()[2]
+    # Nothing in the files says which scanner they come from, and the resampled one has other dimensions.
+    reasons = table["out_of_calibration_reason"].tolist()
+    assert reasons[:2] == ["scanner not named"] * 2 and "dimensions" in reasons[2] and table["out_of_calibration"].all()
+    worklist = pd.read_csv(tmp_path / "out" / "worklist.csv")
+    assert worklist["subject"].tolist() == table.sort_values("score", ascending=False)["subject"].tolist()
+    assert worklist["false_discoveries_at_most"].tolist() == [1, 2, 3]
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "Nothing is promised about false alarms for 3 of 3 subjects" in report and "calibrate=" in report
+    assert "The bound on false discoveries is trivial" in report
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["detection"]["auroc"]["value"] is None
     assert metrics["transfer"]["auroc"]["value"] is None

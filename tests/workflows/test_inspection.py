@@ -128,7 +128,7 @@ def test_new_subjects_from_an_uncalibrated_protocol_are_reported(tiny_run, scans
     )
     preview = inspection.inspect_evaluation(config)
     assert preview.roles is None
-    assert "12 of 12 subjects have a protocol that the model was not calibrated" in text_of(preview)
+    assert "Nothing is promised about false alarms for 12 of 12 subjects" in text_of(preview)
     with pytest.raises(RunError, match="no model"):
         inspection.inspect_evaluation(EvaluateConfig(run=str(tmp_path), cache="", workers=1, inspect=True))
 

@@ -92,7 +92,10 @@ def test_a_new_scanner_is_calibrated_with_local_healthy_brains(trained, cache, l
     assert false_alarms(tmp_path / "before") > 0.7
     assert false_alarms(tmp_path / "after") <= 0.5  # of few brains
     assert before["out_of_calibration"].all()
-    assert not after["out_of_calibration"].any()
+    assert not after["out_of_calibration"].any() and after["out_of_calibration_reason"].isna().all()
+    worklist = pd.read_csv(tmp_path / "after" / "worklist.csv")
+    assert worklist["score"].is_monotonic_decreasing and set(worklist["subject"]) == set(after["subject"])
+    assert worklist["lesions"].notna().tolist() == worklist["flagged"].tolist()
     assert after["classifier_probability"].isna().all()
     metrics = json.loads((tmp_path / "after" / "metrics.json").read_text())
     brains = len(list(healthy.iterdir()))

@@ -68,7 +68,7 @@ def test_tables_have_the_columns_of_the_contract(tiny_run):
     )
     assert columns["predictions.csv"] == (
         "subject,session,source,protocol,reshape_group,label,role,fold,score,p_value,rate_bound,threshold,flagged,"
-        "out_of_calibration,classifier_probability"
+        "out_of_calibration,out_of_calibration_reason,classifier_probability"
     )
 
 

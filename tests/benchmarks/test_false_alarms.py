@@ -1,0 +1,69 @@
+"""The benchmark of false alarms: rates over draws are those of theory, and nothing is computed twice."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ..conftest import TINY_NETWORK
+from .conftest import load_benchmark
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    """The benchmark as a module."""
+    return load_benchmark("false_alarms")
+
+
+@pytest.fixture(scope="module")
+def scores(benchmark):
+    """Scores of 600 healthy brains by two networks; those of the new scanner are higher."""
+    random, number = np.random.default_rng(0), np.arange(600)
+    protocols = np.array(["axial-3t", "sagittal-3t", benchmark.NEW])[number % 3]
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "network": network, "number": number, "protocol": protocols, "age": 20 + number % 60,
+                "score": random.normal(size=600) + 3 * (protocols == benchmark.NEW),
+            }
+        )
+        for network in (0, 1)
+    )  # fmt: skip
+
+
+def test_the_rates_are_those_of_theory_and_the_promise_is_kept(benchmark, scores, capsys):
+    rates = benchmark.drawn(scores, (29, 46, 400), 1000)
+    assert set(rates["brains"]) == {29, 46}  # 400 brains of the old scanners are all that there are
+    for (brains, kind), rows in rates.groupby(["brains", "kind"]):
+        assert rows["rate"].mean() == pytest.approx(benchmark.rule(kind).expected_rate(brains), abs=0.004)
+        theory = benchmark.exceeding(brains, kind, 400 - brains)
+        assert (rows["rate"] > 0.1).mean() == pytest.approx(theory, abs=0.03)
+        assert (theory < 0.06) == (kind == "probable")
+    figures = benchmark.report(rates, pd.DataFrame())["figures"]
+    assert figures["probable_46_above"] < 0.06 < figures["average_46_above"]
+    text = capsys.readouterr().out
+    assert "| protocol: axial-3t |" in text and "| age: above 60 |" in text and "local" not in text
+    assert rates.groupby("kind")["new"].mean().min() > 0.7
+
+
+def test_a_stratum_counts_its_own_brains_of_the_rest(benchmark, scores):
+    rates = benchmark.drawn(scores[scores["network"] == 0], (46,), 50)
+    ages = rates[[name for name in rates if name.startswith("age")]].mean(axis=1)
+    assert ages.mean() == pytest.approx(rates["rate"].mean(), abs=0.02)
+
+
+@pytest.mark.extras
+def test_a_small_benchmark_runs_whole_and_continues(benchmark, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BRAIN_CAE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(benchmark, "LOCAL", (2,))
+    numbers = ["--networks", "1", "--brains", "12", "--epochs", "1", "--subjects", "24", "--repeats", "1"]
+    overrides = ["trainer=cpu", "workers=1", "split.validation_minimum=9", *TINY_NETWORK]
+    arguments = [*numbers, "--out", str(tmp_path), *overrides]
+    benchmark.main(arguments)
+    first = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert first["missing"] == 0 and "local_probable_2" in first["figures"]
+    monkeypatch.setattr(benchmark, "brain", None)
+    monkeypatch.setattr(benchmark.subprocess, "run", None)
+    benchmark.main(arguments)
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == first

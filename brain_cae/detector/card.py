@@ -57,8 +57,9 @@ def card_of(detector: "Detector", run: Path) -> dict[str, Any]:
         "program": f"brain_cae {__version__}",
         "model": {
             "name": config.model.name,
-            "network": config.model.network["_target_"],
-            "weights": sum(weight.numel() for weight in detector.network.parameters()),
+            "network": None if config.model.network is None else config.model.network["_target_"],
+            "members": list(config.model.members),
+            "weights": sum(weight.numel() for network in detector.networks for weight in network.parameters()),
             "contrasts": list(config.modality.names),
             "reference": config.modality.reference,
             "reshape": config.reshape.name,

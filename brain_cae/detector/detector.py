@@ -15,6 +15,7 @@ from torch.nn import functional
 from brain_cae.configuration import Config
 from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.build import SUBSPACE, make_scorer, network_stride
+from brain_cae.errors import RunError
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.reshape import Group, Reshape
 from brain_cae.reshape.network import from_network, to_native, to_network
@@ -109,6 +110,22 @@ class Detector:
     def networks(self) -> list[nn.Module]:
         """All networks, that of the features first."""
         return [*([] if self.network is None else [self.network]), *self.members.values()]
+
+    def only_network(self, what: str) -> nn.Module:
+        """Return the network, for a format that holds nothing else.
+
+        Raises:
+            RunError: The model has no network.
+        """
+        if self.network is None:
+            raise RunError(
+                f"{what} holds a network, and this model has none.",
+                expected="a run with model=cae or another network",
+                found=f"model={self.config.model.name}",
+                where="export",
+                advice="Hand on the whole model: export=model.zip.",
+            )
+        return self.network
 
     @property
     def stride(self) -> int:

@@ -22,7 +22,7 @@ def export(work: Export) -> list[Path]:
     The bundle reconstructs prepared volumes. Scores, thresholds and maps need this program.
     """
     weights = io.BytesIO()
-    torch.save(work.detector.network.state_dict(), weights)
+    torch.save(work.detector.only_network("A MONAI bundle").state_dict(), weights)
     work.folder.write(f"{FOLDER}/models/model.pt", lambda path: path.write_bytes(weights.getvalue()))
     work.folder.write_json(f"{FOLDER}/configs/inference.json", _inference(work))
     work.folder.write_json(f"{FOLDER}/configs/metadata.json", _metadata(work))
@@ -37,7 +37,7 @@ def _inference(work: Export) -> dict[str, Any]:
         "bundle_root": ".",
         "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
         "checkpoint": "$@bundle_root + '/models/model.pt'",
-        "network_def": {**config.model.network, "in_channels": len(config.modality.names)},
+        "network_def": {**(config.model.network or {}), "in_channels": len(config.modality.names)},
         "network": "$@network_def.to(@device).eval()",
         "load": "$@network.load_state_dict(torch.load(@checkpoint, weights_only=True, map_location=@device))",
         "inferer": {"_target_": "SimpleInferer"},
@@ -60,7 +60,7 @@ def _metadata(work: Export) -> dict[str, Any]:
         "is_patch_data": False,
         "channel_def": {str(number): name for number, name in enumerate(names)},
     }
-    ours = str(config.model.network["_target_"]).startswith("brain_cae.")
+    ours = str((config.model.network or {}).get("_target_")).startswith("brain_cae.")
     return {
         "version": __version__,
         "changelog": {__version__: "written by brain_cae"},

@@ -76,7 +76,8 @@ def export(work: Export) -> list[Path]:
 
 
 def _write(detector: Detector, path: Path) -> None:
-    network, stride = detector.network.cpu(), network_stride(detector.network)
+    network = detector.only_network("ONNX").cpu()
+    stride = network_stride(network)
     example = torch.zeros(1, len(detector.config.modality.names), *(stride * size for size in SHAPES[0]))
     free = dict.fromkeys((2, 3, 4), torch.export.Dim.DYNAMIC)
     with _silent():
@@ -105,7 +106,7 @@ def _differences(detector: Detector, path: Path) -> list[float]:
             1, len(detector.config.modality.names), *(stride * size for size in shape), generator=generator
         )
         with torch.inference_mode():
-            expected = detector.network(volumes).numpy()
+            expected = detector.only_network("ONNX")(volumes).numpy()
         (found,) = session.run([OUTPUT], {INPUT: volumes.numpy()})
         differences.append(float(np.abs(expected - found).max()))
     return differences

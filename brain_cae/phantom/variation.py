@@ -80,7 +80,8 @@ class VariedWarp(Warp):
 
     def fill(self, place: np.ndarray, near: np.ndarray, generator: np.random.Generator) -> dict[str, np.ndarray]:
         """Return the person's fraction of grey matter, white matter and fluid at the points, name to (N,)."""
-        fold = sum(size * random_field(self.axes, mm, generator) for mm, size in FOLDING.items())[near]
+        fields = [size * random_field(self.axes, mm, generator) for mm, size in FOLDING.items()]
+        fold = np.stack(fields).sum(axis=0)[near]
         # Beyond the template is fluid.
         below, above = (self.sample(quantile, place, outside=4.0) for quantile in load_quantiles())
         below += np.float32(self.sulci)

@@ -1,5 +1,6 @@
 """Objects that are written are read again with pydicom alone, and compared with the pixels of the source files."""
 
+import io
 import shutil
 import subprocess
 import zipfile
@@ -75,7 +76,7 @@ SOURCES = {
 
 
 def objects(files):
-    """Both objects of a scan: the map is 4.5 in the marked cube; there is a second cluster in the corner of its slices."""
+    """Both objects of a scan: the map is 4.5 in the marked cube; a second cluster lies in the corner of its slices."""
     reading = read_folder(files)
     volume = reading.volume
     series = read_series(reading.slices, volume.affine, volume.array.shape)
@@ -101,11 +102,13 @@ def frames_of(dataset):
 
 
 def sources_by_uid(files):
-    read = [
-        dcmread(path) if path.is_file() else dcmread(zipfile.ZipFile(path.parents[1]).open(f"DICOM/{path.name}"))
-        for path in files
-    ]
-    return {str(one.SOPInstanceUID): one for one in read}
+    def read(path):
+        if path.is_file():
+            return dcmread(path)
+        with zipfile.ZipFile(path.parents[1]) as archive:
+            return dcmread(io.BytesIO(archive.read(f"DICOM/{path.name}")))
+
+    return {str(one.SOPInstanceUID): one for one in map(read, files)}
 
 
 def source_frame(group, sources):
@@ -230,7 +233,7 @@ def test_maps_and_clusters_of_a_run_agree_with_its_other_files(work, tiny_run):
             for segment in clusters.SegmentSequence:
                 voxels = sum(
                     int(pixels.sum())
-                    for pixels, group, shared in frames_of(clusters)
+                    for pixels, group, _shared in frames_of(clusters)
                     if number_of(group, shared) == segment.SegmentNumber
                 )
                 assert voxels * voxel_ml == pytest.approx(
@@ -242,7 +245,7 @@ def values_at(dataset):
     """Places (n, 3) in LPS+ mm and values (n,) of all voxels, as PS3.3 C.7.6.2.1.1 says."""
     places, values = [], []
     rows, columns = np.indices((dataset.Rows, dataset.Columns))
-    for pixels, group, shared in frames_of(dataset):
+    for pixels, group, _shared in frames_of(dataset):
         orientation, spacing = orientation_and_spacing(dataset)
         along_row, along_column = np.reshape(orientation, (2, 3)).astype(float)
         start = np.array(group.PlanePositionSequence[0].ImagePositionPatient, float)

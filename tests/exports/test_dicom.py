@@ -233,7 +233,7 @@ def test_maps_and_clusters_of_a_run_agree_with_its_other_files(work, tiny_run):
             for segment in clusters.SegmentSequence:
                 voxels = sum(
                     int(pixels.sum())
-                    for pixels, group, _shared in frames_of(clusters)
+                    for pixels, group, shared in frames_of(clusters)
                     if number_of(group, shared) == segment.SegmentNumber
                 )
                 assert voxels * voxel_ml == pytest.approx(

@@ -1,6 +1,5 @@
 """Objects that are written are read again with pydicom alone, and compared with the pixels of the source files."""
 
-import io
 import shutil
 import subprocess
 import zipfile
@@ -17,6 +16,7 @@ from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.exports import dicom
 from brain_cae.exports.dicom import Segment, parametric_map, segmentation
 from brain_cae.files.tables import read_csv
+from brain_cae.scans import archives
 from brain_cae.scans.archives import members
 from brain_cae.scans.dicom import read_folder
 from brain_cae.scans.identifiers import read_series
@@ -76,7 +76,7 @@ SOURCES = {
 
 
 def objects(files):
-    """Both objects of a scan: the map is 4.5 in the marked cube; a second cluster lies in the corner of its slices."""
+    """Both objects of a scan: the map is 4.5 in the marked cube; a second cluster is in the corner of its slices."""
     reading = read_folder(files)
     volume = reading.volume
     series = read_series(reading.slices, volume.affine, volume.array.shape)
@@ -102,13 +102,7 @@ def frames_of(dataset):
 
 
 def sources_by_uid(files):
-    def read(path):
-        if path.is_file():
-            return dcmread(path)
-        with zipfile.ZipFile(path.parents[1]) as archive:
-            return dcmread(io.BytesIO(archive.read(f"DICOM/{path.name}")))
-
-    return {str(one.SOPInstanceUID): one for one in map(read, files)}
+    return {str(one.SOPInstanceUID): one for one in (dcmread(archives.source(path)) for path in files)}
 
 
 def source_frame(group, sources):
@@ -245,7 +239,7 @@ def values_at(dataset):
     """Places (n, 3) in LPS+ mm and values (n,) of all voxels, as PS3.3 C.7.6.2.1.1 says."""
     places, values = [], []
     rows, columns = np.indices((dataset.Rows, dataset.Columns))
-    for pixels, group, _shared in frames_of(dataset):
+    for pixels, group, _ in frames_of(dataset):
         orientation, spacing = orientation_and_spacing(dataset)
         along_row, along_column = np.reshape(orientation, (2, 3)).astype(float)
         start = np.array(group.PlanePositionSequence[0].ImagePositionPatient, float)

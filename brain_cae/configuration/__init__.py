@@ -102,7 +102,8 @@ def with_asked(config: Config, asked: EvaluateConfig) -> Config:
         ConfigurationError: A classifier is unknown, or its search space is invalid.
     """
     rule = {key: value for key, value in asdict(asked.scoring).items() if value is not None}
-    config = replace(config, scoring=replace(config.scoring, **rule))
+    if rule:
+        config = replace(config, scoring=replace(config.scoring, **rule))
     chosen = {key: value for key, value in _asked(asked).items() if value is not None}
     if not chosen:
         return config
@@ -175,6 +176,7 @@ __all__ = [
     "is_fixed",
     "keys_beside",
     "option_names",
+    "read_option",
     "read_stored",
     "unknown_key",
     "unknown_option",

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import nibabel
@@ -15,7 +16,9 @@ import pytest
 import brain_cae
 from brain_cae import api
 from brain_cae.api import Detector, composed
+from brain_cae.configuration import read_stored
 from brain_cae.errors import ConfigurationError, LeakageError, ScanError
+from brain_cae.phantom import PhantomSettings
 from brain_cae.scans.dicom import read_series
 from brain_cae.workflows import table_audit
 
@@ -53,13 +56,20 @@ def test_the_examples_of_the_docstrings_hold(tmp_path, monkeypatch) -> None:
         assert tried and not failed
 
 
+def scans_of(run: Path, role: str) -> dict[str, Path]:
+    """Return the scans of a run's first subject in a role: folders of DICOM by contrast."""
+    roles = pd.read_csv(run / "splits.csv", dtype=str).set_index("subject")["role"]
+    report = pd.read_csv(run / "import_report.csv", dtype=str).set_index("subject")
+    rows = report.loc[roles.index[roles == role][0]]
+    chosen = read_stored(run)["dataset"]
+    keys = {field.name: chosen[field.name] for field in fields(PhantomSettings)}
+    cohort = Path(chosen["root"]) / PhantomSettings(**keys | {"subjects": len(report.index.unique())}).key() / "train"
+    return {row["modality"]: cohort / Path(row["path"]).parent for _, row in rows.iterrows()}
+
+
 @pytest.fixture(scope="module")
 def scans(tiny_run) -> dict[str, Path]:
-    """The scans of a subject that the tiny run tested: folders of DICOM by contrast."""
-    index = pd.read_csv(tiny_run / "index.csv", dtype=str)
-    roles = pd.read_csv(tiny_run / "splits.csv", dtype=str).set_index("subject")["role"]
-    rows = index[index["subject"] == roles.index[roles == "test"][0]]
-    return {row["modality"]: Path(row["path"]).parent for _, row in rows.iterrows()}
+    return scans_of(tiny_run, "test")
 
 
 def test_scores_and_maps_are_those_of_the_command_whatever_holds_the_voxels(tiny_run, scans, tmp_path) -> None:
@@ -102,11 +112,8 @@ def test_what_cannot_be_scored_is_named(tiny_run, scans, tmp_path) -> None:
     empty = (np.zeros((40, 40, 20), np.int16), np.diag([4.0, 4, 6, 1]))
     with pytest.raises(ScanError):
         detector.score({"t1": empty, "flair": empty})
-    index = pd.read_csv(tiny_run / "index.csv", dtype=str)
-    roles = pd.read_csv(tiny_run / "splits.csv", dtype=str).set_index("subject")["role"]
-    seen = index[index["subject"] == roles.index[roles == "train"][0]]
     with pytest.raises(LeakageError, match="trained on some of these"):
-        detector.score({row["modality"]: Path(row["path"]).parent for _, row in seen.iterrows()})
+        detector.score(scans_of(tiny_run, "train"))
 
 
 @pytest.mark.extras

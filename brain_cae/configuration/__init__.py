@@ -103,7 +103,8 @@ def with_asked(config: Config, asked: EvaluateConfig) -> Config:
         ConfigurationError: A classifier is unknown, or its search space is invalid.
     """
     rule = {key: value for key, value in asdict(asked.scoring).items() if value is not None}
-    config = replace(config, scoring=replace(config.scoring, **rule))
+    if rule:
+        config = replace(config, scoring=replace(config.scoring, **rule))
     chosen = {key: value for key, value in _asked(asked).items() if value is not None}
     if not chosen:
         return config
@@ -183,6 +184,7 @@ __all__ = [
     "keys_beside",
     "model_option",
     "option_names",
+    "read_option",
     "read_stored",
     "unknown_key",
     "unknown_option",

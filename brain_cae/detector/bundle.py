@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from brain_cae.configuration import Config, read_option, validate
+from brain_cae.configuration import Config, read_option, read_stored, validate
 from brain_cae.detector.card import card_of, card_text
 from brain_cae.errors import DatasetError, RunError
 from brain_cae.files.atomic import write_bytes
@@ -40,6 +40,7 @@ MAX_RATIO, RATIO_FROM_BYTES = 200, 64 * MIB
 """Weights hardly shrink, an archive that is made to fill a disk does."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Time of every entry, the earliest that a zip can hold: the same model gives the same bytes."""
+KEPT = ("classifier", "balancing", "transfer", "evaluation", "trainer")
 OMITTED = "(not in the bundle)"
 PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[\w.~-]*[/\\][^\s,;:()'\"]*[^\s,;:()'\".]")
 
@@ -99,7 +100,7 @@ def pack(detector: "Detector", run: Path, path: Path) -> None:
         names = subject_names(folder)
         public = replace(
             detector,
-            config=without_paths(detector.config),
+            config=without_paths(detector.config, read_stored(folder)),
             cautions=[without_names(caution, names) for caution in detector.cautions],
         )
         save(public, Path(temporary) / "model")
@@ -115,12 +116,14 @@ def pack(detector: "Detector", run: Path, path: Path) -> None:
     write_bytes(path, _archive(files))
 
 
-def without_paths(config: Config) -> Config:
+def without_paths(config: Config, stored: dict[str, Any]) -> Config:
     """Return a configuration that scores the same, without the run's data set, folders, and services.
+
+    What an evaluation may choose for itself (``KEPT``) is as stored: the stored classifier is handed on, not another.
 
     The data set becomes ``folder`` with a placeholder: a bundle scores other subjects only.
     """
-    plain = asdict(config)
+    plain = asdict(config) | {key: stored[key] for key in KEPT if key in stored}
     plain["classifier"]["tuning"]["storage"] = None
     plain["audit"]["healthy_means"] = None
     if "file" in plain["split"]:

@@ -50,7 +50,7 @@ PREPARATION = {
 }
 STUDIES: dict[str, dict[str, tuple[str, ...]]] = {
     "preparation": PREPARATION,
-    "network": {name: (f"model={name}",) for name in ("subpixel", "cae")},
+    "network": {name: (f"model={name}",) for name in ("cae", "strided")},
     "crop": {
         f"{strategy}{suffix}": ("dataset.dimensions=varied", f"reshape={strategy}", f"reshape.crop={crop}")
         for strategy in STRATEGIES
@@ -68,7 +68,7 @@ DIFFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
         ("rigid_deepbet", "affine"),
         *((variant, "ceiling") for variant, choices in PREPARATION.items() if set(HEADS) <= set(choices)),
     ),
-    "network": (("subpixel", "cae"),),
+    "network": (("cae", "strided"),),
     "crop": tuple((f"{strategy}_cropped", strategy) for strategy in STRATEGIES),
 }
 # The transfer classifier, maps and pictures are not compared here.

@@ -1,16 +1,31 @@
-"""Time to read one DICOM series into a volume, compared with other readers.
+"""Time to import a cohort of DICOM as a whole command, and to read one series in one process, beside other programs.
 
-    python benchmarks/import_speed.py [--slices 160] [--matrix 256] [--rounds 7]
+    python benchmarks/import_speed.py [--series 240] [--files 15000] [--layout folder|dicom] [--rounds 3]
 
-All readers read the same synthetic series in the same process, in turn; the result is the median over the rounds. A
-reader that is not installed is shown as absent (null in the JSON of the last line). dcm2niix is a separate program: its
-time includes its start and the writing of an uncompressed NIfTI file. Ratios are the reader's time divided by ours:
-above 1, ours is faster.
+The cohort is synthetic: noise under the headers of a scanner, T1 and FLAIR of each subject. Whole commands take turns,
+in reversed order in every second round; ours and the others use two processes:
+
+- ``import``: `train.py … stop_after=import` into an empty store;
+- ``dcm2niix``: the converter without compression, one call per series, two at a time;
+- ``pydicom``: every file read with pydicom and stacked in file order, without any check or output;
+- ``raw_read``: the bytes of every file, the lower bound.
+
+Then `train.py … stop_after=import` once more, which finds everything in the store (``again``), and `train.py
+inspect=true` (``inspect``). CPU time is that of user and system, of all processes; on a busy machine it says more than
+the clock.
+
+The second table is the median time of readers that take turns in this process on one series of 160 slices. A program
+that is not installed is shown as absent (null in the JSON of the last line). Ratios are the other's time divided by
+ours: above 1, ours is faster. ``vs_dcm2niix`` and ``import_vs_…`` compare whole commands, the others readers.
 """
 
 import argparse
 import importlib
+import io
 import json
+import logging
+import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -18,51 +33,99 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from brain_cae.scans.dicom import read_series
+ROOT = Path(__file__).resolve().parents[1]
+PROCESSES = 2
+SLICES = 160
+# TR, TE, TI (ms), flip angle and codes.
+PROTOCOLS = {"t1": (2300.0, 2.98, 900.0, 9.0, ["GR", "IR"]), "flair": (9000.0, 81.0, 2500.0, 150.0, ["SE", "IR"])}
+FIELD, HEIGHT = 256.0, 160.0
+"""Extent of a series in its plane and along its normal (mm)."""
 
 Reader = Callable[[Path, list[Path], Path], object]
 
 
-def write_synthetic(folder: Path, *, slices: int, matrix: int) -> list[Path]:
-    """Write an axial series of noise, 1 mm, as uncompressed DICOM with the header elements of a real scanner."""
-    from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
+def write_cohort(folder: Path, *, series: int, files: int, matrix: int) -> None:
+    """Write ``labels.csv`` and ``<subject>/<modality>/<slice>.dcm``: this number of series, and of files in total."""
+    subjects = [f"p{number:04d}" for number in range((series + 1) // 2)]
+    folder.mkdir(parents=True, exist_ok=True)
+    labels = "".join(f"{subject},{('healthy', 'abnormal')[n % 4 == 3]}\n" for n, subject in enumerate(subjects))
+    (folder / "labels.csv").write_text(f"subject,label\n{labels}")
+    for number in range(series):
+        modality = list(PROTOCOLS)[number % 2]
+        slices = files * (number + 1) // series - files * number // series
+        write_series(folder / subjects[number // 2] / modality, number, modality, slices=slices, matrix=matrix)
 
-    rng = np.random.default_rng(0)
+
+def write_series(folder: Path, number: int, modality: str, *, slices: int, matrix: int) -> list[Path]:
+    """Write an axial series of noise as uncompressed DICOM, and return its files."""
+    rng = np.random.default_rng(number)
+    template = _template(number, modality, slices=slices, matrix=matrix)
+    folder.mkdir(parents=True)
     paths = []
-    for number in range(slices):
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = MRImageStorage, UID(f"1.2.3.4.{number + 1}")
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        header = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-        header.SOPClassUID, header.SOPInstanceUID = MRImageStorage, f"1.2.3.4.{number + 1}"
-        header.StudyInstanceUID, header.SeriesInstanceUID, header.FrameOfReferenceUID = "1.2.3", "1.2.3.4", "1.2.5"
-        header.Modality, header.ImageType = "MR", ["ORIGINAL", "PRIMARY", "M", "ND"]
-        header.StudyDate, header.StudyTime, header.SeriesNumber, header.InstanceNumber = "20200101", "0", 3, number + 1
-        header.Manufacturer, header.ManufacturerModelName, header.MagneticFieldStrength = "SIEMENS", "Skyra", 3.0
-        header.PatientID, header.PatientName, header.SeriesDescription = "1", "none", "t1"
-        header.ScanningSequence, header.SequenceVariant, header.ScanOptions = ["GR", "IR"], "MP", ""
-        header.MRAcquisitionType, header.SliceThickness, header.SpacingBetweenSlices = "3D", 1.0, 1.0
-        header.RepetitionTime, header.EchoTime, header.InversionTime, header.FlipAngle = 2000.0, 2.5, 900.0, 9.0
-        header.ImagePositionPatient = [-matrix / 2, -matrix / 2, float(number)]
-        header.ImageOrientationPatient, header.PixelSpacing = [1, 0, 0, 0, 1, 0], [1.0, 1.0]
-        header.Rows = header.Columns = matrix
-        header.SamplesPerPixel, header.PhotometricInterpretation, header.PixelRepresentation = 1, "MONOCHROME2", 0
-        header.BitsAllocated, header.BitsStored, header.HighBit = 16, 12, 11
-        header.RescaleSlope, header.RescaleIntercept = 1, 0
-        header.PixelData = rng.integers(0, 2000, (matrix, matrix), dtype=np.uint16).tobytes()
-        paths.append(folder / f"Image-{number + 1}.dcm")
-        header.save_as(paths[-1], enforce_file_format=True)
+    for position in range(slices):
+        content = template.replace(b"+000.00", f"{position * HEIGHT / slices - HEIGHT / 2:+07.2f}".encode())
+        content = content.replace(b"1.2.8.777.100000", f"1.2.8.777.1{position:05d}".encode())
+        pixels = rng.integers(0, 2000, (matrix, matrix), dtype=np.uint16).tobytes()
+        paths.append(folder / f"Image-{position + 1}.dcm")
+        paths[-1].write_bytes(content[: -len(pixels)] + pixels)
     return paths
+
+
+def _template(number: int, modality: str, *, slices: int, matrix: int) -> bytes:
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+
+    tr, te, ti, flip, codes = PROTOCOLS[modality]
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = MRImageStorage, f"1.2.8.777.100000.{number}"
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    header = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    header.SOPClassUID, header.SOPInstanceUID = MRImageStorage, f"1.2.8.777.100000.{number}"
+    header.StudyInstanceUID, header.SeriesInstanceUID = (
+        f"1.2.8.{number // 2 + 1}",
+        f"1.2.8.{number // 2 + 1}.{number + 1}",
+    )
+    header.FrameOfReferenceUID = "1.2.5"
+    header.Modality, header.ImageType = "MR", ["ORIGINAL", "PRIMARY", "M", "ND"]
+    header.StudyDate, header.StudyTime, header.SeriesNumber, header.InstanceNumber = (
+        "20200101",
+        "101500",
+        number % 2 + 1,
+        1,
+    )
+    header.Manufacturer, header.ManufacturerModelName, header.MagneticFieldStrength = "SIEMENS", "Skyra", 3.0
+    header.PatientID, header.PatientName, header.SeriesDescription = f"p{number // 2:04d}", "none", "brain"
+    header.ScanningSequence, header.SequenceVariant, header.ScanOptions = codes, "SK", ""
+    header.MRAcquisitionType, header.SliceThickness = "3D", HEIGHT / slices
+    header.SpacingBetweenSlices = HEIGHT / slices
+    header.RepetitionTime, header.EchoTime, header.InversionTime, header.FlipAngle = tr, te, ti, flip
+    header.ImagePositionPatient = [f"{-FIELD / 2:.1f}", f"{-FIELD / 2:.1f}", "+000.00"]
+    header.ImageOrientationPatient, header.PixelSpacing = [1, 0, 0, 0, 1, 0], [FIELD / matrix, FIELD / matrix]
+    for group in (0x0019, 0x0021, 0x0051):
+        block = header.private_block(group, "BENCHMARK", create=True)
+        for element in range(20):
+            block.add_new(element, "LO", f"value {element}")
+    header.Rows = header.Columns = matrix
+    header.SamplesPerPixel, header.PhotometricInterpretation, header.PixelRepresentation = 1, "MONOCHROME2", 0
+    header.BitsAllocated, header.BitsStored, header.HighBit = 16, 12, 11
+    header.RescaleSlope, header.RescaleIntercept = 1, 0
+    header.PixelData = bytes(2 * matrix * matrix)
+    stream = io.BytesIO()
+    header.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
 
 
 def read_ours(folder: Path, files: list[Path], out: Path) -> object:
     """Read the series with this project."""
+    from brain_cae.scans.dicom import read_series
+
     return read_series(files).array
 
 
@@ -97,10 +160,74 @@ def read_dicom2nifti(folder: Path, files: list[Path], out: Path) -> object:
     return convert(str(folder), str(out / "volume.nii"), reorient_nifti=False)
 
 
-def read_dcm2niix(folder: Path, files: list[Path], out: Path) -> object:
-    """Convert the folder with dcm2niix, uncompressed."""
-    command = [_dcm2niix() or "dcm2niix", "-z", "n", "-b", "n", "-w", "1", "-f", "volume", "-o", str(out), str(folder)]
-    return subprocess.run(command, check=True, capture_output=True)
+PEERS: dict[str, tuple[str, Reader]] = {
+    "dicom2nifti": ("dicom2nifti.convert_dicom", read_dicom2nifti),
+    "monai": ("monai.data.image_reader", read_monai),
+    "simpleitk": ("SimpleITK", read_simpleitk),
+    "pydicom": ("pydicom", read_pydicom),
+    "raw_read": ("pathlib", read_raw),
+}
+
+
+def is_installed(module: str) -> bool:
+    """Return whether a reader can be imported."""
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        return False
+    return True
+
+
+def measure_readers(matrix: int, rounds: int) -> dict[str, float | None]:
+    """Return the median seconds of each reader on one series, None for one that is not installed."""
+    readers: dict[str, Reader] = {"ours": read_ours}
+    readers |= {name: reader for name, (module, reader) in PEERS.items() if is_installed(module)}
+    times: dict[str, list[float]] = {name: [] for name in readers}
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as out:
+        series = Path(folder) / "series"
+        files = write_series(series, 0, "t1", slices=SLICES, matrix=matrix)
+        for number in range(rounds + 1):
+            for name, reader in readers.items():
+                start = time.perf_counter()
+                reader(series, files, Path(out))
+                if number:  # the first round warms caches and imports
+                    times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times[name]) if name in times else None for name in ("ours", *PEERS)}
+
+
+def train(root: Path, layout: str, cache: Path, *more: str) -> None:
+    """Run `train.py` on the cohort in a process of its own."""
+    arguments = [f"dataset={layout}", f"dataset.root={root}", f"cache={cache}", f"workers={PROCESSES}", *more]
+    arguments += [f"dataset.key_file={root.parent / 'key'}"] if layout == "dicom" else []
+    arguments += ["scoring.alpha=0.2", "trainer=cpu", "trainer.progress=false"]
+    subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *arguments], cwd=root.parent, check=True, capture_output=True
+    )
+
+
+def convert(program: str, root: Path, work: Path) -> None:
+    """Convert every series with dcm2niix, uncompressed and without JSON files."""
+    options = [program, "-z", "n", "-b", "n", "-w", "1", "-f", "%i_%s", "-o", str(work)]
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        calls = [
+            pool.submit(subprocess.run, [*options, folder], check=True, capture_output=True) for folder in _series(root)
+        ]
+        for call in calls:
+            call.result()
+
+
+def read_all(reader: str, root: Path) -> None:
+    """Read every series of the cohort with one of ``PEERS`` in processes of this one."""
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        list(pool.map(partial(_read_one, reader), _series(root), chunksize=4))
+
+
+def _read_one(reader: str, folder: Path) -> None:
+    PEERS[reader][1](folder, sorted(folder.iterdir()), folder)
+
+
+def _series(root: Path) -> list[Path]:
+    return sorted(path for path in root.glob("*/*") if path.is_dir())
 
 
 def _dcm2niix() -> str | None:
@@ -110,67 +237,99 @@ def _dcm2niix() -> str | None:
         return shutil.which("dcm2niix")
 
 
-def is_installed(module: str) -> bool:
-    """Return whether a reader can be imported (for dcm2niix: whether the program is installed)."""
-    if module == "dcm2niix":
-        return _dcm2niix() is not None
-    try:
-        importlib.import_module(module)
-    except ImportError:
-        return False
-    return True
-
-
-PEERS: dict[str, tuple[str, Reader]] = {
-    "dicom2nifti": ("dicom2nifti.convert_dicom", read_dicom2nifti),
-    "monai": ("monai.data.image_reader", read_monai),
-    "simpleitk": ("SimpleITK", read_simpleitk),
-    "dcm2niix": ("dcm2niix", read_dcm2niix),
-    "pydicom": ("pydicom", read_pydicom),
-    "raw_read": ("pathlib", read_raw),
-}
-
-
-def measure(slices: int, matrix: int, rounds: int) -> dict[str, float | None]:
-    """Return the median seconds of each reader, None for one that is not installed."""
-    readers: dict[str, Reader] = {"ours": read_ours}
-    readers |= {name: reader for name, (module, reader) in PEERS.items() if is_installed(module)}
-    times: dict[str, list[float]] = {name: [] for name in readers}
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as out:
-        files = write_synthetic(Path(folder), slices=slices, matrix=matrix)
-        for number in range(rounds + 1):
-            for name, reader in readers.items():
-                start = time.perf_counter()
-                reader(Path(folder), files, Path(out))
-                if number:  # the first round warms caches and imports
-                    times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times[name]) if name in times else None for name in ("ours", *PEERS)}
-
-
-def main() -> None:
-    """Print a table, and the ratios as JSON in the last line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--slices", type=int, default=160)
-    parser.add_argument("--matrix", type=int, default=256)
-    parser.add_argument("--rounds", type=int, default=7)
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    import logging
-
-    logging.disable(logging.WARNING)
-    seconds = measure(options.slices, options.matrix, options.rounds)
-    ours = seconds["ours"]
-    assert ours is not None
-    print(f"{options.slices} slices of {options.matrix}x{options.matrix}, median of {options.rounds} rounds")
-    print(f"{'reader':<14}{'seconds':>10}{'times ours':>12}")
-    for name, value in seconds.items():
-        cells = f"{value:>10.4f}{value / ours:>12.2f}" if value is not None else f"{'absent':>10}{'':>12}"
-        print(f"{name:<14}{cells}")
-    ratios = {
-        f"vs_{name}": round(value / ours, 3) if value else None for name, value in seconds.items() if name != "ours"
+def measure_commands(root: Path, work: Path, layout: str, rounds: int) -> dict[str, dict[str, float] | None]:
+    """Return the median wall and CPU seconds of each command, None for one that is not installed."""
+    program = _dcm2niix()
+    other = [sys.executable, str(Path(__file__).resolve()), "--folder", str(root), "--read"]
+    ours = partial(train, root, layout)
+    commands: dict[str, Callable[[Path], object]] = {
+        "import": lambda folder: ours(folder, "stop_after=import"),
+        "pydicom": lambda folder: subprocess.run([*other, "pydicom"], check=True),
+        "raw_read": lambda folder: subprocess.run([*other, "raw_read"], check=True),
     }
-    sys.stdout.flush()
-    print(json.dumps({"name": "import_speed", "ratios": ratios}))
+    if program is not None:
+        commands["dcm2niix"] = lambda folder: convert(program, root, folder)
+    times: dict[str, list[dict[str, float]]] = {name: [] for name in (*commands, "again", "inspect")}
+    commands["raw_read"](work)  # into the operating system's cache
+    for number in range(rounds):
+        for name in list(commands)[:: (-1) ** number]:
+            folder = work / name
+            folder.mkdir(parents=True)
+            times[name].append(timed(partial(commands[name], folder)))
+            if name == "import":
+                times["again"].append(timed(partial(ours, folder, "stop_after=import")))
+                times["inspect"].append(timed(partial(ours, folder, "inspect=true")))
+            shutil.rmtree(folder)
+    names = ("import", "dcm2niix", "pydicom", "raw_read", "again", "inspect")
+    return {name: _median(times[name]) if name in times else None for name in names}
+
+
+def timed(work: Callable[[], object]) -> dict[str, float]:
+    """Return wall and CPU seconds of a function with all processes that it starts."""
+    os.sync()  # what another command wrote is not written on our time
+    cpu, start = _cpu(), time.perf_counter()
+    work()
+    return {"wall": time.perf_counter() - start, "cpu": _cpu() - cpu}
+
+
+def _cpu() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _median(times: list[dict[str, float]]) -> dict[str, float]:
+    return {key: statistics.median(one[key] for one in times) for key in ("wall", "cpu")}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print two tables, and the ratios as JSON in the last line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--series", type=int, default=240)
+    parser.add_argument("--files", type=int, default=15000)
+    parser.add_argument("--matrix", type=int, default=256)
+    parser.add_argument("--layout", choices=("folder", "dicom"), default="folder")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the cohort is written, by default a temporary folder")
+    parser.add_argument("--read", choices=PEERS, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.read:
+        read_all(options.read, options.folder)
+        return
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        root = Path(name) / "scans"
+        write_cohort(root, series=options.series, files=options.files, matrix=options.matrix)
+        commands = measure_commands(root, Path(name) / "work", options.layout, options.rounds)
+    readers = measure_readers(options.matrix, options.rounds)
+    size = f"{options.series} series, {options.files} files of {options.matrix}x{options.matrix}"
+    print(f"{size}, dataset={options.layout}, {PROCESSES} processes, median of {options.rounds}")
+    print(f"{'command':<14}{'wall, s':>10}{'CPU, s':>10}{'wall / import':>15}{'CPU / import':>14}")
+    ours = commands["import"]
+    assert ours is not None
+    for command, used in commands.items():
+        cells = [f"{'absent':>10}"]
+        if used is not None:
+            cells = [f"{used['wall']:>10.2f}{used['cpu']:>10.2f}"]
+            cells += [f"{used['wall'] / ours['wall']:>15.2f}{used['cpu'] / ours['cpu']:>14.2f}"]
+        print(f"{command:<14}{''.join(cells)}")
+    print(f"\none series of {SLICES} slices\n{'reader':<14}{'seconds':>10}{'times ours':>12}")
+    own = readers["ours"]
+    assert own is not None
+    for reader, value in readers.items():
+        row = f"{value:>10.4f}{value / own:>12.2f}" if value is not None else f"{'absent':>10}"
+        print(f"{reader:<14}{row}")
+    ratios = {f"vs_{reader}": round(value / own, 3) if value else None for reader, value in readers.items()}
+    del ratios["vs_ours"]
+    for command in ("dcm2niix", "pydicom", "raw_read"):
+        name = "vs_dcm2niix" if command == "dcm2niix" else f"import_vs_{command}"
+        used = commands[command]
+        ratios[name] = round(used["wall"] / ours["wall"], 3) if used else None
+        ratios[f"{name}_cpu"] = round(used["cpu"] / ours["cpu"], 3) if used else None
+    seconds = {
+        command: used and {key: round(value, 2) for key, value in used.items()} for command, used in commands.items()
+    }
+    print(json.dumps({"name": "import_speed", "ratios": ratios, "seconds": seconds}))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from brain_cae.phantom import PhantomSettings, simulate_subject
+from brain_cae.phantom.settings import ANATOMIES
 
 PERCENTILES = (99.0, 99.5, 99.7)
 THRESHOLDS = np.arange(1.0, 3.0, 0.02)
@@ -79,11 +80,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--subjects", type=int, default=160)
     parser.add_argument("--dimensions", choices=("protocols", "varied"), default="protocols")
+    parser.add_argument("--anatomy", choices=ANATOMIES, default="smooth")
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
     columns = {}
     for seed in arguments.seeds:
-        settings = PhantomSettings(subjects=arguments.subjects, seed=seed, dimensions=arguments.dimensions)
+        settings = PhantomSettings(
+            subjects=arguments.subjects, seed=seed, dimensions=arguments.dimensions, anatomy=arguments.anatomy
+        )
         with parallel_config(backend="loky", inner_max_num_threads=1):
             rows = Parallel(arguments.workers)(delayed(measure)(settings, n) for n in range(settings.subjects))
         columns[f"seed {seed}"] = summarise(rows)

@@ -1,5 +1,6 @@
 """Shared fixtures: a configuration, a prepared brain, and one complete run on a tiny phantom."""
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,32 @@ from hydra import compose, initialize_config_dir
 
 from brain_cae.configuration import Config, conf_folder, validate
 from brain_cae.data.subject import PreparedSubject
+from brain_cae.files.locks import exclusive
+
+from .composition import remember_compositions
+
+remember_compositions()
+
+# Files with whole runs come first, and short ones last: otherwise one process ends long before the other. The second
+# process begins with what needs no run, while the first makes the tiny run that the others share.
+FIRST = (
+    "workflows/test_training.py", "audit/test_auditor.py", "phantom/test_writer.py", "soak/test_nifti.py",
+    "soak/test_fuzz.py", "workflows/test_nested.py", "test_real_heads.py", "packaging/test_wheel.py",
+    "errors/test_interrupt.py", "soak/test_kills.py", "workflows/test_evaluation.py", "soak/test_survival.py",
+    "workflows/test_recalibration.py", "stages/test_harmonisation.py", "workflows/test_scoring.py", "test_extending.py",
+    "test_security.py", "workflows/test_external.py", "cli/test_whole_sweeps.py", "test_real_scans.py",
+    "errors/test_dataset.py", "cli/test_start.py", "cli/test_commands.py", "soak/test_documents.py",
+    "executor/test_jobs.py", "data/test_template.py", "errors/test_configuration.py", "benchmarks/test_gpu.py",
+)  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.loadscopereorder = False  # pytest-xdist would start with the files that have the most tests
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {Path(__file__).parent / name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(FIRST)))
 
 
 def compose_config(*overrides: str) -> Config:
@@ -93,18 +120,27 @@ TINY = (
 
 
 @pytest.fixture(scope="session")
-def tiny_overrides(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Overrides that make every stage run in seconds on 36 simulated brains, with a separate cache."""
-    return [*TINY, f"cache={tmp_path_factory.mktemp('cache')}"]
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what all processes of the tests share; what is put there is only read afterwards."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one complete run: import, train, evaluate, report."""
+def tiny_overrides(shared: Path) -> list[str]:
+    """Overrides that make every stage run in seconds on 36 simulated brains, with a cache of the tests."""
+    return [*TINY, f"cache={shared / 'cache'}"]
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_overrides: list[str], shared: Path) -> Path:
+    """The folder of one complete run: import, train, evaluate, report. The process that needs it first makes it."""
     from brain_cae.workflows import training
 
-    output = tmp_path_factory.mktemp("run") / "run"
-    training.run(compose_config(*tiny_overrides), output)
+    output = shared / "tiny" / "run"
+    with exclusive(shared / "tiny.lock"):
+        if not (output / "report.html").exists():
+            training.run(compose_config(*tiny_overrides), output)
     return output
 
 

@@ -16,6 +16,7 @@ from brain_cae.workflows import evaluation, training
 from .conftest import TINY_NETWORK
 
 SMALL = (
+    "workers=1",
     "trainer=cpu",
     "trainer.max_epochs=1",
     "trainer.precision=32-true",
@@ -67,7 +68,9 @@ def scored(real_data, run, cache, tmp_path_factory) -> Path:
     link(root / "glioma" / "t1ce.nii.gz", glioma / "T1c_subtrMeanDivStd.nii.gz")
     output = tmp_path_factory.mktemp("scored") / "run"
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        composed = compose("evaluate", overrides=[f"run={run}", "dataset=folder", f"dataset.root={root}", cache])
+        composed = compose(
+            "evaluate", overrides=["workers=1", f"run={run}", "dataset=folder", f"dataset.root={root}", cache]
+        )
     evaluation.run(validate_evaluate(composed), output)
     return output
 

@@ -70,7 +70,8 @@ def audit(
         explain: False skips the tests that cannot change the verdict.
 
     Raises:
-        DatasetError: A column is missing or a subject has several rows.
+        DatasetError: A column is missing, a label is unknown, a subject has several rows, or a subject has no row of
+            acquisition.
         ConfigurationError: ``margin`` is not between 0.5 and 1, or ``strata`` is not a column.
 
     Example:

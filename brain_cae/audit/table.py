@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.vocabulary import CLASSES, HEALTHY_ROLES
+from brain_cae.vocabulary import CLASSES, HEALTHY_ROLES, LABELS
 
 NOT_KNOWN = ("", "unknown")
 RARE = 3
@@ -54,7 +54,8 @@ def make_table(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str
     """Align subjects and their acquisition; without a column ``score`` no subject is scored.
 
     Raises:
-        DatasetError: A column is missing or a subject has several rows, or the tables have no subject in common.
+        DatasetError: A column is missing, a label is none of ours, a subject has several rows, or has no row of
+            acquisition.
         ConfigurationError: ``strata`` is not a column of either table.
     """
     require_columns(subjects, "label")
@@ -66,7 +67,8 @@ def make_table(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str
                 found=f"several rows for {duplicates}",
                 advice="Average each subject's sessions.",
             )
-    labels = subjects["label"].astype(str)
+    labels = _text(subjects["label"])
+    _require_labels(labels)
     keep = labels.isin(CLASSES)
     if "role" in subjects:
         keep &= ~subjects["role"].astype(str).isin(HEALTHY_ROLES)
@@ -77,6 +79,13 @@ def make_table(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str
             expected=f"an index like {table.index[0]!r}",
             found=repr(acquisition.index[0]),
             advice="Both tables are indexed by subject; subject names are text, for example '00012'.",
+        )
+    if len(lacking := table.index.difference(acquisition.index)):
+        raise DatasetError(
+            "The acquisition of some subjects is missing.",
+            expected=f"one row for each of {len(table)} subjects; its values may be missing",
+            found=f"none for {len(lacking)}, such as {', '.join(map(str, lacking[:5]))}",
+            advice="Add the rows, or leave these subjects out of both tables.",
         )
     rows = acquisition.reindex(table.index)
     if strata in table:
@@ -104,7 +113,7 @@ def make_table(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str
     scores = table["score"] if "score" in table else pd.Series(np.nan, index=table.index)
     return AuditTable(
         table=table,
-        truth=(table["label"].astype(str) == "abnormal").to_numpy(),
+        truth=(_text(table["label"]) == "abnormal").to_numpy(),
         scores=pd.to_numeric(scores, errors="coerce").to_numpy(dtype=float),
         protocols=codes,
         pooled=pooled,
@@ -113,6 +122,19 @@ def make_table(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str
         acquisition=rows,
         known=known,
     )
+
+
+def _require_labels(labels: pd.Series) -> None:
+    unknown = labels[~labels.isin((*LABELS, ""))]
+    if len(unknown):
+        counts = unknown.value_counts()
+        raise DatasetError(
+            "Some labels are not known.",
+            expected=", ".join(LABELS),
+            found=", ".join(f"{label} ({count})" for label, count in counts.head(5).items()),
+            where="label",
+            advice="Rename them: healthy for controls, abnormal for patients.",
+        )
 
 
 def require_columns(table: pd.DataFrame, *names: str) -> None:

@@ -85,6 +85,11 @@ def evaluate(config: DictConfig) -> float | None:
     """Run ``evaluate.py`` once."""
     _refuse_lists()
     typed = configuration.validate_evaluate(config)
+    if typed.audit is not None and typed.audit.table is not None:
+        from brain_cae.workflows import table_audit
+
+        table_audit.run(typed, Path(HydraConfig.get().runtime.output_dir))
+        return None
     if typed.audit_only:
         from brain_cae.workflows import header_audit
 

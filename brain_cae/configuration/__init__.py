@@ -5,7 +5,7 @@ of the wrong type are errors. ``validate`` turns a composed Hydra configuration 
 works with plain Python values.
 """
 
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from omegaconf import DictConfig
@@ -28,12 +28,16 @@ from brain_cae.configuration.conversion import (
     unknown_key,
     unknown_option,
 )
-from brain_cae.configuration.options import conf_folder, option_names, read_option
+from brain_cae.configuration.options import conf_folder, export_format, export_formats, option_names, read_option
 from brain_cae.configuration.schema import (
     Classifier,
     Config,
+    EvaluateAudit,
     EvaluateConfig,
+    EvaluateScoring,
     LeaveProtocolOut,
+    Model,
+    Scoring,
     Transfer,
 )
 from brain_cae.configuration.stored import read_stored
@@ -62,11 +66,14 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
     for key in map(str, composed):
         if is_fixed(key):
             raise fixed_by_run(key)
-    if composed.get("audit") is not None and composed.get("audit_only") is not True:
-        raise fixed_by_run("audit")
     config: EvaluateConfig = to_dataclass(composed, EvaluateConfig)
+    if config.audit is not None and config.audit.table is not None:
+        config = replace(config, audit_only=True)
+    elif not config.audit_only and config.audit not in (None, EvaluateAudit(**read_option("audit", "standard"))):
+        raise fixed_by_run("audit")
     check_values(config)
     check_dataset(config.dataset)
+    _check_export(config.export)
     other = [key for key, value in _asked(config).items() if value is not None]
     if other and (config.dataset is not None or config.calibrate is not None or config.audit_only):
         raise ConfigurationError(
@@ -79,12 +86,24 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
     return config
 
 
+def _check_export(export: str | None) -> None:
+    if export is not None and export_format(export) not in (formats := export_formats()):
+        raise ConfigurationError(
+            f"There is no export format `{export}`.",
+            expected=f"a file such as model.zip, or {' | '.join(formats)}",
+            found=export,
+            where="export",
+        )
+
+
 def with_asked(config: Config, asked: EvaluateConfig) -> Config:
-    """Return the run's configuration with the classifier, balancing and comparison requested from ``evaluate.py``.
+    """Return the run's configuration with the decision rule, classifier and comparison requested from ``evaluate.py``.
 
     Raises:
         ConfigurationError: A classifier is unknown, or its search space is invalid.
     """
+    rule = {key: value for key, value in asdict(asked.scoring).items() if value is not None}
+    config = replace(config, scoring=replace(config.scoring, **rule))
     chosen = {key: value for key, value in _asked(asked).items() if value is not None}
     if not chosen:
         return config
@@ -111,6 +130,11 @@ def classifier_option(name: str) -> Classifier:
     return fit_group(Classifier, read_option("classifier", name), "classifier")
 
 
+def model_option(name: str) -> Model:
+    """Return a model of ``conf/model`` by name, as listed in ``model.members``."""
+    return fit_group(Model, read_option("model", name), "model")
+
+
 def dataset_option(name: str, **keys: Any) -> Any:
     """A dataset of ``conf/dataset`` by its name, with some of its keys given.
 
@@ -123,8 +147,10 @@ def dataset_option(name: str, **keys: Any) -> Any:
 
 def is_fixed(key: str) -> bool:
     """Return whether a key belongs only to a training run, so that ``evaluate.py`` uses the value of the run."""
-    evaluated, trained = ({f.name for f in fields(kind)} for kind in (EvaluateConfig, Config))
-    return key.split(".")[0] in trained - evaluated
+    pairs = {"": (EvaluateConfig, Config), "scoring.": (EvaluateScoring, Scoring)}
+    group = next(group for group in reversed(pairs) if key.startswith(group))
+    evaluated, trained = ({f.name for f in fields(kind)} for kind in pairs[group])
+    return key.removeprefix(group).split(".")[0] in trained - evaluated
 
 
 def fixed_by_run(key: str) -> ConfigurationError:
@@ -142,6 +168,7 @@ __all__ = [
     "Config",
     "EvaluateConfig",
     "LeaveProtocolOut",
+    "Model",
     "calibration_needed",
     "check_alpha",
     "check_classes",
@@ -149,9 +176,12 @@ __all__ = [
     "classifier_option",
     "conf_folder",
     "dataset_option",
+    "export_format",
+    "export_formats",
     "fixed_by_run",
     "is_fixed",
     "keys_beside",
+    "model_option",
     "option_names",
     "read_stored",
     "unknown_key",

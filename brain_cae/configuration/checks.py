@@ -130,6 +130,7 @@ def check_choices(config: Config) -> None:
             found=modality.reference,
             where="modality.reference",
         )
+    _check_members(config)
     _check_frame(scoring.frame)
     if config.split.train + config.split.validation >= 1:
         raise ConfigurationError(
@@ -205,7 +206,9 @@ def check_classes(config: Config, compared: Sequence[Classifier] = (), *, change
     def skipped(value: Any, in_conf: Any) -> bool:
         return changed_only and value == in_conf
 
-    if not skipped(config.model.network, _in_conf("model", config.model.name).get("network")):
+    if config.model.network is not None and not skipped(
+        config.model.network, _in_conf("model", config.model.name).get("network")
+    ):
         check_target(config.model.network, "model.network", allowed=("brain_cae.", "monai.networks.", *ours))
         _build_network(config)
     for name, score in config.scoring.scores.items():
@@ -222,6 +225,21 @@ def check_classes(config: Config, compared: Sequence[Classifier] = (), *, change
     sampler = config.balancing.sampler
     if sampler is not None and not skipped(sampler, _in_conf("balancing", config.balancing.name).get("sampler")):
         check_target(sampler, "balancing.sampler", allowed=("imblearn.",))
+
+
+def _check_members(config: Config) -> None:
+    """Check that every further model exists, and that none of them predicts the only modality from nothing."""
+    for name in config.model.members:
+        if name not in (known := option_names("model")):
+            raise not_a_choice("model.members", name, tuple(sorted(known)))
+    if "translation" in (config.model.name, *config.model.members) and len(config.modality.names) == 1:
+        raise ConfigurationError(
+            "A translation needs two modalities or more.",
+            expected="a modality to predict and another to predict it from",
+            found=f"modality={config.modality.name}",
+            where="model.members" if config.model.name != "translation" else "model",
+            advice="Choose modality=t1_flair or another pair, or model=cae.",
+        )
 
 
 def _in_conf(group: str, name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -177,12 +178,13 @@ def fit_group(kind: type, value: dict[str, Any], prefix: str, *, layout: str | N
 
 def _merge(kind: type, value: dict[str, Any], prefix: str) -> dict[str, Any]:
     """Return the values with types checked by OmegaConf against the dataclass."""
-    result: dict[str, Any] = {}
     structure = OmegaConf.structured(kind)
-    for name, item in value.items():
+    with suppress(OmegaConfBaseException):
+        return _checked(structure, value)
+    result: dict[str, Any] = {}
+    for name, item in value.items():  # one by one, to name the key
         try:
-            merged = OmegaConf.merge(structure, {name: item})
-            result[name] = OmegaConf.to_container(OmegaConf.masked_copy(merged, [name]))[name]  # type: ignore
+            result |= _checked(structure, {name: item})
         except OmegaConfBaseException as error:
             key = f"{prefix}{error.full_key if error.full_key else name}"
             expected = next(str(getattr(f.type, "__name__", f.type)) for f in fields(kind) if f.name == name)
@@ -195,6 +197,12 @@ def _merge(kind: type, value: dict[str, Any], prefix: str) -> dict[str, Any]:
                 where=key,
             ) from error
     return result
+
+
+def _checked(structure: DictConfig, value: dict[str, Any]) -> dict[str, Any]:
+    merged = OmegaConf.merge(structure, value)
+    plain: Any = OmegaConf.to_container(OmegaConf.masked_copy(merged, list(value)))  # type: ignore[arg-type]
+    return {name: plain[name] for name in value}
 
 
 def refuse_unknown(value: dict[str, Any], names: list[str], prefix: str) -> None:

@@ -83,14 +83,15 @@ class LeaveProtocolOut:
 
 @dataclass
 class Model:
-    """The network (a ``_target_`` with its arguments) and its training objective."""
+    """The network (a ``_target_`` with its arguments), its training objective, and further models beside it."""
 
     name: str
-    network: dict[str, Any]
+    network: dict[str, Any] | None
     loss: str
     learning_rate: float
     weight_decay: float
     corruption: float
+    members: list[str]
 
 
 @dataclass
@@ -213,6 +214,21 @@ class Audit:
 
 
 @dataclass
+class EvaluateAudit(Audit):
+    """The audit before training, or of a table with scores of any model: the table and its columns.
+
+    Columns that are None have the name of the key, or are recognised by their names.
+    """
+
+    table: str | None = None
+    subject: str | None = None
+    label: str | None = None
+    abnormal: str | None = None
+    score: str | None = None
+    acquisition: list[str] | None = None
+
+
+@dataclass
 class Processes:
     """Subjects are worked on by processes on this machine; their number is ``workers``."""
 
@@ -287,18 +303,29 @@ class EvaluateTransfer:
 
 
 @dataclass
+class EvaluateScoring:
+    """The decision rule of ``evaluate.py``; None for that of the run. The calibration scores are stored."""
+
+    alpha: float | None
+    guarantee: str | None
+    confidence: float | None
+
+
+@dataclass
 class EvaluateConfig:
     """One run of ``evaluate.py``; everything else is fixed by the training run.
 
-    If ``classifier``, ``balancing`` or ``transfer.compare`` is None, the value of the training run is used.
+    If ``classifier``, ``balancing``, ``transfer.compare`` or a key of ``scoring`` is None, the value of the training
+    run is used.
     """
 
     run: str | None
     cache: str
     workers: int
     calibrate: str | None = None
+    export: str | None = None
     audit_only: bool = False
-    audit: Audit | None = None
+    audit: EvaluateAudit | None = None
     dataset: Any = field(default=None)
     inspect: bool = False
     executor: Any = field(default_factory=Processes)
@@ -306,3 +333,4 @@ class EvaluateConfig:
     classifier: Classifier | None = None
     balancing: Balancing | None = None
     transfer: EvaluateTransfer = field(default_factory=lambda: EvaluateTransfer(None))
+    scoring: EvaluateScoring = field(default_factory=lambda: EvaluateScoring(None, None, None))

@@ -49,8 +49,9 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
     """Return a stored configuration with the keys that earlier versions did not store, at the values of that time.
 
     Classes of datasets and harmonisers followed from the name of the option, the scores were always the same four,
-    scans lay where their headers said, places were compared in the box of the mask, and a brain was flagged by its
-    p-value. Early stopping (``trainer.patience``) is left out.
+    scans lay where their headers said, places were compared in the box of the mask, a brain was flagged by its
+    p-value, and nothing was removed from residuals before they were compared. Early stopping (``trainer.patience``) is
+    left out.
     """
     content = {**content}
     for group in ("dataset", "external", "harmonise"):
@@ -58,9 +59,14 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
             content[group] = with_class(group, content[group])
     if isinstance(content.get("scoring"), dict):
         scores = {
-            name: read_option("scoring/score", name) for name in ("residual", "absolute", "intensity", "healthy_mean")
+            name: read_option("scoring/score", name) | {"components": 0}
+            for name in ("residual", "absolute", "intensity", "healthy_mean")
         }
-        content["scoring"] = {"scores": scores, "guarantee": "average", "confidence": 0.95, "joint": "mean"} | content["scoring"]
+        content["scoring"] = {"scores": scores, "guarantee": "average", "confidence": 0.95, "joint": "mean"} | content[
+            "scoring"
+        ]
+    if isinstance(content.get("model"), dict):
+        content["model"] = {"members": []} | content["model"]
     reshape = content.get("reshape")
     # Strategies of other packages have keys of their own.
     if isinstance(reshape, dict) and str(reshape.get("_target_")).startswith("brain_cae."):

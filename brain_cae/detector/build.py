@@ -1,13 +1,14 @@
-"""Factory functions: build the network, reshape strategy, harmoniser and scorers from a configuration."""
+"""Factory functions: build the networks, reshape strategy, harmoniser and scorers from a configuration."""
 
-from dataclasses import asdict
+import math
+from dataclasses import asdict, replace
 from typing import Any
 
 from hydra.utils import get_class, instantiate
 from torch import nn
 
 from brain_cae.audit import ExtraTest
-from brain_cae.configuration import Config
+from brain_cae.configuration import Config, model_option
 from brain_cae.errors import ConfigurationError
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.harmonise.features import FeatureHarmoniser
@@ -15,15 +16,20 @@ from brain_cae.reshape import Reshape
 from brain_cae.reshape.crop import Cropped
 from brain_cae.scoring.scorer import Scorer
 
+SUBSPACE = "subspace"
+"""The member without a network: the image itself, of which the scores remove what healthy brains have in common."""
 
-def make_network(config: Config) -> nn.Module:
-    """Return the network, with one input channel per modality.
+
+def make_network(config: Config) -> nn.Module | None:
+    """Return the network, with one input channel per modality; None for a model without one.
 
     Raises:
-        ConfigurationError: The network is not an autoencoder: it lacks ``encode``, ``decode`` or ``stride``.
+        ConfigurationError: The network is not suitable: it lacks ``encode`` or ``stride``.
     """
+    if config.model.network is None:
+        return None
     network = instantiate(config.model.network, in_channels=len(config.modality.names), _convert_="all")
-    needed = ["encode", "decode", "stride", *(["levels"] if config.features.levels == "all" else [])]
+    needed = ["encode", "stride", *(["levels"] if config.features.levels == "all" else [])]
     missing = [name for name in needed if not hasattr(network, name)]
     if missing:
         raise ConfigurationError(
@@ -35,9 +41,21 @@ def make_network(config: Config) -> nn.Module:
     return network
 
 
-def network_stride(network: nn.Module) -> int:
-    """Return the factor by which the encoder reduces each axis."""
-    return int(network.stride)  # type: ignore[arg-type]
+def member_networks(config: Config) -> dict[str, Config]:
+    """Return, for each further network in ``model.members``, its name and the configuration to build and train it.
+
+    The same name again is another seed: weights and batches of the n-th member start from ``seed + n``.
+    """
+    names = [name for name in config.model.members if name != SUBSPACE]
+    return {
+        f"{number}_{name}": replace(config, model=model_option(name), seed=config.seed + number)
+        for number, name in enumerate(names, start=1)
+    }
+
+
+def network_stride(*networks: nn.Module | None) -> int:
+    """Return the factor by which encoders reduce each axis: the least common multiple; 1 without a network."""
+    return math.lcm(*(int(network.stride) for network in networks if network is not None))  # type: ignore[arg-type]
 
 
 def make_reshape(config: Config, stride: int) -> Reshape:

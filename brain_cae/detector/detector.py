@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from brain_cae.configuration import Config
 from brain_cae.data.subject import PreparedSubject
-from brain_cae.detector.build import make_scorer, network_stride
+from brain_cae.detector.build import SUBSPACE, make_scorer, network_stride
+from brain_cae.errors import RunError
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.reshape import Group, Reshape
 from brain_cae.reshape.network import from_network, to_native, to_network
@@ -24,10 +25,11 @@ from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.scoring.reference import HealthyReference
 from brain_cae.scoring.scorer import Framed, Sample, Scorer, Signal
 from brain_cae.scoring.smoothing import smooth_inside
+from brain_cae.scoring.subspace import parts
 from brain_cae.transfer.features import distance_features, encoder_features, residual_features
 
 BRAINS_FOR_VOXELS = 50
-"""Brains of the reference whose voxels give the voxel threshold; each is compared with all others."""
+"""Brains of the reference whose voxels give the voxel threshold; each is compared with those of other parts."""
 FEATURE_FRAME = (8, 8, 8)
 """Dimensions of the shared frame in which encoder levels are compared; similar to those of the bottleneck."""
 
@@ -37,15 +39,16 @@ class Reconstruction:
     """Output of the network for one brain.
 
     Attributes:
-        volume: (C, X, Y, Z), reconstruction on the native grid of the brain.
+        volumes: (M, C, X, Y, Z), reconstruction by each network on the native grid of the brain; without any, zeros.
         levels: Feature maps (C, x, y, z) of each encoder level, with the foreground (x, y, z, boolean) on the same
-            grid; the bottleneck has the empty name. A network without ``levels`` has only the bottleneck.
+            grid; the bottleneck has the empty name. A network without ``levels`` has only the bottleneck, and a model
+            without network none.
         group: Reshape group.
         places: Where the native grid (``volume``) and those of the levels lie in the shared frame; empty if the frame
             is the box of the mask.
     """
 
-    volume: np.ndarray
+    volumes: np.ndarray
     levels: dict[str, tuple[np.ndarray, np.ndarray]]
     group: Group
     places: dict[str, np.ndarray] = field(default_factory=dict)
@@ -65,7 +68,7 @@ class Detector:
 
     Attributes:
         config: Configuration of the run.
-        network: The autoencoder in evaluation mode.
+        network: The autoencoder in evaluation mode; None for a model without network.
         reshape: Fitted reshape strategy.
         scorers: Scorers by name, see ``scoring.scores``; calibrated on the healthy validation brains.
         protocols: Groups of protocols of the run's cohort.
@@ -82,10 +85,11 @@ class Detector:
             protocol; None without both classes.
         encoder_references: Voxelwise reference of healthy brains for each encoder level.
         calibration: ``split`` or ``leave_one_out``, see :meth:`calibrate`.
+        members: Further networks in evaluation mode, by name, whose residuals join those of the first.
     """
 
     config: Config
-    network: nn.Module
+    network: nn.Module | None
     reshape: Reshape
     scorers: dict[str, Scorer]
     protocols: ProtocolGroups
@@ -100,26 +104,60 @@ class Detector:
     classifier: Pipeline | None = None
     encoder_references: dict[str, HealthyReference] = field(default_factory=dict)
     calibration: str = "leave_one_out"
+    members: dict[str, nn.Module] = field(default_factory=dict)
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """All networks, that of the features first."""
+        return [*([] if self.network is None else [self.network]), *self.members.values()]
+
+    def only_network(self, what: str) -> nn.Module:
+        """Return the network, for a format that holds nothing else.
+
+        Raises:
+            RunError: The model has no network.
+        """
+        if self.network is None:
+            raise RunError(
+                f"{what} holds a network, and this model has none.",
+                expected="a run with model=cae or another network",
+                found=f"model={self.config.model.name}",
+                where="export",
+                advice="Hand on the whole model: export=model.zip.",
+            )
+        return self.network
+
+    @property
+    def stride(self) -> int:
+        """Factor that divides the dimensions of what the networks see."""
+        return network_stride(*self.networks)
 
     def reconstruct(self, subject: PreparedSubject) -> Reconstruction:
-        """Reconstruct one brain on the device of the network."""
+        """Reconstruct one brain on the device of the networks."""
         group = self.reshape.group(subject.grid)
-        stride, native, start = network_stride(self.network), subject.native_shape, subject.start
+        stride, native, start = self.stride, subject.native_shape, subject.start
         foreground = subject.mask
         box = foreground.shape
-        volume = to_network(torch.from_numpy(subject.volume), group, stride, native=native, start=start)
-        mask = to_network(torch.from_numpy(foreground[None]), group, stride, native=native, start=start)
-        volume = volume.to(next(self.network.parameters()).device)
-        with torch.inference_mode():
-            if hasattr(self.network, "levels"):
-                encoded = self.network.levels(volume[None])  # type: ignore[operator]
-            else:
-                encoded = [self.network.encode(volume[None])]  # type: ignore[operator]
-            output = self.network.decode(encoded[-1])[0].float().cpu()  # type: ignore[operator]
-        names = [*(f"level{number}" for number in range(1, len(encoded))), ""]
-        levels = {name: _with_mask(maps[0].float().cpu(), mask) for name, maps in zip(names, encoded, strict=True)}
+        outputs: list[torch.Tensor] = []
+        levels: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        if self.networks:
+            volume = to_network(torch.from_numpy(subject.volume), group, stride, native=native, start=start)
+            volume = volume.to(next(self.networks[0].parameters()).device)[None]
+            mask = to_network(torch.from_numpy(foreground[None]), group, stride, native=native, start=start)
+            with torch.inference_mode():
+                if self.network is not None:
+                    encoded, output = _encoded(self.network, volume)
+                    names = [*(f"level{number}" for number in range(1, len(encoded))), ""]
+                    levels = {
+                        name: _with_mask(maps[0].float().cpu(), mask) for name, maps in zip(names, encoded, strict=True)
+                    }
+                    outputs.append(output)
+                outputs += [network(volume) for network in self.members.values()]
+        volumes = [
+            from_network(output[0].float().cpu(), group, native, start=start, shape=box).numpy() for output in outputs
+        ]
         return Reconstruction(
-            volume=from_network(output, group, native, start=start, shape=box).numpy(),
+            volumes=np.stack(volumes or [np.zeros_like(subject.volume)]),
             levels=levels,
             group=group,
             places=self._places(subject, group, {name: maps.shape[1:] for name, (maps, _) in levels.items()}),
@@ -136,21 +174,28 @@ class Detector:
             place = box_in_frame(subject.mask)
         of_native = np.eye(4)
         of_native[:3, 3] = [-first for first in subject.start]
-        native, stride = subject.native_shape, network_stride(self.network)
+        native, stride = subject.native_shape, self.stride
         return {"volume": place} | {
             name: place @ of_native @ to_native(group, native, stride, shape) for name, shape in levels.items()
         }
 
-    def features(self, reconstruction: Reconstruction, maps: np.ndarray) -> dict[str, float]:
+    def features(self, reconstruction: Reconstruction, maps: np.ndarray, residual: Signal) -> dict[str, float]:
         """Return the features of one brain for the transfer classifier, a row of ``features.csv``.
 
-        Their number does not depend on the shape of the volume.
+        Their number does not depend on the shape of the volume. A model without network encodes a brain by its
+        coordinates in the linear space.
 
         Args:
             reconstruction: See :meth:`reconstruct`.
             maps: (C, n), directed z-scores of the residual inside the mask.
+            residual: What the model leaves, see :meth:`signals`.
         """
         features: dict[str, float] = {}
+        if self.network is None and self.scorers["residual"].subspaces:
+            coordinates, deviation = self.scorers["residual"].coordinates(residual)
+            features |= {f"encoder_mean_{number:02d}": float(value) for number, value in enumerate(coordinates)}
+            z = (coordinates / np.maximum(deviation, 1e-6))[:, None, None, None]
+            features |= distance_features(z, np.ones((1, 1, 1)))
         for level, encoded in reconstruction.levels.items():
             reference = self.encoder_references[level]
             framed, inside = to_frame(*encoded, FEATURE_FRAME, reconstruction.places.get(level))
@@ -159,14 +204,27 @@ class Detector:
         return features | residual_features(maps, self.config.modality.names)
 
     def signals(self, subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, Signal]:
-        """Return the inputs of the scorers: the smoothed residual x - x̂ and the smoothed intensity."""
+        """Return the inputs of the scorers: the smoothed residuals x - x̂ of all members and the smoothed intensity."""
         volume, mask, sigma = subject.volume, subject.mask, self.config.scoring.smoothing_mm
-        # Smoothed together: what leaks out of the mask is the same for both.
-        both = smooth_inside(np.concatenate([volume - reconstruction.volume, volume]), mask, subject.spacing, sigma)
+        residuals = list(volume - reconstruction.volumes)
+        if self.network is not None and SUBSPACE in self.config.model.members:
+            residuals.append(volume)
+        # Smoothed together: what leaks out of the mask is the same for all.
+        smoothed = smooth_inside(np.concatenate([*residuals, volume]), mask, subject.spacing, sigma)
         name, place = reconstruction.group.name, reconstruction.places.get("volume")
         voxel_ml = float(np.prod(subject.spacing)) / 1000
-        residual, intensity = (Signal(maps, mask, name, place, voxel_ml) for maps in np.split(both, 2))
+        residual, intensity = (Signal(maps, mask, name, place, voxel_ml) for maps in np.split(smoothed, [-len(volume)]))
         return {"residual": residual, "intensity": intensity}
+
+    def expected(self, subject: PreparedSubject, reconstruction: Reconstruction) -> np.ndarray:
+        """Return the healthy version of a brain (C, X, Y, Z), 0 outside the mask: what the model says it should be.
+
+        It is the reconstruction of the first network or, without one, the closest brain of the linear space.
+        """
+        if self.network is not None:
+            return reconstruction.volumes[0]
+        residual = self.signals(subject, reconstruction)["residual"]
+        return subject.on_grid(self.scorers["residual"].expected(residual)[: len(subject.volume)])
 
     def calibrate(
         self,
@@ -203,7 +261,8 @@ class Detector:
         }
         signals = {name: [brain[scorer.signal] for _, brain in framed] for name, scorer in self.scorers.items()}
         some = healthy if reference is None else reference[:BRAINS_FOR_VOXELS]
-        held_out = each(_sample, _HeldOut(self, some, signals), "voxel threshold")
+        together = None if reference is None else parts(len(compared))
+        held_out = each(_sample, _HeldOut(self, some, signals, together), "voxel threshold")
         for name, scorer in self.scorers.items():
             scorer.set_voxel_threshold([brain[name] for brain in held_out])
             scorer.learn(signals[name])
@@ -223,7 +282,7 @@ class Detector:
     @property
     def on_gpu(self) -> bool:
         """Whether the network is on a GPU, which other processes cannot share."""
-        return next(self.network.parameters()).device.type != "cpu"
+        return bool(self.networks) and next(self.networks[0].parameters()).device.type != "cpu"
 
     @property
     def baselines(self) -> list[str]:
@@ -238,10 +297,13 @@ class Detector:
     def fingerprint(self) -> str:
         """Return a hash of everything that the findings depend on: weights, references, configuration."""
         arrays, facts = self.learnt()
-        arrays |= {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
+        for number, network in enumerate(self.networks):
+            weights = network.state_dict()
+            arrays |= {f"{number or ''}{name}": value.cpu().numpy() for name, value in weights.items()}
         config = self.config
         chosen = [
             config.model.network,
+            config.model.members,
             asdict(config.reshape),
             asdict(config.scoring),
             config.modality.names,
@@ -266,6 +328,15 @@ class Detector:
         return arrays, facts
 
 
+def _encoded(network: nn.Module, volume: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Return the outputs of the encoder levels of (1, C, X, Y, Z), the bottleneck last, and the reconstruction."""
+    levels = network.levels if hasattr(network, "levels") else lambda volume: [network.encode(volume)]  # type: ignore
+    encoded = levels(volume)  # type: ignore[operator]
+    if hasattr(network, "decode"):
+        return encoded, network.decode(encoded[-1])  # type: ignore[operator]
+    return encoded, network(volume)
+
+
 def _framed(job: tuple[Detector, PreparedSubject]) -> tuple[dict[str, Framed], dict[str, Framed]]:
     """Return encoder levels and signals of a healthy brain in their shared frames."""
     detector, subject = job
@@ -283,18 +354,36 @@ def _framed(job: tuple[Detector, PreparedSubject]) -> tuple[dict[str, Framed], d
 
 @dataclass(frozen=True)
 class _HeldOut(Sequence[tuple[Detector, PreparedSubject, int, dict[str, Scorer]]]):
-    """For each healthy brain the scorers that compare it with the others, made when they are asked for."""
+    """For each healthy brain the scorers that compare it with the others, made when they are asked for.
+
+    Attributes:
+        detector: Its scorers are those that are made.
+        healthy: The brains, or the first of them.
+        framed: All of them in the shared frame, by scorer.
+        parts: Part of each brain; those of one part are left out together. None: each alone.
+    """
 
     detector: Detector
     healthy: Sequence[PreparedSubject]
     framed: dict[str, list[Framed]]
+    parts: np.ndarray | None = None
+    made: dict[int, dict[str, Scorer]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.healthy)
 
     def __getitem__(self, number: Any) -> Any:
-        scorers = {name: scorer.held_out(self.framed[name], number) for name, scorer in self.detector.scorers.items()}
+        if self.parts is None:
+            scorers = self._without([number])
+        else:
+            part = int(self.parts[number])
+            if part not in self.made:
+                self.made[part] = self._without(np.flatnonzero(self.parts == part).tolist())
+            scorers = self.made[part]
         return self.detector, self.healthy[number], number, scorers
+
+    def _without(self, numbers: list[int]) -> dict[str, Scorer]:
+        return {name: scorer.held_out(self.framed[name], numbers) for name, scorer in self.detector.scorers.items()}
 
 
 def _sample(job: tuple[Detector, PreparedSubject, int, dict[str, Scorer]]) -> dict[str, Sample]:

@@ -9,8 +9,7 @@ import torch
 
 from brain_cae.arrays.voxels import at_voxels
 from brain_cae.data.subject import PreparedSubject
-from brain_cae.detector.build import network_stride
-from brain_cae.detector.detector import Detector, Reconstruction
+from brain_cae.detector.detector import Detector
 from brain_cae.detector.lesions import Lesion, lesions_of
 from brain_cae.reshape import Group
 from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_trip_l1, scale_ratio
@@ -78,8 +77,8 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
         scores=scores,
         p_values=p_values,
         localisation=localisation,
-        features=detector.features(reconstruction, maps["residual"]),
-        reconstruction=_fidelity(subject, reconstruction),
+        features=detector.features(reconstruction, maps["residual"], signals["residual"]),
+        reconstruction=_fidelity(subject, detector.expected(subject, reconstruction)),
         distortion=_distortion(detector, subject, reconstruction.group),
         lesions=lesions,
         lesion_counts=counts,
@@ -87,17 +86,17 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
     return findings, maps["residual"], joints["residual"]
 
 
-def _fidelity(subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, float]:
+def _fidelity(subject: PreparedSubject, expected: np.ndarray) -> dict[str, float]:
     volume, mask = subject.volume, subject.mask
     whole, start = subject.native_shape, subject.start
     return {
-        "l1": float(np.abs(at_voxels(volume, mask) - at_voxels(reconstruction.volume, mask)).mean()),
-        "ssim": structural_similarity(reconstruction.volume, volume, mask, whole=whole, start=start),
+        "l1": float(np.abs(at_voxels(volume, mask) - at_voxels(expected, mask)).mean()),
+        "ssim": structural_similarity(expected, volume, mask, whole=whole, start=start),
     }
 
 
 def _distortion(detector: Detector, subject: PreparedSubject, group: Group) -> dict[str, Any]:
-    native, spacing, stride = subject.native_shape, subject.spacing, network_stride(detector.network)
+    native, spacing, stride = subject.native_shape, subject.spacing, detector.stride
     volume, mask = torch.from_numpy(subject.volume), torch.from_numpy(subject.mask)
     return {
         "scale_ratio": scale_ratio(native, group.size),

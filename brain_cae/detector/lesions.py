@@ -52,19 +52,28 @@ def lesions_of(
         calibration: Of the residual score.
         alpha: Rate of healthy brains in which further clusters are shown.
     """
+    mask = subject.mask
+    labels, clusters = shown_clusters(subject, joint_map, calibration, alpha)
+    middle = apply_affine(subject.affine, np.argwhere(mask).mean(axis=0))
+    lesions = [
+        _lesion(subject, cluster, labels == number, calibration, float(middle[0]))
+        for number, cluster in enumerate(clusters, start=1)
+    ]
+    truth = subject.lesion
+    counts = count_lesions(labels, truth & mask) if subject.has_lesion and truth is not None else None
+    return lesions, counts
+
+
+def shown_clusters(
+    subject: PreparedSubject, joint_map: np.ndarray, calibration: Calibration, alpha: float
+) -> tuple[np.ndarray, list[Cluster]]:
+    """Return the clusters of :func:`lesions_of`, and the number of the cluster at each voxel (X, Y, Z), from 1."""
     mask, voxel_ml = subject.mask, float(np.prod(subject.spacing)) / 1000
     labels, clusters = find_clusters(joint_map, mask, calibration.voxel_threshold, voxel_ml)
     p_values = [calibration.cluster_p_value(cluster.mass) for cluster in clusters]
     shown = sum(number == 0 or p is None or p <= alpha + 1e-12 for number, p in enumerate(p_values))
     labels[labels > shown] = 0  # the largest mass comes first, so p-values only rise
-    middle = apply_affine(subject.affine, np.argwhere(mask).mean(axis=0))
-    lesions = [
-        _lesion(subject, cluster, labels == number, calibration, float(middle[0]))
-        for number, cluster in enumerate(clusters[:shown], start=1)
-    ]
-    truth = subject.lesion
-    counts = count_lesions(labels, truth & mask) if subject.has_lesion and truth is not None else None
-    return lesions, counts
+    return labels, clusters[:shown]
 
 
 def _lesion(

@@ -5,16 +5,25 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 import yaml
 from omegaconf import OmegaConf
+from torch import nn
 
 from brain_cae.configuration import read_stored, validate
 from brain_cae.configuration.kinds import prefixes
-from brain_cae.detector.build import make_harmoniser, make_network, make_reshape, make_scorer, network_stride
+from brain_cae.detector.build import (
+    make_harmoniser,
+    make_network,
+    make_reshape,
+    make_scorer,
+    member_networks,
+    network_stride,
+)
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import BrainCaeError, RunError
 from brain_cae.files.run_folder import RunFolder
@@ -24,14 +33,16 @@ from brain_cae.transfer.pipeline import load_pipeline, save_pipeline
 
 
 def save(detector: Detector, folder: Path) -> None:
-    """Write ``network.ckpt`` (weights only), ``calibration.npz``, ``config.yaml`` and ``classifier.skops``."""
+    """Write ``network.ckpt`` (weights only), ``calibration.npz``, ``config.yaml`` and ``classifier.skops``.
+
+    Further members have files of their own, ``1_translation.ckpt``; a model without network has none.
+    """
     files = RunFolder(folder)
     # Written last: a folder with a config.yaml contains a complete model.
     (folder / "config.yaml").unlink(missing_ok=True)
-    # torch.save does not report a full disk as such.
-    weights = io.BytesIO()
-    torch.save(detector.network.state_dict(), weights)
-    files.write("network.ckpt", lambda path: path.write_bytes(weights.getvalue()))
+    for name, network in {"network": detector.network, **detector.members}.items():
+        if network is not None:
+            files.write(f"{name}.ckpt", partial(_save_weights, network))
     arrays, facts = detector.learnt()
     facts |= {
         "protocols": detector.protocols.to_dict(),
@@ -53,6 +64,13 @@ def save(detector: Detector, folder: Path) -> None:
     files.write("config.yaml", lambda path: path.write_text(text))
 
 
+def _save_weights(network: nn.Module, path: Path) -> None:
+    # torch.save does not report a full disk as such.
+    weights = io.BytesIO()
+    torch.save(network.state_dict(), weights)
+    path.write_bytes(weights.getvalue())
+
+
 def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
     """Load the model of a run; no code in it is executed, and only networks of this package and MONAI are built.
 
@@ -67,17 +85,24 @@ def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
     read_stored(run)  # raises an error if there is no model
     with _readable(folder / "config.yaml"):
         config = validate(OmegaConf.create(read_stored(run) | {"extensions": list(extensions)}))
-        network = make_network(config)
-    with _readable(folder / "network.ckpt"):
-        network.load_state_dict(torch.load(folder / "network.ckpt", weights_only=True, map_location="cpu"))
+        networks = {"network": make_network(config)}
+        networks |= {name: make_network(chosen) for name, chosen in member_networks(config).items()}
+    for name, network in networks.items():
+        if network is not None:
+            path = folder / f"{name}.ckpt"
+            with _readable(path):
+                network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+            network.eval()
+    network = networks.pop("network")
     with _readable(folder / "calibration.npz"):
         with np.load(folder / "calibration.npz", allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         facts = json.loads(str(arrays.pop("facts")))
         detector = Detector(
             config=config,
-            network=network.eval(),
-            reshape=make_reshape(config, network_stride(network)).restore(facts["reshape"]),
+            network=network,
+            members={name: member for name, member in networks.items() if member is not None},
+            reshape=make_reshape(config, network_stride(network, *networks.values())).restore(facts["reshape"]),
             scorers={},
             protocols=ProtocolGroups.from_dict(facts["protocols"]),
             known_protocols=list(facts["known_protocols"]),

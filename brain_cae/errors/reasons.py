@@ -16,6 +16,7 @@ WHAT_TO_DO = {
     "unreadable file": "Check the permissions and the disk; the next import tries again.",
     "changed during the import": "Wait until nothing writes to the file any more; the next import tries again.",
     "changed during preparation": "Wait until nothing writes to the mask any more, then give the command again.",
+    "changed since the import": "Give the command again: it then imports the scan as it is now.",
     "truncated file": COPY_AGAIN,
     "damaged header": COPY_AGAIN,
     "damaged compression": COPY_AGAIN,
@@ -66,6 +67,12 @@ WHAT_TO_DO = {
     "identical copy": "Nothing to do: these slices are duplicates.",
     "the chosen file is no image": "Correct the path in series.csv.",
     "set aside": "Nothing to do: the anatomical images under the same series UID were taken.",
+    # Scans that an export cannot refer to.
+    "no frame of reference": "DICOM objects need it; export=bids writes this brain.",
+    "more than one frame of reference": "DICOM objects lie in one; export=bids writes this brain.",
+    "no study": "DICOM objects belong to a study; export=bids writes this brain.",
+    "more than one study": "DICOM objects belong to one study; export=bids writes this brain.",
+    "no SOPInstanceUID of each file": "DICOM objects refer to files by it; export=bids writes this brain.",
     # Unusual headers.
     "a series UID in every file": "An anonymiser or an archive gave each slice its own SeriesInstanceUID. Check that "
     "the volume is complete, or anonymise again with one UID per series.",

@@ -5,6 +5,7 @@ Names of subjects, protocols and errors come from the data. A spreadsheet calcul
 that are names (``-12``), stay as they are.
 """
 
+import csv
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from brain_cae.files.names import encodable
+from brain_cae.files.names import encodable, printable
 
 # The full-width forms count as well in some languages; spreadsheets may drop a tab or a line end in front.
 FORMULA = re.compile(r"'*[=+\-@\t\n\uff1d\uff0b\uff0d\uff20]")
@@ -22,6 +23,12 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 def to_csv(table: pd.DataFrame) -> str:
     """Return a table as CSV without its index; text that a spreadsheet would calculate starts with an apostrophe."""
     return _changed(table, _guarded).to_csv(index=False, lineterminator="\n")
+
+
+def to_tsv(table: pd.DataFrame) -> str:
+    """Return a table as BIDS wants it: separated by tabs, without quotes, ``n/a`` where there is no value."""
+    text = _changed(table, lambda cell: printable(_guarded(cell)) or "n/a")
+    return text.to_csv(index=False, sep="\t", na_rep="n/a", lineterminator="\n", quoting=csv.QUOTE_NONE)
 
 
 def read_csv(path: Path, **options: Any) -> pd.DataFrame:

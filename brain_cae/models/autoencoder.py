@@ -1,7 +1,8 @@
 """Fully convolutional 3D autoencoders: one set of weights for volumes of any shape."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -45,13 +46,23 @@ class Autoencoder(nn.Module):
 
     def forward(self, volumes: torch.Tensor) -> torch.Tensor:
         """Reconstruct (N, C, X, Y, Z)."""
-        if volumes.device.type != "cpu" or volumes.shape[-1] > self.stride:
+        with exact_if_thin(volumes, self.stride) as volumes:
             return self.decode(self.encode(volumes))
-        # If a strided convolution reduces the last axis to one voxel, PyTorch's bfloat16 on CPUs with AMX returns
-        # uninitialised memory (github.com/pytorch/pytorch/issues/169688, in 2.13), in forward and backward pass.
-        # Training on scans of eight slices would fit noise or give NaN. Single precision is correct there.
-        with torch.autocast("cpu", enabled=False):
-            return self.decode(self.encode(volumes.float()))
+
+
+@contextmanager
+def exact_if_thin(volumes: torch.Tensor, stride: int) -> Iterator[torch.Tensor]:
+    """Give volumes (N, C, X, Y, Z) in single precision if a network reduces their last axis to one voxel.
+
+    If a strided convolution does so, PyTorch's bfloat16 on CPUs with AMX returns uninitialised memory
+    (github.com/pytorch/pytorch/issues/169688, in 2.13), in forward and backward pass. Training on scans of eight slices
+    would fit noise or give NaN.
+    """
+    if volumes.device.type != "cpu" or volumes.shape[-1] > stride:
+        yield volumes
+        return
+    with torch.autocast("cpu", enabled=False):
+        yield volumes.float()
 
 
 class ConvolutionalAutoencoder(Autoencoder):

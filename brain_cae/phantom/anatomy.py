@@ -130,9 +130,34 @@ class Warp:
         for i in range(3):
             moved[i] += displacement[i]
         pull = [self.sample(part, moved) for part in self.atlas.ventricle_pull]
+        growth = self.growth(moved)
         for i in range(3):
-            moved[i] += self.ventricle_growth * pull[i]
+            moved[i] += growth * pull[i]
         return moved
+
+    def growth(self, template_mm: np.ndarray) -> float | np.ndarray:
+        """Return how far the ventricles have grown towards places of the template, (3, N) mm: one number or (N,)."""
+        return self.ventricle_growth
+
+    def fill(self, place: np.ndarray, near: np.ndarray, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """Return the person's fraction of grey matter, white matter and fluid at the points, name to (N,).
+
+        Args:
+            place: Coordinates of the points in the template in mm, (3, N).
+            near: Canvas voxels of the points, (X, Y, Z) bool.
+            generator: Random generator of the individual cortex.
+        """
+        grey, white = self.sample(self.atlas.grey, place), self.sample(self.atlas.white, place)
+        fluid = np.clip(1 - grey - white, 0, 1)
+        # Atrophy opens the sulci with age; the fields shift the borders of the cortex by one or two millimetres.
+        atrophy = 0.012 * (self.age - 50) + 0.3 * generator.standard_normal()
+        weights = {
+            "grey": grey**2.5 * np.exp(0.35 * random_field(self.axes, 9, generator)[near]),
+            "white": white**2.5,
+            "fluid": fluid**2.5 * np.exp(atrophy + 0.55 * random_field(self.axes, 9, generator)[near]),
+        }
+        total = sum(weights.values()) + np.float32(1e-6)
+        return {name: weight / total for name, weight in weights.items()}
 
     def sample(self, volume: np.ndarray, template_mm: np.ndarray, outside: float = 0.0) -> np.ndarray:
         """Interpolate a map of the atlas at template coordinates in mm, (3, N) to (N,)."""
@@ -187,17 +212,7 @@ def build_anatomy(
     near, points = brain_points(warp, brain)
     origin = points if push_mm is None else points - push_mm
     place = warp.to_template(origin, [d[near] for d in warp.displacement])
-    grey, white = warp.sample(warp.atlas.grey, place), warp.sample(warp.atlas.white, place)
-    fluid = np.clip(1 - grey - white, 0, 1)
-    # Atrophy opens the sulci with age; the fields shift the borders of the cortex by one or two millimetres.
-    atrophy = 0.012 * (warp.age - 50) + 0.3 * generator.standard_normal()
-    weights = {
-        "grey": grey**2.5 * np.exp(0.35 * random_field(warp.axes, 9, generator)[near]),
-        "white": white**2.5,
-        "fluid": fluid**2.5 * np.exp(atrophy + 0.55 * random_field(warp.axes, 9, generator)[near]),
-    }
-    total = sum(weights.values()) + np.float32(1e-6)
-    fractions = {name: weight / total for name, weight in weights.items()}
+    fractions = warp.fill(place, near, generator)
     choroid = 0.8 * warp.sample(warp.atlas.choroid, place) * fractions["fluid"]
     fractions["choroid"] = choroid
     fractions["fluid"] = 1 - fractions["grey"] - fractions["white"] - choroid

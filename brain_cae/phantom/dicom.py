@@ -1,13 +1,15 @@
 """Write a simulated subject as DICOM: MR Image Storage, explicit VR little endian, one file per slice."""
 
+import struct
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset, write_file_meta_info
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from brain_cae.phantom.subject import Series, Subject
@@ -42,16 +44,24 @@ def write_series(subject: Subject, series: Series, folder: Path, entropy: str) -
     first = series.grid.affine[:3, 3]
     for position in range(slices):
         number = int(numbers[position])
-        slice_dataset = Dataset()
-        slice_dataset.SOPInstanceUID = _uid(entropy, series.modality, str(position))
-        slice_dataset.InstanceNumber = number
-        slice_dataset.ImagePositionPatient = _decimal(_lps(first + position * step))
-        slice_dataset.SliceLocation = _decimal([float(np.dot(first + position * step, step / np.linalg.norm(step)))])[0]
-        slice_dataset.add_new("PixelData", "OW", series.pixels[position].astype("<u2").tobytes())
-        elements = b"".join(before[tag] + _encoded(slice_dataset[tag : tag + 1]) for tag in PER_SLICE)
+        uid = _uid(entropy, series.modality, str(position))
+        place = first + position * step
+        along = float(np.dot(place, step / np.linalg.norm(step)))
+        texts = (uid, str(number), "\\".join(_decimal(_lps(place))), _decimal([along])[0])
+        pixels = series.pixels[position].astype("<u2").tobytes()
+        elements = [_element(tag, text) for tag, text in zip(PER_SLICE, texts, strict=False)]
+        elements.append(struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OW", 0, len(pixels)) + pixels)
+        content = b"".join(before[tag] + element for tag, element in zip(PER_SLICE, elements, strict=True))
         # UIDs with the same prefix have the same length, so one file header serves all.
-        slice_head = head.replace(any_uid.encode(), slice_dataset.SOPInstanceUID.encode())
-        (folder / f"Image-{number}.dcm").write_bytes(slice_head + elements)
+        (folder / f"Image-{number}.dcm").write_bytes(head.replace(any_uid.encode(), uid.encode()) + content)
+
+
+def _element(tag: BaseTag, text: str) -> bytes:
+    """Return an element of text; with pydicom, these few would be a quarter of a simulation."""
+    vr = dictionary_VR(tag).encode()
+    value = text.encode("ascii")
+    value += (b"\0" if vr == b"UI" else b" ") * (len(value) % 2)
+    return struct.pack("<HH2sH", tag.group, tag.element, vr, len(value)) + value
 
 
 def _encoded(dataset: Dataset) -> bytes:

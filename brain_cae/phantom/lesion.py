@@ -1,6 +1,6 @@
 """Glioma: oedema that infiltrates white matter, an enhancing rim, a necrotic core, and mass effect."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -8,6 +8,9 @@ from scipy.special import expit
 
 from brain_cae.phantom.anatomy import Anatomy
 from brain_cae.phantom.field import Axes
+
+VOLUME_ML = (4.0, 200.0)
+"""Smallest and largest nominal volume of gliomas of any size; those of BraTS have 2 to 350 ml."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,27 @@ def draw_lesion(anatomy: Anatomy, generator: np.random.Generator) -> Lesion:
         enhancement_mm=float(generator.uniform(0.15, 1.0)) * enhances,
         push_mm=float(core * generator.uniform(0.05, 0.45)),
         turn=turn * stretch,
+    )
+
+
+def draw_any_lesion(anatomy: Anatomy, generator: np.random.Generator) -> Lesion:
+    """Draw a glioma of a nominal volume from ``VOLUME_ML``, each doubling as likely as the next, and often a faint one.
+
+    The nominal volume is that of the ellipsoid that oedema reaches in white matter; grey matter and skull leave less.
+    """
+    volume_ml = float(np.exp(generator.uniform(*np.log(VOLUME_ML))))
+    radius = (3000 * volume_ml / (4 * np.pi)) ** (1 / 3)
+    core = radius * float(generator.uniform(0.3, 0.7))
+    rim = max(core * float(generator.uniform(0.25, 1.0)), 2.0)
+    lesion = draw_lesion(anatomy, generator)
+    return replace(
+        lesion,
+        core_mm=core,
+        oedema_mm=radius - core,
+        rim_mm=rim if lesion.enhancement_mm else core,
+        oedema_strength=float(generator.uniform(0.2, 1.0)),
+        core_strength=float(generator.uniform(0.5, 1.0)),
+        push_mm=core * float(generator.uniform(0.05, 0.45)),
     )
 
 

@@ -16,6 +16,9 @@ VERSION = 2
 DIMENSIONS = ("protocols", "varied")
 """Sources of a series' matrix and number of slices."""
 
+ANATOMIES = ("smooth", "varied")
+"""How people's brains differ: smooth warps of the template only, or as much as real ones at every scale."""
+
 
 class Stream(IntEnum):
     """Independent random streams of one subject, so that leaving one part out changes no other."""
@@ -29,6 +32,7 @@ class Stream(IntEnum):
     ACQUISITION = 6
     DIMENSIONS = 7
     MOTION = 8
+    VARIATION = 9
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class PhantomSettings:
             :mod:`brain_cae.phantom.dimensions`.
         misalignment_mm: Largest mean displacement of the head between the FLAIR and another series, see
             :mod:`brain_cae.phantom.motion`.
+        anatomy: ``smooth``, one template under smooth warps; ``varied``, brains and lesions that differ as real ones
+            do, see :mod:`brain_cae.phantom.variation`.
 
     Raises:
         ConfigurationError: If a value is out of its range.
@@ -59,15 +65,17 @@ class PhantomSettings:
     head_shell: bool = False
     dimensions: str = "protocols"
     misalignment_mm: float = 0.0
+    anatomy: str = "smooth"
 
     def __post_init__(self) -> None:
-        if self.dimensions not in DIMENSIONS:
-            raise ConfigurationError(
-                "Unknown dimensions of the phantom.",
-                expected=" | ".join(DIMENSIONS),
-                found=self.dimensions,
-                where="dataset.dimensions",
-            )
+        for name, choices in {"dimensions": DIMENSIONS, "anatomy": ANATOMIES}.items():
+            if getattr(self, name) not in choices:
+                raise ConfigurationError(
+                    f"Unknown {name} of the phantom.",
+                    expected=" | ".join(choices),
+                    found=getattr(self, name),
+                    where=f"dataset.{name}",
+                )
         limits = {
             "subjects": (1, 99_999),
             "seed": (0, 2**63 - 1),
@@ -93,6 +101,8 @@ class PhantomSettings:
             del settings["dimensions"]
         if self.misalignment_mm == 0:
             del settings["misalignment_mm"]
+        if self.anatomy == "smooth":
+            del settings["anatomy"]
         return settings
 
     def key(self) -> str:

@@ -9,12 +9,13 @@ from brain_cae.phantom.acquisition import Grid, acquire, place_grid, sample_canv
 from brain_cae.phantom.anatomy import Anatomy, Warp, brain_mask, brain_points, build_anatomy
 from brain_cae.phantom.dimensions import vary_dimensions
 from brain_cae.phantom.hyperintensity import add_hyperintensities
-from brain_cae.phantom.lesion import Lesion, add_lesion, draw_lesion, mass_effect, surface_depth
+from brain_cae.phantom.lesion import Lesion, add_lesion, draw_any_lesion, draw_lesion, mass_effect, surface_depth
 from brain_cae.phantom.motion import motion_of
 from brain_cae.phantom.protocol import MODALITIES, Protocol, SeriesProtocol, draw_protocol
 from brain_cae.phantom.settings import PhantomSettings, Stream
 from brain_cae.phantom.shell import SHELL_MM, add_shell
 from brain_cae.phantom.signal import TISSUES, Tissue, individual_tissues
+from brain_cae.phantom.variation import VariedWarp
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,41 @@ class Subject:
         return to_ras(self.lesion_mask.astype(np.uint8), self.series["flair"].grid)
 
 
+@dataclass(frozen=True)
+class Person:
+    """Who is scanned, and on which scanner.
+
+    Args:
+        label: 0 = healthy, 1 = tumour.
+        age: Years.
+        sex: F or M.
+        year: Year of the examination.
+        protocol: The scanner.
+    """
+
+    label: int
+    age: int
+    sex: str
+    year: int
+    protocol: Protocol
+
+
+def draw_person(settings: PhantomSettings, number: int) -> Person:
+    """Draw a subject's age, sex and scanner; nothing is simulated.
+
+    Args:
+        settings: The cohort's settings.
+        number: The subject's number, from 0 to ``settings.subjects - 1``.
+    """
+    label = int(settings.labels()[number])
+    generator = settings.generator(number, Stream.PERSON)
+    age, sex = int(np.clip(generator.normal(56, 14), 20, 88)), "FM"[int(generator.integers(2))]
+    scan = settings.generator(number, Stream.PROTOCOL)
+    protocol = draw_protocol(label, settings.confounding, scan)
+    year = int(protocol.years[0] + scan.random() * (protocol.years[1] - protocol.years[0] + 1))
+    return Person(label, age, sex, year, protocol)
+
+
 def to_ras(pixels: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Turn (slices, rows, columns) into (X, Y, Z) with axes nearest to RAS+; return it with its (4, 4) affine."""
     volume, affine = pixels.transpose(2, 1, 0), grid.affine.copy()
@@ -93,13 +129,8 @@ def simulate_subject(settings: PhantomSettings, number: int, *, modalities: tupl
         number: The subject's number, from 0 to ``settings.subjects - 1``.
         modalities: Series to simulate. Each has separate random numbers, so leaving some out changes no other.
     """
-    label = int(settings.labels()[number])
-    person = settings.generator(number, Stream.PERSON)
-    age, sex = int(np.clip(person.normal(56, 14), 20, 88)), "FM"[int(person.integers(2))]
-    scan = settings.generator(number, Stream.PROTOCOL)
-    protocol = draw_protocol(label, settings.confounding, scan)
-    year = int(protocol.years[0] + scan.random() * (protocol.years[1] - protocol.years[0] + 1))
-
+    person = draw_person(settings, number)
+    label, age, sex, year, protocol = person.label, person.age, person.sex, person.year, person.protocol
     anatomy, lesion, tumour = _build_brain(settings, number, age, sex, has_lesion=bool(label) and settings.lesions)
     tissue_generator = settings.generator(number, Stream.TISSUE)
     tissues = individual_tissues(protocol.field_t, tissue_generator)
@@ -117,14 +148,17 @@ def _build_brain(
 ) -> tuple[Anatomy, Lesion | None, np.ndarray]:
     margin = SHELL_MM if settings.head_shell else 4.0
     generator = settings.generator(number, Stream.ANATOMY)
-    warp = Warp(age, sex, generator, margin_mm=margin)
+    if settings.anatomy == "varied":
+        warp: Warp = VariedWarp(age, sex, generator, settings.generator(number, Stream.VARIATION), margin_mm=margin)
+    else:
+        warp = Warp(age, sex, generator, margin_mm=margin)
     brain = brain_mask(warp)
     state = generator.bit_generator.state
     anatomy = build_anatomy(warp, brain, generator)
     lesion = None
     drawing = settings.generator(number, Stream.LESION)
     if has_lesion:
-        lesion = draw_lesion(anatomy, drawing)
+        lesion = (draw_any_lesion if settings.anatomy == "varied" else draw_lesion)(anatomy, drawing)
         near, points = brain_points(warp, brain)
         push = mass_effect(lesion, points, surface_depth(brain, warp.axes)[near])
         generator.bit_generator.state = state  # the same cortex, now pushed

@@ -27,13 +27,14 @@ def write_report(path: Path, content: ReportContent) -> Path:
     return _write(path, content, summary=headline.summary(content), cards=headline.cards(content), parts=parts)
 
 
-def write_audit_report(path: Path, content: ReportContent) -> Path:
-    """Write the report of an audit of headers and labels: verdict, tests, header comparison, cohort.
+def write_audit_report(path: Path, content: ReportContent, *, summary: str | None = None) -> Path:
+    """Write the report of an audit without an evaluation: verdict, tests, header comparison, cohort.
 
-    Arguments and return value as for :func:`write_report`.
+    Arguments and return value as for :func:`write_report`; ``summary`` is the line below the heading, by default that
+    of an audit of headers and labels.
     """
     parts = [sections.audit(content, {}), sections.cohort(content)]
-    return _write(path, content, summary=headline.cohort_summary(content), cards=[], parts=parts)
+    return _write(path, content, summary=summary or headline.cohort_summary(content), cards=[], parts=parts)
 
 
 def _write(path: Path, content: ReportContent, **shown: Any) -> Path:

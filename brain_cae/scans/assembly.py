@@ -29,11 +29,24 @@ Pair = tuple[Frame, DicomFile]
 
 
 @dataclass(frozen=True)
+class Slice:
+    """Where one slice of a volume comes from: its file, and the number of its frame there, from 1.
+
+    ``position`` (3) and ``orientation`` (6) are those of its header, in LPS+ mm.
+    """
+
+    path: Path
+    frame: int
+    position: tuple[float, ...]
+    orientation: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Assembly:
     """A series as a volume.
 
     ``copies`` are files that contain a slice a second time, ``set_aside`` images of another kind, each with the kind.
-    ``first`` is the file of the first slice, and ``unit`` that of its times.
+    ``first`` is the file of the first slice, and ``unit`` that of its times. ``slices`` are in the order of the volume.
     """
 
     volume: Volume
@@ -41,6 +54,7 @@ class Assembly:
     set_aside: tuple[tuple[str, Path], ...]
     first: DicomFile
     unit: str = MILLISECONDS
+    slices: tuple[Slice, ...] = ()
 
 
 def assemble(files: list[DicomFile], where: str) -> Assembly:
@@ -89,6 +103,10 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
         set_aside=tuple(dict.fromkeys((frame.kind, file.path) for frame, file in others)),
         first=source,
         unit=times_of(source.elements).unit,
+        slices=tuple(
+            Slice(file.path, frame.number, frame.position, frame.orientation)
+            for frame, file in (pairs[number] for number in order)
+        ),
     )
 
 

@@ -26,7 +26,7 @@ from brain_cae.files.locks import exclusive
 from brain_cae.progress import counter
 from brain_cae.scans import archives
 from brain_cae.scans.contrast_rules import Physics
-from brain_cae.scans.headers import IMAGE, STATUS, SeriesFacts, facts_of, read_header
+from brain_cae.scans.headers import IMAGE, STATUS, SeriesFacts, facts_of, identify, read_header
 from brain_cae.scans.pseudonym import Pseudonyms
 from brain_cae.scans.silence import silence
 from brain_cae.scans.sources.base import is_visible
@@ -240,14 +240,16 @@ def _read_chunk(paths: list[Path], names: Pseudonyms) -> tuple[np.ndarray, dict[
     facts: dict[str, Any] = {}
     with silence():
         for row, path in zip(rows, paths, strict=True):
-            file = read_header(path)
-            row["status"], row["frames"], row["diffusion"] = file.status, file.frames, file.diffusion
-            if file.status != IMAGE or file.header is None:
-                continue
+            file = identify(path)
             series = names.name("se", file.patient, file.study, file.series)
+            if file.status == IMAGE and file.header is None and series not in facts:
+                file = read_header(path)
+            row["status"], row["frames"], row["diffusion"] = file.status, file.frames, file.diffusion
+            if file.status != IMAGE:
+                continue
             row["patient"], row["study"] = names.patient(file.patient), names.name("study", file.study)
             row["series"] = series
-            if series not in facts:
+            if file.header is not None and series not in facts:
                 facts[series] = asdict(facts_of(path, file.header)) | {"anonymous": _anonymity(file.patient)}
     return rows, facts
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brain_cae.errors import ScanError
-from brain_cae.scans.assembly import Assembly, assemble
+from brain_cae.scans.assembly import Assembly, Slice, assemble
 from brain_cae.scans.completeness import may_be_slice
 from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS
 from brain_cae.scans.extent import has_head_size
@@ -45,13 +45,15 @@ class Refused:
 class FolderReading:
     """The volume that was read from the files of one scan, if any, and what was left out, with reasons.
 
-    ``notes`` say what is unusual about the volume's headers and how it was read nevertheless.
+    ``notes`` say what is unusual about the volume's headers and how it was read nevertheless. ``slices`` say where each
+    slice of the volume comes from.
     """
 
     volume: Volume | None
     refused: tuple[Refused, ...]
     path: Path | None = None
     notes: tuple[str, ...] = ()
+    slices: tuple[Slice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     refused += lost_reasons
     if best is None:
         return FolderReading(None, tuple(refused))
-    return FolderReading(best.assembly.volume, tuple(refused), best.path, best.notes)
+    return FolderReading(best.assembly.volume, tuple(refused), best.path, best.notes, best.assembly.slices)
 
 
 def _assemble(opened: list[DicomFile], *, joined: bool) -> Assembly:

@@ -133,6 +133,12 @@ class Elements:
         """Return the first part of a text element, ``""`` if it is absent."""
         return "".join(self.texts(name)[:1])
 
+    def plain(self, tag: int) -> str:
+        """Return a short text as the bytes in the file say it, without decoding; ``""`` if it is absent."""
+        _, value = self._at(tag)
+        text = value.decode("latin-1") if isinstance(value, bytes) else "" if value is None else str(value)
+        return text.strip(" \0")
+
     def numbers(self, name: str) -> tuple[float, ...]:
         """Return the numbers of an element; empty if it is absent, malformed, or has the representation of another."""
         vr, value = self._value(name)

@@ -15,7 +15,8 @@ class Frame:
     """One slice: pixels (rows, columns) as stored, position and orientation in LPS+ mm, spacing (row, column) in mm.
 
     ``slope``, ``intercept`` and ``echo_time`` are None if the header does not give them. An image that is not an
-    anatomical one has its ``kind`` (of ``SEPARABLE``); its pixels are zeros, and it may have no position.
+    anatomical one has its ``kind`` (of ``SEPARABLE``); its pixels are zeros, and it may have no position. ``number`` is
+    its place in the file, from 1.
     """
 
     pixels: np.ndarray
@@ -26,6 +27,7 @@ class Frame:
     intercept: float | None
     echo_time: float | None
     kind: str = ""
+    number: int = 1
 
 
 def read_frames(file: DicomFile) -> list[Frame]:
@@ -53,10 +55,11 @@ def read_frames(file: DicomFile) -> list[Frame]:
     if strange := next((one for one in kinds if one and one not in SEPARABLE), ""):
         raise refuse_kind(file, strange)
     pixels = zeros((len(places), *shape_of(file)[1:])) if all(kinds) else read_pixels(file)
-    return [_place(file, *frame) for frame in zip(pixels, places, kinds, strict=False)]
+    numbers = range(1, len(places) + 1)
+    return [_place(file, *frame) for frame in zip(pixels, places, kinds, numbers, strict=False)]
 
 
-def _place(file: DicomFile, pixels: np.ndarray, places: list[Elements], kind: str) -> Frame:
+def _place(file: DicomFile, pixels: np.ndarray, places: list[Elements], kind: str, number: int) -> Frame:
     position = _numbers(places, "ImagePositionPatient", 3, "PlanePositionSequence")
     orientation = _numbers(places, "ImageOrientationPatient", 6, "PlaneOrientationSequence")
     spacing = _numbers(places, "PixelSpacing", 2, "PixelMeasuresSequence")
@@ -73,6 +76,7 @@ def _place(file: DicomFile, pixels: np.ndarray, places: list[Elements], kind: st
         intercept=intercept[0] if intercept else None,
         echo_time=_echo_time(places),
         kind=kind,
+        number=number,
     )
 
 

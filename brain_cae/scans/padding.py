@@ -1,7 +1,6 @@
 """Padding: the constant that stands where a scan has no values, outside its field of view or around a brain."""
 
 import numpy as np
-from scipy import ndimage
 
 FAR = 0.85
 """A value whose distance from all others is more than this fraction of its distance from bright tissue is no tissue."""
@@ -77,6 +76,8 @@ def _is_outside(absent: np.ndarray) -> bool:
 
     A damaged column from top to bottom reaches the border, but lies within the slices that it crosses.
     """
+    from scipy import ndimage  # needed for few scans, and by no look at headers
+
     parts, count = ndimage.label(absent)
     border = np.concatenate([np.take(parts, [0, -1], axis=axis).ravel() for axis in range(3)])
     if len(np.setdiff1d(border, [0])) < count:

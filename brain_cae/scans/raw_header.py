@@ -55,8 +55,10 @@ class RawHeader:
     meta: dict[int, Place] = field(default_factory=dict)
 
 
-def parse_file(data: bytes, size: int) -> RawHeader:
+def parse_file(data: bytes, size: int, *, partial: bool = False) -> RawHeader:
     """Return the elements of a file up to its pixels; ``data`` are its first bytes, ``size`` is the number of all.
+
+    With ``partial``, the elements that start within ``data`` are enough; the value of the last may go on behind it.
 
     Raises:
         EndOfDataError: ``data`` ends within the header, although the file does not.
@@ -68,7 +70,8 @@ def parse_file(data: bytes, size: int) -> RawHeader:
         try:
             at = _read_meta(data, at, size, meta)
         except EndOfDataError:
-            return _ended(RawHeader(data, {}, size=size, cut=True, meta=meta))
+            header = RawHeader(data, {}, size=size, cut=True, meta=meta)
+            return header if partial else _ended(header)
     syntax = _text(data, meta.get(TRANSFER_SYNTAX))
     if syntax == DEFLATED:
         # The meta group stays in front, so that its values are found where they were.
@@ -82,7 +85,7 @@ def parse_file(data: bytes, size: int) -> RawHeader:
         _read_elements(data, at, size, explicit, order, header.places, 0)
     except EndOfDataError:
         header.cut = True
-        return _ended(header)
+        return header if partial else _ended(header)
     header.cut = any(start + length > size for _, start, length in _pixels(header.places) if length != UNDEFINED)
     return header
 

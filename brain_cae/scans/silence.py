@@ -1,11 +1,11 @@
-"""Silence of the libraries that read scans: their warnings quote header values, such as dates of birth."""
+"""Silence of the libraries that read scans: their warnings quote header values, such as names and dates of birth."""
 
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-LOGGERS = ("pydicom", "nibabel.global")
+LOGGERS = ("pydicom", "nibabel.global", "highdicom")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ class HealthyReference:
         mean: (C, *frame).
         spread: (C, *frame), standard deviation, shrunk to the global one.
         factors: Factor on the spread for each reshape group; other groups have 1.
-        covariance: (C, C, *frame), covariance of the channels' z-scores, shrunk to the global one; None if not asked for.
+        covariance: (C, C, *frame) of the channels' z-scores, shrunk to the global one; None if not asked for.
     """
 
     mean: np.ndarray

@@ -7,7 +7,7 @@ space of healthy brains leaves of x, and ``intensity`` uses x without comparison
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -106,10 +106,10 @@ class Scorer:
             baseline.
         signed: False counts both directions alike, whatever ``sign`` says.
         compare: False takes the maps as they are (the ``intensity`` baseline).
-        joint: How channels add up: their ``mean``, or weighted by their ``covariance`` in healthy brains, see
-            :func:`brain_cae.scoring.direction.channel_weights`.
+        joint: How the modalities of a model add up: their ``mean``, or weighted by their ``covariance`` in healthy
+            brains, see :func:`brain_cae.scoring.direction.channel_weights`; of several models the mean is taken.
         components: Directions of a :class:`HealthySubspace` that is fitted to healthy brains and whose closest brain is
-            subtracted first; 0: none.
+            subtracted first; each model of a signal has its own. 0: none.
     """
 
     def __init__(
@@ -137,11 +137,11 @@ class Scorer:
         self.compare = compare
         self.weighted = joint == "covariance" and compare
         self.components = components
-        self.subspace: HealthySubspace | None = None
+        self.subspaces: list[HealthySubspace] = []
         self.reference: HealthyReference | None = None
         self.weights: np.ndarray | None = None
         self.calibration = Calibration(np.empty(0), float("inf"))
-        self._left_out: tuple[Sequence[Framed], list[HealthySubspace]] = ((), [])
+        self._left_out: tuple[Sequence[Framed], list[list[HealthySubspace]], Sequence[Framed]] = ((), [], ())
 
     def learn(self, healthy: Sequence[Framed]) -> None:
         """Fit the reference on healthy brains."""
@@ -149,11 +149,12 @@ class Scorer:
             return
         self._refer(self._left(healthy), SMALLEST_GROUP)
         if self.components:
-            self.subspace = HealthySubspace.fit(*_stacked(healthy), self.components)
-            self._left_out = ((), [])
+            maps, masks = _stacked(healthy)
+            self.subspaces = [HealthySubspace.fit(part, masks, self.components) for part in self._by_model(maps)]
+        self._forget()
 
-    def held_out(self, healthy: Sequence[Framed], number: int) -> "Scorer":
-        """Return a scorer for the healthy brain with this number that compares it with the *others* only.
+    def held_out(self, healthy: Sequence[Framed], numbers: Sequence[int]) -> "Scorer":
+        """Return a scorer for the healthy brains with these numbers that compares them with the *others* only.
 
         Compared with statistics that include it, a brain looks more normal than a new brain does, so the calibration
         would give too many false alarms.
@@ -161,10 +162,11 @@ class Scorer:
         other = copy(self)
         if self.compare:
             left = self._left(healthy)
-            other.subspace = self._left_out[1][number] if self.components else None
-            # One fewer, so that a group has a separate factor here exactly when it has one in the final fit.
-            other._refer([*left[:number], *left[number + 1 :]], SMALLEST_GROUP - 1)
-        other._left_out = ((), [])
+            other.subspaces = self._left_out[1][numbers[0]] if self.components else []
+            # Fewer, so that a group has a separate factor here exactly when it has one in the final fit.
+            others = [one for number, one in enumerate(left) if number not in numbers]
+            other._refer(others, SMALLEST_GROUP - len(numbers))
+        other._forget()
         return other
 
     def sample(self, signal: Signal, *, seed: Sequence[int]) -> Sample:
@@ -222,26 +224,54 @@ class Scorer:
     def _by_modality(self, maps: np.ndarray) -> np.ndarray:
         return maps.reshape(-1, len(self.modalities), *maps.shape[1:]).mean(axis=0)
 
-    def _compared(self, signal: Signal) -> np.ndarray:
-        values = signal.values
-        if self.subspace is not None:
+    def _by_model(self, maps: np.ndarray) -> list[np.ndarray]:
+        """Split (N, M·C, …) into M arrays (N, C, …)."""
+        return np.split(maps, maps.shape[1] // len(self.modalities), axis=1)
+
+    def expected(self, signal: Signal) -> np.ndarray:
+        """Return what is subtracted from a signal at the voxels of its mask, (C, n): what healthy brains show there."""
+        expected: np.ndarray = np.zeros(1, np.float32)
+        if self.subspaces:
             framed = signal.framed(self.frame)
-            values = values - signal.from_frame(self.subspace.expected(framed.maps, framed.mask))
+            expected = signal.from_frame(self._fitted(self.subspaces, framed))
+        return expected if self.reference is None else expected + signal.normal(self.reference)[0]
+
+    def coordinates(self, signal: Signal) -> tuple[np.ndarray, np.ndarray]:
+        """Return the coordinates (k,) of a brain in the space of the first model, and their healthy deviation."""
+        framed, space = signal.framed(self.frame), self.subspaces[0]
+        return space.coordinates(framed.maps[: len(self.modalities)], framed.mask), space.deviation
+
+    def _compared(self, signal: Signal) -> np.ndarray:
         if self.reference is None:
-            return values
-        mean, spread = signal.normal(self.reference)
-        return (values - mean) / np.maximum(spread * self.reference.factor(signal.group), 1e-6)
+            return signal.values
+        _, spread = signal.normal(self.reference)
+        scale = np.maximum(spread * self.reference.factor(signal.group), 1e-6)
+        return (signal.values - self.expected(signal)) / scale
+
+    def _fitted(self, subspaces: list[HealthySubspace], brain: Framed) -> np.ndarray:
+        """Return the closest healthy brain of each model, (M·C, *frame)."""
+        parts = self._by_model(brain.maps[None])
+        return np.concatenate(
+            [space.expected(part[0], brain.mask) for space, part in zip(subspaces, parts, strict=True)]
+        )
 
     def _left(self, healthy: Sequence[Framed]) -> Sequence[Framed]:
         """Return what the subspace of other healthy brains leaves of each; without components the brains themselves."""
         if not self.components:
             return healthy
         if self._left_out[0] is not healthy:
-            self._left_out = (healthy, left_out(*_stacked(healthy), self.components))
-        return [
-            replace(one, maps=one.maps - space.expected(one.maps, one.mask))
-            for one, space in zip(healthy, self._left_out[1], strict=True)
-        ]
+            maps, masks = _stacked(healthy)
+            of_models = [left_out(part, masks, self.components) for part in self._by_model(maps)]
+            spaces = [list(each) for each in zip(*of_models, strict=True)]
+            left = [
+                replace(one, maps=one.maps - self._fitted(each, one)) for one, each in zip(healthy, spaces, strict=True)
+            ]
+            self._left_out = (healthy, spaces, left)
+        return self._left_out[2]
+
+    def _forget(self) -> None:
+        """Drop what was kept for :meth:`held_out`, which other processes need not be sent."""
+        self._left_out = ((), [], ())
 
     def _refer(self, left: Sequence[Framed], smallest: int) -> None:
         maps, masks = _stacked(left)
@@ -253,8 +283,12 @@ class Scorer:
             smallest=smallest,
             covariance=self.weighted,
         )
-        if self.reference.covariance is not None:
-            self.weights = channel_weights(self.reference.covariance, self._channels(maps.shape[1]), self.sign)
+        covariance, width = self.reference.covariance, len(self.modalities)
+        if covariance is not None:
+            models = range(0, len(covariance), width)
+            blocks = [covariance[first : first + width, first : first + width] for first in models]
+            each = [channel_weights(block, self.modalities, self.sign) for block in blocks]
+            self.weights = np.concatenate(each) / len(each)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the fitted state: arrays for an ``.npz`` and plain values for JSON."""
@@ -265,8 +299,8 @@ class Scorer:
             values["factors"] = self.reference.factors
         if self.weights is not None:
             arrays["weights"] = self.weights
-        if self.subspace is not None:
-            arrays |= {f"subspace_{name}": value for name, value in vars(self.subspace).items()}
+        for number, space in enumerate(self.subspaces):
+            arrays |= {f"subspace{number}.{name}": value for name, value in vars(space).items()}
         return arrays, values
 
     def restore(self, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> "Scorer":
@@ -278,7 +312,13 @@ class Scorer:
             self.reference = HealthyReference(arrays["mean"], arrays["spread"], values["factors"])
             self.weights = arrays.get("weights")
         if self.components:
-            self.subspace = HealthySubspace(*(arrays[f"subspace_{name}"] for name in ("mean", "directions", "spread")))
+            count = sum(name.startswith("subspace") and name.endswith(".mean") for name in arrays)
+            self.subspaces = [
+                HealthySubspace(
+                    **{field.name: arrays[f"subspace{number}.{field.name}"] for field in fields(HealthySubspace)}
+                )
+                for number in range(count)
+            ]
         return self
 
 

@@ -27,13 +27,15 @@ class HealthySubspace:
 
     Attributes:
         mean: (C, *frame).
-        directions: (k, C, *frame), orthonormal.
+        directions: (k, C, *frame) float16, orthonormal; half precision is finer than what brains have in common.
         spread: (C, *frame), root mean square of what the space leaves of healthy brains.
+        deviation: (k,), standard deviation of healthy brains along each direction.
     """
 
     mean: np.ndarray
     directions: np.ndarray
     spread: np.ndarray
+    deviation: np.ndarray
 
     @classmethod
     def fit(cls, maps: np.ndarray, masks: np.ndarray, components: int) -> "HealthySubspace":
@@ -71,7 +73,13 @@ class HealthySubspace:
             everywhere[..., columns] = array
             return everywhere.reshape(*array.shape[:-1], *shape)
 
-        return cls(whole(mean + centre), whole(directions), whole(spread))
+        deviation = (filled @ directions.T).std(axis=0)
+        return cls(
+            whole(mean + centre),
+            whole(directions).astype(np.float16),
+            whole(spread),
+            deviation.astype(np.float32),
+        )
 
     def expected(self, maps: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Return the brain of the space that is closest to a brain, disregarding what deviates from it.
@@ -83,12 +91,12 @@ class HealthySubspace:
         Returns:
             (C, *frame) float32, also outside of the mask.
         """
-        return self.mean + np.tensordot(self.coordinates(maps, mask), self.directions, axes=1)
+        return self.mean + np.tensordot(self.coordinates(maps, mask), self.directions.astype(np.float32), axes=1)
 
     def coordinates(self, maps: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Return the coordinates (k,) of that closest brain: weighted least squares, with Huber's weights."""
         inside = np.flatnonzero(np.broadcast_to(mask, maps.shape))
-        directions = self.directions.reshape(-1, maps.size)[:, inside]
+        directions = self.directions.reshape(-1, maps.size)[:, inside].astype(np.float32)
         deviation = (maps - self.mean).ravel()[inside]
         limit = LIMIT * np.maximum(self.spread.ravel()[inside], 1e-6)
         weight, found = np.ones_like(deviation), np.zeros(len(directions), np.float32)
@@ -106,9 +114,14 @@ def left_out(maps: np.ndarray, masks: np.ndarray, components: int) -> list[Healt
 
     A space describes the brains that it was fitted to better than any other brain.
     """
-    fold = np.arange(len(maps)) % min(FOLDS, len(maps))
-    spaces = {part: HealthySubspace.fit(maps[fold != part], masks[fold != part], components) for part in set(fold)}
-    return [spaces[part] for part in fold]
+    part = parts(len(maps))
+    spaces = {one: HealthySubspace.fit(maps[part != one], masks[part != one], components) for one in set(part)}
+    return [spaces[one] for one in part]
+
+
+def parts(count: int) -> np.ndarray:
+    """Return the part (N,) in which each of N brains is left out, one of ``FOLDS``."""
+    return np.arange(count) % min(FOLDS, count)
 
 
 def _directions(values: np.ndarray, count: int) -> np.ndarray:

@@ -43,6 +43,7 @@ class Cohort:
         modalities: In channel order.
         reference: Modality whose grid is used.
         dataset: Configuration of the data set.
+        locations: Where the source found each scan; an export refers to these files.
         prepared: Prepared subjects by name; empty before preparation.
     """
 
@@ -52,6 +53,7 @@ class Cohort:
     modalities: list[str]
     reference: str
     dataset: Any = None
+    locations: list[SeriesLocation] = field(default_factory=list, repr=False)
     prepared: "dict[str, PreparedSubject]" = field(default_factory=dict)
 
     @property
@@ -170,16 +172,21 @@ def import_cohort(
         modalities=modalities,
         reference=reference,
         dataset=dataset,
+        locations=locations,
     )
 
 
 def unused_scans(dataset: Any, modalities: list[str], **options: Any) -> list[SeriesLocation]:
     """Return the scans of the modalities that are not in use; they are only counted, so errors do not matter."""
+    others = [modality for modality in MODALITIES if modality not in modalities]
+    if not others:
+        return []
+    with suppress(DatasetError):
+        return make_source(dataset, modalities=others, **options).locate()
     scans = []
-    for modality in MODALITIES:
-        if modality not in modalities:
-            with suppress(DatasetError):
-                scans += make_source(dataset, modalities=[modality], **options).locate()
+    for modality in others:  # a source may refuse all because it has none of one
+        with suppress(DatasetError):
+            scans += make_source(dataset, modalities=[modality], **options).locate()
     return scans
 
 

@@ -18,7 +18,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from brain_cae.configuration import Config
 from brain_cae.configuration.schema import Trainer
 from brain_cae.data.module import BrainData
-from brain_cae.detector.build import make_network, make_reshape, network_stride
+from brain_cae.detector.build import make_network, make_reshape, member_networks, network_stride
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import BrainCaeError
 from brain_cae.files.atomic import whole
@@ -43,21 +43,24 @@ from brain_cae.vocabulary import HEALTHY_ROLES
 
 log = logging.getLogger(__name__)
 
+MEMBERS = "members"
+"""Folder of the further networks of a model."""
 LOGGERS: dict[str, Callable] = {"tensorboard": TensorBoardLogger, "csv": CSVLogger}
 """Loggers by the name of their option."""
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """Network and data of a training.
+    """Networks and data of a training.
 
     Attributes:
-        module: The network with its loss.
+        modules: Each network with its loss: that of the model by the empty name, unless it has none, and members by
+            theirs.
         data: Batches of the brains of ``train``.
         reshape: Fitted reshape strategy.
     """
 
-    module: HealthyAutoencoder
+    modules: dict[str, HealthyAutoencoder]
     data: BrainData
     reshape: Reshape
 
@@ -68,28 +71,33 @@ def members(splits: pd.DataFrame, role: str) -> list[str]:
 
 
 def assemble(config: Config, cohort: Cohort, splits: pd.DataFrame) -> Assembly:
-    """Set all seeds, fit the reshape strategy, and build network and batches of ``train``."""
+    """Set all seeds, fit the reshape strategy, and build networks and batches of ``train``."""
     set_determinism(config.seed)
     train = cohort.subjects(members(splits, "train"))[: config.overfit_subjects]
-    network = make_network(config)
-    reshape = make_reshape(config, network_stride(network)).fit([subject.grid for subject in train])
-    module = HealthyAutoencoder(
-        network,
-        loss=config.model.loss,
-        learning_rate=config.model.learning_rate,
-        weight_decay=config.model.weight_decay,
-        corruption=config.model.corruption,
-        seed=config.seed,
-    )
+    modules = {}
+    for name, chosen in {"": config, **member_networks(config)}.items():
+        set_determinism(chosen.seed)
+        network = make_network(chosen)
+        if network is not None:
+            modules[name] = HealthyAutoencoder(
+                network,
+                loss=chosen.model.loss,
+                learning_rate=chosen.model.learning_rate,
+                weight_decay=chosen.model.weight_decay,
+                corruption=chosen.model.corruption,
+                seed=chosen.seed,
+            )
+    stride = network_stride(*(module.network for module in modules.values()))
+    reshape = make_reshape(config, stride).fit([subject.grid for subject in train])
     data = BrainData(
         train,
         reshape,
-        stride=network_stride(network),
+        stride=stride,
         batch_size=config.trainer.batch_size,
         workers=config.trainer.workers,
         seed=config.seed,
     )
-    return Assembly(module, data, reshape)
+    return Assembly(modules, data, reshape)
 
 
 def learn(
@@ -100,25 +108,27 @@ def learn(
     modalities: list[str],
     logger: str,
     checkpoint: Path | None = None,
+    name: str = "",
 ) -> Cost:
-    """Train with Lightning for a fixed number of epochs, and return the cost of an epoch.
+    """Train one network with Lightning for a fixed number of epochs, and return the cost of an epoch.
 
     Nothing is chosen during training, so no brain has to be held back for it: the learning rate falls to 0 with the
     last epoch, whose weights are taken.
 
     Args:
         settings: Hardware, epochs and batches.
-        assembly: Network and data; the module is trained in place.
+        assembly: Networks and data; the module is trained in place.
         folder: ``checkpoints/`` and ``tensorboard/`` are written here.
         modalities: Names of the channels, for the panel.
         logger: Name of one of ``LOGGERS``.
         checkpoint: Checkpoint to resume from, see :func:`copy_checkpoints`; None starts with the first epoch.
+        name: Name of the network in the assembly.
 
     Raises:
         BrainCaeError: The loss became NaN or infinite.
     """
     keep_freed_memory()
-    module = assembly.module
+    module = assembly.modules[name]
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     if settings.channels_last:
         module.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
@@ -185,7 +195,10 @@ def learn(
 
 
 def copy_checkpoints(config: Config, folder: Path) -> Path | None:
-    """Copy the checkpoints of ``resume`` to the new run and return the one to resume from; None if there is none."""
+    """Copy the checkpoints of ``resume`` to the new run and return the one to resume from; None if there is none.
+
+    Those of further members lie beside it, see :func:`member_checkpoint`.
+    """
     checkpoint = last_checkpoint(config)
     if checkpoint is None:
         if config.resume is not None:
@@ -195,7 +208,21 @@ def copy_checkpoints(config: Config, folder: Path) -> Path | None:
         # An interruption during the copy leaves no partial checkpoint.
         with whole(folder / "checkpoints") as temporary:
             shutil.copytree(checkpoint.parent, temporary, ignore=shutil.ignore_patterns(".*"))
+        for member in (checkpoint.parent.parent / MEMBERS).glob("*/checkpoints"):
+            with whole(folder / MEMBERS / member.parent.name / "checkpoints") as temporary:
+                shutil.copytree(member, temporary, ignore=shutil.ignore_patterns(".*"))
     return checkpoint
+
+
+def member_folder(folder: Path, name: str) -> Path:
+    """Return where checkpoints and curves of a network are written: the run's folder, or a member's own."""
+    return folder / MEMBERS / name if name else folder
+
+
+def member_checkpoint(folder: Path, name: str) -> Path | None:
+    """Return the checkpoint from which the training of a further member continues; None if it has not begun."""
+    path = member_folder(folder, name) / "checkpoints" / "last.ckpt"
+    return path if path.is_file() else None
 
 
 def uncalibrated(
@@ -213,15 +240,18 @@ def uncalibrated(
         config: Configuration of the run.
         splits: Columns subject, role.
         cohort: Harmonised cohort.
-        assembly: Trained network with its reshape strategy.
+        assembly: Trained networks with their reshape strategy.
         harmoniser: Fitted image harmonisation.
         cost: Cost of the training.
     """
     validation = members(splits, "validation")
     protocols = ProtocolGroups.fit(cohort.acquisition)
+    device = scoring_device(config.trainer.accelerator)
+    networks = {name: module.network.eval().to(device) for name, module in assembly.modules.items()}
     return Detector(
         config=config,
-        network=assembly.module.network.eval().to(scoring_device(config.trainer.accelerator)),
+        network=networks.pop("", None),
+        members=networks,
         reshape=assembly.reshape,
         scorers={},
         protocols=protocols,

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_cae.configuration import Config, EvaluateConfig, with_asked
+from brain_cae import exports
+from brain_cae.configuration import Config, EvaluateConfig, export_format, with_asked
 from brain_cae.data.strippers import require_stripper
 from brain_cae.detector.build import make_audit_tests
+from brain_cae.detector.bundle import digest, is_bundle, require_run, unpacked
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import load, save
 from brain_cae.errors import DatasetError, LeakageError
@@ -17,7 +19,12 @@ from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.files.tables import read_csv
 from brain_cae.reporting import write_report
 from brain_cae.stages.audit import audit_scores
-from brain_cae.stages.cautions import harmonise_cautions, out_of_calibration_cautions, skull_cautions
+from brain_cae.stages.cautions import (
+    calibration_cautions,
+    harmonise_cautions,
+    out_of_calibration_cautions,
+    skull_cautions,
+)
 from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.executor import make_executor
 from brain_cae.stages.lesions import lesion_table
@@ -44,7 +51,21 @@ def run(config: EvaluateConfig, output: Path) -> float | None:
     Returns:
         ``detection.auroc``, or None if it is undefined.
     """
+    if config.export is not None and config.dataset is None and config.calibrate is None:
+        name = export_format(config.export)
+        if not exports.needs_results(name):
+            export_model(config, output)
+            return None
     return score_stored(config, output).detection.residual.auroc.value
+
+
+def export_model(config: EvaluateConfig, output: Path) -> list[Path]:
+    """Write the stored model in the format of ``export``; no subject is imported or scored."""
+    source = _source(config)
+    folder = RunFolder(output)
+    with folder.status():
+        detector = load_detector(config, source)
+        return _export(config, exports.Export(detector, source, folder))
 
 
 def score_external(config: Config, output: Path) -> External:
@@ -72,17 +93,17 @@ def score_external(config: Config, output: Path) -> External:
 
 def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
     """Do what :func:`run` does, and return all metrics."""
-    source = Path(config.run) if config.run else newest_run(Path("outputs"))
+    source = _source(config)
     folder = RunFolder(output)
     with folder.status():
-        log.info("model: %s", source / "model")
-        detector = load(source, config.extensions)
-        detector = replace(detector, config=with_asked(detector.config, config))
+        detector = load_detector(config, source)
         require_stripper(detector.config.preprocess.skull_strip)
         with folder.stage("import"):
             cohort, splits = _import(config, detector, source)
             folder.write_csv("import_report.csv", cohort.report)
             cohort.require_subjects()
+            if config.export is not None:
+                exports.check(export_format(config.export), cohort)
         if config.calibrate is not None:
             with folder.stage("calibrate"):
                 unseen = splits.loc[splits["role"].isin(UNSEEN_ROLES), "subject"]
@@ -110,7 +131,40 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
             )
             metrics = conclude_unseen(detector, assessment, scope, folder)
         log.info("report: %s", output / "report.html")
+        if config.export is not None:
+            run = source if config.calibrate is None else output
+            work = exports.Export(detector, run, folder, assessment=assessment, metrics=metrics)
+            _export(config, replace(work, executor=make_executor(config)))
     return metrics
+
+
+def _source(config: EvaluateConfig) -> Path:
+    return Path(config.run) if config.run else newest_run(Path("outputs"))
+
+
+def load_detector(config: EvaluateConfig, source: Path) -> Detector:
+    """Return the detector of a run or bundle, with the decision rule and classifier that the evaluation asks for."""
+    if is_bundle(source) and source.is_file():
+        log.info("model: %s, SHA-256 %s", source, digest(source))
+    else:
+        log.info("model: %s", source / "model")
+    with unpacked(source) as folder:
+        detector = load(folder, config.extensions)
+    asked = replace(detector, config=with_asked(detector.config, config))
+    brains = len(detector.scorers["residual"].calibration.scores)
+    before, now = (calibration_cautions(brains, one.guarantee) for one in (detector, asked))
+    return replace(asked, cautions=[*(one for one in detector.cautions if one not in before), *now])
+
+
+def _export(config: EvaluateConfig, work: exports.Export) -> list[Path]:
+    assert config.export is not None
+    name = export_format(config.export)
+    with work.folder.stage("export"):
+        target = Path(config.export) if name != config.export else None
+        written = exports.write(name, replace(work, target=target))
+    for path in written:
+        log.info("exported: %s", path)
+    return written
 
 
 def _write_worklist(detector: Detector, assessment: Assessment, folder: RunFolder) -> str:
@@ -138,7 +192,7 @@ def _import(config: EvaluateConfig, detector: Detector, source: Path) -> tuple[C
         )
         return cohort, roles
     cohort = import_cohort(config.dataset, run_config, cache=config.cache, executor=executor, trained=True)
-    _refuse_seen(detector, cohort)
+    refuse_seen(detector, cohort)
     return cohort, pd.DataFrame({"subject": sorted(set(cohort.index["subject"])), "role": "test"})
 
 
@@ -148,6 +202,7 @@ def _roles_of_run(source: Path) -> pd.DataFrame:
     Raises:
         DatasetError: The folder has no roles, or is an evaluation of new subjects.
     """
+    require_run(source)
     path = source / "splits.csv"
     roles = read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else None
     if roles is None or "train" not in set(roles["role"]):
@@ -161,7 +216,7 @@ def _roles_of_run(source: Path) -> pd.DataFrame:
     return roles
 
 
-def _refuse_seen(detector: Detector, cohort: Cohort) -> None:
+def refuse_seen(detector: Detector, cohort: Cohort) -> None:
     """Check that the network was neither trained nor calibrated with a new subject, whatever its name.
 
     Raises:
@@ -219,8 +274,7 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         )
     with folder.stage("report"):
         software = environment(config.seed, scope.splits, cohort.index)
-        model_run = str(scope.model_run) if scope.model_run else None
-        metrics = measure(detector, assessment, audit, scope=scope, environment=software | {"model_run": model_run})
+        metrics = measure(detector, assessment, audit, scope=scope, environment=software | _origin(scope.model_run))
         folder.write_csv("subjects.csv", by_subject(table, assessment.findings, assessment.transfer.arms))
         cautions = [
             *detector.cautions,
@@ -235,6 +289,12 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         write_report(folder / "report.html", content)
     write_metrics(folder, metrics)
     return metrics
+
+
+def _origin(source: Path | None) -> dict[str, str | None]:
+    """Return the run or bundle that the detector comes from; a bundle by its content, whatever its name."""
+    origin = {"model_run": str(source) if source else None}
+    return origin | {"bundle_sha256": digest(source)} if source and is_bundle(source) else origin
 
 
 def write_metrics(folder: RunFolder, metrics: Metrics, external: External | None = None) -> None:

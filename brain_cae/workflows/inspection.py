@@ -15,6 +15,7 @@ from rich.table import Table
 
 from brain_cae.configuration import Config, EvaluateConfig, read_stored, validate
 from brain_cae.data.strippers import require_stripper
+from brain_cae.detector.bundle import require_run, unpacked
 from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError
 from brain_cae.errors.reasons import advice_for
 from brain_cae.files.names import printable
@@ -105,17 +106,23 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
         BrainCaeError: No run with a model exists, or the data set is not where the configuration says.
     """
     run = Path(config.run) if config.run else newest_run(Path("outputs"))
-    run_config = validate(OmegaConf.create(read_stored(run) | {"inspect": True, "extensions": config.extensions}))
     new = config.dataset is not None
-    dataset = config.dataset if new else run_config.dataset
-    limit = None if new else run_config.limit
-    inspection = _inspect(dataset, run_config, limit=limit, workers=config.workers, cache=config.cache, trained=True)
-    inspection.title += f", scored with {run}"
-    if new and config.calibrate is None and not inspection.usable.empty:
-        acquisition = _acquisition(inspection, run_config.modality.reference)
-        sites = inspection.usable.groupby("subject")["site"].first()
-        reasons = _uncovered(run, acquisition, sites, dataset=dataset, of_run=run_config.dataset)
-        inspection.cautions += out_of_calibration_cautions(reasons)
+    if not new:
+        require_run(run)
+    with unpacked(run) as folder:
+        stored = read_stored(folder) | {"inspect": True, "extensions": config.extensions}
+        run_config = validate(OmegaConf.create(stored))
+        dataset = config.dataset if new else run_config.dataset
+        limit = None if new else run_config.limit
+        inspection = _inspect(
+            dataset, run_config, limit=limit, workers=config.workers, cache=config.cache, trained=True
+        )
+        inspection.title += f", scored with {run}"
+        if new and config.calibrate is None and not inspection.usable.empty:
+            acquisition = _acquisition(inspection, run_config.modality.reference)
+            sites = inspection.usable.groupby("subject")["site"].first()
+            reasons = _uncovered(folder, acquisition, sites, dataset=dataset, of_run=run_config.dataset)
+            inspection.cautions += out_of_calibration_cautions(reasons)
     return inspection
 
 

@@ -14,7 +14,16 @@ from brain_cae.stages.calibration import calibrate
 from brain_cae.stages.cautions import nested_cautions
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.executor import make_executor
-from brain_cae.stages.fit import Assembly, assemble, copy_checkpoints, learn, members, uncalibrated
+from brain_cae.stages.fit import (
+    Assembly,
+    assemble,
+    copy_checkpoints,
+    learn,
+    member_checkpoint,
+    member_folder,
+    members,
+    uncalibrated,
+)
 from brain_cae.stages.harmonisation import harmonise_images
 from brain_cae.stages.preparation import make_preparation, prepare
 from brain_cae.stages.records import Metrics
@@ -93,15 +102,26 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
 
 
 def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
-    """Train the network of the assembly; a resumed run continues from its checkpoint."""
-    return learn(
-        config.trainer,
-        assembly,
-        folder.path,
-        modalities=config.modality.names,
-        logger=config.logger.name,
-        checkpoint=copy_checkpoints(config, folder.path),
-    )
+    """Train the networks of the assembly, and return the cost of the first; a resumed run continues."""
+    checkpoint = copy_checkpoints(config, folder.path)
+    costs = []
+    for name in assembly.modules:
+        place = member_folder(folder.path, name)
+        place.mkdir(parents=True, exist_ok=True)
+        if name:
+            log.info("training: %s", name.partition("_")[2])
+        costs.append(
+            learn(
+                config.trainer,
+                assembly,
+                place,
+                modalities=config.modality.names,
+                logger=config.logger.name,
+                checkpoint=member_checkpoint(folder.path, name) if name else checkpoint,
+                name=name,
+            )
+        )
+    return costs[0] if costs else Cost()
 
 
 def _evaluate(config: Config, detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder) -> Metrics:

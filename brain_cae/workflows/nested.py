@@ -140,5 +140,6 @@ def _finished_fold(config: Config, fold_config: Config, number: int, roles: pd.D
     detector = load(run, config.extensions)
     if detector.config != fold_config or not before.equals(roles.astype(str)):
         return None
-    detector.network.to(scoring_device(config.trainer.accelerator))
+    for network in detector.networks:
+        network.to(scoring_device(config.trainer.accelerator))
     return detector

@@ -1,18 +1,22 @@
 """Score and classify subjects with a fitted detector; write features, anomaly maps and tuning trials."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import pandas as pd
 
+from brain_cae.data.strippers import require_stripper
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings_cache import FindingsCache
 from brain_cae.detector.storage import save
-from brain_cae.executor import Executor
+from brain_cae.errors import ScanError
+from brain_cae.executor import HERE, Executor
 from brain_cae.files.names import file_names
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.prediction import (
     UNSEEN_ROLES,
     Assessment,
@@ -24,6 +28,8 @@ from brain_cae.stages.prediction import (
     unseen_subjects,
     with_classifier,
 )
+from brain_cae.stages.preparation import make_preparation, prepare
+from brain_cae.stages.space import placed
 
 
 def score_new(
@@ -45,6 +51,47 @@ def score_new(
     scores = _score(detector, cohort, splits, folder, cache=cache, executor=executor, required=UNSEEN_ROLES)
     with folder.stage("transfer"):
         return classify_new(detector, scores)
+
+
+def score_one(
+    detector: Detector, dataset: Any, *, cache: str, refuse: Callable[[Detector, Cohort], None]
+) -> tuple[Assessment, dict[str, nibabel.Nifti1Image]]:
+    """Import, prepare and score a data set of one subject; nothing is written but to the cache.
+
+    Args:
+        detector: Calibrated detector.
+        dataset: Configuration of the data set.
+        cache: Folder for imported and prepared scans.
+        refuse: Raises an error for scans that the detector has seen.
+
+    Returns:
+        The assessment, and the anomaly maps by contrast, with the joint one as ``all``.
+
+    Raises:
+        ScanError: A scan cannot be used.
+    """
+    config = detector.config
+    require_stripper(config.preprocess.skull_strip)
+    cohort = import_cohort(dataset, config, cache=cache, executor=HERE, trained=True)
+    _require_scans(cohort)
+    refuse(detector, cohort)
+    cohort = placed(prepare(cohort, make_preparation(config, cache, HERE), progress=False), config)
+    _require_scans(cohort)
+    (name,) = cohort.prepared
+    maps: dict[str, nibabel.Nifti1Image] = {}
+    known = FindingsCache(Path(cache) / "examined", detector)
+    roles = pd.Series("test", index=[name])
+    scores = score(detector, cohort, [name], roles, known=known, write_map=maps.__setitem__)
+    return classify_new(detector, scores), {key.removeprefix(f"{name}_"): image for key, image in maps.items()}
+
+
+def _require_scans(cohort: Cohort) -> None:
+    """Raise the reason why a scan cannot be used, if there is one."""
+    if not cohort.index.empty:
+        return
+    lost = cohort.report[cohort.report["status"] != "imported"]
+    reason, modality = lost[["reason", "modality"]].iloc[0]
+    raise ScanError(str(reason), expected="one scan of the head for each contrast", where=str(modality))
 
 
 def score_unseen(

@@ -14,9 +14,9 @@ def subjects(number: int, **columns) -> pd.DataFrame:
     return pd.DataFrame({"label": labels, "score": np.arange(number) * 1.0, "protocol": "a"} | columns, index=index)
 
 
-def test_rows_of_acquisition_follow_the_subjects_and_a_missing_row_is_nan() -> None:
+def test_rows_of_acquisition_follow_the_subjects_and_values_may_be_missing() -> None:
     table = subjects(4)
-    acquisition = pd.DataFrame({"echo_time_ms": [30.0, 10.0, 0.0]}, index=["003", "001", "000"])
+    acquisition = pd.DataFrame({"echo_time_ms": [30.0, np.nan, 10.0, 0.0]}, index=["003", "002", "001", "000"])
     aligned = make_table(table, acquisition)
     np.testing.assert_array_equal(aligned.acquisition["echo_time_ms"], [0.0, 10.0, np.nan, 30.0])
     assert aligned.n == 4 and aligned.truth.tolist() == [False, True, False, True]
@@ -115,5 +115,9 @@ def test_tables_that_cannot_be_aligned_are_named() -> None:
         make_table(table, empty.iloc[[0, 1, 1, 2]])
     with pytest.raises(DatasetError, match="no subject in common"):
         make_table(table, empty.set_axis([0, 1, 2]))
+    with pytest.raises(DatasetError, match=r"none for 1, such as 00"):
+        make_table(table, empty.iloc[:2])
+    with pytest.raises(DatasetError, match=r"control \(2\), tumour \(1\)"):
+        make_table(table.assign(label=["control", "control", "tumour"]), empty)
     with pytest.raises(DatasetError, match="column score"):
         require_columns(table.drop(columns="score"), "label", "score")

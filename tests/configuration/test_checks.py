@@ -34,6 +34,7 @@ from ..conftest import compose_config
         ("modality.reference=t2", "modality.reference", "t1 | flair"),
         ("split.train=0.9", "split", "below 1"),
         ("scoring.frame=[4,4,4]", "scoring.frame", "at least 8"),
+        ("model.members=[caee]", "model.members", "cae"),
         ("model.loss=huber", "model.loss", "l1 | l2"),
         ("model.network._target_=torch.load", "model.network._target_", "brain_cae"),
         ("model.network._target_=brain_cae.nothing", "model.network._target_", "no class"),

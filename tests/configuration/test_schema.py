@@ -20,10 +20,10 @@ def test_a_file_has_the_keys_of_its_schema_and_its_name(group, name):
 
 def test_the_keys_of_an_evaluation_have_the_same_names_as_in_training():
     of_evaluation, of_training = ({f.name for f in fields(kind)} for kind in (schema.EvaluateConfig, schema.Config))
-    assert of_evaluation - of_training == {"run", "calibrate", "audit_only"}
+    assert of_evaluation - of_training == {"run", "calibrate", "audit_only", "export"}
     # Shared keys default to None or false: then the value of the run is used.
     asked = {f.name for f in fields(schema.EvaluateConfig) if f.default is not MISSING and f.default in (None, False)}
-    assert asked == {"calibrate", "audit_only", "audit", "dataset", "inspect", "classifier", "balancing"}
+    assert asked == {"calibrate", "audit_only", "export", "audit", "dataset", "inspect", "classifier", "balancing"}
 
 
 @pytest.mark.parametrize(

@@ -6,20 +6,22 @@ import numpy as np
 import pytest
 
 from brain_cae.data.subject import PreparedSubject
-from brain_cae.detector.build import make_network, make_reshape
+from brain_cae.detector.build import make_network, make_reshape, member_networks
 from brain_cae.detector.detector import Detector
 from brain_cae.scans.protocol import ProtocolGroups
 
 from ..conftest import TINY_NETWORK, compose_config
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_detector(make_subject) -> Callable[..., Detector]:
     def make(*overrides: str, brains: int = 6) -> Detector:
-        config = compose_config(*TINY_NETWORK, *overrides)
+        config = compose_config(*([] if "model=subspace" in overrides else TINY_NETWORK), *overrides)
         healthy = [make_subject(f"h{seed}", seed=seed) for seed in range(brains)]
         reshape = make_reshape(config, 8).fit([subject.grid for subject in healthy])
-        detector = Detector(config, make_network(config).eval(), reshape, {}, ProtocolGroups(), [])
+        network = make_network(config)
+        members = {name: make_network(chosen).eval() for name, chosen in member_networks(config).items()}
+        detector = Detector(config, network and network.eval(), reshape, {}, ProtocolGroups(), [], members=members)
         detector.calibrate(healthy)
         return detector
 

@@ -10,6 +10,7 @@ from brain_cae.detector.build import (
     make_network,
     make_reshape,
     make_scorer,
+    member_networks,
     network_stride,
 )
 from brain_cae.errors import ConfigurationError
@@ -36,7 +37,11 @@ def test_a_score_without_signs_counts_both_directions() -> None:
     assert set(absolute.sign.values()) == {"both"}
     scorers = {name: make_scorer(name, config) for name in config.scoring.scores}
     assert [scorer.compare for scorer in scorers.values()] == [True, True, False, True, True]
-    assert [name for name, scorer in scorers.items() if scorer.signal == "intensity"] == ["intensity", "healthy_mean", "healthy_subspace"]
+    assert [name for name, scorer in scorers.items() if scorer.signal == "intensity"] == [
+        "intensity",
+        "healthy_mean",
+        "healthy_subspace",
+    ]
 
 
 def test_a_harmoniser_acts_on_images_or_on_features() -> None:
@@ -55,3 +60,13 @@ def test_a_network_without_levels_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     make_network(compose_config(*TINY_NETWORK))
     with pytest.raises(ConfigurationError, match="without levels"):
         make_network(compose_config(*TINY_NETWORK, "features.levels=all"))
+
+
+def test_the_same_member_again_is_another_seed() -> None:
+    config = compose_config("seed=5", "model.members=[cae,subspace,translation,cae]")
+    chosen = member_networks(config)
+    assert {name: (one.model.name, one.seed) for name, one in chosen.items()} == {
+        "1_cae": ("cae", 6), "2_translation": ("translation", 7), "3_cae": ("cae", 8)
+    }  # fmt: skip
+    assert make_network(compose_config("model=subspace")) is None
+    assert network_stride(None) == 1 and network_stride(make_network(config), None) == 8

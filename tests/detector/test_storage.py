@@ -23,6 +23,21 @@ def test_a_loaded_detector_gives_the_same_scores(detector, run, ill) -> None:
     assert load(run).fingerprint() == detector.fingerprint()
 
 
+@pytest.mark.parametrize("choices", [("model=subspace",), ("model.members=[subspace,cae,cae]",), ("model.members=[]",)])
+def test_every_kind_of_model_is_stored(choices, make_detector, ill, tmp_path: Path) -> None:
+    detector = make_detector(*choices, brains=9)
+    save(detector, tmp_path / "model")
+    weights = {path.name for path in (tmp_path / "model").glob("*.ckpt")}
+    kept = {"model=subspace": set(), "model.members=[]": {"network.ckpt"}}
+    assert weights == kept.get(choices[0], {"network.ckpt", "1_cae.ckpt", "2_cae.ckpt"})
+    before, again = examine(detector, ill), examine(load(tmp_path), ill)
+    assert again[0].scores == pytest.approx(before[0].scores, rel=1e-5)
+    assert again[0].features == pytest.approx(before[0].features, rel=1e-4, abs=1e-5)
+    assert before[1].shape == (2, ill.mask.sum()) and before[2].shape == (ill.mask.sum(),)
+    assert load(tmp_path).fingerprint() == detector.fingerprint()
+    assert before[0].reconstruction["l1"] < 2
+
+
 @pytest.mark.parametrize("name", ["network.ckpt", "calibration.npz"])
 def test_a_damaged_file_is_named(run, name: str) -> None:
     (run / "model" / name).write_bytes(b"PK half a file")

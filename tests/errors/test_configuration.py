@@ -27,7 +27,7 @@ CASES = [
     ("train", "dataset=rsna_miccai", "train/<id>"),
     ("train", "dataset=combined +dataset@dataset.parts.clinic=bids", "sub-<name>"),
     ("train", "dataset=folder dataset.root=~/scans", 'dataset.root="~/scans"'),
-    ("train", "model.network.strides=[2,2]", "conf/model/subpixel.yaml"),
+    ("train", "model.network.strides=[2,2]", "conf/model/cae.yaml"),
     ("train", "model.network._target_=torch.load", "brain_cae"),
     ("train", "inspect=perhaps", "true or false"),
     ("train", "transfer.compare=[forest]", "random_forest"),
@@ -38,6 +38,7 @@ CASES = [
     ("evaluate", "seed=1", "fixed by the run"),
     ("evaluate", "model=cae", "fixed by the run"),
     ("evaluate", "transfer.compare=[svm] dataset=phantom", "can only be chosen for the subjects of the run"),
+    ("evaluate", "export=tiff", "model.zip"),
     ("evaluate", "runn=outputs", "Did you mean `run`?"),
 ]
 

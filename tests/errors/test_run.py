@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+import zipfile
 
 import pytest
 
@@ -30,6 +31,17 @@ def test_a_run_folder_without_a_model(run, says, tmp_path):
     done = run("evaluate", f"run={tmp_path / 'nowhere'}")
     says("run", "`run=` names a folder that does not exist", done.error)
     assert done.code == 1 and "no such folder" in done.error
+
+
+def test_a_bundle_that_cannot_be_used(run, says, tmp_path):
+    path = tmp_path / "model.zip"
+    path.write_bytes(b"PK half a file")
+    done = run("evaluate", f"run={path}", "dataset=phantom")
+    assert done.code == 1
+    says("run", "`run=` names a damaged bundle", done.error)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("manifest.json", '{"format": "brain_cae bundle", "version": 2, "files": {}}')
+    says("run", "`run=` names a bundle of another version", run("evaluate", f"run={path}", "dataset=phantom").error)
 
 
 def truncate(path):

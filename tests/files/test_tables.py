@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brain_cae.files.tables import bare, read_csv, to_csv
+from brain_cae.files.tables import bare, read_csv, to_csv, to_tsv
 
 CALCULATED = ["=1+1", "+a", "-a", "@SUM(A1)", "\t=1", "\n=1", "-1-1", "=cmd|' /C calc'!A0", "\uff1d1", "+49-1", "-"]
 KEPT = ["-12", "+1", "-0.5", "+.5e-3", "1e5", "sub-01", "a=b", "", "'", "'a", "Müller, Anna", 'q"', "007", " x"]
@@ -48,3 +48,10 @@ def test_an_apostrophe_of_the_data_is_kept(tmp_path, name):
     (tmp_path / "a.csv").write_text(to_csv(pd.DataFrame({"a": [name]})))
     assert read_csv(tmp_path / "a.csv", dtype=str)["a"].tolist() == [name]
     assert bare("'=a") == "=a" and bare("'a") == "'a" and bare("=a") == "=a"
+
+
+def test_a_table_of_bids_has_neither_quotes_nor_empty_cells():
+    table = pd.DataFrame({"a": ["=1", "b\tc", 'q"', "", None], "n": [1.5, np.nan, 2, 3, 4], "f": [True] * 5})
+    assert (
+        to_tsv(table) == "a\tn\tf\n'=1\t1.5\tTrue\nb\\tc\tn/a\tTrue\nq\"\t2.0\tTrue\nn/a\t3.0\tTrue\nn/a\t4.0\tTrue\n"
+    )

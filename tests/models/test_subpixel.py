@@ -68,7 +68,7 @@ def test_it_learns_smooth_volumes():
 def test_both_options_have_the_same_stride_and_bottleneck(make_config):
     from brain_cae.detector.build import make_network
 
-    fast, slow = (make_network(make_config(f"model={name}")) for name in ("subpixel", "cae"))
+    fast, slow = (make_network(make_config(f"model={name}")) for name in ("cae", "strided"))
     volumes = torch.rand(1, 2, 16, 24, 16)
     assert isinstance(fast, SubpixelAutoencoder) and fast.stride == slow.stride == 8
     assert fast.encode(volumes).shape == slow.encode(volumes).shape

@@ -21,6 +21,7 @@ def test_key_follows_every_setting() -> None:
         PhantomSettings(lesions=False),
         PhantomSettings(head_shell=True),
         PhantomSettings(misalignment_mm=15.0),
+        PhantomSettings(anatomy="varied"),
     ]
     assert len({v.key() for v in variants}) == len(variants)
     assert PhantomSettings().key() == PhantomSettings().key()
@@ -35,7 +36,14 @@ def test_a_cohort_without_later_additions_keeps_its_key() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"subjects": 0}, {"confounding": 1.2}, {"abnormal_fraction": -0.1}, {"seed": -1}, {"misalignment_mm": 51.0}],
+    [
+        {"subjects": 0},
+        {"confounding": 1.2},
+        {"abnormal_fraction": -0.1},
+        {"seed": -1},
+        {"misalignment_mm": 51.0},
+        {"anatomy": "wild"},
+    ],
 )
 def test_values_out_of_range_name_their_key(wrong: dict) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):

@@ -108,8 +108,8 @@ def test_what_was_read_is_not_opened_again(tmp_path, monkeypatch):
     first = read_catalogue(tmp_path / "scans", NAMES, store=store)
     assert first.read == 60
     opened = []
-    read = catalogue.read_header
-    monkeypatch.setattr(catalogue, "read_header", lambda path: opened.append(path) or read(path))
+    read = catalogue.identify
+    monkeypatch.setattr(catalogue, "identify", lambda path: opened.append(path) or read(path))
     assert summary(read_catalogue(tmp_path / "scans", NAMES, store=store)) == summary(first)
     assert opened == []
     write_exam(tmp_path / "scans", "2")
@@ -125,7 +125,7 @@ def test_an_interrupted_pass_goes_on_where_it_stopped(tmp_path, monkeypatch):
     store = tmp_path / "store"
     monkeypatch.setattr(catalogue, "CHUNK", 5)
     monkeypatch.setattr(catalogue, "PIECE", 2)
-    read, opened = catalogue.read_header, []
+    read, opened = catalogue.identify, []
 
     def stop(path):
         if len(opened) == 32:
@@ -133,10 +133,10 @@ def test_an_interrupted_pass_goes_on_where_it_stopped(tmp_path, monkeypatch):
         opened.append(path)
         return read(path)
 
-    monkeypatch.setattr(catalogue, "read_header", stop)
+    monkeypatch.setattr(catalogue, "identify", stop)
     with pytest.raises(KeyboardInterrupt):
         read_catalogue(tmp_path / "scans", NAMES, store=store)
-    monkeypatch.setattr(catalogue, "read_header", read)
+    monkeypatch.setattr(catalogue, "identify", read)
     again = read_catalogue(tmp_path / "scans", NAMES, store=store)
     assert again.read == 30  # three pieces of ten were written
     assert summary(again) == summary(read_catalogue(tmp_path / "scans", NAMES))

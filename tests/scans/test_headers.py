@@ -10,7 +10,17 @@ from pydicom.sequence import Sequence
 from brain_cae.scans import headers
 from brain_cae.scans.contrast_rules import contrast_of
 from brain_cae.scans.file import open_dicom
-from brain_cae.scans.headers import DAMAGED, DIRECTORY, IMAGE, NOT_DICOM, facts_of, has_agent, hints_of, read_header
+from brain_cae.scans.headers import (
+    DAMAGED,
+    DIRECTORY,
+    IMAGE,
+    NOT_DICOM,
+    facts_of,
+    has_agent,
+    hints_of,
+    identify,
+    read_header,
+)
 from tests.scans.synthesise import set_all, voxels, write_enhanced, write_series
 
 
@@ -93,6 +103,30 @@ def test_other_files_have_a_status(tmp_path):
     header.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
     header.save_as(path)
     assert read_header(path).status == DIRECTORY
+
+
+def test_a_quick_look_says_the_same_as_the_whole_header(tmp_path, monkeypatch):
+    image = write_series(tmp_path / "a", voxels((1, 4, 4)), change=set_all(PatientID="M\u00fcller 7 "))[0]
+    whole = image.read_bytes()
+    contents = {
+        "whole": whole,
+        "pixels cut": whole[:-9],
+        "without preamble": whole[132:],
+        "not a file": b"hello",
+        "zeros": bytes(400),
+        "zeros inside": whole[:400] + bytes(len(whole) - 400),
+        "without series": whole.replace(b"\x20\x00\x0e\x00", b"\x20\x00\x0f\x00"),
+        **{f"cut after {size}": whole[:size] for size in range(100, len(whole), 37)},
+    }
+    paths = [write_enhanced(tmp_path / "enhanced", voxels((6, 5, 4))), tmp_path / "missing"]
+    for name, content in contents.items():
+        paths.append(tmp_path / name)
+        paths[-1].write_bytes(content)
+    for path in paths:
+        quick, slow = vars(identify(path)) | {"header": None}, vars(read_header(path)) | {"header": None}
+        assert quick == slow, path.name
+    monkeypatch.setattr(headers, "read_header", lambda path: pytest.fail("read by pydicom"))
+    assert identify(image).patient == read_header(image).patient != ""
 
 
 def test_an_enhanced_file_says_the_same_in_its_functional_groups(tmp_path):

@@ -45,7 +45,7 @@ def fit(one, healthy, seed=0):
 
 
 def _samples(one, healthy, framed, seed):
-    return [one.held_out(framed, n).sample(signal, seed=[seed, n]) for n, signal in enumerate(healthy)]
+    return [one.held_out(framed, [n]).sample(signal, seed=[seed, n]) for n, signal in enumerate(healthy)]
 
 
 def test_false_alarms_stay_at_alpha_while_in_sample_statistics_exceed_it():
@@ -101,3 +101,77 @@ def test_without_a_reference_the_intensity_itself_is_scored():
     fitted = fit(scorer(compare=False), [brain(generator) for _ in range(10)])
     signal = brain(generator)
     assert np.allclose(fitted.joint(signal), (signal.maps[1] - signal.maps[0])[MASK] / 2, atol=1e-6)
+
+
+def varied(generator, lesion=0.0):
+    """A brain whose first direction of variation is a wide pattern, as strong as a lesion."""
+    signal = brain(generator, lesion=lesion, offset=0.0)
+    wide = np.linspace(0.5, 1.5, SHAPE[0])[:, None, None] * generator.normal(0, 1.5)
+    return Signal(np.where(MASK, signal.maps + np.stack([-wide, wide]), 0).astype(np.float32), MASK, "a")
+
+
+def test_removing_common_variation_makes_a_lesion_stand_out():
+    generator = np.random.default_rng(6)
+    healthy, ill = [varied(generator) for _ in range(30)], [varied(generator, lesion=1.0) for _ in range(12)]
+    new = [varied(generator) for _ in range(12)]
+    apart = {}
+    for components in (0, 4):
+        fitted = fit(scorer(components=components), healthy)
+        of_ill, of_new = ([fitted.statistic(fitted.joint(one)) for one in some] for some in (ill, new))
+        apart[components] = np.mean(np.array(of_ill)[:, None] > np.array(of_new)[None])
+    assert apart[4] > apart[0] + 0.1 and apart[4] > 0.9
+
+
+def test_common_variation_is_removed_with_spaces_that_have_not_seen_the_brain():
+    generator = np.random.default_rng(7)
+    healthy = [varied(generator) for _ in range(24)]
+    fitted, framed = scorer(components=8), [one.framed((12, 14, 10)) for one in healthy]
+    held_out = fitted.held_out(framed, [3])
+    fitted.learn(framed)
+    in_sample, unseen = (one.joint(healthy[3]).std() for one in (fitted, held_out))
+    assert unseen > 1.1 * in_sample
+    assert not held_out._left_out[1] and not fitted._left_out[1]  # nothing of other brains is sent to other processes
+
+
+def test_several_models_are_joined_by_their_mean():
+    generator = np.random.default_rng(8)
+
+    def twice(signal):
+        return Signal(np.concatenate([signal.maps, signal.maps]), MASK, "a")
+
+    healthy = [brain(generator) for _ in range(20)]
+    signal = brain(generator, lesion=1.0)
+    for joint in ("mean", "covariance"):
+        one, two = scorer(components=3, joint=joint), scorer(components=3, joint=joint)
+        one.learn([h.framed(one.frame) for h in healthy])
+        two.learn([twice(h).framed(one.frame) for h in healthy])
+        maps, joint_map = two.both(twice(signal))
+        assert maps.shape == (2, MASK.sum())
+        np.testing.assert_allclose(maps, one.maps(signal), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(joint_map, one.joint(signal), rtol=1e-3, atol=1e-3)
+
+
+def test_covariance_keeps_the_scale_of_a_z_score_and_discounts_what_contrasts_share():
+    generator = np.random.default_rng(9)
+
+    def shared(lesion=0.0):
+        common = gaussian_filter(generator.standard_normal(SHAPE), 1.2)
+        signal = brain(generator, lesion=lesion, offset=0.0)
+        # A glioma is darker in T1 and brighter in FLAIR; what healthy brains share here points the same way.
+        return Signal(np.where(MASK, signal.maps + 2 * np.stack([-common, common]), 0).astype(np.float32), MASK, "a")
+
+    fitted = scorer(joint="covariance")
+    fitted.learn([shared().framed(fitted.frame) for _ in range(60)])
+    assert np.std(np.concatenate([fitted.joint(shared()) for _ in range(10)])) == pytest.approx(1, abs=0.25)
+    plain = scorer()
+    plain.learn([shared().framed(fitted.frame) for _ in range(60)])
+    assert plain.weights is None and fitted.weights is not None and fitted.weights.min() >= 0
+
+
+def test_spaces_and_weights_survive_storing():
+    generator = np.random.default_rng(10)
+    fitted = fit(scorer(components=3, joint="covariance"), [brain(generator) for _ in range(15)])
+    arrays, values = fitted.state()
+    again = scorer(components=3, joint="covariance").restore(arrays, json.loads(json.dumps(values)))
+    signal = brain(generator)
+    np.testing.assert_array_equal(again.joint(signal), fitted.joint(signal))

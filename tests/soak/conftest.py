@@ -12,11 +12,10 @@ SETTINGS = PhantomSettings(subjects=4, abnormal_fraction=0.333333)
 
 
 @pytest.fixture(scope="session")
-def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_root(shared: Path) -> Path:
     """The ``dataset.root`` of a complete cohort of four subjects."""
-    root = tmp_path_factory.mktemp("small")
-    write_cohort(SETTINGS, root, progress=False)
-    return root
+    write_cohort(SETTINGS, shared / "small", progress=False)
+    return shared / "small"
 
 
 @pytest.fixture(scope="session")

@@ -205,7 +205,16 @@ def places(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         for name, modality in (("FLAIR", "flair"), ("T1w", "t1"), ("T2w", "t2")):
             (cohort / "train" / subject / name).rename(folder / modality)
     labels[~labels["subject"].isin(calibrating)].to_csv(scans / "labels.csv", index=False)
-    return {"run": tiny_run, "calibrate": healthy, "dataset.root": scans}
+    scores = pd.DataFrame(
+        {"label": ["healthy", "abnormal"] * 20, "score": range(40), "manufacturer": ["A", "B", "B", "A"] * 10}
+    )
+    table = scores.assign(
+        diagnosis=scores["label"].replace({"healthy": "control", "abnormal": "glioma"}),
+        probability=scores["score"],
+        vendor=scores["manufacturer"],
+    )
+    table.to_csv(root / "scores.csv", index=False)
+    return {"run": tiny_run, "calibrate": healthy, "dataset.root": scans, "audit.table": root / "scores.csv"}
 
 
 def with_real_places(given: list[str], places: dict[str, Path]) -> list[str]:
@@ -229,7 +238,7 @@ def with_real_places(given: list[str], places: dict[str, Path]) -> list[str]:
             chosen += [word, f"external.root={places['dataset.root']}", "external.skull=stripped"]
         elif word == "executor=submitit_slurm":
             chosen.append("executor=submitit_local")
-        elif key in ("run", "calibrate"):
+        elif key in ("run", "calibrate", "audit.table"):
             chosen.append(f"{key}={places[key]}")
         elif not key.lstrip("+").startswith(("dataset.", "dataset@dataset.", "external.", "executor.")):
             chosen.append(re.sub(r"=([^\[{(,]*,[^,]*),.*$", r"=\1", word))

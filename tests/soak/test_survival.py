@@ -15,8 +15,11 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import yaml
 
 from brain_cae.configuration import Config
+from brain_cae.detector.findings_cache import VERSION
+from brain_cae.detector.storage import load
 from brain_cae.errors import StorageError
 from brain_cae.workflows import evaluation, training
 
@@ -250,29 +253,40 @@ def again(run: Path, training_overrides: list[str], variant: int) -> list[str]:
     return [f"run={run}", cache, "workers=1", *VARIANTS[variant]]
 
 
+@pytest.fixture
+def twin(tiny_run: Path, tmp_path: Path) -> Path:
+    """A run as the tiny one, with findings of its own: only the sign of a modality that it does not use is another."""
+    run = tmp_path / "twin"
+    shutil.copytree(tiny_run, run, ignore=shutil.ignore_patterns("anomaly_maps", "tensorboard"))
+    content = yaml.safe_load((run / "model" / "config.yaml").read_text())
+    content["scoring"]["sign"]["t2"] = "both"
+    (run / "model" / "config.yaml").write_text(yaml.safe_dump(content))
+    return run
+
+
 @pytest.mark.parametrize("case", cases(20, always=1))
 def test_a_killed_scoring_is_resumed(
     case: int,
-    tiny_run: Path,
+    twin: Path,
     tiny_overrides: list[str],
     complete_scoring: Callable[[int], dict[str, Any]],
     tmp_path: Path,
 ) -> None:
     moment = random.Random(f"scoring {case}")
-    arguments = again(tiny_run, tiny_overrides, case % 2)
+    arguments = again(twin, tiny_overrides, case % 2)
     expected = complete_scoring(case % 2)
-    examined = Path(arguments[1].partition("=")[2]) / "examined"
-    shutil.rmtree(examined)
+    examined = Path(arguments[1].partition("=")[2]) / "examined" / f"{VERSION}-{load(twin).fingerprint()}"
+    shutil.rmtree(examined, ignore_errors=True)
     run = tmp_path / "run"
     maps = {name: content for name, content in expected.items() if name.endswith(".nii.gz")}
     done = moment.randrange(len(expected["predictions"].splitlines()) - 2)
     with evaluate(*arguments, f"hydra.run.dir={run}", cwd=tmp_path) as program:
         program.stop(
-            lambda: count(examined, "*/[!.]*.json") > done,
+            lambda: count(examined, "[!.]*.json") > done,
             delay=moment.uniform(0, 0.2),
             number=signal.SIGKILL,
         )
-    for path in examined.glob("*/[!.]*.json"):
+    for path in examined.glob("[!.]*.json"):
         json.loads(path.read_text())
     left = visible(run / "anomaly_maps")
     assert {name: maps.get(name) for name in left} == left

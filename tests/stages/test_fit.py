@@ -37,7 +37,7 @@ def test_members_of_a_role_are_in_the_order_of_the_splits():
 
 def test_the_same_seed_gives_the_same_network_and_reshape_is_fitted_on_training_brains_only(config, cohort):
     first, second = (assemble(config, cohort, SPLITS) for _ in range(2))
-    for one, other in zip(first.module.network.parameters(), second.module.network.parameters(), strict=True):
+    for one, other in zip(first.modules[""].network.parameters(), second.modules[""].network.parameters(), strict=True):
         assert torch.equal(one, other)
     assert sum(group["members"] for group in first.reshape.groups()) == 2
     few = assemble(replace(config, overfit_subjects=1), cohort, SPLITS)
@@ -50,7 +50,7 @@ def test_the_last_weights_are_in_the_module_and_on_disk(config, cohort, tmp_path
     kept = tmp_path / "checkpoints"
     assert (kept / "best.ckpt").read_bytes() == (kept / "last.ckpt").read_bytes()
     best = torch.load(kept / "best.ckpt", weights_only=True)["state_dict"]
-    for name, value in assembly.module.network.state_dict().items():
+    for name, value in assembly.modules[""].network.state_dict().items():
         assert torch.equal(value, best[f"network.{name}"])
     assert len(cost.seconds) == 2
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
@@ -60,7 +60,7 @@ def test_the_last_weights_are_in_the_module_and_on_disk(config, cohort, tmp_path
 def test_a_loss_that_is_not_finite_stops_the_training(config, cohort, tmp_path):
     assembly = assemble(config, cohort, SPLITS)
     with torch.no_grad():
-        next(iter(assembly.module.network.parameters())).fill_(float("nan"))
+        next(iter(assembly.modules[""].network.parameters())).fill_(float("nan"))
     with pytest.raises(BrainCaeError, match="loss"):
         train(config, assembly, tmp_path)
 

@@ -108,8 +108,8 @@ def test_columns_carried_to_the_harmonisation_of_features(make_config):
 @pytest.fixture(
     scope="module",
     params=[
-        "spacing",
         "combat",
+        pytest.param("spacing", marks=pytest.mark.extras),
         *(pytest.param(name, marks=pytest.mark.soak) for name in ("histogram", "residualise")),
     ],
 )

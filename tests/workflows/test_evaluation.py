@@ -18,8 +18,9 @@ from brain_cae.workflows import evaluation
 
 
 def evaluate_config(*overrides):
+    """Compose and validate `evaluate.yaml` with overrides, for one process: others take seconds to start."""
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return validate_evaluate(compose("evaluate", overrides=list(overrides)))
+        return validate_evaluate(compose("evaluate", overrides=["workers=1", *overrides]))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,8 @@ def test_the_same_subjects_get_the_same_scores(tiny_run, cache, tmp_path):
 def test_another_classifier_on_a_stored_run_reuses_the_findings(tiny_run, cache, tmp_path, monkeypatch):
     examined = []
     monkeypatch.setattr("brain_cae.stages.prediction.examine", lambda detector, subject: examined.append(subject))
-    chosen = ("classifier=random_forest", "classifier.tuning.trials=2", "balancing=smote", "transfer.compare=[knn]")
+    chosen = ("classifier=random_forest", "classifier.estimator.n_estimators=10", "classifier.tuning.trials=2")
+    chosen += ("balancing=smote", "transfer.compare=[knn]")
     evaluation.run(evaluate_config(f"run={tiny_run}", cache, *chosen), tmp_path / "other")
     assert not examined and not (tmp_path / "other" / "anomaly_maps").exists()
     before, after = (json.loads((run / "metrics.json").read_text()) for run in (tiny_run, tmp_path / "other"))

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 def evaluate_config(*overrides: str):
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return validate_evaluate(compose("evaluate", overrides=list(overrides)))
+        return validate_evaluate(compose("evaluate", overrides=["workers=1", *overrides]))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,8 @@ def scans(tmp_path_factory) -> Path:
 
 def test_the_command_reports_that_protocol_equals_label_without_loading_torch(scans, tmp_path):
     code = (
-        "import sys; sys.argv = ['evaluate.py', 'audit_only=true', 'dataset=folder', f'dataset.root={sys.argv[1]}'];"
+        "import sys; given = ['workers=1', 'dataset=folder', f'dataset.root={sys.argv[1]}'];"
+        "sys.argv = ['evaluate.py', 'audit_only=true', *given];"
         "from brain_cae.cli.commands import evaluate_command; evaluate_command();"
         "print([name for name in ('torch', 'monai', 'pytorch_lightning') if name in sys.modules])"
     )
@@ -92,7 +93,7 @@ def test_incompatible_options_are_rejected(tmp_path):
     with pytest.raises(ConfigurationError, match="needs a data set"):
         header_audit.run(evaluate_config("audit_only=true"), tmp_path / "out")
     with pytest.raises(ConfigurationError, match="fixed by the run"):
-        evaluate_config("audit=standard")
+        evaluate_config("audit.margin=0.7")
 
 
 def test_one_grid_and_empty_headers_cannot_tell(scans):

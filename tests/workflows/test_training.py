@@ -159,6 +159,7 @@ def test_tensorboard_holds_curves_and_a_panel(tiny_run):
     assert "train/brain_0" in events.Tags()["images"]
 
 
+@pytest.mark.extras  # tests/errors/test_interrupt.py compares a stopped and resumed run with this one in every test run
 def test_the_same_seed_gives_the_same_numbers(tiny_run, tiny_overrides, make_config, tmp_path):
     training.run(make_config(*tiny_overrides, "evaluation.maps=false"), tmp_path / "again")
     first, second = (pd.read_csv(run / "predictions.csv") for run in (tiny_run, tmp_path / "again"))
@@ -206,7 +207,7 @@ def test_runs_with_other_options_finish(make_config, tiny_overrides, tmp_path, o
 
 
 def test_a_held_out_protocol_is_evaluated_alone_and_trains_nothing(make_config, tiny_overrides, tmp_path, monkeypatch):
-    quick = ["evaluation.maps=false", "trainer.max_epochs=1", "split.validation_minimum=5"]
+    quick = ["evaluation.maps=false", "trainer.max_epochs=1", "split.validation_minimum=5", "evaluation.views=0"]
     name = "GE MEDICAL SYSTEMS Meridian 15 1.5 T axial #1"
     config = make_config(*tiny_overrides, *quick, "split=leave_protocol_out", f"split.protocol='{name}'")
     assert training.run(config, tmp_path / "run") is None
@@ -253,14 +254,23 @@ def test_a_data_set_without_healthy_brains_is_rejected_with_advice(make_config, 
     assert status["status"] == "failed" and "no healthy brain" in status["error"]
 
 
-def test_mgmt_status_as_healthy_label_is_flagged_in_the_report(make_config, tiny_overrides, tiny_run, tmp_path):
-    config = make_config(*tiny_overrides)
-    cohort = next(Path(config.cache).glob("phantom/*/train")).parent
-    chosen = make_config(
-        *tiny_overrides, "dataset=rsna_miccai", f"dataset.root={cohort}", "dataset.healthy_value=0",
-        "evaluation.maps=false", "trainer.max_epochs=1", "evaluation.permutations=2",
-    )  # fmt: skip
-    training.run(chosen, tmp_path / "run")
+@pytest.fixture
+def mgmt_as_label(make_config, tiny_overrides, tiny_run):
+    """A configuration that reads MGMT status as a diagnosis."""
+    cohort = next(Path(make_config(*tiny_overrides).cache).glob("phantom/*/train")).parent
+    chosen = ["dataset=rsna_miccai", f"dataset.root={cohort}", "dataset.healthy_value=0"]
+    return lambda *more: make_config(*tiny_overrides, *chosen, *more)
+
+
+def test_mgmt_status_as_healthy_label_is_a_caution(mgmt_as_label, tmp_path, caplog):
+    training.run(mgmt_as_label("stop_after=import"), tmp_path / "run")
+    assert "methylation" in caplog.text
+
+
+@pytest.mark.extras
+def test_mgmt_status_as_healthy_label_is_flagged_in_the_report(mgmt_as_label, tmp_path):
+    quick = ("evaluation.maps=false", "trainer.max_epochs=1", "evaluation.permutations=2")
+    training.run(mgmt_as_label(*quick), tmp_path / "run")
     assert "methylation" in (tmp_path / "run" / "report.html").read_text()
 
 
@@ -303,7 +313,7 @@ def test_two_processes_train_together(tiny_overrides, tiny_run, tmp_path):
 
 def test_a_sweep_is_summarised_even_if_a_job_fails(tiny_overrides, tiny_run, tmp_path):
     arguments = [*tiny_overrides, "split.file=null,/no/such/file", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
-    arguments += ["trainer.max_epochs=1", "evaluation.maps=false", "evaluation.permutations=2"]
+    arguments += ["trainer.max_epochs=1", "evaluation.maps=false", "evaluation.permutations=2", "evaluation.views=0"]
     result = subprocess.run(
         [sys.executable, str(ROOT / "train.py"), "-m", *arguments],
         cwd=tmp_path,

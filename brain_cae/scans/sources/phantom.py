@@ -35,6 +35,7 @@ class Phantom:
     head_shell: bool = False
     dimensions: Annotated[str, OneOf(("protocols", "varied"))] = "protocols"
     misalignment_mm: Annotated[float, Between(0, 50, "a length from 0 to 50 mm")] = 0.0
+    anatomy: Annotated[str, OneOf(("smooth", "varied"))] = "smooth"
     workers: int = 1
     limit: int | None = None
     modalities: Sequence[str] = MODALITIES
@@ -61,6 +62,7 @@ class Phantom:
             head_shell=self.head_shell,
             dimensions=self.dimensions,
             misalignment_mm=self.misalignment_mm,
+            anatomy=self.anatomy,
         )
         if not self.write and not (Path(self.root) / settings.key() / "complete").exists():
             raise DatasetError(

@@ -39,7 +39,7 @@ def test_zero_is_healthy_without_a_warning(tmp_path, written):
     settings, folder, workers, progress = written[0]
     assert settings == {
         "subjects": 2, "seed": 3, "confounding": 0.5, "abnormal_fraction": 1 / 3, "lesions": True, "head_shell": False,
-        "dimensions": "protocols", "misalignment_mm": 0.0,
+        "dimensions": "protocols", "misalignment_mm": 0.0, "anatomy": "smooth",
     }  # fmt: skip
     assert (folder, workers, progress) == (tmp_path, 2, False)
 

@@ -1,0 +1,202 @@
+"""A table with scores of any model as the audit reads it: its labels, its scan parameters, its protocols."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from brain_cae.audit.table import as_numbers
+from brain_cae.errors import DatasetError
+from brain_cae.vocabulary import CLASSES, LABELS, ROLES
+
+KNOWN = (
+    "manufacturer", "vendor", "model", "modelname", "scanner", "site", "center", "centre", "institution", "hospital",
+    "source", "protocol", "fieldstrength", "fieldstrengtht", "magneticfieldstrength", "tesla", "tr", "trms", "te",
+    "tems", "ti", "tims", "repetitiontime", "repetitiontimems", "echotime", "echotimems", "inversiontime",
+    "inversiontimems", "flipangle", "flipangledeg", "slicethickness", "slicethicknessmm", "slicespacing",
+    "spacingbetweenslices", "spacingrowmm", "spacingcolumnmm", "spacingslicemm", "pixelspacing", "voxelsize",
+    "spacingx", "spacingy", "spacingz", "rows", "columns", "slices", "matrix", "orientation", "plane", "sequence",
+    "sequencename", "scanningsequence", "dimensionality", "coil", "strippedby", "reshapegroup",
+)  # fmt: skip
+"""Columns that are scan parameters by their names, without signs and case; a contrast may stand in front."""
+NUMBERS = {"1": "abnormal", "1.0": "abnormal", "true": "abnormal", "0": "healthy", "0.0": "healthy", "false": "healthy"}
+MISSING = ("", "nan", "none", "unknown", "na", "n/a")
+NEAR = 1.2
+"""Numbers within this ratio of the next one count as the same protocol, as for scans."""
+PROTOCOL = "protocol"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Subjects with label and score, and their acquisition, see :func:`brain_cae.audit.audit`.
+
+    Attributes:
+        subjects: Index subject; columns label, score, the column of the strata, and role, source if the table has them.
+        acquisition: Index subject; the scan parameters.
+        strata: Column of the strata.
+        cautions: What a reader must know of how the table was read.
+    """
+
+    subjects: pd.DataFrame
+    acquisition: pd.DataFrame
+    strata: str
+    cautions: list[str]
+
+
+def read_scores(
+    table: pd.DataFrame,
+    *,
+    subject: str | None = None,
+    label: str | None = None,
+    abnormal: str | None = None,
+    score: str | None = None,
+    acquisition: Sequence[str] | None = None,
+    strata: str | None = None,
+) -> Scored:
+    """Return a table of any model's scores as the audit reads it.
+
+    Args:
+        table: One row per subject.
+        subject: Column with the names; default: ``subject``, or else the index of the table.
+        label: Column with ``healthy`` and ``abnormal`` (or 0 and 1), missing where unknown; default: ``label``.
+        abnormal: The label of patients if there are two others; all other subjects with a label are healthy.
+        score: Column with a number, higher means more abnormal; default: ``score``.
+        acquisition: Columns of scan parameters; default: those with known names (``KNOWN``).
+        strata: Column whose equal values were scanned alike; default: ``protocol``, or else groups of equal text and
+            of numbers within 20 % of each other in all scan parameters.
+
+    Raises:
+        DatasetError: A column is missing, labels are not known, or scores are not numbers.
+    """
+    label, score = label or "label", score or "score"
+    _require(table, label, "the label of each subject", "audit.label")
+    _require(table, score, "the score of each subject", "audit.score")
+    if subject is not None:
+        _require(table, subject, "the name of each subject", "audit.subject")
+    elif "subject" in table:
+        subject = "subject"
+    columns = list(acquisition) if acquisition is not None else _recognised(table, {label, score, subject})
+    for name in columns:
+        _require(table, name, "a scan parameter", "audit.acquisition")
+    if not columns and strata is None:
+        raise DatasetError(
+            "No column of the table is a scan parameter by its name.",
+            expected="columns such as manufacturer, model, field_strength_t, tr, te, site",
+            found=", ".join(map(str, table.columns)),
+            where="audit.acquisition",
+            advice="Name them: audit.acquisition=[vendor,tr,te].",
+        )
+    rows = table.set_index(table[subject].astype(str) if subject else table.index.astype(str)).rename_axis("subject")
+    subjects = pd.DataFrame({"label": _labels(rows[label], abnormal), "score": _numbers(rows[score], score)})
+    if strata is not None:
+        _require(table, strata, "the strata", "audit.strata")
+    subjects = subjects.assign(**{name: rows[name] for name in ("role", "source") if name in rows})
+    if "role" in subjects and not subjects["role"].isin(ROLES).all():
+        subjects = subjects.drop(columns="role")
+    parameters = rows[[name for name in columns if name != strata]].map(_value)
+    known = strata or (PROTOCOL if PROTOCOL in rows else None)
+    cautions = [f"Scan parameters: {', '.join(map(str, columns))}."] if acquisition is None and columns else []
+    if known is None:
+        subjects[PROTOCOL] = groups(parameters)
+        cautions.append(
+            f"The table has no column {PROTOCOL}: subjects with equal text and numbers within {NEAR - 1:.0%} of each "
+            f"other in all scan parameters count as scanned alike ({subjects[PROTOCOL].nunique()} groups)."
+        )
+    else:
+        subjects[known] = rows[known]
+    return Scored(subjects, parameters.drop(columns=PROTOCOL, errors="ignore"), known or PROTOCOL, cautions)
+
+
+def groups(parameters: pd.DataFrame) -> pd.Series:
+    """Return the group of each row: equal text, and numbers of a chain whose links differ by 20 % at most."""
+    parts = []
+    for name in parameters:
+        values = as_numbers(parameters[name])
+        if values is None:
+            parts.append(parameters[name].fillna("").astype(str))
+            continue
+        distinct = np.unique(values[np.isfinite(values)])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            apart = (distinct[1:] / distinct[:-1] > NEAR) | (distinct[:-1] <= 0)
+        chains = np.concatenate([[0], np.cumsum(apart)]) if len(distinct) else np.zeros(0)
+        texts = []
+        for value in values:
+            if not np.isfinite(value):
+                texts.append("")
+                continue
+            members = distinct[chains == chains[np.searchsorted(distinct, value)]]
+            texts.append(f"{name} {_span(members)}")
+        parts.append(pd.Series(texts, index=parameters.index))
+    joined = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=parameters.index)
+    return joined.apply(lambda row: ", ".join(text for text in row if text) or "unknown", axis=1)
+
+
+def _span(members: np.ndarray) -> str:
+    return f"{members[0]:g}" if len(members) == 1 else f"{members[0]:g}-{members[-1]:g}"
+
+
+def _require(table: pd.DataFrame, name: str, meaning: str, key: str) -> None:
+    if name not in table:
+        raise DatasetError(
+            "The table lacks a column.",
+            expected=f"{name}: {meaning}",
+            found=", ".join(map(str, table.columns)),
+            where=key,
+            advice=f"Name the column: {key}=…",
+        )
+
+
+def _recognised(table: pd.DataFrame, used: set[str | None]) -> list[str]:
+    names = []
+    for name in table:
+        words = re.sub(r"[^a-z0-9]", "", str(name).lower())
+        words = re.sub(r"^(t1ce|t1wce|t1w|t1|t2w|t2|flair)", "", words)
+        if words in KNOWN and name not in used:
+            names.append(str(name))
+    return names
+
+
+def _empty(value: object) -> bool:
+    return value is None or value != value or str(value).strip().lower() in MISSING
+
+
+def _value(value: object) -> object:
+    return np.nan if _empty(value) else value
+
+
+def _labels(column: pd.Series, abnormal: str | None) -> pd.Series:
+    """Return healthy, abnormal or unknown for each row."""
+    texts = column.map(lambda value: "" if _empty(value) else str(value).strip())
+    present = [text for text in dict.fromkeys(texts) if text]
+    lower = texts.str.lower()
+    if abnormal is not None and str(abnormal) in present and len(present) <= len(CLASSES):
+        return texts.map(lambda text: ("abnormal" if text == str(abnormal) else "healthy") if text else "unknown")
+    if abnormal is None and lower[lower != ""].isin(LABELS).all():
+        return lower.replace("", "unknown")
+    if abnormal is None and lower[lower != ""].isin(list(NUMBERS)).all():
+        return lower.map(lambda text: NUMBERS.get(text, "unknown"))
+    counts = texts[texts != ""].value_counts()
+    raise DatasetError(
+        "The labels of the table are not known.",
+        expected="healthy and abnormal, or 0 and 1, or two labels of which audit.abnormal names that of patients",
+        found=", ".join(f"{text} ({count})" for text, count in counts.head(6).items()) or "no labels",
+        where="audit.label" if abnormal is None else f"audit.abnormal={abnormal}",
+        advice="Name the label of patients: audit.abnormal=<label>. Leave out subjects of a third class.",
+    )
+
+
+def _numbers(column: pd.Series, name: str) -> pd.Series:
+    values = column.map(_value)
+    numbers = pd.to_numeric(values, errors="coerce")
+    wrong = [str(value) for value in values[numbers.isna() & values.notna()]]
+    if wrong or not np.isfinite(numbers).any():
+        raise DatasetError(
+            "The scores of the table are not numbers.",
+            expected="a number for each subject, higher means more abnormal; empty where there is none",
+            found=f"{len(wrong)} others, such as {wrong[0][:40]}" if wrong else "no numbers",
+            where=name,
+            advice="Name the column of the scores: audit.score=…",
+        )
+    return numbers.astype(float)

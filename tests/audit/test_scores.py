@@ -1,0 +1,72 @@
+"""Tables of other models: columns and labels are recognised or refused by name, never guessed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_cae.audit.scores import groups, read_scores
+from brain_cae.errors import DatasetError
+
+TABLE = pd.DataFrame(
+    {
+        "subject": ["a", "b", "c", "d"],
+        "label": ["healthy", "abnormal", "unknown", None],
+        "score": ["0.1", "0.9", "", "0.4"],
+        "Manufacturer": ["S", "G", "S", "S"],
+        "flair_RepetitionTime": [9000, 9500, 5000, None],
+        "age": [30, 40, 50, 60],
+    }
+)
+
+
+def test_scan_parameters_are_recognised_by_name_and_age_is_none() -> None:
+    read = read_scores(TABLE)
+    assert list(read.acquisition) == ["Manufacturer", "flair_RepetitionTime"]
+    assert read.subjects["label"].tolist() == ["healthy", "abnormal", "unknown", "unknown"]
+    np.testing.assert_array_equal(read.subjects["score"], [0.1, 0.9, np.nan, 0.4])
+    assert read.subjects.index.tolist() == ["a", "b", "c", "d"] and read.strata == "protocol"
+    assert "Manufacturer, flair_RepetitionTime" in read.cautions[0] and "no column protocol" in read.cautions[1]
+
+
+def test_numbers_of_a_chain_and_equal_text_are_one_group() -> None:
+    table = pd.DataFrame({"vendor": list("SSSGS"), "tr": [1000, 1150, 1300, 1000, 2000]})
+    assert groups(table).tolist() == ["S, tr 1000-1300"] * 3 + ["G, tr 1000-1300", "S, tr 2000"]
+
+
+@pytest.mark.parametrize("values", [[0, 1, 0, 1], ["0", "1", "0", "1"], [False, True, False, True]])
+def test_numbers_are_labels(values) -> None:
+    assert read_scores(TABLE.assign(label=values)).subjects["label"].tolist() == ["healthy", "abnormal"] * 2
+
+
+def test_other_labels_are_named_and_taken_once_patients_are_known() -> None:
+    table = TABLE.assign(label=["control", "glioma", "control", None])
+    with pytest.raises(DatasetError, match=r"control \(2\), glioma \(1\)"):
+        read_scores(table)
+    assert read_scores(table, abnormal="glioma").subjects["label"].tolist() == [
+        "healthy",
+        "abnormal",
+        "healthy",
+        "unknown",
+    ]
+    with pytest.raises(DatasetError, match="metastasis"):  # a third class is neither
+        read_scores(table.assign(label=["control", "glioma", "metastasis", "glioma"]), abnormal="glioma")
+    with pytest.raises(DatasetError, match="abnormal=tumour"):
+        read_scores(table, abnormal="tumour")
+
+
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [({"label": "diagnosis"}, "audit.label"), ({"score": "p"}, "audit.score"), ({"acquisition": ["tr"]}, "acquisition"),
+     ({"strata": "site"}, "audit.strata"), ({"subject": "name"}, "audit.subject")],
+)  # fmt: skip
+def test_a_missing_column_is_named_with_those_that_exist(keys, key) -> None:
+    with pytest.raises(DatasetError, match=key) as refused:
+        read_scores(TABLE, **keys)
+    assert "flair_RepetitionTime" in str(refused.value)
+
+
+def test_text_in_scores_and_tables_without_parameters_are_refused() -> None:
+    with pytest.raises(DatasetError, match="1 others, such as high"):
+        read_scores(TABLE.assign(score=["0.1", "high", "", "0.4"]))
+    with pytest.raises(DatasetError, match=r"No column of the table is a scan parameter"):
+        read_scores(TABLE[["subject", "label", "score", "age"]])

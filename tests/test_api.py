@@ -1,0 +1,127 @@
+"""The Python interface gives the results of the commands, from paths, arrays, runs and bundles."""
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+
+import brain_cae
+from brain_cae import api
+from brain_cae.api import Detector, composed
+from brain_cae.errors import ConfigurationError, LeakageError, ScanError
+from brain_cae.scans.dicom import read_series
+from brain_cae.workflows import table_audit
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "docs" / "python.md"
+
+
+def test_importing_the_package_is_quick_and_its_names_are_found() -> None:
+    code = "import sys, brain_cae; print(*[name for name in ('torch', 'pandas', 'hydra') if name in sys.modules], '|')"
+    code += "; print(brain_cae.__version__, brain_cae.audit_table.__name__, 'torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["|", brain_cae.__version__, "audit_table", "False"], done.stderr
+    assert {"fit", "Detector", "simulate", "audit_table"} <= set(dir(brain_cae))
+    with pytest.raises(AttributeError, match="no attribute 'train'"):
+        brain_cae.train  # noqa: B018
+
+
+def test_choices_are_those_of_the_command() -> None:
+    config = composed("phantom", {"modality": "flair", "dataset__subjects": 24, "model__network__channels": [4, 8, 8]})
+    assert (config.modality.names, config.dataset.subjects) == (["flair"], 24)
+    assert config.model.network["channels"] == [4, 8, 8]
+    assert composed("/scans (1)", {}).dataset.root == "/scans (1)"
+    with pytest.raises(ConfigurationError, match="Did you mean `modality=flair`"):
+        composed("phantom", {"modality": "flairr"})
+    with pytest.raises(ConfigurationError, match=r"There is no key `trainer\.max_epoch`"):
+        composed("phantom", {"trainer__max_epoch": 3})
+
+
+def test_the_examples_of_the_docstrings_hold(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for module in (api, table_audit):
+        failed, tried = doctest.testmod(module)
+        assert tried and not failed
+
+
+@pytest.fixture(scope="module")
+def scans(tiny_run) -> dict[str, Path]:
+    """The scans of a subject that the tiny run tested: folders of DICOM by contrast."""
+    index = pd.read_csv(tiny_run / "index.csv", dtype=str)
+    roles = pd.read_csv(tiny_run / "splits.csv", dtype=str).set_index("subject")["role"]
+    rows = index[index["subject"] == roles.index[roles == "test"][0]]
+    return {row["modality"]: Path(row["path"]).parent for _, row in rows.iterrows()}
+
+
+def test_scores_and_maps_are_those_of_the_command_whatever_holds_the_voxels(tiny_run, scans, tmp_path) -> None:
+    subject = next(iter(scans.values())).parent.name
+    row = pd.read_csv(tiny_run / "predictions.csv", dtype={"subject": str}).set_index("subject").loc[subject]
+    detector = Detector.load(tiny_run)
+    found = detector.score({name: str(path) for name, path in scans.items()})
+    assert (found.score, found.p_value, found.flagged) == (row["score"], row["p_value"], row["flagged"])
+    stored = nibabel.load(tiny_run / "anomaly_maps" / f"{subject}_all.nii.gz")
+    np.testing.assert_array_equal(found.map.get_fdata(), stored.get_fdata())
+    np.testing.assert_array_equal(found.map.affine, stored.affine)
+    assert list(found.maps) == detector.contrasts and found.clusters
+
+    volumes = {name: read_series(sorted(path.iterdir())) for name, path in scans.items()}
+    arrays = {name: (volume.array, volume.affine) for name, volume in volumes.items()}
+    files = {}
+    for name, (array, affine) in arrays.items():
+        files[name] = tmp_path / f"{name}.nii.gz"
+        nibabel.save(nibabel.Nifti1Image(array, affine), files[name])
+    in_memory, on_disk = detector.score(arrays), detector.score(files)
+    assert in_memory.score == on_disk.score == pytest.approx(found.score, rel=1e-4)
+    np.testing.assert_array_equal(in_memory.map.get_fdata(), on_disk.map.get_fdata())
+
+    bundle = detector.save(tmp_path / "model.zip")
+    again = Detector.load(bundle).score(files)
+    assert (again.score, again.p_value, again.probability) == (on_disk.score, on_disk.p_value, on_disk.probability)
+    np.testing.assert_array_equal(again.map.get_fdata(), on_disk.map.get_fdata())
+    strict = Detector.load(bundle, alpha=0.001)
+    assert strict.score(files).flagged is None and "No brain is flagged" in strict.model.cautions[-1]
+
+
+def test_what_cannot_be_scored_is_named(tiny_run, scans, tmp_path) -> None:
+    detector = Detector.load(tiny_run)
+    with pytest.raises(ConfigurationError, match="t1, flair"):
+        detector.score({"t1": scans["t1"]})
+    with pytest.raises(ConfigurationError, match="zip file"):
+        detector.save(tmp_path / "model")
+    with pytest.raises(ConfigurationError, match=r"scoring\.alpha"):
+        Detector.load(tiny_run, alpha=2)
+    empty = (np.zeros((40, 40, 20), np.int16), np.diag([4.0, 4, 6, 1]))
+    with pytest.raises(ScanError):
+        detector.score({"t1": empty, "flair": empty})
+    index = pd.read_csv(tiny_run / "index.csv", dtype=str)
+    roles = pd.read_csv(tiny_run / "splits.csv", dtype=str).set_index("subject")["role"]
+    seen = index[index["subject"] == roles.index[roles == "train"][0]]
+    with pytest.raises(LeakageError, match="trained on some of these"):
+        detector.score({row["modality"]: Path(row["path"]).parent for _, row in seen.iterrows()})
+
+
+@pytest.mark.extras
+def test_the_examples_of_the_document_run_from_top_to_bottom(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 4
+    (tmp_path / "example.py").write_text(
+        "if __name__ == '__main__':\n" + "".join(f"    {line}\n" for line in "".join(blocks).splitlines())
+    )
+    done = subprocess.run(
+        [sys.executable, "example.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]

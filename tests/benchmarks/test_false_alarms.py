@@ -57,7 +57,7 @@ def test_a_stratum_counts_its_own_brains_of_the_rest(benchmark, scores):
 def test_a_small_benchmark_runs_whole_and_continues(benchmark, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("BRAIN_CAE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(benchmark, "LOCAL", (2,))
-    numbers = ["--networks", "1", "--brains", "12", "--epochs", "1", "--subjects", "24", "--repeats", "1"]
+    numbers = ["--networks", "1", "--brains", "24", "--epochs", "1", "--subjects", "48", "--repeats", "1"]
     overrides = ["trainer=cpu", "workers=1", "split.validation_minimum=9", *TINY_NETWORK]
     arguments = [*numbers, "--out", str(tmp_path), *overrides]
     benchmark.main(arguments)

@@ -72,6 +72,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "features.levels": ("bottleneck", "all"),
     "stop_after": ("import", "prepare"),
+    "verbosity": ("quiet", "normal", "debug"),
 }
 
 

@@ -13,6 +13,7 @@ WITHOUT_EFFECT = (
     "workers",
     "executor",
     "extensions",
+    "verbosity",
     "trainer.progress",
     "trainer.workers",
     "trainer.panel_every",

@@ -268,6 +268,7 @@ class Config:
     seed: int
     cache: str
     workers: int
+    verbosity: str = "normal"
     resume: str | None = None
     stop_after: str | None = None
     inspect: bool = False
@@ -295,6 +296,7 @@ class EvaluateConfig:
     run: str | None
     cache: str
     workers: int
+    verbosity: str = "normal"
     calibrate: str | None = None
     audit_only: bool = False
     audit: Audit | None = None

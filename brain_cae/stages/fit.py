@@ -12,7 +12,6 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 from monai.utils import set_determinism
-from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from brain_cae.configuration import Config
@@ -27,13 +26,16 @@ from brain_cae.harmonise import ImageHarmoniser
 from brain_cae.models.allocator import keep_freed_memory, return_freed_memory
 from brain_cae.models.checkpoints import KeptCheckpoint, WholeCheckpoint
 from brain_cae.models.cost import Cost
-from brain_cae.models.epochs import EpochLines
+from brain_cae.models.curves import OptimiserCurves
+from brain_cae.models.epochs import EpochBar, EpochLines
 from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.models.panel import TrainingPanel
 from brain_cae.progress import on_terminal
 from brain_cae.reporting import training_panel
+from brain_cae.reporting.board import board_folder
 from brain_cae.reshape import Reshape
 from brain_cae.scans.protocol import ProtocolGroups
+from brain_cae.stages.board import typed_choices
 from brain_cae.stages.cautions import training_cautions
 from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort
@@ -80,6 +82,7 @@ def assemble(config: Config, cohort: Cohort, splits: pd.DataFrame) -> Assembly:
         weight_decay=config.model.weight_decay,
         corruption=config.model.corruption,
         seed=config.seed,
+        modalities=config.modality.names,
     )
     data = BrainData(
         train,
@@ -128,11 +131,12 @@ def learn(
         KeptCheckpoint(folder / "checkpoints", filename="last", enable_version_counter=False),
     ]
     cost = Cost()
-    callbacks.append(cost)
+    callbacks += [cost, OptimiserCurves()]
+    board = board_folder(folder, typed_choices(folder) if logger == "tensorboard" else {})
     callbacks.append(TrainingPanel(training_panel, modalities=modalities, every=settings.panel_every))
     bar = settings.progress and on_terminal()
     if bar:
-        callbacks.append(RichProgressBar(leave=False))
+        callbacks.append(EpochBar())
     if not on_terminal():
         callbacks.append(EpochLines())
     trainer = pl.Trainer(
@@ -144,7 +148,7 @@ def learn(
         max_epochs=settings.max_epochs,
         callbacks=callbacks,
         plugins=[WholeCheckpoint()],
-        logger=LOGGERS[logger](save_dir=folder, name="", version="tensorboard"),
+        logger=LOGGERS[logger](save_dir=folder, name="", version=board.relative_to(folder).as_posix()),
         default_root_dir=folder,
         enable_progress_bar=bar,
         enable_model_summary=False,

@@ -55,7 +55,6 @@ def learn_and_evaluate(config: Config, cohort: Cohort, folder: RunFolder) -> Met
     folder.write_csv("splits.csv", splits)
     detector = fit(config, splits, cohort, folder)
     metrics = _evaluate(config, detector, cohort, splits, folder)
-    log.info("report: %s", folder / "report.html")
     if config.external is not None:
         with folder.stage("external"):
             external = score_external(config, folder.path)

@@ -50,7 +50,7 @@ def show_failure(number: int, folder: Path, error: str) -> None:
 
 
 def show_summary(path: Path) -> None:
-    """Print the path of the summary of a sweep; the last job may have been the last one that could run."""
+    """Print the path of the summary of a sweep, after each job: after a failed one Hydra does not report the end."""
     _print_line(f"summary of the jobs so far: {shown(path)}")
 
 

@@ -12,7 +12,17 @@ from pathlib import Path
 
 from brain_cae import __version__
 
-PACKAGES = ("torch", "monai", "pytorch-lightning", "hydra-core", "numpy", "scikit-learn", "simpleitk", "pydicom", "nibabel")
+PACKAGES = (
+    "torch",
+    "monai",
+    "pytorch-lightning",
+    "hydra-core",
+    "numpy",
+    "scikit-learn",
+    "simpleitk",
+    "pydicom",
+    "nibabel",
+)
 OPTIONAL = ("deepbet", "mlflow", "wandb", "hydra-submitit-launcher", "hydra-joblib-launcher")
 
 

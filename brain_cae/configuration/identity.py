@@ -13,6 +13,7 @@ WITHOUT_EFFECT = (
     "workers",
     "executor",
     "extensions",
+    "logger",
     "verbosity",
     "trainer.progress",
     "trainer.workers",

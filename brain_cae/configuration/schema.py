@@ -114,9 +114,27 @@ class Trainer:
 
 @dataclass
 class Logger:
-    """Where training curves are written."""
+    """Where training curves and results are written."""
 
     name: str
+
+
+@dataclass
+class MlflowLogger(Logger):
+    """MLflow beside TensorBoard: address of its store (a database in the run's folder if None), and experiment."""
+
+    store: str | None
+    experiment: str
+    report: bool
+
+
+@dataclass
+class WandbLogger(Logger):
+    """Weights & Biases beside TensorBoard: ``offline`` or ``online``, and project."""
+
+    mode: str
+    experiment: str
+    report: bool
 
 
 @dataclass
@@ -257,7 +275,7 @@ class Config:
     split: Any
     model: Model
     trainer: Trainer
-    logger: Logger
+    logger: Any
     scoring: Scoring
     features: Features
     classifier: Classifier

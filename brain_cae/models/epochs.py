@@ -35,7 +35,7 @@ class Clock:
 
 
 class EpochBar(RichProgressBar):
-    """Lightning's bar with the time that is left for all epochs, and without a version, which is a folder's name here."""
+    """Lightning's bar with the time that is left for all epochs, and without a version."""
 
     def __init__(self) -> None:
         super().__init__(leave=False)

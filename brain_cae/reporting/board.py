@@ -1,4 +1,4 @@
-"""Results of a run in TensorBoard: score distributions, ROC, precision and recall, brains, features, HParams, verdict."""
+"""Results of a run in TensorBoard: scores, ROC, precision and recall, brains, features, choices, verdict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,13 @@ def board_folder(run: Path, choices: Mapping[str, str]) -> Path:
         >>> board_folder(Path("outputs/a"), {"reshape": "fixed", "dataset.root": "/data/IXI"}).as_posix()
         'outputs/a/tensorboard/reshape=fixed,dataset.root=IXI'
     """
-    # TensorBoard shows the folder as the name of the run, and only the end of a path says something.
-    words = [f"{key}={value.rstrip('/').rpartition('/')[2]}" for key, value in choices.items()]
-    name = re.sub(r"[^\w=,.+\[\]-]", "_", ",".join(words), flags=re.ASCII)[:LONGEST_NAME].strip(".")
+    name = ""
+    # Options and seeds first: they distinguish runs more often than single keys, of which the last ones are left out.
+    for key, value in sorted(choices.items(), key=lambda choice: "." in choice[0]):
+        # TensorBoard shows the folder as the name of the run, and only the end of a path says something.
+        word = re.sub(r"[^\w=,.+\[\]-]", "_", f"{key}={value.rstrip('/').rpartition('/')[2]}", flags=re.ASCII)
+        if len(name) + len(word) < LONGEST_NAME:
+            name += f",{word}" if name else word
     return run / "tensorboard" / name
 
 
@@ -111,7 +115,7 @@ def write_board(
 def _card(content: ReportContent) -> str:
     """Return verdict, key figures and cautions as Markdown."""
     verdict = banner(content)
-    lines = [f"# {verdict.verdict}", verdict.meaning, *(f"- {reason}" for reason in verdict.reasons), ""]
+    lines = [f"# {verdict.verdict}", verdict.meaning, "", *(f"- {reason}" for reason in verdict.reasons), ""]
     lines += ["", f"**{content.title}**", "", "| figure | value |", "|---|---|"]
     for card in cards(content):
         caution = f": {card.caution}" if card.caution else ""
@@ -147,9 +151,11 @@ def _curves(writer: Any, content: ReportContent) -> None:
 
 def _brains(writer: Any, content: ReportContent) -> None:
     """Draw the brains with the highest scores."""
-    gallery = pictures.gallery(content)
-    drawn = sorted([*gallery.suspects, *gallery.healthy], key=lambda one: -float(one.score.replace("\N{MINUS SIGN}", "-")))
-    for number, picture in enumerate(drawn[:BRAINS], start=1):
+    highest = sorted(content.views, key=lambda view: -view.score)[:BRAINS]
+    gallery = pictures.gallery(replace(content, views=highest))
+    drawn = {picture.subject: picture for picture in (*gallery.suspects, *gallery.healthy)}
+    for number, view in enumerate(highest, start=1):
+        picture = drawn[str(view.subject)]
         encoded = picture.chart.light.partition(",")[2]
         with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
             pixels = np.asarray(image.convert("RGB"))
@@ -183,5 +189,3 @@ def _hparams(writer: Any, content: ReportContent, parameters: Mapping[str, str |
         writer.file_writer.add_summary(summary)
     for name, value in metrics.items():
         writer.add_scalar(name, value, 0)
-
-

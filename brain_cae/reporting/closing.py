@@ -43,7 +43,7 @@ def closing_rows(folder: Path) -> list[tuple[str, str]]:
     rows += [(name, shown(folder / place)) for name, place in PLACES.items() if (folder / place).exists()]
     if (folder / "report.html").exists():
         rows = [row for row in rows if row[0] != "import report"]
-    if (folder / "tensorboard").is_dir():
+    if any(folder.glob("tensorboard/**/events*")):
         rows.append(("training curves", f"tensorboard --logdir {shown(folder)}"))
     seconds = metrics.get("seconds")
     if isinstance(seconds, Mapping):

@@ -3,7 +3,6 @@
 import logging
 import shutil
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,9 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 from monai.utils import set_determinism
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from brain_cae.configuration import Config
-from brain_cae.configuration.schema import Trainer
+from brain_cae.configuration.schema import Logger, Trainer
 from brain_cae.data.module import BrainData
 from brain_cae.detector.build import make_network, make_reshape, network_stride
 from brain_cae.detector.detector import Detector
@@ -41,12 +39,10 @@ from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.hardware import precision, scoring_device
 from brain_cae.stages.processes import is_main_process
+from brain_cae.stages.trackers import make_loggers
 from brain_cae.vocabulary import HEALTHY_ROLES
 
 log = logging.getLogger(__name__)
-
-LOGGERS: dict[str, Callable] = {"tensorboard": TensorBoardLogger, "csv": CSVLogger}
-"""Loggers by the name of their option."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ def learn(
     folder: Path,
     *,
     modalities: list[str],
-    logger: str,
+    logger: Logger,
     checkpoint: Path | None = None,
 ) -> Cost:
     """Train with Lightning for a fixed number of epochs, and return the cost of an epoch.
@@ -114,7 +110,7 @@ def learn(
         assembly: Network and data; the module is trained in place.
         folder: ``checkpoints/`` and ``tensorboard/`` are written here.
         modalities: Names of the channels, for the panel.
-        logger: Name of one of ``LOGGERS``.
+        logger: Where curves are written.
         checkpoint: Checkpoint to resume from, see :func:`copy_checkpoints`; None starts with the first epoch.
 
     Raises:
@@ -132,7 +128,7 @@ def learn(
     ]
     cost = Cost()
     callbacks += [cost, OptimiserCurves()]
-    board = board_folder(folder, typed_choices(folder) if logger == "tensorboard" else {})
+    board = board_folder(folder, typed_choices(folder) if logger.name != "csv" else {})
     callbacks.append(TrainingPanel(training_panel, modalities=modalities, every=settings.panel_every))
     bar = settings.progress and on_terminal()
     if bar:
@@ -148,7 +144,7 @@ def learn(
         max_epochs=settings.max_epochs,
         callbacks=callbacks,
         plugins=[WholeCheckpoint()],
-        logger=LOGGERS[logger](save_dir=folder, name="", version=board.relative_to(folder).as_posix()),
+        logger=make_loggers(logger, folder, board),
         default_root_dir=folder,
         enable_progress_bar=bar,
         enable_model_summary=False,

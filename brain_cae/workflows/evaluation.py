@@ -16,9 +16,8 @@ from brain_cae.files.provenance import environment
 from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.files.tables import read_csv
 from brain_cae.reporting import write_report
-from brain_cae.reporting.board import board_folder, write_board
 from brain_cae.stages.audit import audit_scores
-from brain_cae.stages.board import embedding, main_choices, typed_choices
+from brain_cae.stages.board import publish
 from brain_cae.stages.cautions import harmonise_cautions, skull_cautions
 from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.executor import make_executor
@@ -217,13 +216,8 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         folder.write_csv("lesions.csv", lesion_table(table, assessment.findings))
         content = report_content(config, assessment, metrics, cautions=cautions, scope=scope)
         write_report(folder / "report.html", content)
-        if scope.model_run is None and config.logger.name == "tensorboard":
-            write_board(
-                board_folder(folder.path, typed_choices(folder.path)),
-                content,
-                parameters=main_choices(config, folder.path),
-                embedding=embedding(config, assessment),
-            )
+        if scope.model_run is None:
+            publish(config, assessment, content, folder.path)
     write_metrics(folder, metrics)
     return metrics
 

@@ -98,7 +98,7 @@ def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
         assembly,
         folder.path,
         modalities=config.modality.names,
-        logger=config.logger.name,
+        logger=config.logger,
         checkpoint=copy_checkpoints(config, folder.path),
     )
 

@@ -71,4 +71,9 @@ def test_the_folder_tells_the_choices_but_not_where_data_lie():
     assert board_folder(Path("run"), choices).name == "reshape=fixed,dataset.root=IXI,modality.names=[t1,_t2]"
     assert board_folder(Path("run"), {}) == Path("run/tensorboard")
     assert board_folder(Path("run"), {"a": "../.."}).parent == Path("run/tensorboard")
-    assert len(board_folder(Path("run"), {"a": "b" * 300}).name) == 100
+
+
+def test_of_many_choices_options_come_first_and_no_name_is_cut():
+    many = {f"model.key_{number}": "value" for number in range(20)} | {"seed": "3", "reshape": "b" * 300}
+    name = board_folder(Path("run"), many).name
+    assert name.startswith("seed=3,model.key_0=value,") and name.endswith("=value") and len(name) <= 100

@@ -24,11 +24,12 @@ def test_rows_have_verdict_figures_with_intervals_and_places(run):
     folder = run()
     for name in ("report.html", "import_report.csv", "predictions.csv"):
         (folder / name).touch()
-    (folder / "tensorboard").mkdir()
+    (folder / "tensorboard" / "seed=1").mkdir(parents=True)
+    (folder / "tensorboard" / "seed=1" / "events.out.1").touch()
     rows = dict(closing_rows(folder))
-    assert list(rows)[0] == "verdict" and rows["verdict"].startswith("clear. ")
+    assert next(iter(rows)) == "verdict" and rows["verdict"].startswith("clear. ")
     assert rows["AUROC, residual score"].startswith("0.") and "[" in rows["AUROC, residual score"]
-    assert rows["gain over healthy_mean"][0] in "+−"
+    assert rows["gain over healthy_mean"][0] in "+\N{MINUS SIGN}"
     assert rows["report"] == str(folder / "report.html") and "import report" not in rows and "model" not in rows
     assert rows["training curves"] == f"tensorboard --logdir {folder}"
     assert rows["duration"] == "5 min 3 s"

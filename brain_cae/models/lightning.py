@@ -75,8 +75,9 @@ class HealthyAutoencoder(pl.LightningModule):
         self.log(
             "train/loss", loss.detach(), on_step=False, on_epoch=True, prog_bar=True, batch_size=size, sync_dist=True
         )
-        for name, value in zip(self.modalities, channels if self.modalities else (), strict=True):
-            self.log(f"train/loss_{name}", value, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        if self.modalities:
+            for name, value in zip(self.modalities, channels, strict=True):
+                self.log(f"train/loss_{name}", value, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         return loss
 
     def configure_optimizers(self) -> Any:

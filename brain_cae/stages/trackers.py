@@ -53,7 +53,7 @@ def make_loggers(settings: Logger, folder: Path, board: Path) -> list[Any]:
     """
     from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
-    kind = CSVLogger if settings.name == "csv" else TensorBoardLogger
+    kind: Any = CSVLogger if settings.name == "csv" else TensorBoardLogger
     loggers: list[Any] = [kind(save_dir=folder, name="", version=board.relative_to(folder).as_posix())]
     if is_main_process() and (folder / "status.json").is_file():
         if isinstance(settings, MlflowLogger):
@@ -156,11 +156,12 @@ def _wandb(settings: WandbLogger, folder: Path) -> Any:
     if settings.mode == "online":
         sent = "figures and the report, with images of brains," if settings.report else "and figures"
         log.warning("logger.mode=online sends curves, choices, %s to a server.", sent)
+    mode: Any = settings.mode
     run = wandb.init(
         name=f"{folder.parent.name}/{folder.name}",
         dir=folder,
         project=settings.experiment,
-        mode=settings.mode,  # type: ignore[arg-type]
+        mode=mode,
         settings=wandb.Settings(
             console="off",
             disable_code=True,

@@ -56,7 +56,7 @@ def speak() -> None:
     log.info("train …")
     log.warning("Only 8 brains.")
     log.error("job 3 failed")
-    logging.getLogger("mlflow.store").info("Creating tables")
+    logging.getLogger("some.library").info("chatter")
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         logging.captureWarnings(True)

@@ -15,9 +15,9 @@ Item = TypeVar("Item")
 
 
 def on_terminal() -> bool:
-    """Return whether the output is a terminal or a notebook, which can show a bar, and not a file or a pipe."""
+    """Return whether bars can be shown: on a terminal or in a notebook, and not in a file, in a pipe or if quiet."""
     console = get_console()
-    return console.is_interactive or console.is_jupyter
+    return (console.is_interactive or console.is_jupyter) and not console.quiet
 
 
 def track(items: Collection[Item], name: str, *, bar: bool = True) -> Iterator[Item]:
@@ -48,13 +48,29 @@ def counter(name: str, total: int, *, done: int = 0, bar: bool = True) -> Iterat
         yield lambda: drawn.advance(task)
 
 
+def duration(seconds: float) -> str:
+    """Return a time as text: ``43 s``, ``5 min 3 s``, ``2 h 10 min``.
+
+    Example:
+        >>> duration(303)
+        '5 min 3 s'
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def _lines(name: str, total: int, done: int) -> Callable[[], None]:
-    start = time.monotonic()
+    start, begun = time.monotonic(), done
 
     def advance() -> None:
         nonlocal done
         done += 1
         if 10 * done // total > 10 * (done - 1) // total:
-            log.info("%s: %d of %d (%.0f s)", name, done, total, time.monotonic() - start)
+            elapsed = time.monotonic() - start
+            left = elapsed * (total - done) / (done - begun)
+            rest = f", about {duration(left)} left" if left >= 1 else ""
+            log.info("%s: %d of %d (%s%s)", name, done, total, duration(elapsed), rest)
 
     return advance

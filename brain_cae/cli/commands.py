@@ -11,24 +11,28 @@ from typing import Any, TypeVar
 import hydra
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from brain_cae import configuration
-from brain_cae.cli import sweep
+from brain_cae.cli import logs, sweep
+from brain_cae.cli.help import choices, dataset_keys
 from brain_cae.cli.messages import groups, interrupted, message_for
 from brain_cae.cli.resume import with_stored_choices
 from brain_cae.configuration import conf_folder
 from brain_cae.errors import BrainCaeError, ConfigurationError
 from brain_cae.files.links import refuse_links
 from brain_cae.files.names import printable
+from brain_cae.stages.processes import is_main_process
 
 Job = TypeVar("Job", bound=Callable[[DictConfig], Any])
 
 # Part of each run's folder name, so that runs started in the same second do not share a folder.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
+OmegaConf.register_new_resolver("choices", choices, replace=True)
+OmegaConf.register_new_resolver("dataset_keys", dataset_keys, replace=True)
 
 
 def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -> Callable[[], None]:
@@ -52,6 +56,11 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")
         # Without this, a failed log record, for example on a full disk, prints another traceback.
         logging.raiseExceptions = False
+        if "--version" in sys.argv[1:]:
+            from brain_cae.cli import info
+
+            print("\n".join(info.lines()))  # noqa: T201
+            return
         started.clear()
         try:
             if config_name == "train":
@@ -71,6 +80,7 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
 
 def train(config: DictConfig) -> float | None:
     """Run ``train.py`` once; return the AUROC, or that of a finished job when a sweep is resumed."""
+    logs.set_verbosity(str(config.verbosity))
     _refuse_lists()
     typed = configuration.validate(config)
     output = Path(HydraConfig.get().runtime.output_dir)
@@ -78,26 +88,33 @@ def train(config: DictConfig) -> float | None:
         return stored["detection"]["auroc"]["value"] if "detection" in stored else None
     from brain_cae.workflows import training
 
-    return training.run(typed, output)
+    result = training.run(typed, output)
+    if is_main_process():
+        _close(output)
+    return result
 
 
 def evaluate(config: DictConfig) -> float | None:
     """Run ``evaluate.py`` once."""
+    logs.set_verbosity(str(config.verbosity))
     _refuse_lists()
     typed = configuration.validate_evaluate(config)
+    output = Path(HydraConfig.get().runtime.output_dir)
+    result = None
     if typed.audit is not None and typed.audit.table is not None:
         from brain_cae.workflows import table_audit
 
-        table_audit.run(typed, Path(HydraConfig.get().runtime.output_dir))
-        return None
-    if typed.audit_only:
+        table_audit.run(typed, output)
+    elif typed.audit_only:
         from brain_cae.workflows import header_audit
 
-        header_audit.run(typed, Path(HydraConfig.get().runtime.output_dir))
-        return None
-    from brain_cae.workflows import evaluation
+        header_audit.run(typed, output)
+    else:
+        from brain_cae.workflows import evaluation
 
-    return evaluation.run(typed, Path(HydraConfig.get().runtime.output_dir))
+        result = evaluation.run(typed, output)
+    _close(output)
+    return result
 
 
 def inspect_training(config: DictConfig) -> None:
@@ -140,11 +157,26 @@ class SweepSummary(Callback):
             _stop(str(error))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Write the summary of the jobs finished so far."""
+        """Write the summary of the jobs finished so far; name the job if it has failed."""
         if "num" in config.hydra.job and config.hydra.mode is not None and config.hydra.mode.name == "MULTIRUN":
+            from brain_cae.cli import closing
             from brain_cae.reporting import write_summary
 
-            write_summary(Path(config.hydra.sweep.dir))
+            if job_return.status == JobStatus.FAILED:
+                error = str(job_return._return_value) or type(job_return._return_value).__name__
+                closing.show_failure(config.hydra.job.num, Path(config.hydra.runtime.output_dir), error)
+            closing.show_summary(write_summary(Path(config.hydra.sweep.dir)).with_name("summary.html"))
+
+
+def _close(output: Path) -> None:
+    """Print what a finished run has found; a job of a sweep gets one line."""
+    # Imported here because a report needs pandas and matplotlib, and help or an error needs neither.
+    from brain_cae.cli import closing
+
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        closing.show_job(HydraConfig.get().job.num, output)
+    else:
+        closing.show_closing(output)
 
 
 def _to_inspect(arguments: list[str], config_name: str) -> DictConfig | None:

@@ -72,7 +72,9 @@ WORDS: dict[str, tuple[str, ...]] = {
     "scoring.joint": ("mean", "covariance"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "features.levels": ("bottleneck", "all"),
+    "logger.mode": ("offline", "online"),
     "stop_after": ("import", "prepare"),
+    "verbosity": ("quiet", "normal", "debug"),
 }
 
 

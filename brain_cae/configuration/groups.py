@@ -1,8 +1,18 @@
 """Groups whose options have different keys: the name of the option determines the schema."""
 
-from brain_cae.configuration.schema import LeaveProtocolOut, LocalJobs, Processes, SlurmJobs, Split
+from brain_cae.configuration.schema import (
+    LeaveProtocolOut,
+    LocalJobs,
+    Logger,
+    MlflowLogger,
+    Processes,
+    SlurmJobs,
+    Split,
+    WandbLogger,
+)
 
 OPTIONS: dict[str, dict[str, type]] = {
     "split": {"stratified": Split, "protocol": Split, "leave_protocol_out": LeaveProtocolOut},
     "executor": {"processes": Processes, "submitit_local": LocalJobs, "submitit_slurm": SlurmJobs},
+    "logger": {"tensorboard": Logger, "csv": Logger, "mlflow": MlflowLogger, "wandb": WandbLogger},
 }

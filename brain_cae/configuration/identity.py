@@ -13,6 +13,8 @@ WITHOUT_EFFECT = (
     "workers",
     "executor",
     "extensions",
+    "logger",
+    "verbosity",
     "trainer.progress",
     "trainer.workers",
     "trainer.panel_every",

@@ -115,9 +115,27 @@ class Trainer:
 
 @dataclass
 class Logger:
-    """Where training curves are written."""
+    """Where training curves and results are written."""
 
     name: str
+
+
+@dataclass
+class MlflowLogger(Logger):
+    """MLflow beside TensorBoard: address of its store (a database in the run's folder if None), and experiment."""
+
+    store: str | None
+    experiment: str
+    report: bool
+
+
+@dataclass
+class WandbLogger(Logger):
+    """Weights & Biases beside TensorBoard: ``offline`` or ``online``, and project."""
+
+    mode: str
+    experiment: str
+    report: bool
 
 
 @dataclass
@@ -274,7 +292,7 @@ class Config:
     split: Any
     model: Model
     trainer: Trainer
-    logger: Logger
+    logger: Any
     scoring: Scoring
     features: Features
     classifier: Classifier
@@ -285,6 +303,7 @@ class Config:
     seed: int
     cache: str
     workers: int
+    verbosity: str = "normal"
     resume: str | None = None
     stop_after: str | None = None
     inspect: bool = False
@@ -322,6 +341,7 @@ class EvaluateConfig:
     run: str | None
     cache: str
     workers: int
+    verbosity: str = "normal"
     calibrate: str | None = None
     export: str | None = None
     audit_only: bool = False

@@ -15,8 +15,8 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from brain_cae.files.names import encodable, printable
 
-# Where pyarrow is installed, pandas would store text with it, which refuses what a file name may hold: bytes that are no
-# UTF-8.
+# Where pyarrow is installed, pandas would store text with it, which refuses what a file name may hold: bytes that are
+# no UTF-8.
 pd.set_option("mode.string_storage", "python")
 
 # The full-width forms count as well in some languages; spreadsheets may drop a tab or a line end in front.

@@ -29,6 +29,7 @@ class Cost(pl.Callback):
         self._start = 0.0
         self._ready = 0.0
         self._waited = 0.0
+        self._volumes = 0
         self._storages: dict[int, int] = {}
         self._hooks = ExitStack()
 
@@ -36,6 +37,7 @@ class Cost(pl.Callback):
         """Start the clock."""
         self._start = self._ready = time.monotonic()
         self._waited = 0.0
+        self._volumes = 0
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Record the time of the epoch, validation included, and how much of it passed between steps."""
@@ -43,6 +45,10 @@ class Cost(pl.Callback):
         self.waits.append(self._waited / max(self.seconds[-1], 1e-9))
         if trainer is not None and trainer.is_global_zero:
             log.debug("epoch of %.2f s, %.1f %% of it waiting for data", self.seconds[-1], 100 * self.waits[-1])
+        if trainer is not None and trainer.logger is not None:
+            speed = self._volumes * trainer.world_size / max(self.seconds[-1], 1e-9)
+            figures = {"speed/volumes_per_second": speed, "speed/data_wait": self.waits[-1]}
+            trainer.logger.log_metrics(figures, step=trainer.global_step - 1)
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         """Stop waiting for data, and start recording the tensors that are saved for the backward pass."""
@@ -59,6 +65,8 @@ class Cost(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         """Start waiting for data."""
         self._ready = time.monotonic()
+        batch = args[1] if len(args) > 1 else {}
+        self._volumes += len(batch.get("volume", ()))
 
     def on_exception(self, *args: Any) -> None:
         """Stop recording."""

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from brain_cae.errors import BrainCaeError, ScanError
-from brain_cae.models.loss import masked_error
+from brain_cae.models.loss import masked_errors
 
 Batch = dict[str, Any]
 
@@ -30,6 +30,7 @@ class HealthyAutoencoder(pl.LightningModule):
             the target stays clean (denoising autoencoder, Kascenas et al. 2022).
         seed: Seed of the corruption. Each step has a separate stream, so that a resumed run continues with the same
             noise as an uninterrupted one.
+        modalities: Names of the channels, for the curves of the loss; none are drawn without them, or of one alone.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class HealthyAutoencoder(pl.LightningModule):
         weight_decay: float = 0.0,
         corruption: float = 0.0,
         seed: int = 0,
+        modalities: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.network = network
@@ -49,6 +51,7 @@ class HealthyAutoencoder(pl.LightningModule):
         self.weight_decay = weight_decay
         self.corruption = corruption
         self.seed = seed
+        self.modalities = tuple(modalities) if len(modalities) > 1 else ()
         # In a list, so that its parameters are not registered and stored twice.
         self.compiled: list[Callable[[torch.Tensor], torch.Tensor]] = []
 
@@ -64,13 +67,17 @@ class HealthyAutoencoder(pl.LightningModule):
             BrainCaeError: The loss is not finite.
         """
         volume, mask = batch["volume"], batch["mask"]
-        loss = self._error(self.reconstruct(self._corrupt(volume, mask, self.global_step)), volume, mask)
+        output = self.reconstruct(self._corrupt(volume, mask, self.global_step))
+        loss, channels = self._errors(output, volume, mask)
         if not torch.isfinite(loss):
             raise self._not_finite(batch)
         size = len(volume)
         self.log(
             "train/loss", loss.detach(), on_step=False, on_epoch=True, prog_bar=True, batch_size=size, sync_dist=True
         )
+        if self.modalities:
+            for name, value in zip(self.modalities, channels, strict=True):
+                self.log(f"train/loss_{name}", value, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         return loss
 
     def configure_optimizers(self) -> Any:
@@ -84,8 +91,10 @@ class HealthyAutoencoder(pl.LightningModule):
         )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _error(self, output: torch.Tensor, volume: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return masked_error(output, volume, mask, power=1 if self.loss == "l1" else 2)
+    def _errors(
+        self, output: torch.Tensor, volume: torch.Tensor, mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return masked_errors(output, volume, mask, power=1 if self.loss == "l1" else 2)
 
     def _corrupt(self, volume: torch.Tensor, mask: torch.Tensor, step: int) -> torch.Tensor:
         if self.corruption == 0:

@@ -3,6 +3,15 @@
 from brain_cae.reporting.content import ReportContent, SubjectView
 from brain_cae.reporting.panels import training_panel
 from brain_cae.reporting.report import write_audit_report, write_report
+from brain_cae.reporting.run_comparison import write_comparison
 from brain_cae.reporting.summary import write_summary
 
-__all__ = ["ReportContent", "SubjectView", "training_panel", "write_audit_report", "write_report", "write_summary"]
+__all__ = [
+    "ReportContent",
+    "SubjectView",
+    "training_panel",
+    "write_audit_report",
+    "write_comparison",
+    "write_report",
+    "write_summary",
+]

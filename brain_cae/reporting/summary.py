@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -88,7 +89,7 @@ def write_summary(sweep_folder: Path) -> Path:
         reshape=reshape_blocks(configurations, averaged),
         comparison=comparison_blocks(compared, configurations),
         confound=confound_blocks(configurations),
-        **_page(table, keys),
+        **_page(table, keys, {job["run"]: _link(job["folder"]) for job in jobs}),
     )
     write_text(folder / "configurations.csv", to_csv(averaged))
     for name, rows in (("differences.csv", paired_differences), ("comparison.csv", compared)):
@@ -172,7 +173,7 @@ def _row(job: dict[str, Any]) -> dict[str, Any]:
     return {**flatten(job["metrics"]), **known, **job["choices"]}
 
 
-def _page(table: pd.DataFrame, keys: list[str]) -> dict[str, Any]:
+def _page(table: pd.DataFrame, keys: list[str], links: Mapping[str, str]) -> dict[str, Any]:
     """Return values for the template: table of jobs, counts, failed jobs, constant choices, best configuration."""
     swept = [key for key in keys if len(set(table[key].fillna("").astype(str))) > 1]
     best = _best(table, [key for key in swept if key != "seed"])
@@ -181,11 +182,22 @@ def _page(table: pd.DataFrame, keys: list[str]) -> dict[str, Any]:
     for row in table.to_dict("records"):
         choices = [label(row[key]) for key in swept]
         figures = [_estimate(row, name) for name in columns]
-        rows.append([label(row["run"]), *choices, _status(row["status"]), label(row["audit.verdict"]), *figures])
+        rows.append(
+            [
+                Cell(row["run"], link=links[row["run"]]),
+                *choices,
+                _status(row["status"]),
+                label(row["audit.verdict"]),
+                *figures,
+            ]
+        )
     headings = ["run", *swept, "status", "verdict", *(SHOWN[name] for name in columns)]
     finished = int((table["status"] == "finished").sum()) if len(table) else 0
-    failed = [(row["run"], row["error"] or "no error was recorded") for row in table.to_dict("records")
-              if row["status"] == "failed"]  # fmt: skip
+    failed = [
+        (row["run"], links[row["run"]], row["error"] or "no error was recorded")
+        for row in table.to_dict("records")
+        if row["status"] == "failed"
+    ]
     return {
         "table": Table(headings, rows),
         "count": len(table),
@@ -194,6 +206,12 @@ def _page(table: pd.DataFrame, keys: list[str]) -> dict[str, Any]:
         "constant": {key: table[key].iloc[0] for key in keys if key not in swept},
         "best": best,
     }
+
+
+def _link(job: Path) -> str:
+    """Return the address of a job's report, or of its folder if there is none, seen from the summary."""
+    name = quote(job.name)
+    return f"{name}/report.html" if (job / "report.html").is_file() else f"{name}/"
 
 
 def _averaged_tables(table: pd.DataFrame, keys: list[str]) -> list[Table]:

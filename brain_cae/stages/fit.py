@@ -3,7 +3,6 @@
 import logging
 import shutil
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +11,9 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 from monai.utils import set_determinism
-from pytorch_lightning.callbacks import RichProgressBar
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from brain_cae.configuration import Config
-from brain_cae.configuration.schema import Trainer
+from brain_cae.configuration.schema import Logger, Trainer
 from brain_cae.data.module import BrainData
 from brain_cae.detector.build import make_network, make_reshape, member_networks, network_stride
 from brain_cae.detector.detector import Detector
@@ -27,26 +24,28 @@ from brain_cae.harmonise import ImageHarmoniser
 from brain_cae.models.allocator import keep_freed_memory, return_freed_memory
 from brain_cae.models.checkpoints import KeptCheckpoint, WholeCheckpoint
 from brain_cae.models.cost import Cost
-from brain_cae.models.epochs import EpochLines
+from brain_cae.models.curves import OptimiserCurves
+from brain_cae.models.epochs import EpochBar, EpochLines
 from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.models.panel import TrainingPanel
 from brain_cae.progress import on_terminal
 from brain_cae.reporting import training_panel
+from brain_cae.reporting.board import board_folder
 from brain_cae.reshape import Reshape
 from brain_cae.scans.protocol import ProtocolGroups
+from brain_cae.stages.board import typed_choices
 from brain_cae.stages.cautions import training_cautions
 from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.hardware import precision, scoring_device
 from brain_cae.stages.processes import is_main_process
+from brain_cae.stages.trackers import make_loggers
 from brain_cae.vocabulary import HEALTHY_ROLES
 
 log = logging.getLogger(__name__)
 
 MEMBERS = "members"
 """Folder of the further networks of a model."""
-LOGGERS: dict[str, Callable] = {"tensorboard": TensorBoardLogger, "csv": CSVLogger}
-"""Loggers by the name of their option."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,7 @@ def assemble(config: Config, cohort: Cohort, splits: pd.DataFrame) -> Assembly:
                 weight_decay=chosen.model.weight_decay,
                 corruption=chosen.model.corruption,
                 seed=chosen.seed,
+                modalities=config.modality.names,
             )
     stride = network_stride(*(module.network for module in modules.values()))
     reshape = make_reshape(config, stride).fit([subject.grid for subject in train])
@@ -106,7 +106,7 @@ def learn(
     folder: Path,
     *,
     modalities: list[str],
-    logger: str,
+    logger: Logger,
     checkpoint: Path | None = None,
     name: str = "",
 ) -> Cost:
@@ -120,7 +120,7 @@ def learn(
         assembly: Networks and data; the module is trained in place.
         folder: ``checkpoints/`` and ``tensorboard/`` are written here.
         modalities: Names of the channels, for the panel.
-        logger: Name of one of ``LOGGERS``.
+        logger: Where curves are written.
         checkpoint: Checkpoint to resume from, see :func:`copy_checkpoints`; None starts with the first epoch.
         name: Name of the network in the assembly.
 
@@ -138,11 +138,12 @@ def learn(
         KeptCheckpoint(folder / "checkpoints", filename="last", enable_version_counter=False),
     ]
     cost = Cost()
-    callbacks.append(cost)
+    callbacks += [cost, OptimiserCurves()]
+    board = board_folder(folder, typed_choices(folder) if logger.name != "csv" else {})
     callbacks.append(TrainingPanel(training_panel, modalities=modalities, every=settings.panel_every))
     bar = settings.progress and on_terminal()
     if bar:
-        callbacks.append(RichProgressBar(leave=False))
+        callbacks.append(EpochBar())
     if not on_terminal():
         callbacks.append(EpochLines())
     trainer = pl.Trainer(
@@ -154,7 +155,7 @@ def learn(
         max_epochs=settings.max_epochs,
         callbacks=callbacks,
         plugins=[WholeCheckpoint()],
-        logger=LOGGERS[logger](save_dir=folder, name="", version="tensorboard"),
+        logger=make_loggers(logger, folder, board),
         default_root_dir=folder,
         enable_progress_bar=bar,
         enable_model_summary=False,

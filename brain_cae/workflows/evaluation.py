@@ -19,6 +19,7 @@ from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.files.tables import read_csv
 from brain_cae.reporting import write_report
 from brain_cae.stages.audit import audit_scores
+from brain_cae.stages.board import publish
 from brain_cae.stages.cautions import (
     calibration_cautions,
     harmonise_cautions,
@@ -130,7 +131,6 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
                 detector, cohort, splits, folder, cache=config.cache, executor=make_executor(config)
             )
             metrics = conclude_unseen(detector, assessment, scope, folder)
-        log.info("report: %s", output / "report.html")
         if config.export is not None:
             run = source if config.calibrate is None else output
             work = exports.Export(detector, run, folder, assessment=assessment, metrics=metrics)
@@ -287,6 +287,8 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         folder.write_csv("lesions.csv", lesion_table(table, assessment.findings))
         content = report_content(config, assessment, metrics, cautions=cautions, scope=scope)
         write_report(folder / "report.html", content)
+        if scope.model_run is None:
+            publish(config, assessment, content, folder.path)
     write_metrics(folder, metrics)
     return metrics
 

@@ -65,10 +65,8 @@ def run(config: EvaluateConfig, output: Path) -> AuditResult:
         )
         write_audit_report(folder / "report.html", content)
         folder.write_json("metrics.json", metrics | {"seconds": folder.seconds})
-        log.info("verdict: %s", result.verdict)
         for reason in result.reasons:
-            log.info("  %s", reason)
-        log.info("report: %s", output / "report.html")
+            log.info(reason)
     return result
 
 

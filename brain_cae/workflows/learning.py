@@ -64,7 +64,6 @@ def learn_and_evaluate(config: Config, cohort: Cohort, folder: RunFolder) -> Met
     folder.write_csv("splits.csv", splits)
     detector = fit(config, splits, cohort, folder)
     metrics = _evaluate(config, detector, cohort, splits, folder)
-    log.info("report: %s", folder / "report.html")
     if config.external is not None:
         with folder.stage("external"):
             external = score_external(config, folder.path)
@@ -116,7 +115,7 @@ def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
                 assembly,
                 place,
                 modalities=config.modality.names,
-                logger=config.logger.name,
+                logger=config.logger,
                 checkpoint=member_checkpoint(folder.path, name) if name else checkpoint,
                 name=name,
             )

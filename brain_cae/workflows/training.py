@@ -13,6 +13,7 @@ from brain_cae.stages.executor import make_executor
 from brain_cae.stages.processes import is_main_process
 from brain_cae.stages.roles import draw_roles, evaluation_cautions
 from brain_cae.stages.stripping import with_stripper
+from brain_cae.stages.trackers import require_tracker
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ def run(config: Config, output: Path) -> float | None:
     # The identity is that of the choices as given: a sweep may be continued where another tool is installed.
     identity, config = configuration_hash(config), with_stripper(config)
     require_stripper(config.preprocess.skull_strip)
+    require_tracker(config.logger.name)
     last_checkpoint(config)  # errors are reported before the import
     folder = RunFolder(output)
     if not is_main_process():

@@ -71,7 +71,7 @@ def test_invalid_values_of_a_harmonisation_name_the_key_and_what_is_valid(make_c
 def test_every_rule_is_for_an_existing_key():
     """A renamed key would silently lose its range."""
     groups = [
-        compose_config(f"reshape={reshape}", f"harmonise={harmonise}", "executor=submitit_slurm")
+        compose_config(f"reshape={reshape}", f"harmonise={harmonise}", "executor=submitit_slurm", "logger=wandb")
         for reshape, harmonise in (("clustered", "combat"), ("isotropic", "residualise"))
     ]
     for key in (*RANGES, *WORDS):

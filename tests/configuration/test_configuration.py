@@ -47,7 +47,7 @@ def test_an_evaluation_may_change_the_classifier_only_for_the_subjects_of_the_ru
     changed = with_asked(config, asked)
     assert (config.classifier.name, changed.classifier.name) == ("logistic", "svm")
     assert changed.balancing == config.balancing and changed.evaluation.maps is False
-    assert with_asked(config, compose_evaluate("run=here")) is config
+    assert with_asked(config, compose_evaluate("run=here")) == config
     asked = with_asked(config, compose_evaluate("run=here", "scoring.alpha=0.05", "scoring.guarantee=average"))
     assert asked == replace(config, scoring=replace(config.scoring, alpha=0.05, guarantee="average"))
     with pytest.raises(ConfigurationError, match="`classifier` can only be chosen for the subjects of the run"):

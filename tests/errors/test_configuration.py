@@ -13,6 +13,7 @@ CASES = [
     ("train", "scoring.alpha=0.001", "999"),
     ("train", "model.loss=huber", "l1"),
     ("train", "stop_after=training", "import"),
+    ("train", "verbosity=loud", "debug"),
     ("train", "reshape=clusterd", "Did you mean `reshape=clustered`?"),
     ("train", "harmonise=combatt", "Did you mean `harmonise=combat`?"),
     ("train", "modality=pet", "t1_flair"),

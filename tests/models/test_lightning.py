@@ -70,9 +70,9 @@ def test_the_loss_is_computed_only_inside_the_mask():
     mask[..., :4] = 1
     output = volume.clone()
     output[..., 4:] += 100
-    assert model._error(output, volume, mask) == 0
+    assert model._errors(output, volume, mask)[0] == 0
     output[..., :4] += 0.5
-    assert float(model._error(output, volume, mask)) == pytest.approx(0.5, abs=1e-5)
+    assert float(model._errors(output, volume, mask)[0]) == pytest.approx(0.5, abs=1e-5)
 
 
 def test_corruption_is_new_each_time_and_repeats_by_seed():

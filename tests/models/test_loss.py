@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from brain_cae.models.loss import masked_error
+from brain_cae.models.loss import masked_error, masked_errors
 
 
 @pytest.mark.parametrize("power", [1, 2])
@@ -28,3 +28,14 @@ def test_an_empty_mask_gives_no_error_and_no_gradient():
     error = masked_error(output, torch.zeros(1, 1, 2, 2, 2), torch.zeros(1, 1, 2, 2, 2))
     error.backward()
     assert error == 0 and not output.grad.any()
+
+
+def test_the_errors_of_the_modalities_average_to_the_error_of_all():
+    torch.manual_seed(0)
+    output, volume = torch.randn(2, 3, 4, 5, 6), torch.randn(2, 3, 4, 5, 6)
+    mask = (torch.rand(2, 1, 4, 5, 6) > 0.4).float()
+    total, channels = masked_errors(output, volume, mask)
+    inside = mask.expand_as(volume[:, :1]).bool()
+    expected = torch.stack([(output - volume)[:, [one]][inside].abs().mean() for one in range(3)])
+    torch.testing.assert_close(channels, expected)
+    torch.testing.assert_close(total, channels.mean())

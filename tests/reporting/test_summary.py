@@ -66,7 +66,7 @@ def test_every_job_has_a_row_including_failed_jobs(sweep):
 def test_the_page_names_the_failed_job_and_the_best_mean_over_seeds(sweep):
     write_summary(sweep)
     page = (sweep / "summary.html").read_text()
-    assert "<b>10</b> DatasetError: &lt;b&gt;No healthy brain&lt;/b&gt; was found" in page
+    assert "job 10</a></b> DatasetError: &lt;b&gt;No healthy brain&lt;/b&gt; was found" in page
     assert "Traceback" not in page
     # Run 1 is the highest single run, but the mean of its configuration (0.895) is below 0.935.
     assert "reshape=clustered (run 2, 3), AUROC of the residual score 0.935, mean of 2 runs." in page
@@ -148,3 +148,10 @@ def test_a_summary_replaces_a_link_and_does_not_write_through_it(sweep, tmp_path
         (sweep / name).symlink_to(tmp_path / "victim")
     write_summary(sweep)
     assert (tmp_path / "victim").read_text() == "mine" and not (sweep / "summary.csv").is_symlink()
+
+
+def test_each_job_is_linked_to_its_report_or_its_folder(sweep):
+    (sweep / "2" / "report.html").touch()
+    page = write_summary(sweep).with_name("summary.html").read_text()
+    assert '<a href="2/report.html">2</a>' in page and '<a href="0/">0</a>' in page
+    assert '<a href="10/">job 10</a>' in page

@@ -107,7 +107,7 @@ def check(command: str) -> Config | EvaluateConfig | None:
     if name is None:
         return None
     flags = {word for word in arguments(command) if word.startswith("-")}
-    assert flags <= {"-m", "--multirun", "--help", "--cfg", "--hydra-help"}, f"unknown options {flags}"
+    assert flags <= {"-m", "--multirun", "--help", "--cfg", "--hydra-help", "--version"}, f"unknown options {flags}"
     given = [word for word in overrides(command) if "=" in word]
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         composed = compose(name, overrides=given)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
+from brain_cae.configuration.schema import Logger
 from brain_cae.errors import BrainCaeError
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.fit import assemble, copy_checkpoints, learn, members
@@ -28,7 +29,7 @@ def config(make_config):
 
 
 def train(config, assembly, folder):
-    return learn(config.trainer, assembly, folder, modalities=config.modality.names, logger="csv")
+    return learn(config.trainer, assembly, folder, modalities=config.modality.names, logger=Logger("csv"))
 
 
 def test_members_of_a_role_are_in_the_order_of_the_splits():

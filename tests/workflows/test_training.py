@@ -155,8 +155,12 @@ def test_tensorboard_holds_curves_and_a_panel(tiny_run):
 
     events = EventAccumulator(str(tiny_run / "tensorboard"))
     events.Reload()
-    assert {"train/loss"} <= set(events.Tags()["scalars"])
-    assert "train/brain_0" in events.Tags()["images"]
+    of_training = {"train/loss", "train/loss_t1", "train/loss_flair", "optimiser/learning_rate", "speed/data_wait"}
+    assert of_training | {"result/auroc"} <= set(events.Tags()["scalars"])
+    assert {"train/brain_0", "result/roc"} <= set(events.Tags()["images"])
+    losses = {name: events.Scalars(f"train/{name}")[-1].value for name in ("loss", "loss_t1", "loss_flair")}
+    assert losses["loss"] == pytest.approx((losses["loss_t1"] + losses["loss_flair"]) / 2, rel=1e-4)
+    assert sum(path.stat().st_size for path in (tiny_run / "tensorboard").rglob("*")) < 5e6
 
 
 @pytest.mark.extras  # tests/errors/test_interrupt.py compares a stopped and resumed run with this one in every test run

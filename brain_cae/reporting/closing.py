@@ -1,0 +1,90 @@
+"""The closing table of a command: verdict, main figures with intervals, and where things lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from brain_cae.files.documents import read_json
+from brain_cae.progress import duration
+from brain_cae.reporting.content import ReportContent
+from brain_cae.reporting.evidence import at
+from brain_cae.reporting.formatting import NOT_DEFINED, estimate
+from brain_cae.reporting.headline import banner, caution_for
+
+FIGURES = {
+    "AUROC, residual score": ("detection", "auroc"),
+    "AUROC, healthy_mean": ("baseline", "healthy_mean", "auroc"),
+    "gain over healthy_mean": ("detection", "difference", "healthy_mean"),
+    "AUROC, transfer": ("transfer", "auroc"),
+    "false alarms": ("detection", "false_alarms"),
+    "sensitivity": ("detection", "sensitivity"),
+    "localisation, Dice": ("localisation", "dice"),
+}
+"""Heading of each figure to its place in ``metrics.json``."""
+
+PLACES = {
+    "report": "report.html",
+    "patients": "patients",
+    "work list": "worklist.csv",
+    "predictions": "predictions.csv",
+    "anomaly maps": "anomaly_maps",
+    "model": "model",
+    "import report": "import_report.csv",
+}
+"""Heading of each file or folder to its name in the folder of a run."""
+
+
+def closing_rows(folder: Path) -> list[tuple[str, str]]:
+    """Return heading and text of each row of the closing table of a run; what the run does not have is left out."""
+    metrics = _metrics(folder)
+    rows = _verdict(metrics) + [(name, text) for name, text in _figures(metrics)] if metrics else []
+    rows += [(name, shown(folder / place)) for name, place in PLACES.items() if (folder / place).exists()]
+    if (folder / "report.html").exists():
+        rows = [row for row in rows if row[0] != "import report"]
+    if any(folder.glob("tensorboard/**/events*")):
+        rows.append(("training curves", f"tensorboard --logdir {shown(folder)}"))
+    seconds = metrics.get("seconds")
+    if isinstance(seconds, Mapping):
+        rows.append(("duration", duration(sum(seconds.values()))))
+    return rows
+
+
+def one_line(folder: Path) -> str:
+    """Return verdict and AUROC of a finished run in one line; empty if it has no metrics."""
+    metrics = _metrics(folder)
+    if not metrics:
+        return ""
+    return f"{banner(ReportContent('', metrics)).verdict}, AUROC {estimate(at(metrics, 'detection', 'auroc'))}"
+
+
+def shown(path: Path) -> str:
+    """Return a path as a user would type it: relative to the current folder if it lies in it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _verdict(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    verdict = banner(ReportContent("", metrics))
+    return [("verdict", f"{verdict.verdict}. {verdict.meaning}")]
+
+
+def _figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    content = ReportContent("", metrics)
+    rows = []
+    for name, path in FIGURES.items():
+        value = at(metrics, *path)
+        text = estimate(value, signed=name.startswith("gain"))
+        if value is not None and text != NOT_DEFINED:
+            caution = caution_for(content, path[0])
+            rows.append((name, f"{text}: {caution}" if caution else text))
+    return rows
+
+
+def _metrics(folder: Path) -> dict[str, Any]:
+    try:
+        content = read_json(folder / "metrics.json")
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,47 @@
+"""The rows of the closing table."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from brain_cae.reporting.closing import closing_rows, one_line
+
+
+@pytest.fixture
+def run(make_content, tmp_path):
+    """Return a function that writes the metrics of a run."""
+
+    def write(**replaced) -> Path:
+        metrics = {**make_content().metrics, "seconds": {"train": 300.4, "audit": 3.0}, **replaced}
+        (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+        return tmp_path
+
+    return write
+
+
+def test_rows_have_verdict_figures_with_intervals_and_places(run):
+    folder = run()
+    for name in ("report.html", "import_report.csv", "predictions.csv"):
+        (folder / name).touch()
+    (folder / "tensorboard" / "seed=1").mkdir(parents=True)
+    (folder / "tensorboard" / "seed=1" / "events.out.1").touch()
+    rows = dict(closing_rows(folder))
+    assert next(iter(rows)) == "verdict" and rows["verdict"].startswith("clear. ")
+    assert rows["AUROC, residual score"].startswith("0.") and "[" in rows["AUROC, residual score"]
+    assert rows["gain over healthy_mean"][0] in "+\N{MINUS SIGN}"
+    assert rows["report"] == str(folder / "report.html") and "import report" not in rows and "model" not in rows
+    assert rows["training curves"] == f"tensorboard --logdir {folder}"
+    assert rows["duration"] == "5 min 3 s"
+
+
+def test_figures_that_are_no_evidence_say_so(run, make_content):
+    rows = dict(closing_rows(run(audit=make_content(verdict="confounded").metrics["audit"])))
+    assert rows["AUROC, residual score"].endswith("no evidence of detection: see the verdict")
+    assert "no evidence" not in rows["localisation, Dice"]
+
+
+def test_a_run_that_stopped_after_the_import_has_its_report_only(tmp_path):
+    (tmp_path / "import_report.csv").touch()
+    assert closing_rows(tmp_path) == [("import report", str(tmp_path / "import_report.csv"))]
+    assert one_line(tmp_path) == ""

@@ -49,6 +49,11 @@ def label_counts(content: ReportContent) -> dict[str, int]:
     return {name: int((labels == name).sum()) for name in CLASSES}
 
 
+def unlabelled(content: ReportContent) -> bool:
+    """Return whether subjects were scored of which none has a label: patients, not a study."""
+    return not scored(content).empty and not any(label_counts(content).values())
+
+
 def why_undefined(content: ReportContent) -> str:
     """Return the reason why metrics that compare the classes are not defined."""
     rows, counts = scored(content), label_counts(content)
@@ -75,6 +80,15 @@ def why_no_transfer(content: ReportContent) -> str:
     if min(counts.values()) == 0:
         return "a classifier needs labelled subjects of both classes"
     return "no classifier was trained in this evaluation"
+
+
+def threshold(content: ReportContent) -> float | None:
+    """Return the threshold of the scores; None if there is none, or if the folds have different ones."""
+    stored = finite(at(content.metrics, "scoring", "threshold"))
+    if stored is not None:
+        return stored
+    thresholds = set(numbers(scored(content), "threshold").dropna())
+    return thresholds.pop() if len(thresholds) == 1 else None
 
 
 def false_alarms(content: ReportContent) -> Any:

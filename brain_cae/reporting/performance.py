@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from brain_cae.reporting import evidence, formatting
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at
@@ -177,9 +179,8 @@ def lesion_measures(content: ReportContent) -> Table | None:
     return Table(list(names.values()), [[figure(part[name]) for name in names]], note, "Lesion-wise")
 
 
-def lesion_rows(content: ReportContent) -> Table | None:
-    """Return the clusters of the flagged brains."""
-    lesions = content.lesions
+def lesion_rows(lesions: pd.DataFrame) -> Table | None:
+    """Return the clusters of a table with the columns of ``lesions.csv``."""
     if lesions.empty:
         return None
     rows = []

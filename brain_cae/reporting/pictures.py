@@ -32,6 +32,8 @@ class Picture:
     flagged: str
     remark: str
     chart: Chart
+    page: str = ""
+    volumes: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def _picture(view: SubjectView, uri: str) -> Picture:
         location = "the maximum lies inside the lesion" if hit else "the maximum lies outside the lesion"
     remark = "; ".join(text for text in (view.caption, location) if text)
     flagged = "" if view.flagged is None else "flagged" if view.flagged else "not flagged"
-    chart = Chart(uri, uri, f"{view.label} brain {view.subject} in three planes with its anomaly map")
+    chart = Chart(f"{view.label} brain {view.subject} in three planes with its anomaly map", uri=uri)
     score = number(view.score, digits=2)
     return Picture(str(view.subject), view.label, score, p_value(view.p_value), flagged, remark, chart)
 
@@ -175,7 +177,7 @@ def _scale(top: float, threshold: float | None) -> Chart:
             axis.axvline(threshold, color="white", linewidth=1)
             axis.annotate(" voxel threshold", (threshold, 0.5), color="white", fontsize=7.5, va="center")
         uri = data_uri(figure)
-    return Chart(uri, uri, "Colour scale of the anomaly maps (joint z)", width=440)
+    return Chart("Colour scale of the anomaly maps (joint z)", uri=uri, width=440)
 
 
 def _window(image: np.ndarray) -> tuple[float, float]:

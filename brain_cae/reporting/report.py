@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from brain_cae.files.atomic import write_text
-from brain_cae.reporting import charts, headline, pictures, sections
+from brain_cae.reporting import charts, doubts, headline, methods, pictures, sections
 from brain_cae.reporting.content import ReportContent, SubjectView
-from brain_cae.reporting.page import render
+from brain_cae.reporting.page import render, script
 
 __all__ = ["ReportContent", "SubjectView", "write_audit_report", "write_report"]
 
@@ -24,6 +24,7 @@ def write_report(path: Path, content: ReportContent) -> Path:
         The path.
     """
     parts = sections.parts(content, charts.all_charts(content), pictures.gallery(content))
+    parts.insert(-1, methods.methods(content))
     return _write(path, content, summary=headline.summary(content), cards=headline.cards(content), parts=parts)
 
 
@@ -32,10 +33,21 @@ def write_audit_report(path: Path, content: ReportContent) -> Path:
 
     Arguments and return value as for :func:`write_report`.
     """
-    parts = [sections.audit(content, {}), sections.cohort(content)]
+    parts = [sections.acquisition(content, {}), sections.subjects(content, pictures.Gallery())]
     return _write(path, content, summary=headline.cohort_summary(content), cards=[], parts=parts)
 
 
 def _write(path: Path, content: ReportContent, **shown: Any) -> Path:
-    page = render("report.html.j2", content=content, banner=headline.banner(content), **shown)
+    serious = doubts.serious(content)
+    page = render(
+        "report.html.j2",
+        scripts=[script("tables.js")],
+        content=content,
+        banner=headline.banner(content),
+        serious=serious,
+        cautions=[caution for caution in content.cautions if caution not in serious],
+        brains=[],
+        niivue="",
+        **shown,
+    )
     return write_text(Path(path), page.encode("utf-8", "backslashreplace").decode())

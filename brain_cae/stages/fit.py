@@ -21,14 +21,16 @@ from brain_cae.data.module import BrainData
 from brain_cae.detector.build import make_network, make_reshape, network_stride
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import BrainCaeError
-from brain_cae.files.atomic import whole
+from brain_cae.files.atomic import whole, write_text
 from brain_cae.files.system_errors import writing
+from brain_cae.files.tables import to_csv
 from brain_cae.harmonise import ImageHarmoniser
 from brain_cae.models.allocator import keep_freed_memory, return_freed_memory
 from brain_cae.models.checkpoints import KeptCheckpoint, WholeCheckpoint
 from brain_cae.models.cost import Cost
 from brain_cae.models.epochs import EpochLines
 from brain_cae.models.lightning import HealthyAutoencoder
+from brain_cae.models.losses import Losses
 from brain_cae.models.panel import TrainingPanel
 from brain_cae.progress import on_terminal
 from brain_cae.reporting import training_panel
@@ -129,6 +131,8 @@ def learn(
     ]
     cost = Cost()
     callbacks.append(cost)
+    losses = Losses()
+    callbacks.append(losses)
     callbacks.append(TrainingPanel(training_panel, modalities=modalities, every=settings.panel_every))
     bar = settings.progress and on_terminal()
     if bar:
@@ -172,6 +176,7 @@ def learn(
     if is_main_process():
         with whole(last.with_name("best.ckpt")) as aside:
             shutil.copyfile(last, aside)
+        write_text(folder / "training.csv", to_csv(losses.table()))
     weights = torch.load(last, weights_only=True, map_location="cpu")["state_dict"]
     prefix = "network."
     module.network.load_state_dict({k[len(prefix) :]: v for k, v in weights.items() if k.startswith(prefix)})
@@ -229,7 +234,7 @@ def uncalibrated(
         known_protocols=sorted(set(healthy_protocols)),
         skull=sorted(set(cohort.skull[validation])),
         seen=_scan_hashes(cohort, splits),
-        cautions=training_cautions(config, cohort, splits),
+        cautions=training_cautions(config, splits),
         cost=cost.to_dict(),
         harmoniser=harmoniser,
     )

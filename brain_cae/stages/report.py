@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 
 from brain_cae.configuration import Config
+from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings import examine
 from brain_cae.reporting import ReportContent, SubjectView
 from brain_cae.stages.cohort import Cohort
@@ -30,23 +31,37 @@ def predictions(table: pd.DataFrame) -> pd.DataFrame:
     return table.rename_axis("subject").reset_index()[PREDICTIONS]
 
 
+OF_ONE_DATA_SET = ("dataset", "external", "cache", "resume", "limit", "executor", "workers", "extensions")
+"""Parts of a run's configuration that are about its own data and machine, not about new subjects."""
+
+
 def report_content(
-    config: Config,
+    detector: Detector,
     assessment: Assessment,
     metrics: Metrics,
     *,
     cautions: list[str],
     scope: Scope,
+    epochs: pd.DataFrame,
 ) -> ReportContent:
     """Return the content of ``report.html``.
 
     Args:
-        config: Configuration of the stored detector.
+        detector: The stored detector.
         assessment: Assessment of the subjects used for the figures.
         metrics: The content of ``metrics.json``.
         cautions: What the reader must know before the figures; duplicates are removed.
         scope: How subjects are counted, and the run of the stored detector.
+        epochs: Table of ``training.csv``.
     """
+    config = detector.config
+    settings = {name: value for name, value in asdict(config).items()
+                if not (scope.new_subjects and name in OF_ONE_DATA_SET)}  # fmt: skip
+    calibration = detector.scorers["residual"].calibration
+    decided = assessment.table["flagged"].eq(True)
+    others = lesion_table(assessment.table[~decided].assign(flagged=True), assessment.findings)
+    # Of a nested evaluation, each fold has other calibration brains than the stored detector.
+    stored = all(one is detector or scope.tested is None for one in assessment.detectors.values())
     return ReportContent(
         title=title(config, assessment.cohort, scope.model_run),
         metrics=metrics.to_dict(),
@@ -54,11 +69,16 @@ def report_content(
         import_report=assessment.cohort.report,
         index=assessment.cohort.index,
         views=views(config, assessment),
-        configuration=yaml.safe_dump(asdict(config), sort_keys=False),
+        configuration=yaml.safe_dump(settings, sort_keys=False),
         cautions=list(dict.fromkeys([*cautions, *metrics.audit.warnings])),
         curves=curves(assessment.table, list(metrics.baseline), scope.min_per_class),
         trials=assessment.transfer.trials,
         lesions=lesion_table(assessment.table, assessment.findings),
+        other_lesions=others,
+        calibration_scores=calibration.scores if stored else np.empty(0),
+        learnt=detector.training_brains,
+        epochs=epochs,
+        settings=settings,
     )
 
 

@@ -17,7 +17,14 @@ from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.files.tables import read_csv
 from brain_cae.reporting import write_report
 from brain_cae.stages.audit import audit_scores
-from brain_cae.stages.cautions import harmonise_cautions, skull_cautions
+from brain_cae.stages.cautions import (
+    cohort_cautions,
+    harmonise_cautions,
+    serious,
+    skull_cautions,
+    trial_cautions,
+    unlike_cautions,
+)
 from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.executor import make_executor
 from brain_cae.stages.lesions import lesion_table
@@ -96,8 +103,8 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
             folder.write_csv("index.csv", cohort.index)
             folder.write_csv("splits.csv", splits)
             cohort.require_subjects()
-        scope = Scope(splits, model_run=source)
-        if config.dataset is not None:
+        scope = Scope(splits, model_run=source, new_subjects=config.dataset is not None)
+        if scope.new_subjects:
             assessment = score_new(detector, cohort, splits, folder, cache=config.cache, executor=make_executor(config))
             folder.write_csv("predictions.csv", predictions(assessment.table))
             metrics = conclude(detector, assessment, scope, folder)
@@ -105,7 +112,8 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
             assessment = score_unseen(
                 detector, cohort, splits, folder, cache=config.cache, executor=make_executor(config)
             )
-            metrics = conclude_unseen(detector, assessment, scope, folder)
+            cautions = cohort_cautions(detector.config, cohort, splits)
+            metrics = conclude_unseen(detector, assessment, replace(scope, cautions=tuple(cautions)), folder)
         log.info("report: %s", output / "report.html")
     return metrics
 
@@ -207,17 +215,36 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         metrics = measure(detector, assessment, audit, scope=scope, environment=software | {"model_run": model_run})
         folder.write_csv("subjects.csv", by_subject(table, assessment.findings, assessment.transfer.arms))
         cautions = [
+            *trial_cautions(config, detector.training_brains),
+            *skull_cautions(detector, cohort.skull[list(table.index)]),
+            *unlike_cautions(table["out_of_calibration"]),
             *detector.cautions,
             *cohort.cautions,
-            *skull_cautions(detector, cohort.skull[list(table.index)]),
             *harmonise_cautions(assessment.unreached, len(table)),
             *scope.cautions,
         ]
+        metrics = replace(metrics, cautions=serious(cautions))
         folder.write_csv("lesions.csv", lesion_table(table, assessment.findings))
-        content = report_content(config, assessment, metrics, cautions=cautions, scope=scope)
+        content = report_content(
+            detector,
+            assessment,
+            metrics,
+            cautions=cautions,
+            scope=scope,
+            epochs=_epochs(scope.model_run or folder.path),
+        )
         write_report(folder / "report.html", content)
     write_metrics(folder, metrics)
+    for caution in metrics.cautions:
+        # The last lines of a run are read; a caution in the report alone may not be.
+        log.warning(caution)
     return metrics
+
+
+def _epochs(run: Path) -> pd.DataFrame:
+    """Return the table of ``training.csv`` of a run; empty if it has none."""
+    path = run / "training.csv"
+    return read_csv(path) if path.is_file() else pd.DataFrame(columns=["epoch", "loss"])
 
 
 def write_metrics(folder: RunFolder, metrics: Metrics, external: External | None = None) -> None:

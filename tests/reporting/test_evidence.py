@@ -59,3 +59,15 @@ def test_false_alarms_are_read_or_derived_from_specificity_or_counted():
     metrics["detection"]["false_alarms"] = {"value": 0.5}
     assert evidence.false_alarms(dataclasses.replace(content, metrics=metrics)) == {"value": 0.5}
     assert evidence.false_alarms(content_of(["abnormal"], flagged=True)) is None
+
+
+def test_thresholds_of_folds_that_differ_are_no_threshold():
+    content = content_of(["healthy"] * 2, threshold=[1.0, 2.0])
+    assert evidence.threshold(content) is None
+    assert evidence.threshold(dataclasses.replace(content, metrics={"scoring": {"threshold": 3.0}})) == 3.0
+
+
+def test_subjects_without_any_label_are_patients():
+    assert evidence.unlabelled(content_of(["unknown", "unknown"]))
+    assert not evidence.unlabelled(content_of(["unknown", "healthy"]))
+    assert not evidence.unlabelled(ReportContent(title="", metrics={}))

@@ -7,10 +7,14 @@ from brain_cae.detector.detector import Detector
 from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.stages.cautions import (
     calibration_cautions,
+    cohort_cautions,
     harmonise_cautions,
     nested_cautions,
+    serious,
     skull_cautions,
     training_cautions,
+    trial_cautions,
+    unlike_cautions,
 )
 from brain_cae.stages.cohort import Cohort
 
@@ -39,6 +43,7 @@ def test_a_different_and_an_unknown_skull_state_have_one_caution_each(skull):
     detector = calibrated("stripped")
     assert [detector.unlike_skull(state) for state in skull] == [True, False, False]
     unlike, unknown = skull_cautions(detector, skull)
+    assert serious([unlike, unknown]) == [unlike], "scores of another skull state mean nothing"
     assert unlike.startswith("In 1 of these subjects the skull is on, but in the calibration brains it is stripped")
     assert unknown.startswith("The skull state of 1 of these subjects is unknown")
 
@@ -66,8 +71,29 @@ def test_labels_that_equal_sources_are_a_caution_before_training(make_config, sh
     index = pd.DataFrame({"subject": list("abcdef"), "label": labels, "source": sources})
     splits = pd.DataFrame({"subject": list("abcde"), "role": ["train"] * 2 + ["validation"] + ["test"] * 2})
     cohort = Cohort(index, pd.DataFrame(), ["caution of the import"], ["t1"], "t1")
-    cautions = training_cautions(make_config("scoring.alpha=0.3"), cohort, splits)
-    assert cautions[0] == "caution of the import" and cohort.cautions == ["caution of the import"]
-    assert any(caution.startswith("Only 1 healthy brains") for caution in cautions)
+    config = make_config("scoring.alpha=0.3")
+    assert any(caution.startswith("Only 1 healthy brains") for caution in training_cautions(config, splits))
+    cautions = cohort_cautions(config, cohort, splits)
     assert "1 subjects have no role and are left out: f." in cautions
     assert any("No source has both classes" in caution for caution in cautions) is expected
+
+
+def test_a_trial_a_part_of_the_data_and_too_few_brains_are_serious(make_config):
+    assert trial_cautions(make_config(), 20) == []
+    trial, limit, few = trial_cautions(make_config("debug=fast"), 3)
+    assert trial.startswith("This is a trial (debug=fast, 2 epochs of training)")
+    assert limit.startswith("At most 40 subjects of the data set were used (limit=40)")
+    assert few.startswith("The network learnt from 3 healthy brains (minimum 20)")
+    assert serious([trial, limit, few, "another"]) == [trial, limit, few]
+    assert "1 healthy brain (" in trial_cautions(make_config(), 1)[0]
+
+
+@pytest.mark.parametrize(("outside", "start", "is_serious"), [
+    ([True], "This subject was scanned unlike", True),
+    ([True, True], "All 2 subjects were scanned unlike", True),
+    ([True, False], "1 of 2 subjects were scanned unlike", False),
+])  # fmt: skip
+def test_scans_unlike_those_that_calibrate_are_serious_if_all_are(outside, start, is_serious):
+    (caution,) = unlike_cautions(pd.Series(outside))
+    assert caution.startswith(start) and bool(serious([caution])) is is_serious
+    assert unlike_cautions(pd.Series([False])) == []

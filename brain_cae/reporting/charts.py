@@ -28,19 +28,13 @@ Draw = Callable[[ReportContent, Theme], Figure | None]
 
 def all_charts(content: ReportContent) -> dict[str, Chart]:
     """Draw every chart for which the content has data, by name."""
-    drawn = {
-        "roc": _chart(roc, content, "ROC curves of the residual score, the baselines and the transfer classifier"),
-        "scores": _chart(scores, content, "Scores of the subjects by label, with the threshold"),
-        "reliability": _chart(reliability, content, "Reliability of the transfer classifier"),
-        "alarms": _chart(alarms, content, "Observed false-alarm rate on healthy brains against alpha"),
-        "protocols": _chart(protocols, content, "Scores of healthy brains by protocol"),
-        "loss": _chart(loss, content, "Training loss by epoch, with the epoch whose weights are kept"),
-        "tuning": _chart(tuning, content, "Best inner AUROC of the tuning after each trial"),
-    }
+    drawn = {name: chart_of(name, content) for name in CHARTS}
     return {name: chart for name, chart in drawn.items() if chart is not None}
 
 
-def _chart(draw: Draw, content: ReportContent, alternative: str) -> Chart | None:
+def chart_of(name: str, content: ReportContent) -> Chart | None:
+    """Draw the chart with this name, a key of ``CHARTS``; None without data."""
+    draw, alternative = CHARTS[name]
     return chart(partial(draw, content), alternative)
 
 
@@ -258,3 +252,15 @@ def loss(content: ReportContent, theme: Theme) -> Figure | None:
     axis.margins(y=0.15)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
+
+
+CHARTS: dict[str, tuple[Draw, str]] = {
+    "roc": (roc, "ROC curves of the residual score, the baselines and the transfer classifier"),
+    "scores": (scores, "Scores of the subjects by label, with the threshold"),
+    "reliability": (reliability, "Reliability of the transfer classifier"),
+    "alarms": (alarms, "Observed false-alarm rate on healthy brains against alpha"),
+    "protocols": (protocols, "Scores of healthy brains by protocol"),
+    "loss": (loss, "Training loss by epoch, with the epoch whose weights are kept"),
+    "tuning": (tuning, "Best inner AUROC of the tuning after each trial"),
+}
+"""Charts of the report by name, each with what it shows."""

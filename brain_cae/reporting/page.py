@@ -14,16 +14,19 @@ from markupsafe import Markup
 from brain_cae.reporting.figures import DARK, LIGHT, palette
 
 
-def render(template: str, *, scripts: Sequence[Markup] = (), files: str = "", **values: Any) -> str:
+def render(
+    template: str, *, scripts: Sequence[Markup] = (), allowed: Sequence[str] = (), files: str = "", **values: Any
+) -> str:
     """Render a template of this package; all values are escaped, except ``Markup``.
 
     Args:
         template: Name of the template.
         scripts: Scripts of the page, from :func:`script`.
+        allowed: Text of further scripts that those may add.
         files: Further sources of scripts, as in a content security policy.
         values: Values of the template.
     """
-    policy = content_policy(scripts, files)
+    policy = content_policy([*scripts, *allowed], files)
     colours = {"light": palette(LIGHT), "dark": palette(DARK)}
     return _environment().get_template(template).render(scripts=scripts, policy=policy, colours=colours, **values)
 

@@ -16,7 +16,7 @@ from brain_cae.reporting.figures import LIGHT, Chart, data_uri, readable, style
 from brain_cae.reporting.formatting import finite, number, p_value
 from brain_cae.reporting.planes import Convention, Plane, cut, peak
 
-BUDGET = 4_000_000  # total characters of the data URIs, which keeps a report below 6 MB
+BUDGET = 2_000_000  # total characters of the data URIs; with viewer and volumes, a report stays below 8 MB
 CONVENTION: Convention = "radiological"
 CONTOUR = "#3fe0e8"
 
@@ -46,13 +46,12 @@ class Gallery:
     convention: str = CONVENTION
 
 
-def gallery(content: ReportContent) -> Gallery:
-    """Draw all views of the content, at a resolution that keeps the report within its size limit."""
+def gallery(content: ReportContent, resolution: int = 170) -> Gallery:
+    """Draw all views of the content, at most at this resolution, and such that the report keeps its size limit."""
     if not content.views:
         return Gallery()
     threshold = finite(at(content.metrics, "scoring", "voxel_threshold"))
     top = upper_limit(content.views, threshold)
-    resolution = 170
     uris = [_view_uri(view, top, threshold, resolution) for view in content.views]
     while sum(map(len, uris)) > BUDGET and resolution > 40:
         resolution = max(40, int(resolution * min(0.9, (BUDGET / sum(map(len, uris))) ** 0.5)))

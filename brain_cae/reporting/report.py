@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from brain_cae.files.atomic import write_text
-from brain_cae.reporting import charts, doubts, headline, methods, pictures, sections
+from brain_cae.reporting import charts, doubts, headline, methods, niivue, pictures, sections, viewer
 from brain_cae.reporting.content import ReportContent, SubjectView
 from brain_cae.reporting.page import render, script
 
@@ -23,9 +24,11 @@ def write_report(path: Path, content: ReportContent) -> Path:
     Returns:
         The path.
     """
-    parts = sections.parts(content, charts.all_charts(content), pictures.gallery(content))
+    gallery, brains = viewer.interactive(content, pictures.gallery(content))
+    parts = sections.parts(content, charts.all_charts(content), gallery)
     parts.insert(-1, methods.methods(content))
-    return _write(path, content, summary=headline.summary(content), cards=headline.cards(content), parts=parts)
+    shown = {"summary": headline.summary(content), "cards": headline.cards(content), "parts": parts}
+    return _write(path, content, brains=brains, **shown)
 
 
 def write_audit_report(path: Path, content: ReportContent) -> Path:
@@ -37,17 +40,18 @@ def write_audit_report(path: Path, content: ReportContent) -> Path:
     return _write(path, content, summary=headline.cohort_summary(content), cards=[], parts=parts)
 
 
-def _write(path: Path, content: ReportContent, **shown: Any) -> Path:
+def _write(path: Path, content: ReportContent, *, brains: Sequence[viewer.Brain] = (), **shown: Any) -> Path:
     serious = doubts.serious(content)
     page = render(
         "report.html.j2",
-        scripts=[script("tables.js")],
+        scripts=[script("tables.js"), *([script("viewer.js")] if brains else [])],
+        allowed=[niivue.bundle()] if brains else [],
         content=content,
         banner=headline.banner(content),
         serious=serious,
         cautions=[caution for caution in content.cautions if caution not in serious],
-        brains=[],
-        niivue="",
+        brains=brains,
+        niivue=niivue.packed() if brains else "",
         **shown,
     )
     return write_text(Path(path), page.encode("utf-8", "backslashreplace").decode())

@@ -12,10 +12,11 @@ from brain_cae.detector.build import make_audit_tests
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import load, save
 from brain_cae.errors import DatasetError, LeakageError
+from brain_cae.files.names import file_names
 from brain_cae.files.provenance import environment
 from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.files.tables import read_csv
-from brain_cae.reporting import write_report
+from brain_cae.reporting import addresses, write_patients, write_report
 from brain_cae.stages.audit import audit_scores
 from brain_cae.stages.cautions import (
     cohort_cautions,
@@ -32,7 +33,7 @@ from brain_cae.stages.metrics import by_subject, measure
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.preparation import make_preparation, prepare
 from brain_cae.stages.records import External, Metrics
-from brain_cae.stages.report import predictions, report_content
+from brain_cae.stages.report import map_reader, predictions, report_content, view, with_pages
 from brain_cae.stages.scope import Scope
 from brain_cae.stages.space import placed
 from brain_cae.stages.transfer_plan import min_per_class
@@ -225,20 +226,37 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         ]
         metrics = replace(metrics, cautions=serious(cautions))
         folder.write_csv("lesions.csv", lesion_table(table, assessment.findings))
-        content = report_content(
-            detector,
-            assessment,
-            metrics,
-            cautions=cautions,
-            scope=scope,
-            epochs=_epochs(scope.model_run or folder.path),
-        )
-        write_report(folder / "report.html", content)
+        _write_pages(detector, assessment, metrics, cautions, scope, folder)
     write_metrics(folder, metrics)
     for caution in metrics.cautions:
         # The last lines of a run are read; a caution in the report alone may not be.
         log.warning(caution)
     return metrics
+
+
+def _write_pages(
+    detector: Detector, assessment: Assessment, metrics: Metrics, cautions: list[str], scope: Scope, folder: RunFolder
+) -> None:
+    """Write ``report.html`` and the pages of subjects in ``patients/``."""
+    config, table = detector.config, assessment.table
+    files = file_names(dict.fromkeys(assessment.cohort.index["subject"]))
+    read_map = map_reader(folder / "anomaly_maps", files)
+    named = with_pages(config, table, new_subjects=scope.new_subjects)
+    content = report_content(
+        detector,
+        assessment,
+        metrics,
+        cautions=cautions,
+        scope=scope,
+        epochs=_epochs(scope.model_run or folder.path),
+        pages=addresses({name: files[name] for name in named}),
+        read_map=read_map,
+        links={"worklist.csv": "worklist.csv"} if (folder / "worklist.csv").is_file() else {},
+    )
+    write_report(folder / "report.html", content)
+    write_patients(
+        folder / "patients", content, (view(config, assessment, name, read_map) for name in named), files
+    )
 
 
 def _epochs(run: Path) -> pd.DataFrame:

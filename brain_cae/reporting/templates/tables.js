@@ -46,7 +46,7 @@
     const tools = document.createElement("div");
     tools.className = "tools";
     tools.append(button("copy", `copy ${name}`, (made) => copy(table, made)));
-    tools.append(button("CSV", `save ${name} as CSV`, () => save(table)));
+    tools.append(button("CSV", `CSV of ${name}`, () => save(table)));
     table.closest(".scroll").before(tools);
   }
 })();

@@ -23,10 +23,14 @@ def serious(content: ReportContent) -> list[str]:
     return [caution for caution in content.cautions if isinstance(caution, Serious)]
 
 
+def is_outside(content: ReportContent) -> bool:
+    """Return whether all scored scans are unlike those that calibrate."""
+    return set(column(scored(content), "out_of_calibration").astype(str).str.lower()) == {"true"}
+
+
 def is_doubtful(content: ReportContent) -> bool:
     """Return whether no figure of this report may stand in green."""
-    outside = column(scored(content), "out_of_calibration").astype(str).str.lower()
-    return bool(serious(content)) or (len(outside) > 0 and set(outside) == {"true"})
+    return bool(serious(content)) or is_outside(content)
 
 
 def tone(content: ReportContent, verdict: str, keys: Iterable[str] = ()) -> str:

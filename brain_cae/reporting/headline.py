@@ -9,7 +9,7 @@ from typing import Any
 
 from brain_cae.reporting import evidence, formatting
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.doubts import VERDICT_TONES, is_doubtful, serious, tone
+from brain_cae.reporting.doubts import VERDICT_TONES, is_doubtful, is_outside, serious, tone
 from brain_cae.reporting.evidence import at, numbers
 
 CAUTIONS = {
@@ -121,6 +121,8 @@ def _decision(content: ReportContent) -> Banner:
         heading = "The brain is flagged" if count else "The brain is not flagged"
     else:
         heading = f"{count} of {known} brains flagged"
+    if known and is_outside(content):
+        heading += ", but the threshold is not set for such scans"
     return Banner(heading, "amber" if count else "grey", meaning, reasons, heading)
 
 
@@ -250,38 +252,22 @@ def _patient_cards(content: ReportContent) -> list[Card]:
     calibration = content.calibration_scores
     higher = int((calibration >= highest["score"]).sum()) if len(calibration) else 0
     flagged = evidence.flags(rows)
-    decided = f"{int(flagged.sum())} of {int(flagged.notna().sum())}" if flagged.notna().any() else "not decided"
+    one, alpha = len(rows) == 1, formatting.number(at(content.metrics, "scoring", "alpha"))
+    decided = "not decided"
+    if flagged.notna().any():
+        decided = f"{int(flagged.sum())} of {int(flagged.notna().sum())}"
+        decided = decided if not one else "yes" if flagged.any() else "no"
+    learnt = "not known" if content.learnt is None else str(content.learnt)
+    score = formatting.number(highest["score"], digits=2)
+    whose = ", ".join(filter(None, [who, limit]))
     return [
+        Card(Figure("Score" if one else "Highest score", score, "", note=whose), caution=_outside(highest)),
+        Card(Figure("p-value", formatting.p_value(highest.get("p_value")), "", note=f"conformal {who}".strip())),
         Card(
-            Figure(
-                "Highest score",
-                formatting.number(highest["score"], digits=2),
-                "",
-                note=", ".join([*([who] if who else []), limit]),
-            ),
-            caution=_outside(highest),
+            Figure("Healthy brains with a score as high", f"{higher} of {len(calibration)}", "", note="that calibrate")
         ),
-        Card(
-            Figure(
-                "p-value", formatting.p_value(highest.get("p_value")), "", note=f"conformal, {who or 'of the score'}"
-            )
-        ),
-        Card(
-            Figure(
-                "Healthy brains with a score as high",
-                f"{higher} of {len(calibration)}",
-                "",
-                note="of those that calibrate",
-            )
-        ),
-        Card(
-            Figure("Flagged", decided, "", note=f"alpha = {formatting.number(at(content.metrics, 'scoring', 'alpha'))}")
-        ),
-        Card(
-            Figure(
-                "Learnt from", "not known" if content.learnt is None else str(content.learnt), "", note="healthy brains"
-            )
-        ),
+        Card(Figure("Flagged", decided, "", note=f"alpha = {alpha}")),
+        Card(Figure("Learnt from", learnt, "", note="healthy brains")),
     ]
 
 

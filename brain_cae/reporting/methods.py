@@ -54,12 +54,13 @@ def data(content: ReportContent) -> str:
     contrasts = [CONTRASTS.get(str(name), str(name)) for name in _setting(content, "modality", "names") or []]
     sources = sorted({str(name) for name in column(content.index, "source").dropna()})
     total = column(content.index, "subject").nunique() or len(rows)
-    text = f"We analysed {_listed(contrasts)} MRI of {total} subjects"
+    text = f"We analysed {_listed(contrasts)} MRI of {_number(total, 'subject')}"
     text += f" (data: {_listed(sources)})." if sources else "."
     report = content.import_report
     if len(report):
         kept = int((column(report, "status").astype(str) == "imported").sum())
-        text += f" Of {len(report)} series, {kept} were imported; import_report.csv gives the reasons for the others."
+        text += f" Of {len(report)} series, {kept} were imported"
+        text += "; import_report.csv gives the reasons for the others." if kept < len(report) else "."
     roles = at(content.metrics, "subjects") or {}
     if finite(roles.get("train")):
         text += (
@@ -69,7 +70,7 @@ def data(content: ReportContent) -> str:
             "evaluated."
         )
     elif content.learnt is not None:
-        text += f" The network had been trained with {content.learnt} other healthy brains. {len(rows)} were scored."
+        text += f" The network had been trained with {_number(content.learnt, 'other healthy brain')}."
     return text
 
 
@@ -191,6 +192,10 @@ def software(content: ReportContent) -> str:
 
 def _defined(value: Any) -> bool:
     return formatting.estimate(value) != formatting.NOT_DEFINED
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _listed(words: list[str]) -> str:

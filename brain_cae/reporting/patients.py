@@ -31,7 +31,9 @@ def addresses(files: Mapping[str, str]) -> dict[str, str]:
     return {subject: f"patients/{quote(file, safe='')}.html" for subject, file in files.items()}
 
 
-def write_patients(folder: Path, content: ReportContent, views: Iterable[SubjectView], files: Mapping[str, str]) -> None:
+def write_patients(
+    folder: Path, content: ReportContent, views: Iterable[SubjectView], files: Mapping[str, str]
+) -> None:
     """Write the page of each of these brains, and the viewer that they share, each atomically.
 
     Args:

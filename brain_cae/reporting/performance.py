@@ -32,7 +32,7 @@ def _as_part(value: Any) -> Mapping[str, Any]:
 
 
 def _table(
-    rows: list[tuple[str, Mapping[str, Any]]], keys: list[str], *, why: str, first: str, note: str = ""
+    rows: list[tuple[str, Mapping[str, Any]]], keys: list[str], *, why: str, first: str, caption: str, note: str = ""
 ) -> Table | None:
     """Return a table with one row per part and one column per key that occurs; None if no value is defined."""
     present = [(name, part) for name, part in rows if any(key in part for key in keys)]
@@ -45,7 +45,7 @@ def _table(
              for name, part in present]  # fmt: skip
     values = [part[key] for _, part in present for key in used if key in part]
     note = " ".join(filter(None, (note, _reasons(values, why))))
-    return Table([first, *(heading(key) for key in used)], cells, note)
+    return Table([first, *(heading(key) for key in used)], cells, note, caption)
 
 
 def _reasons(values: list[Any], why: str) -> str:
@@ -70,7 +70,7 @@ def detection_table(content: ReportContent) -> Table | None:
         note += f" Sensitivity and specificity at alpha = {alpha:g}"
         note += f", calibrated on {count:.0f} healthy brains." if count is not None else "."
     keys = ["auroc", "average_precision", "sensitivity", "specificity"]
-    return _table(rows, keys, why=evidence.why_undefined(content), first="score", note=note)
+    return _table(rows, keys, why=evidence.why_undefined(content), first="score", caption="Detection", note=note)
 
 
 def decision_table(content: ReportContent) -> Table | None:
@@ -97,6 +97,9 @@ def decision_table(content: ReportContent) -> Table | None:
             ]
         rows.append([label(f"{kind}{in_force}"), *rates, figure(part["false_alarms"]), figure(part["sensitivity"])])
     confidence = percent(scoring.get("confidence"))
+    if evidence.unlabelled(content):
+        # Nothing was observed, and the number of healthy brains among the patients is not known.
+        rows = [row[:3] for row in rows]
     columns = [
         "rule",
         "expected rate",
@@ -110,6 +113,7 @@ def decision_table(content: ReportContent) -> Table | None:
         "calibrate, the rate of this hospital is at most alpha. average: the mean over hospitals is at most alpha. "
         "Both hold only for brains scanned like those that calibrate."
     )
+    columns = columns[: len(rows[0])] if rows else columns
     return Table(columns, rows, note, f"Decisions at alpha = {number(scoring.get('alpha'))}")
 
 
@@ -141,8 +145,9 @@ def difference_table(content: ReportContent) -> Table | None:
     for name, value in differences.items():
         auroc = value["auroc"] if isinstance(value, Mapping) and "auroc" in value else value
         cell = figure(auroc, signed=True)
-        rows.append([label(f"Residual score \N{MINUS SIGN} {name}"), cell, label(_interpretation(auroc))])
-    return Table(["paired difference", "AUROC", "interpretation"], rows)
+        if cell.tone != "missing":
+            rows.append([label(f"Residual score \N{MINUS SIGN} {name}"), cell, label(_interpretation(auroc))])
+    return Table(["paired difference", "AUROC", "interpretation"], rows, caption="Differences") if rows else None
 
 
 def _interpretation(value: Any) -> str:
@@ -164,7 +169,7 @@ def localisation_table(content: ReportContent) -> Table | None:
         dice = {measure: part[measure] for measure in part if str(measure).startswith("dice")}
         rows.append((name, {**dice, **_as_part(at(part, "localisation"))}))
     keys = ["average_precision", "dice", "dice_oracle_pooled", "dice_oracle_per_subject"]
-    return _table(rows, keys, why=evidence.why_no_localisation(content), first="map")
+    return _table(rows, keys, why=evidence.why_no_localisation(content), first="map", caption="Overlap with lesions")
 
 
 def lesion_measures(content: ReportContent) -> Table | None:
@@ -198,7 +203,7 @@ def lesion_rows(lesions: pd.DataFrame) -> Table | None:
             [label(str(row["subject"])), *(Cell(text, True) for text in measured), p, label(where), *map(Cell, places)]
         )
     columns = ["subject", "volume, mL", "peak z", "p", "where", "centre, mm of the scan", "centre, mm of MNI152"]
-    return Table(columns, rows)
+    return Table(columns, rows, caption="Clusters")
 
 
 def transfer_table(content: ReportContent) -> Table | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from brain_cae.reporting import (
@@ -213,7 +214,8 @@ def subjects(content: ReportContent, gallery: Gallery) -> Part:
         folds = len(table.rows) > subject_tables.FOLDED_FROM
         whole = Block("folded", [table], f"All {len(table.rows)} subjects") if folds else Block("table", table)
         blocks.append(whole)
-    blocks += blocks_of(*subject_tables.cohort_tables(content))
+    if not evidence.unlabelled(content):
+        blocks += blocks_of(*subject_tables.cohort_tables(content))
     return Part("subjects", "Subjects", intro, blocks, "there are no subjects")
 
 
@@ -248,9 +250,11 @@ def configuration(content: ReportContent) -> Part:
     environment = at(content.metrics, "environment") or {}
     rows = []
     for key, value in environment.items():
-        nested = value.items() if isinstance(value, Mapping) else [("", value)]
+        # A folder's place on a disk is nobody's business; its name identifies the run.
+        shown = Path(str(value)).name if key == "model_run" and value else value
+        nested = shown.items() if isinstance(shown, Mapping) else [("", shown)]
         rows += [[label(f"{key.replace('_', ' ')} {name}".strip()), label(item)] for name, item in nested]
-    blocks = blocks_of(Table(["of the run", "value"], rows) if rows else None)
+    blocks = blocks_of(Table(["of the run", "value"], rows, caption="Environment") if rows else None)
     if content.configuration:
         blocks.append(Block("code", content.configuration, "Resolved configuration (YAML)"))
     return Part("configuration", "Configuration", "", blocks, "the run recorded neither environment nor configuration")

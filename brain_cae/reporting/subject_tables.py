@@ -114,7 +114,7 @@ def loss_table(content: ReportContent) -> Table | None:
         modalities = ", ".join(sorted(set(column(part, "modality").dropna().astype(str))))
         subjects = column(part, "subject").nunique()
         rows.append([label(str(reason)), Cell(str(len(part)), True), Cell(str(subjects), True), label(modalities)])
-    return Table(["reason", "series lost", "subjects", "modalities"], rows)
+    return Table(["reason", "series lost", "subjects", "modalities"], rows, caption="Series that were not imported")
 
 
 def compared_headers(content: ReportContent) -> Table | None:

@@ -77,7 +77,9 @@ def _image(image: np.ndarray, spacing: Sequence[float], factors: Sequence[float]
     image = np.nan_to_num(image.astype(np.float32), nan=0, posinf=0, neginf=0)
     small = _reduced(image, factors)
     inside = small[small != 0]
-    low, high = (min(0.0, float(np.percentile(inside, 1))), float(np.percentile(inside, 99.7))) if inside.size else (0, 1)
+    low, high = (
+        (min(0.0, float(np.percentile(inside, 1))), float(np.percentile(inside, 99.7))) if inside.size else (0, 1)
+    )
     grey = np.clip((small - low) / max(high - low, 1e-6), 0, 1)
     return _nifti(np.round(255 * grey).astype(np.uint8), spacing, factors, slope=1.0)
 
@@ -88,7 +90,13 @@ def _reduced(volume: np.ndarray, factors: Sequence[float]) -> np.ndarray:
         return volume
     smooth = gaussian_filter(volume, [0.4 * (factor - 1) for factor in factors])
     shape = [max(1, round(size / factor)) for size, factor in zip(volume.shape, factors, strict=True)]
-    return zoom(smooth, [new / old for new, old in zip(shape, volume.shape, strict=True)], order=1, grid_mode=True, mode="nearest")
+    return zoom(
+        smooth,
+        [new / old for new, old in zip(shape, volume.shape, strict=True)],
+        order=1,
+        grid_mode=True,
+        mode="nearest",
+    )
 
 
 def _nifti(volume: np.ndarray, spacing: Sequence[float], factors: Sequence[float], *, slope: float) -> str:

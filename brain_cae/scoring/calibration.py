@@ -12,7 +12,6 @@ import numpy as np
 from brain_cae.scoring import guarantee
 from brain_cae.scoring.guarantee import Guarantee
 
-
 VOXEL_RATES = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
 """Shares of healthy voxels for which the threshold is kept, for readers who choose another one."""
 

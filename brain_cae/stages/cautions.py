@@ -35,12 +35,13 @@ def serious(cautions: list[str]) -> list[str]:
     return list(dict.fromkeys(str(caution) for caution in cautions if isinstance(caution, Serious)))
 
 
-def trial_cautions(config: Config, learnt: int) -> list[str]:
+def trial_cautions(config: Config, learnt: int, *, new_subjects: bool = False) -> list[str]:
     """Return the serious cautions of a run that only tries the program out, or that learnt from too little.
 
     Args:
         config: Configuration of the run.
         learnt: Number of healthy brains that the network was trained with.
+        new_subjects: Whether the subjects are not those of the run: its ``limit`` does not concern them.
     """
     cautions = []
     if config.debug is not None:
@@ -49,7 +50,7 @@ def trial_cautions(config: Config, learnt: int) -> list[str]:
             f"This is a trial (debug={config.debug}, {epochs} of training): it shows that the program runs. Its "
             "scores, figures and verdict mean nothing."
         )
-    if config.limit is not None:
+    if config.limit is not None and not new_subjects:
         cautions.append(
             f"At most {config.limit} subjects of the data set were used (limit={config.limit}): this is not the result "
             "for the data set."
@@ -72,9 +73,9 @@ def unlike_cautions(outside: pd.Series) -> list[str]:
     if not count:
         return []
     what = (
-        "scanned unlike the brains that calibrate (another protocol, other dimensions or another skull state): p-"
-        "values and false-alarm rates do not hold. `evaluate.py calibrate=<healthy scans of that scanner>` sets reference "
-        "and threshold for it."
+        "scanned unlike the brains that calibrate (another protocol, other dimensions or another skull state): "
+        "p-values and false-alarm rates do not hold. `evaluate.py calibrate=<healthy scans of that scanner>` sets "
+        "reference and threshold for it."
     )
     if count < total:
         return [f"{count} of {total} subjects were {what}"]

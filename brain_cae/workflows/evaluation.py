@@ -216,7 +216,7 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         metrics = measure(detector, assessment, audit, scope=scope, environment=software | {"model_run": model_run})
         folder.write_csv("subjects.csv", by_subject(table, assessment.findings, assessment.transfer.arms))
         cautions = [
-            *trial_cautions(config, detector.training_brains),
+            *trial_cautions(config, detector.training_brains, new_subjects=scope.new_subjects),
             *skull_cautions(detector, cohort.skull[list(table.index)]),
             *unlike_cautions(table["out_of_calibration"]),
             *detector.cautions,
@@ -254,9 +254,7 @@ def _write_pages(
         links={"worklist.csv": "worklist.csv"} if (folder / "worklist.csv").is_file() else {},
     )
     write_report(folder / "report.html", content)
-    write_patients(
-        folder / "patients", content, (view(config, assessment, name, read_map) for name in named), files
-    )
+    write_patients(folder / "patients", content, (view(config, assessment, name, read_map) for name in named), files)
 
 
 def _epochs(run: Path) -> pd.DataFrame:

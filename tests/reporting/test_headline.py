@@ -90,10 +90,11 @@ def test_a_patient_is_shown_with_the_decision_and_the_brains_that_calibrate(make
     row = content.predictions.iloc[[-1]].assign(label="unknown", score=1.0, flagged=True, out_of_calibration=True)
     content = dataclasses.replace(content, predictions=row, calibration_scores=np.arange(40) / 20, learnt=56)
     banner = headline.banner(content)
-    assert (banner.heading, banner.tone) == ("The brain is flagged", "amber")
+    assert banner.tone == "amber"
+    assert banner.heading == "The brain is flagged, but the threshold is not set for such scans"
     assert "no audit is possible" in banner.reasons[0]
     score, _, as_high, flagged, learnt = headline.cards(content)
     assert score.main.value == "1.00" and "unlike those that calibrate" in score.caution
-    assert (as_high.main.value, flagged.main.value, learnt.main.value) == ("20 of 40", "1 of 1", "56")
+    assert (as_high.main.value, flagged.main.value, learnt.main.value) == ("20 of 40", "yes", "56")
     undecided = dataclasses.replace(content, predictions=row.assign(flagged=None))
     assert headline.banner(undecided).heading == "No decision: too few healthy brains calibrate"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.reporting import ReportContent, formatting, write_report
+from brain_cae.reporting import ReportContent, formatting, niivue, write_report
 from brain_cae.reporting.sections import ANCHORS
 
 EVIL = "<script>alert(1)</script>"
@@ -94,7 +94,7 @@ def test_the_page_is_self_contained_and_small(whole):
 def test_a_browser_runs_only_the_scripts_of_the_page(whole):
     _, page = whole
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1].replace("&#39;", "'")
-    texts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    texts = [*re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL), niivue.bundle()]
     hashes = {f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts}
     assert texts and "default-src 'none'" in policy and "unsafe-eval" not in policy
     assert set(re.search(r"script-src ([^;]*)", policy)[1].split()) == hashes
@@ -123,6 +123,9 @@ def test_text_from_files_is_escaped(make_content, make_view, tmp_path):
     }
     metrics["detection"] = {**metrics["detection"], "by_protocol": [{"protocol": EVIL, EVIL: EVIL}]}
     evil = dataclasses.replace(make_view(EVIL), caption=EVIL, modality=EVIL)
+    content = dataclasses.replace(
+        content, settings={"seed": EVIL, "reshape": {"name": EVIL}}, pages={EVIL: "patients/x.html"}
+    )
     content = dataclasses.replace(
         content, title=EVIL, metrics=metrics, predictions=predictions, index=index, import_report=imported,
         views=[evil], configuration=f"name: {EVIL}", cautions=[EVIL], curves={EVIL: content.curves["intensity"]},

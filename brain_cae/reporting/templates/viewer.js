@@ -95,7 +95,7 @@
     figure.classList.add("open");
     const nv = new Niivue({
       isRadiologicalConvention: true, sagittalNoseLeft: true, multiplanarShowRender: 0, multiplanarLayout: 3,
-      multiplanarPadPixels: 4, backColor: [0, 0, 0, 1], crosshairColor: [0.25, 0.88, 0.91, 0.55], crosshairWidth: 1,
+      multiplanarPadPixels: 4, backColor: [0, 0, 0, 1], crosshairColor: [0.25, 0.88, 0.91, 0.55], crosshairWidth: 0.2,
       fontSizeScaling: 0.35, dragAndDropEnabled: false, logLevel: "error", show3Dcrosshair: false, isColorbar: false,
       viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "", doubleTouchTimeout: 0,
     });

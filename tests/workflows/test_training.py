@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_a_run_writes_every_file_of_the_contract(tiny_run):
     expected = [
         "status.json", "index.csv", "splits.csv", "import_report.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt",
         "model/network.ckpt", "model/calibration.npz", "model/classifier.skops", "model/config.yaml", "tensorboard",
-        "metrics.json", "predictions.csv", "report.html", "anomaly_maps",
+        "metrics.json", "predictions.csv", "report.html", "anomaly_maps", "training.csv", "patients",
     ]  # fmt: skip
     assert [name for name in expected if not (tiny_run / name).exists()] == []
     assert json.loads((tiny_run / "status.json").read_text())["status"] == "finished"

@@ -69,6 +69,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "preprocess.skull_strip": ("auto", "deepbet", "hd_bet", "synthstrip", "none"),
     "model.loss": ("l1", "l2"),
     "scoring.guarantee": ("probable", "average"),
+    "scoring.joint": ("mean", "covariance"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "features.levels": ("bottleneck", "all"),
     "stop_after": ("import", "prepare"),

@@ -128,6 +128,7 @@ class Scoring:
     guarantee: str
     confidence: float
     sign: dict[str, str]
+    joint: str
     smoothing_mm: float
     percentile: float
     voxel_false_positive_rate: float

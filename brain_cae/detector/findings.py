@@ -16,7 +16,6 @@ from brain_cae.reshape import Group
 from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_trip_l1, scale_ratio
 from brain_cae.reshape.network import network_shape
 from brain_cae.scoring.clusters import LesionCounts
-from brain_cae.scoring.direction import joint
 from brain_cae.scoring.localisation import Localisation, localise
 from brain_cae.scoring.similarity import structural_similarity
 
@@ -65,8 +64,7 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
     scores, p_values, localisation = {}, {}, {}
     maps, joints = {}, {}
     for name, scorer in detector.scorers.items():
-        maps[name] = scorer.maps(signals[scorer.signal])
-        joints[name] = joint(maps[name])
+        maps[name], joints[name] = scorer.both(signals[scorer.signal])
         scores[name] = scorer.statistic(joints[name])
         p_values[name] = scorer.calibration.p_value(scores[name])
         if truth is not None:

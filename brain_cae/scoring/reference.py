@@ -17,11 +17,13 @@ class HealthyReference:
         mean: (C, *frame).
         spread: (C, *frame), standard deviation, shrunk to the global one.
         factors: Factor on the spread for each reshape group; other groups have 1.
+        covariance: (C, C, *frame), covariance of the channels' z-scores, shrunk to the global one; None if not asked for.
     """
 
     mean: np.ndarray
     spread: np.ndarray
     factors: dict[str, float]
+    covariance: np.ndarray | None = None
 
     @classmethod
     def fit(
@@ -32,6 +34,7 @@ class HealthyReference:
         *,
         shrinkage: float,
         smallest: int = SMALLEST_GROUP,
+        covariance: bool = False,
     ) -> "HealthyReference":
         """Estimate from N healthy brains.
 
@@ -45,6 +48,7 @@ class HealthyReference:
             groups: Reshape group of each brain.
             shrinkage: Weight k of the global spread, in brains.
             smallest: Number of brains that a group needs for a separate factor.
+            covariance: Whether to estimate the covariance of the channels, shrunk in the same way.
         """
         weight = masks[:, None].astype(np.float32)
         count = weight.sum(axis=0)
@@ -63,7 +67,12 @@ class HealthyReference:
             z = (maps[chosen] - mean) / spread
             rms = float(np.sqrt((z**2 * weight[chosen]).sum() / max(1.0, weight[chosen].sum() * len(mean))))
             factors[name] = (members * rms + shrinkage) / (members + shrinkage)
-        return cls(mean.astype(np.float32), spread.astype(np.float32), factors)
+        return cls(
+            mean.astype(np.float32),
+            spread.astype(np.float32),
+            factors,
+            _covariance((maps - mean) / spread * weight, count[0], shrinkage) if covariance else None,
+        )
 
     def factor(self, group: str) -> float:
         """Return the factor on the spread for one reshape group."""
@@ -72,3 +81,11 @@ class HealthyReference:
     def equals(self, other: "HealthyReference") -> bool:
         """Return whether mean and spread are the same as those of another reference."""
         return np.array_equal(self.mean, other.mean) and np.array_equal(self.spread, other.spread)
+
+
+def _covariance(z: np.ndarray, count: np.ndarray, shrinkage: float) -> np.ndarray:
+    """Return the covariance (C, C, *frame) of z-scores (N, C, *frame), 0 outside of the masks."""
+    channels = range(z.shape[1])
+    products = np.stack([np.stack([(z[:, i] * z[:, j]).sum(axis=0) for j in channels]) for i in channels])
+    everywhere = products.sum(axis=(2, 3, 4), keepdims=True) / max(float(count.sum()), 1.0)
+    return ((products + shrinkage * everywhere) / (count + shrinkage)).astype(np.float32)

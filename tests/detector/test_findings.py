@@ -8,7 +8,9 @@ from brain_cae.detector.findings import examine
 
 def test_every_score_and_p_value_is_within_its_bounds(detector, ill) -> None:
     findings, maps, joint = examine(detector, ill)
-    assert set(findings.scores) == set(findings.p_values) == {"residual", "absolute", "intensity", "healthy_mean"}
+    assert set(findings.scores) == set(findings.p_values) == {
+        "residual", "absolute", "intensity", "healthy_mean", "healthy_subspace"
+    }  # fmt: skip
     assert all(1 / 7 - 1e-9 <= p <= 1 for p in findings.p_values.values())
     assert maps.shape == (2, ill.mask.sum()) and joint.shape == (ill.mask.sum(),)
     assert not ill.on_grid(joint)[~ill.mask].any()

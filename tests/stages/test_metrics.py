@@ -20,7 +20,7 @@ RESIDUAL = [0.0, 1.0, 2.0, 5.0, 3.0, 4.0, 6.0, 7.0]  # 14 of the 16 pairs are in
 @pytest.fixture
 def table():
     table = pd.DataFrame({"label": LABELS, "role": "test", "protocol": list("xxyyxxyy")}, index=list("abcdefgh"))
-    for name in ("residual", "absolute", "intensity", "healthy_mean"):
+    for name in ("residual", "absolute", "intensity", "healthy_mean", "healthy_subspace"):
         table[f"score.{name}"] = RESIDUAL if name == "residual" else 1.0
         table[f"flagged.{name}"] = [score > 4.5 for score in table[f"score.{name}"]]
     for kind, threshold in (("probable", 6.5), ("average", 4.5)):

@@ -11,7 +11,7 @@ from brain_cae.transfer.features import ARMS
 
 from ..conftest import compose_config
 
-SCORES = ("residual", "absolute", "intensity", "healthy_mean")
+SCORES = ("residual", "absolute", "intensity", "healthy_mean", "healthy_subspace")
 QUICK = ("evaluation.resamples=100", "evaluation.permutations=5")
 
 

@@ -60,7 +60,9 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
         scores = {
             name: read_option("scoring/score", name) for name in ("residual", "absolute", "intensity", "healthy_mean")
         }
-        content["scoring"] = {"scores": scores, "guarantee": "average", "confidence": 0.95, "joint": "mean"} | content["scoring"]
+        content["scoring"] = {"scores": scores, "guarantee": "average", "confidence": 0.95, "joint": "mean"} | content[
+            "scoring"
+        ]
     reshape = content.get("reshape")
     # Strategies of other packages have keys of their own.
     if isinstance(reshape, dict) and str(reshape.get("_target_")).startswith("brain_cae."):

@@ -69,6 +69,7 @@ def _curve_style(name: str, number: int, theme: Theme) -> tuple[str, object]:
     for word, colour, dash in (
         ("intensity", theme.intensity, (0, (5, 1.5))),
         ("healthy_mean", theme.healthy_mean, (0, (3, 1, 1, 1))),
+        ("healthy_subspace", theme.healthy_mean, (0, (1, 1))),
         ("absolute", theme.muted, (0, (2, 1))),
     ):
         if word in key:

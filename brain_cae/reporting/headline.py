@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from brain_cae.reporting import evidence, formatting
+from brain_cae.reporting import evidence, formatting, performance
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.doubts import VERDICT_TONES, is_doubtful, is_outside, serious, tone
 from brain_cae.reporting.evidence import at, numbers
@@ -138,21 +138,15 @@ def answer(content: ReportContent) -> str:
         return text + "This is not a result to rely on: see the cautions above."
     if verdict in ("confounded", "cannot tell", ""):
         return text + "Whether it sees the disease or the scanner cannot be said from it."
-    gain = _gain(content)
+    gain, baseline = evidence.gain(content), evidence.best_baseline(content)
     low, high = (formatting.finite(gain.get(key)) if isinstance(gain, Mapping) else None for key in ("low", "high"))
     if low is None or high is None:
         return text
     if low > 0:
-        return text + "The network is worth its training here: it beats the comparison without one."
+        return text + f"The network is worth its training here: it beats the best baseline, {baseline}."
     if high < 0:
-        return text + "The network is not worth its training here: the comparison without one is better."
-    return text + "It is not shown that the network is worth its training: the comparison without one is as good."
-
-
-def _gain(content: ReportContent) -> Any:
-    """Return the paired difference of AUROC to the baseline without a network."""
-    gain = at(content.metrics, "detection", "difference", "healthy_mean")
-    return gain.get("auroc", gain) if isinstance(gain, Mapping) else gain
+        return text + f"The network is not worth its training here: the baseline {baseline} is better."
+    return text + f"It is not shown that the network is worth its training: the baseline {baseline} is about as good."
 
 
 def summary(content: ReportContent) -> str:
@@ -199,12 +193,13 @@ def cards(content: ReportContent) -> list[Card]:
     detection = _figure("AUROC, residual score", at(metrics, "detection", "auroc"), why, note=_learnt(content))
     baselines = [
         _figure(f"baseline {name}", at(metrics, "baseline", name, "auroc"), why)
-        for name in ("intensity", "healthy_mean")
+        for name in performance.BASELINES
+        if at(metrics, "baseline", name) is not None or name in ("intensity", "healthy_mean")
     ]
-    gain = _gain(content)
+    gain = evidence.gain(content)
     if _defined(gain):
         value, _, interval = formatting.estimate(gain, signed=True).partition(" ")
-        name = "gain over healthy_mean, paired"
+        name = f"gain over {evidence.best_baseline(content)}, paired"
         baselines.append(Figure(name, value, interval, formatting.details(gain)))
     names = [at(metrics, "transfer", key) for key in ("classifier", "features")]
     model = ", ".join(f"{name} features" if number else str(name) for number, name in enumerate(names) if name)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from brain_cae.reporting import checklists, formatting
+from brain_cae.reporting import checklists, evidence, formatting
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.doubts import serious
 from brain_cae.reporting.evidence import at, column, label_counts, scored
@@ -140,7 +140,7 @@ def decision(content: ReportContent) -> str:
         f"threshold is conformal {cite('vovk2012', 'bates2023')}: it uses the scores of "
         f"{number(at(content.metrics, 'scoring', 'n_calibration'))} healthy brains and no lesion, at alpha = "
         f"{settings.get('alpha')} (rule: {settings.get('guarantee')}). Maps were thresholded where "
-        f"{formatting.percent(settings.get('voxel_false_positive_rate'))} of healthy voxels lie above. Two baselines "
+        f"{formatting.percent(settings.get('voxel_false_positive_rate'))} of healthy voxels lie above. Baselines "
         f"without a network stand beside it, with the same smoothing, signs and calibration {cite('meissen2022')}."
     )
     classifier = at(content.metrics, "transfer", "classifier")
@@ -164,11 +164,8 @@ def statistics(content: ReportContent) -> str:
         f"Intervals are 95 %: percentile bootstrap over subjects ({settings.get('resamples')} resamples, stratified by "
         f"class), Wilson for proportions. The AUROC of the residual score was {formatting.estimate(auroc)}"
     )
-    gain = at(content.metrics, "detection", "difference", "healthy_mean")
-    gain = gain.get("auroc", gain) if isinstance(gain, Mapping) else gain
-    text += (
-        f", {formatting.estimate(gain, signed=True)} to the baseline healthy_mean (paired)." if _defined(gain) else "."
-    )
+    gain, baseline = evidence.gain(content), evidence.best_baseline(content)
+    text += f", {formatting.estimate(gain, signed=True)} to the best baseline, {baseline}." if _defined(gain) else "."
     if verdict := at(content.metrics, "audit", "verdict"):
         reasons = " ".join(str(reason) for reason in at(content.metrics, "audit", "reasons") or [])
         text += (

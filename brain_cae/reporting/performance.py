@@ -17,10 +17,11 @@ from brain_cae.reporting.tables import MEASURES, Cell, Table, figure, heading, l
 BASELINES = {
     "intensity": "Baseline intensity",
     "healthy_mean": "Baseline healthy_mean",
+    "healthy_subspace": "Baseline healthy_subspace",
 }
 BASELINE_NOTE = (
-    "Baselines involve no training: intensity is the masked intensity itself, healthy_mean compares it with healthy "
-    "brains at the same location. Smoothing, signs and calibration are the same."
+    "Baselines have no network: intensity is the masked intensity itself, healthy_mean compares it with healthy brains "
+    "at the same location, healthy_subspace with a linear space of them. Smoothing, signs and calibration are the same."
 )
 
 

@@ -36,7 +36,11 @@ def test_a_score_without_signs_counts_both_directions() -> None:
     assert set(absolute.sign.values()) == {"both"}
     scorers = {name: make_scorer(name, config) for name in config.scoring.scores}
     assert [scorer.compare for scorer in scorers.values()] == [True, True, False, True, True]
-    assert [name for name, scorer in scorers.items() if scorer.signal == "intensity"] == ["intensity", "healthy_mean", "healthy_subspace"]
+    assert [name for name, scorer in scorers.items() if scorer.signal == "intensity"] == [
+        "intensity",
+        "healthy_mean",
+        "healthy_subspace",
+    ]
 
 
 def test_a_harmoniser_acts_on_images_or_on_features() -> None:

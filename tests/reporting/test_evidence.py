@@ -68,6 +68,17 @@ def test_thresholds_of_folds_that_differ_are_no_threshold():
 
 
 def test_subjects_without_any_label_are_patients():
-    assert evidence.unlabelled(content_of(["unknown", "unknown"]))
-    assert not evidence.unlabelled(content_of(["unknown", "healthy"]))
+    assert evidence.unlabelled(content_of(["unknown", "unknown"], score=[1.0, None]))
+    assert not evidence.unlabelled(content_of(["unknown", "healthy"], score=1.0))
+    assert not evidence.unlabelled(content_of(["unknown", "unknown"])), "headers only: nothing was scored"
     assert not evidence.unlabelled(ReportContent(title="", metrics={}))
+
+
+def test_the_network_has_to_beat_the_best_baseline():
+    scores = {"intensity": 0.7, "healthy_mean": 0.8, "healthy_subspace": 0.9, "broken": None}
+    baseline = {name: {"auroc": {"value": value}} for name, value in scores.items()}
+    difference = {"healthy_mean": 0.1, "healthy_subspace": {"auroc": -0.05}}
+    content = content_of(["healthy"], metrics={"baseline": baseline, "detection": {"difference": difference}})
+    assert evidence.best_baseline(content) == "healthy_subspace" and evidence.gain(content) == -0.05
+    nothing = content_of(["healthy"])
+    assert evidence.best_baseline(nothing) == "" and evidence.gain(nothing) is None

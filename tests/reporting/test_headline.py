@@ -78,7 +78,11 @@ def test_a_trial_says_so_in_the_summary_and_is_not_green(make_content):
 
 def test_the_answer_says_whether_the_network_is_worth_its_training(make_content):
     content = make_content(views=0)
-    for low, high, words in [(0.1, 0.2, "is worth"), (-0.2, -0.1, "is not worth"), (-0.1, 0.1, "It is not shown that")]:
+    for low, high, words in [
+        (0.1, 0.2, "beats the best baseline, healthy_mean"),
+        (-0.2, -0.1, "is not worth"),
+        (-0.1, 0.1, "It is not shown that"),
+    ]:
         content.metrics["detection"]["difference"]["healthy_mean"] = {"value": 0.0, "low": low, "high": high}
         assert words in headline.answer(content)
     content.metrics["audit"]["verdict"] = "confounded"

@@ -24,6 +24,12 @@ NOBODY = "nobody"
 """The meaning of a class that a data set does not have."""
 
 
+class Serious(str):
+    """A caution under which scores or figures mean little or nothing: it stands before everything else."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class LabelMeaning:
     """What the classes of a data set mean, as its source declares it.

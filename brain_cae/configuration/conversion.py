@@ -29,7 +29,6 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
         ) from error
     if not isinstance(plain, dict):
         raise ConfigurationError("The configuration is not a mapping.", found=type(plain).__name__)
-    plain.pop("debug", None)
     plain.pop("experiment", None)
     refuse_unknown(plain, [f.name for f in fields(schema)], prefix="")
     _refuse_endless(plain)

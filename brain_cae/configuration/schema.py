@@ -309,6 +309,7 @@ class Config:
     inspect: bool = False
     limit: int | None = None
     overfit_subjects: int | None = None
+    debug: str | None = None
     external: Any = None
     executor: Any = field(default_factory=Processes)
     extensions: list[str] = field(default_factory=list)

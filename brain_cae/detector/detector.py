@@ -274,6 +274,13 @@ class Detector:
             scorer.calibrate([brain[name] for brain in scored])
 
     @property
+    def training_brains(self) -> int:
+        """Number of healthy brains that the network was trained with."""
+        scans = sum(role == "train" for role in self.seen.values())
+        brains = -(-scans // max(len(self.config.modality.names), 1))
+        return brains if self.config.overfit_subjects is None else min(brains, self.config.overfit_subjects)
+
+    @property
     def guarantee(self) -> Guarantee:
         """The rule that decides which brains are flagged."""
         scoring = self.config.scoring

@@ -156,7 +156,7 @@ def _brains(writer: Any, content: ReportContent) -> None:
     drawn = {picture.subject: picture for picture in (*gallery.suspects, *gallery.healthy)}
     for number, view in enumerate(highest, start=1):
         picture = drawn[str(view.subject)]
-        encoded = picture.chart.light.partition(",")[2]
+        encoded = picture.chart.uri.partition(",")[2]
         with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
             pixels = np.asarray(image.convert("RGB"))
         writer.add_image(f"most_anomalous/{number}_{picture.label}_score_{picture.score}", pixels, 0, dataformats="HWC")

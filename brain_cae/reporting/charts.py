@@ -9,34 +9,32 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from scipy.stats import betabinom
 from sklearn.metrics import roc_curve
 
 from brain_cae.estimates import wilson_interval
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.evidence import at, column, flags, numbers, scored
+from brain_cae.reporting.evidence import at, column, flags, numbers, scored, threshold
 from brain_cae.reporting.figures import Chart, Theme, blank, chart, readable
 from brain_cae.reporting.formatting import finite
 from brain_cae.vocabulary import CLASSES
 
 MAX_PROTOCOLS = 18
+RASTERIZED_FROM = 2000
+"""Points of a chart from which they are drawn as an image: thousands of elements make a page slow."""
 Draw = Callable[[ReportContent, Theme], Figure | None]
 
 
 def all_charts(content: ReportContent) -> dict[str, Chart]:
     """Draw every chart for which the content has data, by name."""
-    drawn = {
-        "roc": _chart(roc, content, "ROC curves of the residual score, the baselines and the transfer classifier"),
-        "scores": _chart(scores, content, "Scores of the subjects by label, with the threshold"),
-        "reliability": _chart(reliability, content, "Reliability of the transfer classifier"),
-        "alarms": _chart(alarms, content, "Observed false-alarm rate on healthy brains against alpha"),
-        "protocols": _chart(protocols, content, "Scores of healthy brains by protocol"),
-        "tuning": _chart(tuning, content, "Best inner AUROC of the tuning after each trial"),
-    }
+    drawn = {name: chart_of(name, content) for name in CHARTS}
     return {name: chart for name, chart in drawn.items() if chart is not None}
 
 
-def _chart(draw: Draw, content: ReportContent, alternative: str) -> Chart | None:
+def chart_of(name: str, content: ReportContent) -> Chart | None:
+    """Draw the chart with this name, a key of ``CHARTS``; None without data."""
+    draw, alternative = CHARTS[name]
     return chart(partial(draw, content), alternative)
 
 
@@ -71,6 +69,7 @@ def _curve_style(name: str, number: int, theme: Theme) -> tuple[str, object]:
     for word, colour, dash in (
         ("intensity", theme.intensity, (0, (5, 1.5))),
         ("healthy_mean", theme.healthy_mean, (0, (3, 1, 1, 1))),
+        ("healthy_subspace", theme.healthy_mean, (0, (1, 1))),
         ("absolute", theme.muted, (0, (2, 1))),
     ):
         if word in key:
@@ -91,31 +90,20 @@ def _zero_or_one(item: object) -> float:
     return value if value in (0.0, 1.0) else np.nan
 
 
-def threshold(content: ReportContent) -> float | None:
-    """Return the threshold of the scores; None if there is none, or if the folds have different ones."""
-    stored = finite(at(content.metrics, "scoring", "threshold"))
-    if stored is not None:
-        return stored
-    thresholds = set(numbers(scored(content), "threshold").dropna())
-    return thresholds.pop() if len(thresholds) == 1 else None
-
-
 def scores(content: ReportContent, theme: Theme) -> Figure | None:
-    """Draw the scores by label, with the validation brains used for calibration in a separate row."""
-    rows = content.predictions
-    calibration = column(rows, "role") == "validation"
+    """Draw the scores by label, with those of the healthy brains that calibrate in a separate row."""
+    rows = scored(content)
     labels, values = column(rows, "label"), numbers(rows, "score")
-    evaluated = rows.index.isin(scored(content).index)
     groups = {
-        "abnormal": (values[evaluated & (labels == "abnormal")], theme.abnormal),
-        "healthy": (values[evaluated & (labels == "healthy")], theme.healthy),
-        "unlabelled": (values[evaluated & ~labels.isin(CLASSES)], theme.unknown),
-        "healthy,\ncalibration": (values[calibration], theme.unknown),
+        "abnormal": (values[labels == "abnormal"], theme.abnormal),
+        "healthy": (values[labels == "healthy"], theme.healthy),
+        "unlabelled": (values[~labels.isin(CLASSES)], theme.abnormal),
+        "healthy,\ncalibration": (pd.Series(content.calibration_scores, dtype=float), theme.unknown),
     }
     groups = {name: (part.dropna(), colour) for name, (part, colour) in groups.items() if part.notna().any()}
-    if not groups:
-        return None
-    figure, (axis,) = blank(5.0, 4.6)
+    if sum(len(part) for part, _ in groups.values()) < 2:
+        return None  # one point says nothing
+    figure, (axis,) = blank(5.0, 1.4 + 0.8 * len(groups))
     for place, (part, colour) in enumerate(groups.values()):
         _strip(axis, part.to_numpy(), place, colour, theme)
     names = [f"{name}\n(n={len(part)})" for name, (part, _) in groups.items()]
@@ -125,8 +113,12 @@ def scores(content: ReportContent, theme: Theme) -> Figure | None:
 
 
 def _strip(axis: Axes, values: np.ndarray, place: int, colour: str, theme: Theme) -> None:
+    if len(values) == 1:
+        axis.scatter(values, [place], s=60, color=colour, marker="D", linewidths=0, zorder=6)
+        return
     spread = np.random.default_rng(place).uniform(-0.27, 0.27, len(values))
-    axis.scatter(values, place + spread, s=17, color=colour, alpha=0.65, linewidths=0)
+    many = len(values) > RASTERIZED_FROM
+    axis.scatter(values, place + spread, s=17, color=colour, alpha=0.65, linewidths=0, rasterized=many)
     axis.plot([np.median(values)] * 2, [place - 0.36, place + 0.36], color=theme.ink, linewidth=1.6, zorder=5)
 
 
@@ -242,3 +234,34 @@ def tuning(content: ReportContent, theme: Theme) -> Figure | None:
     axis.set_title(readable(prefix.strip(", ")))
     axis.legend(loc="lower right")
     return figure
+
+
+def loss(content: ReportContent, theme: Theme) -> Figure | None:
+    """Draw the training loss by epoch, and mark the last one, whose weights are kept."""
+    rows = content.epochs
+    if len(rows) < 2:
+        return None
+    epochs, losses = numbers(rows, "epoch"), numbers(rows, "loss")
+    figure, (axis,) = blank(5.0, 3.6)
+    axis.plot(epochs, losses, color=theme.residual, linewidth=1.6)
+    axis.plot(epochs.iloc[-1], losses.iloc[-1], "o", color=theme.classifier, markersize=7)
+    axis.annotate(f"kept: epoch {epochs.iloc[-1]:.0f}", (epochs.iloc[-1], losses.iloc[-1]), xytext=(-6, 10),
+                  textcoords="offset points", ha="right", fontsize=8.5, color=theme.classifier)  # fmt: skip
+    if losses.min() > 0 and losses.max() > 10 * losses.min():
+        axis.set_yscale("log")
+    axis.set(xlabel="epoch", ylabel="mean training loss")
+    axis.margins(y=0.15)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+CHARTS: dict[str, tuple[Draw, str]] = {
+    "roc": (roc, "ROC curves of the residual score, the baselines and the transfer classifier"),
+    "scores": (scores, "Scores of the subjects by label, with the threshold"),
+    "reliability": (reliability, "Reliability of the transfer classifier"),
+    "alarms": (alarms, "Observed false-alarm rate on healthy brains against alpha"),
+    "protocols": (protocols, "Scores of healthy brains by protocol"),
+    "loss": (loss, "Training loss by epoch, with the epoch whose weights are kept"),
+    "tuning": (tuning, "Best inner AUROC of the tuning after each trial"),
+}
+"""Charts of the report by name, each with what it shows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,10 +55,19 @@ class ReportContent:
         index: The index table, one row per scan.
         views: Brains to show, in this order.
         configuration: The resolved configuration as YAML.
-        cautions: Sentences that the reader must know before any figure.
+        cautions: Sentences that the reader must know before any figure; those that are :class:`Serious` stand over the
+            verdict.
         curves: Name of each ROC curve to (labels, scores); labels are 0/1 or ``healthy``/``abnormal``.
         trials: The table of ``tuning.csv``; empty if nothing was tuned.
         lesions: The table of ``lesions.csv``.
+        other_lesions: The same for brains that are not flagged.
+        calibration_scores: (n,) scores of the healthy brains that calibrate.
+        learnt: Number of healthy brains that the network was trained with; None if it is not known.
+        voxel_rates: Values of the anomaly map, with the share of healthy voxels above each, by falling share.
+        epochs: Columns epoch, loss: the training.
+        settings: The configuration as nested mappings, for the section on methods.
+        pages: Address of the page of a subject, relative to the report, by subject.
+        links: Other files of the run to link to: their address by what they are.
     """
 
     title: str
@@ -71,3 +81,11 @@ class ReportContent:
     curves: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     trials: pd.DataFrame = field(default_factory=pd.DataFrame)
     lesions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    other_lesions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    calibration_scores: np.ndarray = field(default_factory=lambda: np.empty(0))
+    learnt: int | None = None
+    voxel_rates: list[tuple[float, float]] = field(default_factory=list)
+    epochs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)

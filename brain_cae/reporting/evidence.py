@@ -49,6 +49,12 @@ def label_counts(content: ReportContent) -> dict[str, int]:
     return {name: int((labels == name).sum()) for name in CLASSES}
 
 
+def unlabelled(content: ReportContent) -> bool:
+    """Return whether subjects were scored of which none has a label: patients, not a study."""
+    has_scores = bool(numbers(scored(content), "score").notna().any())
+    return has_scores and not any(label_counts(content).values())
+
+
 def why_undefined(content: ReportContent) -> str:
     """Return the reason why metrics that compare the classes are not defined."""
     rows, counts = scored(content), label_counts(content)
@@ -75,6 +81,29 @@ def why_no_transfer(content: ReportContent) -> str:
     if min(counts.values()) == 0:
         return "a classifier needs labelled subjects of both classes"
     return "no classifier was trained in this evaluation"
+
+
+def threshold(content: ReportContent) -> float | None:
+    """Return the threshold of the scores; None if there is none, or if the folds have different ones."""
+    stored = finite(at(content.metrics, "scoring", "threshold"))
+    if stored is not None:
+        return stored
+    thresholds = set(numbers(scored(content), "threshold").dropna())
+    return thresholds.pop() if len(thresholds) == 1 else None
+
+
+def best_baseline(content: ReportContent) -> str:
+    """Return the name of the baseline with the highest AUROC, which the network has to beat; empty without one."""
+    baselines = at(content.metrics, "baseline")
+    names = list(baselines) if isinstance(baselines, Mapping) else []
+    known = {name: finite(at(baselines, name, "auroc", "value")) for name in names}
+    return max((name for name in names if known[name] is not None), key=lambda name: known[name] or 0.0, default="")
+
+
+def gain(content: ReportContent) -> Any:
+    """Return the paired difference of AUROC, residual score minus best baseline; None if it is not known."""
+    value = at(content.metrics, "detection", "difference", best_baseline(content))
+    return value.get("auroc", value) if isinstance(value, Mapping) else value
 
 
 def false_alarms(content: ReportContent) -> Any:

@@ -1,14 +1,16 @@
-"""Matplotlib figures in the look of the report, encoded as PNG data URIs."""
+"""Matplotlib figures in the look of the report: charts as SVG whose text can be searched, pictures as PNG data URIs."""
 
 from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -44,13 +46,24 @@ DARK = Theme(
 
 @dataclass(frozen=True)
 class Chart:
-    """One figure as data URIs for a light and a dark page (identical if the figure sets its background)."""
+    """One figure: a chart as SVG that takes its colours from the page, or a picture as a data URI.
 
-    light: str
-    dark: str
+    Args:
+        alternative: What it shows, for readers who cannot see it.
+        svg: The SVG element; empty for a picture.
+        uri: The picture; empty for a chart.
+        width: Width in pixels of the page; 0: as wide as its place.
+    """
+
     alternative: str
-    caption: str = ""
+    svg: Markup = field(default_factory=Markup)
+    uri: str = ""
     width: int = 0
+
+
+def palette(theme: Theme) -> dict[str, str]:
+    """Return the colours of a theme by the name of their variable in the style sheet."""
+    return {f"--chart-{name.replace('_', '-')}": colour for name, colour in asdict(theme).items()}
 
 
 def style(theme: Theme) -> Any:
@@ -58,8 +71,8 @@ def style(theme: Theme) -> Any:
     return rc_context(
         {
             "font.size": 9, "axes.edgecolor": theme.muted, "axes.labelcolor": theme.ink, "text.color": theme.ink,
-            "xtick.color": theme.muted, "ytick.color": theme.muted, "axes.facecolor": theme.paper,
-            "figure.facecolor": theme.paper, "axes.spines.top": False, "axes.spines.right": False,
+            "xtick.color": theme.muted, "ytick.color": theme.muted, "axes.facecolor": "none",
+            "figure.facecolor": "none", "axes.spines.top": False, "axes.spines.right": False,
             "axes.grid": True, "grid.color": theme.grid, "grid.linewidth": 0.7, "axes.axisbelow": True,
             "axes.linewidth": 0.7, "xtick.major.width": 0.7, "ytick.major.width": 0.7, "axes.titlesize": 9.5,
             "axes.titlelocation": "left", "axes.titleweight": "bold", "legend.frameon": False, "legend.fontsize": 8.5,
@@ -75,17 +88,34 @@ def blank(width: float, height: float, columns: int = 1) -> tuple[Figure, list[A
 
 
 def chart(draw: Callable[[Theme], Figure | None], alternative: str) -> Chart | None:
-    """Draw a figure for a light and for a dark page; None if there is nothing to draw."""
-    uris, width = [], 0
-    for theme in (LIGHT, DARK):
-        # Encode inside the context: text created while drawing reads the style too.
-        with style(theme):
-            figure = draw(theme)
-            if figure is None:
-                return None
-            width = int(figure.get_figwidth() * 100)
-            uris.append(data_uri(figure))
-    return Chart(uris[0], uris[1], alternative, width=width)
+    """Draw a figure that follows the colours of the page; None if there is nothing to draw."""
+    # Saved inside the context: text created while drawing reads the style too.
+    with style(LIGHT):
+        figure = draw(LIGHT)
+        if figure is None:
+            return None
+        width = int(figure.get_figwidth() * 100)
+        return Chart(alternative, svg=_inline(figure, salt=alternative), width=width)
+
+
+def _inline(figure: Figure, *, salt: str) -> Markup:
+    """Return a figure as an SVG element for HTML, with text as text and colours as variables of the style sheet."""
+    buffer = io.StringIO()
+    # The salt makes the names of its markers and clips differ from those of other figures of the page.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+        figure.savefig(buffer, format="svg")
+    figure.clear()
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
+    head, rest = text.split(">", 1)
+    box = re.search(r'viewBox="[^"]*"', head)
+    rest = re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", rest)
+    rest = re.sub(r"font-family: [^;\"]*;? ?", "", rest)  # the family is that of the page
+    variables = {colour: f"var({name})" for name, colour in reversed(palette(LIGHT).items())}
+    rest = re.sub(r"(?<=: )#[0-9a-f]{6}(?=[;\"])", lambda found: variables.get(found[0], found[0]), rest)
+    # Matplotlib has escaped the text; nothing else of it comes from data.
+    return Markup(f'<svg class="chart" {box[0] if box else ""} aria-hidden="true">{rest.strip()}')
 
 
 def error_bars(*estimates: Mapping[str, Any]) -> np.ndarray:

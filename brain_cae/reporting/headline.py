@@ -1,14 +1,16 @@
-"""Top of the report: one-line summary, verdict of the audit, key figures."""
+"""Top of the report: one-line summary, verdict of the audit, answer to the reader's question, key figures."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from brain_cae.reporting import evidence, formatting
+from brain_cae.reporting import evidence, formatting, performance
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.evidence import at
+from brain_cae.reporting.doubts import VERDICT_TONES, is_doubtful, is_outside, serious, tone
+from brain_cae.reporting.evidence import at, numbers
 
 CAUTIONS = {
     "no evidence": "no evidence of detection: see the verdict",
@@ -29,17 +31,18 @@ BEFORE_TRAINING = {
     "cannot tell": "This cohort cannot show whether the two classes were scanned alike.",
 }
 MAX_REASONS = 3
-TONES = {"confounded": "red", "at risk": "amber", "clear": "green", "cannot tell": "grey"}
 
 
 @dataclass(frozen=True)
 class Banner:
-    """Verdict of the audit with its colour, meaning and reasons."""
+    """Verdict of the audit with its heading, colour, meaning, reasons, and what it means for the reader's question."""
 
     verdict: str
     tone: str
     meaning: str
     reasons: list[str] = field(default_factory=list)
+    heading: str = ""
+    answer: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,18 +83,81 @@ def caution_for(content: ReportContent, key: str) -> str:
 
 
 def banner(content: ReportContent) -> Banner:
-    """Return the verdict of the audit in plain words; grey if there was no audit."""
+    """Return the verdict of the audit in plain words; grey if there was no audit, or in case of doubt.
+
+    For subjects without labels, which cannot be audited, it is the decision about them.
+    """
+    if evidence.unlabelled(content):
+        return _decision(content)
     verdict = verdict_of(content)
     reasons = at(content.metrics, "audit", "reasons") or []
     reasons = [reasons] if isinstance(reasons, str) else [str(reason) for reason in reasons][:MAX_REASONS]
     meanings = BEFORE_TRAINING if at(content.metrics, "audit", "kind") == "headers" else MEANINGS
+    heading = f"Verdict of the audit: {verdict or 'no audit'}"
     if not verdict:
-        return Banner("no audit", "grey", "It was not tested whether acquisition explains the result.", reasons)
-    return Banner(verdict, TONES.get(verdict, "grey"), meanings.get(verdict, ""), reasons)
+        meaning = "It was not tested whether acquisition explains the result."
+        return Banner("no audit", "grey", meaning, reasons, heading, answer(content))
+    colour = tone(content, verdict) if verdict in VERDICT_TONES else ""
+    return Banner(verdict, colour or "grey", meanings.get(verdict, ""), reasons, heading, answer(content))
+
+
+def _decision(content: ReportContent) -> Banner:
+    """Return what was decided about subjects without labels."""
+    rows = evidence.scored(content)
+    flagged = evidence.flags(rows)
+    known, count = int(flagged.notna().sum()), int(flagged.sum())
+    alpha = formatting.number(at(content.metrics, "scoring", "alpha"))
+    calibration = len(content.calibration_scores)
+    among = f" among {calibration} healthy calibration brains" if calibration else ""
+    meaning = (
+        "A flagged brain has a higher score than the threshold, which is set so that few healthy brains exceed it "
+        f"(alpha = {alpha}{among}). A brain that is not flagged may still hold a lesion."
+    )
+    reasons = ["Without labels, it cannot be measured here how often the decision is right, and no audit is possible."]
+    if not known:
+        heading = "No decision: too few healthy brains calibrate"
+        meaning = f"Nobody is flagged at alpha = {alpha}{among}: the threshold needs more of them. Scores only rank."
+    elif len(rows) == 1:
+        heading = "The brain is flagged" if count else "The brain is not flagged"
+    else:
+        heading = f"{count} of {known} brains flagged"
+    if known and is_outside(content):
+        heading += ", but the threshold is not set for such scans"
+    return Banner(heading, "amber" if count else "grey", meaning, reasons, heading)
+
+
+def answer(content: ReportContent) -> str:
+    """Return what the figures mean for the question of the reader: does it find the brains, and better than without?"""
+    auroc = at(content.metrics, "detection", "auroc")
+    if not _defined(auroc):
+        return ""
+    text = "The residual score ranks an abnormal brain above a healthy one with a probability of "
+    text += f"{formatting.estimate(auroc)}. "
+    verdict = verdict_of(content)
+    if is_doubtful(content):
+        return text + "This is not a result to rely on: see the cautions above."
+    if verdict in ("confounded", "cannot tell", ""):
+        return text + "Whether it sees the disease or the scanner cannot be said from it."
+    gain, baseline = evidence.gain(content), evidence.best_baseline(content)
+    low, high = (formatting.finite(gain.get(key)) if isinstance(gain, Mapping) else None for key in ("low", "high"))
+    if low is None or high is None:
+        return text
+    if low > 0:
+        return text + f"The network is worth its training here: it beats the best baseline, {baseline}."
+    if high < 0:
+        return text + f"The network is not worth its training here: the baseline {baseline} is better."
+    return text + f"It is not shown that the network is worth its training: the baseline {baseline} is about as good."
 
 
 def summary(content: ReportContent) -> str:
-    """Return one line: how many subjects were scored, and how well."""
+    """Return one line: how many subjects were scored, how well, and how many brains the network learnt from."""
+    text = _summary(content)
+    if content.learnt is not None:
+        text += f" The network learnt from {content.learnt} healthy brain{'' if content.learnt == 1 else 's'}."
+    return f"Not a result: see the cautions. {text}" if serious(content) else text
+
+
+def _summary(content: ReportContent) -> str:
     rows, counts = evidence.scored(content), evidence.label_counts(content)
     text = f"{len(rows)} subject{'' if len(rows) == 1 else 's'} scored"
     known = [f"{count} {name}" for name, count in counts.items() if count]
@@ -118,20 +184,22 @@ def cohort_summary(content: ReportContent) -> str:
 
 
 def cards(content: ReportContent) -> list[Card]:
-    """Return the key figures, each with the figures to compare it with."""
+    """Return the key figures, each with the figures to compare it with; for patients those about their scores."""
+    if evidence.unlabelled(content):
+        return _patient_cards(content)
     metrics = content.metrics
     why = evidence.why_undefined(content)
     alpha = at(metrics, "scoring", "alpha")
-    detection = _figure("AUROC, residual score", at(metrics, "detection", "auroc"), why)
+    detection = _figure("AUROC, residual score", at(metrics, "detection", "auroc"), why, note=_learnt(content))
     baselines = [
         _figure(f"baseline {name}", at(metrics, "baseline", name, "auroc"), why)
-        for name in ("intensity", "healthy_mean")
+        for name in performance.BASELINES
+        if at(metrics, "baseline", name) is not None or name in ("intensity", "healthy_mean")
     ]
-    gain = at(metrics, "detection", "difference", "healthy_mean")
-    gain = gain.get("auroc", gain) if isinstance(gain, Mapping) else gain
+    gain = evidence.gain(content)
     if _defined(gain):
         value, _, interval = formatting.estimate(gain, signed=True).partition(" ")
-        name = "gain over healthy_mean, paired"
+        name = f"gain over {evidence.best_baseline(content)}, paired"
         baselines.append(Figure(name, value, interval, formatting.details(gain)))
     names = [at(metrics, "transfer", key) for key in ("classifier", "features")]
     model = ", ".join(f"{name} features" if number else str(name) for number, name in enumerate(names) if name)
@@ -160,6 +228,47 @@ def cards(content: ReportContent) -> list[Card]:
         Card(precision),
         Card(dice),
     ]
+
+
+def _learnt(content: ReportContent) -> str:
+    if content.learnt is None:
+        return ""
+    return f"learnt from {content.learnt} healthy brain{'' if content.learnt == 1 else 's'}"
+
+
+def _patient_cards(content: ReportContent) -> list[Card]:
+    """Return the figures of subjects without labels: the highest score, and what it is compared with."""
+    rows = evidence.scored(content)
+    scores = numbers(rows, "score")
+    highest = rows.iloc[int(scores.fillna(-math.inf).argmax())]
+    who = f"of {highest['subject']}" if len(rows) > 1 else ""
+    threshold = evidence.threshold(content)
+    limit = "no threshold" if threshold is None else f"threshold {formatting.number(threshold, digits=2)}"
+    calibration = content.calibration_scores
+    higher = int((calibration >= highest["score"]).sum()) if len(calibration) else 0
+    flagged = evidence.flags(rows)
+    one, alpha = len(rows) == 1, formatting.number(at(content.metrics, "scoring", "alpha"))
+    decided = "not decided"
+    if flagged.notna().any():
+        decided = f"{int(flagged.sum())} of {int(flagged.notna().sum())}"
+        decided = decided if not one else "yes" if flagged.any() else "no"
+    learnt = "not known" if content.learnt is None else str(content.learnt)
+    score = formatting.number(highest["score"], digits=2)
+    whose = ", ".join(filter(None, [who, limit]))
+    return [
+        Card(Figure("Score" if one else "Highest score", score, "", note=whose), caution=_outside(highest)),
+        Card(Figure("p-value", formatting.p_value(highest.get("p_value")), "", note=f"conformal {who}".strip())),
+        Card(
+            Figure("Healthy brains with a score as high", f"{higher} of {len(calibration)}", "", note="that calibrate")
+        ),
+        Card(Figure("Flagged", decided, "", note=f"alpha = {alpha}")),
+        Card(Figure("Learnt from", learnt, "", note="healthy brains")),
+    ]
+
+
+def _outside(row: Any) -> str:
+    outside = str(row.get("out_of_calibration")).lower() == "true"
+    return "a scan unlike those that calibrate: its p-value does not hold" if outside else ""
 
 
 def _why_no_alarms(content: ReportContent) -> str:

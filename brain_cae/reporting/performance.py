@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from brain_cae.reporting import evidence, formatting
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at
@@ -15,10 +17,11 @@ from brain_cae.reporting.tables import MEASURES, Cell, Table, figure, heading, l
 BASELINES = {
     "intensity": "Baseline intensity",
     "healthy_mean": "Baseline healthy_mean",
+    "healthy_subspace": "Baseline healthy_subspace",
 }
 BASELINE_NOTE = (
-    "Baselines involve no training: intensity is the masked intensity itself, healthy_mean compares it with healthy "
-    "brains at the same location. Smoothing, signs and calibration are the same."
+    "Baselines have no network: intensity is the masked intensity itself, healthy_mean compares it with healthy brains "
+    "at the same location, healthy_subspace with a linear space of them. Smoothing, signs and calibration are the same."
 )
 
 
@@ -30,7 +33,7 @@ def _as_part(value: Any) -> Mapping[str, Any]:
 
 
 def _table(
-    rows: list[tuple[str, Mapping[str, Any]]], keys: list[str], *, why: str, first: str, note: str = ""
+    rows: list[tuple[str, Mapping[str, Any]]], keys: list[str], *, why: str, first: str, caption: str, note: str = ""
 ) -> Table | None:
     """Return a table with one row per part and one column per key that occurs; None if no value is defined."""
     present = [(name, part) for name, part in rows if any(key in part for key in keys)]
@@ -43,7 +46,7 @@ def _table(
              for name, part in present]  # fmt: skip
     values = [part[key] for _, part in present for key in used if key in part]
     note = " ".join(filter(None, (note, _reasons(values, why))))
-    return Table([first, *(heading(key) for key in used)], cells, note)
+    return Table([first, *(heading(key) for key in used)], cells, note, caption)
 
 
 def _reasons(values: list[Any], why: str) -> str:
@@ -68,7 +71,7 @@ def detection_table(content: ReportContent) -> Table | None:
         note += f" Sensitivity and specificity at alpha = {alpha:g}"
         note += f", calibrated on {count:.0f} healthy brains." if count is not None else "."
     keys = ["auroc", "average_precision", "sensitivity", "specificity"]
-    return _table(rows, keys, why=evidence.why_undefined(content), first="score", note=note)
+    return _table(rows, keys, why=evidence.why_undefined(content), first="score", caption="Detection", note=note)
 
 
 def decision_table(content: ReportContent) -> Table | None:
@@ -95,6 +98,9 @@ def decision_table(content: ReportContent) -> Table | None:
             ]
         rows.append([label(f"{kind}{in_force}"), *rates, figure(part["false_alarms"]), figure(part["sensitivity"])])
     confidence = percent(scoring.get("confidence"))
+    if evidence.unlabelled(content):
+        # Nothing was observed, and the number of healthy brains among the patients is not known.
+        rows = [row[:3] for row in rows]
     columns = [
         "rule",
         "expected rate",
@@ -108,6 +114,7 @@ def decision_table(content: ReportContent) -> Table | None:
         "calibrate, the rate of this hospital is at most alpha. average: the mean over hospitals is at most alpha. "
         "Both hold only for brains scanned like those that calibrate."
     )
+    columns = columns[: len(rows[0])] if rows else columns
     return Table(columns, rows, note, f"Decisions at alpha = {number(scoring.get('alpha'))}")
 
 
@@ -139,8 +146,9 @@ def difference_table(content: ReportContent) -> Table | None:
     for name, value in differences.items():
         auroc = value["auroc"] if isinstance(value, Mapping) and "auroc" in value else value
         cell = figure(auroc, signed=True)
-        rows.append([label(f"Residual score \N{MINUS SIGN} {name}"), cell, label(_interpretation(auroc))])
-    return Table(["paired difference", "AUROC", "interpretation"], rows)
+        if cell.tone != "missing":
+            rows.append([label(f"Residual score \N{MINUS SIGN} {name}"), cell, label(_interpretation(auroc))])
+    return Table(["paired difference", "AUROC", "interpretation"], rows, caption="Differences") if rows else None
 
 
 def _interpretation(value: Any) -> str:
@@ -162,7 +170,7 @@ def localisation_table(content: ReportContent) -> Table | None:
         dice = {measure: part[measure] for measure in part if str(measure).startswith("dice")}
         rows.append((name, {**dice, **_as_part(at(part, "localisation"))}))
     keys = ["average_precision", "dice", "dice_oracle_pooled", "dice_oracle_per_subject"]
-    return _table(rows, keys, why=evidence.why_no_localisation(content), first="map")
+    return _table(rows, keys, why=evidence.why_no_localisation(content), first="map", caption="Overlap with lesions")
 
 
 def lesion_measures(content: ReportContent) -> Table | None:
@@ -177,9 +185,8 @@ def lesion_measures(content: ReportContent) -> Table | None:
     return Table(list(names.values()), [[figure(part[name]) for name in names]], note, "Lesion-wise")
 
 
-def lesion_rows(content: ReportContent) -> Table | None:
-    """Return the clusters of the flagged brains."""
-    lesions = content.lesions
+def lesion_rows(lesions: pd.DataFrame) -> Table | None:
+    """Return the clusters of a table with the columns of ``lesions.csv``."""
     if lesions.empty:
         return None
     rows = []
@@ -197,7 +204,7 @@ def lesion_rows(content: ReportContent) -> Table | None:
             [label(str(row["subject"])), *(Cell(text, True) for text in measured), p, label(where), *map(Cell, places)]
         )
     columns = ["subject", "volume, mL", "peak z", "p", "where", "centre, mm of the scan", "centre, mm of MNI152"]
-    return Table(columns, rows)
+    return Table(columns, rows, caption="Clusters")
 
 
 def transfer_table(content: ReportContent) -> Table | None:

@@ -16,7 +16,7 @@ from brain_cae.reporting.figures import LIGHT, Chart, data_uri, readable, style
 from brain_cae.reporting.formatting import finite, number, p_value
 from brain_cae.reporting.planes import Convention, Plane, cut, peak
 
-BUDGET = 4_000_000  # total characters of the data URIs, which keeps a report below 6 MB
+BUDGET = 2_000_000  # total characters of the data URIs; with viewer and volumes, a report stays below 8 MB
 CONVENTION: Convention = "radiological"
 CONTOUR = "#3fe0e8"
 
@@ -32,6 +32,8 @@ class Picture:
     flagged: str
     remark: str
     chart: Chart
+    page: str = ""
+    volumes: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,12 @@ class Gallery:
     convention: str = CONVENTION
 
 
-def gallery(content: ReportContent) -> Gallery:
-    """Draw all views of the content, at a resolution that keeps the report within its size limit."""
+def gallery(content: ReportContent, resolution: int = 170) -> Gallery:
+    """Draw all views of the content, at most at this resolution, and such that the report keeps its size limit."""
     if not content.views:
         return Gallery()
     threshold = finite(at(content.metrics, "scoring", "voxel_threshold"))
     top = upper_limit(content.views, threshold)
-    resolution = 170
     uris = [_view_uri(view, top, threshold, resolution) for view in content.views]
     while sum(map(len, uris)) > BUDGET and resolution > 40:
         resolution = max(40, int(resolution * min(0.9, (BUDGET / sum(map(len, uris))) ** 0.5)))
@@ -79,7 +80,7 @@ def _picture(view: SubjectView, uri: str) -> Picture:
         location = "the maximum lies inside the lesion" if hit else "the maximum lies outside the lesion"
     remark = "; ".join(text for text in (view.caption, location) if text)
     flagged = "" if view.flagged is None else "flagged" if view.flagged else "not flagged"
-    chart = Chart(uri, uri, f"{view.label} brain {view.subject} in three planes with its anomaly map")
+    chart = Chart(f"{view.label} brain {view.subject} in three planes with its anomaly map", uri=uri)
     score = number(view.score, digits=2)
     return Picture(str(view.subject), view.label, score, p_value(view.p_value), flagged, remark, chart)
 
@@ -175,7 +176,7 @@ def _scale(top: float, threshold: float | None) -> Chart:
             axis.axvline(threshold, color="white", linewidth=1)
             axis.annotate(" voxel threshold", (threshold, 0.5), color="white", fontsize=7.5, va="center")
         uri = data_uri(figure)
-    return Chart(uri, uri, "Colour scale of the anomaly maps (joint z)", width=440)
+    return Chart("Colour scale of the anomaly maps (joint z)", uri=uri, width=440)
 
 
 def _window(image: np.ndarray) -> tuple[float, float]:

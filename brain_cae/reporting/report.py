@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from brain_cae.files.atomic import write_text
-from brain_cae.reporting import charts, headline, pictures, sections
+from brain_cae.reporting import charts, doubts, headline, methods, niivue, pictures, sections, viewer
 from brain_cae.reporting.content import ReportContent, SubjectView
-from brain_cae.reporting.page import render
+from brain_cae.reporting.page import render, script
 
 __all__ = ["ReportContent", "SubjectView", "write_audit_report", "write_report"]
 
@@ -23,8 +24,11 @@ def write_report(path: Path, content: ReportContent) -> Path:
     Returns:
         The path.
     """
-    parts = sections.parts(content, charts.all_charts(content), pictures.gallery(content))
-    return _write(path, content, summary=headline.summary(content), cards=headline.cards(content), parts=parts)
+    gallery, brains = viewer.interactive(content, pictures.gallery(content))
+    parts = sections.parts(content, charts.all_charts(content), gallery)
+    parts.insert(-1, methods.methods(content))
+    shown = {"summary": headline.summary(content), "cards": headline.cards(content), "parts": parts}
+    return _write(path, content, brains=brains, **shown)
 
 
 def write_audit_report(path: Path, content: ReportContent, *, summary: str | None = None) -> Path:
@@ -33,10 +37,22 @@ def write_audit_report(path: Path, content: ReportContent, *, summary: str | Non
     Arguments and return value as for :func:`write_report`; ``summary`` is the line below the heading, by default that
     of an audit of headers and labels.
     """
-    parts = [sections.audit(content, {}), sections.cohort(content)]
+    parts = [sections.acquisition(content, {}), sections.subjects(content, pictures.Gallery())]
     return _write(path, content, summary=summary or headline.cohort_summary(content), cards=[], parts=parts)
 
 
-def _write(path: Path, content: ReportContent, **shown: Any) -> Path:
-    page = render("report.html.j2", content=content, banner=headline.banner(content), **shown)
+def _write(path: Path, content: ReportContent, *, brains: Sequence[viewer.Brain] = (), **shown: Any) -> Path:
+    serious = doubts.serious(content)
+    page = render(
+        "report.html.j2",
+        scripts=[script("tables.js"), *([script("viewer.js")] if brains else [])],
+        allowed=[niivue.bundle()] if brains else [],
+        content=content,
+        banner=headline.banner(content),
+        serious=serious,
+        cautions=[caution for caution in content.cautions if caution not in serious],
+        brains=brains,
+        niivue=niivue.packed() if brains else "",
+        **shown,
+    )
     return write_text(Path(path), page.encode("utf-8", "backslashreplace").decode())

@@ -148,7 +148,7 @@ def _runs_table(runs: list[Run], here: Path) -> Table:
         link = quote(report) if (run.folder / "report.html").is_file() else ""
         figures = [figure(at(run.metrics, *place)) for place in FIGURES.values()]
         verdict = label(at(run.metrics, "audit", "verdict"))
-        rows.append([Cell(run.name), Cell(str(run.folder), link=link), verdict, *figures])
+        rows.append([Cell(run.name), Cell(str(run.folder), href=link), verdict, *figures])
     return Table(["run", "folder", "verdict", *FIGURES], rows)
 
 

@@ -1,56 +1,42 @@
-"""Sections of the report below the headline, each a list of blocks for the template."""
+"""Sections of the report below the verdict, each a list of blocks for the template."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from brain_cae.reporting import evidence, formatting, headline, performance, preparation_tables, subject_tables
+from brain_cae.reporting import (
+    audit_tables,
+    evidence,
+    headline,
+    performance,
+    preparation_tables,
+    subject_tables,
+    training_tables,
+)
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at
 from brain_cae.reporting.figures import Chart
 from brain_cae.reporting.formatting import finite
 from brain_cae.reporting.pictures import Gallery
-from brain_cae.reporting.tables import Cell, Table, anything, figure, label, of_records
+from brain_cae.reporting.tables import Table, label, of_records
 
-MEASURES = {
-    "strategy": ("strategy", ""),
-    "scale_ratio": (
-        "scale ratio",
-        "ratio of the largest to the smallest per-axis scale factor, in voxels; 1: no distortion",
-    ),
-    "anisotropy_mm": (
-        "anisotropy",
-        "ratio of the longest to the shortest side, in mm, of a voxel of the network input",
-    ),
-    "size_spread_mm": ("size spread", "variation between subjects of the size, in mm, of a voxel of the network input"),
-    "round_trip_l1": (
-        "round trip",
-        "mean absolute error after reshaping and reversing it, in the native space of the scan",
-    ),
-    "reconstruction": (
-        "reconstruction",
-        "mean absolute error of the network on healthy brains, in the native space of the scan",
-    ),
-    "voxels": ("voxels", "number of voxels of one brain at the network input, including padding"),
-    "seconds_per_epoch": ("seconds per epoch", "median over the epochs"),
-    "data_wait": ("share of an epoch spent waiting for data", "median over the epochs"),
-    "memory_mb": ("memory", "MiB that the largest batch keeps for the backward pass"),
-}
-
-VERDICT_TONES = {
-    "confounded": "red", "at risk": "amber", "clear": "green", "concern": "amber", "no concern": "green",
-    "no evidence": "red", "read with care": "amber", "stands": "green",
-}  # fmt: skip
+ANCHORS = (
+    "verdict", "metrics", "roc", "calibration", "lesions", "acquisition", "subjects", "training", "import", "methods",
+    "configuration",
+)  # fmt: skip
+"""Anchors of the sections in the order of the page; other programs look for them."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Element of a section; ``kind`` is table, charts, gallery or code."""
+    """Element of a section; ``kind`` is heading, text, table, folded, charts, gallery or code."""
 
     kind: str
     value: Any
+    heading: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,23 +55,22 @@ class Part:
 
 
 def parts(content: ReportContent, charts: dict[str, Chart], gallery: Gallery) -> list[Part]:
-    """Return all sections in the order of the page."""
+    """Return the sections in the order of the page, except the verdict and the methods."""
     return [
-        detection(content, charts),
+        metrics(content),
+        roc(content, charts),
         calibration(content, charts),
-        localisation(content),
         lesions(content),
+        acquisition(content, charts),
         subjects(content, gallery),
-        transfer(content, charts),
-        audit(content, charts),
-        reshape(content),
+        training(content, charts),
         imported(content),
-        cohort(content),
-        provenance(content),
+        configuration(content),
     ]
 
 
-def _blocks(*values: Table | list[Chart | None] | None) -> list[Block]:
+def blocks_of(*values: Table | list[Chart | None] | None) -> list[Block]:
+    """Return blocks of the tables that have rows and of the charts that were drawn."""
     blocks = []
     for value in values:
         if isinstance(value, Table) and value.rows:
@@ -95,14 +80,13 @@ def _blocks(*values: Table | list[Chart | None] | None) -> list[Block]:
     return blocks
 
 
-def detection(content: ReportContent, charts: dict[str, Chart]) -> Part:
-    """Return the section on the detection of abnormal subjects, compared with the two baselines."""
-    blocks = _blocks(
-        performance.detection_table(content),
-        performance.difference_table(content),
-        [charts.get("roc"), charts.get("scores")],
-        of_records(at(content.metrics, "detection", "by_protocol") or [], first=("protocol",), caption="By protocol"),
-    )
+def _titled(heading: str, text: str, blocks: list[Block]) -> list[Block]:
+    """Return blocks under a heading, with an introduction; nothing if there are none."""
+    return [Block("heading", heading), Block("text", text), *blocks] if blocks else []
+
+
+def metrics(content: ReportContent) -> Part:
+    """Return the section of figures: detection next to the baselines, localisation, transfer classifier."""
     sign = at(content.metrics, "scoring", "sign")
     intro = "Does the volume score separate abnormal brains from healthy ones? "
     if isinstance(sign, Mapping) and sign:
@@ -110,8 +94,25 @@ def detection(content: ReportContent, charts: dict[str, Chart]) -> Part:
         intro += f"The signs of the residual ({directions}) are prior knowledge about gliomas. "
         intro += "The absolute score does not use them. "
     intro += "Intervals are 95 %."
-    caution = headline.caution_for(content, "detection")
-    return Part("detection", "Detection", intro, blocks, evidence.why_undefined(content), caution)
+    detection = blocks_of(performance.detection_table(content), performance.difference_table(content))
+    overlap = (
+        "Voxels inside the foreground mask, in the native space of the scan; mean over subjects with a lesion mask. "
+        "Dice is computed at the threshold set on healthy brains. Oracle Dice uses the best threshold, chosen with the "
+        "lesions known: it is an upper bound, not a result."
+    )
+    classifier = (
+        "Classifier on features of the frozen autoencoder. Every prediction is for a subject not used in training it."
+    )
+    classifier = " ".join([classifier, *(str(note) for note in at(content.metrics, "transfer", "notes") or [])])
+    doubted = headline.caution_for(content, "transfer")
+    transfer = blocks_of(performance.transfer_table(content), performance.comparison_table(content))
+    blocks = [
+        *detection,
+        *_titled("Localisation", overlap, blocks_of(performance.localisation_table(content))),
+        *_titled("Transfer classifier", " ".join(filter(None, [classifier, doubted])), transfer),
+    ]
+    caution = headline.caution_for(content, "detection") if detection else ""
+    return Part("metrics", "Metrics", intro if detection else "", blocks, evidence.why_undefined(content), caution)
 
 
 def _direction(value: Any) -> str:
@@ -121,6 +122,19 @@ def _direction(value: Any) -> str:
     return "brighter" if number > 0 else "darker" if number < 0 else "two-sided"
 
 
+def roc(content: ReportContent, charts: dict[str, Chart]) -> Part:
+    """Return the section of ROC curves and of all scores."""
+    by_protocol = of_records(
+        at(content.metrics, "detection", "by_protocol") or [], first=("protocol",), caption="By protocol"
+    )
+    patients = evidence.unlabelled(content)
+    blocks = blocks_of([charts.get("roc"), charts.get("scores")], None if patients else by_protocol)
+    intro = "Each point of the scores is one brain; the threshold comes from healthy brains alone."
+    if patients:
+        intro = "Where the scores lie among those of the healthy brains that calibrate. A ROC curve needs labels."
+    return Part("roc", "Scores" if patients else "ROC and scores", intro, blocks, evidence.why_undefined(content))
+
+
 def calibration(content: ReportContent, charts: dict[str, Chart]) -> Part:
     """Return the section on the calibration of p-values and probabilities."""
     intro = (
@@ -128,151 +142,102 @@ def calibration(content: ReportContent, charts: dict[str, Chart]) -> Part:
         "expected by chance with this number of calibration and test brains. Right: among subjects with the same "
         "predicted probability, that fraction should be abnormal."
     )
+    drawn = [charts.get("alarms"), charts.get("reliability")]
+    if drawn[0] is None or drawn[1] is None:
+        intro = "Are the p-values and probabilities calibrated?"
     if at(content.metrics, "scoring", "calibration") == "leave_one_out":
         intro += (
             " The brains that calibrate are also the healthy reference, each compared with the others: p-values and "
             "bounds are approximations."
         )
-    drawn = [charts.get("alarms"), charts.get("reliability")]
-    if drawn[0] is None or drawn[1] is None:
-        intro = "Are the p-values and probabilities calibrated?"
     why = "too few labelled subjects with p-values or probabilities"
     tables = [performance.decision_table(content), performance.outlook_table(content)]
-    return Part("calibration", "Calibration", intro, _blocks(*tables, drawn), why)
-
-
-def localisation(content: ReportContent) -> Part:
-    """Return the section on the localisation of lesions."""
-    intro = (
-        "Voxels inside the foreground mask, in the native space of the scan; mean over subjects with a lesion mask. "
-        "Dice is computed at the threshold set on healthy brains. Oracle Dice uses the best threshold, chosen with the "
-        "lesions known: it is an upper bound, not a result."
-    )
-    return Part("localisation", "Localisation", intro, _blocks(performance.localisation_table(content)),
-                evidence.why_no_localisation(content))  # fmt: skip
+    return Part("calibration", "Calibration", intro, blocks_of(*tables, drawn), why)
 
 
 def lesions(content: ReportContent) -> Part:
-    """Return the section on the clusters of the flagged brains."""
+    """Return the section on clusters: those of flagged brains, and folded those of the others."""
     intro = (
         "Connected voxels above the voxel threshold, in brains that are flagged: the largest cluster, and others that "
         "few healthy brains have. The p-value counts the calibration brains whose largest cluster has at least this "
         "mass; it holds for all clusters of a brain together. Places are in mm, right, anterior and superior positive; "
         "the tissue is what most of the cluster is in the template. lesions.csv holds the same table."
     )
-    tables = (performance.lesion_measures(content), performance.lesion_rows(content))
+    tables = (performance.lesion_measures(content), performance.lesion_rows(content.lesions))
+    blocks = blocks_of(*tables)
     flagged = evidence.flags(evidence.scored(content))
     why = "no brain is flagged" if flagged.notna().any() else "no brain can be flagged"
-    return Part("lesions", "Lesions", intro, _blocks(*tables), why)
+    others = performance.lesion_rows(content.other_lesions)
+    if others is not None:
+        if not blocks:
+            intro = f"{why.capitalize()}: there is no cluster to report."
+        count = content.other_lesions["subject"].nunique()
+        folded = (
+            f"Clusters of {count} brain{'' if count == 1 else 's'} that {'is' if count == 1 else 'are'} not flagged"
+        )
+        blocks.append(Block("folded", [others], folded))
+    return Part("lesions", "Lesions", intro, blocks, why)
 
 
-def subjects(content: ReportContent, gallery: Gallery) -> Part:
-    """Return the section that shows the brains with the highest scores in three planes."""
-    side = "left" if gallery.convention == "radiological" else "right"
-    intro = (
-        f"Planes through the maximum of the anomaly map, {gallery.convention} convention (the patient's right is on "
-        f"the {side} of coronal and axial images). The map is the joint z-score of the residual relative to healthy "
-        "brains; all maps share one colour scale. Cyan: contour of the lesion, where known."
-    )
-    shown = gallery.suspects or gallery.healthy
-    return Part("subjects", "Subjects with the highest scores", intro, [Block("gallery", gallery)] if shown else [],
-                "no subjects were selected for display")  # fmt: skip
-
-
-def transfer(content: ReportContent, charts: dict[str, Chart]) -> Part:
-    """Return the section on the transfer classifier, its comparison with others and its tuning."""
-    blocks = _blocks(
-        performance.transfer_table(content),
-        performance.comparison_table(content),
-        [charts.get("tuning")],
-        performance.tuning_table(content),
-    )
-    intro = (
-        "Classifier on features of the frozen autoencoder. Every prediction is for a subject not used in training it."
-    )
-    intro = " ".join([intro, *(str(note) for note in at(content.metrics, "transfer", "notes") or [])])
-    caution = headline.caution_for(content, "transfer")
-    return Part("transfer", "Transfer", intro, blocks, evidence.why_no_transfer(content), caution)
-
-
-def audit(content: ReportContent, charts: dict[str, Chart]) -> Part:
+def acquisition(content: ReportContent, charts: dict[str, Chart]) -> Part:
     """Return the section on the tests of whether acquisition explains the result."""
-    tests = [test for test in at(content.metrics, "audit", "tests") or [] if isinstance(test, Mapping)]
-    rows = [
-        [
-            label(str(test.get("name") or "").replace("_", " ")),
-            figure({key: test.get(key) for key in ("value", "low", "high", "n")}),
-            _p(test.get("p")),
-            _p(test.get("p_corrected")),
-            _verdict(test.get("verdict")),
-            label(test.get("sentence")),
-        ]
-        for test in tests
-    ]
-    table = (
-        Table(["test", "value", "p", "p corrected", "verdict", "interpretation"], rows, caption="Tests")
-        if rows
-        else None
-    )
     intro = (
         "Is it the disease or the scanner? Each test examines one way in which acquisition could produce the result."
     )
     left_out = "the audit was not run, or had no labelled subjects"
-    blocks = _blocks(
-        _evidence_table(content),
-        table,
+    if evidence.unlabelled(content):
+        return Part("acquisition", "Acquisition", intro, [], "an audit compares the classes, which needs labels")
+    blocks = blocks_of(
+        audit_tables.evidence_table(content),
+        audit_tables.tests_table(content),
         [charts.get("protocols")],
         subject_tables.compared_headers(content) or subject_tables.header_table(content),
-        _leakage_table(tests),
+        audit_tables.duplicate_table(content),
     )
-    return Part("audit", "Audit of acquisition", intro, blocks, left_out)
+    return Part("acquisition", "Acquisition", intro, blocks, left_out)
 
 
-def _evidence_table(content: ReportContent) -> Table | None:
-    """Return which figures are evidence under the verdict; None if nothing was scored."""
-    figures = [] if at(content.metrics, "audit", "kind") == "headers" else at(content.metrics, "audit", "figures") or []
-    rows = [[label(row.get("figure")), _verdict(row.get("standing")), label(row.get("why"))] for row in figures]
-    return Table(["figure", "as evidence", "why"], rows, caption="Which figures are evidence") if rows else None
+def subjects(content: ReportContent, gallery: Gallery) -> Part:
+    """Return the section of all subjects; it shows those with the highest scores in three planes."""
+    side = "left" if gallery.convention == "radiological" else "right"
+    shown = bool(gallery.suspects or gallery.healthy)
+    intro = ""
+    if shown:
+        intro = (
+            f"Planes through the maximum of the anomaly map, {gallery.convention} convention (the patient's right is "
+            f"on the {side} of coronal and axial images). The map is the joint z-score of the residual relative to "
+            "healthy brains; all maps share one colour scale. Cyan: contour of the lesion, where known."
+        )
+    blocks = [Block("gallery", gallery)] if shown else []
+    table = subject_tables.subject_table(content)
+    if table is not None:
+        folds = len(table.rows) > subject_tables.FOLDED_FROM
+        whole = Block("folded", [table], f"All {len(table.rows)} subjects") if folds else Block("table", table)
+        blocks.append(whole)
+    if not evidence.unlabelled(content):
+        blocks += blocks_of(*subject_tables.cohort_tables(content))
+    return Part("subjects", "Subjects", intro, blocks, "there are no subjects")
 
 
-def _leakage_table(tests: list[Mapping[str, Any]]) -> Table | None:
-    duplicates = [row for test in tests if test.get("name") == "leakage" for row in test.get("details") or []]
-    return of_records(duplicates, first=("subject", "other"), caption="Duplicate subjects and scans")
-
-
-def _p(value: Any) -> Cell:
-    """Return a cell with a p-value, or a dash for a test that has none."""
-    return Cell("\N{EN DASH}" if finite(value) is None else formatting.p_value(value), True)
-
-
-def _verdict(value: Any) -> Cell:
-    text = str(value or "").replace("_", " ")
-    return Cell(text or "\N{EN DASH}", tone=VERDICT_TONES.get(text, ""))
-
-
-def reshape(content: ReportContent) -> Part:
-    """Return the section on the distortion by the reshape strategy."""
-    part = at(content.metrics, "reshape")
-    measures = None
-    if isinstance(part, Mapping):
-        rows = [
-            [label(name), anything(part[key]), Cell(meaning)]
-            for key, (name, meaning) in MEASURES.items()
-            if key in part
-        ]
-        measures = Table(["measure", "value", "meaning"], rows) if rows else None
-    groups = at(part, "groups")
-    groups = [{"group": name, **group} if isinstance(group, Mapping) else {"group": name, "members": group}
-              for name, group in groups.items()] if isinstance(groups, Mapping) else groups or []  # fmt: skip
-    table = of_records(groups, first=("group", "number", "dimensions", "target", "members"), caption="Groups")
-    intro = "How the dimensions of the volumes were changed for the network input."
-    return Part("reshape", "Reshape", intro, _blocks(measures, table), "the run has no reshape metrics")
+def training(content: ReportContent, charts: dict[str, Chart]) -> Part:
+    """Return the section on training: loss, reshape and its cost, search for the classifier."""
+    intro = "" if content.learnt is None else f"The network learnt from {content.learnt} healthy brains. "
+    if charts.get("loss"):
+        intro += "Nothing is chosen during training: the weights are those of the last epoch. "
+    reshape = blocks_of(*training_tables.reshape_tables(content))
+    tuning = blocks_of(performance.tuning_table(content))
+    blocks = [
+        *blocks_of([charts.get("loss"), charts.get("tuning")]),
+        *_titled("Reshape", "How the dimensions of the volumes were changed for the network input.", reshape),
+        *tuning,
+    ]
+    return Part("training", "Training", intro, blocks, "nothing is recorded of the training")
 
 
 def imported(content: ReportContent) -> Part:
     """Return the section on series that were not imported, by reason, and on what was done to the others."""
     why = "no series was lost" if len(content.import_report) else "there is no import report"
-    blocks = _blocks(
+    blocks = blocks_of(
         subject_tables.loss_table(content),
         *preparation_tables.movement_tables(content),
         preparation_tables.stripper_table(content),
@@ -280,20 +245,16 @@ def imported(content: ReportContent) -> Part:
     return Part("import", "Import", subject_tables.import_sentence(content), blocks, why)
 
 
-def cohort(content: ReportContent) -> Part:
-    """Return the section on subjects by role and protocol."""
-    return Part("cohort", "Cohort", "Numbers are subjects, not scans.", _blocks(*subject_tables.cohort_tables(content)),
-                "there are no subjects")  # fmt: skip
-
-
-def provenance(content: ReportContent) -> Part:
+def configuration(content: ReportContent) -> Part:
     """Return the section on environment and configuration."""
     environment = at(content.metrics, "environment") or {}
     rows = []
     for key, value in environment.items():
-        nested = value.items() if isinstance(value, Mapping) else [("", value)]
+        # A folder's place on a disk is nobody's business; its name identifies the run.
+        shown = Path(str(value)).name if key == "model_run" and value else value
+        nested = shown.items() if isinstance(shown, Mapping) else [("", shown)]
         rows += [[label(f"{key.replace('_', ' ')} {name}".strip()), label(item)] for name, item in nested]
-    blocks = _blocks(Table(["", ""], rows) if rows else None)
+    blocks = blocks_of(Table(["of the run", "value"], rows, caption="Environment") if rows else None)
     if content.configuration:
-        blocks.append(Block("code", content.configuration))
-    return Part("environment", "Environment", "", blocks, "the run recorded neither")
+        blocks.append(Block("code", content.configuration, "Resolved configuration (YAML)"))
+    return Part("configuration", "Configuration", "", blocks, "the run recorded neither environment nor configuration")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.evidence import at, column, numbers, scored
+from brain_cae.reporting.evidence import at, column, flags, numbers, scored
 from brain_cae.reporting.formatting import finite, number, p_value
 from brain_cae.reporting.tables import Cell, Table, label, of_counts
 from brain_cae.vocabulary import CLASSES, LABELS, ROLES
@@ -21,7 +21,44 @@ PARAMETERS = {
     "dimensionality": "dimensionality",
 }  # fmt: skip
 ALPHA = 0.05
+FOLDED_FROM = 12
+"""Rows from which the table of all subjects is folded away."""
+LONGEST = 1000
+"""Subjects that the page lists; predictions.csv lists all."""
 TEXT = ("manufacturer", "model", "orientation", "sequence", "dimensionality")
+
+
+def subject_table(content: ReportContent) -> Table | None:
+    """Return the scored subjects by falling score, each with a link to its page; None if there are none."""
+    rows = scored(content).assign(_score=lambda table: numbers(table, "score"))
+    rows = rows[rows["_score"].notna()].sort_values("_score", ascending=False, kind="stable")
+    if rows.empty:
+        return None
+    shown = rows.head(LONGEST)
+    known = {
+        "label": column(shown, "label").isin(CLASSES).any(),
+        "rate_bound": numbers(shown, "rate_bound").notna().any(),
+        "classifier_probability": numbers(shown, "classifier_probability").notna().any(),
+    }
+    flagged = flags(shown).map({1.0: "flagged", 0.0: "not flagged"}).fillna("not decided")
+    outside = column(shown, "out_of_calibration").astype(str).str.lower() == "true"
+    cells = []
+    for place, row in zip(shown.index, shown.to_dict("records"), strict=True):
+        name = str(row["subject"])
+        line = [Cell(name, href=content.pages.get(name, ""))]
+        line += [label(row["label"])] if known["label"] else []
+        line += [Cell(number(row["_score"], digits=2), True), Cell(p_value(row.get("p_value")), True)]
+        line += [Cell(p_value(row["rate_bound"]), True)] if known["rate_bound"] else []
+        line += [Cell(flagged[place], tone="amber" if flagged[place] == "flagged" else "")]
+        if known["classifier_probability"]:
+            line += [Cell(number(row["classifier_probability"], digits=2), True)]
+        line += [label(row.get("protocol")), Cell("never calibrated" if outside[place] else "calibrated")]
+        cells.append(line)
+    columns = ["subject", *(["label"] if known["label"] else []), "score", "p"]
+    columns += ["rate bound"] if known["rate_bound"] else []
+    columns += ["decision", *(["classifier"] if known["classifier_probability"] else []), "protocol", "scan"]
+    note = f"The {LONGEST} highest scores; predictions.csv lists all {len(rows)}." if len(rows) > LONGEST else ""
+    return Table(columns, cells, note, "Scored subjects")
 
 
 def cohort_tables(content: ReportContent) -> list[Table | None]:
@@ -77,7 +114,7 @@ def loss_table(content: ReportContent) -> Table | None:
         modalities = ", ".join(sorted(set(column(part, "modality").dropna().astype(str))))
         subjects = column(part, "subject").nunique()
         rows.append([label(str(reason)), Cell(str(len(part)), True), Cell(str(subjects), True), label(modalities)])
-    return Table(["reason", "series lost", "subjects", "modalities"], rows)
+    return Table(["reason", "series lost", "subjects", "modalities"], rows, caption="Series that were not imported")
 
 
 def compared_headers(content: ReportContent) -> Table | None:

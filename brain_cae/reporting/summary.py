@@ -184,7 +184,7 @@ def _page(table: pd.DataFrame, keys: list[str], links: Mapping[str, str]) -> dic
         figures = [_estimate(row, name) for name in columns]
         rows.append(
             [
-                Cell(row["run"], link=links[row["run"]]),
+                Cell(row["run"], href=links[row["run"]]),
                 *choices,
                 _status(row["status"]),
                 label(row["audit.verdict"]),

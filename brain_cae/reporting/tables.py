@@ -26,13 +26,13 @@ def heading(key: Any) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """Text of one cell; ``figure`` aligns it as a number, ``tip`` is its tooltip, ``link`` an address."""
+    """Text of one cell; ``figure`` aligns it as a number, ``tip`` is its tooltip, ``href`` what it links to."""
 
     text: str
     figure: bool = False
     tip: str = ""
     tone: str = ""
-    link: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True)

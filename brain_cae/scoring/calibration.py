@@ -12,6 +12,9 @@ import numpy as np
 from brain_cae.scoring import guarantee
 from brain_cae.scoring.guarantee import Guarantee
 
+VOXEL_RATES = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
+"""Shares of healthy voxels for which the threshold is kept, for readers who choose another one."""
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -21,11 +24,14 @@ class Calibration:
         scores: (n,) scores of the calibration brains.
         voxel_threshold: Value of the joint map above which a voxel is called abnormal.
         masses: (n,) mass of the largest cluster of each calibration brain; empty if they were not measured.
+        voxel_quantiles: Values of the joint map that the shares ``VOXEL_RATES`` of healthy voxels exceed; empty if they
+            were not measured.
     """
 
     scores: np.ndarray
     voxel_threshold: float
     masses: np.ndarray = field(default_factory=lambda: np.empty(0))
+    voxel_quantiles: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def rank(self, score: float) -> int:
         """Return 1 + number of calibration scores at least as high."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from brain_cae.arrays.voxels import at_voxels
-from brain_cae.scoring.calibration import Calibration, voxel_threshold
+from brain_cae.scoring.calibration import VOXEL_RATES, Calibration, voxel_threshold
 from brain_cae.scoring.clusters import largest_mass
 from brain_cae.scoring.direction import channel_weights, directed, joint
 from brain_cae.scoring.frame import from_frame, to_frame
@@ -183,8 +183,10 @@ class Scorer:
 
     def set_voxel_threshold(self, samples: Sequence[Sample]) -> None:
         """Set the voxel threshold from brains of the reference, each compared with the others by :meth:`held_out`."""
-        threshold = voxel_threshold([sample.voxels for sample in samples], self.voxel_rate)
-        self.calibration = Calibration(np.empty(0), threshold)
+        voxels = [sample.voxels for sample in samples]
+        quantiles = np.quantile(np.concatenate(voxels), [1 - rate for rate in VOXEL_RATES])
+        threshold = voxel_threshold(voxels, self.voxel_rate)
+        self.calibration = Calibration(np.empty(0), threshold, voxel_quantiles=quantiles)
 
     def calibrate(self, samples: Sequence[Sample]) -> None:
         """Set calibration scores and masses of clusters, from healthy brains that were sampled with voxel threshold."""
@@ -292,7 +294,8 @@ class Scorer:
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the fitted state: arrays for an ``.npz`` and plain values for JSON."""
-        arrays = {"scores": self.calibration.scores, "masses": self.calibration.masses}
+        known = self.calibration
+        arrays = {"scores": known.scores, "masses": known.masses, "voxel_quantiles": known.voxel_quantiles}
         values: dict[str, Any] = {"voxel_threshold": self.calibration.voxel_threshold, "factors": {}}
         if self.reference is not None:
             arrays |= {"mean": self.reference.mean, "spread": self.reference.spread}
@@ -306,7 +309,10 @@ class Scorer:
     def restore(self, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> "Scorer":
         """Restore a stored state and return self."""
         self.calibration = Calibration(
-            arrays["scores"], float(values["voxel_threshold"]), arrays.get("masses", np.empty(0))
+            arrays["scores"],
+            float(values["voxel_threshold"]),
+            arrays.get("masses", np.empty(0)),
+            arrays.get("voxel_quantiles", np.empty(0)),
         )
         if self.compare:
             self.reference = HealthyReference(arrays["mean"], arrays["spread"], values["factors"])

@@ -10,6 +10,7 @@ from brain_cae.scans.protocol import UNKNOWN
 from brain_cae.scoring.guarantee import Guarantee, rate_bound
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.roles import protocols_of
+from brain_cae.vocabulary import Serious
 
 if TYPE_CHECKING:
     from brain_cae.detector.detector import Detector  # needs PyTorch, which an inspection does not load
@@ -19,6 +20,47 @@ log = logging.getLogger(__name__)
 RECOMMENDED = 46
 MIN_CALIBRATION = 20
 """Number of healthy calibration brains: recommended, and the minimum without a caution."""
+
+MIN_TRAINING = 20
+"""Number of healthy training brains without a caution."""
+
+
+def brains(number: int) -> str:
+    """Return a number of healthy brains in words: ``1 healthy brain``, ``3 healthy brains``."""
+    return f"{number} healthy brain{'' if number == 1 else 's'}"
+
+
+def serious(cautions: list[str]) -> list[str]:
+    """Return the serious cautions, each once."""
+    return list(dict.fromkeys(str(caution) for caution in cautions if isinstance(caution, Serious)))
+
+
+def trial_cautions(config: Config, learnt: int, *, new_subjects: bool = False) -> list[str]:
+    """Return the serious cautions of a run that only tries the program out, or that learnt from too little.
+
+    Args:
+        config: Configuration of the run.
+        learnt: Number of healthy brains that the network was trained with.
+        new_subjects: Whether the subjects are not those of the run: its ``limit`` does not concern them.
+    """
+    cautions = []
+    if config.debug is not None:
+        epochs = f"{config.trainer.max_epochs} epoch{'' if config.trainer.max_epochs == 1 else 's'}"
+        cautions.append(
+            f"This is a trial (debug={config.debug}, {epochs} of training): it shows that the program runs. Its "
+            "scores, figures and verdict mean nothing."
+        )
+    if config.limit is not None and not new_subjects:
+        cautions.append(
+            f"At most {config.limit} subjects of the data set were used (limit={config.limit}): this is not the result "
+            "for the data set."
+        )
+    if learnt < MIN_TRAINING:
+        cautions.append(
+            f"The network learnt from {brains(learnt)} (minimum {MIN_TRAINING}): whatever else a healthy brain may "
+            "look like counts as an anomaly, and scores mean little."
+        )
+    return [Serious(caution) for caution in cautions]
 
 
 def protocol_cautions(config: Config, index: pd.DataFrame, splits: pd.DataFrame) -> list[str]:
@@ -71,16 +113,23 @@ def calibration_cautions(brains: int, rule: Guarantee) -> list[str]:
     return cautions
 
 
-def training_cautions(config: Config, cohort: Cohort, splits: pd.DataFrame) -> list[str]:
-    """Return all cautions of a training run, those of the cohort first; new ones are logged."""
-    cautions = [*cohort.cautions, *protocol_cautions(config, cohort.index, splits)]
+def training_cautions(config: Config, splits: pd.DataFrame) -> list[str]:
+    """Return the cautions that apply to all that a trained model says; they are logged and stored with it."""
     counts = splits["role"].value_counts()
-    cautions += calibration_cautions(int(counts.get("validation", 0)), rule_of(config))
+    cautions = calibration_cautions(int(counts.get("validation", 0)), rule_of(config))
+    for caution in cautions:
+        log.warning(caution)
+    return cautions
+
+
+def cohort_cautions(config: Config, cohort: Cohort, splits: pd.DataFrame) -> list[str]:
+    """Return the cautions for figures of a run's own subjects; they are logged, and do not concern new subjects."""
+    cautions = protocol_cautions(config, cohort.index, splits)
     without = sorted(set(cohort.labels.index) - set(splits["subject"]))
     if without:
         cautions.append(f"{len(without)} subjects have no role and are left out: {', '.join(without[:5])}.")
     cautions += _source_cautions(cohort)
-    for caution in cautions[len(cohort.cautions) :]:
+    for caution in cautions:
         log.warning(caution)
     return cautions
 
@@ -101,12 +150,14 @@ def skull_cautions(detector: "Detector", skull: pd.Series) -> list[str]:
     """Return the cautions for subjects whose skull state differs from the calibration brains (index: subject)."""
     state = " or ".join(detector.skull)
     unlike = skull[[detector.unlike_skull(state) for state in skull]]
-    cautions = []
+    cautions: list[str] = []
     if len(unlike):
         cautions.append(
-            f"In {len(unlike)} of these subjects the skull is {' or '.join(sorted(set(unlike)))}, but in "
-            f"the calibration brains it is {state}: their scores and p-values are meaningless. Use the same skull "
-            "state for both."
+            Serious(
+                f"In {len(unlike)} of these subjects the skull is {' or '.join(sorted(set(unlike)))}, but in "
+                f"the calibration brains it is {state}: their scores and p-values are meaningless. Use the same skull "
+                "state for both."
+            )
         )
     unknown = int((skull == "unknown").sum())
     if unknown and detector.skull and "unknown" not in detector.skull:
@@ -120,6 +171,8 @@ def skull_cautions(detector: "Detector", skull: pd.Series) -> list[str]:
 def out_of_calibration_cautions(reasons: pd.Series) -> list[str]:
     """Return the caution for subjects that the calibration does not cover (index: subject; ``""``: covered).
 
+    It is serious if it covers none of them.
+
     See :mod:`brain_cae.stages.coverage`.
     """
     outside = reasons[reasons != ""]
@@ -127,11 +180,12 @@ def out_of_calibration_cautions(reasons: pd.Series) -> list[str]:
         return []
     counts = outside.str.split("; ").explode().value_counts(sort=False)
     counted = ", ".join(f"{reason} ({count})" for reason, count in counts.items())
-    return [
+    caution = (
         f"Nothing is promised about false alarms for {len(outside)} of {len(reasons)} subjects: nothing shows that "
         f"their scans are like those of the calibration brains. They are marked out_of_calibration: {counted}. "
         "Calibrate with healthy brains from the same scanner: calibrate=<folder of local healthy scans>."
-    ]
+    )
+    return [Serious(caution) if len(outside) == len(reasons) else caution]
 
 
 def harmonise_cautions(unreached: list[str], evaluated: int) -> list[str]:

@@ -18,8 +18,9 @@ from brain_cae.data.module import BrainData
 from brain_cae.detector.build import make_network, make_reshape, member_networks, network_stride
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import BrainCaeError
-from brain_cae.files.atomic import whole
+from brain_cae.files.atomic import whole, write_text
 from brain_cae.files.system_errors import writing
+from brain_cae.files.tables import to_csv
 from brain_cae.harmonise import ImageHarmoniser
 from brain_cae.models.allocator import keep_freed_memory, return_freed_memory
 from brain_cae.models.checkpoints import KeptCheckpoint, WholeCheckpoint
@@ -27,6 +28,7 @@ from brain_cae.models.cost import Cost
 from brain_cae.models.curves import OptimiserCurves
 from brain_cae.models.epochs import EpochBar, EpochLines
 from brain_cae.models.lightning import HealthyAutoencoder
+from brain_cae.models.losses import Losses
 from brain_cae.models.panel import TrainingPanel
 from brain_cae.progress import on_terminal
 from brain_cae.reporting import training_panel
@@ -138,7 +140,8 @@ def learn(
         KeptCheckpoint(folder / "checkpoints", filename="last", enable_version_counter=False),
     ]
     cost = Cost()
-    callbacks += [cost, OptimiserCurves()]
+    losses = Losses()
+    callbacks += [cost, losses, OptimiserCurves()]
     board = board_folder(folder, typed_choices(folder) if logger.name != "csv" else {})
     callbacks.append(TrainingPanel(training_panel, modalities=modalities, every=settings.panel_every))
     bar = settings.progress and on_terminal()
@@ -183,6 +186,7 @@ def learn(
     if is_main_process():
         with whole(last.with_name("best.ckpt")) as aside:
             shutil.copyfile(last, aside)
+        write_text(folder / "training.csv", to_csv(losses.table()))
     weights = torch.load(last, weights_only=True, map_location="cpu")["state_dict"]
     prefix = "network."
     module.network.load_state_dict({k[len(prefix) :]: v for k, v in weights.items() if k.startswith(prefix)})
@@ -260,7 +264,7 @@ def uncalibrated(
         skull=sorted(set(cohort.skull[validation])),
         sites=sorted(set(cohort.sites[validation])),
         seen=_scan_hashes(cohort, splits),
-        cautions=training_cautions(config, cohort, splits),
+        cautions=training_cautions(config, splits),
         cost=cost.to_dict(),
         harmoniser=harmoniser,
     )

@@ -1,6 +1,6 @@
 """Sections of ``metrics.json`` as records, converted to dictionaries when the file is written."""
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from brain_cae.audit import AuditResult
@@ -15,7 +15,7 @@ def to_json(value: Any) -> Any:
     if hasattr(value, "to_dict"):
         return value.to_dict()
     if is_dataclass(value):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        return {one.name: to_json(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, dict):
         return {key: to_json(entry) for key, entry in value.items()}
     if isinstance(value, list):
@@ -268,7 +268,10 @@ class Harmonisation:
 
 @dataclass(frozen=True)
 class Metrics:
-    """The content of ``metrics.json``, except time and memory of the run."""
+    """The content of ``metrics.json``, except time and memory of the run.
+
+    ``cautions`` are the serious ones: those under which scores or figures mean little or nothing.
+    """
 
     subjects: dict[str, int]
     reconstruction: Reconstruction
@@ -282,6 +285,7 @@ class Metrics:
     environment: dict[str, Any]
     harmonise: Harmonisation
     audit: AuditResult
+    cautions: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types, in the order of the file."""

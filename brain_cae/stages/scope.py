@@ -19,6 +19,7 @@ class Scope:
         min_per_class: Minimum number of subjects in each class for figures between the classes.
         cautions: Cautions beyond those of every evaluation.
         model_run: Run that the detector was loaded from; None if it has just been fitted.
+        new_subjects: Whether the subjects are those of another data set than the one of the run.
     """
 
     splits: pd.DataFrame
@@ -26,6 +27,7 @@ class Scope:
     min_per_class: int = 1
     cautions: tuple[str, ...] = ()
     model_run: Path | None = None
+    new_subjects: bool = False
 
     @property
     def roles(self) -> pd.Series:

@@ -9,6 +9,7 @@ import pandas as pd
 from brain_cae.data.contrast import compatible, header_contrast
 from brain_cae.data.subject import PreparedSubject
 from brain_cae.scans.sources.base import counted
+from brain_cae.vocabulary import Serious
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +46,17 @@ def wrong_contrasts(index: pd.DataFrame, prepared: Mapping[str, PreparedSubject]
 
 def contrast_cautions(index: pd.DataFrame, prepared: Mapping[str, PreparedSubject]) -> list[str]:
     """Return the cautions about scans whose image or header contradicts their name; they are also logged."""
-    cautions = []
+    cautions: list[str] = []
     for subject, modality, seen, header, evidence in _contradictions(index, prepared):
         if seen:
             what = f"looks like a {_name(seen)}: {evidence}"
         else:
             what = f"has the times of a {_name(header)} in its header"
         cautions.append(
-            f"The {modality} of {subject} {what}. If its name is wrong, its scores and maps are meaningless; check it "
-            "and select the right scan."
+            Serious(
+                f"The {modality} of {subject} {what}. If its name is wrong, its scores and maps are meaningless; check "
+                "it and select the right scan."
+            )
         )
     for caution in cautions:
         log.warning(caution)

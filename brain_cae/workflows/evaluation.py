@@ -14,17 +14,21 @@ from brain_cae.detector.bundle import digest, is_bundle, require_run, unpacked
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import load, save
 from brain_cae.errors import DatasetError, LeakageError
+from brain_cae.files.names import file_names
 from brain_cae.files.provenance import environment
 from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.files.tables import read_csv
-from brain_cae.reporting import write_report
+from brain_cae.reporting import addresses, write_patients, write_report
 from brain_cae.stages.audit import audit_scores
 from brain_cae.stages.board import publish
 from brain_cae.stages.cautions import (
     calibration_cautions,
+    cohort_cautions,
     harmonise_cautions,
     out_of_calibration_cautions,
+    serious,
     skull_cautions,
+    trial_cautions,
 )
 from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.executor import make_executor
@@ -33,7 +37,7 @@ from brain_cae.stages.metrics import by_subject, measure
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.preparation import make_preparation, prepare
 from brain_cae.stages.records import External, Metrics
-from brain_cae.stages.report import predictions, report_content
+from brain_cae.stages.report import map_reader, predictions, report_content, view, with_pages
 from brain_cae.stages.scope import Scope
 from brain_cae.stages.space import placed
 from brain_cae.stages.transfer_plan import min_per_class
@@ -119,8 +123,8 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
             folder.write_csv("index.csv", cohort.index)
             folder.write_csv("splits.csv", splits)
             cohort.require_subjects()
-        scope = Scope(splits, model_run=source)
-        if config.dataset is not None:
+        scope = Scope(splits, model_run=source, new_subjects=config.dataset is not None)
+        if scope.new_subjects:
             assessment = score_new(detector, cohort, splits, folder, cache=config.cache, executor=make_executor(config))
             folder.write_csv("predictions.csv", predictions(assessment.table))
             said = _write_worklist(detector, assessment, folder)
@@ -130,7 +134,8 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
             assessment = score_unseen(
                 detector, cohort, splits, folder, cache=config.cache, executor=make_executor(config)
             )
-            metrics = conclude_unseen(detector, assessment, scope, folder)
+            cautions = cohort_cautions(detector.config, cohort, splits)
+            metrics = conclude_unseen(detector, assessment, replace(scope, cautions=tuple(cautions)), folder)
         if config.export is not None:
             run = source if config.calibrate is None else output
             work = exports.Export(detector, run, folder, assessment=assessment, metrics=metrics)
@@ -259,7 +264,7 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
     """
     config, table, cohort = detector.config, assessment.table, assessment.cohort
     uncovered = out_of_calibration_cautions(table["out_of_calibration_reason"])
-    for caution in uncovered:
+    for caution in set(uncovered) - set(serious(uncovered)):
         log.warning(caution)
     with folder.stage("audit"):
         audit = audit_scores(
@@ -277,19 +282,21 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         metrics = measure(detector, assessment, audit, scope=scope, environment=software | _origin(scope.model_run))
         folder.write_csv("subjects.csv", by_subject(table, assessment.findings, assessment.transfer.arms))
         cautions = [
+            *trial_cautions(config, detector.training_brains, new_subjects=scope.new_subjects),
+            *skull_cautions(detector, cohort.skull[list(table.index)]),
+            *uncovered,
             *detector.cautions,
             *cohort.cautions,
-            *uncovered,
-            *skull_cautions(detector, cohort.skull[list(table.index)]),
             *harmonise_cautions(assessment.unreached, len(table)),
             *scope.cautions,
         ]
+        metrics = replace(metrics, cautions=serious(cautions))
         folder.write_csv("lesions.csv", lesion_table(table, assessment.findings))
-        content = report_content(config, assessment, metrics, cautions=cautions, scope=scope)
-        write_report(folder / "report.html", content)
-        if scope.model_run is None:
-            publish(config, assessment, content, folder.path)
+        _write_pages(detector, assessment, metrics, cautions, scope, folder)
     write_metrics(folder, metrics)
+    for caution in metrics.cautions:
+        # The last lines of a run are read; a caution in the report alone may not be.
+        log.warning(caution)
     return metrics
 
 
@@ -297,6 +304,37 @@ def _origin(source: Path | None) -> dict[str, str | None]:
     """Return the run or bundle that the detector comes from; a bundle by its content, whatever its name."""
     origin = {"model_run": str(source) if source else None}
     return origin | {"bundle_sha256": digest(source)} if source and is_bundle(source) else origin
+
+
+def _write_pages(
+    detector: Detector, assessment: Assessment, metrics: Metrics, cautions: list[str], scope: Scope, folder: RunFolder
+) -> None:
+    """Write ``report.html`` and the pages of subjects in ``patients/``."""
+    config, table = detector.config, assessment.table
+    files = file_names(dict.fromkeys(assessment.cohort.index["subject"]))
+    read_map = map_reader(folder / "anomaly_maps", files)
+    named = with_pages(config, table, new_subjects=scope.new_subjects)
+    content = report_content(
+        detector,
+        assessment,
+        metrics,
+        cautions=cautions,
+        scope=scope,
+        epochs=_epochs(scope.model_run or folder.path),
+        pages=addresses({name: files[name] for name in named}),
+        read_map=read_map,
+        links={"worklist.csv": "worklist.csv"} if (folder / "worklist.csv").is_file() else {},
+    )
+    write_report(folder / "report.html", content)
+    if scope.model_run is None:
+        publish(config, assessment, content, folder.path)
+    write_patients(folder / "patients", content, (view(config, assessment, name, read_map) for name in named), files)
+
+
+def _epochs(run: Path) -> pd.DataFrame:
+    """Return the table of ``training.csv`` of a run; empty if it has none."""
+    path = run / "training.csv"
+    return read_csv(path) if path.is_file() else pd.DataFrame(columns=["epoch", "loss"])
 
 
 def write_metrics(folder: RunFolder, metrics: Metrics, external: External | None = None) -> None:

@@ -11,7 +11,7 @@ from brain_cae.detector.storage import save
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.models.cost import Cost
 from brain_cae.stages.calibration import calibrate
-from brain_cae.stages.cautions import nested_cautions
+from brain_cae.stages.cautions import cohort_cautions, nested_cautions
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.executor import make_executor
 from brain_cae.stages.fit import (
@@ -127,8 +127,9 @@ def _evaluate(config: Config, detector: Detector, cohort: Cohort, splits: pd.Dat
     """Evaluate on the unseen subjects or, in a nested evaluation, on all subjects with the outer folds' detectors."""
     executor = make_executor(config)
     detector, assessment = score_trained(detector, cohort, splits, folder, cache=config.cache, executor=executor)
+    cautions = cohort_cautions(config, cohort, splits)
     if not config.evaluation.refits_everything:
-        return conclude_unseen(detector, assessment, Scope(splits), folder)
+        return conclude_unseen(detector, assessment, Scope(splits, cautions=tuple(cautions)), folder)
     stored = assessment.transfer
     with folder.stage("outer folds"):
         assessment = assess_nested(config, cohort, folder, fit)
@@ -136,5 +137,5 @@ def _evaluate(config: Config, detector: Detector, cohort: Cohort, splits: pd.Dat
     folder.write_csv("predictions.csv", predictions(table))
     if not stored.trials.empty:
         folder.write_csv("tuning.csv", pd.concat([assessment.transfer.trials, stored.trials]))
-    scope = Scope(splits, tested=table.index, cautions=tuple(nested_cautions(table)))
+    scope = Scope(splits, tested=table.index, cautions=(*cautions, *nested_cautions(table)))
     return conclude(detector, assessment, scope, folder)

@@ -42,7 +42,7 @@ def test_apparent_and_true_auroc_are_shown_side_by_side(sweep):
     write_summary(sweep)
     page = (sweep / "summary.html").read_text()
     part = page.split("Apparent and true performance")[1].split("</section>")[0]
-    assert 'alt="Apparent and true AUROC against the confounding of protocol and label"' in part
+    assert 'aria-label="Apparent and true AUROC against the confounding of protocol and label"' in part
     rows = part.split("<tbody>")[1].split("<tr>")[1:]
     aurocs = [[float(value) for value in re.findall(r">([\d.]+) \[", row)] for row in rows]
     assert len(rows) == 2

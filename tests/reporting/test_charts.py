@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from brain_cae.reporting import charts
@@ -31,7 +32,7 @@ def test_a_curve_of_one_class_is_left_out(make_content):
 
 
 def test_scores_have_a_row_for_each_label_and_the_threshold(make_content):
-    content = make_content(views=0)
+    content = make_content(views=0, calibration_scores=np.arange(40) / 20)
     axis = charts.scores(content, LIGHT).axes[0]
     names = [text.get_text() for text in axis.get_yticklabels()]
     assert names == ["abnormal\n(n=34)", "healthy\n(n=44)", "healthy,\ncalibration\n(n=40)"]
@@ -40,11 +41,22 @@ def test_scores_have_a_row_for_each_label_and_the_threshold(make_content):
     assert any(np.allclose(line.get_xdata(), expected) for line in axis.lines)
 
 
-def test_threshold_of_folds_that_differ_is_not_drawn(make_content):
+def test_a_patient_is_shown_among_the_brains_that_calibrate_but_not_alone(make_content):
     content = make_content(views=0)
-    predictions = content.predictions.assign(threshold=np.arange(len(content.predictions)))
-    metrics = {**content.metrics, "scoring": {"threshold": None}}
-    assert charts.threshold(dataclasses.replace(content, predictions=predictions, metrics=metrics)) is None
+    one = content.predictions.iloc[[-1]].assign(label="unknown")
+    alone = dataclasses.replace(content, predictions=one)
+    assert charts.scores(alone, LIGHT) is None, "a figure of one point says nothing"
+    among = dataclasses.replace(alone, calibration_scores=np.arange(40) / 20)
+    patient, calibration = charts.scores(among, LIGHT).axes[0].collections
+    assert patient.get_offsets().tolist() == [[one["score"].iloc[0], 0.0]] and len(calibration.get_offsets()) == 40
+
+
+def test_the_loss_marks_the_last_epoch_as_the_one_that_is_kept(make_content):
+    epochs = pd.DataFrame({"epoch": [1, 2, 3], "loss": [0.5, 0.1, 0.2]})
+    axis = charts.loss(make_content(views=0, epochs=epochs), LIGHT).axes[0]
+    assert axis.texts[0].get_text() == "kept: epoch 3"
+    assert (list(axis.lines[1].get_xdata()), list(axis.lines[1].get_ydata())) == ([3], [0.2])
+    assert charts.loss(make_content(views=0, epochs=epochs.head(1)), LIGHT) is None
 
 
 def test_the_false_alarm_rate_at_alpha_is_the_fraction_of_flagged_healthy_brains(make_content):

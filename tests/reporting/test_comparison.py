@@ -62,7 +62,7 @@ def test_a_held_out_protocol_needs_five_subjects_of_each_class(tmp_path):
 
 def test_the_page_shows_a_heat_map_over_modalities(sweep):
     part = (sweep / "summary.html").read_text().split("Modalities and classifiers")[1].split("</section>")[0]
-    assert 'alt="AUROC by modality and classifier"' in part
+    assert 'aria-label="AUROC by modality and classifier"' in part
     assert "logistic, encoder" in part and "svm, both" in part and "residual score" in part
     assert "AUROC minus that of modality=t1_flair, paired" in part
 

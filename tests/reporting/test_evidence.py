@@ -59,3 +59,26 @@ def test_false_alarms_are_read_or_derived_from_specificity_or_counted():
     metrics["detection"]["false_alarms"] = {"value": 0.5}
     assert evidence.false_alarms(dataclasses.replace(content, metrics=metrics)) == {"value": 0.5}
     assert evidence.false_alarms(content_of(["abnormal"], flagged=True)) is None
+
+
+def test_thresholds_of_folds_that_differ_are_no_threshold():
+    content = content_of(["healthy"] * 2, threshold=[1.0, 2.0])
+    assert evidence.threshold(content) is None
+    assert evidence.threshold(dataclasses.replace(content, metrics={"scoring": {"threshold": 3.0}})) == 3.0
+
+
+def test_subjects_without_any_label_are_patients():
+    assert evidence.unlabelled(content_of(["unknown", "unknown"], score=[1.0, None]))
+    assert not evidence.unlabelled(content_of(["unknown", "healthy"], score=1.0))
+    assert not evidence.unlabelled(content_of(["unknown", "unknown"])), "headers only: nothing was scored"
+    assert not evidence.unlabelled(ReportContent(title="", metrics={}))
+
+
+def test_the_network_has_to_beat_the_best_baseline():
+    scores = {"intensity": 0.7, "healthy_mean": 0.8, "healthy_subspace": 0.9, "broken": None}
+    baseline = {name: {"auroc": {"value": value}} for name, value in scores.items()}
+    difference = {"healthy_mean": 0.1, "healthy_subspace": {"auroc": -0.05}}
+    content = content_of(["healthy"], metrics={"baseline": baseline, "detection": {"difference": difference}})
+    assert evidence.best_baseline(content) == "healthy_subspace" and evidence.gain(content) == -0.05
+    nothing = content_of(["healthy"])
+    assert evidence.best_baseline(nothing) == "" and evidence.gain(nothing) is None

@@ -2,12 +2,13 @@
 
 import base64
 import io
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from brain_cae.reporting.figures import DARK, LIGHT, blank, chart, data_uri, error_bars, readable
+from brain_cae.reporting.figures import DARK, LIGHT, blank, chart, data_uri, error_bars, palette, readable
 
 
 def opened(uri: str) -> Image.Image:
@@ -25,21 +26,28 @@ def test_error_bars_are_zero_where_a_bound_is_unknown():
     np.testing.assert_allclose(error_bars(*estimates), [[0.1, 0, 0], [0.2, 0, 0.4]])
 
 
-def test_a_chart_is_drawn_on_the_background_of_both_themes():
+def test_a_chart_is_text_in_the_colours_of_the_page():
     def draw(theme):
         figure, (axis,) = blank(3.0, 2.0)
-        axis.plot([0, 1], [0, 1], color=theme.healthy)
+        axis.plot([0, 1], [0, 1], "o-", color=theme.healthy)
+        axis.set_title("<b>bold</b> & $x")
+        axis.set_xlabel("stroke: #1f6fb4;")
         return figure
 
     drawn = chart(draw, "a line")
-    assert drawn.width == 300 and drawn.alternative == "a line"
-    for uri, theme in ((drawn.light, LIGHT), (drawn.dark, DARK)):
-        picture = opened(uri)
-        assert picture.size == (450, 300) and picture.mode == "P"
-        corner = picture.convert("RGB").getpixel((0, 0))
-        paper = tuple(int(theme.paper[place : place + 2], 16) for place in (1, 3, 5))
-        assert np.abs(np.subtract(corner, paper)).max() <= 4
+    assert drawn.width == 300 and drawn.alternative == "a line" and not drawn.uri
+    assert "&lt;b&gt;bold&lt;/b&gt; &amp; $x</text>" in drawn.svg and "<b>" not in drawn.svg
+    assert "stroke: var(--chart-healthy)" in drawn.svg and "http" not in drawn.svg
+    assert set(re.findall("#[0-9a-f]{6}", drawn.svg)) <= {"#1f6fb4"}, "only that of the label"
+    other = chart(draw, "the same line in another figure")
+    names = [set(re.findall(r'id="([^"]*)"', one.svg)) for one in (drawn, other)]
+    assert names[0] and not names[0] & names[1], "names are unique in the page"
     assert chart(lambda theme: None, "nothing") is None
+
+
+def test_every_colour_of_a_chart_has_a_value_for_either_page():
+    assert palette(LIGHT).keys() == palette(DARK).keys()
+    assert palette(DARK)["--chart-healthy-mean"] == DARK.healthy_mean
 
 
 def test_an_image_keeps_its_greys_and_thin_coloured_lines():

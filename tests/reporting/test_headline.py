@@ -2,10 +2,12 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from brain_cae.reporting import headline
 from brain_cae.reporting.content import ReportContent
+from brain_cae.vocabulary import Serious
 
 
 def audited(**audit) -> ReportContent:
@@ -64,3 +66,39 @@ def test_a_card_without_a_value_gives_the_reason(make_content):
     detection, _, _, precision, _ = headline.cards(content)
     assert (detection.main.value, detection.main.note) == ("not defined", "this evaluation did not compute it")
     assert precision.main.note == "the scored subjects have no lesion masks"
+
+
+def test_a_trial_says_so_in_the_summary_and_is_not_green(make_content):
+    content = make_content(views=0, learnt=3, cautions=[Serious("a trial")])
+    assert headline.summary(content).startswith("Not a result: see the cautions. 78 subjects scored")
+    assert headline.summary(content).endswith("The network learnt from 3 healthy brains.")
+    assert headline.banner(content).tone == "grey" and "not a result to rely on" in headline.banner(content).answer
+    assert headline.cards(content)[0].main.note == "learnt from 3 healthy brains"
+
+
+def test_the_answer_says_whether_the_network_is_worth_its_training(make_content):
+    content = make_content(views=0)
+    for low, high, words in [
+        (0.1, 0.2, "beats the best baseline, healthy_mean"),
+        (-0.2, -0.1, "is not worth"),
+        (-0.1, 0.1, "It is not shown that"),
+    ]:
+        content.metrics["detection"]["difference"]["healthy_mean"] = {"value": 0.0, "low": low, "high": high}
+        assert words in headline.answer(content)
+    content.metrics["audit"]["verdict"] = "confounded"
+    assert "disease or the scanner cannot be said" in headline.answer(content)
+
+
+def test_a_patient_is_shown_with_the_decision_and_the_brains_that_calibrate(make_content):
+    content = make_content(views=0)
+    row = content.predictions.iloc[[-1]].assign(label="unknown", score=1.0, flagged=True, out_of_calibration=True)
+    content = dataclasses.replace(content, predictions=row, calibration_scores=np.arange(40) / 20, learnt=56)
+    banner = headline.banner(content)
+    assert banner.tone == "amber"
+    assert banner.heading == "The brain is flagged, but the threshold is not set for such scans"
+    assert "no audit is possible" in banner.reasons[0]
+    score, _, as_high, flagged, learnt = headline.cards(content)
+    assert score.main.value == "1.00" and "unlike those that calibrate" in score.caution
+    assert (as_high.main.value, flagged.main.value, learnt.main.value) == ("20 of 40", "yes", "56")
+    undecided = dataclasses.replace(content, predictions=row.assign(flagged=None))
+    assert headline.banner(undecided).heading == "No decision: too few healthy brains calibrate"

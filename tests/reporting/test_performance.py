@@ -125,9 +125,9 @@ def test_lesions_are_listed_with_their_place():
     rows += [("<b>", 1, 1.0, 1.0, 3.0, None, 0.0, 0.0, 0.0, None, None, None, "midline", "")]
     names = ["subject", "number", "volume_ml", "mass", "peak_z", "p_value"]
     names += [f"{prefix}{axis}_mm" for prefix in ("", "mni_") for axis in "xyz"] + ["hemisphere", "tissue"]
-    table = performance.lesion_rows(ReportContent(title="", metrics={}, lesions=pd.DataFrame(rows, columns=names)))
+    table = performance.lesion_rows(pd.DataFrame(rows, columns=names))
     first, second = ([cell.text for cell in row] for row in table.rows)
     minus = formatting.MINUS
     assert first == ["a", "12.3", "5.5", "0.020", "left white", f"10, {minus}20, 30", "1, 2, 3"]
     assert second[3:] == ["not defined", "midline", "0, 0, 0", "\N{EN DASH}"]
-    assert performance.lesion_rows(ReportContent(title="", metrics={})) is None
+    assert performance.lesion_rows(pd.DataFrame()) is None

@@ -30,9 +30,9 @@ def test_a_maximum_outside_the_lesion_is_reported(make_content, make_view):
 
 def test_images_are_reduced_to_the_size_limit(make_content, monkeypatch):
     content = make_content(views=1)
-    full = len(pictures.gallery(content).suspects[0].chart.light)
+    full = len(pictures.gallery(content).suspects[0].chart.uri)
     monkeypatch.setattr(pictures, "BUDGET", full // 2)
-    assert len(pictures.gallery(content).suspects[0].chart.light) <= full // 2
+    assert len(pictures.gallery(content).suspects[0].chart.uri) <= full // 2
 
 
 def test_all_maps_share_one_scale(make_view):

@@ -68,7 +68,7 @@ def test_the_page_shows_the_groups_and_their_auroc(sweep):
     assert "Difference from reshape=fixed" in page
     assert "20 \N{RIGHTWARDS ARROW} 64\N{MULTIPLICATION SIGN}80\N{MULTIPLICATION SIGN}24" in page
     assert "0.50 to 0.54" in page
-    assert 'alt="AUROC of the residual score against each measure of distortion"' in page
+    assert 'aria-label="AUROC of the residual score against each measure of distortion"' in page
     assert "<b>" not in page.split("Reshape groups")[1].split("</table>")[0]
 
 

@@ -9,17 +9,14 @@ from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.figures import Chart
 from brain_cae.reporting.pictures import gallery
 from brain_cae.reporting.report import write_report
-from brain_cae.reporting.sections import parts
-
-NAMES = (
-    "detection", "calibration", "localisation", "lesions", "subjects", "transfer", "audit", "reshape", "import",
-    "cohort", "environment",
-)  # fmt: skip
+from brain_cae.reporting.sections import ANCHORS, parts
 
 
 def sections_of(content: ReportContent, charts: dict | None = None) -> dict:
     sections = parts(content, charts or {}, gallery(content))
-    assert tuple(part.anchor for part in sections) == NAMES
+    assert tuple(part.anchor for part in sections) == tuple(
+        name for name in ANCHORS if name not in ("verdict", "methods")
+    )
     return {part.anchor: part for part in sections}
 
 
@@ -27,22 +24,22 @@ def test_a_section_without_content_gives_the_reason():
     sections = sections_of(ReportContent(title="", metrics={}))
     assert all(part.blocks == [] and part.left_out for part in sections.values())
     assert sections["import"].left_out == "there is no import report"
-    assert sections["detection"].left_out == "no subject was scored"
+    assert sections["metrics"].left_out == "no subject was scored"
 
 
 def test_a_chart_is_placed_in_its_section(make_content):
-    chart = Chart("data:a", "data:b", "what it shows")
-    sections = sections_of(make_content(views=0), dict.fromkeys(("roc", "alarms", "tuning", "protocols"), chart))
+    chart = Chart("what it shows", uri="data:a")
+    sections = sections_of(make_content(views=0), dict.fromkeys(("roc", "alarms", "loss", "protocols"), chart))
     where = {name for name, part in sections.items() if any(block.kind == "charts" for block in part.blocks)}
-    assert where == {"detection", "calibration", "transfer", "audit"}
+    assert where == {"roc", "calibration", "training", "acquisition"}
 
 
 def test_signs_are_described_in_words(make_content):
     content = make_content(views=0)
-    assert "(t1 darker, flair brighter)" in sections_of(content)["detection"].intro
+    assert "(t1 darker, flair brighter)" in sections_of(content)["metrics"].intro
     scoring = {"sign": {"t1": 0, "flair": "both"}}
-    other = sections_of(dataclasses.replace(content, metrics={"scoring": scoring}))
-    assert "(t1 two-sided, flair both)" in other["detection"].intro
+    other = sections_of(dataclasses.replace(content, metrics={**content.metrics, "scoring": scoring}))
+    assert "(t1 two-sided, flair both)" in other["metrics"].intro
 
 
 def test_the_audit_shows_each_test_and_the_duplicates():
@@ -51,7 +48,7 @@ def test_the_audit_shows_each_test_and_the_duplicates():
         {"name": "metadata_only", "value": 0.9, "p": 0.0004, "verdict": "confounded", "sentence": "It does."},
     ]
     content = ReportContent(title="", metrics={"audit": {"verdict": "confounded", "tests": tests}})
-    table, leaks = (block.value for block in sections_of(content)["audit"].blocks)
+    table, leaks = (block.value for block in sections_of(content)["acquisition"].blocks)
     rows = [[cell.text for cell in row] for row in table.rows]
     assert rows[0][:5] == ["leakage", "1.00", "\N{EN DASH}", "\N{EN DASH}", "at risk"]
     assert rows[1][2:] == ["< 0.001", "\N{EN DASH}", "confounded", "It does."]
@@ -61,8 +58,8 @@ def test_the_audit_shows_each_test_and_the_duplicates():
 @pytest.mark.parametrize("groups", [{"0": {"members": 3}, "1": {"members": 5}}, {"0": 3, "1": 5}])
 def test_reshape_groups_are_listed_in_either_stored_form(groups):
     metrics = {"reshape": {"scale_ratio": 1.14, "groups": groups}}
-    blocks = sections_of(ReportContent(title="", metrics=metrics))["reshape"].blocks
-    measures, table = (block.value for block in blocks)
+    blocks = sections_of(ReportContent(title="", metrics=metrics))["training"].blocks
+    measures, table = (block.value for block in blocks if block.kind == "table")
     assert [row[1].text for row in measures.rows] == ["1.14"]
     assert [[cell.text for cell in row] for row in table.rows] == [["0", "3"], ["1", "5"]]
 
@@ -77,3 +74,25 @@ def test_the_import_shows_losses_movements_and_strippers_escaped(make_content, t
     assert [table.rows[0][0].text for table in tables] == ["not aligned", "t1", "<b>1", "deepbet"]
     page = write_report(tmp_path / "report.html", content).read_text(encoding="utf-8")
     assert "&lt;b&gt;1</td>" in page and "<b>1" not in page and "12.3" in page
+
+
+def test_clusters_of_brains_that_are_not_flagged_are_folded_away():
+    cluster = dict.fromkeys(("x_mm", "y_mm", "z_mm", "mni_x_mm", "mni_y_mm", "mni_z_mm", "volume_ml", "peak_z"), 1.0)
+    rows = pd.DataFrame([cluster | {"subject": name, "p_value": 0.5, "hemisphere": "left", "tissue": "white"}
+                         for name in ("a", "a", "b")])  # fmt: skip
+    predictions = pd.DataFrame(
+        {"subject": ["a", "b"], "label": "unknown", "flagged": [False, False], "score": [1.0, 2.0]}
+    )
+    content = ReportContent(title="", metrics={}, predictions=predictions, other_lesions=rows)
+    part = sections_of(content)["lesions"]
+    (folded,) = part.blocks
+    assert (folded.kind, folded.heading) == ("folded", "Clusters of 2 brains that are not flagged")
+    assert part.intro == "No brain is flagged: there is no cluster to report."
+
+
+def test_a_report_of_patients_leaves_out_what_needs_labels(make_content):
+    content = make_content(views=0)
+    predictions = content.predictions.query("role != 'validation'").assign(label="unknown")
+    sections = sections_of(dataclasses.replace(content, predictions=predictions))
+    assert sections["acquisition"].blocks == [] and "needs labels" in sections["acquisition"].left_out
+    assert sections["roc"].heading == "Scores"

@@ -7,11 +7,14 @@ from brain_cae.detector.detector import Detector
 from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.stages.cautions import (
     calibration_cautions,
+    cohort_cautions,
     harmonise_cautions,
     nested_cautions,
     out_of_calibration_cautions,
+    serious,
     skull_cautions,
     training_cautions,
+    trial_cautions,
 )
 from brain_cae.stages.cohort import Cohort
 
@@ -40,6 +43,7 @@ def test_a_different_and_an_unknown_skull_state_have_one_caution_each(skull):
     detector = calibrated("stripped")
     assert [detector.unlike_skull(state) for state in skull] == [True, False, False]
     unlike, unknown = skull_cautions(detector, skull)
+    assert serious([unlike, unknown]) == [unlike], "scores of another skull state mean nothing"
     assert unlike.startswith("In 1 of these subjects the skull is on, but in the calibration brains it is stripped")
     assert unknown.startswith("The skull state of 1 of these subjects is unknown")
 
@@ -67,9 +71,9 @@ def test_labels_that_equal_sources_are_a_caution_before_training(make_config, sh
     index = pd.DataFrame({"subject": list("abcdef"), "label": labels, "source": sources})
     splits = pd.DataFrame({"subject": list("abcde"), "role": ["train"] * 2 + ["validation"] + ["test"] * 2})
     cohort = Cohort(index, pd.DataFrame(), ["caution of the import"], ["t1"], "t1")
-    cautions = training_cautions(make_config("scoring.alpha=0.3"), cohort, splits)
-    assert cautions[0] == "caution of the import" and cohort.cautions == ["caution of the import"]
-    assert any(caution.startswith("Only 1 healthy brains") for caution in cautions)
+    config = make_config("scoring.alpha=0.3")
+    assert any(caution.startswith("Only 1 healthy brains") for caution in training_cautions(config, splits))
+    cautions = cohort_cautions(config, cohort, splits)
     assert "1 subjects have no role and are left out: f." in cautions
     assert any("No source has both classes" in caution for caution in cautions) is expected
 
@@ -78,3 +82,22 @@ def test_subjects_that_the_calibration_does_not_cover_are_counted_by_reason():
     assert out_of_calibration_cautions(pd.Series(["", ""])) == []
     (caution,) = out_of_calibration_cautions(pd.Series(["", "protocol; site", "site"]))
     assert "for 2 of 3 subjects" in caution and "protocol (1), site (2)" in caution and "calibrate=<" in caution
+
+
+@pytest.mark.parametrize(
+    ("reasons", "is_serious"), [(["site"], True), (["site", "protocol"], True), (["site", ""], False)]
+)
+def test_scans_that_calibration_does_not_cover_are_serious_if_all_are(reasons, is_serious):
+    (caution,) = out_of_calibration_cautions(pd.Series(reasons))
+    assert bool(serious([caution])) == is_serious
+
+
+def test_a_trial_a_part_of_the_data_and_too_few_brains_are_serious(make_config):
+    assert trial_cautions(make_config(), 20) == []
+    trial, limit, few = trial_cautions(make_config("debug=fast"), 3)
+    assert trial.startswith("This is a trial (debug=fast, 2 epochs of training)")
+    assert limit.startswith("At most 40 subjects of the data set were used (limit=40)")
+    assert few.startswith("The network learnt from 3 healthy brains (minimum 20)")
+    assert trial_cautions(make_config("debug=fast"), 3, new_subjects=True) == [trial, few]
+    assert serious([trial, limit, few, "another"]) == [trial, limit, few]
+    assert "1 healthy brain (" in trial_cautions(make_config(), 1)[0]

@@ -1,15 +1,18 @@
 """Content of the report: title, curves, views and the table of predictions."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
+import nibabel
 import numpy as np
 import pandas as pd
 import pytest
 
+from brain_cae.data.subject import to_source_space
 from brain_cae.stages import report
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.prediction import Assessment
-from brain_cae.stages.report import PREDICTIONS, curves, predictions, title, views
+from brain_cae.stages.report import PREDICTIONS, curves, map_reader, predictions, title, view, views, with_pages
 
 BASELINES = ("intensity", "healthy_mean")
 
@@ -65,6 +68,9 @@ def test_the_views_show_the_highest_scores_and_the_highest_healthy_scores(
         detectors=dict.fromkeys(table.index),
         cohort=Cohort(pd.DataFrame(), pd.DataFrame(), [], ["t1", "flair"], "flair", prepared=prepared),
     )
+    config = make_config("evaluation.views=1")
+    assert with_pages(config, table, new_subjects=False) == [f"s{number:02d}" for number in (11, 10, 9, 8, 7, 6)]
+    assert len(with_pages(config, table, new_subjects=True)) == 12
     drawn = views(make_config("modality=t1_flair", "evaluation.views=4"), assessment)
     assert [view.subject for view in drawn] == ["s11", "s10", "s09", "s05"]
     assert [bool(view.caption) for view in drawn] == [True, False, False, False]
@@ -74,3 +80,23 @@ def test_the_views_show_the_highest_scores_and_the_highest_healthy_scores(
     assert drawn[0].anomaly_map.shape == drawn[0].image.shape
     np.testing.assert_array_equal(drawn[0].anomaly_map[inside] > 0, prepared["s11"].mask)
     assert views(make_config("modality=t1_flair", "evaluation.views=0"), assessment) == []
+
+
+def test_a_map_that_was_written_is_shown_at_its_place(make_subject, make_config, table, tmp_path):
+    """The scan is stored from superior to inferior, and the arrays of the subject cover a part of it."""
+    subject = make_subject("s11", shape=(12, 14, 10))
+    stored = np.diag([2.0, 2.0, -3.0, 1.0])
+    stored[:3, 3] = [-8, -10, 60]
+    affine = np.diag([2.0, 2.0, 3.0, 1.0])
+    affine[:3, 3] = stored[:3, 3] + [2 * 3, 2 * 2, -3 * 19 + 3 * 5]
+    subject = replace(subject, affine=affine, source_affine=stored, source_shape=(20, 22, 20), start=(3, 2, 5),
+                      whole=(20, 22, 20))  # fmt: skip
+    values = np.random.default_rng(0).normal(size=(12, 14, 10)).astype(np.float32)
+    (tmp_path / "anomaly_maps").mkdir()
+    nibabel.save(to_source_space(values, subject), tmp_path / "anomaly_maps" / "x_all.nii.gz")
+    reader = map_reader(tmp_path / "anomaly_maps", {"s11": "x", "s10": "y"})
+    assert reader("s10") is None
+    cohort = Cohort(pd.DataFrame(), pd.DataFrame(), [], ["t1", "flair"], "flair", prepared={"s11": subject})
+    assessment = SimpleNamespace(table=table, cohort=cohort, detectors={})
+    shown = view(make_config("modality=t1_flair"), assessment, "s11", reader)
+    np.testing.assert_allclose(shown.anomaly_map[2:-2, 2:-2, 2:-2], values, atol=1e-5)

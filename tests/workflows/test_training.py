@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_a_run_writes_every_file_of_the_contract(tiny_run):
     expected = [
         "status.json", "index.csv", "splits.csv", "import_report.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt",
         "model/network.ckpt", "model/calibration.npz", "model/classifier.skops", "model/config.yaml", "tensorboard",
-        "metrics.json", "predictions.csv", "report.html", "anomaly_maps",
+        "metrics.json", "predictions.csv", "report.html", "anomaly_maps", "training.csv", "patients",
     ]  # fmt: skip
     assert [name for name in expected if not (tiny_run / name).exists()] == []
     assert json.loads((tiny_run / "status.json").read_text())["status"] == "finished"
@@ -148,6 +149,18 @@ def test_a_run_stores_no_personal_data_and_no_pickle(tiny_run):
     with np.load(tiny_run / "model" / "calibration.npz", allow_pickle=False) as stored:
         assert all(stored[name].dtype != object for name in stored.files)
     torch.load(tiny_run / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def test_the_report_says_that_a_small_run_is_no_result_and_links_to_pages_of_subjects(tiny_run):
+    page = (tiny_run / "report.html").read_text()
+    cautions = json.loads((tiny_run / "metrics.json").read_text())["cautions"]
+    assert any(caution.startswith("At most 36 subjects") for caution in cautions)
+    assert page.index("At most 36 subjects") < page.index("Verdict of the audit") and 'class="banner green"' not in page
+    linked = set(re.findall(r'href="(patients/[^"]*)"', page))
+    assert len(linked) == 12 and all((tiny_run / name).is_file() for name in linked)
+    assert "healthy voxels lie above" in page and '"rates": [[' in page
+    epochs = pd.read_csv(tiny_run / "training.csv")
+    assert epochs["epoch"].tolist() == [1, 2] and epochs["loss"].gt(0).all() and "kept: epoch 2" in page
 
 
 def test_tensorboard_holds_curves_and_a_panel(tiny_run):

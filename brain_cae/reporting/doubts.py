@@ -1,0 +1,54 @@
+"""What forbids a figure to look like good news: cautions, too few subjects, scanners and skulls never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from brain_cae.reporting.content import ReportContent
+from brain_cae.reporting.evidence import at, column, scored
+from brain_cae.reporting.formatting import finite, is_estimate
+from brain_cae.vocabulary import Serious
+
+VERDICT_TONES = {
+    "confounded": "red", "at risk": "amber", "clear": "green", "concern": "amber", "no concern": "green",
+    "no evidence": "red", "read with care": "amber", "stands": "green",
+}  # fmt: skip
+FEWEST = 2
+"""Subjects from which a figure may stand in green."""
+
+
+def serious(content: ReportContent) -> list[str]:
+    """Return the cautions that stand over the verdict."""
+    return [caution for caution in content.cautions if isinstance(caution, Serious)]
+
+
+def is_outside(content: ReportContent) -> bool:
+    """Return whether all scored scans are unlike those that calibrate."""
+    return set(column(scored(content), "out_of_calibration").astype(str).str.lower()) == {"true"}
+
+
+def is_doubtful(content: ReportContent) -> bool:
+    """Return whether no figure of this report may stand in green."""
+    return bool(serious(content)) or is_outside(content)
+
+
+def tone(content: ReportContent, verdict: str, keys: Iterable[str] = ()) -> str:
+    """Return the colour of a verdict; none instead of green in case of doubt.
+
+    Args:
+        content: Content of the report.
+        verdict: Verdict of the audit, of a test, or standing of a figure.
+        keys: Dotted keys of ``metrics.json`` of the figures that it is about.
+    """
+    colour = VERDICT_TONES.get(verdict, "")
+    few = any(count < FEWEST for key in keys for count in _counts(at(content.metrics, *key.split("."))))
+    return "" if colour == "green" and (few or is_doubtful(content)) else colour
+
+
+def _counts(part: Any) -> list[float]:
+    """Return the numbers of subjects of all estimates of a part of the metrics."""
+    if is_estimate(part):
+        count = finite(part.get("n"))
+        return [] if count is None else [count]
+    return [count for value in part.values() for count in _counts(value)] if isinstance(part, Mapping) else []

@@ -1,0 +1,41 @@
+"""The paragraph on methods says what was done, with numbers, versions and references."""
+
+import dataclasses
+from dataclasses import asdict
+
+import pytest
+
+from brain_cae.reporting.methods import methods, paragraphs
+from brain_cae.reporting.references import BIBTEX
+from brain_cae.vocabulary import Serious
+
+
+@pytest.fixture
+def content(make_content, make_config):
+    return make_content(views=0, settings=asdict(make_config("preprocess.skull_strip=deepbet", "seed=7")), learnt=56)
+
+
+def test_the_paragraphs_have_the_numbers_of_the_run(content):
+    text = " ".join(paragraphs(content))
+    assert "Of 10 series, 7 were imported" in text and "(seed 7)" in text
+    assert "56 healthy brains trained the network and 40 others calibrated it" in text
+    assert "78 subjects that neither used (44 healthy, 34 abnormal) were evaluated" in text
+    assert "T1-weighted and FLAIR MRI" in text and "grid of the FLAIR scan by rigid registration" in text
+    assert "deepbet [@fisch2024]" in text and "N4" not in text and "verdict 'clear'" in text
+    assert "trained for 40 epochs in batches of 4 with AdamW" in text and "t1 darker and flair brighter" in text
+    assert "None" not in text and "not defined" not in text
+
+
+def test_the_references_are_those_that_are_cited(content):
+    blocks = {block.heading: block for block in methods(content).blocks}
+    entries = blocks["References (BibTeX)"].value
+    assert BIBTEX["fisch2024"] in entries and BIBTEX["tejani2024"] in entries and BIBTEX["tustison2010"] not in entries
+
+
+def test_a_trial_is_not_for_publication(content):
+    first = paragraphs(dataclasses.replace(content, cautions=[Serious("This is a trial.")]))[0]
+    assert first == "Not for publication: This is a trial."
+
+
+def test_without_a_configuration_there_is_no_paragraph(make_content):
+    assert methods(make_content(views=0)).left_out == "the configuration is not known"

@@ -128,7 +128,7 @@ def views(config: Config, assessment: Assessment, read_map: ReadMap = lambda sub
 def view(config: Config, assessment: Assessment, name: str, read_map: ReadMap = lambda subject: None) -> SubjectView:
     """Return one brain to show; its map is examined again unless it is stored."""
     subject = assessment.cohort.prepared[name]
-    row: dict[str, Any] = assessment.table.loc[name].to_dict()
+    row: dict[Any, Any] = assessment.table.loc[name].to_dict()
     stored = read_map(name)
     if stored is None:
         _, _, joint_map = examine(assessment.detectors[name], subject)

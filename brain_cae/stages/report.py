@@ -11,7 +11,6 @@ import pandas as pd
 import yaml
 
 from brain_cae.configuration import Config
-from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings import examine
 from brain_cae.reporting import ReportContent, SubjectView
@@ -25,8 +24,7 @@ from brain_cae.vocabulary import CLASSES
 
 PREDICTIONS = [
     "subject", "session", "source", "protocol", "reshape_group", "label", "role", "fold", "score", "p_value",
-    "rate_bound", "threshold", "flagged", "out_of_calibration", "out_of_calibration_reason",
-    "classifier_probability",
+    "rate_bound", "threshold", "flagged", "out_of_calibration", "classifier_probability",
 ]  # fmt: skip
 
 
@@ -129,8 +127,8 @@ def views(config: Config, assessment: Assessment, read_map: ReadMap = lambda sub
 
 def view(config: Config, assessment: Assessment, name: str, read_map: ReadMap = lambda subject: None) -> SubjectView:
     """Return one brain to show; its map is examined again unless it is stored."""
-    subject: PreparedSubject = assessment.cohort.prepared[name]
-    row: Any = assessment.table.loc[name]
+    subject = assessment.cohort.prepared[name]
+    row: dict[Any, Any] = assessment.table.loc[name].to_dict()
     stored = read_map(name)
     if stored is None:
         _, _, joint_map = examine(assessment.detectors[name], subject)

@@ -23,7 +23,7 @@ from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.scoring.frame import box_in_frame, place_in_frame, to_frame
 from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.scoring.reference import HealthyReference
-from brain_cae.scoring.scorer import Framed, Sample, Scorer, Signal
+from brain_cae.scoring.scorer import Framed, HealthyBrains, Sample, Scorer, Signal
 from brain_cae.scoring.smoothing import smooth_inside
 from brain_cae.scoring.subspace import parts
 from brain_cae.transfer.features import distance_features, encoder_features, residual_features
@@ -259,7 +259,8 @@ class Detector:
             )
             for name in framed[0][0]
         }
-        signals = {name: [brain[scorer.signal] for _, brain in framed] for name, scorer in self.scorers.items()}
+        seen = {signal: HealthyBrains([brain[signal] for _, brain in framed]) for signal in framed[0][1]}
+        signals = {name: seen[scorer.signal] for name, scorer in self.scorers.items()}
         some = healthy if reference is None else reference[:BRAINS_FOR_VOXELS]
         together = None if reference is None else parts(len(compared))
         held_out = each(_sample, _HeldOut(self, some, signals, together), "voxel threshold")
@@ -372,7 +373,7 @@ class _HeldOut(Sequence[tuple[Detector, PreparedSubject, int, dict[str, Scorer]]
 
     detector: Detector
     healthy: Sequence[PreparedSubject]
-    framed: dict[str, list[Framed]]
+    framed: dict[str, HealthyBrains]
     parts: np.ndarray | None = None
     made: dict[int, dict[str, Scorer]] = field(default_factory=dict)
 

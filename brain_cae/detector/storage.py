@@ -1,5 +1,6 @@
 """Storage of a detector: weights, arrays and plain text; loading never executes code from a file."""
 
+import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
@@ -56,12 +57,32 @@ def save(detector: Detector, folder: Path) -> None:
         "calibration": detector.calibration,
         "harmonise": detector.harmoniser.state(),
     }
+    arrays, facts["same"] = _once(arrays)
     arrays["facts"] = np.asarray(json.dumps(facts))
     files.write("calibration.npz", lambda path: np.savez(path, **arrays))  # type: ignore[arg-type]
     if detector.classifier is not None:
         save_pipeline(detector.classifier, folder / "classifier.skops")
     text = yaml.safe_dump(asdict(detector.config), sort_keys=False)
     files.write("config.yaml", lambda path: path.write_text(text))
+
+
+def _once(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return arrays without those that equal an earlier one, and the name of the earlier one for each of these.
+
+    Scores that look at the same maps have the same spaces and references.
+    """
+    kept: dict[str, np.ndarray] = {}
+    same: dict[str, str] = {}
+    by_content: dict[bytes, str] = {}
+    for name, array in arrays.items():
+        content = hashlib.sha256(
+            f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()
+        ).digest()
+        if content in by_content:
+            same[name] = by_content[content]
+        else:
+            by_content[content], kept[name] = name, array
+    return kept, same
 
 
 def _save_weights(network: nn.Module, path: Path) -> None:
@@ -98,6 +119,7 @@ def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
         with np.load(folder / "calibration.npz", allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         facts = json.loads(str(arrays.pop("facts")))
+        arrays |= {name: arrays[stored] for name, stored in facts.get("same", {}).items()}
         detector = Detector(
             config=config,
             network=network,

@@ -1,7 +1,7 @@
 """Voxelwise mean and spread of healthy brains in the shared frame."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,29 +50,41 @@ class HealthyReference:
             smallest: Number of brains that a group needs for a separate factor.
             covariance: Whether to estimate the covariance of the channels, shrunk in the same way.
         """
-        weight = masks[:, None].astype(np.float32)
+        shape, channels = masks.shape[1:], maps.shape[1]
+        columns = np.flatnonzero(masks.any(axis=0))  # outside of all brains there is nothing to estimate
+        values = maps.reshape(len(maps), channels, -1)[:, :, columns]
+        weight = masks.reshape(len(maps), 1, -1)[:, :, columns].astype(np.float32)
         count = weight.sum(axis=0)
-        mean = (maps * weight).sum(axis=0) / np.maximum(count, 1)
-        squares = (weight * (maps - mean) ** 2).sum(axis=0)
+        mean = (values * weight).sum(axis=0) / np.maximum(count, 1)
+        squares = (weight * (values - mean) ** 2).sum(axis=0)
         covered = count > 1
         variance = np.where(covered, squares / np.maximum(count - 1, 1), 0)
         everywhere = np.stack([channel[covered[0]].mean() if covered.any() else 1.0 for channel in variance])
-        everywhere = np.maximum(everywhere, 1e-8)[:, None, None, None]
+        everywhere = np.maximum(everywhere, 1e-8)[:, None]
         spread = np.sqrt((count * variance + shrinkage * everywhere) / np.maximum(count + shrinkage, 1e-6))
         factors = {}
+        z = (values - mean) / spread * weight
         for name, members in Counter(groups).items():
             if members < smallest:
                 continue
             chosen = np.asarray([group == name for group in groups])
-            z = (maps[chosen] - mean) / spread
-            rms = float(np.sqrt((z**2 * weight[chosen]).sum() / max(1.0, weight[chosen].sum() * len(mean))))
+            rms = float(np.sqrt((z[chosen] ** 2).sum() / max(1.0, weight[chosen].sum() * channels)))
             factors[name] = (members * rms + shrinkage) / (members + shrinkage)
-        return cls(
-            mean.astype(np.float32),
-            spread.astype(np.float32),
-            factors,
-            _covariance((maps - mean) / spread * weight, count[0], shrinkage) if covariance else None,
-        )
+
+        def whole(array: np.ndarray, outside: np.ndarray | float) -> np.ndarray:
+            frame = np.empty((*array.shape[:-1], masks[0].size), np.float32)
+            frame[:] = outside
+            frame[..., columns] = array
+            return frame.reshape(*array.shape[:-1], *shape)
+
+        # Where nothing is known, all of the weight is on the global spread.
+        reference = cls(whole(mean, 0.0), whole(spread, np.sqrt(everywhere)), factors)
+        if not covariance:
+            return reference
+        products = np.einsum("nif,njf->ijf", z, z, optimize=True)
+        overall = products.sum(axis=2, keepdims=True) / max(float(count.sum()), 1.0)
+        shrunk = (products + shrinkage * overall) / np.maximum(count[0] + shrinkage, 1e-6)
+        return replace(reference, covariance=whole(shrunk, overall))
 
     def factor(self, group: str) -> float:
         """Return the factor on the spread for one reshape group."""
@@ -81,11 +93,3 @@ class HealthyReference:
     def equals(self, other: "HealthyReference") -> bool:
         """Return whether mean and spread are the same as those of another reference."""
         return np.array_equal(self.mean, other.mean) and np.array_equal(self.spread, other.spread)
-
-
-def _covariance(z: np.ndarray, count: np.ndarray, shrinkage: float) -> np.ndarray:
-    """Return the covariance (C, C, *frame) of z-scores (N, C, *frame), 0 outside of the masks."""
-    channels = range(z.shape[1])
-    products = np.stack([np.stack([(z[:, i] * z[:, j]).sum(axis=0) for j in channels]) for i in channels])
-    everywhere = products.sum(axis=(2, 3, 4), keepdims=True) / max(float(count.sum()), 1.0)
-    return ((products + shrinkage * everywhere) / (count + shrinkage)).astype(np.float32)

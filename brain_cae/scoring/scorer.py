@@ -5,7 +5,7 @@ with healthy brains at the same place, ``healthy_mean`` compares x itself, ``hea
 space of healthy brains leaves of x, and ``intensity`` uses x without comparison.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -78,6 +78,22 @@ class Signal:
         mean, spread = np.split(here, 2)
         return mean, spread
 
+    @cached_property
+    def _closest(self) -> list[tuple[list[HealthySubspace], np.ndarray]]:
+        return []
+
+    def closest(self, spaces: list[HealthySubspace], fit: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return the closest healthy brain (C, n) at the voxels of the mask; ``fit`` returns it in the frame.
+
+        As for :meth:`normal`, scorers with the same spaces share it.
+        """
+        for known, here in self._closest:
+            if len(known) == len(spaces) and all(a.equals(b) for a, b in zip(known, spaces, strict=True)):
+                return here
+        here = self.from_frame(fit())
+        self._closest.append((spaces, here))
+        return here
+
     def from_frame(self, maps: np.ndarray) -> np.ndarray:
         """Return the values (C, n) of maps (C, *frame) at the voxels of the mask."""
         return from_frame(maps, self.mask, self.place)
@@ -90,6 +106,31 @@ class Sample:
     score: float
     voxels: np.ndarray
     mass: float
+
+
+class HealthyBrains(Sequence[Framed]):
+    """Healthy brains in the shared frame, with what several scorers compute of them."""
+
+    def __init__(self, brains: Sequence[Framed]) -> None:
+        self.brains = list(brains)
+        self._made: dict[Any, tuple[Any, Any]] = {}
+
+    @classmethod
+    def of(cls, brains: Sequence[Framed]) -> "HealthyBrains":
+        """Return the brains as such, or as they are if they are already."""
+        return brains if isinstance(brains, cls) else cls(brains)
+
+    def __len__(self) -> int:
+        return len(self.brains)
+
+    def __getitem__(self, number: Any) -> Any:
+        return self.brains[number]
+
+    def made(self, what: Any, details: Any, make: Callable[[], Any]) -> Any:
+        """Return the result of ``make``, which is called again only for other details than the last time."""
+        if what not in self._made or self._made[what][0] != details:
+            self._made[what] = (details, make())
+        return self._made[what][1]
 
 
 class Scorer:
@@ -141,32 +182,27 @@ class Scorer:
         self.reference: HealthyReference | None = None
         self.weights: np.ndarray | None = None
         self.calibration = Calibration(np.empty(0), float("inf"))
-        self._left_out: tuple[Sequence[Framed], list[list[HealthySubspace]], Sequence[Framed]] = ((), [], ())
 
     def learn(self, healthy: Sequence[Framed]) -> None:
         """Fit the reference on healthy brains."""
         if not self.compare:
             return
-        self._refer(self._left(healthy), SMALLEST_GROUP)
+        healthy = HealthyBrains.of(healthy)
+        self._refer(healthy, [])
         if self.components:
-            maps, masks = _stacked(healthy)
-            self.subspaces = [HealthySubspace.fit(part, masks, self.components) for part in self._by_model(maps)]
-        self._forget()
+            self.subspaces = healthy.made("spaces", self.components, lambda: self._fit(healthy))
 
     def held_out(self, healthy: Sequence[Framed], numbers: Sequence[int]) -> "Scorer":
         """Return a scorer for the healthy brains with these numbers that compares them with the *others* only.
 
         Compared with statistics that include it, a brain looks more normal than a new brain does, so the calibration
-        would give too many false alarms.
+        would give too many false alarms. Scorers that get the same :class:`HealthyBrains` share the work.
         """
         other = copy(self)
         if self.compare:
-            left = self._left(healthy)
-            other.subspaces = self._left_out[1][numbers[0]] if self.components else []
-            # Fewer, so that a group has a separate factor here exactly when it has one in the final fit.
-            others = [one for number, one in enumerate(left) if number not in numbers]
-            other._refer(others, SMALLEST_GROUP - len(numbers))
-        other._forget()
+            healthy = HealthyBrains.of(healthy)
+            other._refer(healthy, numbers)
+            other.subspaces = self._left(healthy)[0][numbers[0]] if self.components else []
         return other
 
     def sample(self, signal: Signal, *, seed: Sequence[int]) -> Sample:
@@ -234,8 +270,7 @@ class Scorer:
         """Return what is subtracted from a signal at the voxels of its mask, (C, n): what healthy brains show there."""
         expected: np.ndarray = np.zeros(1, np.float32)
         if self.subspaces:
-            framed = signal.framed(self.frame)
-            expected = signal.from_frame(self._fitted(self.subspaces, framed))
+            expected = signal.closest(self.subspaces, lambda: self._fitted(self.subspaces, signal.framed(self.frame)))
         return expected if self.reference is None else expected + signal.normal(self.reference)[0]
 
     def coordinates(self, signal: Signal) -> tuple[np.ndarray, np.ndarray]:
@@ -257,33 +292,29 @@ class Scorer:
             [space.expected(part[0], brain.mask) for space, part in zip(subspaces, parts, strict=True)]
         )
 
-    def _left(self, healthy: Sequence[Framed]) -> Sequence[Framed]:
-        """Return what the subspace of other healthy brains leaves of each; without components the brains themselves."""
+    def _fit(self, healthy: HealthyBrains) -> list[HealthySubspace]:
+        maps, masks = _stacked(healthy)
+        return [HealthySubspace.fit(part, masks, self.components) for part in self._by_model(maps)]
+
+    def _left(self, healthy: HealthyBrains) -> tuple[list[list[HealthySubspace]], list[Framed]]:
+        """Return for each brain the spaces of others, by model, and what they leave of it; or itself."""
         if not self.components:
-            return healthy
-        if self._left_out[0] is not healthy:
+            return [], healthy.brains
+
+        def leave() -> tuple[list[list[HealthySubspace]], list[Framed]]:
             maps, masks = _stacked(healthy)
             of_models = [left_out(part, masks, self.components) for part in self._by_model(maps)]
             spaces = [list(each) for each in zip(*of_models, strict=True)]
-            left = [
-                replace(one, maps=one.maps - self._fitted(each, one)) for one, each in zip(healthy, spaces, strict=True)
-            ]
-            self._left_out = (healthy, spaces, left)
-        return self._left_out[2]
+            pairs = zip(healthy.brains, spaces, strict=True)
+            return spaces, [replace(one, maps=one.maps - self._fitted(each, one)) for one, each in pairs]
 
-    def _forget(self) -> None:
-        """Drop what was kept for :meth:`held_out`, which other processes need not be sent."""
-        self._left_out = ((), [], ())
+        return healthy.made("left", self.components, leave)
 
-    def _refer(self, left: Sequence[Framed], smallest: int) -> None:
-        maps, masks = _stacked(left)
-        self.reference = HealthyReference.fit(
-            maps,
-            masks,
-            [one.group for one in left],
-            shrinkage=self.shrinkage,
-            smallest=smallest,
-            covariance=self.weighted,
+    def _refer(self, healthy: HealthyBrains, without: Sequence[int]) -> None:
+        """Fit the reference to all healthy brains but some."""
+        settings = (self.components, self.shrinkage, self.weighted)
+        self.reference = healthy.made(
+            ("reference", *settings), list(without), lambda: self._statistics(healthy, without)
         )
         covariance, width = self.reference.covariance, len(self.modalities)
         if covariance is not None:
@@ -291,6 +322,19 @@ class Scorer:
             blocks = [covariance[first : first + width, first : first + width] for first in models]
             each = [channel_weights(block, self.modalities, self.sign) for block in blocks]
             self.weights = np.concatenate(each) / len(each)
+
+    def _statistics(self, healthy: HealthyBrains, without: Sequence[int]) -> HealthyReference:
+        others = [one for number, one in enumerate(self._left(healthy)[1]) if number not in without]
+        maps, masks = _stacked(others)
+        return HealthyReference.fit(
+            maps,
+            masks,
+            [one.group for one in others],
+            shrinkage=self.shrinkage,
+            # Fewer, so that a group has a separate factor here exactly when it has one in the final fit.
+            smallest=SMALLEST_GROUP - len(without),
+            covariance=self.weighted,
+        )
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the fitted state: arrays for an ``.npz`` and plain values for JSON."""

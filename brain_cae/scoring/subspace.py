@@ -7,7 +7,7 @@ and while a brain is projected onto it keeps a lesion out of both (iterated subs
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -80,6 +80,11 @@ class HealthySubspace:
             whole(spread),
             deviation.astype(np.float32),
         )
+
+    def equals(self, other: "HealthySubspace") -> bool:
+        """Return whether this is the same space."""
+        names = [one.name for one in fields(self)]
+        return self is other or all(np.array_equal(getattr(self, name), getattr(other, name)) for name in names)
 
     def expected(self, maps: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Return the brain of the space that is closest to a brain, disregarding what deviates from it.

@@ -154,7 +154,7 @@ def view(config: Config, assessment: Assessment, name: str, read_map: ReadMap = 
     )
 
 
-PAGES_PER_VIEW = 6
+PAGES_PER_VIEW = 2
 MOST_PAGES = 500
 
 

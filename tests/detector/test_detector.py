@@ -42,7 +42,9 @@ def test_a_brain_unlike_the_healthy_ones_deviates(detector, make_subject) -> Non
 
 def test_places_are_compared_in_the_template_wherever_the_scan_lay(make_detector, make_subject) -> None:
     """Moving a scan and its way to the template together changes nothing; without a way, the box stands in."""
-    detector = make_detector(*EVERYTHING, "preprocess.space=mni", "scoring.percentile=99.5", brains=8)
+    detector = make_detector(
+        *EVERYTHING, "preprocess.space=mni", "scoring.percentile=99.5", "scoring.joint=mean", brains=8
+    )
     brain = make_subject("new", seed=99)
     there = np.eye(4)
     there[:3, 3] = (40, -7, 12)

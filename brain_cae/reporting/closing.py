@@ -9,20 +9,20 @@ from typing import Any
 from brain_cae.files.documents import read_json
 from brain_cae.progress import duration
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.evidence import at
+from brain_cae.reporting.evidence import at, best_baseline
 from brain_cae.reporting.formatting import NOT_DEFINED, estimate
 from brain_cae.reporting.headline import banner, caution_for
 
 FIGURES = {
     "AUROC, residual score": ("detection", "auroc"),
-    "AUROC, healthy_mean": ("baseline", "healthy_mean", "auroc"),
-    "gain over healthy_mean": ("detection", "difference", "healthy_mean"),
+    "AUROC, {best}": ("baseline", "{best}", "auroc"),
+    "gain over {best}": ("detection", "difference", "{best}"),
     "AUROC, transfer": ("transfer", "auroc"),
     "false alarms": ("detection", "false_alarms"),
     "sensitivity": ("detection", "sensitivity"),
     "localisation, Dice": ("localisation", "dice"),
 }
-"""Heading of each figure to its place in ``metrics.json``."""
+"""Heading of each figure to its place in ``metrics.json``; ``{best}`` is the best baseline."""
 
 PLACES = {
     "report": "report.html",
@@ -72,9 +72,10 @@ def _verdict(metrics: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     content = ReportContent("", metrics)
-    rows = []
-    for name, path in FIGURES.items():
-        value = at(metrics, *path)
+    rows, best = [], best_baseline(content)
+    for heading, path in FIGURES.items():
+        name = heading.format(best=best)
+        value = at(metrics, *(part.format(best=best) for part in path))
         text = estimate(value, signed=name.startswith("gain"))
         if value is not None and text != NOT_DEFINED:
             caution = caution_for(content, path[0])

@@ -25,6 +25,7 @@ from brain_cae.vocabulary import CLASSES
 PREDICTIONS = [
     "subject", "session", "source", "protocol", "reshape_group", "label", "role", "fold", "score", "p_value",
     "rate_bound", "threshold", "flagged", "out_of_calibration", "classifier_probability",
+    "out_of_calibration_reason",
 ]  # fmt: skip
 
 

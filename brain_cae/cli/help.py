@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import yaml
-
 from brain_cae.configuration import conf_folder, option_names
+from brain_cae.configuration.options import read_option
 
 CHOSEN_BY_DATASET = ("name", "_target_", "defaults")
 
@@ -19,7 +18,7 @@ def choices(config_name: str) -> str:
         >>> print(choices("evaluate").splitlines()[0])
         dataset: bids, brats, combined, dicom, folder, ixi, phantom, rsna_miccai
     """
-    composed = yaml.safe_load((conf_folder() / f"{config_name}.yaml").read_text())["defaults"]
+    composed = read_option("", config_name)["defaults"]
     keys = [key for item in composed if isinstance(item, dict) for key in item]
     groups = [key for key in keys if "@" not in key and not key.startswith("override ")]
     return _for_template("\n".join(f"{group}: {', '.join(option_names(group))}" for group in groups))

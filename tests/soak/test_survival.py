@@ -260,7 +260,7 @@ def twin(tiny_run: Path, tmp_path: Path) -> Path:
     shutil.copytree(tiny_run, run, ignore=shutil.ignore_patterns("anomaly_maps", "tensorboard"))
     content = yaml.safe_load((run / "model" / "config.yaml").read_text())
     content["scoring"]["sign"]["t2"] = "both"
-    (run / "model" / "config.yaml").write_text(yaml.safe_dump(content))
+    (run / "model" / "config.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     return run
 
 

@@ -134,7 +134,12 @@ def test_text_from_files_is_escaped(make_content, make_view, tmp_path):
     assert "<script>alert" not in page
     escaped = "&lt;script&gt;alert(1)&lt;/script&gt;"
     assert page.count(escaped) >= 12
-    for place in (f"<h1>{escaped}", f'who">{escaped}', f'<pre tabindex="0">name: {escaped}', f"<li>{escaped}"):
+    for place in (
+        f"<h1>{escaped}",
+        f'href="patients/x.html">{escaped}',
+        f'<pre tabindex="0">name: {escaped}',
+        f"<li>{escaped}",
+    ):
         assert place in page
 
 

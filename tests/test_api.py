@@ -39,8 +39,8 @@ def test_importing_the_package_is_quick_and_its_names_are_found() -> None:
 
 
 def test_choices_are_those_of_the_command() -> None:
-    config = composed("phantom", {"modality": "flair", "dataset__subjects": 24, "model__network__channels": [4, 8, 8]})
-    assert (config.modality.names, config.dataset.subjects) == (["flair"], 24)
+    config = composed("phantom", {"modality": "flair", "dataset__subjects": 40, "model__network__channels": [4, 8, 8]})
+    assert (config.modality.names, config.dataset.subjects) == (["flair"], 40)
     assert config.model.network["channels"] == [4, 8, 8]
     assert composed("/scans (1)", {}).dataset.root == "/scans (1)"
     with pytest.raises(ConfigurationError, match="Did you mean `modality=flair`"):

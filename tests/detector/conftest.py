@@ -16,7 +16,8 @@ from ..conftest import TINY_NETWORK, compose_config
 @pytest.fixture(scope="session")
 def make_detector(make_subject) -> Callable[..., Detector]:
     def make(*overrides: str, brains: int = 6) -> Detector:
-        config = compose_config(*([] if "model=subspace" in overrides else TINY_NETWORK), *overrides)
+        small = ["scoring.frame=[16,20,16]", *([] if "model=subspace" in overrides else TINY_NETWORK)]
+        config = compose_config(*small, *overrides)
         healthy = [make_subject(f"h{seed}", seed=seed) for seed in range(brains)]
         reshape = make_reshape(config, 8).fit([subject.grid for subject in healthy])
         network = make_network(config)

@@ -155,7 +155,8 @@ def fit_group(kind: type, value: dict[str, Any], prefix: str, *, layout: str | N
     """
     names = [f.name for f in fields(kind)]
     refuse_unknown(value, names, prefix=f"{prefix}.")
-    missing = [name for name in names if name not in value or value[name] == "???"]
+    optional = {f.name for f in fields(kind) if f.default is not MISSING or f.default_factory is not MISSING}
+    missing = [name for name in names if value.get(name, "???") == "???" and (name in value or name not in optional)]
     if missing:
         raise ConfigurationError(
             f"The key `{prefix}.{missing[0]}` has no value.",
@@ -164,7 +165,8 @@ def fit_group(kind: type, value: dict[str, Any], prefix: str, *, layout: str | N
             where=f"{prefix}.{missing[0]}",
             advice=f"Set it on the command line: {prefix}.{missing[0]}=…",
         )
-    inner = {f.name: f.type for f in fields(kind) if isinstance(f.type, type) and is_dataclass(f.type)}
+    nested_kinds = {f.name: f.type for f in fields(kind) if isinstance(f.type, type) and is_dataclass(f.type)}
+    inner = {name: nested for name, nested in nested_kinds.items() if name in value}
     for name in inner:
         if not isinstance(value[name], dict):
             raise ConfigurationError(

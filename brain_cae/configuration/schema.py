@@ -91,7 +91,7 @@ class Model:
     learning_rate: float
     weight_decay: float
     corruption: float
-    members: list[str]
+    members: list[str] = field(default_factory=list)
 
 
 @dataclass

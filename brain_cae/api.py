@@ -57,7 +57,7 @@ class Findings:
         maps: The same for each contrast.
         clusters: What to look at, the largest first: volume (mL), place (RAS+ mm), p-value.
         probability: Of the transfer classifier; None without one.
-        out_of_calibration: Whether protocol, dimensions or skull state differ from those of the calibration.
+        out_of_calibration: Whether scanner, site, protocol, dimensions or skull state differ from the calibration.
         cautions: What a reader must know first.
     """
 

@@ -11,7 +11,6 @@ import re
 import stat
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -26,6 +25,7 @@ from brain_cae.errors import DatasetError, RunError
 from brain_cae.files.atomic import write_bytes
 from brain_cae.files.system_errors import explain
 from brain_cae.files.tables import read_csv
+from brain_cae.files.zips import MIB, UNREADABLE, Limits, excess
 
 if TYPE_CHECKING:
     from brain_cae.detector.detector import Detector  # needs PyTorch, which an inspection does not load
@@ -34,10 +34,8 @@ FORMAT, VERSION = "brain_cae bundle", 1
 MANIFEST, CARD, CARD_TEXT = "manifest.json", "card.json", "card.md"
 ENTRY = re.compile(r"card\.(md|json)|model/[A-Za-z0-9_][A-Za-z0-9_.-]*\.(ckpt|npz|skops|yaml|json|safetensors)")
 """Names of files in a bundle; read as :mod:`brain_cae.detector.storage` reads them, none of them runs code."""
-MIB = 2**20
-MAX_ENTRIES, MAX_BYTES, MAX_TEXT = 200, 4096 * MIB, 4 * MIB
-MAX_RATIO, RATIO_FROM_BYTES = 200, 64 * MIB
-"""Weights hardly shrink, an archive that is made to fill a disk does."""
+LIMITS = Limits(entries=200, bytes=4096 * MIB, entry_bytes=4096 * MIB)
+MAX_TEXT = 4 * MIB
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Time of every entry, the earliest that a zip can hold: the same model gives the same bytes."""
 KEPT = ("classifier", "balancing", "transfer", "evaluation", "trainer")
@@ -227,7 +225,7 @@ def read(path: Path) -> dict[str, bytes]:
             files = {name: archive.read(name) for name in names}
     except OSError as error:
         raise explain(error, path) or error from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise _refused(path, "a zip file", "a file that is damaged, truncated or of another kind") from error
     for name, data in files.items():
         if listed[name] != {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}:
@@ -238,27 +236,15 @@ def read(path: Path) -> dict[str, bytes]:
 def _check(path: Path, entries: list[zipfile.ZipInfo]) -> None:
     """Refuse an archive by its directory, before anything is unpacked."""
     names = [entry.filename for entry in entries]
-    total, packed = sum(entry.file_size for entry in entries), max(1, path.stat().st_size)
     for entry in entries:
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise _refused(path, "files", f"a link: {entry.filename}")
-        if entry.flag_bits & 1:
-            raise _refused(path, "a zip file without a password", "encrypted entries")
         if entry.filename != MANIFEST and not ENTRY.fullmatch(entry.filename):
             raise _refused(path, "card.md, card.json and files in model/", entry.filename)
     if len(set(names)) < len(names):
         raise _refused(path, "one file of each name", f"several: {max(names, key=names.count)}")
-    for wrong, expected, found in (
-        (len(entries) > MAX_ENTRIES, f"at most {MAX_ENTRIES} files", f"{len(entries):,}"),
-        (total > MAX_BYTES, f"at most {MAX_BYTES // MIB:,} MiB unpacked", f"{total // MIB:,} MiB"),
-        (
-            total > RATIO_FROM_BYTES and total > MAX_RATIO * packed,
-            f"files that unpack to at most {MAX_RATIO} times their size",
-            f"{total // packed:,} times",
-        ),
-    ):
-        if wrong:
-            raise _refused(path, expected, found)
+    if found := excess(entries, path.stat().st_size, LIMITS):
+        raise _refused(path, *found)
 
 
 def _manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, dict[str, Any]]:
@@ -285,7 +271,7 @@ def _has_manifest(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return bool(_manifest(path, archive))
-    except (RunError, OSError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError):
+    except (RunError, OSError, *UNREADABLE):
         return False
 
 

@@ -35,7 +35,7 @@ LIMITS = (
     "scanner, calibrate with local healthy scans (calibrate=…).",
     "The figures below are of the run's own subjects. They say nothing about another hospital.",
     "A low score does not mean that a brain is healthy: small, faint and other lesions are missed.",
-    "Subjects marked out_of_calibration have a protocol, dimensions or a skull state that the calibration lacks.",
+    "Subjects marked out_of_calibration were scanned otherwise than the calibration brains, or nothing shows where.",
 )
 
 

@@ -15,7 +15,6 @@ from torch.nn import functional
 from brain_cae.configuration import Config
 from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.build import SUBSPACE, make_scorer, network_stride
-from brain_cae.errors import RunError
 from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.reshape import Group, Reshape
 from brain_cae.reshape.network import from_network, to_native, to_network
@@ -39,7 +38,8 @@ class Reconstruction:
     """Output of the network for one brain.
 
     Attributes:
-        volumes: (M, C, X, Y, Z), reconstruction by each network on the native grid of the brain; without any, zeros.
+        volumes: (M, C, X, Y, Z), reconstruction by each part of the model on the native grid of the brain; zeros for
+            the part without network, whose residual is the image.
         levels: Feature maps (C, x, y, z) of each encoder level, with the foreground (x, y, z, boolean) on the same
             grid; the bottleneck has the empty name. A network without ``levels`` has only the bottleneck, and a model
             without network none.
@@ -111,22 +111,6 @@ class Detector:
         """All networks, that of the features first."""
         return [*([] if self.network is None else [self.network]), *self.members.values()]
 
-    def only_network(self, what: str) -> nn.Module:
-        """Return the network, for a format that holds nothing else.
-
-        Raises:
-            RunError: The model has no network.
-        """
-        if self.network is None:
-            raise RunError(
-                f"{what} holds a network, and this model has none.",
-                expected="a run with model=cae or another network",
-                found=f"model={self.config.model.name}",
-                where="export",
-                advice="Hand on the whole model: export=model.zip.",
-            )
-        return self.network
-
     @property
     def stride(self) -> int:
         """Factor that divides the dimensions of what the networks see."""
@@ -156,8 +140,10 @@ class Detector:
         volumes = [
             from_network(output[0].float().cpu(), group, native, start=start, shape=box).numpy() for output in outputs
         ]
+        if self.network is None or SUBSPACE in self.config.model.members:
+            volumes.insert(0 if self.network is None else len(volumes), np.zeros_like(subject.volume))
         return Reconstruction(
-            volumes=np.stack(volumes or [np.zeros_like(subject.volume)]),
+            volumes=np.stack(volumes),
             levels=levels,
             group=group,
             places=self._places(subject, group, {name: maps.shape[1:] for name, (maps, _) in levels.items()}),
@@ -206,24 +192,23 @@ class Detector:
     def signals(self, subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, Signal]:
         """Return the inputs of the scorers: the smoothed residuals x - x̂ of all members and the smoothed intensity."""
         volume, mask, sigma = subject.volume, subject.mask, self.config.scoring.smoothing_mm
-        residuals = list(volume - reconstruction.volumes)
-        if self.network is not None and SUBSPACE in self.config.model.members:
-            residuals.append(volume)
         # Smoothed together: what leaks out of the mask is the same for all.
-        smoothed = smooth_inside(np.concatenate([*residuals, volume]), mask, subject.spacing, sigma)
+        smoothed = smooth_inside(
+            np.concatenate([*(volume - reconstruction.volumes), volume]), mask, subject.spacing, sigma
+        )
         name, place = reconstruction.group.name, reconstruction.places.get("volume")
         voxel_ml = float(np.prod(subject.spacing)) / 1000
         residual, intensity = (Signal(maps, mask, name, place, voxel_ml) for maps in np.split(smoothed, [-len(volume)]))
         return {"residual": residual, "intensity": intensity}
 
-    def expected(self, subject: PreparedSubject, reconstruction: Reconstruction) -> np.ndarray:
+    def expected(self, subject: PreparedSubject, reconstruction: Reconstruction, residual: Signal) -> np.ndarray:
         """Return the healthy version of a brain (C, X, Y, Z), 0 outside the mask: what the model says it should be.
 
         It is the reconstruction of the first network or, without one, the closest brain of the linear space.
+        ``residual`` is what the model leaves, see :meth:`signals`.
         """
         if self.network is not None:
             return reconstruction.volumes[0]
-        residual = self.signals(subject, reconstruction)["residual"]
         return subject.on_grid(self.scorers["residual"].expected(residual)[: len(subject.volume)])
 
     def calibrate(

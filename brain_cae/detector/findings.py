@@ -78,7 +78,7 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
         p_values=p_values,
         localisation=localisation,
         features=detector.features(reconstruction, maps["residual"], signals["residual"]),
-        reconstruction=_fidelity(subject, detector.expected(subject, reconstruction)),
+        reconstruction=_fidelity(subject, detector.expected(subject, reconstruction, signals["residual"])),
         distortion=_distortion(detector, subject, reconstruction.group),
         lesions=lesions,
         lesion_counts=counts,

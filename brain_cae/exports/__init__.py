@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from torch import nn
+
 from brain_cae.detector.detector import Detector
+from brain_cae.errors import RunError
 from brain_cae.executor import HERE, Executor
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages.cohort import Cohort
@@ -41,6 +44,23 @@ class Export:
     assessment: Assessment | None = None
     metrics: Metrics | None = None
     executor: Executor = HERE
+
+
+def first_network(detector: Detector) -> nn.Module:
+    """Return the network of a model, for formats that hold a network and nothing else; further members are left out.
+
+    Raises:
+        RunError: The model has no network.
+    """
+    if detector.network is None:
+        raise RunError(
+            "This model has no network to export.",
+            expected="a run with model=cae or another network",
+            found=f"model={detector.config.model.name}",
+            where="export",
+            advice="Hand on the whole model: export=model.zip.",
+        )
+    return detector.network
 
 
 def needs_results(name: str) -> bool:

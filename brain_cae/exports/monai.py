@@ -10,7 +10,7 @@ import torch
 from brain_cae import __version__
 from brain_cae.detector.build import network_stride
 from brain_cae.detector.card import INTENDED, LIMITS
-from brain_cae.exports import Export
+from brain_cae.exports import Export, first_network
 
 OF = "model"
 FOLDER = "export/monai"
@@ -22,7 +22,7 @@ def export(work: Export) -> list[Path]:
     The bundle reconstructs prepared volumes. Scores, thresholds and maps need this program.
     """
     weights = io.BytesIO()
-    torch.save(work.detector.only_network("A MONAI bundle").state_dict(), weights)
+    torch.save(first_network(work.detector).state_dict(), weights)
     work.folder.write(f"{FOLDER}/models/model.pt", lambda path: path.write_bytes(weights.getvalue()))
     work.folder.write_json(f"{FOLDER}/configs/inference.json", _inference(work))
     work.folder.write_json(f"{FOLDER}/configs/metadata.json", _metadata(work))

@@ -13,7 +13,7 @@ import torch
 from brain_cae.detector.build import network_stride
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import ConfigurationError, RunError
-from brain_cae.exports import Export
+from brain_cae.exports import Export, first_network
 
 OF = "model"
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
@@ -76,7 +76,7 @@ def export(work: Export) -> list[Path]:
 
 
 def _write(detector: Detector, path: Path) -> None:
-    network = detector.only_network("ONNX").cpu()
+    network = first_network(detector).cpu()
     stride = network_stride(network)
     example = torch.zeros(1, len(detector.config.modality.names), *(stride * size for size in SHAPES[0]))
     free = dict.fromkeys((2, 3, 4), torch.export.Dim.DYNAMIC)
@@ -99,14 +99,15 @@ def _differences(detector: Detector, path: Path) -> list[float]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    generator, stride = torch.Generator().manual_seed(0), network_stride(detector.network)
+    network = first_network(detector)
+    generator, stride = torch.Generator().manual_seed(0), network_stride(network)
     differences = []
     for shape in SHAPES:
         volumes = torch.randn(
             1, len(detector.config.modality.names), *(stride * size for size in shape), generator=generator
         )
         with torch.inference_mode():
-            expected = detector.only_network("ONNX")(volumes).numpy()
+            expected = network(volumes).numpy()
         (found,) = session.run([OUTPUT], {INPUT: volumes.numpy()})
         differences.append(float(np.abs(expected - found).max()))
     return differences

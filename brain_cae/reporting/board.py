@@ -27,8 +27,8 @@ from brain_cae.vocabulary import CLASSES
 METRICS = {
     "auroc": ("detection", "auroc"),
     "average_precision": ("detection", "average_precision"),
-    "auroc_healthy_mean": ("baseline", "healthy_mean", "auroc"),
-    "gain_over_healthy_mean": ("detection", "difference", "healthy_mean"),
+    "auroc_healthy_subspace": ("baseline", "healthy_subspace", "auroc"),
+    "gain_over_healthy_subspace": ("detection", "difference", "healthy_subspace"),
     "auroc_transfer": ("transfer", "auroc"),
     "false_alarms": ("detection", "false_alarms"),
     "dice": ("localisation", "dice"),

@@ -24,7 +24,7 @@ from brain_cae import estimates
 from brain_cae.estimates import Estimate
 from brain_cae.files.tables import read_csv
 
-BASELINES = ("healthy_mean", "intensity")
+BASELINES = ("healthy_subspace", "healthy_mean", "intensity")
 RESAMPLES = 2000
 SUBJECTS = {"subject": str, "label": str, "role": str, "protocol": str}
 

@@ -29,7 +29,7 @@ from brain_cae.vocabulary import CLASSES
 
 FIGURES = {
     "AUROC, residual score": ("detection", "auroc"),
-    "AUROC, healthy_mean": ("baseline", "healthy_mean", "auroc"),
+    "AUROC, healthy_subspace": ("baseline", "healthy_subspace", "auroc"),
     "AUROC, transfer": ("transfer", "auroc"),
     "false alarms": ("detection", "false_alarms"),
     "localisation AP": ("localisation", "average_precision"),

@@ -25,22 +25,26 @@ from brain_cae.reporting.tables import Cell, Table, label
 
 SELECTION_METRIC = "detection.auroc"
 SHOWN = {
-    "detection.auroc": "AUROC, residual score", "baseline.healthy_mean.auroc": "AUROC, healthy_mean",
+    "detection.auroc": "AUROC, residual score", "baseline.healthy_subspace.auroc": "AUROC, healthy_subspace",
+    "baseline.healthy_mean.auroc": "AUROC, healthy_mean",
     "baseline.intensity.auroc": "AUROC, intensity", "transfer.auroc": "AUROC, transfer",
     "localisation.average_precision": "localisation AP", "localisation.dice": "Dice",
 }  # fmt: skip
 AVERAGED = {
     "Residual score": {
-        "detection.auroc": "AUROC", "detection.difference.healthy_mean": "difference from healthy_mean",
+        "detection.auroc": "AUROC", "detection.difference.healthy_subspace": "difference from healthy_subspace",
+        "detection.difference.healthy_mean": "difference from healthy_mean",
         "detection.difference.intensity": "difference from intensity",
     },
     "Baselines and transfer classifier": {
-        "baseline.healthy_mean.auroc": "AUROC, healthy_mean", "baseline.intensity.auroc": "intensity",
+        "baseline.healthy_subspace.auroc": "AUROC, healthy_subspace", "baseline.healthy_mean.auroc": "healthy_mean",
+        "baseline.intensity.auroc": "intensity",
         "transfer.auroc": "transfer", "transfer.residual.auroc": "transfer, residual",
         "transfer.encoder.auroc": "transfer, encoder", "transfer.both.auroc": "transfer, both",
     },
     "Localisation": {
         "localisation.average_precision": "average precision",
+        "localisation.difference.healthy_subspace.average_precision": "difference from healthy_subspace",
         "localisation.difference.healthy_mean.average_precision": "difference from healthy_mean",
         "localisation.difference.intensity.average_precision": "difference from intensity", "localisation.dice": "Dice",
     },

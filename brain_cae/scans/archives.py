@@ -6,7 +6,6 @@ sizes and the ratio of compression are limited, so that a small file cannot fill
 
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -14,13 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
 from brain_cae.errors import DatasetError
+from brain_cae.files.zips import UNREADABLE, Limits, excess
 
 GIB = 2**30
-MAX_ENTRIES = 1_000_000
-MAX_BYTES = 500 * GIB
-MAX_ENTRY_BYTES = 4 * GIB
-# Deflated pixels reach 20, an empty image 1,000; beyond that, only entries that are made to fill a memory.
-MAX_RATIO, RATIO_FROM_BYTES = 200, 64 * 2**20
+LIMITS = Limits(entries=1_000_000, bytes=500 * GIB, entry_bytes=4 * GIB)
 ENDING = ".zip"
 
 
@@ -105,13 +101,13 @@ def _split(path: Path) -> tuple[Path | None, str]:
 
 def _content(archive: Path, name: str, head: int = -1) -> bytes:
     entry = _entry(archive, name)
-    if entry.file_size > MAX_ENTRY_BYTES:
+    if entry.file_size > LIMITS.entry_bytes:
         raise OSError(f"{name} is too large")
     try:
         # The reader stops at the size that the directory of the archive declares, and compares the checksum.
         with _open(*_identity(archive)).open(entry) as stream:
             return stream.read(head)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+    except UNREADABLE as error:
         raise OSError(f"an entry cannot be read ({type(error).__name__})") from error
 
 
@@ -142,27 +138,8 @@ def _refusing(archive: Path) -> Iterator[None]:
 
 
 def _check(archive: Path, entries: list[zipfile.ZipInfo]) -> None:
-    total = sum(entry.file_size for entry in entries)
-    largest = max((entry.file_size for entry in entries), default=0)
-    packed = max(1, archive.stat().st_size)
-    steep = any(
-        entry.file_size > RATIO_FROM_BYTES and entry.file_size > MAX_RATIO * max(1, entry.compress_size)
-        for entry in entries
-    )
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise _refusal(archive, "a zip file without a password", "encrypted entries")
-    for wrong, expected, actual in (
-        (len(entries) > MAX_ENTRIES, f"at most {MAX_ENTRIES:,} entries", f"{len(entries):,}"),
-        (total > MAX_BYTES, f"at most {MAX_BYTES // GIB} GiB unpacked", f"{total / GIB:.1f} GiB"),
-        (largest > MAX_ENTRY_BYTES, f"entries of at most {MAX_ENTRY_BYTES // GIB} GiB", f"{largest / GIB:.1f} GiB"),
-        (
-            steep or (total > RATIO_FROM_BYTES and total > MAX_RATIO * packed),
-            f"entries that unpack to at most {MAX_RATIO} times their size",
-            "more",
-        ),
-    ):
-        if wrong:
-            raise _refusal(archive, expected, actual)
+    if found := excess(entries, archive.stat().st_size, LIMITS):
+        raise _refusal(archive, *found)
 
 
 def _refusal(archive: Path, expected: str, actual: str) -> DatasetError:

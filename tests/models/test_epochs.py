@@ -12,20 +12,7 @@ from torch.utils.data import DataLoader
 
 from brain_cae.models.epochs import EpochBar, EpochLines
 
-
-class Known(pl.LightningModule):
-    """Logs a loss that is known."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(()))
-
-    def training_step(self, batch, number):
-        self.log("train/loss", batch.mean(), on_step=False, on_epoch=True)
-        return self.weight.square()
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), 0.1)
+from ..known import Known
 
 
 def fit(tmp_path):

@@ -1,6 +1,7 @@
 """Zip files are read in place, within limits."""
 
 import zipfile
+from dataclasses import replace
 
 import pytest
 
@@ -38,11 +39,11 @@ def test_a_folder_may_be_named_like_an_archive(tmp_path):
 
 @pytest.mark.parametrize(
     ("limit", "value", "said"),
-    [("MAX_ENTRIES", 1, "2"), ("MAX_BYTES", 1000, "unpacked"), ("MAX_ENTRY_BYTES", 1000, "entries of at most")],
+    [("entries", 1, "2"), ("bytes", 1000, "unpacked"), ("entry_bytes", 1000, "entries of at most")],
 )
 def test_a_limit_refuses_the_archive(tmp_path, monkeypatch, limit, value, said):
     archive = pack(tmp_path / "x.zip", {"a": b"0" * 5000, "b": b"1"})
-    monkeypatch.setattr(archives, limit, value)
+    monkeypatch.setattr(archives, "LIMITS", replace(archives.LIMITS, **{limit: value}))
     with pytest.raises(DatasetError, match="cannot be read in place") as raised:
         archives.members(archive)
     assert said in str(raised.value)

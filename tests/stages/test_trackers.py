@@ -14,26 +14,13 @@ from brain_cae.errors import ConfigurationError
 from brain_cae.stages import trackers
 from brain_cae.stages.trackers import make_loggers, record_result, require_tracker
 
+from ..known import Known
+
 RESULT = {
     "parameters": {"seed": 3, "dataset@external": "folder"},
     "metrics": {"auroc": 0.91},
     "verdict": "at risk",
 }
-
-
-class Known(pl.LightningModule):
-    """Logs a loss that is known."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(()))
-
-    def training_step(self, batch, number):
-        self.log("train/loss", batch.mean(), on_step=False, on_epoch=True)
-        return self.weight.square()
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), 0.1)
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ KIND, VERSION = "brain_cae model card", 1
 SHOWN = {
     "detection": ("auroc", "average_precision", "sensitivity", "specificity", "false_alarms"),
     "localisation": ("average_precision", "dice"),
-    "lesions": ("sensitivity", "f1", "false_clusters"),
     "transfer": ("auroc", "balanced_accuracy"),
     "reconstruction": ("l1", "ssim"),
 }

@@ -206,7 +206,7 @@ def write_clusters(brain: Brain, numbers: nibabel.Nifti1Image, clusters: pd.Data
         "Sources": [f"bids::{brain.map_name}.nii.gz"],
         "Manual": False,
     }
-    table = clusters.rename(columns={"number": "index"}).assign(name=[f"cluster {n}" for n in clusters["number"]])
+    table = clusters.rename(columns={"lesion": "index"}).assign(name=[f"cluster {n}" for n in clusters["lesion"]])
     _write_json(f"{name}_mask.json", about | {"Type": "ROI"}, write)
     _write_image(f"{name}_mask.nii.gz", (values > 0).astype(np.uint8), numbers, write)
     _write_json(f"{name}_dseg.json", about | CLUSTER_COLUMNS, write)

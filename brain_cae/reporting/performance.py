@@ -175,10 +175,10 @@ def localisation_table(content: ReportContent) -> Table | None:
 
 def lesion_measures(content: ReportContent) -> Table | None:
     """Return how well clusters of flagged brains find known lesions; None without known lesions."""
-    part = at(content.metrics, "lesions")
+    part = at(content.metrics, "localisation", "lesions")
     if not isinstance(part, Mapping):
         return None
-    names = {"sensitivity": "lesions found", "f1": "F1", "false_clusters": "false clusters per healthy brain"}
+    names = {"sensitivity": "lesions found", "f1": "F1", "false_per_healthy_brain": "false clusters per healthy brain"}
     note = (
         "Means over subjects; a brain that is not flagged shows no cluster. A lesion is found if a cluster touches it."
     )

@@ -7,8 +7,8 @@ import pandas as pd
 from brain_cae.detector.findings import Findings
 
 COLUMNS = [
-    "subject", "number", "volume_ml", "mass", "peak_z", "p_value", "x_mm", "y_mm", "z_mm", "mni_x_mm", "mni_y_mm",
-    "mni_z_mm", "hemisphere", "tissue",
+    "subject", "lesion", "volume_ml", "x_mm", "y_mm", "z_mm", "hemisphere", "tissue", "peak_z", "p_value", "mass",
+    "mni_x_mm", "mni_y_mm", "mni_z_mm",
 ]  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def lesion_table(table: pd.DataFrame, findings: dict[str, Findings]) -> pd.DataF
     for subject in flagged.index:
         for number, lesion in enumerate(findings[subject].lesions, start=1):
             places = zip(("x", "y", "z"), lesion.centre_mm, lesion.mni_mm or (None,) * 3, strict=True)
-            row = {"subject": subject, "number": number, "p_value": lesion.p_value}
+            row = {"subject": subject, "lesion": number, "p_value": lesion.p_value}
             row |= {name: round(getattr(lesion, name), 3) for name in ("volume_ml", "mass", "peak_z")}
             row |= {"hemisphere": lesion.hemisphere, "tissue": lesion.tissue}
             for axis, here, there in places:

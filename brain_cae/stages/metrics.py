@@ -114,12 +114,14 @@ class Measurement:
 
     def detection(self) -> Detection:
         """Return the section ``detection``: figures of the residual score, differences, and figures by protocol."""
+        decisions = {kind: self._decision(replace(self.guarantee, kind=kind)) for kind in GUARANTEES}
         return Detection(
             residual=self.discrimination("residual"),
             others={name: self.discrimination(name) for name in self.others if name not in self.baselines},
             difference={name: self._difference("residual", name) for name in self.others},
             false_alarms=self._false_alarms(self.labelled),
-            decisions={kind: self._decision(replace(self.guarantee, kind=kind)) for kind in GUARANTEES},
+            expected_false_alarms=self._expected(decisions[self.guarantee.kind]),
+            decisions=decisions,
             by_protocol=[
                 ProtocolDetection(
                     protocol=str(name),
@@ -171,6 +173,12 @@ class Measurement:
             false_alarms=self._false_alarms(self.labelled, column),
         )
 
+    def _expected(self, decision: Decision) -> Estimate:
+        """Return the number of false alarms to be expected among the healthy subjects under the rule in force."""
+        healthy = int((self.labelled["label"] == "healthy").sum())
+        method = f"number of {healthy} healthy subjects; high: at most, with probability {self.guarantee.confidence:g}"
+        return Estimate(decision.expected_alarms, 0.0, float(decision.largest_alarms), healthy, None, method)
+
     def localisation(self, name: str) -> LesionOverlap | None:
         """Return voxelwise average precision and Dice, means over subjects with a known lesion; None without any."""
         known = [finding.localisation[name] for finding in self.findings.values() if name in finding.localisation]
@@ -183,6 +191,11 @@ class Measurement:
             dice_oracle_pooled=self._pooled_dice(overlaps),
             dice_oracle_per_subject=self._mean(dice_of(overlaps).max(axis=1).tolist()),
         )
+
+    def found(self) -> LesionOverlap | None:
+        """Return :meth:`localisation` of the residual score together with :meth:`lesions`."""
+        overlap = self.localisation("residual")
+        return None if overlap is None else replace(overlap, lesions=self.lesions())
 
     def lesions(self) -> LesionDetection | None:
         """Return how well the clusters of flagged brains find lesions; None if no lesion is known."""
@@ -287,8 +300,7 @@ def measure(
         reconstruction=reconstruction,
         scoring=_scoring(detector),
         detection=measurement.detection(),
-        localisation=measurement.localisation("residual"),
-        lesions=measurement.lesions(),
+        localisation=measurement.found(),
         baseline={name: measurement.baseline(name) for name in detector.baselines},
         transfer=transfer.metrics,
         reshape=ReshapeCost(

@@ -81,6 +81,7 @@ class Detection:
         others: Discrimination of the other scores that use the network, by name, such as ``absolute``.
         difference: AUROC of the residual score minus that of another score, by name.
         false_alarms: Share of the healthy subjects that the residual score flags.
+        expected_false_alarms: Healthy subjects that are to be expected among them; ``high``: at most, over draws.
         decisions: What each rule decides, ``probable`` and ``average``; ``scoring.guarantee`` is the one in force.
         by_protocol: One row per protocol.
     """
@@ -89,24 +90,15 @@ class Detection:
     others: dict[str, Discrimination]
     difference: dict[str, Estimate]
     false_alarms: Estimate
+    expected_false_alarms: Estimate
     decisions: dict[str, Decision]
     by_protocol: list[ProtocolDetection]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the section with the figures of the residual score at the top level."""
-        beside = ("difference", "false_alarms", "decisions", "by_protocol")
+        beside = ("difference", "false_alarms", "expected_false_alarms", "decisions", "by_protocol")
         others = to_json(self.others)
         return to_json(self.residual) | others | {name: to_json(getattr(self, name)) for name in beside}
-
-
-@dataclass(frozen=True)
-class LesionOverlap:
-    """Localisation of lesions: means over subjects with a known lesion, and the best Dice over all thresholds."""
-
-    average_precision: Estimate
-    dice: Estimate
-    dice_oracle_pooled: Estimate
-    dice_oracle_per_subject: Estimate
 
 
 @dataclass(frozen=True)
@@ -116,12 +108,31 @@ class LesionDetection:
     Attributes:
         sensitivity: Share of its lesions that a cluster touches, mean over subjects with a known lesion.
         f1: Harmonic mean of that and of the share of clusters that touch a lesion, mean over the same subjects.
-        false_clusters: Clusters of a healthy brain, mean over healthy subjects.
+        false_per_healthy_brain: Clusters of a healthy brain, mean over healthy subjects.
     """
 
     sensitivity: Estimate
     f1: Estimate
-    false_clusters: Estimate
+    false_per_healthy_brain: Estimate
+
+
+@dataclass(frozen=True)
+class LesionOverlap:
+    """Localisation of lesions: means over subjects with a known lesion, and the best Dice over all thresholds.
+
+    ``lesions`` says how well the clusters of flagged brains find them; None for a baseline.
+    """
+
+    average_precision: Estimate
+    dice: Estimate
+    dice_oracle_pooled: Estimate
+    dice_oracle_per_subject: Estimate
+    lesions: LesionDetection | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the section, without ``lesions`` for a baseline."""
+        section = {one.name: to_json(getattr(self, one.name)) for one in fields(self)}
+        return {name: value for name, value in section.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -278,7 +289,6 @@ class Metrics:
     scoring: Scoring
     detection: Detection
     localisation: LesionOverlap | None
-    lesions: LesionDetection | None
     baseline: dict[str, Baseline]
     transfer: TransferMetrics
     reshape: ReshapeCost

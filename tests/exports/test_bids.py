@@ -43,8 +43,10 @@ def write_data_set(root: Path) -> None:
     numbers = zeros.copy()
     numbers[1:3, 2:4, 3] = 1
     numbers[4, 5, 6] = 2
-    clusters = pd.DataFrame([["x", n, 1.5, 2.0, 4.5, None, 1, 2, 3, None, None, None, "left", ""] for n in (1, 2)])
-    clusters.columns = COLUMNS
+    found = {"subject": "x", "volume_ml": 1.5, "mass": 2.0, "peak_z": 4.5, "x_mm": 1, "y_mm": 2, "z_mm": 3}
+    clusters = pd.DataFrame(
+        [found | {"lesion": n, "hemisphere": "left", "tissue": ""} for n in (1, 2)], columns=COLUMNS
+    )
     for name, reference in (("../../outside", "t1ce"), ("=1+1", "flair")):
         brain = Brain(names[name], "20190304", reference, stripped=True)
         write_map(brain, nibabel.Nifti1Image(zeros + 1.25, AFFINE), folder.write)

@@ -214,7 +214,7 @@ def test_maps_and_clusters_of_a_run_agree_with_its_other_files(work, tiny_run):
     assert set(table.index) == set(flagged.index) and set(table["reason"]) == {""}
     assert {path.name for path in folder.glob("*.dcm")} == set(table["map"]) | set(table["clusters"]) - {""}
     assert [bool(table.at[name, "clusters"]) for name in flagged.index] == flagged.tolist() and flagged.sum() == 2
-    lesions = read_csv(tiny_run / "lesions.csv", dtype={"subject": str}).set_index(["subject", "number"])
+    lesions = read_csv(tiny_run / "lesions.csv", dtype={"subject": str}).set_index(["subject", "lesion"])
     for name in table.index:
         image = nibabel.load(tiny_run / "anomaly_maps" / f"{name}_all.nii.gz")
         seen = values_at(dcmread(folder / table.at[name, "map"]))

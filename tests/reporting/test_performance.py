@@ -123,7 +123,7 @@ def test_more_calibration_brains_are_shown_with_what_they_bring():
 def test_lesions_are_listed_with_their_place():
     rows = [("a", 1, 12.34, 20.0, 5.55, 0.02, 10.0, -20.4, 30.0, 1.0, 2.0, 3.0, "left", "white")]
     rows += [("<b>", 1, 1.0, 1.0, 3.0, None, 0.0, 0.0, 0.0, None, None, None, "midline", "")]
-    names = ["subject", "number", "volume_ml", "mass", "peak_z", "p_value"]
+    names = ["subject", "lesion", "volume_ml", "mass", "peak_z", "p_value"]
     names += [f"{prefix}{axis}_mm" for prefix in ("", "mni_") for axis in "xyz"] + ["hemisphere", "tissue"]
     table = performance.lesion_rows(pd.DataFrame(rows, columns=names))
     first, second = ([cell.text for cell in row] for row in table.rows)

@@ -48,7 +48,7 @@ def test_maps_and_clusters_lie_on_the_grid_of_the_scan(assessment):
     assert a.map.shape == brain.source_shape and np.array_equal(a.map.affine, brain.source_affine)
     assert np.asarray(a.map.dataobj)[place] == np.float32(4.0), "two decimals, as in anomaly_maps"
     numbers = np.asarray(a.numbers.dataobj)
-    assert numbers.sum() == numbers[place] == 1 and a.clusters["number"].tolist() == [1]
+    assert numbers.sum() == numbers[place] == 1 and a.clusters["lesion"].tolist() == [1]
     assert b.numbers is None and b.clusters.empty and b.threshold == 2.0
 
 

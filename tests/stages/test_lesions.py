@@ -17,7 +17,7 @@ def test_flagged_brains_are_listed_by_score_and_others_are_not():
     lesions = {"a": [lesion(1.0)], "b": [lesion(5.0), lesion(0.5, None)], "c": [lesion(9.0)], "d": [lesion(7.0)]}
     rows = lesion_table(table, {name: SimpleNamespace(lesions=found) for name, found in lesions.items()})
     assert list(rows.columns) == COLUMNS
-    assert rows[["subject", "number", "volume_ml"]].to_numpy().tolist() == [["b", 1, 5.0], ["b", 2, 0.5], ["a", 1, 1.0]]
+    assert rows[["subject", "lesion", "volume_ml"]].to_numpy().tolist() == [["b", 1, 5.0], ["b", 2, 0.5], ["a", 1, 1.0]]
     assert rows.loc[0, ["x_mm", "y_mm", "z_mm", "mni_x_mm", "mni_z_mm"]].tolist() == [10.0, -20.0, 30.0, 1.0, 3.0]
     assert pd.isna(rows.loc[1, "mni_x_mm"])
 

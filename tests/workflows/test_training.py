@@ -73,6 +73,18 @@ def test_tables_have_the_columns_of_the_contract(tiny_run):
     )
 
 
+def test_lesions_are_counted_where_the_contract_says(tiny_run):
+    metrics = json.loads((tiny_run / "metrics.json").read_text())
+    assert set(metrics["localisation"]["lesions"]) == {"sensitivity", "f1", "false_per_healthy_brain"}
+    expected, decision = metrics["detection"]["expected_false_alarms"], metrics["detection"]["decisions"]["average"]
+    assert (expected["value"], expected["high"]) == (decision["expected_alarms"], decision["largest_alarms"])
+    assert (
+        (tiny_run / "lesions.csv")
+        .read_text()
+        .startswith("subject,lesion,volume_ml,x_mm,y_mm,z_mm,hemisphere,tissue,peak_z,p_value,")
+    )
+
+
 def test_every_role_has_subjects_and_only_unseen_ones_are_scored(tiny_run):
     splits = pd.read_csv(tiny_run / "splits.csv", dtype=str).set_index("subject")["role"]
     predictions = pd.read_csv(tiny_run / "predictions.csv", dtype={"subject": str})

@@ -27,8 +27,8 @@ from brain_cae.models.checkpoints import KeptCheckpoint, WholeCheckpoint
 from brain_cae.models.cost import Cost
 from brain_cae.models.curves import OptimiserCurves
 from brain_cae.models.epochs import EpochBar, EpochLines
+from brain_cae.models.history import LossHistory
 from brain_cae.models.lightning import HealthyAutoencoder
-from brain_cae.models.losses import Losses
 from brain_cae.models.panel import TrainingPanel
 from brain_cae.progress import on_terminal
 from brain_cae.reporting import training_panel
@@ -140,8 +140,8 @@ def learn(
         KeptCheckpoint(folder / "checkpoints", filename="last", enable_version_counter=False),
     ]
     cost = Cost()
-    losses = Losses()
-    callbacks += [cost, losses, OptimiserCurves()]
+    history = LossHistory()
+    callbacks += [cost, history, OptimiserCurves()]
     board = board_folder(folder, typed_choices(folder) if logger.name != "csv" else {})
     callbacks.append(TrainingPanel(training_panel, modalities=modalities, every=settings.panel_every))
     bar = settings.progress and on_terminal()
@@ -186,7 +186,7 @@ def learn(
     if is_main_process():
         with whole(last.with_name("best.ckpt")) as aside:
             shutil.copyfile(last, aside)
-        write_text(folder / "training.csv", to_csv(losses.table()))
+        write_text(folder / "training.csv", to_csv(history.table()))
     weights = torch.load(last, weights_only=True, map_location="cpu")["state_dict"]
     prefix = "network."
     module.network.load_state_dict({k[len(prefix) :]: v for k, v in weights.items() if k.startswith(prefix)})

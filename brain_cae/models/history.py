@@ -6,7 +6,7 @@ import pandas as pd
 import pytorch_lightning as pl
 
 
-class Losses(pl.Callback):
+class LossHistory(pl.Callback):
     """Keeps the mean training loss of each epoch, also over interruptions: it is stored in the checkpoints."""
 
     def __init__(self) -> None:

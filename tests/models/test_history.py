@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import torch
 
-from brain_cae.models.losses import Losses
+from brain_cae.models.history import LossHistory
 
 
 def test_losses_continue_after_an_interruption_in_plain_values():
-    first, second = Losses(), Losses()
+    first, second = LossHistory(), LossHistory()
     for value in (0.5, 0.25):
         first.on_train_epoch_end(SimpleNamespace(callback_metrics={"train/loss": torch.tensor(value)}), None)
     second.load_state_dict(first.state_dict())

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,14 +30,15 @@ DETECTORS = ("ECOD", "COPOD", "IForest", "KNN", "LOF", "OCSVM", "PCA")
 EPOCHS, BATCH = 40, 4
 
 
-def write_brains(folder: Path, seed: int, subjects: int) -> None:
-    """Prepare a cohort as a run does, and write its brains in one shape."""
-    import torch
+def prepared(seed: int, subjects: int) -> tuple[Any, Any, pd.Series]:
+    """Prepare a phantom cohort as a run with the default configuration does, from the cache where it can.
+
+    Returns:
+        Configuration, cohort, and the role of each subject.
+    """
     from hydra import compose, initialize_config_module
     from omegaconf import OmegaConf
-    from torch.nn import functional
 
-    from brain_cae.arrays.boxes import box_of
     from brain_cae.configuration import validate
     from brain_cae.stages.executor import make_executor
     from brain_cae.stages.preparation import make_preparation, prepare
@@ -53,7 +55,17 @@ def write_brains(folder: Path, seed: int, subjects: int) -> None:
     cohort = prepare(cohort, make_preparation(config, config.cache, make_executor(config)), progress=False)
     config = with_space(config, cohort)
     cohort = placed(cohort, config)
-    roles = split(config, cohort).set_index("subject")["role"]
+    return config, cohort, split(config, cohort).set_index("subject")["role"]
+
+
+def write_brains(folder: Path, seed: int, subjects: int) -> None:
+    """Write the prepared brains of a cohort in one shape."""
+    import torch
+    from torch.nn import functional
+
+    from brain_cae.arrays.boxes import box_of
+
+    _, cohort, roles = prepared(seed, subjects)
     arrays: dict[str, list] = {name: [] for name in ("volume", "mask", "lesion")}
     for name in roles.index:
         brain = cohort.prepared[name].in_memory()

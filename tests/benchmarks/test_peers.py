@@ -38,7 +38,7 @@ def test_a_stock_autoencoder_is_scored_beside_ours(folder: Path, tmp_path: Path,
     features = np.load(folder / "features.npy")
     assert features.shape == (len(SUBJECTS), 2 * (1 + 5 + 64)) and np.isfinite(features).all()
 
-    found = pd.DataFrame({"subject": SUBJECTS} | {name: LABELS * 1.0 for name in peers.DETECTORS})
+    found = pd.DataFrame({"subject": SUBJECTS} | dict.fromkeys(peers.DETECTORS, LABELS * 1.0))
     found = found.assign(**{f"seconds.{name}": 1.0 for name in peers.DETECTORS})
     found.to_csv(folder / "pyod.csv", index=False)
     run = tmp_path / "detection" / "scores" / "50" / "default" / "1"

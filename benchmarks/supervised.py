@@ -1,8 +1,9 @@
 """How much the maps of the default hold: what a detector reaches that is taught with the lesions known.
 
 Gradient boosting on voxels (z-score of each contrast and joint map, of the model and of ``healthy_subspace``, the same
-after 4 mm of further smoothing, place) is taught on four fifths of the test brains with their lesion masks and scores the others. It
-is an upper bound for rules that join these maps without labels, not a result: nobody has the masks of new patients.
+after 4 mm of further smoothing, place) is taught on four fifths of the test brains with their lesion masks and scores
+the others. It is an upper bound for rules that join these maps without labels, not a result: nobody has the masks of
+new patients.
 
 It reads the runs of ``benchmarks/detection.py --study scores`` and prints the same figures beside them. Run from the
 project's root: ``python benchmarks/supervised.py --seeds 501 502 503``.

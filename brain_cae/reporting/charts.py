@@ -228,18 +228,22 @@ def volumes(content: ReportContent, theme: Theme) -> Figure | None:
     for number, (name, text) in enumerate(shown.items()):
         found = [row["sensitivity"][name] for row in rows]
         colour, dash = _curve_style(text, number, theme)
-        at_x = places * 1.03 ** (number - (len(shown) - 1) / 2)  # side by side, so that no interval hides another
+        at_x = places * 1.06 ** (number - (len(shown) - 1) / 2)  # side by side, so that no interval hides another
         axis.plot(at_x, [one["value"] for one in found], "o", color=colour, linestyle=dash, markersize=4.5,
                   linewidth=2.2 if number == 0 else 1.3, label=text, clip_on=False, zorder=10 - number)  # fmt: skip
         axis.vlines(at_x, [one["low"] for one in found], [one["high"] for one in found], color=colour, alpha=0.5)
     axis.set_xscale("log")
-    axis.set_xticks(places, [f"{row['low_ml']:.2g} to {row['high_ml']:.2g}\n(n={row['n']})" for row in rows])
+    axis.set_xticks(places, [f"{_ml(row['low_ml'])} to {_ml(row['high_ml'])}\n(n={row['n']})" for row in rows])
     axis.minorticks_off()
     axis.set(ylim=(0, 1), xlabel="volume of the lesion, mL")
     axis.set_ylabel("share flagged (Wilson 95 %)")
     axis.set_title("Sensitivity by volume")
     axis.legend(loc="lower right")
     return figure
+
+
+def _ml(volume: float) -> str:
+    return f"{volume:.2g}" if volume < 99.5 else f"{volume:.0f}"
 
 
 def tuning(content: ReportContent, theme: Theme) -> Figure | None:

@@ -36,7 +36,6 @@ from brain_cae.reporting.board import board_folder
 from brain_cae.reshape import Reshape
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.stages.board import typed_choices
-from brain_cae.stages.cautions import training_cautions
 from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.hardware import precision, scoring_device
@@ -239,7 +238,7 @@ def uncalibrated(
     harmoniser: ImageHarmoniser,
     cost: Cost,
 ) -> Detector:
-    """Return the detector of a trained network, without reference, thresholds and classifier.
+    """Return the detector of a trained network, without reference, thresholds, classifier and cautions.
 
     Args:
         config: Configuration of the run.
@@ -264,7 +263,6 @@ def uncalibrated(
         skull=sorted(set(cohort.skull[validation])),
         sites=sorted(set(cohort.sites[validation])),
         seen=_scan_hashes(cohort, splits),
-        cautions=training_cautions(config, splits),
         cost=cost.to_dict(),
         harmoniser=harmoniser,
     )

@@ -1,11 +1,13 @@
 """Cross-fitting: each healthy brain calibrates once, with the detector of the fold that left it out."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from brain_cae.configuration import EvaluateConfig
 from brain_cae.detector.storage import load
@@ -41,7 +43,11 @@ def test_a_killed_run_is_resumed_and_its_bundle_and_evaluation_score_alike(
     choices = [*tiny_overrides, *CROSSFIT]
     monkeypatch.chdir(tmp_path)
     whole = tmp_path / "whole"
-    training.run(compose_config(*choices), whole)
+    steps = []
+    step = HealthyAutoencoder.training_step
+    with monkeypatch.context() as patch:
+        patch.setattr(HealthyAutoencoder, "training_step", lambda *rest: steps.append(0) or step(*rest))
+        training.run(compose_config(*choices), whole)
     metrics = json.loads((whole / "metrics.json").read_text())
     predictions = pd.read_csv(whole / "predictions.csv", dtype={"subject": str}).set_index("subject")
     folds = [pd.read_csv(whole / f"folds/{number}/splits.csv", dtype=str) for number in (0, 1)]
@@ -53,15 +59,20 @@ def test_a_killed_run_is_resumed_and_its_bundle_and_evaluation_score_alike(
     assert predictions["flagged"].equals(predictions["p_value"] <= 0.2)  # guarantee=average
     assert "cross-conformal" in (whole / "report.html").read_text()
 
-    # Killed in the training of the second fold: the first is taken over, the second continues.
+    # Killed in the last epoch of the second fold: the first is taken over, the second continues.
     stopped = tmp_path / "stopped"
     (stopped / ".hydra").mkdir(parents=True)
-    (stopped / ".hydra" / "config.yaml").write_text((whole / "model" / "config.yaml").read_text())
-    with after(HealthyAutoencoder, "training_step", calls=16), pytest.raises(KeyboardInterrupt):
+    (stopped / ".hydra" / "config.yaml").write_text(yaml.safe_dump(asdict(compose_config(*choices))))
+    with after(HealthyAutoencoder, "training_step", calls=len(steps)), pytest.raises(KeyboardInterrupt):
         training.run(compose_config(*choices), stopped)
     assert (stopped / "folds/0/model/config.yaml").is_file() and not (stopped / "folds/1/model").exists()
+    assert (stopped / "folds/1/checkpoints/last.ckpt").is_file()
     first = (stopped / "folds/0/model/calibration.npz").read_bytes()
-    training.run(compose_config(*choices, f"resume={stopped}"), tmp_path / "resumed")
+    continued = []
+    with monkeypatch.context() as patch:
+        patch.setattr(HealthyAutoencoder, "training_step", lambda *rest: continued.append(0) or step(*rest))
+        training.run(compose_config(*choices, f"resume={stopped}"), tmp_path / "resumed")
+    assert 0 < len(continued) <= len(steps) / 4 + 1
     assert (tmp_path / "resumed/folds/0/model/calibration.npz").read_bytes() == first
     again = pd.read_csv(tmp_path / "resumed/predictions.csv", dtype={"subject": str}).set_index("subject")
     np.testing.assert_allclose(again["score"], predictions["score"], rtol=1e-4)

@@ -53,7 +53,9 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
     p-value, brains that trained no network calibrated, and nothing was removed from residuals before they were
     compared. Early stopping (``trainer.patience``) is left out.
     """
-    content = {"calibration": {"name": "split"}} | content
+    content = {**content}
+    if "split" in content:
+        content = {"calibration": {"name": "split"}} | content
     for group in ("dataset", "external", "harmonise"):
         if isinstance(content.get(group), dict):
             content[group] = with_class(group, content[group])

@@ -224,7 +224,7 @@ def member_folder(folder: Path, name: str) -> Path:
 
 
 def member_checkpoint(folder: Path, name: str) -> Path | None:
-    """Return the checkpoint from which the training of a further member continues; None if it has not begun."""
+    """Return the checkpoint in a run's or fold's folder from which a network continues; None if it has not begun."""
     path = member_folder(folder, name) / "checkpoints" / "last.ckpt"
     return path if path.is_file() else None
 

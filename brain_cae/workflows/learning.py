@@ -117,7 +117,7 @@ def _fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder
 
 def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
     """Train the networks of the assembly, and return the cost of the first; a resumed run continues."""
-    copy_checkpoints(config, folder.path)
+    resumed = copy_checkpoints(config, folder.path)
     costs = []
     for name in assembly.modules:
         place = member_folder(folder.path, name)
@@ -131,7 +131,7 @@ def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
                 place,
                 modalities=config.modality.names,
                 logger=config.logger,
-                checkpoint=member_checkpoint(folder.path, name),
+                checkpoint=(None if name else resumed) or member_checkpoint(folder.path, name),
                 name=name,
             )
         )

@@ -56,8 +56,8 @@ class Findings:
 def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.ndarray, np.ndarray]:
     """Reconstruct and score one brain.
 
-    Of cross-fitted detectors, scores, maps and the expected brain are the means; all scores are z-scores against
-    healthy brains, or plain values, so they have the same scale. Ranks compare each score with its own fold.
+    Of cross-fitted detectors, scores, maps and the expected brain are the means; all scores are relative to healthy
+    brains, or plain values, so they have the same scale. Ranks compare each score with its own fold.
 
     Returns:
         The findings; and at the voxels of the mask (see :meth:`PreparedSubject.on_grid`) the directed maps (C, n) and
@@ -71,7 +71,7 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
     joints = {}
     for name, scorer in detector.scorers.items():
         joints[name] = _mean([look.joints[name] for look in looks])
-        each = np.array([scorer.statistic(look.joints[name]) for look in looks])
+        each = np.array([look.scores[name] for look in looks])
         scores[name] = float(each.mean())
         ranks[name] = scorer.calibration.rank(each)
         p_values[name] = p_value(ranks[name], len(scorer.calibration.scores))
@@ -100,12 +100,13 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
 
 @dataclass(frozen=True)
 class _Look:
-    """What one detector sees in a brain: directed maps (C, n) of the residual score, joint maps (n,) of all scores."""
+    """What one detector sees in a brain: directed maps (C, n) of the residual score; joint maps (n,) and all scores."""
 
     reconstruction: Reconstruction
     residual: Signal
     maps: np.ndarray
     joints: dict[str, np.ndarray]
+    scores: dict[str, float]
     expected: np.ndarray
 
 
@@ -118,6 +119,7 @@ def _look(detector: Detector, subject: PreparedSubject) -> _Look:
         residual=signals["residual"],
         maps=both["residual"][0],
         joints={name: joint_map for name, (_, joint_map) in both.items()},
+        scores={name: one.score(both[name][1], signals[one.signal]) for name, one in detector.scorers.items()},
         expected=detector.expected(subject, reconstruction, signals["residual"]),
     )
 

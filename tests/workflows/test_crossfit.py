@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from brain_cae.configuration import EvaluateConfig
+from brain_cae.detector.bundle import pack
 from brain_cae.detector.storage import load
 from brain_cae.errors import ConfigurationError
 from brain_cae.models.lightning import HealthyAutoencoder
@@ -78,10 +79,10 @@ def test_a_killed_run_is_resumed_and_its_bundle_and_evaluation_score_alike(
     np.testing.assert_allclose(again["score"], predictions["score"], rtol=1e-4)
 
     cache = next(item for item in tiny_overrides if item.startswith("cache=")).removeprefix("cache=")
-    asked = EvaluateConfig(run=str(whole), cache=cache, workers=1, export="model.zip")
-    evaluation.run(asked, tmp_path / "evaluated")
+    evaluation.run(EvaluateConfig(run=str(whole), cache=cache, workers=1), tmp_path / "evaluated")
     scored = pd.read_csv(tmp_path / "evaluated/predictions.csv", dtype={"subject": str}).set_index("subject")
     columns = ["score", "p_value", "rate_bound"]
     np.testing.assert_allclose(scored[columns], predictions[columns], rtol=1e-4)
+    pack(load(whole), whole, tmp_path / "model.zip")
     loaded = evaluation.load_detector(EvaluateConfig(run="model.zip", cache=cache, workers=1), Path("model.zip"))
     assert loaded.fingerprint() == load(whole).fingerprint() and len(loaded.folds) == 1

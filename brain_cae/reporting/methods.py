@@ -63,11 +63,18 @@ def data(content: ReportContent) -> str:
         text += "; import_report.csv gives the reasons for the others." if kept < len(report) else "."
     roles = at(content.metrics, "subjects") or {}
     if finite(roles.get("train")):
+        used = f"{roles['train']} healthy brains trained the network and {roles.get('validation')} others calibrated it"
+        if at(content.metrics, "scoring", "calibration") == "crossfit":
+            used = (
+                f"{roles['train'] + (roles.get('validation') or 0)} healthy brains were divided into "
+                f"{_setting(content, 'calibration', 'folds')} folds, and for each fold a network was trained on the "
+                "others and calibrated on the fold (cross-conformal prediction, an approximation); scores and maps are "
+                "the means over the networks, p-values compare each score with its own fold"
+            )
         text += (
             f" Subjects, not scans, were divided at random, stratified by label (seed {_setting(content, 'seed')}): "
-            f"{roles['train']} healthy brains trained the network and {roles.get('validation')} others calibrated it; "
-            f"{len(rows)} subjects that neither used ({counts['healthy']} healthy, {counts['abnormal']} abnormal) were "
-            "evaluated."
+            f"{used}; {len(rows)} subjects that neither used ({counts['healthy']} healthy, {counts['abnormal']} "
+            "abnormal) were evaluated."
         )
     elif content.learnt is not None:
         text += f" The network had been trained with {_number(content.learnt, 'other healthy brain')}."

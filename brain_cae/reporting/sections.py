@@ -145,10 +145,17 @@ def calibration(content: ReportContent, charts: dict[str, Chart]) -> Part:
     drawn = [charts.get("alarms"), charts.get("reliability")]
     if drawn[0] is None or drawn[1] is None:
         intro = "Are the p-values and probabilities calibrated?"
-    if at(content.metrics, "scoring", "calibration") == "leave_one_out":
+    how = at(content.metrics, "scoring", "calibration")
+    if how == "leave_one_out":
         intro += (
             " The brains that calibrate are also the healthy reference, each compared with the others: p-values and "
             "bounds are approximations."
+        )
+    if how == "crossfit":
+        intro += (
+            " Each brain that calibrates is scored by the network that did not learn from it, and a patient by all of "
+            "them (cross-conformal): p-values and bounds are approximations. A brain is flagged by its rank; the "
+            "threshold, the score at this rank among all calibration scores, only shows about where that is."
         )
     why = "too few labelled subjects with p-values or probabilities"
     tables = [performance.decision_table(content), performance.outlook_table(content)]

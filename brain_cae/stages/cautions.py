@@ -9,7 +9,7 @@ from brain_cae.configuration import Config
 from brain_cae.scans.protocol import UNKNOWN
 from brain_cae.scoring.guarantee import Guarantee, rate_bound
 from brain_cae.stages.cohort import Cohort
-from brain_cae.stages.roles import protocols_of
+from brain_cae.stages.roles import calibrating, protocols_of
 from brain_cae.vocabulary import Serious
 
 if TYPE_CHECKING:
@@ -113,10 +113,19 @@ def calibration_cautions(brains: int, rule: Guarantee) -> list[str]:
     return cautions
 
 
+def crossfit_cautions(config: Config) -> list[str]:
+    """Return the caution for p-values of cross-fitted detectors; empty for another calibration."""
+    if not config.calibration.folds:
+        return []
+    return [
+        f"Each healthy brain calibrates with the one of {config.calibration.folds} networks that did not learn from it "
+        "(cross-conformal): p-values, bounds and expected false alarms are approximations."
+    ]
+
+
 def training_cautions(config: Config, splits: pd.DataFrame) -> list[str]:
     """Return the cautions that apply to all that a trained model says; they are logged and stored with it."""
-    counts = splits["role"].value_counts()
-    cautions = calibration_cautions(int(counts.get("validation", 0)), rule_of(config))
+    cautions = [*calibration_cautions(calibrating(config, splits), rule_of(config)), *crossfit_cautions(config)]
     for caution in cautions:
         log.warning(caution)
     return cautions

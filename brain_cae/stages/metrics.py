@@ -201,6 +201,8 @@ class Measurement:
         """Return the number of false alarms to be expected among the healthy subjects under the rule in force."""
         healthy = int((self.labelled["label"] == "healthy").sum())
         method = f"number of {healthy} healthy subjects; high: at most, with probability {self.guarantee.confidence:g}"
+        if len(self.calibration.folds):
+            method += "; cross-conformal, an approximation"
         return Estimate(decision.expected_alarms, 0.0, float(decision.largest_alarms), healthy, None, method)
 
     def localisation(self, name: str) -> LesionOverlap | None:

@@ -29,10 +29,16 @@ from brain_cae.scans.sources.build import make_source, overview_of
 from brain_cae.scans.sources.series_table import SeriesLine
 from brain_cae.scans.store import inspect_series, reading_notes
 from brain_cae.scoring.guarantee import Outlook, outlook
-from brain_cae.stages.cautions import calibration_cautions, out_of_calibration_cautions, protocol_cautions, rule_of
+from brain_cae.stages.cautions import (
+    calibration_cautions,
+    crossfit_cautions,
+    out_of_calibration_cautions,
+    protocol_cautions,
+    rule_of,
+)
 from brain_cae.stages.cohort import complete_subjects, limited, renamed_files, require_modalities, unused_scans
 from brain_cae.stages.coverage import scanner_reasons, trusted
-from brain_cae.stages.roles import draw_roles, evaluation_cautions
+from brain_cae.stages.roles import calibrating, draw_roles, evaluation_cautions, fold_roles
 from brain_cae.stages.stripping import head_cautions, require_for_heads, with_stripper
 from brain_cae.vocabulary import LABELS, MODALITIES, ROLES
 
@@ -91,9 +97,15 @@ def inspect_training(config: Config) -> Inspection:
             roles = inspection.roles = draw_roles(config, inspection.usable)
             inspection.cautions += evaluation_cautions(config, inspection.usable, roles)
             inspection.cautions += protocol_cautions(config, inspection.usable, roles)
-            calibrating, rule = int((roles["role"] == "validation").sum()), rule_of(config)
-            inspection.cautions += calibration_cautions(calibrating, rule)
-            inspection.outlook = outlook(calibrating, rule.alpha, rule.confidence)
+            brains, rule = calibrating(config, roles), rule_of(config)
+            inspection.cautions += [*calibration_cautions(brains, rule), *crossfit_cautions(config)]
+            inspection.outlook = outlook(brains, rule.alpha, rule.confidence)
+            if folds := config.calibration.folds:
+                fold_roles(config, inspection.usable, roles)  # raises an error if the brains are too few
+                inspection.cautions.append(
+                    f"calibration=crossfit trains {folds} times, and every brain is scored {folds} times: a run takes "
+                    f"about {folds} times as long."
+                )
         except BrainCaeError as error:
             inspection.problems.append(str(error))
     return inspection

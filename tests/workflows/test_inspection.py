@@ -68,6 +68,16 @@ def test_subjects_dimensions_and_exclusions_are_counted(inspect):
     assert "2: 03, 04" in text
 
 
+def test_cross_fitting_says_what_it_costs_and_how_many_brains_calibrate(inspect):
+    split, crossed = inspect(), inspect("calibration=crossfit", "calibration.folds=3")
+    assert crossed.roles.equals(split.roles) and not crossed.problems
+    assert crossed.outlook[0].brains == crossed.roles["role"].isin(["train", "validation"]).sum()
+    assert split.outlook[0].brains == (split.roles["role"] == "validation").sum()
+    text = text_of(crossed)
+    assert "trains 3 times" in text and "cross-conformal" in text and "cross-conformal" not in text_of(split)
+    assert "too few healthy brains for the folds" in text_of(inspect("calibration=crossfit", "calibration.folds=9"))
+
+
 def test_roles_are_those_that_the_run_would_draw(inspect, make_config):
     preview = inspect()
     healthy = preview.labels == "healthy"

@@ -70,7 +70,9 @@ def _version(package: str) -> str | None:
 
 def _processor() -> str:
     try:
-        names = [line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("model name")]
+        names = [
+            line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("model name")
+        ]
     except OSError:
         names = []
     return names[0].partition(":")[2].strip() if names else platform.processor() or "unknown"

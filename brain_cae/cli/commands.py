@@ -59,7 +59,7 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
         logging.raiseExceptions = False
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="replace")  # output to a file has few characters on Windows
+                stream.reconfigure(errors="backslashreplace")  # a file has few characters on Windows
         if "--version" in sys.argv[1:]:
             from brain_cae.cli import info
 

@@ -120,7 +120,7 @@ axis = int(np.argmin(values.shape))  # across the slices as they were scanned
 place = int(truth.sum(axis=tuple({0, 1, 2} - {axis})).argmax())
 
 figure, panel = plt.subplots(figsize=(4, 4))
-panel.imshow(values.take(place, axis).T, cmap="inferno", vmin=0, vmax=8, origin="lower")
+panel.imshow(np.ma.masked_equal(values.take(place, axis).T, 0), cmap="inferno", vmin=-4, vmax=8, origin="lower")
 panel.contour(truth.take(place, axis).T, levels=[0.5], colors="cyan")
 panel.set(title="anomaly map; the true glioma in cyan", xticks=[], yticks=[])
 figure.savefig("map.png", dpi=100)

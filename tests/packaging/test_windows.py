@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# Libraries have code of their own for Windows and keep these modules here; the program does not get them.
+# Libraries have code of their own for Windows and keep all of this; the program does not get it.
 HIDE = """
 import builtins, os, sys
 
@@ -22,15 +22,24 @@ MODULES = {"fcntl", "grp", "posix", "pwd", "resource", "syslog", "termios"}
 FUNCTIONS = ("fork", "getloadavg", "getegid", "geteuid", "getgid", "getuid", "sched_getaffinity", "sysconf")
 load = builtins.__import__
 
+def is_ours(names):
+    return (names or {}).get("__name__", "").partition(".")[0] == "brain_cae"
+
 def guarded(name, globals=None, locals=None, fromlist=(), level=0):
-    asking = (globals or {}).get("__name__", "").partition(".")[0]
-    if level == 0 and asking == "brain_cae" and name in MODULES:
+    if level == 0 and name in MODULES and is_ours(globals):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     return load(name, globals, locals, fromlist, level)
 
+def hidden(name, function):
+    def call(*arguments):
+        if is_ours(sys._getframe(1).f_globals):
+            raise AttributeError(f"module 'os' has no attribute {name!r}")
+        return function(*arguments)
+    return call
+
 builtins.__import__ = guarded
 for name in FUNCTIONS:
-    delattr(os, name)
+    setattr(os, name, hidden(name, getattr(os, name)))
 """
 RUN = (
     HIDE

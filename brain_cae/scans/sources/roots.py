@@ -1,5 +1,6 @@
 """Wrong values of ``dataset.root``: another source's layout, a level too high or too low, and paths as typed."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -39,7 +40,7 @@ def as_path(text: str) -> str:
 
 def missing(root: Path, *, problem: str, expected: str, found: str, advice: str) -> DatasetError:
     """Return the error for a root that is no folder, with the path that was probably meant."""
-    if len(PureWindowsPath(str(root)).drive) == 2:
+    if os.name == "posix" and len(PureWindowsPath(str(root)).drive) == 2:
         found = "a path of Windows"
         advice = "The program runs on Linux: name the folder as Linux sees it (in WSL, C:\\scans is /mnt/c/scans)."
     elif archives.is_archive(root):

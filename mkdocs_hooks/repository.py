@@ -21,8 +21,11 @@ PAGES = {
     "SECURITY.md": "vulnerabilities.md",
 }
 MEASUREMENTS = {f"benchmarks/results/{path.name}": f"measurements/{path.name}" for path in sorted((ROOT / "benchmarks" / "results").glob("*.md"))}  # fmt: skip
-LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<path>[^)#:\s]+)(?P<anchor>#[^)\s]*)?\)")
-CODE = re.compile(r"(^ *```.*?^ *```|`[^`\n]*`)", re.MULTILINE | re.DOTALL)
+# A fence, a link, or code; whichever begins first, so that links in code stay as they are.
+PIECE = re.compile(
+    r"^ *```.*?^ *```|(?<!!)\[(?P<text>[^\]]*)\]\((?P<path>[^)#:\s]+)(?P<anchor>#[^)\s]*)?\)|`[^`\n]*`",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -65,14 +68,17 @@ def site_links(markdown: str, page: str) -> str:
     source = next((source for source, uri in places.items() if uri == page), f"docs/{page}")
 
     def replaced(match: re.Match[str]) -> str:
+        if match["path"] is None:
+            return match[0]
         target = posixpath.normpath(posixpath.join(posixpath.dirname(source), match["path"]))
         if target in places:
             uri = places[target]
         elif target.startswith("docs/"):
             uri = target.removeprefix("docs/")
-        else:
+        elif (ROOT / target).exists():
             return f"{match['text']} (`{target}`)" if f"`{target}`" != match["text"] else match["text"]
+        else:
+            return match[0]  # leads nowhere: MkDocs warns, which ends the build
         return f"[{match['text']}]({posixpath.relpath(uri, posixpath.dirname(page) or '.')}{match['anchor'] or ''})"
 
-    parts = CODE.split(markdown)
-    return "".join(part if index % 2 else LINK.sub(replaced, part) for index, part in enumerate(parts))
+    return PIECE.sub(replaced, markdown)

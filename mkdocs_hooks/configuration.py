@@ -98,8 +98,8 @@ characters of the shell: `'executor.setup=["module load python"]'`. Folders of r
 `external.` in front: `external.root`. The parts of `dataset=combined` have them too: `dataset.parts.ixi.root`."""
 
 EVALUATION = """\
-An evaluation takes only these keys, and the groups `dataset`, `classifier`, `balancing`, `executor` and `audit`. Everything
-else is fixed by the training run: overriding it is an error."""
+An evaluation takes only these keys, and the groups `dataset`, `classifier`, `balancing`, `executor` and `audit`.
+Everything else is fixed by the training run: overriding it is an error."""
 
 
 def group_names(conf: Path) -> list[str]:
@@ -156,7 +156,7 @@ def entries(text: str) -> Iterator[tuple[str, str, str]]:
 
     def walk(node: yaml.MappingNode, prefix: str) -> Iterator[tuple[str, str, str]]:
         for key, value in node.value:
-            if not prefix and key.value in MACHINERY or key.value == "_target_":
+            if (not prefix and key.value in MACHINERY) or key.value == "_target_":
                 continue
             block = isinstance(value, yaml.CollectionNode) and not value.flow_style
             mark = key.end_mark if block else value.end_mark

@@ -20,7 +20,8 @@ PAGES = {
     "CODE_OF_CONDUCT.md": "conduct.md",
     "SECURITY.md": "vulnerabilities.md",
 }
-MEASUREMENTS = {f"benchmarks/results/{path.name}": f"measurements/{path.name}" for path in sorted((ROOT / "benchmarks" / "results").glob("*.md"))}  # fmt: skip
+RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.md"))
+MEASUREMENTS = {f"benchmarks/results/{path.name}": f"measurements/{path.name}" for path in RESULTS}
 # A fence, a link, or code; whichever begins first, so that links in code stay as they are.
 PIECE = re.compile(
     r"^ *```.*?^ *```|(?<!!)\[(?P<text>[^\]]*)\]\((?P<path>[^)#:\s]+)(?P<anchor>#[^)\s]*)?\)|`[^`\n]*`",
@@ -74,7 +75,7 @@ def site_links(markdown: str, page: str) -> str:
         if target in places:
             uri = places[target]
         elif target.startswith("docs/"):
-            uri = target.removeprefix("docs/")
+            uri = re.sub(r"^(tutorials/.+)\.py$", r"\1.md", target.removeprefix("docs/"))  # see tutorials.py
         elif (ROOT / target).exists():
             return f"{match['text']} (`{target}`)" if f"`{target}`" != match["text"] else match["text"]
         else:

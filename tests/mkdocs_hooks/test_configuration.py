@@ -8,12 +8,12 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 from hydra import compose, initialize_config_dir
-from mkdocs_hooks.configuration import page
 from omegaconf import OmegaConf
 
 from brain_cae.configuration.groups import OPTIONS
 from brain_cae.configuration.options import conf_folder, option_names
 from brain_cae.configuration.schema import Config, EvaluateConfig
+from mkdocs_hooks.configuration import page
 
 GROUPS = sorted(
     path.name for path in conf_folder().iterdir() if path.is_dir() and path.name not in ("hydra", "experiment")

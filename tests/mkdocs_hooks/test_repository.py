@@ -1,6 +1,7 @@
 """Links between files of the repository hold on the site."""
 
 import pytest
+
 from mkdocs_hooks.repository import MEASUREMENTS, PAGES, ROOT, fill, site_links
 
 
@@ -16,6 +17,7 @@ from mkdocs_hooks.repository import MEASUREMENTS, PAGES, ROOT, fill, site_links
         ("measurements/models.md", "[x](../../docs/models.md)", "[x](../models.md)"),
         ("data.md", "[the code](../conf/train.yaml)", "the code (`conf/train.yaml`)"),
         ("data.md", "[`conf/train.yaml`](../conf/train.yaml)", "`conf/train.yaml`"),
+        ("index.md", "[x](tutorials/first_verdict.py)", "[x](tutorials/first_verdict.md)"),
         ("data.md", "[x](../nowhere.md)", "[x](../nowhere.md)"),
         ("data.md", "[x](https://example.org/a.md)", "[x](https://example.org/a.md)"),
         ("data.md", "[x](#here)", "[x](#here)"),

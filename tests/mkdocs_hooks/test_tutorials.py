@@ -3,6 +3,7 @@
 import ast
 
 import pytest
+
 from mkdocs_hooks.tutorials import page, scripts
 
 SCRIPT = """# ---

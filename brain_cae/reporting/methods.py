@@ -136,7 +136,7 @@ def decision(content: ReportContent) -> str:
     )
     text += f", in the direction expected of a glioma ({_listed(directions)})" if directions else ""
     text += (
-        f"; the score of a brain is percentile {settings.get('percentile')} of the mean map of its modalities. The "
+        f"; the score of a brain is {_statistic(settings)} of the joint map of its modalities. The "
         f"threshold is conformal {cite('vovk2012', 'bates2023')}: it uses the scores of "
         f"{number(at(content.metrics, 'scoring', 'n_calibration'))} healthy brains and no lesion, at alpha = "
         f"{settings.get('alpha')} (rule: {settings.get('guarantee')}). Maps were thresholded where "
@@ -152,6 +152,17 @@ def decision(content: ReportContent) -> str:
         trials = finite(_setting(content, "classifier", "tuning", "trials"))
         text += f", tuned with Optuna {cite('akiba2019')} in {trials:.0f} trials inside each fold." if trials else "."
     return text
+
+
+def _statistic(settings: Mapping[str, Any]) -> str:
+    if settings.get("statistic") != "combined":
+        return f"percentile {settings.get('percentile')}"
+    from brain_cae.scoring.summaries import COMBINED  # brings torch, which a report does not need
+
+    parts = [
+        f"{percentile:g}" + (f" after {sigma:g} mm of smoothing" if sigma else "") for percentile, sigma in COMBINED
+    ]
+    return f"the largest of several percentiles ({', '.join(parts)}), each in standard deviations of healthy brains,"
 
 
 def statistics(content: ReportContent) -> str:

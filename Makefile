@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 ARGS ?=
 
-.PHONY: help setup train test test-extras coverage soak errors check tensorboard bench clean
+.PHONY: help setup train test test-extras coverage soak errors docs check tensorboard bench clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,7 +39,10 @@ soak: $(READY)  ## Run the long tests: kills, fuzz, the documents' commands
 errors: $(READY)  ## Write docs/errors.md anew: what the program says to each wrong input
 	BRAIN_CAE_WRITE_ERRORS=1 $(BIN)/python -m pytest tests/errors $(ARGS)
 
-check: $(READY)  ## Lint, check types and layers
+docs: $(READY)  ## Build the documentation as a site: open site/index.html, it needs no network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build
+
+check: docs  ## Lint, check types, layers and the documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -52,5 +55,5 @@ bench: $(READY)  ## Run the benchmarks one after the other
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 clean:  ## Remove the virtual environment and caches; runs and reports stay
-	rm -rf $(VENV) .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .cache build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -108,7 +108,7 @@ def check_bounds(option: type, choice: Any, key: str) -> None:
     hints = get_type_hints(option.__init__, include_extras=True)  # type: ignore[misc]
     for name, hint in hints.items():
         value: Any = getattr(choice, name, None)
-        for rule in _rules(hint) if value is not None else ():
+        for rule in rules(hint) if value is not None else ():
             if isinstance(rule, Between) and not rule.low <= value <= rule.high:
                 raise out_of_range(f"{key}.{name}", value, rule.meaning)
             if isinstance(rule, OneOf) and value not in rule.words:
@@ -117,9 +117,9 @@ def check_bounds(option: type, choice: Any, key: str) -> None:
         option.check(choice, key)
 
 
-def _rules(hint: Any) -> list[Any]:
+def rules(hint: Any) -> list[Any]:
     """Return the bounds declared in a type, also in an optional one."""
-    return [*getattr(hint, "__metadata__", ()), *(rule for part in get_args(hint) for rule in _rules(part))]
+    return [*getattr(hint, "__metadata__", ()), *(rule for part in get_args(hint) for rule in rules(part))]
 
 
 def out_of_range(key: str, value: Any, meaning: str) -> ConfigurationError:

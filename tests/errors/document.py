@@ -10,10 +10,12 @@ WRITING = bool(os.environ.get("BRAIN_CAE_WRITE_ERRORS"))
 
 INTRODUCTION = """# Error messages
 
-The tests in `tests/errors` run every case below. They write this page (`make errors`) and compare it with the current
-messages. `<folder>` stands for the folder of the test case. A problem with one scan is reported in `import_report.csv`,
-and only that scan is left out. All other problems end with exit code 1 (130 for Ctrl-C) and a message without a
-traceback, and the status in `status.json` of the run folder is `failed`.
+What the program says to each wrong input, and what to do about it. A problem with one scan is reported in
+`import_report.csv`, and only that scan is left out. All other problems end with exit code 1 (130 for Ctrl-C) and a
+message without a traceback, and the status in `status.json` of the run folder is `failed`.
+
+The tests in `tests/errors` run every case below, write this page (`make errors`) and compare it with the current
+messages. `<folder>` stands for the folder of the test case.
 """
 FAMILIES = {
     "configuration": "Invalid key, value or option",

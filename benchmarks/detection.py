@@ -5,6 +5,9 @@ aligned by their headers alone (``affine``) or by rigid registration (``rigid``)
 deepbet. ``ceiling`` is the same people, stripped and aligned by construction; with them, ``box`` compares brains in the
 box of the mask instead of MNI152, and ``n4`` removes the bias field.
 
+``--study scores``: one run of the defaults for each cohort, its score and the baselines. Cohorts 501 to 503 are for
+choosing, 601 to 605 are kept for one look at the end: ``--subjects 240 --seeds 601 602 603 604 605``.
+
 ``--study network``: the networks. ``--study crop``: each reshape strategy on whole volumes and on a window around the
 brain, with dimensions that vary as in a data set from many hospitals.
 
@@ -48,7 +51,10 @@ PREPARATION = {
     "affine_deepbet": (*HEADS, BY_HEADER, DEEPBET),
     "rigid_deepbet": (*HEADS, RIGID, DEEPBET),
 }
+SCORES = ("residual", "healthy_subspace", "healthy_mean", "intensity")
+"""Variants of the study of scores: those of one run. ``healthy_subspace`` is the default without its network."""
 STUDIES: dict[str, dict[str, tuple[str, ...]]] = {
+    "scores": dict.fromkeys(SCORES, ()),
     "preparation": PREPARATION,
     "network": {name: (f"model={name}",) for name in ("cae", "strided")},
     "crop": {
@@ -58,6 +64,7 @@ STUDIES: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 DIFFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
+    "scores": tuple(("residual", other) for other in SCORES[1:]),
     "preparation": (
         ("ceiling", "box"),
         ("n4", "ceiling"),
@@ -79,19 +86,20 @@ CHOICES = (
 
 
 class Run(NamedTuple):
-    """Figures of a finished run, and its subjects: seed, subject, label, score, average_precision, false_alarm.
+    """Figures of a finished run, and its subjects: seed, subject, label, score, average_precision, dice, false_alarm.
 
     ``epoch`` is the time of an epoch in s; None if it was not measured.
     """
 
     auroc: float
     average_precision: float
+    dice: float
     epoch: float | None
     table: pd.DataFrame
 
 
-def read(folder: Path, seed: int) -> Run | None:
-    """Return a finished run; None if the folder does not hold one."""
+def read(folder: Path, seed: int, score: str = "residual") -> Run | None:
+    """Return one score of a finished run; None if the folder does not hold one."""
     try:
         if json.loads((folder / "status.json").read_text(encoding="utf-8"))["status"] != "finished":
             return None
@@ -106,14 +114,16 @@ def read(folder: Path, seed: int) -> Run | None:
             "seed": seed,  # the same number is another person in another cohort
             "subject": subjects["subject"],
             "label": subjects["label"],
-            "score": subjects["score.residual"],
-            "average_precision": subjects["residual.average_precision"],
-            "false_alarm": (subjects["p_value.residual"] <= metrics["scoring"]["alpha"]).astype(float).where(healthy),
+            "score": subjects[f"score.{score}"],
+            "average_precision": subjects[f"{score}.average_precision"],
+            "dice": subjects[f"{score}.dice"],
+            "false_alarm": (subjects[f"p_value.{score}"] <= metrics["scoring"]["alpha"]).astype(float).where(healthy),
         }
     )
     return Run(
-        metrics["detection"]["auroc"]["value"],
-        metrics["localisation"]["average_precision"]["value"],
+        estimates.auroc((~healthy).astype(int).to_numpy(), table["score"].to_numpy(), resamples=2).value,
+        float(table["average_precision"].mean()),
+        float(table["dice"].mean()),
         metrics.get("reshape", {}).get("seconds_per_epoch"),
         table,
     )
@@ -150,11 +160,12 @@ def differences(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Estimate
     """Return the differences of two variants over the subjects of the same seeds that both judged.
 
     Returns:
-        ``auroc`` (mean over seeds), ``average_precision`` (mean over lesions), ``false_alarm`` (share of the healthy).
+        ``auroc`` (mean over seeds), ``average_precision`` and ``dice`` (means over lesions), ``false_alarm`` (share of
+        the healthy with a p-value of at most alpha).
     """
     both = first.merge(second, on=["seed", "subject", "label"], suffixes=("", "_other"))
     found = {}
-    for figure, column in (("auroc", "score"), ("average_precision",) * 2, ("false_alarm",) * 2):
+    for figure, column in (("auroc", "score"), ("average_precision",) * 2, ("dice",) * 2, ("false_alarm",) * 2):
         rows = both.dropna(subset=[column, f"{column}_other"])
         metric: str | Weighted = auroc_within(rows["seed"].to_numpy()) if figure == "auroc" else "mean"
         found[figure] = estimates.paired_difference(rows["label"], rows[column], rows[f"{column}_other"], metric=metric)
@@ -164,8 +175,8 @@ def differences(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Estimate
 def report(runs: dict[str, dict[int, Run]], seeds: Sequence[int], study: str = "preparation") -> dict:
     """Print figures and differences of the finished runs; return the ratios of AUROC and the figures."""
     each_seed = " | ".join(f"seed {seed}" for seed in seeds)
-    print(f"| variant | subjects | AUROC | {each_seed} | voxel AP | false alarms | s per epoch |")
-    print("|" + "---|" * (6 + len(seeds)))
+    print(f"| variant | subjects | AUROC | {each_seed} | voxel AP | Dice | false alarms | s per epoch |")
+    print("|" + "---|" * (7 + len(seeds)))
     figures, tables = {}, {}
     for variant, finished in runs.items():
         if not finished:
@@ -176,13 +187,15 @@ def report(runs: dict[str, dict[int, Run]], seeds: Sequence[int], study: str = "
         each = {seed: run.auroc for seed, run in finished.items()}
         auroc = float(np.mean(list(each.values())))
         precision = float(np.mean([run.average_precision for run in finished.values()]))
+        dice = float(np.mean([run.dice for run in finished.values()]))
         cells = " | ".join(f"{each[seed]:.3f}" if seed in each else "-" for seed in seeds)
         epochs = [run.epoch for run in finished.values() if run.epoch is not None]
         epoch = f"{np.mean(epochs):.2f}" if epochs else "-"
-        print(f"| {variant} | {len(table)} | {auroc:.3f} | {cells} | {precision:.3f} | {shown(share)} | {epoch} |")
-        figures[variant] = {"auroc": auroc, "average_precision": precision, "false_alarms": share.value}
+        local = f"{precision:.3f} | {dice:.3f}"
+        print(f"| {variant} | {len(table)} | {auroc:.3f} | {cells} | {local} | {shown(share)} | {epoch} |")
+        figures[variant] = {"auroc": auroc, "average_precision": precision, "dice": dice, "false_alarms": share.value}
     print("\nDifferences, paired over subjects (95 % confidence interval).\n")
-    print("| difference | subjects | AUROC | voxel AP | false alarms |\n|---|---|---|---|---|")
+    print("| difference | subjects | AUROC | voxel AP | Dice | false alarms |\n|---|---|---|---|---|---|")
     ratios = {}
     for first, second in DIFFERENCES[study]:
         common = [seed for seed in runs.get(first, {}) if seed in runs.get(second, {})]
@@ -224,11 +237,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with exclusive(place / ".lock"):
         # Every variant of one cohort before the next, so that they can be compared whenever the time is up.
         for seed, variant in itertools.product(chosen.seeds, names):
-            folder = place / variant / str(seed)
-            run = read(folder, seed)
+            shared = chosen.study == "scores"
+            folder = place / ("default" if shared else variant) / str(seed)
+            score = variant if shared else "residual"
+            run = read(folder, seed, score)
             if run is None and time.monotonic() < end:
                 train(folder, [*variants[variant], f"dataset.seed={seed}", f"dataset.subjects={chosen.subjects}"])
-                run = read(folder, seed)
+                run = read(folder, seed, score)
             if run is not None:
                 runs[variant][seed] = run
     result = report(runs, chosen.seeds, chosen.study)

@@ -93,7 +93,8 @@ def brain(number: int, config: Config) -> tuple[PreparedSubject, dict[str, Any]]
 def score_of(detector: Detector, subject: PreparedSubject) -> float:
     """Return the residual score of a brain."""
     scorer = detector.scorers["residual"]
-    return scorer.statistic(scorer.joint(detector.signals(subject, detector.reconstruct(subject))[scorer.signal]))
+    signal = detector.signals(subject, detector.reconstruct(subject))[scorer.signal]
+    return scorer.score(scorer.joint(signal), signal)
 
 
 def scored(detectors: dict[int, Detector], brains: int, path: Path, end: float) -> pd.DataFrame:

@@ -70,6 +70,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "model.loss": ("l1", "l2"),
     "scoring.guarantee": ("probable", "average"),
     "scoring.joint": ("mean", "covariance"),
+    "scoring.statistic": ("percentile", "combined"),
     "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "features.levels": ("bottleneck", "all"),
     "logger.mode": ("offline", "online"),

@@ -80,7 +80,7 @@ def find_class(target: str, key: str, allowed: tuple[str, ...]) -> type:
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(f"There is no class `{target}`.", where=f"{key}._target_") from error
     # A function, or a class that the module only imports, could run arbitrary code.
-    if not isinstance(member, type) or not member.__module__.startswith(allowed):
+    if not isinstance(member, type) or not f"{member.__module__}.".startswith(allowed):
         raise ConfigurationError(f"`{target}` is not a class of that package.", where=f"{key}._target_")
     return member
 

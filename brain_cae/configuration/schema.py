@@ -149,6 +149,7 @@ class Scoring:
     sign: dict[str, str]
     joint: str
     smoothing_mm: float
+    statistic: str
     percentile: float
     voxel_false_positive_rate: float
     frame: list[int]

@@ -62,9 +62,8 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
             name: read_option("scoring/score", name) | {"components": 0}
             for name in ("residual", "absolute", "intensity", "healthy_mean")
         }
-        content["scoring"] = {"scores": scores, "guarantee": "average", "confidence": 0.95, "joint": "mean"} | content[
-            "scoring"
-        ]
+        earlier = {"guarantee": "average", "confidence": 0.95, "joint": "mean", "statistic": "percentile"}
+        content["scoring"] = {"scores": scores} | earlier | content["scoring"]
     if isinstance(content.get("model"), dict):
         content["model"] = {"members": []} | content["model"]
     reshape = content.get("reshape")

@@ -89,7 +89,7 @@ def make_scorer(name: str, config: Config) -> Scorer:
     """Return one of ``scoring.scores``, not yet fitted."""
     scoring = config.scoring
     return instantiate(
-        {"joint": scoring.joint} | scoring.scores[name],
+        {"joint": scoring.joint, "statistic": scoring.statistic} | scoring.scores[name],
         modalities=config.modality.names,
         sign=scoring.sign,
         percentile=scoring.percentile,

@@ -197,8 +197,10 @@ class Detector:
             np.concatenate([*(volume - reconstruction.volumes), volume]), mask, subject.spacing, sigma
         )
         name, place = reconstruction.group.name, reconstruction.places.get("volume")
-        voxel_ml = float(np.prod(subject.spacing)) / 1000
-        residual, intensity = (Signal(maps, mask, name, place, voxel_ml) for maps in np.split(smoothed, [-len(volume)]))
+        x, y, z = map(float, subject.spacing)
+        residual, intensity = (
+            Signal(maps, mask, name, place, (x, y, z)) for maps in np.split(smoothed, [-len(volume)])
+        )
         return {"residual": residual, "intensity": intensity}
 
     def expected(self, subject: PreparedSubject, reconstruction: Reconstruction, residual: Signal) -> np.ndarray:
@@ -250,7 +252,7 @@ class Detector:
         together = None if reference is None else parts(len(compared))
         held_out = each(_sample, _HeldOut(self, some, signals, together), "voxel threshold")
         for name, scorer in self.scorers.items():
-            scorer.set_voxel_threshold([brain[name] for brain in held_out])
+            scorer.observe([brain[name] for brain in held_out])
             scorer.learn(signals[name])
         jobs: Sequence[Any] = _HeldOut(self, healthy, signals)
         if reference is not None:

@@ -64,7 +64,7 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
     maps, joints = {}, {}
     for name, scorer in detector.scorers.items():
         maps[name], joints[name] = scorer.both(signals[scorer.signal])
-        scores[name] = scorer.statistic(joints[name])
+        scores[name] = scorer.score(joints[name], signals[scorer.signal])
         p_values[name] = scorer.calibration.p_value(scores[name])
         if truth is not None:
             localisation[name] = localise(joints[name], truth, threshold=scorer.calibration.voxel_threshold)

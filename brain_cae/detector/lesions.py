@@ -60,20 +60,24 @@ def lesions_of(
         for number, cluster in enumerate(clusters, start=1)
     ]
     truth = subject.lesion
-    counts = count_lesions(labels, truth & mask) if subject.has_lesion and truth is not None else None
-    return lesions, counts
+    if not subject.has_lesion or truth is None:
+        return lesions, None
+    return lesions, count_lesions(labels, truth & mask, _voxel_ml(subject))
 
 
 def shown_clusters(
     subject: PreparedSubject, joint_map: np.ndarray, calibration: Calibration, alpha: float
 ) -> tuple[np.ndarray, list[Cluster]]:
     """Return the clusters of :func:`lesions_of`, and the number of the cluster at each voxel (X, Y, Z), from 1."""
-    mask, voxel_ml = subject.mask, float(np.prod(subject.spacing)) / 1000
-    labels, clusters = find_clusters(joint_map, mask, calibration.voxel_threshold, voxel_ml)
+    labels, clusters = find_clusters(joint_map, subject.mask, calibration.voxel_threshold, _voxel_ml(subject))
     p_values = [calibration.cluster_p_value(cluster.mass) for cluster in clusters]
     shown = sum(number == 0 or p is None or p <= alpha + 1e-12 for number, p in enumerate(p_values))
     labels[labels > shown] = 0  # the largest mass comes first, so p-values only rise
     return labels, clusters[:shown]
+
+
+def _voxel_ml(subject: PreparedSubject) -> float:
+    return float(np.prod(subject.spacing)) / 1000
 
 
 def _lesion(

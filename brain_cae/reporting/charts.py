@@ -216,6 +216,33 @@ def protocols(content: ReportContent, theme: Theme) -> Figure | None:
     return figure
 
 
+def volumes(content: ReportContent, theme: Theme) -> Figure | None:
+    """Draw the share of lesions whose brain is flagged against their volume, with Wilson 95 % intervals."""
+    rows = at(content.metrics, "detection", "by_volume")
+    if not isinstance(rows, list) or len(rows) < 2:
+        return None
+    # In the middle of each range on the logarithmic axis.
+    places = np.array([np.sqrt(max(row["low_ml"], 1e-3) * max(row["high_ml"], 1e-3)) for row in rows])
+    names = {"residual": "residual score"} | {name: name for name in ("healthy_subspace", "healthy_mean", "intensity")}
+    shown = {name: text for name, text in names.items() if all(name in row["sensitivity"] for row in rows)}
+    figure, (axis,) = blank(5.0, 4.4)
+    for number, (name, text) in enumerate(shown.items()):
+        found = [row["sensitivity"][name] for row in rows]
+        colour, dash = _curve_style(text, number, theme)
+        at_x = places * 1.03 ** (number - (len(shown) - 1) / 2)  # side by side, so that no interval hides another
+        axis.plot(at_x, [one["value"] for one in found], "o", color=colour, linestyle=dash, markersize=4.5,
+                  linewidth=2.2 if number == 0 else 1.3, label=text, clip_on=False, zorder=10 - number)  # fmt: skip
+        axis.vlines(at_x, [one["low"] for one in found], [one["high"] for one in found], color=colour, alpha=0.5)
+    axis.set_xscale("log")
+    axis.set_xticks(places, [f"{row['low_ml']:.2g} to {row['high_ml']:.2g}\n(n={row['n']})" for row in rows])
+    axis.minorticks_off()
+    axis.set(ylim=(0, 1), xlabel="volume of the lesion, mL")
+    axis.set_ylabel("share flagged (Wilson 95 %)")
+    axis.set_title("Sensitivity by volume")
+    axis.legend(loc="lower right")
+    return figure
+
+
 def tuning(content: ReportContent, theme: Theme) -> Figure | None:
     """Draw the best inner AUROC against the number of trials, one line per search for the selected classifier."""
     if content.trials.empty:
@@ -262,6 +289,7 @@ CHARTS: dict[str, tuple[Draw, str]] = {
     "reliability": (reliability, "Reliability of the transfer classifier"),
     "alarms": (alarms, "Observed false-alarm rate on healthy brains against alpha"),
     "protocols": (protocols, "Scores of healthy brains by protocol"),
+    "volumes": (volumes, "Share of lesions whose brain is flagged, by volume of the lesion"),
     "loss": (loss, "Training loss by epoch, with the epoch whose weights are kept"),
     "tuning": (tuning, "Best inner AUROC of the tuning after each trial"),
 }

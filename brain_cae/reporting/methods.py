@@ -176,7 +176,7 @@ def decision(content: ReportContent) -> str:
         how = {"covariance": "a matched filter with their covariance in healthy brains", "mean": "their mean"}
         text += f". Contrasts were joined by {how.get(str(settings.get('joint')), settings.get('joint'))}"
     text += (
-        f". The score of a brain is percentile {settings.get('percentile')} of this map inside the brain. The "
+        f". The score of a brain is {_statistic(settings)} of this map inside the brain. The "
         f"threshold is conformal {cite('vovk2012', 'bates2023')}: it uses the scores of "
         f"{number(at(content.metrics, 'scoring', 'n_calibration'))} healthy brains and no lesion, at alpha = "
         f"{settings.get('alpha')} (rule: {settings.get('guarantee')}). Maps were thresholded where "
@@ -192,6 +192,17 @@ def decision(content: ReportContent) -> str:
         trials = finite(_setting(content, "classifier", "tuning", "trials"))
         text += f", tuned with Optuna {cite('akiba2019')} in {trials:.0f} trials inside each fold." if trials else "."
     return text
+
+
+def _statistic(settings: Mapping[str, Any]) -> str:
+    if settings.get("statistic") != "combined":
+        return f"percentile {settings.get('percentile')}"
+    from brain_cae.scoring.summaries import COMBINED  # brings torch, which a report does not need
+
+    parts = [
+        f"{percentile:g}" + (f" after {sigma:g} mm of smoothing" if sigma else "") for percentile, sigma in COMBINED
+    ]
+    return f"the largest of several percentiles ({', '.join(parts)}), each in standard deviations of healthy brains,"
 
 
 def statistics(content: ReportContent) -> str:

@@ -84,7 +84,7 @@ def _page(content: ReportContent) -> str:
     parts = [
         sections.subjects(content, gallery),
         sections.roc(content, drawn),
-        sections.lesions(content),
+        sections.lesions(content, {}),
         sections.imported(content),
     ]
     return render(

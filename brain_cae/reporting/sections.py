@@ -60,7 +60,7 @@ def parts(content: ReportContent, charts: dict[str, Chart], gallery: Gallery) ->
         metrics(content),
         roc(content, charts),
         calibration(content, charts),
-        lesions(content),
+        lesions(content, charts),
         acquisition(content, charts),
         subjects(content, gallery),
         training(content, charts),
@@ -155,7 +155,7 @@ def calibration(content: ReportContent, charts: dict[str, Chart]) -> Part:
     return Part("calibration", "Calibration", intro, blocks_of(*tables, drawn), why)
 
 
-def lesions(content: ReportContent) -> Part:
+def lesions(content: ReportContent, charts: dict[str, Chart]) -> Part:
     """Return the section on clusters: those of flagged brains, and folded those of the others."""
     intro = (
         "Connected voxels above the voxel threshold, in brains that are flagged: the largest cluster, and others that "
@@ -164,7 +164,7 @@ def lesions(content: ReportContent) -> Part:
         "the tissue is what most of the cluster is in the template. lesions.csv holds the same table."
     )
     tables = (performance.lesion_measures(content), performance.lesion_rows(content.lesions))
-    blocks = blocks_of(*tables)
+    blocks = blocks_of(tables[0], [charts.get("volumes")], tables[1])
     flagged = evidence.flags(evidence.scored(content))
     why = "no brain is flagged" if flagged.notna().any() else "no brain can be flagged"
     others = performance.lesion_rows(content.other_lesions)

@@ -37,12 +37,14 @@ class LesionCounts:
         found: Those that a cluster touches.
         clusters: Clusters.
         hits: Those that touch a lesion.
+        lesion_ml: Volume of the known lesion in mL.
     """
 
     lesions: int
     found: int
     clusters: int
     hits: int
+    lesion_ml: float
 
 
 def find_clusters(
@@ -89,8 +91,12 @@ def largest_mass(values: np.ndarray, mask: np.ndarray, threshold: float, voxel_m
     return float(ndimage.sum_labels(excess, labels, np.arange(1, count + 1)).max() * voxel_ml) if count else 0.0
 
 
-def count_lesions(labels: np.ndarray, truth: np.ndarray) -> LesionCounts:
-    """Compare clusters, numbered as by :func:`find_clusters`, with a known lesion (X, Y, Z) boolean."""
+def count_lesions(labels: np.ndarray, truth: np.ndarray, voxel_ml: float) -> LesionCounts:
+    """Compare clusters, numbered as by :func:`find_clusters`, with a known lesion (X, Y, Z) boolean.
+
+    ``voxel_ml`` is the volume of a voxel in mL.
+    """
     parts, lesions = ndimage.label(truth)
     both = (labels > 0) & (parts > 0)
-    return LesionCounts(lesions, len(np.unique(parts[both])), int(labels.max()), len(np.unique(labels[both])))
+    found, hits = len(np.unique(parts[both])), len(np.unique(labels[both]))
+    return LesionCounts(lesions, found, int(labels.max()), hits, float(truth.sum() * voxel_ml))

@@ -20,6 +20,7 @@ from brain_cae.scoring.direction import channel_weights, directed, joint
 from brain_cae.scoring.frame import from_frame, to_frame
 from brain_cae.scoring.reference import SMALLEST_GROUP, HealthyReference
 from brain_cae.scoring.subspace import HealthySubspace, left_out
+from brain_cae.scoring.summaries import combined
 
 VOXELS_PER_BRAIN = 20_000
 """Voxels drawn from each calibration brain for the voxel threshold, so that large matrices do not weigh more."""
@@ -44,14 +45,19 @@ class Signal:
         group: Reshape group.
         place: Where the grid lies in the shared frame, see :func:`brain_cae.scoring.frame.place_in_frame`; None takes
             the box of the mask as the frame.
-        voxel_ml: Volume of a voxel in mL.
+        spacing: Voxel size in mm (X, Y, Z).
     """
 
     maps: np.ndarray
     mask: np.ndarray
     group: str
     place: np.ndarray | None = None
-    voxel_ml: float = 0.001
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel in mL."""
+        return float(np.prod(self.spacing)) / 1000
 
     def framed(self, frame: tuple[int, int, int]) -> Framed:
         """Return the maps in the shared frame of these dimensions: all that a reference needs of a healthy brain."""
@@ -101,9 +107,9 @@ class Signal:
 
 @dataclass(frozen=True)
 class Sample:
-    """Score of a healthy brain, values (n,) of its joint map at random voxels of the mask, and its largest cluster."""
+    """Of a healthy brain: :meth:`Scorer.summary`, values (n,) of its joint map at random voxels, largest cluster."""
 
-    score: float
+    summary: np.ndarray
     voxels: np.ndarray
     mass: float
 
@@ -139,7 +145,7 @@ class Scorer:
     Args:
         modalities: Name of each channel; a signal of several models repeats them, one model after the other.
         sign: Direction for each modality.
-        percentile: Percentile of the joint map inside the mask that is the volume's score.
+        percentile: Percentile of the joint map inside the mask that is the volume's score if ``statistic`` says so.
         frame: Dimensions of the shared frame.
         shrinkage: See :class:`HealthyReference`.
         voxel_rate: Voxel false-positive rate that sets the voxel threshold.
@@ -151,6 +157,8 @@ class Scorer:
             brains, see :func:`brain_cae.scoring.direction.channel_weights`; of several models the mean is taken.
         components: Directions of a :class:`HealthySubspace` that is fitted to healthy brains and whose closest brain is
             subtracted first; each model of a signal has its own. 0: none.
+        statistic: Volume score: one ``percentile`` of the joint map, or ``combined``: the most unusual of several
+            percentiles and smoothings, see :mod:`brain_cae.scoring.summaries`.
     """
 
     def __init__(
@@ -167,6 +175,7 @@ class Scorer:
         compare: bool = True,
         joint: str = "mean",
         components: int = 0,
+        statistic: str = "percentile",
     ) -> None:
         self.modalities = modalities
         self.sign = sign if signed else dict.fromkeys(sign, "both")
@@ -178,6 +187,8 @@ class Scorer:
         self.compare = compare
         self.weighted = joint == "covariance" and compare
         self.components = components
+        self.statistic = statistic
+        self.usual: np.ndarray | None = None
         self.subspaces: list[HealthySubspace] = []
         self.reference: HealthyReference | None = None
         self.weights: np.ndarray | None = None
@@ -206,7 +217,7 @@ class Scorer:
         return other
 
     def sample(self, signal: Signal, *, seed: Sequence[int]) -> Sample:
-        """Return score, random voxels and largest cluster of a healthy brain, for :meth:`calibrate`.
+        """Return summary, random voxels and largest cluster of a healthy brain, for :meth:`calibrate`.
 
         Without a voxel threshold the mass is 0.
         """
@@ -215,10 +226,13 @@ class Scorer:
             joint_map, VOXELS_PER_BRAIN, replace=len(joint_map) < VOXELS_PER_BRAIN
         )
         mass = largest_mass(joint_map, signal.mask, self.calibration.voxel_threshold, signal.voxel_ml)
-        return Sample(self.statistic(joint_map), chosen, mass)
+        return Sample(self.summary(joint_map, signal), chosen, mass)
 
-    def set_voxel_threshold(self, samples: Sequence[Sample]) -> None:
-        """Set the voxel threshold from brains of the reference, each compared with the others by :meth:`held_out`."""
+    def observe(self, samples: Sequence[Sample]) -> None:
+        """Set voxel threshold and usual summaries from brains of the reference, each compared by :meth:`held_out`."""
+        summaries = np.stack([sample.summary for sample in samples])
+        deviation = summaries.std(axis=0, ddof=1) if len(samples) > 1 else np.ones(summaries.shape[1])
+        self.usual = np.stack([summaries.mean(axis=0), np.maximum(deviation, 1e-6)])
         voxels = [sample.voxels for sample in samples]
         quantiles = np.quantile(np.concatenate(voxels), [1 - rate for rate in VOXEL_RATES])
         threshold = voxel_threshold(voxels, self.voxel_rate)
@@ -226,8 +240,8 @@ class Scorer:
 
     def calibrate(self, samples: Sequence[Sample]) -> None:
         """Set calibration scores and masses of clusters, from healthy brains that were sampled with voxel threshold."""
-        scores, masses = ([getattr(sample, name) for sample in samples] for name in ("score", "mass"))
-        self.calibration = replace(self.calibration, scores=np.asarray(scores), masses=np.asarray(masses))
+        scores = np.array([self._volume_score(sample.summary) for sample in samples])
+        self.calibration = replace(self.calibration, scores=scores, masses=np.array([one.mass for one in samples]))
 
     def maps(self, signal: Signal) -> np.ndarray:
         """Return the directed maps (C, n) of the modalities at the voxels of the mask, means over the models.
@@ -251,9 +265,24 @@ class Scorer:
         centre = 0.0 if self.compare else 1.0
         return directed(self._compared(signal), self._channels(len(signal.maps)), self.sign, centre=centre)
 
-    def statistic(self, values: np.ndarray) -> float:
-        """The volume's score from the values (n,) of its joint map inside the mask."""
-        return float(np.percentile(values, self.percentile))
+    def score(self, values: np.ndarray, signal: Signal) -> float:
+        """Return the volume's score from the values (n,) of its joint map inside the mask.
+
+        It is the summary or, of several, the largest in standard deviations of healthy brains.
+        """
+        return self._volume_score(self.summary(values, signal))
+
+    def summary(self, values: np.ndarray, signal: Signal) -> np.ndarray:
+        """Return one number, or several, by which the joint map (n,) is judged: higher is more unusual."""
+        if self.statistic == "combined":
+            return combined(values, signal.mask, signal.spacing)
+        return np.array([np.percentile(values, self.percentile)])
+
+    def _volume_score(self, summary: np.ndarray) -> float:
+        if len(summary) == 1 or self.usual is None:
+            return float(summary[0])
+        mean, deviation = self.usual
+        return float(((summary - mean) / deviation).max())
 
     def _channels(self, count: int) -> list[str]:
         """Return the modality of each channel."""
@@ -344,6 +373,8 @@ class Scorer:
         if self.reference is not None:
             arrays |= {"mean": self.reference.mean, "spread": self.reference.spread}
             values["factors"] = self.reference.factors
+        if self.usual is not None:
+            arrays["usual"] = self.usual
         if self.weights is not None:
             arrays["weights"] = self.weights
         for number, space in enumerate(self.subspaces):
@@ -358,6 +389,7 @@ class Scorer:
             arrays.get("masses", np.empty(0)),
             arrays.get("voxel_quantiles", np.empty(0)),
         )
+        self.usual = arrays.get("usual")
         if self.compare:
             self.reference = HealthyReference(arrays["mean"], arrays["spread"], values["factors"])
             self.weights = arrays.get("weights")

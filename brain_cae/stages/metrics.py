@@ -30,9 +30,12 @@ from brain_cae.stages.records import (
     Reconstruction,
     ReshapeCost,
     Scoring,
+    VolumeDetection,
 )
 from brain_cae.stages.scope import Scope
 
+LESIONS_PER_PART = 5
+"""Least number of lesions whose sensitivity is shown together."""
 DISTORTIONS = ("scale_ratio", "anisotropy_mm", "size_spread_mm", "round_trip_l1", "voxels")
 """Measures of the reshape strategy in ``metrics.json``."""
 
@@ -132,7 +135,28 @@ class Measurement:
                 )
                 for name, rows in self.labelled.groupby("protocol")
             ],
+            by_volume=self.by_volume(),
         )
+
+    def by_volume(self) -> list[VolumeDetection]:
+        """Return the sensitivity of every score for each quarter of the known lesions, the smallest volumes first.
+
+        Fewer lesions than ``LESIONS_PER_PART`` in each quarter are divided into fewer parts.
+        """
+        known = {name: one.lesion_counts for name, one in self.findings.items() if one.lesion_counts is not None}
+        volumes = pd.Series({name: counts.lesion_ml for name, counts in known.items()}, dtype=float).sort_values()
+        decided = [name for name in ("residual", *self.others) if self.predictions[f"flagged.{name}"].notna().all()]
+        if volumes.empty or not decided:
+            return []
+        count = min(4, max(1, len(volumes) // LESIONS_PER_PART))
+        parts = [volumes.iloc[numbers] for numbers in np.array_split(np.arange(len(volumes)), count)]
+        rows = []
+        for part in parts:
+            flagged = self.predictions.loc[part.index]
+            found = {name: int(flagged[f"flagged.{name}"].astype(bool).sum()) for name in decided}
+            shares = {name: estimates.proportion(count, len(part)) for name, count in found.items()}
+            rows.append(VolumeDetection(float(part.iloc[0]), float(part.iloc[-1]), len(part), shares))
+        return rows
 
     def baseline(self, name: str) -> Baseline:
         """Return the figures of one baseline, computed like those of the residual score."""

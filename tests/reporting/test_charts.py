@@ -79,3 +79,12 @@ def test_names_from_headers_cannot_break_a_figure(make_content):
     assert label.startswith("$\\frac{")
     assert "\n" not in label
     assert len(label) == 32
+
+
+def test_sensitivity_is_drawn_against_the_volume_of_the_lesion(make_content):
+    axis = charts.volumes(make_content(views=0), LIGHT).axes[0]
+    residual = axis.get_lines()[0]
+    np.testing.assert_allclose(residual.get_ydata(), [3 / 8, 6 / 8, 1])
+    assert axis.get_xscale() == "log" and (np.diff(residual.get_xdata()) > 0).all()
+    assert axis.get_xticklabels()[0].get_text() == "0.4 to 2.1\n(n=8)"
+    assert charts.volumes(make_content(views=0, metrics={}), LIGHT) is None

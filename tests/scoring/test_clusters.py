@@ -44,5 +44,5 @@ def test_a_lesion_is_found_if_any_voxel_of_it_is(grid, mask):
     labels, _ = find_clusters(grid[mask], mask, 2.0, 0.5)
     truth = np.zeros(mask.shape, bool)
     truth[1, 1, 2:], truth[3, 0, 0] = True, True
-    assert count_lesions(labels, truth) == LesionCounts(lesions=2, found=1, clusters=3, hits=1)
-    assert count_lesions(labels * 0, truth) == LesionCounts(lesions=2, found=0, clusters=0, hits=0)
+    assert count_lesions(labels, truth, 0.5) == LesionCounts(2, found=1, clusters=3, hits=1, lesion_ml=truth.sum() / 2)
+    assert count_lesions(labels * 0, truth, 0.5) == LesionCounts(2, 0, clusters=0, hits=0, lesion_ml=truth.sum() / 2)

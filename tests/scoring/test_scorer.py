@@ -39,7 +39,7 @@ def scorer(**changes):
 def fit(one, healthy, seed=0):
     framed = [signal.framed(one.frame) for signal in healthy]
     one.learn(framed)
-    one.set_voxel_threshold(_samples(one, healthy, framed, seed))
+    one.observe(_samples(one, healthy, framed, seed))
     one.calibrate(_samples(one, healthy, framed, seed))
     return one
 
@@ -54,10 +54,10 @@ def test_false_alarms_stay_at_alpha_while_in_sample_statistics_exceed_it():
     for cohort in range(cohorts):
         healthy = [brain(generator) for _ in range(19)]
         fitted = fit(scorer(shrinkage=0.0), healthy, seed=cohort)
-        naive = Calibration(np.array([fitted.statistic(fitted.joint(h)) for h in healthy]), 0.0)
+        naive = Calibration(np.array([fitted.score(fitted.joint(h), h) for h in healthy]), 0.0)
         for _ in range(tested):
             signal = brain(generator)
-            score = fitted.statistic(fitted.joint(signal))
+            score = fitted.score(fitted.joint(signal), signal)
             alarms += fitted.calibration.p_value(score) <= alpha
             in_sample += naive.p_value(score) <= alpha
     one = betabinom(tested, 2, 18)  # floor(0.1 * 20) = 2 of 19 calibration scores and the new one
@@ -79,7 +79,7 @@ def test_a_lesion_is_detected_at_its_position():
     fitted = fit(scorer(), [brain(generator) for _ in range(20)])
     signal = brain(generator, lesion=2.0)
     joint_map = fitted.joint(signal)
-    assert fitted.calibration.p_value(fitted.statistic(joint_map)) == pytest.approx(1 / 21)
+    assert fitted.calibration.p_value(fitted.score(joint_map, signal)) == pytest.approx(1 / 21)
     assert all(4 <= place <= 8 for place in np.argwhere(MASK)[joint_map.argmax()])
     opposite = fit(scorer(sign={"t1": "brighter", "flair": "darker"}), [brain(generator) for _ in range(20)])
     assert opposite.joint(signal)[(np.argwhere(MASK) == 6).all(axis=1)] < -1
@@ -117,7 +117,7 @@ def test_removing_common_variation_makes_a_lesion_stand_out():
     apart = {}
     for components in (0, 4):
         fitted = fit(scorer(components=components), healthy)
-        of_ill, of_new = ([fitted.statistic(fitted.joint(one)) for one in some] for some in (ill, new))
+        of_ill, of_new = ([fitted.score(fitted.joint(one), one) for one in some] for some in (ill, new))
         apart[components] = np.mean(np.array(of_ill)[:, None] > np.array(of_new)[None])
     assert apart[4] > apart[0] + 0.1 and apart[4] > 0.9
 

@@ -1,5 +1,7 @@
 """Records of `metrics.json` from tables of a few subjects, with figures that can be checked by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from brain_cae.detector.findings import Findings
 from brain_cae.estimates import Estimate
 from brain_cae.reshape import Group
 from brain_cae.scoring.calibration import Calibration
+from brain_cae.scoring.clusters import LesionCounts
 from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.scoring.localisation import Localisation
 from brain_cae.stages.metrics import Measurement, by_subject
@@ -141,3 +144,22 @@ def test_a_record_becomes_plain_json_with_figures_beside_names():
         "value": None, "low": 0.25, "high": None, "n": 4, "n_positive": 2, "method": "by hand"
     }  # fmt: skip
     assert list(section["comparison"][0]) == ["features", "classifier", "auroc", "difference"]
+
+
+def test_sensitivity_is_given_by_volume_of_the_lesion(table, findings):
+    assert measurement(table, findings).by_volume() == []  # no lesion is known
+    table = pd.concat([table[table["label"] == "abnormal"].set_index(pd.Index(list(names))) for names in
+                       ("abcd", "efgh", "ijkl")])  # fmt: skip
+    findings = {
+        name: replace(finding(name), lesion_counts=LesionCounts(1, 0, 0, 0, lesion_ml=float(number)))
+        for number, name in enumerate(reversed(table.index))
+    }
+    small, large = measurement(table, findings).by_volume()
+    assert (small.low_ml, small.high_ml, small.n) == (0, 5, 6) and (large.low_ml, large.high_ml) == (6, 11)
+    # From the largest: 3.0, 4.0, 6.0, 7.0, 3.0, 4.0, and so on; the threshold is 4.5.
+    assert large.sensitivity["residual"].value == pytest.approx(2 / 6)
+    assert small.sensitivity["residual"].value == pytest.approx(4 / 6)
+    assert small.sensitivity["intensity"].value == 0
+
+    table["flagged.residual"] = pd.Series(pd.NA, index=table.index, dtype="boolean")
+    assert "residual" not in measurement(table, findings).by_volume()[0].sensitivity

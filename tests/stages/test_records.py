@@ -22,10 +22,10 @@ def test_nested_records_become_dictionaries() -> None:
 
 
 def test_the_residual_score_is_at_the_top_of_detection() -> None:
-    section = Detection(SCORE, {"absolute": SCORE, "mine": SCORE}, {"absolute": HALF}, HALF, HALF, {}, []).to_dict()
+    section = Detection(SCORE, {"absolute": SCORE, "mine": SCORE}, {"absolute": HALF}, HALF, HALF, {}, [], []).to_dict()
     assert set(section) == {
         "auroc", "average_precision", "sensitivity", "specificity", "absolute", "mine", "difference", "false_alarms",
-        "expected_false_alarms", "decisions", "by_protocol",
+        "expected_false_alarms", "decisions", "by_protocol", "by_volume",
     }  # fmt: skip
 
 

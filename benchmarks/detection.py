@@ -156,20 +156,22 @@ def auroc_within(seeds: np.ndarray) -> Weighted:
     return metric
 
 
-def differences(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Estimate]:
-    """Return the differences of two variants over the subjects of the same seeds that both judged.
+def paired(first: pd.DataFrame, second: pd.DataFrame, figure: str) -> Estimate:
+    """Return the difference of two variants in one figure, over the subjects of the same seeds that both judged.
 
-    Returns:
-        ``auroc`` (mean over seeds), ``average_precision`` and ``dice`` (means over lesions), ``false_alarm`` (share of
-        the healthy with a p-value of at most alpha).
+    ``auroc`` is a mean over seeds; ``average_precision`` and ``dice`` are means over lesions; ``false_alarm`` is the
+    share of the healthy with a p-value of at most alpha.
     """
-    both = first.merge(second, on=["seed", "subject", "label"], suffixes=("", "_other"))
-    found = {}
-    for figure, column in (("auroc", "score"), ("average_precision",) * 2, ("dice",) * 2, ("false_alarm",) * 2):
-        rows = both.dropna(subset=[column, f"{column}_other"])
-        metric: str | Weighted = auroc_within(rows["seed"].to_numpy()) if figure == "auroc" else "mean"
-        found[figure] = estimates.paired_difference(rows["label"], rows[column], rows[f"{column}_other"], metric=metric)
-    return found
+    column = "score" if figure == "auroc" else figure
+    rows = first.merge(second, on=["seed", "subject", "label"], suffixes=("", "_other"))
+    rows = rows.dropna(subset=[column, f"{column}_other"])
+    metric: str | Weighted = auroc_within(rows["seed"].to_numpy()) if figure == "auroc" else "mean"
+    return estimates.paired_difference(rows["label"], rows[column], rows[f"{column}_other"], metric=metric)
+
+
+def differences(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Estimate]:
+    """Return :func:`paired` for every figure."""
+    return {name: paired(first, second, name) for name in ("auroc", "average_precision", "dice", "false_alarm")}
 
 
 def report(runs: dict[str, dict[int, Run]], seeds: Sequence[int], study: str = "preparation") -> dict:

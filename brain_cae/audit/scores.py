@@ -21,6 +21,8 @@ KNOWN = (
     "sequencename", "scanningsequence", "dimensionality", "coil", "strippedby", "reshapegroup",
 )  # fmt: skip
 """Columns that are scan parameters by their names, without signs and case; a contrast may stand in front."""
+NAMES = ("subject", "subjectid", "participant", "participantid", "patient", "patientid", "id")
+"""Columns of the names of subjects, without signs and case."""
 NUMBERS = {"1": "abnormal", "1.0": "abnormal", "true": "abnormal", "0": "healthy", "0.0": "healthy", "false": "healthy"}
 MISSING = ("", "nan", "none", "unknown", "na", "n/a")
 NEAR = 1.2
@@ -60,7 +62,8 @@ def read_scores(
 
     Args:
         table: One row per subject.
-        subject: Column with the names; default: ``subject``, or else the index of the table.
+        subject: Column with the names; default: ``subject`` or the only one called like it (``NAMES``), or else the
+            index of the table.
         label: Column with ``healthy`` and ``abnormal`` (or 0 and 1), missing where unknown; default: ``label``.
         abnormal: The label of patients if there are two others; all other subjects with a label are healthy.
         score: Column with a number, higher means more abnormal; default: ``score``.
@@ -76,8 +79,8 @@ def read_scores(
     table = table.apply(with_points)
     if subject is not None:
         _require(table, subject, "the name of each subject", "audit.subject")
-    elif "subject" in table:
-        subject = "subject"
+    else:
+        subject = _names(table)
     columns = list(acquisition) if acquisition is not None else _recognised(table, {label, score, subject})
     for name in columns:
         _require(table, name, "a scan parameter", "audit.acquisition")
@@ -170,6 +173,14 @@ def _require_both(table: pd.DataFrame, label: str, score: str) -> None:
         where=" and ".join(lacking),
         advice=f"Name the column{'' if len(lacking) == 1 else 's'}: {' '.join(keys)}",
     )
+
+
+def _names(table: pd.DataFrame) -> str | None:
+    """Return the column of the subjects' names; None if there is none, or several."""
+    if "subject" in table:
+        return "subject"
+    called = [name for name in table if re.sub(r"[^a-z]", "", str(name).lower()) in NAMES]
+    return str(called[0]) if len(called) == 1 else None
 
 
 def _two_values(column: pd.Series) -> bool:

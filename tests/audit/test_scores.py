@@ -54,6 +54,13 @@ def test_other_labels_are_named_and_taken_once_patients_are_known() -> None:
         read_scores(table, abnormal="tumour")
 
 
+@pytest.mark.parametrize(
+    ("column", "names"), [("PatientID", list("abcd")), ("ID ", list("abcd")), ("name", list("0123"))]
+)
+def test_names_of_subjects_are_found_under_their_usual_headings(column, names) -> None:
+    assert read_scores(TABLE.rename(columns={"subject": column})).subjects.index.tolist() == names
+
+
 def test_columns_that_are_missing_are_named_together_with_those_that_can_only_be_them() -> None:
     table = TABLE.rename(columns={"label": "y_true", "score": "y_prob"}).drop(columns="age")
     with pytest.raises(DatasetError) as raised:

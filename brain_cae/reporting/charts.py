@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from functools import partial
 
@@ -210,7 +211,7 @@ def protocols(content: ReportContent, theme: Theme) -> Figure | None:
         note = f"{int(flagged.sum())} of {len(flagged)} flagged" if len(flagged) else "flagging not available"
         axis.annotate(note, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5,
                       color=theme.muted, annotation_clip=False)  # fmt: skip
-    _finish_strips(axis, [readable(name) for name in order], content, theme)
+    _finish_strips(axis, [textwrap.fill(readable(name, longest=62), 32) for name in order], content, theme)
     axis.set_xlabel("volume score of healthy brains")
     return figure
 

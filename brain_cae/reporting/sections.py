@@ -257,10 +257,12 @@ def configuration(content: ReportContent) -> Part:
     environment = at(content.metrics, "environment") or {}
     rows = []
     for key, value in environment.items():
+        if value is None:
+            continue
         # A folder's place on a disk is nobody's business; its name identifies the run.
         shown = Path(str(value)).name if key == "model_run" and value else value
         nested = shown.items() if isinstance(shown, Mapping) else [("", shown)]
-        rows += [[label(f"{key.replace('_', ' ')} {name}".strip()), label(item)] for name, item in nested]
+        rows += [[label(name or key.replace("_", " ")), label(item)] for name, item in nested]
     blocks = blocks_of(Table(["of the run", "value"], rows, caption="Environment") if rows else None)
     if content.configuration:
         blocks.append(Block("code", content.configuration, "Resolved configuration (YAML)"))

@@ -35,13 +35,12 @@ def serious(cautions: list[str]) -> list[str]:
     return list(dict.fromkeys(str(caution) for caution in cautions if isinstance(caution, Serious)))
 
 
-def trial_cautions(config: Config, learnt: int, *, new_subjects: bool = False) -> list[str]:
+def trial_cautions(config: Config, learnt: int) -> list[str]:
     """Return the serious cautions of a run that only tries the program out, or that learnt from too little.
 
     Args:
         config: Configuration of the run.
         learnt: Number of healthy brains that the network was trained with.
-        new_subjects: Whether the subjects are not those of the run: its ``limit`` does not concern them.
     """
     cautions = []
     if config.debug is not None:
@@ -49,11 +48,6 @@ def trial_cautions(config: Config, learnt: int, *, new_subjects: bool = False) -
         cautions.append(
             f"This is a trial (debug={config.debug}, {epochs} of training): it shows that the program runs. Its "
             "scores, figures and verdict mean nothing."
-        )
-    if config.limit is not None and not new_subjects:
-        cautions.append(
-            f"At most {config.limit} subjects of the data set were used (limit={config.limit}): this is not the result "
-            "for the data set."
         )
     if learnt < MIN_TRAINING:
         cautions.append(

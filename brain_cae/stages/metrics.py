@@ -239,7 +239,8 @@ class Measurement:
             return None
         healthy = self.predictions.index[self.predictions["label"] == "healthy"]
         false = [float(len(self.findings[name].lesions)) if flagged[name] else 0.0 for name in healthy]
-        return LesionDetection(self._mean(sensitivity), self._mean(f1), self._mean(false))
+        false_alarms = estimates.mean_count(false, seed=self.seed, resamples=self.resamples)
+        return LesionDetection(self._mean(sensitivity), self._mean(f1), false_alarms)
 
     def reconstruction(self) -> Reconstruction:
         """Return the reconstruction error on unseen healthy brains, inside the mask and in native space."""

@@ -283,7 +283,7 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         metrics = measure(detector, assessment, audit, scope=scope, environment=software | _origin(scope.model_run))
         folder.write_csv("subjects.csv", by_subject(table, assessment.findings, assessment.transfer.arms))
         cautions = [
-            *trial_cautions(config, detector.training_brains, new_subjects=scope.new_subjects),
+            *trial_cautions(config, detector.training_brains),
             *skull_cautions(detector, cohort.skull[list(table.index)]),
             *uncovered,
             *detector.cautions,

@@ -170,7 +170,9 @@ def _inspect(
     headers = inspect_series(limited(locations, limit), workers=workers)
     cautions += reading_notes(headers.report)
     inspection = Inspection(
-        title=f"{dataset.name}, {dataset.root}" if hasattr(dataset, "root") else dataset.name,
+        title=", ".join(
+            [dataset.name, *filter(None, [getattr(dataset, "table", None) or getattr(dataset, "root", None)])]
+        ),
         modalities=modalities,
         located=pd.DataFrame(located, columns=["subject", "label", "source", "modality"]),
         index=headers.index,

@@ -24,6 +24,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 
 import brain_cae
+from brain_cae.api import TableAudit
 from brain_cae.harmonise.combat import Combat
 
 FEATURES = [f"feature_{number}" for number in range(12)]
@@ -54,15 +55,18 @@ def score(cohort: pd.DataFrame, *steps: Combat) -> np.ndarray:
     return cross_val_predict(classifier, rows, cohort["diagnosis"] == "glioma", cv=5, method="predict_proba")[:, 1]
 
 
-def ask(cohort: pd.DataFrame, probability: np.ndarray) -> "brain_cae.TableAudit":
-    """Audit the scores of a cohort and print what matters."""
+def audit(cohort: pd.DataFrame, probability: np.ndarray) -> TableAudit:
+    """Audit the scores of a cohort; the columns of acquisition are known by their names."""
     table = cohort.drop(columns=FEATURES).assign(probability=probability)
-    audited = brain_cae.audit_table(table, label="diagnosis", abnormal="glioma", score="probability")
+    return brain_cae.audit_table(table, label="diagnosis", abnormal="glioma", score="probability")
+
+
+def show(audited: TableAudit) -> None:
+    """Print what matters."""
     area = audited.auroc
     print(f"AUROC {area.value:.2f} [{area.low:.2f}, {area.high:.2f}]   verdict: {audited.verdict}")
     for reason in audited.reasons[:2]:
         print("-", reason)
-    return audited
 
 
 # %% [markdown]
@@ -73,7 +77,7 @@ def ask(cohort: pd.DataFrame, probability: np.ndarray) -> "brain_cae.TableAudit"
 
 # %%
 separate = simulate(confounding=1.0, effect=0.0)
-audited = ask(separate, score(separate))
+show(audit(separate, score(separate)))
 
 # %% [markdown]
 # A high AUROC, a narrow interval, and all of it is the scanner. The audit says `confounded`: no scanner was used for
@@ -84,7 +88,7 @@ audited = ask(separate, score(separate))
 
 # %%
 mixed = simulate(confounding=0.6, effect=0.0)
-ask(mixed, score(mixed))
+show(audit(mixed, score(mixed)))
 
 # %% [markdown]
 # Now both scanners hold both classes, and the audit can look *within* them: does the score still separate patients
@@ -97,16 +101,17 @@ ask(mixed, score(mixed))
 
 # %%
 balanced = simulate(confounding=0.0, effect=0.0)
-ask(balanced, score(balanced))
+show(audit(balanced, score(balanced)))
 
 # %%
 ill = simulate(confounding=0.0, effect=0.4)
-audited = ask(ill, score(ill))
+audited = audit(ill, score(ill))
+show(audited)
 
 # %% [markdown]
-# About 0.5 where there is nothing, and a result that stands where there is a disease. `clear` says that the scanner
-# is too weak an explanation, although the score still depends on it. `cannot tell` would say that the cohort is too
-# small to know, and how many subjects would do.
+# About 0.5 where there is nothing, and a result that stands where there is a disease. `clear` says that the scanner is
+# too weak an explanation for it. `cannot tell` would say that the cohort is too small to know, and how many subjects
+# would do.
 #
 # The whole audit, with all tests, is one page:
 
@@ -124,7 +129,7 @@ for test in audited.tests:
 # learnt from the scanner:
 
 # %%
-ask(mixed, score(mixed, Combat()))
+show(audit(mixed, score(mixed, Combat())))
 
 # %% [markdown]
 # The AUROC falls towards 0.5, where it belongs. The verdict stays: scanner and diagnosis are associated, whatever is
@@ -132,7 +137,7 @@ ask(mixed, score(mixed, Combat()))
 # survives harmonisation, and there is not much to gain:
 
 # %%
-ask(ill, score(ill, Combat()))
+show(audit(ill, score(ill, Combat())))
 
 # %% [markdown]
 # ## What it cannot do
@@ -141,7 +146,7 @@ ask(ill, score(ill, Combat()))
 # like there, so this ComBat leaves those subjects as they are, and the result stays what it was:
 
 # %%
-ask(separate, score(separate, Combat()))
+show(audit(separate, score(separate, Combat())))
 
 # %% [markdown]
 # Some implementations would align both scanners all the same, patients and all. That removes the disease together

@@ -63,6 +63,7 @@ class Inspection:
         problems: Errors that would stop the run.
         series: Every series of a source that takes them by their headers, and what it was taken for.
         written: The table of series, if it was asked for.
+        of_training: Whether the data set is one to train on.
     """
 
     title: str
@@ -78,6 +79,7 @@ class Inspection:
     problems: list[str] = field(default_factory=list)
     series: list[SeriesLine] = field(default_factory=list)
     written: str | None = None
+    of_training: bool = True
 
     @property
     def labels(self) -> pd.Series:
@@ -130,6 +132,7 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
             dataset, run_config, limit=limit, workers=config.workers, cache=config.cache, trained=True
         )
         inspection.title += f", scored with {run}"
+        inspection.of_training = False
         if new and config.calibrate is None and not inspection.usable.empty:
             acquisition = _acquisition(inspection, run_config.modality.reference)
             sites = inspection.usable.groupby("subject")["site"].first()
@@ -251,7 +254,8 @@ def show(inspection: Inspection, console: Console | None = None) -> None:
     if inspection.written:
         console.print(f"The table of series is {escape(inspection.written)}. Read it with dataset.series=….")
     written = "" if inspection.written else " or written"
-    console.print(f"Only headers were read; nothing was imported{written}. stop_after=import also checks the voxels.")
+    after = "stop_after=import also checks the voxels." if inspection.of_training else "Nobody was scored."
+    console.print(f"Only headers were read; nothing was imported{written}. {after}")
 
 
 def escape(text: str) -> str:

@@ -19,7 +19,7 @@ from brain_cae import __version__
 pytestmark = pytest.mark.extras
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("brain_cae", "conf", "tests", "docs", "benchmarks")
+FOLDERS = ("brain_cae", "conf", "tests", "docs", "benchmarks", "mkdocs_hooks")
 # Beside the files at the top; MANIFEST.in has to name each of them.
 UNPACKED = (".gitignore", ".pre-commit-config.yaml", ".git")
 GENERATED = ("PKG-INFO", "setup.cfg", "brain_cae.egg-info")

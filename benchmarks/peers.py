@@ -235,8 +235,11 @@ def report(out: Path, seeds: Sequence[int], subjects: int) -> None:
         gain = "-"
         if name != "ours":
             gain = detection.shown(detection.paired(pooled["ours"], table, "auroc"), sign="+")
-        figures[name] = {"auroc": float(np.mean(areas)), "average_precision": float(precision),
-                         "seconds": float(np.mean(seconds[name]))}  # fmt: skip
+        figures[name] = {
+            "auroc": float(np.mean(areas)),
+            "average_precision": None if np.isnan(precision) else float(precision),
+            "seconds": float(np.mean(seconds[name])),
+        }
         local = "-" if np.isnan(precision) else f"{precision:.3f}"
         print(f"| {name} | {len(table)} | {np.mean(areas):.3f} | {local} | {np.mean(seconds[name]):.0f} | {gain} |")
     print(json.dumps({"name": "peers", "seeds": list(seeds), "figures": figures}))

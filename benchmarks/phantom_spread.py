@@ -206,7 +206,7 @@ def main() -> None:
     if not (arguments.data / "nifti" / "nichart-demo").is_dir():
         missing = f"no folder {arguments.data / 'nifti' / 'nichart-demo'} with real heads"
     elif not deepbet_installed():
-        missing = "deepbet is not installed: pip install '.[strip]'"
+        missing = "deepbet is not installed: pip install 'brain-cae[strip]'"
     if missing:
         print(f"Skipped: {missing}.")
         print(json.dumps({"name": "phantom_spread", "ratios": {}, "skipped": missing}))

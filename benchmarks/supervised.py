@@ -1,15 +1,16 @@
 """How much the maps of the default hold: what a detector reaches that is taught with the lesions known.
 
-Gradient boosting on voxels (z-score of each contrast and joint map, of the model and of ``healthy_subspace``, the same
-after 4 mm of further smoothing, place) is taught on four fifths of the test brains with their lesion masks and scores
-the others. It is an upper bound for rules that join these maps without labels, not a result: nobody has the masks of
-new patients.
+Classifiers of voxels (z-score of each contrast and joint map, of the model and of ``healthy_subspace``, the same after
+4 mm of further smoothing, place) are taught on four fifths of the test brains with their lesion masks and score the
+others: gradient boosting, and logistic regression. They show what rules that join these maps without labels leave
+behind, and are not a result: nobody has the masks of new patients.
 
 It reads the runs of ``benchmarks/detection.py --study scores`` and prints the same figures beside them. Run from the
 project's root: ``python benchmarks/supervised.py --seeds 501 502 503``.
 """
 
 import argparse
+import itertools
 import json
 import sys
 import time
@@ -19,14 +20,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedKFold
+from sklearn.preprocessing import StandardScaler
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 VOXELS = 4000
 """Voxels of a brain to learn from: half of them of the lesion, where there is one."""
 FOLDS = 5
+MODELS = {
+    "gradient boosting": lambda: HistGradientBoostingClassifier(max_iter=150, random_state=0),
+    "logistic regression": lambda: LogisticRegression(max_iter=200),
+}
 
 
 def voxel_features(detector, subject) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[no-untyped-def]
@@ -59,19 +66,19 @@ def drawn(features: np.ndarray, truth: np.ndarray, seed: int) -> tuple[np.ndarra
 
 
 def taught(detector, cohort, subjects: list[str], labels: np.ndarray) -> pd.DataFrame:  # type: ignore[no-untyped-def]
-    """Return score and average precision of each subject by a detector that was taught on others."""
+    """Return score and average precision of each subject by each of ``MODELS``, taught on others."""
     known = [voxel_features(detector, cohort.prepared[name]) for name in subjects]
     rows = []
     for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(subjects, labels):
         x, y, weight = (np.concatenate(part) for part in zip(*(drawn(*known[n], seed=n) for n in train), strict=True))
-        model = HistGradientBoostingClassifier(max_iter=150, random_state=0).fit(x, y, sample_weight=weight)
-        for number in test:
+        scale = StandardScaler().fit(x)
+        models = {name: model().fit(scale.transform(x), y, sample_weight=weight) for name, model in MODELS.items()}
+        for number, (name, model) in itertools.product(test, models.items()):
             features, truth = known[number]
-            chance = model.predict_proba(features)[:, 1]
+            chance = model.predict_proba(scale.transform(features))[:, 1]
             precision = average_precision_score(truth, chance) if truth.any() else np.nan
-            rows.append(
-                {"subject": subjects[number], "score": np.percentile(chance, 99.9), "average_precision": precision}
-            )
+            score = np.percentile(chance, 99.9)
+            rows.append({"subject": subjects[number], "model": name, "score": score, "average_precision": precision})
     return pd.DataFrame(rows)
 
 
@@ -87,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--subjects", type=int, default=240, help="in each cohort (%(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "outputs", help="(%(default)s)")
     chosen = parser.parse_args(arguments)
-    tables: dict[str, list[pd.DataFrame]] = {"ours": [], "taught with the lesions known": []}
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in ("ours", *MODELS)}
     for seed in chosen.seeds:
         begin = time.monotonic()
         run = chosen.out.resolve() / "detection" / "scores" / str(chosen.subjects) / "default" / str(seed)
@@ -97,22 +104,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _, cohort, _ = prepared(seed, chosen.subjects)
         found = taught(load(run), cohort, ours.table["subject"].tolist(), ours.table["label"].to_numpy())
         tables["ours"].append(ours.table)
-        upper = ours.table[["seed", "subject", "label"]].merge(found, on="subject")
-        tables["taught with the lesions known"].append(upper)
+        for name, table in found.groupby("model"):
+            upper = ours.table[["seed", "subject", "label"]].merge(table.drop(columns="model"), on="subject")
+            tables[str(name)].append(upper)
         print(f"{seed}: {(time.monotonic() - begin) / 60:.1f} min", file=sys.stderr)
-    first, second = (pd.concat(parts, ignore_index=True) for parts in tables.values())
+    pooled = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
     figures = {}
-    print("| detector | AUROC | voxel AP |\n|---|---|---|")
-    for name, parts in tables.items():
+    print("| detector | AUROC | voxel AP | AUROC, this - ours | voxel AP, this - ours |\n|---|---|---|---|---|")
+    for name, table in pooled.items():
         areas = [
             detection.estimates.auroc((part["label"] == "abnormal").to_numpy(int), part["score"].to_numpy()).value
-            for part in parts
+            for part in tables[name]
         ]
-        precision = float(pd.concat(parts)["average_precision"].mean())
+        precision = float(table["average_precision"].mean())
         figures[name] = {"auroc": float(np.mean(areas)), "average_precision": precision}
-        print(f"| {name} | {np.mean(areas):.3f} | {precision:.3f} |")
-    gaps = [detection.shown(detection.paired(second, first, name), sign="+") for name in ("auroc", "average_precision")]
-    print(f"| difference | {' | '.join(gaps)} |")
+        gaps = ["-", "-"]
+        if name != "ours":
+            both = (detection.paired(table, pooled["ours"], figure) for figure in ("auroc", "average_precision"))
+            gaps = [detection.shown(gap, sign="+") for gap in both]
+        print(f"| {name} | {np.mean(areas):.3f} | {precision:.3f} | {' | '.join(gaps)} |")
     print(json.dumps({"name": "supervised", "seeds": list(chosen.seeds), "figures": figures}))
 
 

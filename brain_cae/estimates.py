@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -167,6 +167,18 @@ def mean(values: ArrayLike, *, seed: int = 0, resamples: int = 2000, level: floa
     low, high = _percentiles(counts @ array / n, level)
     method = f"mean; {_percent(level)} percentile bootstrap over subjects ({resamples} resamples)"
     return Estimate(float(array.mean()), low, high, n, None, method)
+
+
+def mean_count(values: ArrayLike, *, seed: int = 0, resamples: int = 2000, level: float = 0.95) -> Estimate:
+    """Return the mean of counts (subjects,) as :func:`mean` does, but if nothing was counted, with an upper limit.
+
+    The bootstrap of zeros has no width; the limit is the exact one of a Poisson rate (Garwood 1936, Biometrika 28:437).
+    """
+    estimate = mean(values, seed=seed, resamples=resamples, level=level)
+    if estimate.value != 0:
+        return estimate
+    high = -math.log((1 - level) / 2) / estimate.n
+    return replace(estimate, low=0.0, high=high, method=f"mean count; {_percent(level)} exact Poisson interval of none")
 
 
 def paired_difference(

@@ -290,7 +290,7 @@ def _section(conf: Path, group: str, keys: list[Key], default: str | None) -> st
 def _purpose(conf: Path, group: str) -> str:
     """Return what ``--help`` says of a group."""
     text = (conf / "hydra" / "help" / "brain_cae.yaml").read_text(encoding="utf-8")
-    found = re.search(rf"^ +{re.escape(group.partition('/')[0])} {{2,}}(.+)$", text, re.MULTILINE)
+    found = re.search(rf"^ +{re.escape(group.partition('/')[0])} +(.+)$", text, re.MULTILINE)
     if found is None:
         raise ValueError(f"conf/hydra/help/brain_cae.yaml says nothing of the group {group}.")
     return "the scores that are compared" if "/" in group else found[1]

@@ -15,6 +15,7 @@ from brain_cae.estimates import (
     auroc,
     average_precision,
     mean,
+    mean_count,
     newcombe_interval,
     paired_difference,
     proportion,
@@ -150,6 +151,13 @@ def test_the_mean_ignores_nan_and_has_an_interval_from_two_values() -> None:
     assert estimate.low < 2 < estimate.high
     assert mean([4.0]).low is None and mean([4.0]).value == 4.0
     assert mean([]).value is None
+
+
+def test_nothing_counted_in_a_few_subjects_does_not_exclude_a_rate() -> None:
+    estimate = mean_count([0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    assert (estimate.value, estimate.low) == (0, 0)
+    assert np.exp(-10 * estimate.high) == pytest.approx(0.025), "a rate at which none in ten has a chance of 2.5 %"
+    assert mean_count([0, 1, 0, 2]) == mean([0, 1, 0, 2]) and mean_count([]).value is None
 
 
 def test_intervals_are_seeded_and_fast() -> None:

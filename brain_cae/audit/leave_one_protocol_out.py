@@ -48,8 +48,8 @@ def leave_one_protocol_out(
     drop = ordinary_value - value
     drop_low, drop_high = np.nanquantile(drawn[1] - drawn[0], [0.025, 0.975])
     text = f"On protocols that the classifier has not seen, its AUROC is {value:.2f} (95 % interval {low:.2f} to"
-    text += f" {high:.2f}); with other subjects of them in training it is {ordinary_value:.2f}, a drop of {drop:.2f}"
-    text += f" ({drop_low:.2f} to {drop_high:.2f})."
+    text += f" {high:.2f}); with other subjects of them in training it is {ordinary_value:.2f}"
+    text += f" (difference {0 - drop:+.2f}, {0 - drop_high:+.2f} to {0 - drop_low:+.2f})."
     verdict, needed = NO_CONCERN, None
     if drop_low > 0:
         verdict = CONCERN

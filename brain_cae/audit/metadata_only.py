@@ -39,7 +39,7 @@ def _association(reading: LabelReading, margin: float, cohort: AuditTable) -> Au
     needed = None
     if p <= ALPHA:
         verdict = CONCERN
-        text += " The two classes were scanned differently."
+        text += " This suggests that the two classes were scanned differently."
     elif bound < margin:
         verdict = NO_CONCERN
         text += f" With 95 % confidence it is below {margin:.2f}."

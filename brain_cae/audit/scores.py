@@ -21,11 +21,14 @@ KNOWN = (
     "sequencename", "scanningsequence", "dimensionality", "coil", "strippedby", "reshapegroup",
 )  # fmt: skip
 """Columns that are scan parameters by their names, without signs and case; a contrast may stand in front."""
+NAMES = ("subject", "subjectid", "participant", "participantid", "patient", "patientid", "id")
+"""Columns of the names of subjects, without signs and case."""
 NUMBERS = {"1": "abnormal", "1.0": "abnormal", "true": "abnormal", "0": "healthy", "0.0": "healthy", "false": "healthy"}
 MISSING = ("", "nan", "none", "unknown", "na", "n/a")
 NEAR = 1.2
 """Numbers within this ratio of the next one count as the same protocol, as for scans."""
 PROTOCOL = "protocol"
+DECIMAL, THOUSANDS = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?"), re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ def read_scores(
 
     Args:
         table: One row per subject.
-        subject: Column with the names; default: ``subject``, or else the index of the table.
+        subject: Column with the names; default: ``subject`` or the only one called like it (``NAMES``), or else the
+            index of the table.
         label: Column with ``healthy`` and ``abnormal`` (or 0 and 1), missing where unknown; default: ``label``.
         abnormal: The label of patients if there are two others; all other subjects with a label are healthy.
         score: Column with a number, higher means more abnormal; default: ``score``.
@@ -68,15 +72,15 @@ def read_scores(
             of numbers within 20 % of each other in all scan parameters.
 
     Raises:
-        DatasetError: A column is missing, labels are not known, or scores are not numbers.
+        DatasetError: A column is missing, labels are not known, or scores are not numbers. Decimal commas are read.
     """
     label, score = label or "label", score or "score"
-    _require(table, label, "the label of each subject", "audit.label")
-    _require(table, score, "the score of each subject", "audit.score")
+    _require_both(table, label, score)
+    table = table.apply(with_points)
     if subject is not None:
         _require(table, subject, "the name of each subject", "audit.subject")
-    elif "subject" in table:
-        subject = "subject"
+    else:
+        subject = _names(table)
     columns = list(acquisition) if acquisition is not None else _recognised(table, {label, score, subject})
     for name in columns:
         _require(table, name, "a scan parameter", "audit.acquisition")
@@ -146,6 +150,59 @@ def _require(table: pd.DataFrame, name: str, meaning: str, key: str) -> None:
             where=key,
             advice=f"Name the column: {key}=…",
         )
+
+
+def _require_both(table: pd.DataFrame, label: str, score: str) -> None:
+    """Check that label and score are there; the advice names the columns that can only be them."""
+    lacking = {
+        "audit.label": (label, "the label of each subject", _two_values),
+        "audit.score": (score, "the score of each subject", _many_numbers),
+    }
+    lacking = {key: part for key, part in lacking.items() if part[0] not in table}
+    if not lacking:
+        return
+    used = {label, score, *_recognised(table, set())}
+    keys = []
+    for key, (_, _, fits) in lacking.items():
+        columns = [str(name) for name in table if name not in used and fits(table[name])]
+        keys.append(f"{key}={columns[0] if len(columns) == 1 else '…'}")
+    raise DatasetError(
+        f"The table lacks {'a column' if len(lacking) == 1 else 'two columns'}.",
+        expected="; ".join(f"{name}: {meaning}" for name, meaning, _ in lacking.values()),
+        found=", ".join(map(str, table.columns)),
+        where=" and ".join(lacking),
+        advice=f"Name the column{'' if len(lacking) == 1 else 's'}: {' '.join(keys)}",
+    )
+
+
+def _names(table: pd.DataFrame) -> str | None:
+    """Return the column of the subjects' names; None if there is none, or several."""
+    if "subject" in table:
+        return "subject"
+    called = [name for name in table if re.sub(r"[^a-z]", "", str(name).lower()) in NAMES]
+    return str(called[0]) if len(called) == 1 else None
+
+
+def _two_values(column: pd.Series) -> bool:
+    return column.map(_value).dropna().astype(str).nunique() == len(CLASSES)
+
+
+def _many_numbers(column: pd.Series) -> bool:
+    values = with_points(column).map(_value).dropna()
+    return values.nunique() > len(CLASSES) and bool(pd.to_numeric(values, errors="coerce").notna().all())
+
+
+def with_points(column: pd.Series) -> pd.Series:
+    """Return a column of text whose numbers have decimal commas with points instead; any other column as it is.
+
+    Commas that could separate thousands in every number (``1,250``) are left alone.
+    """
+    texts = [str(value).strip() for value in column if isinstance(value, str) and "," in value]
+    if not texts or any("." in str(value) for value in column if isinstance(value, str)):
+        return column
+    if not all(DECIMAL.fullmatch(text) for text in texts) or all(THOUSANDS.fullmatch(text) for text in texts):
+        return column
+    return column.map(lambda value: value.strip().replace(",", ".") if isinstance(value, str) else value)
 
 
 def _recognised(table: pd.DataFrame, used: set[str | None]) -> list[str]:

@@ -1,5 +1,6 @@
 """The two commands: compose and validate the configuration, call the workflow, and report errors."""
 
+import io
 import logging
 import os
 import secrets
@@ -56,6 +57,9 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")
         # Without this, a failed log record, for example on a full disk, prints another traceback.
         logging.raiseExceptions = False
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a file has few characters on Windows
         if "--version" in sys.argv[1:]:
             from brain_cae.cli import info
 

@@ -36,7 +36,7 @@ def dataset_keys() -> str:
 def _keys(path: Path) -> list[str]:
     """Return the lines of an option with its keys, and the comments behind them."""
     lines, skipped = [], False
-    for line in path.read_text().splitlines():
+    for line in path.read_text("utf-8").splitlines():
         if line.startswith("#") or not line.strip():
             continue
         if not line.startswith(" "):

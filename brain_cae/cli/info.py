@@ -10,6 +10,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import joblib
+
 from brain_cae import __version__
 
 PACKAGES = (
@@ -23,20 +25,31 @@ PACKAGES = (
     "pydicom",
     "nibabel",
 )
-OPTIONAL = ("deepbet", "mlflow", "wandb", "hydra-submitit-launcher", "hydra-joblib-launcher")
+EXTRAS = {
+    "strip": ("deepbet",),
+    "sweep": ("hydra-joblib-launcher", "hydra-submitit-launcher"),
+    "export": ("highdicom", "onnx", "onnxscript", "onnxruntime"),
+    "mlflow": ("mlflow",),
+    "wandb": ("wandb",),
+}
+"""Optional packages by the extra of ``pyproject.toml`` that installs them; ``all`` installs all of them."""
 
 
 def lines() -> list[str]:
     """Return versions, hardware and folders, one line each; the home folder is written as ``~``."""
     packages = {name: _version(name) for name in PACKAGES}
-    optional = {name: found for name in OPTIONAL if (found := _version(name)) is not None}
+    optional = {
+        name: _version(name) or f"not installed: pip install 'brain-cae[{extra}]'"
+        for extra, names in EXTRAS.items()
+        for name in names
+    }
     cache = Path(os.environ.get("BRAIN_CAE_CACHE", ".cache"))
     rows = {
         "brain_cae": __version__,
         "Python": f"{platform.python_version()}, {platform.system()} {platform.release()} {platform.machine()}",
         **{name: found or "not installed" for name, found in packages.items()},
-        "extras": ", ".join(f"{name} {found}" for name, found in optional.items()) or "none",
-        "CPU": f"{_processor()}, {len(os.sched_getaffinity(0))} of {os.cpu_count()} cores",
+        **optional,
+        "CPU": f"{_processor()}, {joblib.cpu_count()} of {os.cpu_count()} cores",
         "memory": _memory(),
         "GPU": _graphics(),
         "package": _tidy(Path(__file__).parents[1]),
@@ -57,16 +70,21 @@ def _version(package: str) -> str | None:
 
 def _processor() -> str:
     try:
-        names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("model name")
+        ]
     except OSError:
         names = []
     return names[0].partition(":")[2].strip() if names else platform.processor() or "unknown"
 
 
 def _memory() -> str:
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    try:
+        total = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB"
+    except (AttributeError, ValueError):  # Windows has no sysconf; other systems need not know the name
+        total = "unknown"
     free = shutil.disk_usage(Path.cwd()).free / 2**30
-    return f"{total:.1f} GiB; {free:.1f} GiB free on the disk of this folder"
+    return f"{total}; {free:.1f} GiB free on the disk of this folder"
 
 
 def _graphics() -> str:

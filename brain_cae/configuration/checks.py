@@ -26,6 +26,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "split.validation": (0.01, 0.99, "a share between 0 and 1"),
     "split.validation_minimum": (0, math.inf, "a number of brains, 0 or more"),
     "split.classifier": (0.01, 0.99, "a share between 0 and 1"),
+    "calibration.folds": (2, math.inf, "at least 2 folds"),
     "model.learning_rate": (1e-12, math.inf, "a learning rate above 0"),
     "model.weight_decay": (0, math.inf, "a weight decay, 0 or more"),
     "model.corruption": (0, math.inf, "a standard deviation, 0 or more"),
@@ -143,6 +144,7 @@ def check_choices(config: Config) -> None:
             where="split",
         )
     _check_nested(config)
+    _check_crossfit(config)
     if config.split.holds_out_protocol and getattr(config.dataset, "test_only", []):
         raise ConfigurationError(
             "split=leave_protocol_out cannot be combined with dataset.test_only: only the held-out protocol is tested.",
@@ -155,7 +157,8 @@ def check_choices(config: Config) -> None:
     if healthy is not None and not config.split.reads_file:
         if config.evaluation.refits_everything:
             healthy -= math.ceil(healthy / config.evaluation.folds)
-        check_alpha(scoring.alpha, validation_size(healthy, config.split))
+        trained = round(healthy * config.split.train) if config.calibration.folds else 0
+        check_alpha(scoring.alpha, trained + validation_size(healthy, config.split))
 
 
 def _check_frame(frame: list[int]) -> None:
@@ -173,6 +176,18 @@ def _healthy_subjects(config: Config) -> int | None:
     """Return the number of healthy brains, if the source knows it before anything is read."""
     source = find_class(config.dataset._target_, "dataset", (*SOURCES.packages, *prefixes(config.extensions)))
     return source.healthy_subjects(config.dataset, config.limit) if hasattr(source, "healthy_subjects") else None
+
+
+def _check_crossfit(config: Config) -> None:
+    """Check that one process fits all folds of ``calibration=crossfit``, one after the other."""
+    if config.calibration.folds and config.trainer.devices * config.trainer.nodes > 1:
+        raise ConfigurationError(
+            "calibration=crossfit fits and calibrates its folds in one process.",
+            expected="trainer.devices=1 and trainer.nodes=1",
+            found=f"trainer.devices={config.trainer.devices}, trainer.nodes={config.trainer.nodes}",
+            where="calibration=crossfit",
+            advice="Use one device, or calibration=split.",
+        )
 
 
 def _check_nested(config: Config) -> None:

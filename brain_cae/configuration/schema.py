@@ -82,6 +82,26 @@ class LeaveProtocolOut:
 
 
 @dataclass
+class SplitCalibration:
+    """Healthy brains calibrate that train no network."""
+
+    name: str = "split"
+
+    @property
+    def folds(self) -> None:
+        """Number of folds that are cross-fitted: there are none."""
+        return None
+
+
+@dataclass
+class CrossfitCalibration:
+    """Every healthy brain calibrates once, scored by the network that did not learn from its fold."""
+
+    name: str
+    folds: int
+
+
+@dataclass
 class Model:
     """The network (a ``_target_`` with its arguments), its training objective, and further models beside it."""
 
@@ -312,6 +332,7 @@ class Config:
     overfit_subjects: int | None = None
     debug: str | None = None
     external: Any = None
+    calibration: Any = field(default_factory=SplitCalibration)
     executor: Any = field(default_factory=Processes)
     extensions: list[str] = field(default_factory=list)
 

@@ -50,10 +50,12 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
 
     Classes of datasets and harmonisers followed from the name of the option, the scores were always the same four,
     scans lay where their headers said, places were compared in the box of the mask, a brain was flagged by its
-    p-value, and nothing was removed from residuals before they were compared. Early stopping (``trainer.patience``) is
-    left out.
+    p-value, brains that trained no network calibrated, and nothing was removed from residuals before they were
+    compared. Early stopping (``trainer.patience``) is left out.
     """
     content = {**content}
+    if "split" in content:
+        content = {"calibration": {"name": "split"}} | content
     for group in ("dataset", "external", "harmonise"):
         if isinstance(content.get(group), dict):
             content[group] = with_class(group, content[group])

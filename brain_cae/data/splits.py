@@ -101,6 +101,37 @@ def leave_protocol_out(
     return pd.concat([roles, held_out_rows]).sort_values("subject", ignore_index=True)
 
 
+def healthy_folds(healthy: list[str], count: int, *, seed: int, protocols: pd.Series | None = None) -> pd.Series:
+    """Divide healthy brains into folds of equal size, at random or, with protocols, each in about the same proportions.
+
+    Args:
+        healthy: Names of the brains.
+        count: Number of folds.
+        seed: Seed of the random draw.
+        protocols: Protocol of each brain (index: subject).
+
+    Returns:
+        Number of the fold of each brain, from 0 (index: subject).
+
+    Raises:
+        DatasetError: A fold would have fewer than 2 brains.
+    """
+    if len(healthy) < 2 * count:
+        raise DatasetError(
+            "There are too few healthy brains for the folds of the calibration.",
+            expected=f"at least {2 * count} in the roles train and validation, 2 in each fold",
+            found=str(len(healthy)),
+            where="calibration.folds",
+            advice="Add healthy brains, or lower calibration.folds.",
+        )
+    generator = np.random.default_rng(seed)
+    names = generator.permutation(sorted(healthy))
+    if protocols is not None:
+        names = _interleaved(names, protocols, generator)
+    numbers = [number for number, part in enumerate(np.array_split(names, count)) for _ in part]
+    return pd.Series(numbers, index=list(names)).sort_index()
+
+
 def _interleaved(names: np.ndarray, protocols: pd.Series, generator: np.random.Generator) -> np.ndarray:
     """Return the subjects in an order in which every contiguous part contains each protocol in proportion.
 

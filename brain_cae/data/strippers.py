@@ -21,7 +21,7 @@ from brain_cae.errors import ConfigurationError, ScanError
 DEEPBET = "deepbet"
 """Fisch et al., Computers in Biology and Medicine 179:108845, 2024; trained on T1 of healthy adults."""
 
-INSTALL_DEEPBET = "pip install '.[strip]'"
+INSTALL_DEEPBET = "pip install 'brain-cae[strip]'"
 
 SMALLEST_ML, LARGEST_ML = 600.0, 2300.0
 """No brain of an adult, with its fluid, is smaller or larger."""

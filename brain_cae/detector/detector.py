@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from copy import copy
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.reshape import Group, Reshape
 from brain_cae.reshape.network import from_network, to_native, to_network
 from brain_cae.scans.protocol import ProtocolGroups
+from brain_cae.scoring.calibration import pooled
 from brain_cae.scoring.frame import box_in_frame, place_in_frame, to_frame
 from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.scoring.reference import HealthyReference
@@ -84,8 +86,9 @@ class Detector:
         classifier: Fitted on all labelled subjects that the autoencoder has not seen, except those of a held-out
             protocol; None without both classes.
         encoder_references: Voxelwise reference of healthy brains for each encoder level.
-        calibration: ``split`` or ``leave_one_out``, see :meth:`calibrate`.
+        calibration: ``split`` or ``leave_one_out``, see :meth:`calibrate`; ``crossfit``, see :func:`crossfitted`.
         members: Further networks in evaluation mode, by name, whose residuals join those of the first.
+        folds: Cross-fitted detectors beside this one, which is that of the first fold.
     """
 
     config: Config
@@ -105,6 +108,7 @@ class Detector:
     encoder_references: dict[str, HealthyReference] = field(default_factory=dict)
     calibration: str = "leave_one_out"
     members: dict[str, nn.Module] = field(default_factory=dict)
+    folds: "list[Detector]" = field(default_factory=list)
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -263,9 +267,11 @@ class Detector:
 
     @property
     def training_brains(self) -> int:
-        """Number of healthy brains that the network was trained with."""
+        """Number of healthy brains that the network was trained with, the smallest of cross-fitted ones."""
         scans = sum(role == "train" for role in self.seen.values())
         brains = -(-scans // max(len(self.config.modality.names), 1))
+        if folds := self.config.calibration.folds:
+            brains -= -(-brains // folds)  # each network learnt without one fold
         return brains if self.config.overfit_subjects is None else min(brains, self.config.overfit_subjects)
 
     @property
@@ -305,6 +311,8 @@ class Detector:
             config.preprocess.space,
         ]
         digest = hashlib.sha256(json.dumps([facts, chosen], sort_keys=True).encode())
+        for one in self.folds:
+            digest.update(one.fingerprint().encode())
         for name in sorted(arrays):
             digest.update(f"{name}{arrays[name].dtype}{arrays[name].shape}".encode())
             digest.update(np.ascontiguousarray(arrays[name]).tobytes())
@@ -321,6 +329,29 @@ class Detector:
         for level, reference in self.encoder_references.items():
             arrays |= {f"encoder:{level}.mean": reference.mean, f"encoder:{level}.spread": reference.spread}
         return arrays, facts
+
+
+def crossfitted(folds: Sequence[Detector]) -> Detector:
+    """Return one detector of K, each fitted without one fold of the healthy brains and calibrated with it.
+
+    Every healthy brain calibrates once. The calibration of each scorer is that of all folds, see
+    :func:`brain_cae.scoring.calibration.pooled`; the other parts are those of the first. All healthy brains count as
+    ``train``: each was seen by all networks but one.
+    """
+    first, *others = folds
+    scorers = {name: copy(scorer) for name, scorer in first.scorers.items()}
+    for name, scorer in scorers.items():
+        scorer.calibration = pooled([one.scorers[name].calibration for one in folds])
+    return replace(
+        first,
+        scorers=scorers,
+        known_protocols=sorted({name for one in folds for name in one.known_protocols}),
+        skull=sorted({state for one in folds for state in one.skull}),
+        sites=sorted({site for one in folds for site in one.sites}),
+        seen=dict.fromkeys(first.seen, "train"),
+        calibration="crossfit",
+        folds=[replace(one, seen={}, cautions=[]) for one in others],
+    )
 
 
 def _encoded(network: nn.Module, volume: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:

@@ -1,7 +1,7 @@
 """Findings: everything that a fitted model reports about one brain."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,15 @@ import torch
 
 from brain_cae.arrays.voxels import at_voxels
 from brain_cae.data.subject import PreparedSubject
-from brain_cae.detector.detector import Detector
+from brain_cae.detector.detector import Detector, Reconstruction
 from brain_cae.detector.lesions import Lesion, lesions_of
 from brain_cae.reshape import Group
 from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_trip_l1, scale_ratio
 from brain_cae.reshape.network import network_shape
 from brain_cae.scoring.clusters import LesionCounts
+from brain_cae.scoring.guarantee import p_value
 from brain_cae.scoring.localisation import Localisation, localise
+from brain_cae.scoring.scorer import Signal
 from brain_cae.scoring.similarity import structural_similarity
 
 
@@ -27,6 +29,7 @@ class Findings:
         subject: Name of the subject.
         group: Reshape group.
         scores: Volume score by scorer.
+        ranks: 1 + number of calibration scores at least as high, by scorer.
         p_values: Conformal p-value by scorer.
         localisation: Localisation of the lesion by scorer; empty if no lesion is known.
         features: Features for the transfer classifier.
@@ -40,6 +43,7 @@ class Findings:
     subject: str
     group: Group
     scores: dict[str, float]
+    ranks: dict[str, int]
     p_values: dict[str, float]
     localisation: dict[str, Localisation]
     features: dict[str, float]
@@ -52,38 +56,76 @@ class Findings:
 def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.ndarray, np.ndarray]:
     """Reconstruct and score one brain.
 
+    Of cross-fitted detectors, scores, maps and the expected brain are the means; all scores are relative to healthy
+    brains, or plain values, so they have the same scale. Ranks compare each score with its own fold.
+
     Returns:
         The findings; and at the voxels of the mask (see :meth:`PreparedSubject.on_grid`) the directed maps (C, n) and
         the joint map (n,) of the residual score.
     """
     subject = subject.in_memory()
-    reconstruction = detector.reconstruct(subject)
-    signals = detector.signals(subject, reconstruction)
+    looks = [_look(one, subject) for one in (detector, *detector.folds)]
+    first = looks[0]
     truth = subject.lesion[subject.mask] if subject.has_lesion else None
-    scores, p_values, localisation = {}, {}, {}
-    maps, joints = {}, {}
+    scores, ranks, p_values, localisation = {}, {}, {}, {}
+    joints = {}
     for name, scorer in detector.scorers.items():
-        maps[name], joints[name] = scorer.both(signals[scorer.signal])
-        scores[name] = scorer.score(joints[name], signals[scorer.signal])
-        p_values[name] = scorer.calibration.p_value(scores[name])
+        joints[name] = _mean([look.joints[name] for look in looks])
+        each = np.array([look.scores[name] for look in looks])
+        scores[name] = float(each.mean())
+        ranks[name] = scorer.calibration.rank(each)
+        p_values[name] = p_value(ranks[name], len(scorer.calibration.scores))
         if truth is not None:
             localisation[name] = localise(joints[name], truth, threshold=scorer.calibration.voxel_threshold)
+    maps = _mean([look.maps for look in looks])
     lesions, counts = lesions_of(
         subject, joints["residual"], detector.scorers["residual"].calibration, detector.config.scoring.alpha
     )
     findings = Findings(
         subject=subject.subject,
-        group=reconstruction.group,
+        group=replace(first.reconstruction.group, known=any(look.reconstruction.group.known for look in looks)),
         scores=scores,
+        ranks=ranks,
         p_values=p_values,
         localisation=localisation,
-        features=detector.features(reconstruction, maps["residual"], signals["residual"]),
-        reconstruction=_fidelity(subject, detector.expected(subject, reconstruction, signals["residual"])),
-        distortion=_distortion(detector, subject, reconstruction.group),
+        # Features of different networks cannot be averaged; those of the maps are those of the mean maps.
+        features=detector.features(first.reconstruction, maps, first.residual),
+        reconstruction=_fidelity(subject, _mean([look.expected for look in looks])),
+        distortion=_distortion(detector, subject, first.reconstruction.group),
         lesions=lesions,
         lesion_counts=counts,
     )
-    return findings, maps["residual"], joints["residual"]
+    return findings, maps, joints["residual"]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What one detector sees in a brain: directed maps (C, n) of the residual score; joint maps (n,) and all scores."""
+
+    reconstruction: Reconstruction
+    residual: Signal
+    maps: np.ndarray
+    joints: dict[str, np.ndarray]
+    scores: dict[str, float]
+    expected: np.ndarray
+
+
+def _look(detector: Detector, subject: PreparedSubject) -> _Look:
+    reconstruction = detector.reconstruct(subject)
+    signals = detector.signals(subject, reconstruction)
+    both = {name: scorer.both(signals[scorer.signal]) for name, scorer in detector.scorers.items()}
+    return _Look(
+        reconstruction=reconstruction,
+        residual=signals["residual"],
+        maps=both["residual"][0],
+        joints={name: joint_map for name, (_, joint_map) in both.items()},
+        scores={name: one.score(both[name][1], signals[one.signal]) for name, one in detector.scorers.items()},
+        expected=detector.expected(subject, reconstruction, signals["residual"]),
+    )
+
+
+def _mean(arrays: list[np.ndarray]) -> np.ndarray:
+    return arrays[0] if len(arrays) == 1 else np.mean(arrays, axis=0)
 
 
 def _fidelity(subject: PreparedSubject, expected: np.ndarray) -> dict[str, float]:

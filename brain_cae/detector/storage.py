@@ -15,7 +15,7 @@ import yaml
 from omegaconf import OmegaConf
 from torch import nn
 
-from brain_cae.configuration import read_stored, validate
+from brain_cae.configuration import Config, read_stored, validate
 from brain_cae.configuration.kinds import prefixes
 from brain_cae.detector.build import (
     make_harmoniser,
@@ -36,14 +36,29 @@ from brain_cae.transfer.pipeline import load_pipeline, save_pipeline
 def save(detector: Detector, folder: Path) -> None:
     """Write ``network.ckpt`` (weights only), ``calibration.npz``, ``config.yaml`` and ``classifier.skops``.
 
-    Further members have files of their own, ``1_translation.ckpt``; a model without network has none.
+    Further members have files of their own, ``1_translation.ckpt``; a model without network has none. The files of
+    cross-fitted detectors after the first begin with ``fold1_``.
     """
     files = RunFolder(folder)
     # Written last: a folder with a config.yaml contains a complete model.
     (folder / "config.yaml").unlink(missing_ok=True)
+    for number, one in enumerate((detector, *detector.folds)):
+        _save_fitted(one, files, _prefix(number))
+    if detector.classifier is not None:
+        save_pipeline(detector.classifier, folder / "classifier.skops")
+    text = yaml.safe_dump(asdict(detector.config), sort_keys=False)
+    files.write("config.yaml", lambda path: path.write_text(text))
+
+
+def _prefix(fold: int) -> str:
+    """Return how the names of the files of a cross-fitted detector begin; those of the first, or only, have none."""
+    return f"fold{fold}_" if fold else ""
+
+
+def _save_fitted(detector: Detector, files: RunFolder, prefix: str) -> None:
     for name, network in {"network": detector.network, **detector.members}.items():
         if network is not None:
-            files.write(f"{name}.ckpt", partial(_save_weights, network))
+            files.write(f"{prefix}{name}.ckpt", partial(_save_weights, network))
     arrays, facts = detector.learnt()
     facts |= {
         "protocols": detector.protocols.to_dict(),
@@ -56,14 +71,11 @@ def save(detector: Detector, folder: Path) -> None:
         "cost": detector.cost,
         "calibration": detector.calibration,
         "harmonise": detector.harmoniser.state(),
+        "folds": len(detector.folds),
     }
     arrays, facts["same"] = _once(arrays)
     arrays["facts"] = np.asarray(json.dumps(facts))
-    files.write("calibration.npz", lambda path: np.savez(path, **arrays))  # type: ignore[arg-type]
-    if detector.classifier is not None:
-        save_pipeline(detector.classifier, folder / "classifier.skops")
-    text = yaml.safe_dump(asdict(detector.config), sort_keys=False)
-    files.write("config.yaml", lambda path: path.write_text(text))
+    files.write(f"{prefix}calibration.npz", lambda path: np.savez(path, **arrays))  # type: ignore[arg-type]
 
 
 def _once(arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -106,17 +118,32 @@ def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
     read_stored(run)  # raises an error if there is no model
     with _readable(folder / "config.yaml"):
         config = validate(OmegaConf.create(read_stored(run) | {"extensions": list(extensions)}))
+    detector, further = _load_fitted(config, folder, "")
+    detector.folds = [_load_fitted(config, folder, _prefix(number))[0] for number in range(1, further + 1)]
+    with _readable(folder / "calibration.npz"):
+        if any(scorer.calibration.folds.max(initial=0) > further for scorer in detector.scorers.values()):
+            raise ValueError("a score of a detector that is not stored")
+    if (folder / "classifier.skops").is_file():
+        with _readable(folder / "classifier.skops"):
+            detector.classifier = load_pipeline(folder / "classifier.skops", prefixes(list(extensions)))
+    return detector
+
+
+def _load_fitted(config: Config, folder: Path, prefix: str) -> tuple[Detector, int]:
+    """Return a detector without classifier, and the number of cross-fitted detectors beside it."""
+    with _readable(folder / "config.yaml"):
         networks = {"network": make_network(config)}
         networks |= {name: make_network(chosen) for name, chosen in member_networks(config).items()}
     for name, network in networks.items():
         if network is not None:
-            path = folder / f"{name}.ckpt"
+            path = folder / f"{prefix}{name}.ckpt"
             with _readable(path):
                 network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
             network.eval()
     network = networks.pop("network")
-    with _readable(folder / "calibration.npz"):
-        with np.load(folder / "calibration.npz", allow_pickle=False) as stored:
+    path = folder / f"{prefix}calibration.npz"
+    with _readable(path):
+        with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         facts = json.loads(str(arrays.pop("facts")))
         arrays |= {name: arrays[stored] for name, stored in facts.get("same", {}).items()}
@@ -144,10 +171,7 @@ def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
             level: HealthyReference(arrays[f"encoder:{level}.mean"], arrays[f"encoder:{level}.spread"], factors)
             for level, factors in facts.get("encoder_factors", {}).items()
         }
-    if (folder / "classifier.skops").is_file():
-        with _readable(folder / "classifier.skops"):
-            detector.classifier = load_pipeline(folder / "classifier.skops", prefixes(list(extensions)))
-    return detector
+        return detector, int(facts.get("folds", 0))
 
 
 @contextmanager

@@ -290,7 +290,7 @@ def _not_started(log: Path) -> ConfigurationError:
     return ConfigurationError(
         "The jobs could not start.",
         expected="jobs that see the same folders and the same Python as this machine",
-        found=_last_line(log.read_text(errors="replace") if log.exists() else "") or "no message",
+        found=_last_line(log.read_text("utf-8", errors="replace") if log.exists() else "") or "no message",
         where=str(log),
         advice="Put the cache on a disk that all nodes share (cache=<folder>); executor.setup can prepare a node.",
     )

@@ -35,7 +35,7 @@ from brain_cae.stages.cohort import Cohort
 log = logging.getLogger(__name__)
 
 OF = "results"
-INSTALL = "pip install '.[export]'"
+INSTALL = "pip install 'brain-cae[export]'"
 
 # Above the numbers that scanners count up, so that the objects come last in a list of the study's series.
 MAP_NUMBER, CLUSTERS_NUMBER = 9801, 9802

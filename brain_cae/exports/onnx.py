@@ -40,7 +40,7 @@ def export(work: Export) -> list[Path]:
             expected=", ".join(NEEDED),
             found=f"without {', '.join(missing)}",
             where="export",
-            advice="Install them: pip install '.[export]'.",
+            advice="Install them: pip install 'brain-cae[export]'.",
         )
     path = work.folder / "export" / "network.onnx"
     differences: list[float] = []

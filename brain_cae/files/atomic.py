@@ -1,6 +1,7 @@
 """Atomic writes: files and folders are written under a temporary name, then renamed."""
 
 import errno
+import os
 import secrets
 import shutil
 import time
@@ -73,7 +74,9 @@ def _rename(temporary: Path, path: Path) -> None:
     try:
         temporary.replace(path)
     except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or not path.is_dir():
+        # Windows denies access where others say that the folder is not empty.
+        taken = (errno.ENOTEMPTY, errno.EEXIST) if os.name == "posix" else (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES)
+        if error.errno not in taken or not path.is_dir():
             raise
         _remove(temporary)
 

@@ -1,18 +1,18 @@
 """The folder of a run: its files, its status, the duration of each stage."""
 
-import fcntl
 import json
 import logging
-import resource
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from brain_cae.errors import RunError, StorageError
 from brain_cae.files.atomic import whole
 from brain_cae.files.links import refuse_links
+from brain_cae.files.locks import hold, is_held
 from brain_cae.files.system_errors import explain, writing
 from brain_cae.files.tables import to_csv
 
@@ -59,8 +59,8 @@ class RunFolder:
                 raise
             self._end({"status": "finished", "seconds": self.seconds} | known)
 
-    def _begin(self, known: dict[str, str]) -> TextIO:
-        """Claim the folder; the open file holds a lock, which the system releases if the process is killed."""
+    def _begin(self, known: dict[str, str]) -> AbstractContextManager[Any]:
+        """Claim the folder until the context ends; the system ends the claim if the process is killed."""
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             refuse_links(self.path)
@@ -74,11 +74,7 @@ class RunFolder:
                     where=str(self.path),
                     advice="Leave hydra.run.dir out, or name an empty folder.",
                 ) from error
-            # Not filelock: it creates the file, wants to write to it, and in some versions removes it when it lets go.
-            fcntl.flock(file, fcntl.LOCK_EX)
-            json.dump({"status": "running"} | known, file)
-            file.flush()
-            return file
+            return hold(file, json.dumps({"status": "running"} | known))
 
     def _end(self, status: dict[str, Any]) -> None:
         """Write the final status of a run; on a full disk overwrite the existing file, which needs no extra space."""
@@ -119,19 +115,17 @@ class RunFolder:
 
 def is_running(folder: Path) -> bool:
     """Return whether a process on this machine is currently running in this folder."""
+    return is_held(folder / "status.json")
+
+
+def peak_memory_mb() -> float | None:
+    """Return the peak memory of this process in MiB; None on Windows, which does not say."""
     try:
-        with (folder / "status.json").open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
-
-
-def peak_memory_mb() -> float:
-    """Return the peak memory of this process in MiB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 0)
+        import resource
+    except ImportError:
+        return None
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB elsewhere
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 0)
 
 
 def newest_run(folder: Path) -> Path:

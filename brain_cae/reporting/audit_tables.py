@@ -32,12 +32,22 @@ def tests_table(content: ReportContent) -> Table | None:
 
 def evidence_table(content: ReportContent) -> Table | None:
     """Return which figures are evidence under the verdict; None if nothing was scored."""
-    figures = [] if at(content.metrics, "audit", "kind") == "headers" else at(content.metrics, "audit", "figures") or []
+    kind = at(content.metrics, "audit", "kind")
+    figures = [] if kind == "headers" else at(content.metrics, "audit", "figures") or []
     rows = [
-        [label(row.get("figure")), _verdict(content, row.get("standing"), row.get("keys") or ()), label(row.get("why"))]
+        [label(name), _verdict(content, row.get("standing"), row.get("keys") or ()), label(row.get("why"))]
         for row in figures
+        if (name := _of_table(row) if kind == "table" else row.get("figure"))
     ]
     return Table(["figure", "as evidence", "why"], rows, caption="Which figures are evidence") if rows else None
+
+
+def _of_table(row: Mapping[str, Any]) -> str:
+    """Return what a figure is called for a table of scores, which has nothing but them; empty if it has it not."""
+    keys = set(row.get("keys") or ())
+    if "detection" in keys:
+        return "AUROC of the score, and every other comparison of the classes"
+    return str(row.get("figure")) if "audit.within_protocol" in keys else ""
 
 
 def duplicate_table(content: ReportContent) -> Table | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from functools import partial
 
@@ -210,7 +211,7 @@ def protocols(content: ReportContent, theme: Theme) -> Figure | None:
         note = f"{int(flagged.sum())} of {len(flagged)} flagged" if len(flagged) else "flagging not available"
         axis.annotate(note, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5,
                       color=theme.muted, annotation_clip=False)  # fmt: skip
-    _finish_strips(axis, [readable(name) for name in order], content, theme)
+    _finish_strips(axis, [textwrap.fill(readable(name, longest=62), 32) for name in order], content, theme)
     axis.set_xlabel("volume score of healthy brains")
     return figure
 
@@ -228,18 +229,22 @@ def volumes(content: ReportContent, theme: Theme) -> Figure | None:
     for number, (name, text) in enumerate(shown.items()):
         found = [row["sensitivity"][name] for row in rows]
         colour, dash = _curve_style(text, number, theme)
-        at_x = places * 1.03 ** (number - (len(shown) - 1) / 2)  # side by side, so that no interval hides another
+        at_x = places * 1.06 ** (number - (len(shown) - 1) / 2)  # side by side, so that no interval hides another
         axis.plot(at_x, [one["value"] for one in found], "o", color=colour, linestyle=dash, markersize=4.5,
                   linewidth=2.2 if number == 0 else 1.3, label=text, clip_on=False, zorder=10 - number)  # fmt: skip
         axis.vlines(at_x, [one["low"] for one in found], [one["high"] for one in found], color=colour, alpha=0.5)
     axis.set_xscale("log")
-    axis.set_xticks(places, [f"{row['low_ml']:.2g} to {row['high_ml']:.2g}\n(n={row['n']})" for row in rows])
+    axis.set_xticks(places, [f"{_ml(row['low_ml'])} to {_ml(row['high_ml'])}\n(n={row['n']})" for row in rows])
     axis.minorticks_off()
     axis.set(ylim=(0, 1), xlabel="volume of the lesion, mL")
     axis.set_ylabel("share flagged (Wilson 95 %)")
     axis.set_title("Sensitivity by volume")
     axis.legend(loc="lower right")
     return figure
+
+
+def _ml(volume: float) -> str:
+    return f"{volume:.2g}" if volume < 99.5 else f"{volume:.0f}"
 
 
 def tuning(content: ReportContent, theme: Theme) -> Figure | None:

@@ -23,6 +23,16 @@ def serious(content: ReportContent) -> list[str]:
     return [caution for caution in content.cautions if isinstance(caution, Serious)]
 
 
+def serious_of_runs(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the serious cautions in the ``metrics.json`` of several runs, each once, with the runs that have it."""
+    found: dict[str, list[str]] = {}
+    for name, metrics in runs.items():
+        cautions = at(metrics, "cautions")
+        for caution in cautions if isinstance(cautions, list) else []:
+            found.setdefault(str(caution), []).append(name)
+    return [f"Run{'' if len(names) == 1 else 's'} {', '.join(names)}: {text}" for text, names in found.items()]
+
+
 def is_outside(content: ReportContent) -> bool:
     """Return whether all scored scans are unlike those that calibrate."""
     return set(column(scored(content), "out_of_calibration").astype(str).str.lower()) == {"true"}

@@ -36,7 +36,7 @@ def decimals(*values: float) -> int:
     if largest == 0:
         return 2
     digits = 0 if largest >= 1000 else 1 if largest >= 20 else 2 if largest >= 0.05 else 3 if largest >= 0.005 else 4
-    distinct = len(set(values))
+    distinct = len({round(value, 4) for value in values})  # what differs in later decimals is equal to a reader
     while digits < 4 and len({round(value, digits) for value in values}) < distinct:
         digits += 1
     return digits
@@ -73,7 +73,7 @@ def estimate(value: Any, *, signed: bool = False) -> str:
     digits = decimals(*known)
     if signed:
         # A nonzero bound must not be printed as zero: the reader looks at which side of zero the interval lies on.
-        while digits < 4 and any(item and not round(item, digits) for item in known):
+        while digits < 4 and any(round(item, 4) and not round(item, digits) for item in known):
             digits += 1
     text = number(middle, digits=digits, signed=signed)
     if low is not None and high is not None:

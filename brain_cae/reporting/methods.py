@@ -54,7 +54,8 @@ def data(content: ReportContent) -> str:
     contrasts = [CONTRASTS.get(str(name), str(name)) for name in _setting(content, "modality", "names") or []]
     sources = sorted({str(name) for name in column(content.index, "source").dropna()})
     total = column(content.index, "subject").nunique() or len(rows)
-    text = f"We analysed {_listed(contrasts)} MRI of {_number(total, 'subject')}"
+    simulated = "simulated " if sources == ["phantom"] else ""
+    text = f"We analysed {simulated}{_listed(contrasts)} MRI of {_number(total, 'subject')}"
     text += f" (data: {_listed(sources)})." if sources else "."
     report = content.import_report
     if len(report):
@@ -63,11 +64,18 @@ def data(content: ReportContent) -> str:
         text += "; import_report.csv gives the reasons for the others." if kept < len(report) else "."
     roles = at(content.metrics, "subjects") or {}
     if finite(roles.get("train")):
+        used = f"{roles['train']} healthy brains trained the network and {roles.get('validation')} others calibrated it"
+        if at(content.metrics, "scoring", "calibration") == "crossfit":
+            used = (
+                f"{roles['train'] + (roles.get('validation') or 0)} healthy brains were divided into "
+                f"{_setting(content, 'calibration', 'folds')} folds, and for each fold a network was trained on the "
+                "others and calibrated on the fold (cross-conformal prediction, an approximation); scores and maps are "
+                "the means over the networks, p-values compare each score with its own fold"
+            )
         text += (
             f" Subjects, not scans, were divided at random, stratified by label (seed {_setting(content, 'seed')}): "
-            f"{roles['train']} healthy brains trained the network and {roles.get('validation')} others calibrated it; "
-            f"{len(rows)} subjects that neither used ({counts['healthy']} healthy, {counts['abnormal']} abnormal) were "
-            "evaluated."
+            f"{used}; {len(rows)} subjects that neither used ({counts['healthy']} healthy, {counts['abnormal']} "
+            "abnormal) were evaluated."
         )
     elif content.learnt is not None:
         text += f" The network had been trained with {_number(content.learnt, 'other healthy brain')}."
@@ -84,8 +92,7 @@ def preparation(content: ReportContent) -> str:
         how = how if settings.get("align") == "rigid" else "by the positions in their headers"
         text += f", and those of a subject brought onto the grid of the {reference} scan {how}"
     text += "."
-    if (tool := STRIPPERS.get(str(settings.get("skull_strip")))) is not None:
-        text += f" Brains were extracted with {tool}, unless the data came stripped or with a mask."
+    text += _stripping(content, str(settings.get("skull_strip")))
     if settings.get("bias_correction") == "n4":
         text += f" Bias fields were corrected with N4 {cite('tustison2010')}."
     scaling = {"median": "median", "white_matter": "white-matter peak"}.get(str(settings.get("scaling")), "median")
@@ -102,19 +109,53 @@ def preparation(content: ReportContent) -> str:
     return text
 
 
+def _stripping(content: ReportContent, configured: str) -> str:
+    """Return what removed the skulls: as recorded for each subject, or else as configured."""
+    by = column(content.index, "stripped_by").fillna("").astype(str)
+    if not (by != "").any():
+        tool = STRIPPERS.get(configured)
+        return f" Brains were extracted with {tool}, unless the data came stripped or with a mask." if tool else ""
+    # With a mask on one scan, the whole subject counts as stripped.
+    subjects = by.groupby(column(content.index, "subject")).max()
+    counts = subjects.value_counts()
+    parts = [
+        f"{counts[name]} of {len(subjects)} brains {how}"
+        for name, how in {
+            "delivered": "came without skull",
+            "mask": "came with a mask",
+            **{name: f"were extracted with {tool}" for name, tool in STRIPPERS.items()},
+            "": "were left in their skull",
+        }.items()
+        if counts.get(name, 0)
+    ]
+    return f" {_listed(parts)}."
+
+
 def model(content: ReportContent) -> str:
-    """Return network, loss and training."""
+    """Return what the model is, its network, loss and training."""
+    part = _setting(content, "model") or {}
+    text = "There is no network: the model is the linear space below." if part.get("network") is None else ""
+    text = text or _network(content)
+    names = {"subspace": "the smoothed image itself, without network"}
+    if joined := [names.get(str(name), f"a further model '{name}'") for name in part.get("members") or []]:
+        text += f" To its residual that of {_listed(joined)} was joined."
+    return text
+
+
+def _network(content: ReportContent) -> str:
     part, trainer = _setting(content, "model") or {}, _setting(content, "trainer") or {}
     network: Mapping[str, Any] = at(part, "network") or {}
     name = str(network.get("_target_", "")).rpartition(".")[2] or str(part.get("name"))
-    text = f"A fully convolutional 3D autoencoder ({name}"
+    translates = part.get("name") == "translation"
+    text = f"A 3D U-Net ({name}" if translates else f"A fully convolutional 3D autoencoder ({name}"
     if channels := network.get("channels"):
         text += f", channels {', '.join(map(str, channels))}"
     if latent := network.get("latent_channels"):
         text += f", {latent} latent channels"
-    text += f") learnt to reconstruct healthy brains only {cite('baur2021')}"
+    text += ") learnt to predict each contrast of healthy brains from the others" if translates else ""
+    text += "" if translates else f") learnt to reconstruct healthy brains only {cite('baur2021')}"
     text += f", with the {str(part.get('loss')).upper()} loss inside the brain"
-    if finite(part.get("corruption")):
+    if finite(part.get("corruption")):  # 0: none
         text += f" and coarse noise (standard deviation {part['corruption']}) added to its input"
     text += (
         f". It was trained for {trainer.get('max_epochs')} epochs in batches of {trainer.get('batch_size')} with AdamW "
@@ -130,13 +171,19 @@ def decision(content: ReportContent) -> str:
     signs = settings.get("sign")
     names = _setting(content, "modality", "names") or []
     directions = [f"{name} {signs[name]}" for name in names if isinstance(signs, Mapping) and name in signs]
-    text = (
-        f"The residual was smoothed (Gaussian, {settings.get('smoothing_mm')} mm) and expressed as a z-score against "
-        "healthy brains at the same place"
-    )
+    text = f"The residual was smoothed (Gaussian, {settings.get('smoothing_mm')} mm)"
+    if components := finite(at(settings, "scores", "residual", "components")):
+        text += (
+            f", freed from what healthy brains have in common ({components:.0f} robust principal components, at most a "
+            "third of the brains)"
+        )
+    text += " and expressed as a z-score against healthy brains at the same place"
     text += f", in the direction expected of a glioma ({_listed(directions)})" if directions else ""
+    if len(names) > 1:
+        how = {"covariance": "a matched filter with their covariance in healthy brains", "mean": "their mean"}
+        text += f". Contrasts were joined by {how.get(str(settings.get('joint')), settings.get('joint'))}"
     text += (
-        f"; the score of a brain is {_statistic(settings)} of the joint map of its modalities. The "
+        f". The score of a brain is {_statistic(settings)} of this map inside the brain. The "
         f"threshold is conformal {cite('vovk2012', 'bates2023')}: it uses the scores of "
         f"{number(at(content.metrics, 'scoring', 'n_calibration'))} healthy brains and no lesion, at alpha = "
         f"{settings.get('alpha')} (rule: {settings.get('guarantee')}). Maps were thresholded where "

@@ -19,6 +19,9 @@ BASELINES = {
     "healthy_mean": "Baseline healthy_mean",
     "healthy_subspace": "Baseline healthy_subspace",
 }
+MATTER = {"grey": "grey matter", "white": "white matter"}
+"""Tissues of ``lesions.csv`` in the words of a report."""
+
 BASELINE_NOTE = (
     "Baselines have no network: intensity is the masked intensity itself, healthy_mean compares it with healthy brains "
     "at the same location, healthy_subspace with a linear space of them. Smoothing, signs and calibration are the same."
@@ -197,7 +200,7 @@ def lesion_rows(lesions: pd.DataFrame) -> Table | None:
             else "\N{EN DASH}"
             for prefix in ("", "mni_")
         )
-        where = " ".join(filter(None, (str(row["hemisphere"]), str(row["tissue"]))))
+        where = " ".join(filter(None, (str(row["hemisphere"]), MATTER.get(str(row["tissue"]), str(row["tissue"])))))
         measured = (number(row[name], digits=1) for name in ("volume_ml", "peak_z"))
         p = Cell(formatting.p_value(row["p_value"]), True)
         rows.append(
@@ -239,7 +242,7 @@ def comparison_table(content: ReportContent) -> Table | None:
         name = (row.get("classifier"), row.get("features"))
         values = [figure(row[key], signed=key == "difference") if key in row else label("") for key in keys]
         if name == selected and "difference" in keys:
-            values[-1] = label("selected")
+            values[-1] = Cell("selected", True)
         cells.append([*map(label, name), *values])
     headings = ["paired difference of AUROC" if key == "difference" else heading(key) for key in keys]
     note = "Volume scores need no classifier. Differences are from the row marked as selected, on the same subjects."

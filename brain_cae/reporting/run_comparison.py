@@ -20,6 +20,7 @@ from brain_cae.reporting import charts
 from brain_cae.reporting.configurations import read_subjects
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.differences import METRICS, paired
+from brain_cae.reporting.doubts import serious_of_runs
 from brain_cae.reporting.evidence import at
 from brain_cae.reporting.figures import chart
 from brain_cae.reporting.headline import banner
@@ -87,6 +88,7 @@ def write_comparison(folders: Sequence[Path], path: Path) -> Path:
         roc=_roc(runs, shared),
         shared=len(shared),
         choices=_choices_table(runs),
+        serious=serious_of_runs({run.name: run.metrics for run in runs}),
         cautions=_cautions(runs, shared),
     )
     return write_text(path, page)

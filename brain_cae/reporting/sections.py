@@ -145,10 +145,17 @@ def calibration(content: ReportContent, charts: dict[str, Chart]) -> Part:
     drawn = [charts.get("alarms"), charts.get("reliability")]
     if drawn[0] is None or drawn[1] is None:
         intro = "Are the p-values and probabilities calibrated?"
-    if at(content.metrics, "scoring", "calibration") == "leave_one_out":
+    how = at(content.metrics, "scoring", "calibration")
+    if how == "leave_one_out":
         intro += (
             " The brains that calibrate are also the healthy reference, each compared with the others: p-values and "
             "bounds are approximations."
+        )
+    if how == "crossfit":
+        intro += (
+            " Each brain that calibrates is scored by the network that did not learn from it, and a patient by all of "
+            "them (cross-conformal): p-values and bounds are approximations. A brain is flagged by its rank; the "
+            "threshold, the score at this rank among all calibration scores, only shows about where that is."
         )
     why = "too few labelled subjects with p-values or probabilities"
     tables = [performance.decision_table(content), performance.outlook_table(content)]
@@ -250,10 +257,12 @@ def configuration(content: ReportContent) -> Part:
     environment = at(content.metrics, "environment") or {}
     rows = []
     for key, value in environment.items():
+        if value is None:
+            continue
         # A folder's place on a disk is nobody's business; its name identifies the run.
         shown = Path(str(value)).name if key == "model_run" and value else value
         nested = shown.items() if isinstance(shown, Mapping) else [("", shown)]
-        rows += [[label(f"{key.replace('_', ' ')} {name}".strip()), label(item)] for name, item in nested]
+        rows += [[label(name or key.replace("_", " ")), label(item)] for name, item in nested]
     blocks = blocks_of(Table(["of the run", "value"], rows, caption="Environment") if rows else None)
     if content.configuration:
         blocks.append(Block("code", content.configuration, "Resolved configuration (YAML)"))

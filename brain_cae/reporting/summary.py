@@ -18,6 +18,7 @@ from brain_cae.reporting.acquisition_confound import confound_blocks
 from brain_cae.reporting.comparison import comparison, comparison_blocks
 from brain_cae.reporting.configurations import average_configurations, gather
 from brain_cae.reporting.differences import differences, differences_table
+from brain_cae.reporting.doubts import serious_of_runs
 from brain_cae.reporting.formatting import finite, is_estimate
 from brain_cae.reporting.page import render
 from brain_cae.reporting.reshape_impact import reshape_blocks
@@ -88,6 +89,7 @@ def write_summary(sweep_folder: Path) -> Path:
     page = render(
         "summary.html.j2",
         sweep=folder.name,
+        serious=serious_of_runs({job["run"]: job["metrics"] for job in jobs}),
         averaged=_averaged_tables(averaged, keys),
         differences=differences_table(paired_differences),
         reshape=reshape_blocks(configurations, averaged),

@@ -76,7 +76,7 @@ def read_key(path: Path, *, create: bool) -> tuple[bytes, str]:
                 )
             _create(path)
         content = path.read_bytes().strip()
-        exposed = stat.S_IMODE(path.stat().st_mode) & 0o077
+        exposed = os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077  # Windows has other rights
     try:
         key = bytes.fromhex(content.decode("ascii"))
     except ValueError:

@@ -29,8 +29,8 @@ def check_skulls(locations: Sequence[SeriesLocation], *, reference: str, skull_s
             expected="one state for all subjects; otherwise the network separates them by the skull alone",
             found="; ".join(groups),
             where="dataset",
-            advice="Strip the heads (pip install '.[strip]', then preprocess.skull_strip=deepbet), provide brain masks "
-            "for them, or exclude one of the two groups.",
+            advice="Strip the heads (pip install 'brain-cae[strip]', then preprocess.skull_strip=deepbet), provide "
+            "brain masks for them, or exclude one of the two groups.",
         )
     if "unknown" in states and len(states) > 1:
         known = next(state for state in states if state != "unknown")

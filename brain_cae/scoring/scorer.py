@@ -369,6 +369,8 @@ class Scorer:
         """Return the fitted state: arrays for an ``.npz`` and plain values for JSON."""
         known = self.calibration
         arrays = {"scores": known.scores, "masses": known.masses, "voxel_quantiles": known.voxel_quantiles}
+        if len(known.folds):
+            arrays["folds"] = known.folds
         values: dict[str, Any] = {"voxel_threshold": self.calibration.voxel_threshold, "factors": {}}
         if self.reference is not None:
             arrays |= {"mean": self.reference.mean, "spread": self.reference.spread}
@@ -388,6 +390,7 @@ class Scorer:
             float(values["voxel_threshold"]),
             arrays.get("masses", np.empty(0)),
             arrays.get("voxel_quantiles", np.empty(0)),
+            arrays.get("folds", np.empty(0, int)),
         )
         self.usual = arrays.get("usual")
         if self.compare:

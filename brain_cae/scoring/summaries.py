@@ -5,6 +5,7 @@ number serves both (see ``benchmarks/results/models.md``).
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -29,11 +30,11 @@ def combined(values: np.ndarray, mask: np.ndarray, spacing: Sequence[float]) -> 
     Returns:
         (5,), in the order of ``COMBINED``.
     """
-    maps = {0.0: values}
-    for _, sigma in COMBINED:
-        if sigma not in maps:
-            maps[sigma] = _smoothed(values, mask, spacing, sigma)
-    return np.array([np.percentile(maps[sigma], percentile) for percentile, sigma in COMBINED])
+    found = []
+    for sigma, group in groupby(COMBINED, key=lambda summary: summary[1]):
+        smoothed = _smoothed(values, mask, spacing, sigma) if sigma else values
+        found += np.percentile(smoothed, [percentile for percentile, _ in group]).tolist()
+    return np.array(found)
 
 
 def _smoothed(values: np.ndarray, mask: np.ndarray, spacing: Sequence[float], sigma_mm: float) -> np.ndarray:

@@ -42,7 +42,7 @@ def main_choices(config: Config, run: Path) -> dict[str, str | float]:
     chosen: dict[str, str | float] = {
         group: getattr(config, group).name
         for group in ("dataset", "modality", "preprocess", "reshape", "harmonise", "split", "model", "scoring",
-                      "features", "classifier", "balancing", "evaluation")
+                      "calibration", "features", "classifier", "balancing", "evaluation")
     }  # fmt: skip
     chosen |= {
         "seed": config.seed,

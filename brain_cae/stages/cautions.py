@@ -9,7 +9,7 @@ from brain_cae.configuration import Config
 from brain_cae.scans.protocol import UNKNOWN
 from brain_cae.scoring.guarantee import Guarantee, rate_bound
 from brain_cae.stages.cohort import Cohort
-from brain_cae.stages.roles import protocols_of
+from brain_cae.stages.roles import calibrating, protocols_of
 from brain_cae.vocabulary import Serious
 
 if TYPE_CHECKING:
@@ -35,13 +35,12 @@ def serious(cautions: list[str]) -> list[str]:
     return list(dict.fromkeys(str(caution) for caution in cautions if isinstance(caution, Serious)))
 
 
-def trial_cautions(config: Config, learnt: int, *, new_subjects: bool = False) -> list[str]:
+def trial_cautions(config: Config, learnt: int) -> list[str]:
     """Return the serious cautions of a run that only tries the program out, or that learnt from too little.
 
     Args:
         config: Configuration of the run.
         learnt: Number of healthy brains that the network was trained with.
-        new_subjects: Whether the subjects are not those of the run: its ``limit`` does not concern them.
     """
     cautions = []
     if config.debug is not None:
@@ -49,11 +48,6 @@ def trial_cautions(config: Config, learnt: int, *, new_subjects: bool = False) -
         cautions.append(
             f"This is a trial (debug={config.debug}, {epochs} of training): it shows that the program runs. Its "
             "scores, figures and verdict mean nothing."
-        )
-    if config.limit is not None and not new_subjects:
-        cautions.append(
-            f"At most {config.limit} subjects of the data set were used (limit={config.limit}): this is not the result "
-            "for the data set."
         )
     if learnt < MIN_TRAINING:
         cautions.append(
@@ -113,10 +107,19 @@ def calibration_cautions(brains: int, rule: Guarantee) -> list[str]:
     return cautions
 
 
+def crossfit_cautions(config: Config) -> list[str]:
+    """Return the caution for p-values of cross-fitted detectors; empty for another calibration."""
+    if not config.calibration.folds:
+        return []
+    return [
+        f"Each healthy brain calibrates with the one of {config.calibration.folds} networks that did not learn from it "
+        "(cross-conformal): p-values, bounds and expected false alarms are approximations."
+    ]
+
+
 def training_cautions(config: Config, splits: pd.DataFrame) -> list[str]:
     """Return the cautions that apply to all that a trained model says; they are logged and stored with it."""
-    counts = splits["role"].value_counts()
-    cautions = calibration_cautions(int(counts.get("validation", 0)), rule_of(config))
+    cautions = [*calibration_cautions(calibrating(config, splits), rule_of(config)), *crossfit_cautions(config)]
     for caution in cautions:
         log.warning(caution)
     return cautions

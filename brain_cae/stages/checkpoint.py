@@ -11,7 +11,8 @@ from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.files.documents import read_json, read_yaml
 
 LEARNING = (
-    "dataset", "modality", "preprocess", "reshape", "harmonise", "split", "model", "trainer", "seed", "overfit_subjects"
+    "dataset", "modality", "preprocess", "reshape", "harmonise", "split", "model", "trainer", "calibration", "seed",
+    "overfit_subjects",
 )  # fmt: skip
 """Groups of the configuration that must be the same in an interrupted run and the run that resumes it."""
 

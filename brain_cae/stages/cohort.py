@@ -19,11 +19,11 @@ from brain_cae.scans.extent import slab_cautions
 from brain_cae.scans.protocol import subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.skulls import check_skulls
-from brain_cae.scans.sources.base import SeriesLocation, agreeing, counted, some
+from brain_cae.scans.sources.base import SeriesLocation, Source, agreeing, counted, some
 from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import import_series, reading_notes
 from brain_cae.stages.stripping import require_for_heads
-from brain_cae.vocabulary import MODALITIES
+from brain_cae.vocabulary import MODALITIES, Serious
 
 if TYPE_CHECKING:
     # Preparation imports nilearn and scikit-learn, which takes seconds; a cohort needs neither.
@@ -153,6 +153,7 @@ def import_cohort(
     )
     require_for_heads(config, locations)
     cautions = [
+        *part_cautions(source, locations, limit),
         *source.notes(),
         *check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip),
     ]
@@ -241,6 +242,20 @@ def limited(locations: list[SeriesLocation], limit: int | None) -> list[SeriesLo
         return locations
     kept = _sample_evenly(sorted({(loc.label, loc.subject) for loc in locations}), limit)
     return [location for location in locations if location.subject in kept]
+
+
+def part_cautions(source: Source, locations: list[SeriesLocation], limit: int | None) -> list[str]:
+    """Return the serious caution of a run that uses a part of its data set; empty if ``limit`` left nobody out."""
+    unwritten = getattr(source, "left_out", 0)
+    subjects = len({location.subject for location in locations}) + unwritten
+    if limit is None or limit >= subjects:
+        return []
+    return [
+        Serious(
+            f"Only {limit} of the {subjects} subjects of the data set were used (limit={limit}): this is not the "
+            "result for the data set."
+        )
+    ]
 
 
 def complete_subjects(index: pd.DataFrame, modalities: list[str]) -> pd.DataFrame:

@@ -27,7 +27,7 @@ def make_executor(config: Config | EvaluateConfig) -> Executor:
         raise ConfigurationError(
             f"executor={choice.name} needs submitit, which is not installed.",
             where="executor",
-            advice="Install it: pip install '.[sweep]'.",
+            advice="Install it: pip install 'brain-cae[sweep]'.",
         )
     slurm = isinstance(choice, SlurmJobs)
     if slurm and shutil.which("sbatch") is None:

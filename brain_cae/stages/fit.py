@@ -36,7 +36,6 @@ from brain_cae.reporting.board import board_folder
 from brain_cae.reshape import Reshape
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.stages.board import typed_choices
-from brain_cae.stages.cautions import training_cautions
 from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.hardware import precision, scoring_device
@@ -225,7 +224,7 @@ def member_folder(folder: Path, name: str) -> Path:
 
 
 def member_checkpoint(folder: Path, name: str) -> Path | None:
-    """Return the checkpoint from which the training of a further member continues; None if it has not begun."""
+    """Return the checkpoint in a run's or fold's folder from which a network continues; None if it has not begun."""
     path = member_folder(folder, name) / "checkpoints" / "last.ckpt"
     return path if path.is_file() else None
 
@@ -239,7 +238,7 @@ def uncalibrated(
     harmoniser: ImageHarmoniser,
     cost: Cost,
 ) -> Detector:
-    """Return the detector of a trained network, without reference, thresholds and classifier.
+    """Return the detector of a trained network, without reference, thresholds, classifier and cautions.
 
     Args:
         config: Configuration of the run.
@@ -264,7 +263,6 @@ def uncalibrated(
         skull=sorted(set(cohort.skull[validation])),
         sites=sorted(set(cohort.sites[validation])),
         seen=_scan_hashes(cohort, splits),
-        cautions=training_cautions(config, splits),
         cost=cost.to_dict(),
         harmoniser=harmoniser,
     )

@@ -201,6 +201,8 @@ class Measurement:
         """Return the number of false alarms to be expected among the healthy subjects under the rule in force."""
         healthy = int((self.labelled["label"] == "healthy").sum())
         method = f"number of {healthy} healthy subjects; high: at most, with probability {self.guarantee.confidence:g}"
+        if len(self.calibration.folds):
+            method += "; cross-conformal, an approximation"
         return Estimate(decision.expected_alarms, 0.0, float(decision.largest_alarms), healthy, None, method)
 
     def localisation(self, name: str) -> LesionOverlap | None:
@@ -237,7 +239,8 @@ class Measurement:
             return None
         healthy = self.predictions.index[self.predictions["label"] == "healthy"]
         false = [float(len(self.findings[name].lesions)) if flagged[name] else 0.0 for name in healthy]
-        return LesionDetection(self._mean(sensitivity), self._mean(f1), self._mean(false))
+        false_alarms = estimates.mean_count(false, seed=self.seed, resamples=self.resamples)
+        return LesionDetection(self._mean(sensitivity), self._mean(f1), false_alarms)
 
     def reconstruction(self) -> Reconstruction:
         """Return the reconstruction error on unseen healthy brains, inside the mask and in native space."""

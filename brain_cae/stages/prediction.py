@@ -17,7 +17,7 @@ from brain_cae.errors import DatasetError, StorageError
 from brain_cae.executor import HERE, Executor
 from brain_cae.files.names import file_names
 from brain_cae.scans.sources.base import some
-from brain_cae.scoring.guarantee import GUARANTEES
+from brain_cae.scoring.guarantee import GUARANTEES, Guarantee, rate_bound
 from brain_cae.stages.brains import each
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.coverage import coverage
@@ -271,7 +271,8 @@ def _table(detector: Detector, cohort: Cohort, roles: pd.Series, findings: dict[
     rule = detector.guarantee
     first = cohort.index.groupby("subject")[["session", "source", "label"]].first().loc[list(findings)]
     covered = coverage(detector, cohort, pd.Series({name: one.group.known for name, one in findings.items()}))
-    threshold = detector.scorers["residual"].calibration.threshold(rule)
+    calibration = detector.scorers["residual"].calibration
+    threshold, brains = calibration.threshold(rule), len(calibration.scores)
     rows = []
     for name, finding in findings.items():
         row: dict[str, Any] = {
@@ -282,26 +283,22 @@ def _table(detector: Detector, cohort: Cohort, roles: pd.Series, findings: dict[
             "role": roles[name],
             "score": finding.scores["residual"],
             "p_value": finding.p_values["residual"],
-            "rate_bound": detector.scorers["residual"].calibration.rate_bound(
-                finding.scores["residual"], rule.confidence
-            ),
+            "rate_bound": rate_bound(finding.ranks["residual"], brains, rule.confidence),
             "threshold": threshold if np.isfinite(threshold) else None,
             "out_of_calibration": bool(covered.at[name, "reason"]),
             "out_of_calibration_reason": covered.at[name, "reason"],
         }
         for scorer in detector.scorers:
-            calibration = detector.scorers[scorer].calibration
             row[f"score.{scorer}"] = finding.scores[scorer]
-            row[f"flagged.{scorer}"] = _flagged(finding.scores[scorer], calibration.threshold(rule))
+            row[f"flagged.{scorer}"] = _flagged(finding.ranks[scorer], rule, brains)
         row["flagged"] = row["flagged.residual"]
-        residual = detector.scorers["residual"].calibration
         for kind in GUARANTEES:
-            threshold_of_kind = residual.threshold(replace(rule, kind=kind))
-            row[f"flagged_if.{kind}"] = _flagged(finding.scores["residual"], threshold_of_kind)
+            row[f"flagged_if.{kind}"] = _flagged(finding.ranks["residual"], replace(rule, kind=kind), brains)
         rows.append(row)
     return pd.DataFrame(rows).set_index("subject")
 
 
-def _flagged(score: float, threshold: float) -> bool | None:
-    """Return whether the score exceeds the threshold; None if there are too few calibration brains to flag anything."""
-    return bool(score > threshold) if np.isfinite(threshold) else None
+def _flagged(rank: int, rule: Guarantee, brains: int) -> bool | None:
+    """Return whether a rank among the calibration scores is flagged; None if n brains are too few to flag anything."""
+    highest = rule.rank(brains)
+    return rank <= highest if highest else None

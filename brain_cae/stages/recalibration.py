@@ -14,7 +14,7 @@ from brain_cae.executor import HERE, Executor
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.stages.calibration import calibrate
-from brain_cae.stages.cautions import calibration_cautions
+from brain_cae.stages.cautions import calibration_cautions, crossfit_cautions
 from brain_cae.stages.cohort import Cohort
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ def recalibrated(
         origin: Origin of the local brains, for the cautions.
         executor: Where brains are worked on.
     """
+    alone = replace(detector, folds=[])  # new to all networks, local brains calibrate one of them exactly
     names, rule = sorted(local.prepared), detector.guarantee
     subjects = local.subjects(names)
     calibrating, reference = halves(subjects, rule)
@@ -43,9 +44,9 @@ def recalibrated(
     reshape.know([subject.native_shape for subject in subjects])
     protocols = ProtocolGroups.fit(local.acquisition)
     seen = {content: role for content, role in detector.seen.items() if role != "classifier"}
-    outdated = calibration_cautions(before, rule)
+    outdated = [*calibration_cautions(before, rule), *crossfit_cautions(detector.config)]
     calibrated = replace(
-        detector,
+        alone,
         reshape=reshape,
         scorers={},
         encoder_references={},
@@ -156,6 +157,10 @@ def _changes(detector: Detector, origin: str, brains: int, before: int) -> list[
         f"Healthy reference, thresholds and p-values come from {brains} local healthy brains ({origin}), not from "
         f"the {before} of the run; the network is unchanged."
     ]
+    if detector.folds:
+        cautions.append(
+            f"Of {len(detector.folds) + 1} cross-fitted networks only the first is used: local brains are new to it."
+        )
     if detector.classifier is not None:
         cautions.append(
             "The transfer classifier is left out: it was trained on features from the scanners of the run, computed "

@@ -182,8 +182,8 @@ class Scoring:
     """Settings and thresholds of scoring; ``threshold`` is None if there are too few calibration brains.
 
     Attributes:
-        calibration: ``split`` if other brains than those that calibrate are the reference, else ``leave_one_out``, an
-            approximation.
+        calibration: ``split`` if other brains than those that calibrate are the reference; ``crossfit`` and
+            ``leave_one_out`` are approximations.
         outlook: What this number of calibration brains allows, and what more would.
     """
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from brain_cae.configuration import Config, validation_size
-from brain_cae.data.splits import check_leakage, leave_protocol_out, read_splits, stratified
+from brain_cae.data.splits import check_leakage, healthy_folds, leave_protocol_out, read_splits, stratified
 from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
 from brain_cae.estimates import MIN_PER_CLASS_HELD_OUT
 from brain_cae.files.tables import read_csv
@@ -41,6 +41,40 @@ def draw_roles(config: Config, index: pd.DataFrame) -> pd.DataFrame:
     if config.stop_after is None:
         _require_evaluation(config, index, roles)
     return roles
+
+
+def calibrating(config: Config, roles: pd.DataFrame) -> int:
+    """Return the number of healthy brains that calibrate: of ``validation``, cross-fitted also of ``train``."""
+    return int(roles["role"].isin(HEALTHY_ROLES if config.calibration.folds else ("validation",)).sum())
+
+
+def fold_roles(config: Config, index: pd.DataFrame, roles: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the roles with which each cross-fitted detector is fitted.
+
+    Args:
+        config: Configuration with calibration, split and seed.
+        index: Index of the import.
+        roles: Columns subject, role, of :func:`draw_roles`.
+
+    Returns:
+        One table per fold: the brains of the fold have the role ``validation``, and the other brains of ``train`` and
+        ``validation`` the role ``train``.
+
+    Raises:
+        DatasetError: There are too few healthy brains for the folds.
+    """
+    healthy = roles["role"].isin(HEALTHY_ROLES)
+    folds = healthy_folds(
+        roles.loc[healthy, "subject"].tolist(),
+        config.calibration.folds,
+        seed=config.seed,
+        protocols=protocols_of(config, index) if config.split.needs_protocols else None,
+    )
+    number = roles["subject"].map(folds)
+    return [
+        roles.assign(role=roles["role"].mask(healthy, "train").mask(number == fold, "validation"))
+        for fold in range(config.calibration.folds)
+    ]
 
 
 def evaluation_cautions(config: Config, index: pd.DataFrame, roles: pd.DataFrame) -> list[str]:

@@ -8,6 +8,7 @@ from brain_cae.detector.findings import Findings
 from brain_cae.scoring.discoveries import false_discoveries
 
 BOUND = "false_discoveries_at_most"
+APPROXIMATIONS = {"leave_one_out": "leave-one-out", "crossfit": "cross-fitted"}
 SHOWN = ["score", "p_value", "rate_bound", "flagged", "out_of_calibration", "out_of_calibration_reason"]
 
 
@@ -59,5 +60,5 @@ def worklist_summary(rows: pd.DataFrame, confidence: float, calibration: str) ->
         text += f" At most {int(rows[BOUND].iloc[flagged - 1])} of the first {flagged} are false discoveries."
     text += f" At least {abnormal} of all patients are not healthy (confidence {confidence:.0%})."
     if calibration != "split":
-        text += " With leave-one-out calibration this is an approximation."
+        text += f" With {APPROXIMATIONS[calibration]} calibration this is an approximation."
     return text

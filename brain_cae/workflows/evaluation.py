@@ -44,6 +44,7 @@ from brain_cae.stages.transfer_plan import min_per_class
 from brain_cae.stages.worklist import worklist, worklist_summary
 from brain_cae.transfer.features import select_arm
 from brain_cae.vocabulary import HEALTHY_ROLES, UNSEEN_ROLES
+from brain_cae.workflows.crossfit import FOLDS
 from brain_cae.workflows.recalibration import recalibrate
 from brain_cae.workflows.scoring import score_new, score_unseen
 
@@ -282,7 +283,7 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         metrics = measure(detector, assessment, audit, scope=scope, environment=software | _origin(scope.model_run))
         folder.write_csv("subjects.csv", by_subject(table, assessment.findings, assessment.transfer.arms))
         cautions = [
-            *trial_cautions(config, detector.training_brains, new_subjects=scope.new_subjects),
+            *trial_cautions(config, detector.training_brains),
             *skull_cautions(detector, cohort.skull[list(table.index)]),
             *uncovered,
             *detector.cautions,
@@ -332,9 +333,9 @@ def _write_pages(
 
 
 def _epochs(run: Path) -> pd.DataFrame:
-    """Return the table of ``training.csv`` of a run; empty if it has none."""
-    path = run / "training.csv"
-    return read_csv(path) if path.is_file() else pd.DataFrame(columns=["epoch", "loss"])
+    """Return the table of ``training.csv`` of a run, or of its first fold; empty if it has none."""
+    path = next((path for path in (run / "training.csv", run / FOLDS / "0" / "training.csv") if path.is_file()), None)
+    return read_csv(path) if path is not None else pd.DataFrame(columns=["epoch", "loss"])
 
 
 def write_metrics(folder: RunFolder, metrics: Metrics, external: External | None = None) -> None:

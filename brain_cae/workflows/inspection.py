@@ -29,10 +29,16 @@ from brain_cae.scans.sources.build import make_source, overview_of
 from brain_cae.scans.sources.series_table import SeriesLine
 from brain_cae.scans.store import inspect_series, reading_notes
 from brain_cae.scoring.guarantee import Outlook, outlook
-from brain_cae.stages.cautions import calibration_cautions, out_of_calibration_cautions, protocol_cautions, rule_of
+from brain_cae.stages.cautions import (
+    calibration_cautions,
+    crossfit_cautions,
+    out_of_calibration_cautions,
+    protocol_cautions,
+    rule_of,
+)
 from brain_cae.stages.cohort import complete_subjects, limited, renamed_files, require_modalities, unused_scans
 from brain_cae.stages.coverage import scanner_reasons, trusted
-from brain_cae.stages.roles import draw_roles, evaluation_cautions
+from brain_cae.stages.roles import calibrating, draw_roles, evaluation_cautions, fold_roles
 from brain_cae.stages.stripping import head_cautions, require_for_heads, with_stripper
 from brain_cae.vocabulary import LABELS, MODALITIES, ROLES
 
@@ -57,6 +63,7 @@ class Inspection:
         problems: Errors that would stop the run.
         series: Every series of a source that takes them by their headers, and what it was taken for.
         written: The table of series, if it was asked for.
+        of_training: Whether the data set is one to train on.
     """
 
     title: str
@@ -72,6 +79,7 @@ class Inspection:
     problems: list[str] = field(default_factory=list)
     series: list[SeriesLine] = field(default_factory=list)
     written: str | None = None
+    of_training: bool = True
 
     @property
     def labels(self) -> pd.Series:
@@ -91,9 +99,15 @@ def inspect_training(config: Config) -> Inspection:
             roles = inspection.roles = draw_roles(config, inspection.usable)
             inspection.cautions += evaluation_cautions(config, inspection.usable, roles)
             inspection.cautions += protocol_cautions(config, inspection.usable, roles)
-            calibrating, rule = int((roles["role"] == "validation").sum()), rule_of(config)
-            inspection.cautions += calibration_cautions(calibrating, rule)
-            inspection.outlook = outlook(calibrating, rule.alpha, rule.confidence)
+            brains, rule = calibrating(config, roles), rule_of(config)
+            inspection.cautions += [*calibration_cautions(brains, rule), *crossfit_cautions(config)]
+            inspection.outlook = outlook(brains, rule.alpha, rule.confidence)
+            if folds := config.calibration.folds:
+                fold_roles(config, inspection.usable, roles)  # raises an error if the brains are too few
+                inspection.cautions.append(
+                    f"calibration=crossfit trains {folds} times, and every brain is scored {folds} times: a run takes "
+                    f"about {folds} times as long."
+                )
         except BrainCaeError as error:
             inspection.problems.append(str(error))
     return inspection
@@ -118,6 +132,7 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
             dataset, run_config, limit=limit, workers=config.workers, cache=config.cache, trained=True
         )
         inspection.title += f", scored with {run}"
+        inspection.of_training = False
         if new and config.calibrate is None and not inspection.usable.empty:
             acquisition = _acquisition(inspection, run_config.modality.reference)
             sites = inspection.usable.groupby("subject")["site"].first()
@@ -158,7 +173,9 @@ def _inspect(
     headers = inspect_series(limited(locations, limit), workers=workers)
     cautions += reading_notes(headers.report)
     inspection = Inspection(
-        title=f"{dataset.name}, {dataset.root}" if hasattr(dataset, "root") else dataset.name,
+        title=", ".join(
+            [dataset.name, *filter(None, [getattr(dataset, "table", None) or getattr(dataset, "root", None)])]
+        ),
         modalities=modalities,
         located=pd.DataFrame(located, columns=["subject", "label", "source", "modality"]),
         index=headers.index,
@@ -237,7 +254,8 @@ def show(inspection: Inspection, console: Console | None = None) -> None:
     if inspection.written:
         console.print(f"The table of series is {escape(inspection.written)}. Read it with dataset.series=….")
     written = "" if inspection.written else " or written"
-    console.print(f"Only headers were read; nothing was imported{written}. stop_after=import also checks the voxels.")
+    after = "stop_after=import also checks the voxels." if inspection.of_training else "Nobody was scored."
+    console.print(f"Only headers were read; nothing was imported{written}. {after}")
 
 
 def escape(text: str) -> str:

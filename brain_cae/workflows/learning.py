@@ -1,6 +1,7 @@
 """The workflow of ``train.py`` after the import: prepare, split, reshape, train, calibrate, evaluate."""
 
 import logging
+from dataclasses import replace
 
 import pandas as pd
 import pytorch_lightning as pl
@@ -11,7 +12,7 @@ from brain_cae.detector.storage import save
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.models.cost import Cost
 from brain_cae.stages.calibration import calibrate
-from brain_cae.stages.cautions import cohort_cautions, nested_cautions
+from brain_cae.stages.cautions import cohort_cautions, nested_cautions, training_cautions
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.executor import make_executor
 from brain_cae.stages.fit import (
@@ -32,6 +33,7 @@ from brain_cae.stages.roles import split
 from brain_cae.stages.scope import Scope
 from brain_cae.stages.space import placed, with_space
 from brain_cae.vocabulary import HEALTHY_ROLES
+from brain_cae.workflows.crossfit import fit_folds, refuse_harmonised
 from brain_cae.workflows.evaluation import conclude, conclude_unseen, score_external, write_metrics
 from brain_cae.workflows.nested import assess_nested
 from brain_cae.workflows.scoring import score_trained
@@ -48,6 +50,7 @@ def learn_and_evaluate(config: Config, cohort: Cohort, folder: RunFolder) -> Met
         BrainCaeError: A stage failed for a reason that the user can correct; the message says how.
     """
     check_classes(config, [classifier_option(name) for name in config.transfer.compare])
+    refuse_harmonised(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     with folder.stage("prepare"):
         steps = make_preparation(config, config.cache, make_executor(config))
@@ -85,9 +88,22 @@ def only_train(config: Config, cohort: Cohort, folder: RunFolder) -> None:
 def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder) -> Detector:
     """Fit harmonisation, reshape, network, healthy reference and thresholds; can be called repeatedly in one process.
 
-    Checkpoints, loss curves and the detector are written to ``folder``. The transfer classifier is fitted by the
-    evaluation, which decides which subjects it may use.
+    Checkpoints, loss curves and the detector are written to ``folder``; those of cross-fitted detectors to
+    ``folds/<number>`` in it. The transfer classifier is fitted by the evaluation, which decides which subjects it may
+    use.
     """
+    cautions = training_cautions(config, splits)
+    if config.calibration.folds:
+        detector = fit_folds(config, splits, cohort, folder, _fit)
+    else:
+        detector = _fit(config, splits, cohort, folder)
+    detector = replace(detector, cautions=cautions)
+    save(detector, folder / "model")
+    return detector
+
+
+def _fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder) -> Detector:
+    """Return a detector that learnt from ``train`` and is calibrated with ``validation``; it is not written."""
     harmoniser, cohort = harmonise_images(config, cohort, members(splits, "train"))
     assembly = assemble(config, cohort, splits)
     with folder.stage("train"):
@@ -96,13 +112,12 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
     with folder.stage("calibrate"):
         train, validation = (cohort.subjects(members(splits, role)) for role in HEALTHY_ROLES)
         calibrate(detector, validation, make_executor(config), reference=train)
-    save(detector, folder / "model")
     return detector
 
 
 def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
     """Train the networks of the assembly, and return the cost of the first; a resumed run continues."""
-    checkpoint = copy_checkpoints(config, folder.path)
+    resumed = copy_checkpoints(config, folder.path)
     costs = []
     for name in assembly.modules:
         place = member_folder(folder.path, name)
@@ -116,7 +131,7 @@ def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
                 place,
                 modalities=config.modality.names,
                 logger=config.logger,
-                checkpoint=member_checkpoint(folder.path, name) if name else checkpoint,
+                checkpoint=(None if name else resumed) or member_checkpoint(folder.path, name),
                 name=name,
             )
         )

@@ -55,6 +55,32 @@ def test_other_labels_are_named_and_taken_once_patients_are_known() -> None:
 
 
 @pytest.mark.parametrize(
+    ("column", "names"), [("PatientID", list("abcd")), ("ID ", list("abcd")), ("name", list("0123"))]
+)
+def test_names_of_subjects_are_found_under_their_usual_headings(column, names) -> None:
+    assert read_scores(TABLE.rename(columns={"subject": column})).subjects.index.tolist() == names
+
+
+def test_columns_that_are_missing_are_named_together_with_those_that_can_only_be_them() -> None:
+    table = TABLE.rename(columns={"label": "y_true", "score": "y_prob"}).drop(columns="age")
+    with pytest.raises(DatasetError) as raised:
+        read_scores(table)
+    assert raised.value.advice == "Name the columns: audit.label=y_true audit.score=y_prob"
+    with pytest.raises(DatasetError) as raised:
+        read_scores(table.assign(other=[5, 6, 7, 8]), label="y_true")
+    assert raised.value.advice == "Name the column: audit.score=…", "two columns could be the score"
+
+
+def test_decimal_commas_are_points_unless_they_may_separate_thousands() -> None:
+    read = read_scores(TABLE.assign(score=["0,1", "0,9", "", "4"], tesla=["1,5", "3", "1,5", "3"]))
+    np.testing.assert_array_equal(read.subjects["score"], [0.1, 0.9, np.nan, 4])
+    assert read.acquisition["tesla"].tolist() == ["1.5", "3", "1.5", "3"]
+    for values in (["1,250", "2,500", "", "4"], ["0,5", "0.5", "", "4"], ["0,5", "1,2,3", "", "4"]):
+        with pytest.raises(DatasetError, match="not numbers"):
+            read_scores(TABLE.assign(score=values))
+
+
+@pytest.mark.parametrize(
     ("keys", "key"),
     [({"label": "diagnosis"}, "audit.label"), ({"score": "p"}, "audit.score"), ({"acquisition": ["tr"]}, "acquisition"),
      ({"strata": "site"}, "audit.strata"), ({"subject": "name"}, "audit.subject")],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from brain_cae.data.splits import check_leakage, leave_protocol_out, read_splits, stratified
+from brain_cae.data.splits import check_leakage, healthy_folds, leave_protocol_out, read_splits, stratified
 from brain_cae.errors import DatasetError, LeakageError
 from brain_cae.vocabulary import ROLES
 
@@ -192,3 +192,23 @@ def test_holding_out_the_protocol_of_most_healthy_brains_is_an_error():
         leave_protocol_out(kinds, protocols, "p1", train=0.4, validation=1, seed=0)
     assert "3 of 12 healthy brains have other protocols" in str(caught.value)
     assert "split.protocol=p1" in str(caught.value)
+
+
+@settings(deadline=None)
+@given(count=st.integers(2, 6), brains=st.integers(12, 60), scanners=st.integers(1, 4), seed=st.integers(0, 9))
+def test_every_healthy_brain_is_in_one_fold_and_every_fold_has_each_protocol_in_proportion(
+    count: int, brains: int, scanners: int, seed: int
+) -> None:
+    names = [f"h{number:02d}" for number in range(brains)]
+    protocols = pd.Series([f"p{number % scanners}" for number in range(brains)], index=names)
+    folds = healthy_folds(names, count, seed=seed, protocols=protocols)
+    assert sorted(folds.index) == names and set(folds) == set(range(count))
+    assert folds.value_counts().max() - folds.value_counts().min() <= 1
+    table = pd.crosstab(folds, protocols[folds.index])
+    assert (table.max() - table.min()).max() <= 2
+    assert healthy_folds(names[::-1], count, seed=seed, protocols=protocols).equals(folds)
+
+
+def test_folds_need_two_healthy_brains_each() -> None:
+    with pytest.raises(DatasetError, match="too few healthy brains for the folds"):
+        healthy_folds(["a", "b", "c"], 2, seed=0)

@@ -31,7 +31,8 @@ def test_deepbet_is_required_only_for_heads(monkeypatch):
     require_stripper("deepbet")
     with pytest.raises(ConfigurationError, match="deepbet is not installed") as raised:
         require_stripper("deepbet", ["a", "b"])
-    assert "2 subjects to strip, such as a, b" in str(raised.value) and "pip install '.[strip]'" in str(raised.value)
+    assert "2 subjects to strip, such as a, b" in str(raised.value)
+    assert "pip install 'brain-cae[strip]'" in str(raised.value)
     monkeypatch.setattr(strippers, "deepbet_installed", lambda: True)
     require_stripper("deepbet", ["a"])
 

@@ -32,6 +32,7 @@ CASES = [
     ("train", "model.network._target_=torch.load", "brain_cae"),
     ("train", "inspect=perhaps", "true or false"),
     ("train", "transfer.compare=[forest]", "random_forest"),
+    ("train", "calibration=crossfit trainer.devices=2", "calibration=split"),
     ("train", "classifier.tuning.trials=-1", "0 or more"),
     ("train", "+classifier.tuning.space.D={low:1,high:2}", "class_weight"),
     ("train", "classifier.tuning.space.C.low=20", "low below high and above 0"),

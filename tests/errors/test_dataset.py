@@ -82,7 +82,14 @@ def a_level_too_low(root, brain):
     brain(root.parent / "other" / "t1.nii.gz")
 
 
+def folders_of_contrasts(root, brain):
+    for name in ("T1", "FLAIR scans"):
+        brain(root / name / "a.nii.gz")
+        brain(root / name / "b.nii.gz")
+
+
 LAYOUTS = {
+    "`dataset.root` holds one folder per contrast": (folders_of_contrasts, "dataset.table=scans.csv"),
     "`dataset.root` holds DICOM files of any names": (dicom_of_any_name, "dataset=dicom"),
     "`dataset.root` is a level too high": (a_level_too_high, "scans/study"),
     "`dataset.root` is a level too low": (a_level_too_low, "1 level higher"),

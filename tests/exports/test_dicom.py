@@ -291,7 +291,7 @@ def test_scans_that_are_not_dicom_are_refused_before_anything_is_scored(scored):
 
 def test_the_command_that_installs_highdicom_is_named(scored, monkeypatch):
     monkeypatch.setattr(dicom, "find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match=r"pip install '\.\[export\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'brain-cae\[export\]'"):
         exports.check("dicom", scored.cohort)
 
 

@@ -37,7 +37,7 @@ def test_three_other_shapes_agree_with_pytorch(work, tmp_path) -> None:
 
 def test_missing_packages_are_named(work, monkeypatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match=r"pip install '\.\[export\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'brain-cae\[export\]'"):
         onnx.export(work)
 
 

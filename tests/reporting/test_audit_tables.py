@@ -28,3 +28,6 @@ def test_duplicates_and_evidence_are_listed():
     (row,) = audit_tables.evidence_table(audited(figures=figures)).rows
     assert [cell.text for cell in row] == ["Detection", "no evidence", "the scanner"] and row[1].tone == "red"
     assert audit_tables.evidence_table(audited(figures=figures, kind="headers")) is None
+    scored = [row | {"keys": [key]} for row in figures for key in ("detection", "localisation")]
+    (row,) = audit_tables.evidence_table(audited(figures=scored, kind="table")).rows
+    assert row[0].text.startswith("AUROC of the score")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.doubts import is_doubtful, serious, tone
+from brain_cae.reporting.doubts import is_doubtful, serious, serious_of_runs, tone
 from brain_cae.vocabulary import Serious
 
 
@@ -28,6 +28,11 @@ def test_a_serious_caution_takes_the_green_away_but_not_the_red(content):
     doubtful = dataclasses.replace(content, cautions=[*content.cautions, Serious("a trial")])
     assert serious(doubtful) == ["a trial"] and not serious(content)
     assert tone(doubtful, "clear") == tone(doubtful, "no concern") == "" and tone(doubtful, "confounded") == "red"
+
+
+def test_cautions_of_several_runs_name_them():
+    runs = {"0": {"cautions": ["a trial", "few"]}, "1": {}, "2": {"cautions": ["a trial"]}, "3": {"cautions": "broken"}}
+    assert serious_of_runs(runs) == ["Runs 0, 2: a trial", "Run 0: few"]
 
 
 @pytest.mark.parametrize("written", [True, "True", "true"])

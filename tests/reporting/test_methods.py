@@ -26,6 +26,26 @@ def test_the_paragraphs_have_the_numbers_of_the_run(content):
     assert "None" not in text and "not defined" not in text
 
 
+def test_the_score_is_described_as_it_was_computed(content, make_content, make_config):
+    text = " ".join(paragraphs(content))
+    assert "16 robust principal components" in text and "matched filter with their covariance" in text
+    assert "that of the smoothed image itself, without network was joined" in text
+    other = make_content(views=0, settings=asdict(make_config("model=subspace", "scoring.joint=mean")))
+    text = " ".join(paragraphs(other))
+    assert "There is no network" in text and "autoencoder" not in text and "joined by their mean" in text
+    assert "U-Net" in " ".join(paragraphs(make_content(views=0, settings=asdict(make_config("model=translation")))))
+
+
+def test_what_stripped_the_skulls_is_counted_by_subject(content):
+    index = content.index.assign(stripped_by="", source="phantom")
+    subjects = index["subject"].unique()
+    index.loc[index["subject"].isin(subjects[:3]), "stripped_by"] = "delivered"
+    index.loc[index["subject"] == subjects[3], "stripped_by"] = "deepbet"
+    text = " ".join(paragraphs(dataclasses.replace(content, index=index)))
+    assert f"3 of {len(subjects)} brains came without skull" in text and "We analysed simulated T1" in text
+    assert f"1 of {len(subjects)} brains were extracted with deepbet [@fisch2024]" in text
+
+
 def test_the_references_are_those_that_are_cited(content):
     blocks = {block.heading: block for block in methods(content).blocks}
     entries = blocks["References (BibTeX)"].value

@@ -128,6 +128,6 @@ def test_lesions_are_listed_with_their_place():
     table = performance.lesion_rows(pd.DataFrame(rows, columns=names))
     first, second = ([cell.text for cell in row] for row in table.rows)
     minus = formatting.MINUS
-    assert first == ["a", "12.3", "5.5", "0.020", "left white", f"10, {minus}20, 30", "1, 2, 3"]
+    assert first == ["a", "12.3", "5.5", "0.020", "left white matter", f"10, {minus}20, 30", "1, 2, 3"]
     assert second[3:] == ["not defined", "midline", "0, 0, 0", "\N{EN DASH}"]
     assert performance.lesion_rows(pd.DataFrame()) is None

@@ -74,6 +74,14 @@ def test_the_page_names_the_failed_job_and_the_best_mean_over_seeds(sweep):
     assert "trainer.max_epochs=2" in page
 
 
+def test_serious_cautions_of_the_jobs_stand_over_the_summary(sweep):
+    path = sweep / "2" / "metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"cautions": ["This is a <trial>."]}))
+    write_summary(sweep)
+    page = (sweep / "summary.html").read_text()
+    assert page.index("Run 2: This is a &lt;trial&gt;.") < page.index("Highest AUROC")
+
+
 def test_a_confounded_run_is_never_the_best(tmp_path):
     job(tmp_path, 0, ["dataset.confounding=1.0"], {"status": "finished"}, 0.99, verdict="confounded")
     job(tmp_path, 1, ["dataset.confounding=0.0"], {"status": "finished"}, 0.80)

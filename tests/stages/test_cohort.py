@@ -5,7 +5,10 @@ import pytest
 from brain_cae.data import strippers
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.executor import Processes
-from brain_cae.stages.cohort import import_cohort
+from brain_cae.scans.sources.base import SeriesLocation
+from brain_cae.scans.sources.build import make_source
+from brain_cae.stages.cautions import serious
+from brain_cae.stages.cohort import import_cohort, part_cautions
 
 from ..scans.sources.layouts import write_volume
 
@@ -25,7 +28,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def import_scans(make_config, root):
-    def call(*overrides, modality="t1_t2"):
+    def call(*overrides, modality="t1_t2", limit=None):
         config = make_config(
             f"modality={modality}",
             "dataset=combined",
@@ -36,7 +39,7 @@ def import_scans(make_config, root):
             "trainer.progress=false",
             *overrides,
         )
-        return import_cohort(config.dataset, config, cache=str(root / "cache"), executor=Processes(1))
+        return import_cohort(config.dataset, config, cache=str(root / "cache"), executor=Processes(1), limit=limit)
 
     return call
 
@@ -107,13 +110,30 @@ def test_a_modality_whose_scans_were_all_left_out_is_missing_with_the_reason(imp
 
 
 def test_a_part_can_be_a_phantom(make_config):
-    from brain_cae.scans.sources.build import make_source
-
     config = make_config(
         "dataset=combined", "+dataset@dataset.parts.phantom=phantom", "dataset.parts.phantom.subjects=9"
     )
     source = make_source(config.dataset, modalities=["t1"], workers=1, limit=4, progress=False)
     assert (source.parts["phantom"].subjects, source.parts["phantom"].modalities) == (4, ("t1",))
+    assert source.left_out == 5, "the rest is not even written"
+
+
+@pytest.mark.parametrize(("limit", "part"), [(None, False), (3, True), (4, False), (500, False)])
+def test_a_limit_is_a_serious_caution_only_if_it_leaves_somebody_out(import_scans, limit, part):
+    """Four subjects are found, one of which lacks a modality."""
+    cautions = serious(import_scans("dataset.parts.clinic.skull=on", limit=limit).cautions)
+    assert cautions == [
+        "Only 3 of the 4 subjects of the data set were used (limit=3): this is not the result for the data set."
+    ] * int(part)
+
+
+@pytest.mark.parametrize(("limit", "total"), [(None, None), (40, 160), (160, None), (500, None)])
+def test_a_limit_counts_the_simulated_brains_that_are_not_written(make_config, tmp_path, limit, total):
+    dataset = make_config().dataset
+    source = make_source(dataset, modalities=["t1"], workers=1, limit=limit, progress=False)
+    written = [SeriesLocation(f"s{number}", "t1", (tmp_path,)) for number in range(source.subjects)]
+    cautions = part_cautions(source, written, limit)
+    assert [f"of the {total} subjects" in caution for caution in cautions] == [True] * bool(total)
 
 
 def test_a_test_only_part_has_only_the_role_test(make_config):

@@ -36,6 +36,7 @@ def finding(name, *, l1=0.1, spacing=1.0, localisation=None):
         subject=name,
         group=Group("g", (8, 8, 8)),
         scores={"residual": 1.0},
+        ranks={"residual": 24},
         p_values={"residual": 0.5},
         localisation={} if localisation is None else {"residual": localisation},
         features={},

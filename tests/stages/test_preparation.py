@@ -102,7 +102,7 @@ def test_unknown_skull_states_are_estimated_and_heads_are_a_caution(cohort):
     assert after.skull.to_dict() == {"a": "on", "b": "on", "c": "unknown", "d": "unknown"}
     assert set(after.index["stripped_by"]) == {""}
     (caution,) = after.cautions
-    assert caution.startswith("The skull is on in 2 subjects (a, b)") and "pip install '.[strip]'" in caution
+    assert caution.startswith("The skull is on in 2 subjects (a, b)") and "pip install 'brain-cae[strip]'" in caution
 
 
 def test_estimated_stripped_brains_were_delivered_so(cohort):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brain_cae.detector.detector import crossfitted
 from brain_cae.errors import LeakageError
 from brain_cae.scans.index import make_index
 from brain_cae.stages.cautions import calibration_cautions
@@ -59,6 +60,14 @@ def test_reference_and_thresholds_come_from_the_local_brains_and_the_input_is_no
     assert after.reshape.group(local.prepared["a"].grid).known
     assert after.classifier is None and after.skull == ["on"]
     assert after.seen == {"old": "train"} | dict.fromkeys(local.index["series_hash"], "validation")
+
+
+def test_of_cross_fitted_detectors_the_first_is_calibrated_with_the_local_brains(detector, local):
+    after = recalibrated(crossfitted([detector] * 3), local, index_of(["z"]), origin="/local")
+    calibration = after.scorers["residual"].calibration
+    assert after.folds == [] and after.calibration == "leave_one_out" and after.network is detector.network
+    assert len(calibration.scores) == 4 and not len(calibration.folds)
+    assert any("Of 3 cross-fitted networks only the first is used" in caution for caution in after.cautions)
 
 
 def test_cautions_of_the_run_are_kept_except_those_about_its_calibration(detector, local):

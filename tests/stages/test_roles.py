@@ -6,7 +6,7 @@ import pytest
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.index import make_index
 from brain_cae.stages.cautions import protocol_cautions
-from brain_cae.stages.roles import draw_roles, evaluation_cautions
+from brain_cae.stages.roles import calibrating, draw_roles, evaluation_cautions, fold_roles
 
 SCANNERS = {
     "a": {"manufacturer": "SIEMENS", "model": "Skyra", "field_strength_t": 3.0},
@@ -128,3 +128,16 @@ def test_missing_labels_are_to_be_given_not_replaced_by_another_data_set(make_co
     with pytest.raises(DatasetError, match=advice) as caught:
         draw_roles(make_config("modality=t1", "scoring.alpha=0.5", *options), index)
     assert "another data set" not in str(caught.value)
+
+
+def test_every_healthy_brain_calibrates_in_one_fold_and_trains_in_the_others(make_config, index):
+    config = make_config("modality=t1", "scoring.alpha=0.3", "split=protocol", "calibration=crossfit")
+    roles = draw_roles(config, index)
+    folds = fold_roles(config, index, roles)
+    drawn = roles.set_index("subject")["role"]
+    healthy = drawn.index[drawn.isin(["train", "validation"])]
+    assert len(folds) == 5 and calibrating(config, roles) == len(healthy) > (drawn == "validation").sum()
+    table = pd.concat([one.set_index("subject")["role"] for one in folds], axis=1)
+    assert table.loc[healthy].eq("validation").sum(axis=1).eq(1).all()
+    assert table.loc[healthy].eq("train").sum(axis=1).eq(4).all()
+    assert table.drop(healthy).eq(drawn.drop(healthy), axis=0).all(axis=None)

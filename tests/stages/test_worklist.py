@@ -41,6 +41,7 @@ def test_a_patient_from_elsewhere_counts_as_false_whatever_its_p_value(patients)
     text = worklist_summary(rows, 0.95, "split")
     assert text.startswith("6 of 10 patients are flagged. Nothing is promised about the 1 out")
     assert "At most 2 of the first 6 are false" in text and "At least 4 of all patients are not healthy" in text
+    assert "cross-fitted calibration this is an approximation" in worklist_summary(rows, 0.95, "crossfit")
     assert "approximation" in worklist_summary(rows, 0.95, "leave_one_out") and "approximation" not in text
 
 

@@ -57,15 +57,33 @@ def inspect(make_config, scans):
     )
 
 
-def test_subjects_dimensions_and_exclusions_are_counted(inspect):
+def test_subjects_dimensions_and_exclusions_are_counted(inspect, scans):
     preview = inspect()
     assert preview.located.groupby("modality")["subject"].nunique().to_dict() == {"t1": 14, "flair": 13, "t2": 1}
     assert sorted(set(preview.usable["subject"])) == [f"{n:02d}" for n in range(14) if n not in (3, 4)]
     excluded = preview.report[preview.report["status"] != "imported"].set_index("subject")["reason"].to_dict()
     assert excluded == {"03": "no files", "04": "truncated file"}
     text = text_of(preview)
-    assert "12 x 14 x 10" in text and "9 x 9 x 3" in text
+    assert f"folder, {scans}:" in text and "12 x 14 x 10" in text and "9 x 9 x 3" in text
     assert "2: 03, 04" in text
+
+
+def test_cross_fitting_says_what_it_costs_and_how_many_brains_calibrate(inspect):
+    split, crossed = inspect(), inspect("calibration=crossfit", "calibration.folds=3")
+    assert crossed.roles.equals(split.roles) and not crossed.problems
+    assert crossed.outlook[0].brains == crossed.roles["role"].isin(["train", "validation"]).sum()
+    assert split.outlook[0].brains == (split.roles["role"] == "validation").sum()
+    text = text_of(crossed)
+    assert "trains 3 times" in text and "cross-conformal" in text and "cross-conformal" not in text_of(split)
+    assert "too few healthy brains for the folds" in text_of(inspect("calibration=crossfit", "calibration.folds=9"))
+
+
+def test_a_table_of_paths_is_named_where_there_is_no_folder(inspect, scans, tmp_path):
+    table = tmp_path / "scans.csv"
+    table.write_text(
+        "subject,modality,path\n" + "".join(f"a,{name},{scans}/00/{name}.nii.gz\n" for name in ("t1", "flair"))
+    )
+    assert f"folder, {table}: t1, flair" in text_of(inspect("dataset.root=null", f"dataset.table={table}"))
 
 
 def test_roles_are_those_that_the_run_would_draw(inspect, make_config):
@@ -128,7 +146,9 @@ def test_new_subjects_from_an_uncalibrated_protocol_are_reported(tiny_run, scans
     )
     preview = inspection.inspect_evaluation(config)
     assert preview.roles is None
-    assert "Nothing is promised about false alarms for 12 of 12 subjects" in text_of(preview)
+    text = text_of(preview)
+    assert "Nothing is promised about false alarms for 12 of 12 subjects" in text
+    assert "Nobody was scored" in text and "stop_after" not in text, "a key of train.py alone"
     with pytest.raises(RunError, match="no model"):
         inspection.inspect_evaluation(EvaluateConfig(run=str(tmp_path), cache="", workers=1, inspect=True))
 

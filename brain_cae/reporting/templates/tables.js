@@ -1,7 +1,7 @@
 "use strict";
 // Two buttons above each table: copy it for a spreadsheet, or save it as CSV.
 (() => {
-  const text = (cell) => cell.innerText.trim().replace(/\u2212/g, "-");
+  const text = (cell) => cell.innerText.trim().replace(/\u2212/g, "-").replace(/\u00a0/g, " ");
   // A spreadsheet would calculate such text.
   const safe = (value) => (/^[=+@\t\r]|^-(?![\d.])/.test(value) ? "'" + value : value);
   const rows = (table) => [...table.rows].map((row) => [...row.cells].map((cell) => safe(text(cell))));

@@ -80,7 +80,8 @@ class Source(Protocol):
     The arguments of its class are the keys of its option in ``conf/dataset``, but for those that the run gives:
     ``modalities``, and where the class takes them ``workers`` (processes), ``limit`` (subjects), ``progress`` (draw
     bars), ``write`` (False: nothing may be written) and ``cache`` (folder for what it wants to keep). A source of many
-    series may have a method ``overview``: the lines of a table that ``inspect=true`` shows.
+    series may have a method ``overview``: the lines of a table that ``inspect=true`` shows. One that writes its scans
+    may have ``left_out``: how many subjects it did not write because of ``limit``.
 
     Attributes:
         name: Of the option, and the source of its subjects.

@@ -32,6 +32,11 @@ class Combined:
             for one in _locate(part, source)
         ]
 
+    @property
+    def left_out(self) -> int:
+        """How many subjects the parts did not write because of ``limit``."""
+        return sum(getattr(source, "left_out", 0) for source in self.parts.values())
+
     def notes(self) -> list[str]:
         """Return the notes of every part, with its name in front."""
         return [f"{part}: {note}" for part, source in self.parts.items() for note in source.notes()]

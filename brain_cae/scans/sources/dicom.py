@@ -17,6 +17,7 @@ from brain_cae.scans.sources.base import (
     Label,
     SeriesLocation,
     Skull,
+    agreeing,
     check_folder,
     check_modalities,
     counted,
@@ -260,17 +261,17 @@ def _cautions(used: Sequence[Taken], catalogue: Catalogue) -> list[str]:
     unknown = kinds.pop(UNKNOWN, 0)
     notes = counted(
         {
-            "subjects have no PatientID that tells them apart; each of their studies counts as a subject": sorted(
-                catalogue.anonymous
-            ),
-            "series are used in doubt": doubtful,
+            "{subject has|subjects have} no PatientID that tells them apart; each study of theirs counts as a "
+            "subject": sorted(catalogue.anonymous),
+            "series {is|are} used in doubt": doubtful,
         }
     )
     if kinds:
         notes.append(
-            f"{kinds.total()} series have a contrast that is not used: "
+            f"{agreeing(kinds.total(), 'series {has|have} a contrast that is not used')}: "
             f"{some([f'{name} ({count})' for name, count in kinds.most_common()], 8)}."
         )
     if unknown:
-        notes.append(f"{unknown} series have an unknown contrast; dataset.write_series=… lists them with the reason.")
+        text = agreeing(unknown, "series {has|have} an unknown contrast")
+        notes.append(f"{text}; dataset.write_series=… lists them with the reason.")
     return notes

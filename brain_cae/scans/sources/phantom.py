@@ -21,7 +21,8 @@ class Phantom:
     ``root`` stores the cohorts, one per settings; ``confounding`` (0 to 1) is how strongly the protocol depends on
     the label. ``locate`` writes the cohort unless it is complete; without ``write`` it raises DatasetError instead.
     With ``head_shell``, scans have a skull. With ``misalignment_mm``, the head moves between the FLAIR and each other
-    scan by up to that mean displacement, and the headers do not know it.
+    scan by up to that mean displacement, and the headers do not know it. ``left_out`` is how many subjects are not
+    written because of ``limit``.
     """
 
     layout: ClassVar[str | None] = None
@@ -42,10 +43,12 @@ class Phantom:
     progress: bool = True
     write: bool = True
     name: str = field(default="phantom", init=False)
+    left_out: int = field(default=0, init=False)
     _notes: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.subjects = min(self.subjects, self.limit or self.subjects)
+        asked, self.subjects = self.subjects, min(self.subjects, self.limit or self.subjects)
+        self.left_out = asked - self.subjects
         self.modalities = check_modalities(self.modalities)
 
     def locate(self) -> list[SeriesLocation]:

@@ -1,5 +1,6 @@
 """Wrong values of ``dataset.root``: another source's layout, a level too high or too low, and paths as typed."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -39,7 +40,7 @@ def as_path(text: str) -> str:
 
 def missing(root: Path, *, problem: str, expected: str, found: str, advice: str) -> DatasetError:
     """Return the error for a root that is no folder, with the path that was probably meant."""
-    if len(PureWindowsPath(str(root)).drive) == 2:
+    if os.name == "posix" and len(PureWindowsPath(str(root)).drive) == 2:
         found = "a path of Windows"
         advice = "The program runs on Linux: name the folder as Linux sees it (in WSL, C:\\scans is /mnt/c/scans)."
     elif archives.is_archive(root):
@@ -56,6 +57,15 @@ def missing(root: Path, *, problem: str, expected: str, found: str, advice: str)
 
 def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: str, advice: str) -> DatasetError:
     """Return the error for a folder without scans of a source's layout, with the folder or the source that fits."""
+    if source == "folder" and (contrasts := _folders_of_contrasts(root)):
+        found = (
+            f"one folder per contrast: {some([f'{name} with {number} files' for name, number in contrasts.items()])}"
+        )
+        advice = (
+            "List the scans in a table, subject,modality,path: dataset=folder dataset.table=scans.csv. "
+            "docs/data.md has the few lines that write it from such folders."
+        )
+        return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
     for place, layout in _layouts_near(root, source):
         if layout == source and place != root:
             level = "higher" if root.is_relative_to(place) else "lower"
@@ -118,6 +128,20 @@ def _layouts_near(root: Path, source: str) -> Iterator[tuple[Path, str]]:
     if here and here != source:
         yield root, here
     yield from (pair for pair in lower if pair[1] == "folder")
+
+
+def _folders_of_contrasts(root: Path) -> dict[str, int]:
+    """Return how many NIfTI files the folders of a root hold that are named after contrasts; empty unless two do.
+
+    A subject's folder, too, may hold one folder per contrast; but then each holds a single NIfTI file, or DICOM.
+    """
+    found = {}
+    for folder in _folders(root):
+        words = re.split(r"[^a-z0-9]+", folder.name.lower())
+        scans = sum(1 for path in islice(folder.iterdir(), 1000) if is_visible(path.name) and is_nifti(path))
+        if scans > 1 and any(word in SPELLINGS for word in words):
+            found[folder.name] = scans
+    return found if len(found) > 1 else {}
 
 
 def _is_subject(folder: Path) -> bool:

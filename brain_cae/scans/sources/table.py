@@ -67,8 +67,14 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
             advice="Save it as CSV in UTF-8, which spreadsheet programs offer in addition to plain CSV.",
         ) from error
     except Exception as error:  # every spreadsheet reader raises different exceptions
-        actual = f"a file that cannot be read ({type(error).__name__})"
-        raise DatasetError("A table cannot be read.", expected=expected, found=actual, where=str(path)) from error
+        kind = "spreadsheet" if path.suffix.lower() in SPREADSHEETS else "text"
+        raise DatasetError(
+            "A table cannot be read.",
+            expected=expected,
+            found=f"a file that is damaged, or not a {kind} ({type(error).__name__})",
+            where=str(path),
+            advice="Open it in a spreadsheet program and save it again, best as CSV in UTF-8.",
+        ) from error
     header = tuple(name.strip().lower() if lower else name.strip() for name in (lines[0][1] if lines else []))
     named = [name for name in header if name]
     if not named or len(set(named)) < len(named):

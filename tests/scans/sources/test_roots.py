@@ -66,6 +66,13 @@ def test_nifti_with_other_names_are_listed(tmp_path):
         Dicom(root=str(tmp_path / "other"), key_file=str(tmp_path / "key"), progress=False).locate()
 
 
+def test_one_folder_per_contrast_is_not_taken_for_a_subject(tmp_path):
+    touch(tmp_path / "mri" / "scans", "T1/a.nii", "T1/b.nii", "FLAIR scans/a.nii", "FLAIR scans/b.nii", "notes/x.txt")
+    text = message("folder", tmp_path / "mri" / "scans")
+    assert "one folder per contrast: FLAIR scans with 2 files, T1 with 2 files" in text and "dataset.table" in text
+    assert "level higher" not in text
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_near_miss_is_suggested(tmp_path, source):
     (tmp_path / "Patients" / "scans").mkdir(parents=True)

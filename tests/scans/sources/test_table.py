@@ -69,7 +69,7 @@ def test_a_spreadsheet(tmp_path):
         ("a.csv", b"", "no column names"),
         ("a.csv", b"id,id\n1,2\n", "id, id"),
         ("a.csv", b"name\nM\xfcller\n", r"another encoding\s+In: .*line 2\s+What to do: Save it as CSV in UTF-8"),
-        ("a.xls", b"no spreadsheet", "cannot be read"),
+        ("a.xls", b"no spreadsheet", "damaged, or not a spreadsheet"),
         ("a.xlsx", b"", "cannot be read"),
     ],
 )

@@ -98,7 +98,7 @@ def scores(content: ReportContent, theme: Theme) -> Figure | None:
     groups = {
         "abnormal": (values[labels == "abnormal"], theme.abnormal),
         "healthy": (values[labels == "healthy"], theme.healthy),
-        "unlabelled": (values[~labels.isin(CLASSES)], theme.abnormal),
+        "this brain" if len(rows) == 1 else "unlabelled": (values[~labels.isin(CLASSES)], theme.abnormal),
         "healthy,\ncalibration": (pd.Series(content.calibration_scores, dtype=float), theme.unknown),
     }
     groups = {name: (part.dropna(), colour) for name, (part, colour) in groups.items() if part.notna().any()}

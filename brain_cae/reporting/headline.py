@@ -11,6 +11,7 @@ from brain_cae.reporting import evidence, formatting, performance
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.doubts import VERDICT_TONES, is_doubtful, is_outside, serious, tone
 from brain_cae.reporting.evidence import at, numbers
+from brain_cae.vocabulary import CLASSES
 
 CAUTIONS = {
     "no evidence": "no evidence of detection: see the verdict",
@@ -159,6 +160,9 @@ def summary(content: ReportContent) -> str:
 
 def _summary(content: ReportContent) -> str:
     rows, counts = evidence.scored(content), evidence.label_counts(content)
+    if len(rows) == 1 and len(content.views) == 1 and evidence.unlabelled(content):
+        label = content.views[0].label  # a patient's page
+        return f"One brain, scored without its label ({label})." if label in CLASSES else "One brain, without a label."
     text = f"{len(rows)} subject{'' if len(rows) == 1 else 's'} scored"
     known = [f"{count} {name}" for name, count in counts.items() if count]
     unlabelled = len(rows) - sum(counts.values())

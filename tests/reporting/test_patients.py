@@ -40,6 +40,8 @@ def test_a_hostile_name_is_a_safe_file_and_text(pages):
 def test_the_page_has_the_patient_and_nothing_of_the_others(pages):
     folder, files = pages
     page = (folder / f"{files[EVIL]}.html").read_text()
+    assert "highest scores" not in page and "1 subject scored" not in page, "the page has one brain"
+    assert "One brain, " in page and "unlabelled" not in page
     assert "a trial" in page and "a caution of the cohort" not in page and "00050" not in page
     assert "The brain is" in page and "AUROC" not in page and "not defined" not in page
     assert 'href="../report.html"' in page and "The network learnt from 56 healthy brains" in page

@@ -77,8 +77,8 @@ def test_names_from_headers_cannot_break_a_figure(make_content):
         figure.canvas.draw()
     label = figure.axes[0].get_yticklabels()[0].get_text()
     assert label.startswith("$\\frac{")
-    assert "\n" not in label
-    assert len(label) == 32
+    lines = label.split("\n")
+    assert len(lines) <= 3 and max(map(len, lines)) <= 32
 
 
 def test_sensitivity_is_drawn_against_the_volume_of_the_lesion(make_content):

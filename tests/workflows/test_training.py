@@ -235,6 +235,7 @@ def test_runs_with_other_options_finish(make_config, tiny_overrides, tmp_path, o
     assert (tmp_path / "run" / "report.html").stat().st_size > 10_000
 
 
+@pytest.mark.extras
 def test_a_held_out_protocol_is_evaluated_alone_and_trains_nothing(make_config, tiny_overrides, tmp_path, monkeypatch):
     quick = ["evaluation.maps=false", "trainer.max_epochs=1", "split.validation_minimum=5", "evaluation.views=0"]
     name = "GE MEDICAL SYSTEMS Meridian 15 1.5 T axial #1"

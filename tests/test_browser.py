@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,15 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 PATIENCE = 240
 """Seconds for one answer: without a graphics card WebGL is slow, and the machine may be busy."""
 
+AS_3_AND_4 = """
+import fcntl, os, sys
+commands, answers = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(commands, 3)
+os.dup2(answers, 4)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
+"""The browser reads commands from file 3 and writes answers to file 4; a shell can only move files below 10 there."""
+
 
 class Browser:
     """A headless browser, driven through a pipe: the protocol of its developer tools, messages that end with a zero."""
@@ -32,9 +42,8 @@ class Browser:
             "--headless=new", "--no-sandbox", "--remote-debugging-pipe", f"--user-data-dir={profile}", "--no-first-run",
             "--disable-dev-shm-usage", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--hide-scrollbars",
         ]  # fmt: skip
-        shell = f'exec "$@" 3<&{commands} 4>&{answers}'
         self._process = subprocess.Popen(
-            ["sh", "-c", shell, "sh", program, *switches],
+            [sys.executable, "-c", AS_3_AND_4, str(commands), str(answers), program, *switches],
             pass_fds=(commands, answers),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -119,9 +119,8 @@ def monai(folder: Path) -> None:
         precision = average_precision_score(lesion[mask], error[mask]) if lesion.any() else np.nan
         rows.append({"subject": name, "score": error[mask].mean(), "average_precision": precision})
         blocks = [
-            block[:, inside].mean(axis=1) if inside.any() else np.zeros(channels)
+            block[:, inside[0]].mean(axis=1) if inside.any() else np.zeros(channels)
             for block, inside in zip(_blocks(residual), _blocks(mask[None]), strict=True)
-            for inside in [inside[0]]
         ]
         percentiles = np.percentile(residual[:, mask], [1, 5, 50, 95, 99], axis=1)
         features.append(np.concatenate([np.abs(residual[:, mask]).mean(axis=1), percentiles.ravel(), np.ravel(blocks)]))

@@ -3,8 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from copy import copy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,11 +19,11 @@ from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.reshape import Group, Reshape
 from brain_cae.reshape.network import from_network, to_native, to_network
 from brain_cae.scans.protocol import ProtocolGroups
-from brain_cae.scoring.calibration import pooled
 from brain_cae.scoring.frame import box_in_frame, place_in_frame, to_frame
 from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.scoring.reference import HealthyReference
-from brain_cae.scoring.scorer import Framed, HealthyBrains, Sample, Scorer, Signal
+from brain_cae.scoring.scorer import Sample, Scorer
+from brain_cae.scoring.signal import Framed, HealthyBrains, Signal
 from brain_cae.scoring.smoothing import smooth_inside
 from brain_cae.scoring.subspace import parts
 from brain_cae.transfer.features import distance_features, encoder_features, residual_features
@@ -86,7 +85,8 @@ class Detector:
         classifier: Fitted on all labelled subjects that the autoencoder has not seen, except those of a held-out
             protocol; None without both classes.
         encoder_references: Voxelwise reference of healthy brains for each encoder level.
-        calibration: ``split`` or ``leave_one_out``, see :meth:`calibrate`; ``crossfit``, see :func:`crossfitted`.
+        calibration: ``split`` or ``leave_one_out``, see :meth:`calibrate`; ``crossfit``, see
+            :func:`brain_cae.detector.crossfit.crossfitted`.
         members: Further networks in evaluation mode, by name, whose residuals join those of the first.
         folds: Cross-fitted detectors beside this one, which is that of the first fold.
     """
@@ -195,16 +195,12 @@ class Detector:
 
     def signals(self, subject: PreparedSubject, reconstruction: Reconstruction) -> dict[str, Signal]:
         """Return the inputs of the scorers: the smoothed residuals x - x̂ of all members and the smoothed intensity."""
-        volume, mask, sigma = subject.volume, subject.mask, self.config.scoring.smoothing_mm
+        volume, mask, spacing = subject.volume, subject.mask, subject.spacing
         # Smoothed together: what leaks out of the mask is the same for all.
-        smoothed = smooth_inside(
-            np.concatenate([*(volume - reconstruction.volumes), volume]), mask, subject.spacing, sigma
-        )
+        together = np.concatenate([*(volume - reconstruction.volumes), volume])
+        smoothed = smooth_inside(together, mask, spacing, self.config.scoring.smoothing_mm)
         name, place = reconstruction.group.name, reconstruction.places.get("volume")
-        x, y, z = map(float, subject.spacing)
-        residual, intensity = (
-            Signal(maps, mask, name, place, (x, y, z)) for maps in np.split(smoothed, [-len(volume)])
-        )
+        residual, intensity = (Signal(maps, mask, name, place, spacing) for maps in np.split(smoothed, [-len(volume)]))
         return {"residual": residual, "intensity": intensity}
 
     def expected(self, subject: PreparedSubject, reconstruction: Reconstruction, residual: Signal) -> np.ndarray:
@@ -331,29 +327,6 @@ class Detector:
         return arrays, facts
 
 
-def crossfitted(folds: Sequence[Detector]) -> Detector:
-    """Return one detector of K, each fitted without one fold of the healthy brains and calibrated with it.
-
-    Every healthy brain calibrates once. The calibration of each scorer is that of all folds, see
-    :func:`brain_cae.scoring.calibration.pooled`; the other parts are those of the first. All healthy brains count as
-    ``train``: each was seen by all networks but one.
-    """
-    first, *others = folds
-    scorers = {name: copy(scorer) for name, scorer in first.scorers.items()}
-    for name, scorer in scorers.items():
-        scorer.calibration = pooled([one.scorers[name].calibration for one in folds])
-    return replace(
-        first,
-        scorers=scorers,
-        known_protocols=sorted({name for one in folds for name in one.known_protocols}),
-        skull=sorted({state for one in folds for state in one.skull}),
-        sites=sorted({site for one in folds for site in one.sites}),
-        seen=dict.fromkeys(first.seen, "train"),
-        calibration="crossfit",
-        folds=[replace(one, seen={}, cautions=[]) for one in others],
-    )
-
-
 def _encoded(network: nn.Module, volume: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
     """Return the outputs of the encoder levels of (1, C, X, Y, Z), the bottleneck last, and the reconstruction."""
     levels = network.levels if hasattr(network, "levels") else lambda volume: [network.encode(volume)]  # type: ignore
@@ -372,10 +345,9 @@ def _framed(job: tuple[Detector, PreparedSubject]) -> tuple[dict[str, Framed], d
         name: Framed(*to_frame(*level, FEATURE_FRAME, reconstruction.places.get(name)), reconstruction.group.name)
         for name, level in reconstruction.levels.items()
     }
-    x, y, z = detector.config.scoring.frame
-    return levels, {
-        name: signal.framed((x, y, z)) for name, signal in detector.signals(subject, reconstruction).items()
-    }
+    signals = detector.signals(subject, reconstruction)
+    frame = detector.scorers["residual"].frame
+    return levels, {name: signal.framed(frame) for name, signal in signals.items()}
 
 
 @dataclass(frozen=True)

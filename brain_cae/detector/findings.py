@@ -17,7 +17,7 @@ from brain_cae.reshape.network import network_shape
 from brain_cae.scoring.clusters import LesionCounts
 from brain_cae.scoring.guarantee import p_value
 from brain_cae.scoring.localisation import Localisation, localise
-from brain_cae.scoring.scorer import Signal
+from brain_cae.scoring.signal import Signal
 from brain_cae.scoring.similarity import structural_similarity
 
 

@@ -12,7 +12,6 @@ import torch
 
 from brain_cae.arrays.separable import along_axes, gaussian
 
-STATISTICS = ("percentile", "combined")
 COMBINED = ((99.5, 0.0), (99.9, 0.0), (100.0, 0.0), (99.9, 3.0), (99.9, 6.0))
 """Percentile, and standard deviation in mm of a further smoothing of the joint map."""
 SAMPLES_PER_DEVIATION = 1.5

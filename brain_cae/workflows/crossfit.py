@@ -16,7 +16,8 @@ import pandas as pd
 from brain_cae.configuration import Config
 from brain_cae.data.splits import check_leakage
 from brain_cae.detector.build import make_harmoniser
-from brain_cae.detector.detector import Detector, crossfitted
+from brain_cae.detector.crossfit import crossfitted
+from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import load, save
 from brain_cae.errors import ConfigurationError
 from brain_cae.files.atomic import whole
@@ -36,7 +37,7 @@ Fit = Callable[[Config, pd.DataFrame, Cohort, RunFolder], Detector]
 
 
 def fit_folds(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder, fit: Fit) -> Detector:
-    """Return the detector of all folds, see :func:`brain_cae.detector.detector.crossfitted`.
+    """Return the detector of all folds, see :func:`brain_cae.detector.crossfit.crossfitted`.
 
     A resumed run takes finished folds as they are, and continues the training of the fold that was interrupted.
 

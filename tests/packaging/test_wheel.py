@@ -10,8 +10,6 @@ import venv
 import zipfile
 from pathlib import Path
 
-import nibabel
-import numpy as np
 import pytest
 
 from brain_cae import __version__
@@ -119,16 +117,6 @@ def installed_from_source(sdist: Path, tmp_path_factory: pytest.TempPathFactory)
     for path in (*libraries.glob("setuptools"), *libraries.glob("setuptools-*"), *libraries.glob("_distutils_hack")):
         (tools / path.name).symlink_to(path)
     return install(sdist, tmp_path_factory.mktemp("environment"), "--no-build-isolation", tools=tools)
-
-
-@pytest.fixture
-def scans(tmp_path: Path) -> Path:
-    for number in range(3):
-        path = tmp_path / "scans" / f"subject{number}" / "t1.nii.gz"
-        path.parent.mkdir(parents=True)
-        values = np.random.default_rng(number).integers(1, 99, (12, 14, 10)).astype(np.int16)
-        nibabel.save(nibabel.Nifti1Image(values, np.diag([9, 9, 3, 1])), path)
-    return tmp_path / "scans"
 
 
 def test_the_wheel_holds_each_file_of_the_package_and_of_the_configuration(wheel, expected):

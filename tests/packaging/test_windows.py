@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nibabel
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -56,16 +54,6 @@ def hidden(code: str, *arguments: str | Path, cwd: Path) -> subprocess.Completed
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="cp1252")
-
-
-@pytest.fixture
-def scans(tmp_path):
-    for number in range(3):
-        path = tmp_path / "scans" / f"subject{number}" / "t1.nii.gz"
-        path.parent.mkdir(parents=True)
-        values = np.random.default_rng(number).integers(1, 99, (12, 14, 10)).astype(np.int16)
-        nibabel.save(nibabel.Nifti1Image(values, np.diag([9, 9, 3, 1])), path)
-    return tmp_path / "scans"
 
 
 def test_scans_are_inspected(scans, tmp_path):

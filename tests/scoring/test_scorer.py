@@ -9,7 +9,8 @@ from scipy.stats import betabinom
 
 from brain_cae.scoring.calibration import Calibration
 from brain_cae.scoring.guarantee import Guarantee
-from brain_cae.scoring.scorer import Scorer, Signal
+from brain_cae.scoring.scorer import Scorer
+from brain_cae.scoring.signal import Signal
 
 SHAPE = (14, 16, 12)
 MASK = np.zeros(SHAPE, bool)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from brain_cae.scoring.scorer import Scorer, Signal
+from brain_cae.scoring.scorer import Scorer
+from brain_cae.scoring.signal import Signal
 from brain_cae.scoring.smoothing import smooth_inside
 from brain_cae.scoring.summaries import COMBINED, combined
 

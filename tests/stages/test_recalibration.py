@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.detector.detector import crossfitted
+from brain_cae.detector.crossfit import crossfitted
 from brain_cae.errors import LeakageError
 from brain_cae.scans.index import make_index
 from brain_cae.stages.cautions import calibration_cautions

@@ -164,7 +164,7 @@ class SweepSummary(Callback):
         """Write the summary of the jobs finished so far; name the job if it has failed."""
         if "num" in config.hydra.job and config.hydra.mode is not None and config.hydra.mode.name == "MULTIRUN":
             from brain_cae.cli import closing
-            from brain_cae.reporting import write_summary
+            from brain_cae.reporting.summary import write_summary
 
             if job_return.status == JobStatus.FAILED:
                 error = str(job_return._return_value) or type(job_return._return_value).__name__

@@ -41,6 +41,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "scoring.smoothing_mm": (0, math.inf, "a length in mm, 0 or more"),
     "scoring.percentile": (1e-6, 99.999999, "a percentile between 0 and 100"),
     "scoring.voxel_false_positive_rate": (1e-9, 0.999999, "a rate between 0 and 1"),
+    "scoring.cluster_share": (0, 1, "a share from 0 to 1"),
     "scoring.shrinkage": (0, math.inf, "a number of brains, 0 or more"),
     "classifier.tuning.trials": (0, math.inf, "a number of trials, 0 or more"),
     "classifier.tuning.folds": (2, math.inf, "at least 2 folds"),

@@ -172,6 +172,7 @@ class Scoring:
     statistic: str
     percentile: float
     voxel_false_positive_rate: float
+    cluster_share: float
     frame: list[int]
     shrinkage: float
     scores: dict[str, Any]

@@ -64,7 +64,13 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
             name: read_option("scoring/score", name) | {"components": 0}
             for name in ("residual", "absolute", "intensity", "healthy_mean")
         }
-        earlier = {"guarantee": "average", "confidence": 0.95, "joint": "mean", "statistic": "percentile"}
+        earlier = {
+            "guarantee": "average",
+            "confidence": 0.95,
+            "joint": "mean",
+            "statistic": "percentile",
+            "cluster_share": 0.0,
+        }
         content["scoring"] = {"scores": scores} | earlier | content["scoring"]
     if isinstance(content.get("model"), dict):
         content["model"] = {"members": []} | content["model"]

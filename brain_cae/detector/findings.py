@@ -10,7 +10,7 @@ import torch
 from brain_cae.arrays.voxels import at_voxels
 from brain_cae.data.subject import PreparedSubject
 from brain_cae.detector.detector import Detector, Reconstruction
-from brain_cae.detector.lesions import Lesion, lesions_of
+from brain_cae.detector.lesions import Lesion, lesions_of, shown_clusters
 from brain_cae.reshape import Group
 from brain_cae.reshape.measures import anisotropy_mm, network_spacing, round_trip_l1, scale_ratio
 from brain_cae.reshape.network import network_shape
@@ -65,7 +65,8 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
     """
     subject = subject.in_memory()
     looks = [_look(one, subject) for one in (detector, *detector.folds)]
-    first = looks[0]
+    first, scoring = looks[0], detector.config.scoring
+    shown = {"alpha": scoring.alpha, "share": scoring.cluster_share}
     truth = subject.lesion[subject.mask] if subject.has_lesion else None
     scores, ranks, p_values, localisation = {}, {}, {}, {}
     joints = {}
@@ -76,11 +77,10 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
         ranks[name] = scorer.calibration.rank(each)
         p_values[name] = p_value(ranks[name], len(scorer.calibration.scores))
         if truth is not None:
-            localisation[name] = localise(joints[name], truth, threshold=scorer.calibration.voxel_threshold)
+            labels, _ = shown_clusters(subject, joints[name], scorer.calibration, **shown)
+            localisation[name] = localise(joints[name], truth, labels[subject.mask] > 0)
     maps = _mean([look.maps for look in looks])
-    lesions, counts = lesions_of(
-        subject, joints["residual"], detector.scorers["residual"].calibration, detector.config.scoring.alpha
-    )
+    lesions, counts = lesions_of(subject, joints["residual"], detector.scorers["residual"].calibration, **shown)
     findings = Findings(
         subject=subject.subject,
         group=replace(first.reconstruction.group, known=any(look.reconstruction.group.known for look in looks)),

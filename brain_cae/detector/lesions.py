@@ -40,20 +40,22 @@ class Lesion:
 
 
 def lesions_of(
-    subject: PreparedSubject, joint_map: np.ndarray, calibration: Calibration, alpha: float
+    subject: PreparedSubject, joint_map: np.ndarray, calibration: Calibration, alpha: float, share: float = 0.0
 ) -> tuple[list[Lesion], LesionCounts | None]:
     """Return the clusters that a reader should look at, and their overlap with a known lesion, if there is one.
 
-    These are the largest cluster and all others with p <= alpha, by falling mass.
+    These are the largest cluster and, by falling mass, others with p <= alpha and this share of its mass.
 
     Args:
         subject: The brain, in memory.
         joint_map: (n,), at the voxels of its mask.
         calibration: Of the residual score.
         alpha: Rate of healthy brains in which further clusters are shown.
+        share: Of the mass of the largest cluster, the least that another must have. Around a large lesion, maps have
+            islands that no healthy brain has either.
     """
     mask = subject.mask
-    labels, clusters = shown_clusters(subject, joint_map, calibration, alpha)
+    labels, clusters = shown_clusters(subject, joint_map, calibration, alpha, share)
     middle = apply_affine(subject.affine, np.argwhere(mask).mean(axis=0))
     lesions = [
         _lesion(subject, cluster, labels == number, calibration, float(middle[0]))
@@ -66,14 +68,21 @@ def lesions_of(
 
 
 def shown_clusters(
-    subject: PreparedSubject, joint_map: np.ndarray, calibration: Calibration, alpha: float
+    subject: PreparedSubject, joint_map: np.ndarray, calibration: Calibration, alpha: float, share: float = 0.0
 ) -> tuple[np.ndarray, list[Cluster]]:
     """Return the clusters of :func:`lesions_of`, and the number of the cluster at each voxel (X, Y, Z), from 1."""
     labels, clusters = find_clusters(joint_map, subject.mask, calibration.voxel_threshold, _voxel_ml(subject))
-    p_values = [calibration.cluster_p_value(cluster.mass) for cluster in clusters]
-    shown = sum(number == 0 or p is None or p <= alpha + 1e-12 for number, p in enumerate(p_values))
+    shown = sum(
+        number == 0 or (cluster.mass >= share * clusters[0].mass and _is_rare(cluster, calibration, alpha))
+        for number, cluster in enumerate(clusters)
+    )
     labels[labels > shown] = 0  # the largest mass comes first, so p-values only rise
     return labels, clusters[:shown]
+
+
+def _is_rare(cluster: Cluster, calibration: Calibration, alpha: float) -> bool:
+    p_value = calibration.cluster_p_value(cluster.mass)
+    return p_value is None or p_value <= alpha + 1e-12
 
 
 def _voxel_ml(subject: PreparedSubject) -> float:

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from brain_cae.errors import BrainCaeError
-from brain_cae.reporting import write_comparison, write_summary
+from brain_cae.reporting.run_comparison import write_comparison
+from brain_cae.reporting.summary import write_summary
 
 
 def main(arguments: list[str]) -> Path:

@@ -223,7 +223,7 @@ def cards(content: ReportContent) -> list[Card]:
         note="voxels; mean over subjects",
     )
     dice = _figure(
-        "Localisation, Dice", at(localisation, "dice"), why_not_localised, note="at the label-free voxel threshold"
+        "Localisation, Dice", at(localisation, "dice"), why_not_localised, note="of the clusters, chosen without labels"
     )
     return [
         Card(detection, baselines, caution_for(content, "detection")),

@@ -187,7 +187,8 @@ def decision(content: ReportContent) -> str:
         f"threshold is conformal {cite('vovk2012', 'bates2023')}: it uses the scores of "
         f"{number(at(content.metrics, 'scoring', 'n_calibration'))} healthy brains and no lesion, at alpha = "
         f"{settings.get('alpha')} (rule: {settings.get('guarantee')}). Maps were thresholded where "
-        f"{formatting.percent(settings.get('voxel_false_positive_rate'))} of healthy voxels lie above. Baselines "
+        f"{formatting.percent(settings.get('voxel_false_positive_rate'))} of healthy voxels lie above, and the largest "
+        "cluster and others like it that few healthy brains have were kept. Baselines "
         f"without a network stand beside it, with the same smoothing, signs and calibration {cite('meissen2022')}."
     )
     classifier = at(content.metrics, "transfer", "classifier")

@@ -164,7 +164,7 @@ def _interpretation(value: Any) -> str:
 
 
 def localisation_table(content: ReportContent) -> Table | None:
-    """Return voxel average precision, Dice at the label-free threshold, and oracle Dice."""
+    """Return voxel average precision, label-free Dice of the clusters, and oracle Dice."""
     metrics = content.metrics
     rows = [("Anomaly map", _as_part(at(metrics, "localisation")))]
     for key, name in BASELINES.items():

@@ -166,9 +166,10 @@ def lesions(content: ReportContent, charts: dict[str, Chart]) -> Part:
     """Return the section on clusters: those of flagged brains, and folded those of the others."""
     intro = (
         "Connected voxels above the voxel threshold, in brains that are flagged: the largest cluster, and others that "
-        "few healthy brains have. The p-value counts the calibration brains whose largest cluster has at least this "
-        "mass; it holds for all clusters of a brain together. Places are in mm, right, anterior and superior positive; "
-        "the tissue is what most of the cluster is in the template. lesions.csv holds the same table."
+        "few healthy brains have and that are not small beside it. The p-value counts the calibration brains whose "
+        "largest cluster has at least this mass; it holds for all clusters of a brain together. Places are in mm, "
+        "right, anterior and superior positive; the tissue is what most of the cluster is in the template. lesions.csv "
+        "holds the same table."
     )
     tables = (performance.lesion_measures(content), performance.lesion_rows(content.lesions))
     blocks = blocks_of(tables[0], [charts.get("volumes")], tables[1])

@@ -14,7 +14,7 @@ MEASURES = {
     "auroc": "AUROC", "average_precision": "average precision", "sensitivity": "sensitivity",
     "specificity": "specificity", "balanced_accuracy": "balanced accuracy", "f1": "F1",
     "mcc": "Matthews correlation", "brier": "Brier score", "calibration_slope": "calibration slope",
-    "permutation_p": "permutation p", "false_alarms": "false alarms", "dice": "Dice, label-free threshold",
+    "permutation_p": "permutation p", "false_alarms": "false alarms", "dice": "Dice, label-free",
     "dice_oracle_pooled": "oracle Dice, pooled", "dice_oracle_per_subject": "oracle Dice, per subject",
 }  # fmt: skip
 

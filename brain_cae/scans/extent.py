@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.sources.base import counted
+
+if TYPE_CHECKING:
+    import pandas as pd  # half of what each process of an import would load
 
 SMALLEST_MM, LARGEST_MM = 100.0, 500.0
 """Extent of a scan: of an adult's brain cut out tightly, along its two longer axes, and of the largest field of view
@@ -65,7 +68,7 @@ def check_localiser(count: int, distance: float, *, where: str) -> None:
         raise ScanError("localiser", expected="slices that cover the whole brain", found=actual, where=where)
 
 
-def slab_cautions(index: pd.DataFrame) -> list[str]:
+def slab_cautions(index: "pd.DataFrame") -> list[str]:
     """Return the caution about scans that cover less than a whole brain along one axis; empty without such scans."""
     names = (("columns", "column"), ("rows", "row"), ("slices", "slice"))
     extents = np.stack([index[count] * index[f"spacing_{axis}_mm"] for count, axis in names], axis=1)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
 
 from brain_cae.scans.headers import words_of
@@ -32,16 +33,22 @@ class Redaction:
 
     def alias(self, path: Path, words: Collection[str]) -> str:
         """Return the path of a file below the root, ``words`` are those of its header in lower case."""
+        known = frozenset(words)
         parts = path.relative_to(self._root).parts if path != self._root else (path.name,)
-        return "/".join(part if self._may_stay(part, words) else self._names.name("x", part) for part in parts)
+        return "/".join(part if _may_stay(part, known) else self._names.name("x", part) for part in parts)
 
-    @staticmethod
-    def _may_stay(part: str, words: Collection[str]) -> bool:
-        if not GENERIC.fullmatch(part) or DATE.search(re.sub(r"\D", "", part)):
-            return False
-        digits = [number for number in re.findall(r"\d+", part) if len(number) > 3]
-        # A short number counts something; a long one may be that of a patient, with or without zeros in front.
-        plain = {word.lstrip("0") for word in words if word.isdigit()}
-        if any(number in words or number.lstrip("0") in plain for number in digits):
-            return False
-        return not any(word in words for word in words_of(part) if len(word) > 3)
+
+@lru_cache(maxsize=4096)  # the files of a series share their folders
+def _may_stay(part: str, words: frozenset[str]) -> bool:
+    if not GENERIC.fullmatch(part) or DATE.search(re.sub(r"\D", "", part)):
+        return False
+    digits = [number for number in re.findall(r"\d+", part) if len(number) > 3]
+    # A short number counts something; a long one may be that of a patient, with or without zeros in front.
+    if any(number in words or number.lstrip("0") in _numbers(words) for number in digits):
+        return False
+    return not any(word in words for word in words_of(part) if len(word) > 3)
+
+
+@lru_cache(maxsize=64)
+def _numbers(words: frozenset[str]) -> frozenset[str]:
+    return frozenset(word.lstrip("0") for word in words if word.isdigit())

@@ -15,7 +15,7 @@ class Localisation:
 
     Attributes:
         average_precision: Over voxels inside the mask.
-        dice: At the threshold fitted on healthy brains.
+        dice: Of what is called a lesion, without any label.
         overlaps: (len(GRID), 3) true positives, false positives, false negatives at each threshold of the grid.
     """
 
@@ -30,22 +30,21 @@ def dice_of(overlaps: np.ndarray) -> np.ndarray:
     return 2 * true / np.maximum(2 * true + false + missed, 1e-9)
 
 
-def localise(values: np.ndarray, truth: np.ndarray, *, threshold: float) -> Localisation:
+def localise(values: np.ndarray, truth: np.ndarray, called: np.ndarray) -> Localisation:
     """Compare a joint map with a known lesion.
 
     Args:
         values: (n,), the joint map at the voxels of the mask.
         truth: (n,) boolean, the lesion there, not empty.
-        threshold: The label-free voxel threshold.
+        called: (n,) boolean, the voxels that are called a lesion.
     """
     inside, outside = np.sort(values[truth]), np.sort(values[~truth])
     true = len(inside) - np.searchsorted(inside, GRID, side="right")
     false = len(outside) - np.searchsorted(outside, GRID, side="right")
     counts = np.stack([true, false, len(inside) - true], axis=-1)
-    flagged = values > threshold
-    at_threshold = [np.sum(flagged & truth), np.sum(flagged & ~truth), np.sum(~flagged & truth)]
+    overlap = [np.sum(called & truth), np.sum(called & ~truth), np.sum(~called & truth)]
     return Localisation(
         average_precision=float(average_precision_score(truth, values)),
-        dice=float(dice_of(np.asarray(at_threshold))),
+        dice=float(dice_of(np.asarray(overlap))),
         overlaps=counts,
     )

@@ -114,7 +114,8 @@ def _found(job: _Job) -> Anomaly:
     on_scan = partial(to_source_space, subject=subject)
     numbers = None
     if job.flagged and len(job.clusters):
-        labels, _ = shown_clusters(subject, joint_map, calibration, detector.config.scoring.alpha)
+        scoring = detector.config.scoring
+        labels, _ = shown_clusters(subject, joint_map, calibration, scoring.alpha, scoring.cluster_share)
         numbers = on_scan(labels)
     return Anomaly(
         subject=subject.subject,

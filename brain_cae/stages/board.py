@@ -9,8 +9,8 @@ from brain_cae.configuration import Config
 from brain_cae.configuration.identity import WITHOUT_EFFECT
 from brain_cae.errors import DatasetError
 from brain_cae.files.documents import read_yaml
-from brain_cae.reporting import ReportContent
 from brain_cae.reporting.board import Embedding, board_folder, final_metrics, write_board
+from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.trackers import record_result

@@ -31,8 +31,8 @@ from brain_cae.models.history import LossHistory
 from brain_cae.models.lightning import HealthyAutoencoder
 from brain_cae.models.panel import TrainingPanel
 from brain_cae.progress import on_terminal
-from brain_cae.reporting import training_panel
 from brain_cae.reporting.board import board_folder
+from brain_cae.reporting.panels import training_panel
 from brain_cae.reshape import Reshape
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.stages.board import typed_choices

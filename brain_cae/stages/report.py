@@ -13,7 +13,7 @@ import yaml
 from brain_cae.configuration import Config
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.findings import examine
-from brain_cae.reporting import ReportContent, SubjectView
+from brain_cae.reporting.content import ReportContent, SubjectView
 from brain_cae.scoring.calibration import VOXEL_RATES
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.lesions import lesion_table

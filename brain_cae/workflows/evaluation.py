@@ -18,7 +18,8 @@ from brain_cae.files.names import file_names
 from brain_cae.files.provenance import environment
 from brain_cae.files.run_folder import RunFolder, newest_run, peak_memory_mb
 from brain_cae.files.tables import read_csv
-from brain_cae.reporting import addresses, write_patients, write_report
+from brain_cae.reporting.patients import addresses, write_patients
+from brain_cae.reporting.report import write_report
 from brain_cae.stages.audit import audit_scores
 from brain_cae.stages.board import publish
 from brain_cae.stages.cautions import (

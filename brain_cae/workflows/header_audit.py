@@ -10,7 +10,8 @@ from brain_cae.configuration import EvaluateConfig
 from brain_cae.configuration.schema import Audit
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.reporting import ReportContent, write_audit_report
+from brain_cae.reporting.content import ReportContent
+from brain_cae.reporting.report import write_audit_report
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.sources.build import make_source

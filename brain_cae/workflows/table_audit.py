@@ -13,7 +13,8 @@ from brain_cae.audit.scores import Scored, read_scores
 from brain_cae.configuration import EvaluateConfig, read_option
 from brain_cae.estimates import Estimate, auroc
 from brain_cae.files.run_folder import RunFolder
-from brain_cae.reporting import ReportContent, write_audit_report
+from brain_cae.reporting.content import ReportContent
+from brain_cae.reporting.report import write_audit_report
 from brain_cae.scans.sources.table import read_table
 
 log = logging.getLogger(__name__)

@@ -73,5 +73,6 @@ def test_of_the_clusters_only_the_largest_and_those_that_few_healthy_brains_have
     assert (counts.clusters, counts.hits) == (1, 1)
     rare = replace(CALIBRATION, masses=np.zeros(9))
     assert len(lesions_of(brain, joint_map, rare, 0.1)[0]) == 2
+    assert len(lesions_of(brain, joint_map, rare, 0.1, share=0.9)[0]) == 1
     common = replace(CALIBRATION, masses=np.full(9, 1e6))
     assert [lesion.p_value for lesion in lesions_of(brain, joint_map, common, 0.1)[0]] == [1.0]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from brain_cae.estimates import auroc, average_precision, mean, paired_difference, proportion, threshold_metrics
-from brain_cae.reporting import ReportContent, SubjectView
+from brain_cae.reporting.content import ReportContent, SubjectView
 
 PROTOCOLS = ("Siemens 3.0T axial", "GE 1.5T sagittal", "Philips 3.0T axial", "GE 1.5T coronal")
 ALPHA = 0.10

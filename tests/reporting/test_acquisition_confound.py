@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.reporting import write_summary
+from brain_cae.reporting.summary import write_summary
 
 
 def subjects(signal: float, column: str, seed: int) -> pd.DataFrame:

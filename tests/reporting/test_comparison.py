@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.reporting import write_summary
+from brain_cae.reporting.summary import write_summary
 
 COLUMNS = ("probability.both", "probability.encoder", "probability.both.svm", "score.residual")
 

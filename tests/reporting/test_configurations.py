@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from brain_cae import estimates
-from brain_cae.reporting import write_summary
 from brain_cae.reporting.configurations import average, average_configurations, score_shift
+from brain_cae.reporting.summary import write_summary
 
 SEEDS, HEALTHY, ABNORMAL = 3, 120, 60
 

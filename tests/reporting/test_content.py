@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from brain_cae.reporting import ReportContent, write_report
+from brain_cae.reporting.content import ReportContent
+from brain_cae.reporting.report import write_report
 
 
 def test_a_title_alone_gives_a_report(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from brain_cae.reporting import training_panel
+from brain_cae.reporting.panels import training_panel
 
 
 @pytest.fixture

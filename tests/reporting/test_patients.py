@@ -7,7 +7,7 @@ import re
 import pytest
 
 from brain_cae.files.names import file_names
-from brain_cae.reporting import addresses, write_patients
+from brain_cae.reporting.patients import addresses, write_patients
 from brain_cae.vocabulary import Serious
 
 EVIL = "../</script><script>alert(1)</script>"

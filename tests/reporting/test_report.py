@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.reporting import ReportContent, formatting, niivue, write_report
+from brain_cae.reporting import formatting, niivue
+from brain_cae.reporting.content import ReportContent
+from brain_cae.reporting.report import write_report
 from brain_cae.reporting.sections import ANCHORS
 
 EVIL = "<script>alert(1)</script>"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_cae.reporting import write_summary
+from brain_cae.reporting.summary import write_summary
 
 SIZES = {"fixed": ["80, 80, 48"], "clustered": ["64, 80, 24", "80, 64, 24"]}
 

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from brain_cae.errors import RunError
-from brain_cae.reporting import write_comparison
 from brain_cae.reporting.__main__ import main
+from brain_cae.reporting.run_comparison import write_comparison
 
 
 @pytest.fixture

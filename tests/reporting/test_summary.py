@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from brain_cae.errors import RunError
-from brain_cae.reporting import write_summary
-from brain_cae.reporting.summary import flatten
+from brain_cae.reporting.summary import flatten, write_summary
 
 
 def job(

@@ -20,7 +20,9 @@ def assessment(make_subject, monkeypatch):
     """Brain ``a`` is flagged and brain ``b`` is not; both have a joint map of 4.004 in one voxel and 1 elsewhere."""
     brains = {name: make_subject(name) for name in "ab"}
     lesion = Lesion(0.012, 0.024, 4.004, 0.1, (0.0, 0.0, 0.0), None, "left", "")
-    config = SimpleNamespace(scoring=SimpleNamespace(alpha=0.2), trainer=SimpleNamespace(progress=False))
+    config = SimpleNamespace(
+        scoring=SimpleNamespace(alpha=0.2, cluster_share=0.0), trainer=SimpleNamespace(progress=False)
+    )
     detector = SimpleNamespace(
         scorers={"residual": SimpleNamespace(calibration=CALIBRATION)}, config=config, on_gpu=False
     )

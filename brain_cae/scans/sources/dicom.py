@@ -229,9 +229,10 @@ def _aliases(
     words: dict[str, set[str]] = {}
     for one in used:
         words.setdefault(one.series.patient, set()).update(identities[one.series.name].words)
+    frozen = {patient: frozenset(known) for patient, known in words.items()}
     aliases = {}
     for one in used:
-        known = words[one.series.patient]
+        known = frozen[one.series.patient]
         for path in one.series.files if one.read_for else one.series.files[:1]:
             aliases[path] = redaction.alias(path, known)
     return aliases

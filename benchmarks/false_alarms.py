@@ -8,6 +8,10 @@ shows how many false alarms the threshold gives: in all, by protocol, by age, an
 Scores lie in ``outputs/false_alarms/``, and what is there is not computed again. A call starts nothing after
 ``--minutes``, and the next one continues from there. Run from the project's root:
 ``python benchmarks/false_alarms.py --networks 6 --brains 1000``.
+
+With ``--runs``, folders of whole runs, nothing is trained: their ``predictions.csv`` is counted. Each run has a
+network, calibration brains and tested brains of its own, so the number of healthy brains that it flags is
+beta-binomial if the whole way through the command keeps the promise.
 """
 
 import argparse
@@ -238,6 +242,45 @@ def report(rates: pd.DataFrame, local: pd.DataFrame) -> dict:
     return {"ratios": ratios, "figures": figures}
 
 
+def whole_runs(folders: Sequence[Path]) -> pd.DataFrame:
+    """Return the false alarms of whole runs, for each rule, beside those that are expected.
+
+    Returns:
+        Columns run, calibration, healthy, kind, alarms, expected and p (beta-binomial, twice the smaller tail);
+        the rows of run ``all`` are sums over runs.
+    """
+    rows = []
+    for kind in GUARANTEES:
+        pmf, alarms, healthy, expected = np.ones(1), 0, 0, 0.0
+        for folder in folders:
+            table = pd.read_csv(folder / "predictions.csv")
+            tested = table[(table["label"] == "healthy") & table["p_value"].notna()]
+            brains = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["scoring"]["n_calibration"]
+            rank, number, mean = rule(kind).rank(brains), len(tested), len(tested) * rule(kind).expected_rate(brains)
+            flagged = int((tested["p_value"] <= rank / (brains + 1) + 1e-9).sum())
+            chances = betabinom.pmf(np.arange(number + 1), number, rank, brains + 1 - rank) if rank else np.eye(1)[0]
+            pmf, alarms = np.convolve(pmf, chances), alarms + flagged
+            healthy, expected = healthy + number, expected + mean
+            rows.append([folder.name, brains, number, kind, flagged, mean, _two_sided(chances, flagged)])
+        rows.append(["all", "", healthy, kind, alarms, expected, _two_sided(pmf, alarms)])
+    return pd.DataFrame(rows, columns=["run", "calibration", "healthy", "kind", "alarms", "expected", "p"])
+
+
+def _two_sided(chances: np.ndarray, seen: int) -> float:
+    return float(min(1.0, 2 * min(chances[: seen + 1].sum(), chances[seen:].sum())))
+
+
+def show_runs(table: pd.DataFrame) -> dict[str, float]:
+    """Print the table of :func:`whole_runs`; return its sums."""
+    print("| run | calibration brains | healthy tested | rule | false alarms | expected | p |")
+    print("|---|---|---|---|---|---|---|")
+    for row in table.itertuples():
+        numbers = f"{row.alarms} | {row.expected:.1f} | {row.p:.2f}"
+        print(f"| {row.run} | {row.calibration} | {row.healthy} | {row.kind} | {numbers} |")
+    total = table[table["run"] == "all"].set_index("kind")
+    return {f"{kind}_p": round(float(total.loc[kind, "p"]), 3) for kind in GUARANTEES}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train and score what is missing, and print the tables, then one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -250,7 +293,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=600.0, help="start nothing after that (%(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "false_alarms", help="(%(default)s)")
     parser.add_argument("overrides", nargs="*", help="of the training: trainer=cpu")
+    parser.add_argument("--runs", type=Path, nargs="+", help="folders of whole runs, whose false alarms are counted")
     chosen = parser.parse_args(arguments)
+    if chosen.runs:
+        figures = show_runs(whole_runs(chosen.runs))
+        print(json.dumps({"name": "false alarms of whole runs", "figures": figures}))
+        return
     logging.getLogger("brain_cae").setLevel(logging.ERROR)
     end = time.monotonic() + 60 * chosen.minutes
     epochs = [f"trainer.max_epochs={chosen.epochs}"] if chosen.epochs else []

@@ -53,6 +53,30 @@ def test_a_stratum_counts_its_own_brains_of_the_rest(benchmark, scores):
     assert ages.mean() == pytest.approx(rates["rate"].mean(), abs=0.02)
 
 
+def test_whole_runs_are_counted_against_the_beta_binomial(benchmark, tmp_path, capsys):
+    random = np.random.default_rng(1)
+    folders = [tmp_path / str(number) for number in range(6)]
+    for folder in folders:
+        folder.mkdir()
+        calibration, scores = random.normal(size=46), random.normal(size=40)
+        p_values = [(1 + (calibration >= score).sum()) / 47 for score in scores]
+        table = pd.DataFrame({"label": ["healthy"] * 40, "p_value": p_values})
+        ill = pd.DataFrame({"label": ["abnormal"] * 9, "p_value": 1 / 47})
+        pd.concat([table, ill]).to_csv(folder / "predictions.csv", index=False)
+        (folder / "metrics.json").write_text(json.dumps({"scoring": {"n_calibration": 46}}))
+    table = benchmark.whole_runs(folders).set_index(["run", "kind"])
+    assert table.loc[("0", "average"), "expected"] == pytest.approx(40 * 4 / 47) and table["p"].min() > 0.01
+    assert table.loc[("all", "probable"), "healthy"] == 240
+    assert (
+        table.loc[("all", "probable"), "alarms"]
+        == table.loc[[str(n) for n in range(6)]].xs("probable", level=1)["alarms"].sum()
+    )
+    everybody = pd.read_csv(folders[0] / "predictions.csv").assign(p_value=1 / 47)
+    everybody.to_csv(folders[0] / "predictions.csv", index=False)
+    benchmark.main(["--runs", *map(str, folders)])
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["figures"]["probable_p"] < 0.01
+
+
 @pytest.mark.extras
 def test_a_small_benchmark_runs_whole_and_continues(benchmark, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("BRAIN_CAE_CACHE", str(tmp_path / "cache"))

@@ -74,6 +74,16 @@ def _refuse_endless(value: Any, key: str = "") -> None:
         raise ConfigurationError(f"The value of `{key}` is not a finite number.", found=str(value), where=key)
 
 
+TYPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "dict": "a group of keys",
+    "list": "a list",
+}
+"""What a reader who does not program calls a type, by how its name starts."""
+
+
 def _option(group: str, name: Any, prefix: str) -> type:
     if not isinstance(name, str) or name not in OPTIONS[group]:
         raise ConfigurationError(
@@ -187,17 +197,25 @@ def _merge(kind: type, value: dict[str, Any], prefix: str) -> dict[str, Any]:
         try:
             result |= _checked(structure, {name: item})
         except OmegaConfBaseException as error:
-            key = f"{prefix}{error.full_key if error.full_key else name}"
+            below = error.full_key.split(".")[1:] if error.full_key else []
             expected = next(str(getattr(f.type, "__name__", f.type)) for f in fields(kind) if f.name == name)
+            word = next((start for start in TYPES if expected.startswith(start)), None)
             raise ConfigurationError(
-                f"The value of `{key}` has the wrong type.",
-                expected={"int": "a whole number", "float": "a number", "bool": "true or false"}.get(
-                    expected, expected
-                ),
-                found=repr(item),
-                where=key,
+                f"The value of `{prefix}{'.'.join([name, *below])}` has the wrong type.",
+                expected=TYPES[word] if word else expected,
+                found=repr(_at(item, below)),
+                where=prefix + ".".join([name, *below]),
             ) from error
     return result
+
+
+def _at(item: Any, keys: list[str]) -> Any:
+    """Return the value below the keys, as far down as they lead."""
+    for key in keys:
+        if not isinstance(item, dict) or key not in item:
+            break
+        item = item[key]
+    return item
 
 
 def _checked(structure: DictConfig, value: dict[str, Any]) -> dict[str, Any]:

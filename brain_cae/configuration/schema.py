@@ -175,7 +175,7 @@ class Scoring:
     cluster_share: float
     frame: list[int]
     shrinkage: float
-    scores: dict[str, Any]
+    scores: dict[str, dict[str, Any]]
 
 
 @dataclass
@@ -250,7 +250,7 @@ class Audit:
     margin: float
     strata: str
     healthy_means: str | None
-    extra: dict[str, Any]
+    extra: dict[str, dict[str, Any]]
 
 
 @dataclass

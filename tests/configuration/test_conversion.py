@@ -23,6 +23,9 @@ from brain_cae.errors import ConfigurationError
         ("dataset=bids", "dataset.root", "dataset.root="),
         ("dataset=combined", "dataset.parts", "dataset.parts.ixi.root"),
         ("model.weight_decay=inf", "model.weight_decay", "not a finite number"),
+        ("scoring.scores.intensity=2", "scoring.scores.intensity", "Expected: a group of keys\n  Found: 2"),
+        ("+audit.extra.mine=null", "audit.extra.mine", "a group of keys"),
+        ("scoring.frame=3", "scoring.frame", "a list"),
         ("features.name=${nothing}", "features.name", "cannot be resolved"),
     ],
 )

@@ -99,8 +99,16 @@ def inspect_location(location: SeriesLocation) -> Outcome:
     except OSError as error:
         return _unreadable(location, error)
     _, entry = _describe(location, pixels=False)
-    outcome = _outcome(location, entry | {"series_hash": NOT_READ}, Path(), "")
-    return Outcome(outcome.row and outcome.row | {"path": str(location.shown(location.files[0]))}, outcome.lines)
+    return as_inspected(_outcome(location, entry | {"series_hash": NOT_READ}, Path(), ""), location)
+
+
+def as_inspected(outcome: Outcome, location: SeriesLocation) -> Outcome:
+    """Return an outcome as :func:`inspect_location` gives it, also if an import has read more."""
+    if outcome.row is None:
+        return outcome
+    path = str(location.shown(location.files[0]))
+    lines = tuple(line | {"series_hash": line["series_hash"] and NOT_READ} for line in outcome.lines)
+    return Outcome(outcome.row | {"path": path, "series_hash": NOT_READ}, lines)
 
 
 def _missing(location: SeriesLocation) -> Outcome:

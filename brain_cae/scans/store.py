@@ -18,6 +18,7 @@ from brain_cae.progress import counter
 from brain_cae.scans.entry import (
     REPORT_COLUMNS,
     Outcome,
+    as_inspected,
     import_location,
     inspect_location,
     known_outcome,
@@ -66,18 +67,18 @@ def import_series(
     for folder in (store, store / "seen"):
         remove_leftovers(folder, age_s=LEFTOVER_AGE_S)
     root = root or _common_folder(ordered)
-    outcomes: dict[int, Outcome] = {}
-    for number, location in enumerate(ordered):
-        known = known_outcome(location, store)
-        if known is not None:
-            outcomes[number] = known
+    outcomes = _known(ordered, store)
     rest = [number for number in range(len(ordered)) if number not in outcomes]
     _read_all(ordered, rest, partial(import_location, store=store), "import", outcomes, executor, progress)
     return _result(ordered, [outcomes[number] for number in range(len(ordered))], root)
 
 
-def inspect_series(locations: Sequence[SeriesLocation], *, workers: int = 1, progress: bool = True) -> ImportResult:
+def inspect_series(
+    locations: Sequence[SeriesLocation], *, workers: int = 1, progress: bool = True, store: Path | None = None
+) -> ImportResult:
     """Return the result of :func:`import_series` as far as the headers show it; nothing is written.
+
+    What ``store``, the folder of an earlier import, has of unchanged files is not read again.
 
     Returns:
         Index (``path`` is the first file, ``series_hash`` the same for all) and report; the status ``imported`` means
@@ -87,8 +88,10 @@ def inspect_series(locations: Sequence[SeriesLocation], *, workers: int = 1, pro
         DatasetError: a scan listed twice, or no location.
     """
     ordered = _ordered(locations)
-    outcomes: dict[int, Outcome] = {}
-    _read_all(ordered, list(range(len(ordered))), inspect_location, "headers", outcomes, Processes(workers), progress)
+    outcomes = {} if store is None else _known(ordered, store)
+    outcomes = {number: as_inspected(outcome, ordered[number]) for number, outcome in outcomes.items()}
+    rest = [number for number in range(len(ordered)) if number not in outcomes]
+    _read_all(ordered, rest, inspect_location, "headers", outcomes, Processes(workers), progress)
     return _result(ordered, [outcomes[number] for number in range(len(ordered))], _common_folder(ordered))
 
 
@@ -102,6 +105,12 @@ def reading_notes(report: pd.DataFrame) -> list[str]:
         f"{advice_for(str(note)) or ''}".rstrip()
         for note, scans in names.groupby(notes.to_numpy())
     ]
+
+
+def _known(locations: Sequence[SeriesLocation], store: Path) -> dict[int, Outcome]:
+    """Return what the store has, by number of the location."""
+    known = {number: known_outcome(location, store) for number, location in enumerate(locations)}
+    return {number: outcome for number, outcome in known.items() if outcome is not None}
 
 
 def _read_all(

@@ -76,7 +76,8 @@ def _headers(config: EvaluateConfig) -> tuple[pd.DataFrame, list[str]]:
     modalities = list(MODALITIES)
     options = {"workers": config.workers, "limit": None, "progress": True, "cache": config.cache}
     source = make_source(config.dataset, modalities=modalities, **options)
-    headers = inspect_series(one_session(source.locate(), modalities), workers=config.workers)
+    scans = one_session(source.locate(), modalities)
+    headers = inspect_series(scans, workers=config.workers, store=Path(config.cache) / "imported")
     refused = headers.report[headers.report["status"] == "refused"].groupby("reason").size()
     notes = [*source.notes(), *reading_notes(headers.report)]
     notes += [f"{count} series excluded: {reason}." for reason, count in refused.items()]

@@ -170,7 +170,7 @@ def _inspect(
         for scan in limited([*locations, *unused], limit)
         if scan.files
     ]
-    headers = inspect_series(limited(locations, limit), workers=workers)
+    headers = inspect_series(limited(locations, limit), workers=workers, store=Path(cache) / "imported")
     cautions += reading_notes(headers.report)
     inspection = Inspection(
         title=", ".join(

@@ -108,6 +108,16 @@ def test_a_second_import_reads_no_file(cohort, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(first.report, second.report)
 
 
+def test_a_look_after_an_import_reads_no_file_and_shows_the_same(cohort, tmp_path, monkeypatch):
+    fresh = inspect_series(cohort, progress=False, store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+    run(cohort, tmp_path / "store")
+    monkeypatch.setattr(store, "inspect_location", lambda *_: pytest.fail("read again"))
+    known = inspect_series(cohort, progress=False, store=tmp_path / "store")
+    pd.testing.assert_frame_equal(fresh.index, known.index)
+    assert set(known.report["status"]) >= set(fresh.report["status"])
+
+
 def test_a_killed_import_continues(cohort, tmp_path, monkeypatch):
     folder = tmp_path / "store"
     expected = run(cohort, tmp_path / "whole")

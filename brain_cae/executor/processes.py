@@ -1,6 +1,7 @@
 """Processes on this machine."""
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -95,6 +96,9 @@ def _not_started(task: str) -> ConfigurationError:
 
 
 def _begin(started: Event) -> None:
+    # Ctrl-C reaches every process of the terminal. The parent says that the run was interrupted; this one, which leaves
+    # no incomplete file wherever it stops, would add a traceback.
+    signal.signal(signal.SIGINT, lambda number, frame: os._exit(128 + number))
     started.set()
     _end_with_parent()
 

@@ -1,6 +1,8 @@
 """Processes on this machine."""
 
 import os
+import signal
+import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
@@ -25,6 +27,12 @@ def die(number: int) -> int:
     return number
 
 
+def interrupt(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(30)
+    return number
+
+
 def test_processes_give_every_result_once_with_the_number_of_its_item() -> None:
     for workers in (1, 2):
         done = dict(results(square, range(5), executor=Processes(workers), task="test", name=str, minimum=1))
@@ -46,6 +54,12 @@ def test_processes_share_the_cores_and_leave_the_parent_as_it_was(monkeypatch) -
 def test_an_error_of_a_dead_process_names_the_items_in_progress() -> None:
     with pytest.raises(DatasetError, match=r"A process of the import died(.|\n)*item 3"):
         list(results(die, range(4), executor=Processes(2), task="import", name=lambda n: f"item {n}", minimum=1))
+
+
+def test_ctrl_c_ends_a_process_at_once_and_without_a_traceback(capfd) -> None:
+    with pytest.raises(DatasetError, match="died"):
+        list(results(interrupt, range(2), executor=Processes(2), task="import", name=str, minimum=1))
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_an_error_of_the_function_is_raised_in_the_parent(monkeypatch) -> None:

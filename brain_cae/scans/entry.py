@@ -95,7 +95,8 @@ def inspect_location(location: SeriesLocation) -> Outcome:
         return _missing(location)
     try:
         for path in location.files:
-            path.open("rb").close()
+            with archives.opened(path, 0):
+                pass
     except OSError as error:
         return _unreadable(location, error)
     _, entry = _describe(location, pixels=False)

@@ -6,7 +6,7 @@ import io
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,7 +103,9 @@ class FoundTable:
         return (*([self.path] if self.path else []), *self.similar)
 
 
-def find_table(root: Path, names: tuple[str, ...], *, stems: tuple[str, ...]) -> FoundTable:
+def find_table(
+    root: Path, names: tuple[str, ...], *, stems: tuple[str, ...], shown: Callable[[str], str] = str
+) -> FoundTable:
     """Return the table of one of these names in a folder, or under a name near to it.
 
     Args:
@@ -111,6 +113,7 @@ def find_table(root: Path, names: tuple[str, ...], *, stems: tuple[str, ...]) ->
         names: Names that the table should have: ``labels.csv``, ``labels.tsv``.
         stems: Stems near to these, in lower case: ``labels``, ``label``. Case, endings (``.csv.txt``, ``.xlsx``) and
             what copying adds (``labels (1).csv``) are ignored.
+        shown: Returns the name of another file as notes may show it.
 
     Raises:
         DatasetError: Several files could be the table; all are named.
@@ -133,7 +136,7 @@ def find_table(root: Path, names: tuple[str, ...], *, stems: tuple[str, ...]) ->
     notes = [f"{found[0].name} is read as {names[0]}."] if near and not exact else []
     if similar:
         beside = f"beside {found[0].name}" if found else f"because the table must be called {' or '.join(names)}"
-        notes.append(f"Not read, {beside}: {some([path.name for path in similar])}.")
+        notes.append(f"Not read, {beside}: {some([shown(path.name) for path in similar])}.")
     return FoundTable(found[0] if found else None, similar, tuple(notes))
 
 

@@ -175,7 +175,8 @@ class Dicom:
         locations = []
         for (subject, session), scans in by_place.items():
             for modality in self.modalities:
-                files = tuple(path for one in scans if one.read_for == modality for path in one.series.files)
+                read = [one.series.files for one in scans if one.read_for == modality]
+                files = tuple(dict.fromkeys(path for paths in read for path in paths))
                 locations.append(
                     SeriesLocation(
                         subject=subject,
@@ -228,12 +229,13 @@ def _aliases(
     for one in used:
         words.setdefault(one.series.patient, set()).update(identities[one.series.name].words)
     frozen = {patient: frozenset(known) for patient, known in words.items()}
-    aliases = {}
+    around: dict[Path, frozenset[str]] = {}
     for one in used:
         known = frozen[one.series.patient]
         for path in one.series.files if one.read_for else one.series.files[:1]:
-            aliases[path] = redaction.alias(path, known)
-    return aliases
+            # A lost file may be a slice of two patients' series.
+            around[path] = around[path] | known if path in around else known
+    return {path: redaction.alias(path, known) for path, known in around.items()}
 
 
 def _line(one: Taken, aliases: Mapping[Path, str]) -> SeriesLine:

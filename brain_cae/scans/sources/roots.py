@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path, PureWindowsPath
 
@@ -67,7 +67,10 @@ def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: s
         )
         return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
     for place, layout in _layouts_near(root, source):
-        if layout == source and place != root:
+        beside = [folder for folder in _folders(root) if place.parent == root and layout_of(folder) == layout]
+        if len(beside) > 1:
+            advice = _in_several(beside, layout)
+        elif layout == source and place != root:
             level = "higher" if root.is_relative_to(place) else "lower"
             advice = f"The layout starts {len(_between(place, root))} level {level}: dataset.root={place}"
         elif place == root:
@@ -82,6 +85,21 @@ def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: s
             "Name them as expected, or list them in a table: dataset=folder dataset.table=scans.csv (docs/data.md)."
         )
     return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
+
+
+def _in_several(folders: Sequence[Path], layout: str) -> str:
+    """Return what to do about scans of one layout in several folders, as for groups, sites or sessions."""
+    parts = [re.sub(r"[^A-Za-z0-9_]+", "_", folder.name).strip("_") or "part" for folder in folders[:2]]
+    keys = [
+        f"+dataset@dataset.parts.{part}={layout} dataset.parts.{part}.root={folder}"
+        for part, folder in zip(parts, folders, strict=False)
+    ]
+    table = "if they are subjects with sessions, list the scans in a table, subject,session,modality,path; "
+    return (
+        f"The layout starts 1 level lower, in {len(folders)} folders: {some([folder.name for folder in folders])}. Put "
+        f"all subjects into one folder; {table if layout == 'folder' else ''}or combine: dataset=combined {' '.join(keys)}"
+        + (" …" if folders[2:] else "")
+    )
 
 
 def near_miss(path: Path) -> Path | None:

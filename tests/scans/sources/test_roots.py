@@ -52,6 +52,17 @@ def test_a_root_too_high_or_too_low_is_corrected(tmp_path, source):
     assert f"1 level higher: dataset.root={right}\n" in message(source, subject) + "\n"
 
 
+def test_groups_in_folders_of_their_own_are_all_named(tmp_path):
+    for group in ("healthy controls", "patients", "site-3"):
+        LAYOUTS["folder"](tmp_path / group)
+        LAYOUTS["bids"](tmp_path / "bids" / group)
+    text = message("folder", tmp_path)
+    assert "in 3 folders: healthy controls, patients, site-3." in text and "subject,session,modality,path" in text
+    parts = f"dataset.parts.healthy_controls.root={tmp_path}/healthy controls +dataset@dataset.parts.patients=folder"
+    assert f"dataset=combined +dataset@dataset.parts.healthy_controls=folder {parts}" in text
+    assert "+dataset@dataset.parts.patients=bids" in message("folder", tmp_path / "bids")
+
+
 def test_one_folder_of_everything_is_read_by_headers(tmp_path):
     write_exam(tmp_path / "scans", exam=ONE, place=flat("1"))
     assert "dataset=dicom" in message("folder", tmp_path / "scans")

@@ -97,7 +97,8 @@ def _in_several(folders: Sequence[Path], layout: str) -> str:
     table = "if they are subjects with sessions, list the scans in a table, subject,session,modality,path; "
     return (
         f"The layout starts 1 level lower, in {len(folders)} folders: {some([folder.name for folder in folders])}. Put "
-        f"all subjects into one folder; {table if layout == 'folder' else ''}or combine: dataset=combined {' '.join(keys)}"
+        f"all subjects into one folder; {table if layout == 'folder' else ''}or combine: dataset=combined "
+        + " ".join(keys)
         + (" …" if folders[2:] else "")
     )
 

@@ -23,6 +23,7 @@ from brain_cae.scans.acquisition import read_acquisition
 from brain_cae.scans.contrast_rules import CONTENTS, Physics
 from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, open_dicom
+from brain_cae.scans.formats import POINTER
 from brain_cae.scans.kind import MR_IMAGES, check_kind, is_derived
 from brain_cae.scans.raw_header import DamagedError, EndOfDataError, parse_file
 from brain_cae.scans.silence import silence
@@ -33,10 +34,13 @@ LAST = 0x00280011
 HEAD, START = 2**17, 2**14
 ENDLESS = 2**62
 PATIENT, STUDY, SERIES, FRAMES = 0x00100020, 0x0020000D, 0x0020000E, 0x00280008
-IMAGE, DIRECTORY, NOT_DICOM, DAMAGED, UNREADABLE, NO_SERIES, TRUNCATED = range(7)
-STATUS = ("image", "DICOMDIR", "not DICOM", "damaged header", "unreadable file", "no series", "truncated file")
+IMAGE, DIRECTORY, NOT_DICOM, DAMAGED, UNREADABLE, NO_SERIES, TRUNCATED, NOT_FETCHED = range(8)
+STATUS = (
+    "image", "DICOMDIR", "not DICOM", "damaged header", "unreadable file", "no series", "truncated file",
+    "not downloaded",
+)  # fmt: skip
 """What a file is; the numbers above are places in this list."""
-LOST = (DAMAGED, UNREADABLE, TRUNCATED)
+LOST = (DAMAGED, UNREADABLE, TRUNCATED, NOT_FETCHED)
 """What may have been an image."""
 
 CODES = ("SE", "GR", "IR", "EP", "RM")
@@ -137,8 +141,7 @@ def _read(path: Path, head: int) -> FileHeader:
             start = stream.read(132)
             prefixed = start[128:] == b"DICM"
             if not prefixed and start[:2] not in (b"\x08\x00", b"\x02\x00"):
-                # Zeros alone, or nothing: the content was lost.
-                return FileHeader(NOT_DICOM if (start + stream.read(START)).strip(b"\0") else TRUNCATED)
+                return FileHeader(_foreign(start + stream.read(START)))
             stream.seek(0)
             header = _partial(stream)
     except OSError:
@@ -159,6 +162,14 @@ def _read(path: Path, head: int) -> FileHeader:
             return FileHeader(NO_SERIES)
         return FileHeader(TRUNCATED if prefixed else NOT_DICOM)
     return _image(elements, header)
+
+
+def _foreign(start: bytes) -> int:
+    """Return what a file is that does not start as DICOM does."""
+    if POINTER.match(start):
+        return NOT_FETCHED
+    # Zeros alone, or nothing: the content was lost.
+    return NOT_DICOM if start.strip(b"\0") else TRUNCATED
 
 
 def _image(elements: Elements, header: FileDataset | None) -> FileHeader:

@@ -152,6 +152,19 @@ def test_other_files_are_not_nifti(tmp_path):
         assert reason_of(tmp_path / name) == "not NIfTI"
 
 
+POINTERS = {
+    "git-lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+    "git-annex": b"/annex/objects/MD5E-s9--0.nii.gz\n",
+    "link": b"../../.git/annex/objects/a/b/c/c",
+}
+
+
+@pytest.mark.parametrize("pointer", POINTERS)
+def test_a_pointer_is_a_file_that_was_not_fetched(tmp_path, pointer):
+    (tmp_path / "a.nii.gz").write_bytes(POINTERS[pointer])
+    assert reason_of(tmp_path / "a.nii.gz") == "not downloaded"
+
+
 def test_the_content_tells_whether_a_file_is_compressed(tmp_path):
     content = save(tmp_path / "a.nii", noise()).read_bytes()
     (tmp_path / "plain.nii.gz").write_bytes(content)

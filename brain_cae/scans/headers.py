@@ -100,11 +100,16 @@ class SeriesFacts:
 
 @dataclass(frozen=True)
 class Identity:
-    """Identifying content of one header: in memory only. ``words`` are in lower case, without signs between them."""
+    """Identifying content of one header: in memory only. ``words`` are in lower case, without signs between them.
+
+    ``birth`` and ``sex`` of the patient tell people with one PatientID apart; they are empty where unknown.
+    """
 
     patient: str
     moment: str
     words: frozenset[str]
+    birth: str = ""
+    sex: str = ""
 
 
 def identify(path: Path) -> FileHeader:
@@ -308,7 +313,8 @@ def identity_of(path: Path) -> Identity:
             if element.VR == "DA":
                 words |= _dates(str(element.value))
         moment = f"{_text(header, 'StudyDate')} {_text(header, 'StudyTime')}"
-    return Identity(Elements(header).plain(PATIENT), moment, frozenset(words))
+        birth, sex = _text(header, "PatientBirthDate").strip(), _text(header, "PatientSex").strip().upper()
+    return Identity(Elements(header).plain(PATIENT), moment, frozenset(words), birth, sex if sex in ("M", "F") else "")
 
 
 # Values of these name the machine, not the patient or the study.

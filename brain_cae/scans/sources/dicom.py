@@ -110,7 +110,7 @@ class Dicom:
         labels, label_notes = people.labels(table.path, otherwise=self.label or "unknown") if table.path else ({}, [])
         masks, mask_notes = self._find_masks(beside, people, names)
         self._notes = [*([caution] if caution else []), *describe_others(catalogue.others)]
-        self._notes += [*_cautions(used, catalogue), *table.notes, *label_notes, *mask_notes]
+        self._notes += [*_cautions(used, catalogue, identities), *table.notes, *label_notes, *mask_notes]
         self._notes += counted(
             {
                 "{archive is|archives are} not opened": [
@@ -252,18 +252,25 @@ def _line(one: Taken, aliases: Mapping[Path, str]) -> SeriesLine:
     )
 
 
-def _cautions(used: Sequence[Taken], catalogue: Catalogue) -> list[str]:
+def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[str, Identity]) -> list[str]:
+    people: dict[str, tuple[set[str], set[str]]] = {}
+    for one in catalogue.series:
+        births, sexes = people.setdefault(one.patient, (set(), set()))
+        births |= {identities[one.name].birth} - {""}
+        sexes |= {identities[one.name].sex} - {""}
     doubtful = [
-        f"{one.series.patient} {one.modality}: {one.contrast.doubt}"
-        for one in used
-        if one.modality and one.contrast.doubt
+        f"{taken.series.patient} {taken.modality}: {taken.contrast.doubt}"
+        for taken in used
+        if taken.modality and taken.contrast.doubt
     ]
-    kinds = Counter(one.contrast.name for one in used if one.contrast.name not in MODALITIES)
+    kinds = Counter(taken.contrast.name for taken in used if taken.contrast.name not in MODALITIES)
     unknown = kinds.pop(UNKNOWN, 0)
     notes = counted(
         {
             "{subject has|subjects have} no PatientID that tells them apart; each study of theirs counts as a "
             "subject": sorted(catalogue.anonymous),
+            "{PatientID stands|PatientIDs stand} in scans of people with different birth dates or sexes, who count as "
+            "one subject each": sorted(name for name, known in people.items() if max(map(len, known)) > 1),
             "series {is|are} used in doubt": doubtful,
         }
     )

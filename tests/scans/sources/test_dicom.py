@@ -156,6 +156,27 @@ def test_labels_under_a_name_near_to_theirs_are_read_and_others_named_without_th
     assert "Canary" not in notes and "not DICOM" not in notes
 
 
+def test_people_with_one_number_are_a_caution(tmp_path, source):
+    write_exam(tmp_path / "scans", "1", date="20190304")
+    write_exam(
+        tmp_path / "scans", "1", date="20200304", change=lambda header, name: setattr(header, "PatientBirthDate", "")
+    )
+    write_exam(tmp_path / "scans", "2", date="20190304")
+    write_exam(
+        tmp_path / "scans",
+        "2",
+        date="20200304",
+        change=lambda header, name: setattr(header, "PatientBirthDate", "19510203"),
+    )
+    one = source()
+    one.locate()
+    (note,) = [note for note in one.notes() if "different birth dates" in note]
+    assert note == (
+        "1 PatientID stands in scans of people with different birth dates or sexes, who count as one subject each: "
+        f"{patient(2)}."
+    )
+
+
 def test_an_archive_or_its_directory_may_be_the_root(tmp_path, source):
     write_exam(tmp_path / "scans", "1")
     with zipfile.ZipFile(tmp_path / "scans.zip", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -48,11 +48,18 @@ def missing(root: Path, *, problem: str, expected: str, found: str, advice: str)
         advice = (
             "dataset=dicom reads a zip of DICOM files in place; unpack any other into a folder, and name the folder."
         )
-    elif root.is_file() and (layout := layout_of(root.parent)):
-        advice = f"Name a folder, not a file in it: dataset={layout} dataset.root={root.parent}"
+    elif root.is_file() and (fit := _layout_around(root)):
+        advice = f"Name a folder, not a file in it: dataset={fit[1]} dataset.root={fit[0]}"
     elif not root.exists() and (near := near_miss(root)) is not None:
         advice = f"Did you mean {near}?"
     return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
+
+
+def _layout_around(file: Path) -> tuple[Path, str] | None:
+    """Return the nearest folder above a file that has a source's layout; every tree with DICOM has that of DICOM."""
+    above = [folder for folder in list(file.parents)[:4] if len(folder.parts) > 2]
+    found = [(folder, layout) for folder in above if (layout := layout_of(folder))]
+    return next((pair for pair in found if pair[1] != "dicom"), found[0] if found else None)
 
 
 def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: str, advice: str) -> DatasetError:

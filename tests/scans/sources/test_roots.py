@@ -98,6 +98,17 @@ def test_an_archive_or_a_file_is_no_root(tmp_path, source):
     assert "a zip file" in text and "dataset=dicom reads a zip" in text and "Remove" not in text
 
 
+def test_of_a_file_the_folder_of_its_layout_is_named(tmp_path):
+    for layout in ("folder", "bids", "dicom"):
+        LAYOUTS[layout](tmp_path / layout)
+    bids, dicom = f"dataset=bids dataset.root={tmp_path}/bids", f"dataset=dicom dataset.root={tmp_path}/dicom/p1"
+    assert (
+        f"dataset=folder dataset.root={tmp_path}/folder\n" in message("folder", tmp_path / "folder/p1/t1.nii.gz") + "\n"
+    )
+    assert bids in message("folder", tmp_path / "bids/sub-01/anat/sub-01_T1w.nii.gz")
+    assert dicom in message("folder", tmp_path / "dicom/p1/T1 - SE extrp - 601/IM1")
+
+
 def test_a_path_of_windows_is_said_to_be_one(tmp_path):
     text = message("folder", Path(roots.as_path(r"C:\scans\new")))
     assert "path of Windows" in text

@@ -54,7 +54,8 @@ def foreground_mask(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     if share > 0.5:
         mask = volume != background
         inside = volume[mask] - background
-        if not (inside > 0).any() or (inside < HEAD_SHARE * tissue_level(inside)).mean() < AIR_SHARE:
+        # Values far below the background are no air either: the mean was subtracted.
+        if not (inside > 0).any() or (abs(inside) < HEAD_SHARE * tissue_level(inside)).mean() < AIR_SHARE:
             return np.asarray(ndimage.binary_fill_holes(_largest(mask)), bool)
     lifted = np.asarray(volume, np.float32) - np.float32(background if share > 0.5 else zero_level(volume))
     sigma = SMOOTHING_MM / voxel_sizes(affine)

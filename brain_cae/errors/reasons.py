@@ -111,7 +111,7 @@ WHAT_TO_DO = {
     "non-finite values": "Export the scan again; NaN and infinite values cannot be repaired here.",
     "constant volume": "The scan is empty; export it again.",
     "constant inside the mask": "Check that the modalities of the subject cover the same part of the head.",
-    "no positive intensity scale": "Give the scan as it was before its mean was subtracted: much of it is 0 or negative.",
+    "no positive intensity scale": "Give the scan as it was before its mean was subtracted: much is 0 or negative.",
     "empty mask": "Open the scan and the brain mask in a viewer.",
     "mask without outside": "Save the mask with 0 outside of what it marks.",
     "no match with the template": "Is the brain whole, and without skull? preprocess.space=box needs no match.",

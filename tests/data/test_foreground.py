@@ -20,6 +20,12 @@ def test_a_stripped_brain_is_what_is_not_background(background):
     assert np.array_equal(foreground_mask(volume, np.eye(4)), truth)
 
 
+def test_a_stripped_brain_without_its_mean_is_whole():
+    truth = ball()
+    values = np.random.default_rng(0).normal(0, 1, truth.shape)
+    assert np.array_equal(foreground_mask(np.where(truth, values, 0), np.eye(4)), truth)
+
+
 def dice(one, two):
     return 2 * (one & two).sum() / (one.sum() + two.sum())
 

@@ -225,6 +225,26 @@ def test_scaling_that_destroys_the_image_is_named(tmp_path, slope, intercept):
     assert reason_of(path).startswith("unusable scaling: slope ")
 
 
+@pytest.mark.parametrize(
+    ("factor", "reason"),
+    [
+        (1e50, "unusable scaling: values from "),
+        (1e-50, "unusable scaling: values from "),
+        (np.inf, "non-finite"),
+        (0, "constant volume"),
+        (1e-30, ""),
+    ],
+)
+def test_values_beyond_single_precision_are_named(tmp_path, factor, reason):
+    with np.errstate(invalid="ignore"):
+        array = np.where(noise() != 0, np.abs(noise(kind=np.float64)) * factor, 0)
+    path = save(tmp_path / "a.nii", array)
+    if not reason:
+        assert read_nifti(path).array.max() > 0
+    else:
+        assert reason_of(path).startswith(reason)
+
+
 def test_a_size_that_no_head_has_is_refused_before_memory_is_allocated(tmp_path):
     path = save(tmp_path / "a.nii", noise(), dim=[3, 32767, 32767, 32767, 1, 1, 1, 1])
     # The same number of voxels within 100 mm: then the file is too short.

@@ -56,10 +56,12 @@ def missing(root: Path, *, problem: str, expected: str, found: str, advice: str)
 
 
 def _layout_around(file: Path) -> tuple[Path, str] | None:
-    """Return the nearest folder above a file that has a source's layout; every tree with DICOM has that of DICOM."""
-    above = [folder for folder in list(file.parents)[:4] if len(folder.parts) > 2]
-    found = [(folder, layout) for folder in above if (layout := layout_of(folder))]
-    return next((pair for pair in found if pair[1] != "dicom"), found[0] if found else None)
+    """Return the nearest folder above a file with a source's layout; any folder above has DICOM somewhere."""
+    nearest, *others = list(file.parents)[:4]
+    above = [(folder, layout_of(folder)) for folder in others if len(folder.parts) > 2]
+    here = (nearest, layout_of(nearest))
+    fitting = (pair for pair in (here, *above) if pair[1] not in ("", "dicom"))
+    return next(fitting, here if here[1] else None)
 
 
 def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: str, advice: str) -> DatasetError:

@@ -101,7 +101,7 @@ def test_an_archive_or_a_file_is_no_root(tmp_path, source):
 def test_of_a_file_the_folder_of_its_layout_is_named(tmp_path):
     for layout in ("folder", "bids", "dicom"):
         LAYOUTS[layout](tmp_path / layout)
-    bids, dicom = f"dataset=bids dataset.root={tmp_path}/bids", f"dataset=dicom dataset.root={tmp_path}/dicom/p1"
+    bids, dicom = f"dataset=bids dataset.root={tmp_path}/bids", f"dataset=dicom dataset.root={tmp_path}/dicom/p1/T1"
     assert (
         f"dataset=folder dataset.root={tmp_path}/folder\n" in message("folder", tmp_path / "folder/p1/t1.nii.gz") + "\n"
     )

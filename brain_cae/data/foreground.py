@@ -24,6 +24,9 @@ LARGEST_BRAIN_ML, SMALLEST_HEAD_ML = 1900.0, 2300.0
 SHORTEST_BRAIN_MM = 100.0
 """A whole brain is longer than this along every axis. What is shorter is a slab, which may be one of a head."""
 
+CENTRED_SHARE = 0.1
+"""Interpolation leaves a few values below 0, near it; z-scores leave half of a brain below 0."""
+
 CONSTANT_SHARE = 0.95
 """The background is constant if at least this share of it has one value; in a head that is not stripped it is noise."""
 
@@ -51,7 +54,8 @@ def foreground_mask(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     if share > 0.5:
         mask = volume != background
         inside = volume[mask] - background
-        if not (inside > 0).any() or (inside < HEAD_SHARE * tissue_level(inside)).mean() < AIR_SHARE:
+        # Values far below the background are no air either: the mean was subtracted.
+        if not (inside > 0).any() or (abs(inside) < HEAD_SHARE * tissue_level(inside)).mean() < AIR_SHARE:
             return np.asarray(ndimage.binary_fill_holes(_largest(mask)), bool)
     lifted = np.asarray(volume, np.float32) - np.float32(background if share > 0.5 else zero_level(volume))
     sigma = SMOOTHING_MM / voxel_sizes(affine)
@@ -149,7 +153,7 @@ def intensity_scale(values: np.ndarray, method: str) -> float:
             99th percentile, which is white matter on T1 and the most common tissue on other contrasts.
 
     Raises:
-        ScanError: The scale is not positive.
+        ScanError: The scale is not positive, or many values are far below 0: their zero is not that of the signal.
     """
     if method == "median":
         scale = float(np.median(values))
@@ -159,4 +163,11 @@ def intensity_scale(values: np.ndarray, method: str) -> float:
         scale = float(edges[int(ndimage.gaussian_filter1d(counts.astype(float), 3).argmax())])
     if not np.isfinite(scale) or scale <= 0:
         raise ScanError("no positive intensity scale", found=f"{method} of {scale:g} inside the mask")
+    below = float((values < -HEAD_SHARE * tissue_level(values)).mean())
+    if below > CENTRED_SHARE:
+        raise ScanError(
+            "no positive intensity scale",
+            expected="intensities whose zero is the absence of signal",
+            found=f"{below:.0%} of the brain far below it, as after the mean was subtracted",
+        )
     return scale

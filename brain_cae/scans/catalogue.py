@@ -19,20 +19,21 @@ from typing import Any
 
 import numpy as np
 
-from brain_cae.errors import DatasetError
 from brain_cae.executor import Processes, results
 from brain_cae.files.atomic import whole
 from brain_cae.files.locks import exclusive
 from brain_cae.progress import counter
-from brain_cae.scans import archives
+from brain_cae.scans.completeness import possible_slices
 from brain_cae.scans.contrast_rules import Physics
-from brain_cae.scans.headers import IMAGE, STATUS, SeriesFacts, facts_of, identify, read_header
+from brain_cae.scans.formats import is_nifti, unread_format
+from brain_cae.scans.headers import IMAGE, LOST, NOT_DICOM, STATUS, SeriesFacts, facts_of, identify, read_header
 from brain_cae.scans.pseudonym import Pseudonyms
 from brain_cae.scans.silence import silence
-from brain_cae.scans.sources.base import is_visible
+from brain_cae.scans.sources.base import agreeing
+from brain_cae.scans.tree import list_files
 
 # Increase this whenever the same headers would give another row or other facts.
-VERSION = 1
+VERSION = 2
 CHUNK = 500
 """Files that one process reads before it reports; also those of a piece in the store, times ``PIECE``."""
 PIECE = 20
@@ -50,7 +51,11 @@ READ = ("status", "frames", "diffusion", "patient", "study", "series")
 
 @dataclass(frozen=True)
 class Series:
-    """One series: pseudonyms, its files in the order of their paths, and what its first header says."""
+    """One series: pseudonyms, its files in the order of their paths, and what its first header says.
+
+    At the end of ``files`` are those that may have been slices of it, but cannot be read: ``images`` does not count
+    them.
+    """
 
     patient: str
     study: str
@@ -119,65 +124,14 @@ def read_catalogue(
         DatasetError: An archive is damaged or exceeds a limit, or a process died.
         StorageError: The store cannot be written to.
     """
-    listing, closed = list_files(root, leave_out)
+    listing, closed, hidden = list_files(root, leave_out)
     folder = None if store is None else store / names.digest("root", str(root.absolute()), str(VERSION))[:16]
     if folder is None or not write:
-        return _catalogue(listing, closed, names, folder, False, workers, progress)
-    with exclusive(folder / ".lock"):
-        return _catalogue(listing, closed, names, folder, True, workers, progress)
-
-
-def list_files(root: Path, leave_out: Sequence[str] = ()) -> tuple[list[tuple[Path, int, int]], list[tuple[str, str]]]:
-    """Return the files of a tree with size (bytes) and time (ns), sorted by path, and archives that stay closed.
-
-    Hidden files and files of operating systems are ignored. Links to folders are followed, each folder once. An archive
-    beside the scans, such as that of a viewer, may be damaged or encrypted: it is listed with the reason.
-
-    Raises:
-        DatasetError: The root itself is an archive that cannot be read.
-    """
-    found, archived = ([], [root]) if archives.is_archive(root) else _walk(root, leave_out)
-    closed: list[tuple[str, str]] = []
-    for archive in archived:
-        try:
-            files, nested = archives.members(archive)
-        except DatasetError as error:
-            if archive == root:
-                raise
-            closed.append((archive.name, error.found or ""))
-            continue
-        changed = archive.stat().st_mtime_ns
-        for path, size in files:
-            if all(map(is_visible, path.relative_to(archive).parts)):
-                found.append((path, size, changed))
-        closed += [(name, "an archive inside of an archive") for name in nested]
-    return sorted(found), closed
-
-
-def _walk(root: Path, leave_out: Sequence[str]) -> tuple[list[tuple[Path, int, int]], list[Path]]:
-    """Return the files on disk with size and time, and the archives among them."""
-    found: list[tuple[Path, int, int]] = []
-    archived: list[Path] = []
-    visited: set[str] = set()
-    waiting = [os.fspath(root)]
-    while waiting:
-        top = waiting.pop()
-        real = os.path.realpath(top)
-        if real in visited:
-            continue
-        visited.add(real)
-        with os.scandir(top) as entries:
-            for entry in entries:
-                if not is_visible(entry.name) or (top == os.fspath(root) and entry.name in leave_out):
-                    continue
-                if entry.is_dir():
-                    waiting.append(entry.path)
-                elif entry.is_file() and entry.name.lower().endswith(archives.ENDING):
-                    archived.append(Path(entry.path))
-                elif entry.is_file():
-                    known = entry.stat()
-                    found.append((Path(entry.path), known.st_size, known.st_mtime_ns))
-    return found, archived
+        found = _catalogue(listing, closed, names, folder, False, workers, progress)
+    else:
+        with exclusive(folder / ".lock"):
+            found = _catalogue(listing, closed, names, folder, True, workers, progress)
+    return replace(found, others=found.others | ({"hidden": hidden} if hidden else {}))
 
 
 def _catalogue(
@@ -293,9 +247,21 @@ def _grouped(
                 facts=_as_diffusion(_facts(content)) if rows["diffusion"][group].any() else _facts(content),
             )
         )
-    others = Counter(STATUS[number] for number in rows["status"][rows["status"] != IMAGE].tolist())
+    rest = np.flatnonzero(rows["status"] != IMAGE)
+    others = Counter(_what(rows["status"][number], listing[number][0]) for number in rest)
     series = sorted(_joined(series), key=lambda one: (one.patient, one.study, one.name))
+    lost = [listing[number][0] for number in rest if rows["status"][number] in LOST]
+    if lost:
+        added = possible_slices(lost, [one.files for one in series])
+        series = [replace(one, files=(*one.files, *more)) for one, more in zip(series, added, strict=True)]
     return Catalogue(tuple(series), dict(others), tuple(closed), frozenset(anonymous), read)
+
+
+def _what(status: int, path: Path) -> str:
+    """Return what a file that is no image is, without its name."""
+    if status != NOT_DICOM:
+        return STATUS[status]
+    return unread_format(path) or ("NIfTI" if is_nifti(path) else STATUS[status])
 
 
 def _as_diffusion(facts: SeriesFacts) -> SeriesFacts:
@@ -366,7 +332,7 @@ def _save(folder: Path, rows: np.ndarray, facts: dict[str, Any]) -> None:
 def describe_others(others: dict[str, int]) -> list[str]:
     """Return one sentence for each kind of file that is no image; DICOMDIRs are expected."""
     return [
-        f"{count} files of the tree are left out: {what}."
+        f"{agreeing(count, '{file|files} of the tree {is|are} left out')}: {what}."
         for what, count in sorted(others.items())
         if what != "DICOMDIR"
     ]

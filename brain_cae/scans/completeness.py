@@ -21,6 +21,26 @@ def may_be_slice(path: Path, files: Sequence[DicomFile], *, empty: bool) -> bool
     return not empty or _lacks_numbers(files) or _continues(path, [file.path for file in files])
 
 
+def possible_slices(lost: Sequence[Path], series: Sequence[Sequence[Path]]) -> list[tuple[Path, ...]]:
+    """Return, for the files of each series, the lost files that may be among its slices; those must be compared.
+
+    They lie in a folder of the series. If several series have files there, their names must continue those of the
+    series, and of no more than one other: names such as hashes continue all, so they tell nothing.
+    """
+    found: list[list[Path]] = [[] for _ in series]
+    places = {path.parent for path in lost}
+    here: dict[Path, list[int]] = {}
+    for number, files in enumerate(series):
+        for folder in {file.parent for file in files} & places:
+            here.setdefault(folder, []).append(number)
+    for path in lost:
+        near = here.get(path.parent, [])
+        near = [number for number in near if _continues(path, series[number])] if len(near) > 1 else near
+        for number in near if len(near) <= 2 else ():
+            found[number].append(path)
+    return [*map(tuple, found)]
+
+
 def _lacks_numbers(files: Sequence[DicomFile]) -> bool:
     """Return whether the instance numbers of a series count its slices, and some are missing."""
     numbers = [file.elements.whole("InstanceNumber", -1) for file in files]

@@ -16,8 +16,9 @@ from brain_cae.scans.scattered import have_repeated_numbers, join_scattered
 from brain_cae.scans.times import MILLISECONDS, SECONDS
 from brain_cae.scans.volume import Volume
 
-# Damage after which it is unknown which series the file belongs to.
-LOST = ("truncated file", "damaged header", "unreadable file")
+# Files without content, and damage, after which it is unknown which series the file belongs to.
+EMPTY = ("truncated file", "not downloaded")
+LOST = (*EMPTY, "damaged header", "unreadable file")
 SCATTERED = "a series UID in every file"
 IN_SECONDS, IN_NO_UNIT = "times in seconds", "times of unknown unit"
 NOT_CHOSEN = "another series was taken"
@@ -214,7 +215,7 @@ def _split(files: Sequence[Path], pixels: bool) -> tuple[dict[str, list[DicomFil
             file = open_dicom(path, pixels=pixels)
         except ScanError as error:
             if error.reason in LOST:
-                lost.append((error.reason, path, error.reason == "truncated file"))
+                lost.append((error.reason, path, error.reason in EMPTY))
             else:
                 others.append((error.reason, path))
             continue

@@ -29,7 +29,7 @@ from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
 
 # Increase this whenever the same files would give a different volume, column or reason.
-VERSION = "4"
+VERSION = "5"
 MEASURED_COLUMNS = ("shift_mm", "rotation_deg", "overlap_before", "overlap", "coverage_mm", "looks_like")
 """What the preparation measures: movement of a scan onto the reference scan (mean in mm, degrees) and overlap of the
 foregrounds (Dice), extent of the head that it covers (mm), and the contrast that it shows."""
@@ -95,7 +95,8 @@ def inspect_location(location: SeriesLocation) -> Outcome:
         return _missing(location)
     try:
         for path in location.files:
-            path.open("rb").close()
+            with archives.opened(path, 0):
+                pass
     except OSError as error:
         return _unreadable(location, error)
     _, entry = _describe(location, pixels=False)

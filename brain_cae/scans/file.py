@@ -9,6 +9,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 from brain_cae.errors import ScanError
 from brain_cae.scans import archives
 from brain_cae.scans.elements import Elements
+from brain_cae.scans.formats import not_fetched
 from brain_cae.scans.raw_header import UNDEFINED, DamagedError, EndOfDataError, RawHeader, has_all_fragments, parse_file
 
 # Bytes that are read first where pixels are not wanted: most headers are smaller, protocols of Siemens take 100 kB.
@@ -47,7 +48,7 @@ class DicomFile:
 
 
 def open_dicom(path: Path, *, pixels: bool = True) -> DicomFile:
-    """Open one file; raises ScanError (not DICOM, truncated file, damaged header, unreadable file, too large).
+    """Open one file; raises ScanError (not DICOM, not downloaded, truncated file, damaged header, …).
 
     Without ``pixels`` only the first part of the file is read.
     """
@@ -91,6 +92,8 @@ def _check_start(path: Path, content: bytes) -> None:
     """Raise ScanError if a file does not start as DICOM does."""
     if _has_prefix(content):
         return
+    if pointer := not_fetched(content, str(path)):
+        raise pointer
     if not content.strip(b"\0"):
         raise truncated(path, f"{len(content)} bytes" if len(content) <= PREAMBLE else "only zeros")
     if len(content) > PREAMBLE and not content[:PREAMBLE].strip(b"\0"):

@@ -1,8 +1,10 @@
-"""What the name of a file says about its format."""
+"""What the name of a file says about its format, and whether its content stands for a file that was not fetched."""
 
 import re
 from collections.abc import Callable
 from pathlib import Path
+
+from brain_cae.errors import ScanError
 
 SUFFIXES = (".nii", ".nii.gz", ".hdr", ".hdr.gz")
 """Endings of the files that stand for a NIfTI scan; the .img of a .hdr belongs to it."""
@@ -13,8 +15,19 @@ OTHER_FORMATS = (
     ".nii.bz2", ".nii.xz", ".nii.zst",
 )  # fmt: skip
 """Endings of images, archives and compressed files that are not read."""
+# Of Git LFS, of git-annex, and of a link of git-annex on a file system without links.
+POINTER = re.compile(rb"version https://git-lfs\.|/annex/objects/|(?:\.\./)*\.git/annex/objects/")
 DICOM = (".dcm", ".ima")
 """Endings that DICOM files often have; their content tells what they are."""
+
+
+def not_fetched(start: bytes, where: str) -> ScanError | None:
+    """Return the error for a file that starts as a pointer of git-annex or Git LFS does, None for any other."""
+    if not POINTER.match(start):
+        return None
+    return ScanError(
+        "not downloaded", expected="the file", found="a pointer of git-annex or Git LFS to it", where=where
+    )
 
 
 def is_kind(path: Path, kind: Callable[[Path], bool]) -> bool:

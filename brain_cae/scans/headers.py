@@ -23,7 +23,8 @@ from brain_cae.scans.acquisition import read_acquisition
 from brain_cae.scans.contrast_rules import CONTENTS, Physics
 from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, open_dicom
-from brain_cae.scans.kind import check_kind, is_derived
+from brain_cae.scans.formats import POINTER
+from brain_cae.scans.kind import MR_IMAGES, check_kind, is_derived
 from brain_cae.scans.raw_header import DamagedError, EndOfDataError, parse_file
 from brain_cae.scans.silence import silence
 
@@ -33,9 +34,14 @@ LAST = 0x00280011
 HEAD, START = 2**17, 2**14
 ENDLESS = 2**62
 PATIENT, STUDY, SERIES, FRAMES = 0x00100020, 0x0020000D, 0x0020000E, 0x00280008
-IMAGE, DIRECTORY, NOT_DICOM, DAMAGED, UNREADABLE, NO_SERIES = range(6)
-STATUS = ("image", "DICOMDIR", "not DICOM", "damaged header", "unreadable file", "no series")
+IMAGE, DIRECTORY, NOT_DICOM, DAMAGED, UNREADABLE, NO_SERIES, TRUNCATED, NOT_FETCHED = range(8)
+STATUS = (
+    "image", "DICOMDIR", "not DICOM", "damaged header", "unreadable file", "no series", "truncated file",
+    "not downloaded",
+)  # fmt: skip
 """What a file is; the numbers above are places in this list."""
+LOST = (DAMAGED, UNREADABLE, TRUNCATED, NOT_FETCHED)
+"""What may have been an image."""
 
 CODES = ("SE", "GR", "IR", "EP", "RM")
 SEQUENCES = {
@@ -94,11 +100,16 @@ class SeriesFacts:
 
 @dataclass(frozen=True)
 class Identity:
-    """Identifying content of one header: in memory only. ``words`` are in lower case, without signs between them."""
+    """Identifying content of one header: in memory only. ``words`` are in lower case, without signs between them.
+
+    ``birth`` and ``sex`` of the patient tell people with one PatientID apart; they are empty where unknown.
+    """
 
     patient: str
     moment: str
     words: frozenset[str]
+    birth: str = ""
+    sex: str = ""
 
 
 def identify(path: Path) -> FileHeader:
@@ -129,18 +140,19 @@ def read_header(path: Path) -> FileHeader:
 
 
 def _read(path: Path, head: int) -> FileHeader:
+    prefixed = False
     try:
         with archives.opened(path, head) as stream:
             start = stream.read(132)
-            if start[128:] != b"DICM" and start[:2] not in (b"\x08\x00", b"\x02\x00"):
-                # A file of zeros or without content was cut; both are no image.
-                return FileHeader(NOT_DICOM)
+            prefixed = start[128:] == b"DICM"
+            if not prefixed and start[:2] not in (b"\x08\x00", b"\x02\x00"):
+                return FileHeader(_foreign(start + stream.read(START)))
             stream.seek(0)
             header = _partial(stream)
     except OSError:
         return FileHeader(UNREADABLE)
     except InvalidDicomError:
-        return FileHeader(NOT_DICOM)
+        return FileHeader(TRUNCATED if prefixed else NOT_DICOM)
     except ScanError:
         return FileHeader(UNREADABLE)
     except Exception:  # a damaged header can fail anywhere in the parser
@@ -149,16 +161,29 @@ def _read(path: Path, head: int) -> FileHeader:
         return FileHeader(DIRECTORY)
     elements = Elements(header)
     if not elements.text("SeriesInstanceUID"):
-        known = elements.text("SOPClassUID") or elements.plain(STUDY) or elements.plain(PATIENT)
-        return FileHeader(NO_SERIES if known else NOT_DICOM)
+        if elements.text("SOPClassUID") in MR_IMAGES:
+            return _image(elements, header) if elements.whole("Columns", 0) else FileHeader(TRUNCATED)
+        if elements.text("SOPClassUID") or elements.plain(STUDY) or elements.plain(PATIENT):
+            return FileHeader(NO_SERIES)
+        return FileHeader(TRUNCATED if prefixed else NOT_DICOM)
     return _image(elements, header)
 
 
+def _foreign(start: bytes) -> int:
+    """Return what a file is that does not start as DICOM does."""
+    if POINTER.match(start):
+        return NOT_FETCHED
+    # Zeros alone, or nothing: the content was lost.
+    return NOT_DICOM if start.strip(b"\0") else TRUNCATED
+
+
 def _image(elements: Elements, header: FileDataset | None) -> FileHeader:
+    # Where an anonymiser removed the identifier, the number tells the series of a study apart.
+    series = elements.text("SeriesInstanceUID") or f"number {elements.text('SeriesNumber')}"
     patient, study = (elements.plain(tag) for tag in (PATIENT, STUDY))
     frames = max(1, elements.whole("NumberOfFrames", 1))
     diffusion = (elements.number("DiffusionBValue") or 0.0) > 0
-    return FileHeader(IMAGE, patient, study, elements.text("SeriesInstanceUID"), frames, diffusion, header)
+    return FileHeader(IMAGE, patient, study, series, frames, diffusion, header)
 
 
 def facts_of(path: Path, header: FileDataset) -> SeriesFacts:
@@ -288,7 +313,8 @@ def identity_of(path: Path) -> Identity:
             if element.VR == "DA":
                 words |= _dates(str(element.value))
         moment = f"{_text(header, 'StudyDate')} {_text(header, 'StudyTime')}"
-    return Identity(Elements(header).plain(PATIENT), moment, frozenset(words))
+        birth, sex = _text(header, "PatientBirthDate").strip(), _text(header, "PatientSex").strip().upper()
+    return Identity(Elements(header).plain(PATIENT), moment, frozenset(words), birth, sex if sex in ("M", "F") else "")
 
 
 # Values of these name the machine, not the patient or the study.

@@ -90,7 +90,9 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
 }  # fmt: skip
 # Images of another kind under the UID of a series that do not change what the others are; of a diffusion series, an
 # image without diffusion weighting is no anatomical scan.
-SEPARABLE = frozenset({"phase image", "screenshot", "projection", "parameter map", "not MR", "colour image"})
+SEPARABLE = frozenset(
+    {"phase image", "screenshot", "projection", "parameter map", "localiser", "not MR", "colour image"}
+)
 # Single letters give the part of the complex signal, but only in the third value (Siemens) or fourth (Philips).
 COMPLEX_LETTERS = frozenset({"P", "R", "I"})
 # GE stores it as a private number: 0 magnitude, 1 phase, 2 real, 3 imaginary.

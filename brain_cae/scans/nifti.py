@@ -131,12 +131,15 @@ def _voxels(header: NiftiHeader, image: Path) -> np.ndarray:
     try:
         check_values(array, where=str(image))
     except ScanError as fault:
-        if (header.slope, header.intercept) == (1, 0) or not _has_image(raw):
+        if _is_beyond(raw):
+            scaling = f"values from {raw.min():g} to {raw.max():g}"
+        elif (header.slope, header.intercept) == (1, 0) or not _has_image(raw):
             raise
-        scaling = f"slope {header.slope:g}, intercept {header.intercept:g}"
+        else:
+            scaling = f"slope {header.slope:g}, intercept {header.intercept:g}"
         raise ScanError(
             f"unusable scaling: {scaling}",
-            expected="scl_slope and scl_inter that keep the image",
+            expected="values that numbers of single precision hold",
             found=f"{scaling}, which give a {fault.reason} image",
             where=str(image),
         ) from fault
@@ -165,6 +168,13 @@ def _unpack_rest(stream: gzip.GzipFile) -> int:
         if not str(error).startswith("Not a gzipped file"):
             raise
     return length
+
+
+def _is_beyond(raw: np.ndarray) -> bool:
+    """Return whether there is an image, of values that are too large or too small for single precision."""
+    low, high = raw.min(), raw.max()
+    peak, limits = max(abs(low), abs(high)), np.finfo(np.float32)
+    return bool(np.isfinite(peak) and low < high and not limits.tiny <= peak <= limits.max)
 
 
 def _has_image(raw: np.ndarray) -> bool:

@@ -14,6 +14,7 @@ from nibabel.nifti2 import Nifti2Header
 from nibabel.quaternions import quat2mat
 
 from brain_cae.errors import ScanError
+from brain_cae.scans.formats import not_fetched
 
 LONGEST = Nifti2Header.sizeof_hdr
 """Length of the longest header in bytes."""
@@ -60,9 +61,9 @@ def read_header(block: bytes, *, where: str, pair: bool) -> NiftiHeader:
     """Return the header in the first bytes of a file (up to ``LONGEST``); ``pair``: the voxels are in another file.
 
     Raises:
-        ScanError: not NIfTI, truncated file, half of a pair, Analyze without orientation, unusable dimensions, not
-            three-dimensional, single slice, unsupported data type, colour image, complex image, and the reasons of
-            :func:`affine_of_header`.
+        ScanError: not NIfTI, not downloaded, truncated file, half of a pair, Analyze without orientation, unusable
+            dimensions, not three-dimensional, single slice, unsupported data type, colour image, complex image, and
+            the reasons of :func:`affine_of_header`.
     """
     raw = _parse(block, where, pair)
     shape = _shape(raw, where)
@@ -143,6 +144,8 @@ def _parse(block: bytes, where: str, pair: bool) -> Nifti1Header:
 
 
 def _without_magic(block: bytes, where: str, pair: bool) -> ScanError:
+    if pointer := not_fetched(block, where):
+        return pointer
     lengths = {int.from_bytes(block[:4], order) for order in ("little", "big")}
     if not lengths & {Nifti1Header.sizeof_hdr, Nifti2Header.sizeof_hdr}:
         return not_nifti(where)

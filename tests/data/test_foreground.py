@@ -20,6 +20,12 @@ def test_a_stripped_brain_is_what_is_not_background(background):
     assert np.array_equal(foreground_mask(volume, np.eye(4)), truth)
 
 
+def test_a_stripped_brain_without_its_mean_is_whole():
+    truth = ball()
+    values = np.random.default_rng(0).normal(0, 1, truth.shape)
+    assert np.array_equal(foreground_mask(np.where(truth, values, 0), np.eye(4)), truth)
+
+
 def dice(one, two):
     return 2 * (one & two).sum() / (one.sum() + two.sum())
 
@@ -116,6 +122,16 @@ def test_a_tumour_does_not_move_the_scale(method):
 def test_a_scale_that_is_not_positive_is_refused():
     with pytest.raises(ScanError, match="no positive intensity scale"):
         intensity_scale(np.zeros(10), "median")
+
+
+@pytest.mark.parametrize("method", ["median", "white_matter"])
+@pytest.mark.parametrize("middle", [-0.2, 0.0, 0.2])
+def test_intensities_around_their_mean_have_no_scale_and_a_few_below_zero_do_no_harm(method, middle):
+    rng = np.random.default_rng(0)
+    tissue = np.concatenate([rng.normal(80, 5, 4000), rng.normal(110, 5, 6000), rng.normal(2, 3, 1500)])
+    assert intensity_scale(tissue, method) == pytest.approx(intensity_scale(np.maximum(tissue, 0), method), rel=0.05)
+    with pytest.raises(ScanError, match="no positive intensity scale"):
+        intensity_scale((tissue - np.median(tissue)) / tissue.std() + middle, method)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,11 @@ def label_as_number(root, brain):
     (root / "labels.csv").write_text("subject,label\n1E5,healthy\n2.00E+05,abnormal\n")
 
 
+def decimal_comma(root, brain):
+    brain(root / "a" / "t1.nii.gz")
+    (root / "labels.csv").write_text("subject,label,age\na,healthy,45,5\n")
+
+
 def other_columns(root, brain):
     brain(root / "a" / "t1.nii.gz")
     (root / "labels.csv").write_text("id,diagnosis\na,healthy\n")
@@ -104,6 +109,7 @@ LAYOUTS = {
     "labels and scans that do not find each other": (lost_label, "b (line 3)"),
     "names as a spreadsheet program writes them": (label_as_number, "format the column as text"),
     "`labels.csv` with other columns": (other_columns, "columns id, diagnosis"),
+    "a line of `labels.csv` with more values than columns": (decimal_comma, "line 2"),
     "`labels.csv` in another encoding": (other_encoding, "line 2"),
 }
 

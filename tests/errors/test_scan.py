@@ -72,6 +72,11 @@ def cut_nifti(folder, brain):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
 
 
+def pointer_of_annex(folder, brain):
+    folder.mkdir(parents=True)
+    (folder / "t1.nii.gz").write_text("/annex/objects/MD5E-s9--0.nii.gz\n")
+
+
 def text_as_nifti(folder, brain):
     folder.mkdir(parents=True)
     (folder / "t1.nii.gz").write_text("no scan")
@@ -144,6 +149,7 @@ CASES = {
     "a time series": (series_in_time, "not three-dimensional: 3 volumes"),
     "a .hdr without its .img": (header_alone, "half of a pair"),
     "a text file named .nii.gz": (text_as_nifti, "not NIfTI"),
+    "a file that git-annex has not fetched": (pointer_of_annex, "not downloaded"),
     "all voxels are NaN": (voxels(lambda array: array.fill(np.nan)), "non-finite"),
     "some voxels are NaN": (voxels(lambda array: array[3:5, 4:6].fill(np.nan)), "non-finite"),
     "the same value in every voxel": (voxels(lambda array: array.fill(7)), "constant volume"),

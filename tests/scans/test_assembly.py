@@ -118,6 +118,18 @@ def test_a_phase_image_that_may_be_a_missing_slice_is_not_set_aside(tmp_path):
     assert reason_of(phase) == "phase image"
 
 
+def test_a_planning_image_in_a_series_is_set_aside_unless_it_may_be_a_slice(tmp_path):
+    planning, sagittal = ["ORIGINAL", "PRIMARY", "LOCALIZER"], list(SAGITTAL)
+    slices = write_series(tmp_path)
+    across = set_all(ImageType=planning, ImageOrientationPatient=sagittal)
+    (image,) = write_series(tmp_path / "planning", voxels((1, 5, 4)), change=across)
+    assembly = assemble([open_dicom(path) for path in (image, *slices)], "here")
+    assert np.array_equal(assembly.volume.array, voxels().transpose(2, 1, 0))
+    assert assembly.set_aside == (("localiser", image),)
+    alike = write_series(tmp_path / "alike", change=set_some(5, ImageType=planning))
+    assert reason_of(alike) == reason_of([image]) == "localiser"
+
+
 def test_of_a_diffusion_series_no_image_is_taken(tmp_path):
     plain, weighted = write_series(tmp_path), write_series(tmp_path / "b", change=set_all(DiffusionBValue=1000.0))
     assert reason_of([*plain, *weighted]) == "diffusion image"

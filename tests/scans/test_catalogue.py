@@ -2,15 +2,16 @@
 
 import json
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans import catalogue
-from brain_cae.scans.catalogue import list_files, read_catalogue
+from brain_cae.scans.catalogue import describe_others, read_catalogue
 from brain_cae.scans.pseudonym import Pseudonyms
-from tests.scans.sources.hospital import flat, write_exam
+from tests.scans.sources.hospital import EXAM, flat, write_exam
 
 NAMES = Pseudonyms(b"k" * 32)
 
@@ -78,6 +79,37 @@ def test_other_files_are_counted_and_patients_without_number_are_told_apart_by_s
     write_exam(tmp_path, "4", date="20190307", change=lambda header, name: setattr(header, "PatientID", "00000"))
     assert len(read_catalogue(tmp_path, NAMES).anonymous) == 4
     assert result.others == {"not DICOM": 1}
+
+
+def test_lost_files_are_compared_with_the_series_that_they_may_belong_to_and_others_named_by_format(tmp_path):
+    exam = {"t1": EXAM["t1"], "t2": EXAM["t2"]}
+    slices = write_exam(tmp_path, "1", exam=exam)["t1"]
+    flatly = write_exam(
+        tmp_path / "flat", "2", exam=exam, place=lambda name, number, position: f"{number}{position:03}"
+    )
+    mixed = lambda *where: f"{zlib.crc32(repr(where).encode()):08x}"  # noqa: E731
+    hashed = write_exam(tmp_path / "hashed", "3", exam=exam | {"t1ce": EXAM["t1ce"]}, place=mixed)
+    slices[-1].write_bytes(b"")
+    flatly["t2"][-1].write_bytes(bytes(200))
+    next(iter(hashed["t1"])).write_bytes(b"")
+    for name in ("a.dcm.gz", "b.nii.gz", ".hidden", "c.txt"):
+        (tmp_path / name).write_bytes(b"content")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    result = read_catalogue(tmp_path, NAMES)
+    lost = {path for one in result.series for path in one.files[one.images :]}
+    assert lost == {slices[-1], flatly["t2"][-1]}
+    assert all(one.facts.rows for one in result.series)
+    assert describe_others(result.others) == [
+        "1 file of the tree is left out: NIfTI.", "1 file of the tree is left out: another format: .gz.",
+        "1 file of the tree is left out: hidden.", "1 file of the tree is left out: not DICOM.",
+        "3 files of the tree are left out: truncated file.", "1 file of the tree is left out: unreadable file.",
+    ]  # fmt: skip
+
+
+def test_images_without_an_identifier_of_their_series_are_told_apart_by_its_number(tmp_path):
+    exam = {"t1": EXAM["t1"], "t2": EXAM["t2"]}
+    write_exam(tmp_path, "1", exam=exam, change=lambda header, name: delattr(header, "SeriesInstanceUID"))
+    assert sorted(one.images for one in read_catalogue(tmp_path, NAMES).series) == [11, 12]
 
 
 def test_a_diffusion_series_that_starts_without_gradient_is_not_a_t2(tmp_path):
@@ -162,9 +194,3 @@ def test_a_look_writes_nothing(tmp_path):
     write_exam(tmp_path / "scans", "1")
     read_catalogue(tmp_path / "scans", NAMES, store=tmp_path / "store", write=False)
     assert not (tmp_path / "store").exists()
-
-
-def test_links_are_followed_once(tmp_path):
-    write_exam(tmp_path / "scans", "1")
-    (tmp_path / "scans" / "again").symlink_to(tmp_path / "scans")
-    assert len(list_files(tmp_path / "scans")[0]) == 60

@@ -1,9 +1,11 @@
 """A lost file may be a slice if the numbers or the names of the others leave room for it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from brain_cae.scans.completeness import may_be_slice
+from brain_cae.scans.completeness import may_be_slice, possible_slices
 from brain_cae.scans.file import open_dicom
 
 from .synthesise import remove, set_all, write_enhanced, write_series
@@ -49,3 +51,20 @@ def test_an_enhanced_file_is_complete_by_itself(tmp_path):
 
     file = open_dicom(write_enhanced(tmp_path / "IM1", np.ones((4, 5, 6), np.int16)))
     assert not may_be_slice(tmp_path / "IM2", [file], empty=True)
+
+
+def test_a_lost_file_is_compared_with_few_series_of_its_folder():
+    def paths(folder, *numbers):
+        return [Path(folder, f"IM{number:04d}") for number in numbers]
+
+    first, second, third = paths("a", 1, 2, 3, 4), paths("a", 6, 7, 8), paths("a", 10, 11, 12)
+    series = [first, second, third]
+    assert possible_slices(paths("a", 5), series) == [tuple(paths("a", 5)), tuple(paths("a", 5)), ()]
+    inner = [first, second, paths("a", 10, 11, 13, 14)]
+    assert possible_slices(paths("a", 12), inner) == [(), (), tuple(paths("a", 12))]
+    assert possible_slices(paths("b", 5), series) == [(), (), ()]
+    assert possible_slices([Path("a/log")], [first]) == [(Path("a/log"),)]
+    named = [[Path("c", f"1.2.{uid}.{number}") for number in (3, 9)] for uid in (4, 7, 8)]
+    assert possible_slices([Path("c/1.2.4.5")], named) == [(Path("c/1.2.4.5"),), (), ()]
+    hashed = [[Path("d", name) for name in names] for names in (("a1f", "b22", "0cc"), ("9d1", "e0e", "a7a"))]
+    assert possible_slices([Path("d/f3b")], [*hashed, [Path("d/5f5"), Path("d/c08"), Path("d/b1b")]]) == [(), (), ()]

@@ -257,10 +257,11 @@ def test_a_foreign_file_is_named_and_the_images_are_taken(tmp_path, name, conten
 @pytest.mark.parametrize("place", [0, 5])
 def test_an_empty_first_or_last_slice_is_not_passed_over(tmp_path, place):
     files = write_series(tmp_path)
-    files[place].write_bytes(b"")
-    reading = read_folder(files)
-    assert reading.volume is None
-    assert max(reading.refused, key=lambda one: one.weight).reason == "truncated file"
+    for content, reason in ((b"", "truncated file"), (b"/annex/objects/MD5E-s9--0.dcm\n", "not downloaded")):
+        files[place].write_bytes(content)
+        reading = read_folder(files)
+        assert reading.volume is None
+        assert max(reading.refused, key=lambda one: one.weight).reason == reason
 
 
 def test_a_slow_scan_in_seconds_is_no_scout(tmp_path):

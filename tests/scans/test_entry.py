@@ -2,6 +2,8 @@
 
 import math
 import os
+import zipfile
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -86,6 +88,18 @@ def test_headers_alone_give_the_same_row_and_nothing_is_written(tmp_path):
     }
     assert differing == {"path", "series_hash"}
     assert inspected.row["series_hash"] == "not read" and inspected.row["path"] == str(location.files[0])
+
+
+def test_headers_in_an_archive_are_inspected_like_those_on_disk(tmp_path):
+    on_disk = locate(tmp_path / "a")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in on_disk.files:
+            archive.write(path, path.name)
+    packed = replace(on_disk, files=tuple(tmp_path / "a.zip" / path.name for path in on_disk.files))
+    assert inspect_location(packed).row is not None
+    assert inspect_location(packed).row | {"path": ""} == inspect_location(on_disk).row | {"path": ""}
+    lost = replace(packed, files=(*packed.files, tmp_path / "a.zip" / "gone"))
+    assert [line["reason"] for line in inspect_location(lost).lines] == ["no such file"]
 
 
 def test_the_source_completes_values_that_the_headers_lack(tmp_path):

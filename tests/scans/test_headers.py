@@ -15,6 +15,8 @@ from brain_cae.scans.headers import (
     DIRECTORY,
     IMAGE,
     NOT_DICOM,
+    NOT_FETCHED,
+    TRUNCATED,
     facts_of,
     has_agent,
     hints_of,
@@ -92,12 +94,15 @@ def test_other_files_have_a_status(tmp_path):
         "text": b"hello",
         "empty": b"",
         "zeros": bytes(400),
+        "pointer": b"/annex/objects/MD5E-s9--0.dcm\n",
+        "image": bytes(400) + b"\1",  # an Analyze image starts in air
         "cut": b"\0" * 128 + b"DICM" + b"\x02\x00\x00\x00UL",
     }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-    assert [read_header(tmp_path / name).status for name in ("text", "empty", "zeros")] == [NOT_DICOM] * 3
-    assert read_header(tmp_path / "cut").status in (DAMAGED, NOT_DICOM)
+    found = [read_header(tmp_path / name).status for name in ("text", "image", "empty", "zeros", "pointer")]
+    assert found == [NOT_DICOM, NOT_DICOM, TRUNCATED, TRUNCATED, NOT_FETCHED]
+    assert read_header(tmp_path / "cut").status in (DAMAGED, TRUNCATED)
     path = write_series(tmp_path / "d", voxels((1, 4, 4)))[0]
     header = open_dicom(path).header
     header.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"

@@ -152,6 +152,19 @@ def test_other_files_are_not_nifti(tmp_path):
         assert reason_of(tmp_path / name) == "not NIfTI"
 
 
+POINTERS = {
+    "git-lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+    "git-annex": b"/annex/objects/MD5E-s9--0.nii.gz\n",
+    "link": b"../../.git/annex/objects/a/b/c/c",
+}
+
+
+@pytest.mark.parametrize("pointer", POINTERS)
+def test_a_pointer_is_a_file_that_was_not_fetched(tmp_path, pointer):
+    (tmp_path / "a.nii.gz").write_bytes(POINTERS[pointer])
+    assert reason_of(tmp_path / "a.nii.gz") == "not downloaded"
+
+
 def test_the_content_tells_whether_a_file_is_compressed(tmp_path):
     content = save(tmp_path / "a.nii", noise()).read_bytes()
     (tmp_path / "plain.nii.gz").write_bytes(content)
@@ -210,6 +223,26 @@ def test_scaling_is_applied_where_it_is_valid(tmp_path, slope, intercept, expect
 def test_scaling_that_destroys_the_image_is_named(tmp_path, slope, intercept):
     path = save(tmp_path / "a.nii", noise(kind=np.int16), scl_slope=slope, scl_inter=intercept)
     assert reason_of(path).startswith("unusable scaling: slope ")
+
+
+@pytest.mark.parametrize(
+    ("factor", "reason"),
+    [
+        (1e50, "unusable scaling: values from "),
+        (1e-50, "unusable scaling: values from "),
+        (np.inf, "non-finite"),
+        (0, "constant volume"),
+        (1e-30, ""),
+    ],
+)
+def test_values_beyond_single_precision_are_named(tmp_path, factor, reason):
+    with np.errstate(invalid="ignore"):
+        array = np.where(noise() != 0, np.abs(noise(kind=np.float64)) * factor, 0)
+    path = save(tmp_path / "a.nii", array)
+    if not reason:
+        assert read_nifti(path).array.max() > 0
+    else:
+        assert reason_of(path).startswith(reason)
 
 
 def test_a_size_that_no_head_has_is_refused_before_memory_is_allocated(tmp_path):

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol
@@ -265,7 +265,7 @@ def is_litter(name: str) -> bool:
     return name.lower() in LITTER or name.lower().startswith(LITTER_STARTS)
 
 
-def unused(paths: Iterable[Path], root: Path, text: str) -> dict[str, list[str]]:
+def unused(paths: Iterable[Path], root: Path, text: str, *, shown: Callable[[str], str] = str) -> dict[str, list[str]]:
     """Return lists for :func:`counted` that name every path, but an image whose header stands for it.
 
     Other formats, broken links, hidden files and folders that cannot be read have lists of their own.
@@ -274,6 +274,7 @@ def unused(paths: Iterable[Path], root: Path, text: str) -> dict[str, list[str]]
         paths: Files and folders below the root that are not used.
         root: Folder that the names are relative to.
         text: What is said of the others.
+        shown: Returns a path as notes may show it.
     """
     lists: dict[str, list[str]] = {CONVERT: [], UNREADABLE: [], BROKEN: [], HIDDEN: [], text: []}
     for path in sorted(path for path in set(paths) if not has_header(path)):
@@ -285,7 +286,7 @@ def unused(paths: Iterable[Path], root: Path, text: str) -> dict[str, list[str]]
             kind = UNREADABLE
         else:
             kind = CONVERT if unread_format(path) else text
-        lists[kind].append(path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path))
+        lists[kind].append(shown(path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)))
     return lists
 
 

@@ -23,16 +23,17 @@ from brain_cae.scans.sources.base import (
     counted,
     some,
 )
-from brain_cae.scans.sources.people import People, copy_mask, find_masks, read_labels
+from brain_cae.scans.sources.people import People, copy_mask
 from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.series_choice import Taken, by_rule, by_table, in_sessions, number_of, take
 from brain_cae.scans.sources.series_table import SeriesLine, read_series_table, write_series_table
+from brain_cae.scans.sources.table import FoundTable, find_table
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
 LAYOUT = "DICOM files of any names, in folders of any names, or a zip of them"
 ADVICE = "Set dataset.root to the folder, zip or DICOMDIR of the export; for NIfTI files use dataset=folder."
 MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
-TABLES = ("labels.csv", "labels.tsv", "series.csv")
+LABEL_TABLES, SERIES_TABLE = ("labels.csv", "labels.tsv"), "series.csv"
 
 
 @dataclass
@@ -75,6 +76,7 @@ class Dicom:
         create = self.write or self.write_series is not None
         key, caution = read_key(Path(self.key_file) if self.key_file else default_key_file(), create=create)
         names = Pseudonyms(key)
+        table = self._label_table(beside, names)
         catalogue = read_catalogue(
             root,
             names,
@@ -82,7 +84,7 @@ class Dicom:
             write=self.write,
             workers=self.workers,
             progress=self.progress,
-            leave_out=(*MASKS.values(), *TABLES),
+            leave_out=(*MASKS.values(), SERIES_TABLE, *(path.name for path in table.files if path.parent == root)),
         )
         if not catalogue.series:
             raise wrong_root(
@@ -96,8 +98,8 @@ class Dicom:
         identities = {one.name: identity_of(one.files[0]) for one in catalogue.series}
         people = _people(catalogue, identities, names)
         taken = take(in_sessions(catalogue.series, identities))
-        table = self._table(beside)
-        chosen = None if table is None else read_series_table(table, _subjects(catalogue), people.find)
+        choices = self._table(beside)
+        chosen = None if choices is None else read_series_table(choices, _subjects(catalogue), people.find)
         used = by_table(taken, chosen) if chosen is not None else by_rule(taken)
         aliases = _aliases(used, root, names, identities)
         ordered = sorted(used, key=lambda one: (one.series.patient, one.session, number_of(one), one.series.name))
@@ -105,22 +107,17 @@ class Dicom:
         # The stored configuration of a run names the table too; only a look insists on writing it.
         if self.write_series is not None and not (self.write and Path(self.write_series).exists()):
             write_series_table(Path(self.write_series), self._lines)
-        labels, unlabelled = self._labels(beside, people)
-        masks, strangers = self._find_masks(beside, people, names)
-        self._notes = [caution] if caution else []
-        self._notes += [*describe_others(catalogue.others), *_cautions(used, catalogue)]
+        labels, label_notes = people.labels(table.path, otherwise=self.label or "unknown") if table.path else ({}, [])
+        masks, mask_notes = self._find_masks(beside, people, names)
+        self._notes = [*([caution] if caution else []), *describe_others(catalogue.others)]
+        self._notes += [*_cautions(used, catalogue, identities), *table.notes, *label_notes, *mask_notes]
         self._notes += counted(
             {
-                "archives are not opened": [
+                "{archive is|archives are} not opened": [
                     f"{Redaction(Path(), names).alias(Path(name), ())} ({why})" for name, why in catalogue.closed
                 ],
-                "labelled subjects have no scans and are left out": unlabelled,
-                f"subjects have no label and are treated as {self.label or 'unknown'}": sorted(
-                    set(people.identifiers) - set(labels)
-                )
-                if labels
-                else [],
-                "masks are not named after a subject": strangers,
+                "{group|groups} of subjects {has|have} PatientIDs that differ in case, zeros, separators or Unicode "
+                "form alone, and count as different subjects": people.alike(),
             }
         )
         return self._locations(used, aliases, labels, masks)
@@ -136,20 +133,21 @@ class Dicom:
     def _table(self, beside: Path) -> Path | None:
         if self.series is not None:
             return Path(self.series)
-        return path if (path := beside / "series.csv").is_file() else None
+        return path if (path := beside / SERIES_TABLE).is_file() else None
 
-    def _labels(self, beside: Path, people: People) -> tuple[dict[str, str], list[str]]:
-        path = Path(self.labels) if self.labels else next((p for n in TABLES[:2] if (p := beside / n).is_file()), None)
-        return people.match(read_labels(path)) if path else ({}, [])
+    def _label_table(self, beside: Path, names: Pseudonyms) -> FoundTable:
+        if self.labels:
+            return FoundTable(Path(self.labels))
+        return find_table(beside, LABEL_TABLES, stems=("labels", "label"), shown=lambda name: names.name("x", name))
 
     def _find_masks(
         self, beside: Path, people: People, names: Pseudonyms
     ) -> tuple[dict[str, dict[str, Path]], list[str]]:
         masks: dict[str, dict[str, Path]] = {}
-        strangers: list[str] = []
+        notes: list[str] = []
         for kind, folder in MASKS.items():
-            masks[kind], others = people.match(find_masks(beside / folder))
-            strangers += others
+            masks[kind], others = people.masks(beside / folder)
+            notes += others
             if not (self.write and self.cache):
                 continue
             for subject, path in list(masks[kind].items()):
@@ -161,8 +159,8 @@ class Dicom:
                     masks[kind][subject] = target
                 else:
                     del masks[kind][subject]
-                    self._notes.append(f"The {kind.replace('_', ' ')} of {subject} cannot be read and is left out.")
-        return masks, strangers
+                    notes.append(f"The {kind.replace('_', ' ')} of {subject} cannot be read and is left out.")
+        return masks, notes
 
     def _locations(
         self,
@@ -177,7 +175,8 @@ class Dicom:
         locations = []
         for (subject, session), scans in by_place.items():
             for modality in self.modalities:
-                files = tuple(path for one in scans if one.read_for == modality for path in one.series.files)
+                read = [one.series.files for one in scans if one.read_for == modality]
+                files = tuple(dict.fromkeys(path for paths in read for path in paths))
                 locations.append(
                     SeriesLocation(
                         subject=subject,
@@ -230,12 +229,13 @@ def _aliases(
     for one in used:
         words.setdefault(one.series.patient, set()).update(identities[one.series.name].words)
     frozen = {patient: frozenset(known) for patient, known in words.items()}
-    aliases = {}
+    around: dict[Path, frozenset[str]] = {}
     for one in used:
         known = frozen[one.series.patient]
         for path in one.series.files if one.read_for else one.series.files[:1]:
-            aliases[path] = redaction.alias(path, known)
-    return aliases
+            # A lost file may be a slice of two patients' series.
+            around[path] = around[path] | known if path in around else known
+    return {path: redaction.alias(path, known) for path, known in around.items()}
 
 
 def _line(one: Taken, aliases: Mapping[Path, str]) -> SeriesLine:
@@ -252,18 +252,25 @@ def _line(one: Taken, aliases: Mapping[Path, str]) -> SeriesLine:
     )
 
 
-def _cautions(used: Sequence[Taken], catalogue: Catalogue) -> list[str]:
+def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[str, Identity]) -> list[str]:
+    people: dict[str, tuple[set[str], set[str]]] = {}
+    for one in catalogue.series:
+        births, sexes = people.setdefault(one.patient, (set(), set()))
+        births |= {identities[one.name].birth} - {""}
+        sexes |= {identities[one.name].sex} - {""}
     doubtful = [
-        f"{one.series.patient} {one.modality}: {one.contrast.doubt}"
-        for one in used
-        if one.modality and one.contrast.doubt
+        f"{taken.series.patient} {taken.modality}: {taken.contrast.doubt}"
+        for taken in used
+        if taken.modality and taken.contrast.doubt
     ]
-    kinds = Counter(one.contrast.name for one in used if one.contrast.name not in MODALITIES)
+    kinds = Counter(taken.contrast.name for taken in used if taken.contrast.name not in MODALITIES)
     unknown = kinds.pop(UNKNOWN, 0)
     notes = counted(
         {
             "{subject has|subjects have} no PatientID that tells them apart; each study of theirs counts as a "
             "subject": sorted(catalogue.anonymous),
+            "{PatientID stands|PatientIDs stand} in scans of people with different birth dates or sexes, who count as "
+            "one subject each": sorted(name for name, known in people.items() if max(map(len, known)) > 1),
             "series {is|are} used in doubt": doubtful,
         }
     )

@@ -21,7 +21,7 @@ from brain_cae.scans.sources.base import (
 )
 from brain_cae.scans.sources.choice import CHOICES, apply_choices
 from brain_cae.scans.sources.roots import wrong_root
-from brain_cae.scans.sources.table import SUFFIXES, age_of, read_table
+from brain_cae.scans.sources.table import SUFFIXES, age_of, not_understood, read_table, sex_of
 from brain_cae.vocabulary import NOBODY, LabelMeaning
 
 CONTRASTS = {"t1": "T1", "t2": "T2"}
@@ -29,7 +29,7 @@ FILE = re.compile(r"(IXI\d+)-([A-Za-z]+)-\d+-([A-Za-z0-9]+)\.nii(\.gz)?")
 LAYOUT = "files such as IXI002-Guys-0828-T1.nii.gz, in one folder or in one folder per contrast"
 ADVICE = "Set dataset.root to the folder in which IXI-T1.tar and IXI-T2.tar were unpacked."
 SPREADSHEET = "the columns IXI_ID, AGE and SEX_ID (1=m, 2=f)"
-SEXES = {1.0: "M", 2.0: "F"}
+SEXES = {"1": "M", "2": "F"}
 # From the website of the data set: Guy's Hospital, Hammersmith Hospital, Institute of Psychiatry.
 SCANNERS = {
     "Guys": {"manufacturer": "Philips", "field_strength_t": 1.5},
@@ -115,14 +115,19 @@ class Ixi:
                 "The spreadsheet of IXI has other columns.", expected=SPREADSHEET, found=actual, where=str(path)
             )
         people: dict[str, tuple[float | None, str]] = {}
+        known: dict[str, dict[str, str]] = {}
         contradictory = set()
         nameless = []
         for line, row in zip(table.numbers, table.rows, strict=True):
-            if not re.fullmatch(r"\d+(\.0*)?", row["IXI_ID"]):
+            number = re.fullmatch(r"(?:IXI)?(\d+)(?:\.0*)?", row["IXI_ID"], re.IGNORECASE)
+            if number is None:
                 nameless.append(f"line {line}")
                 continue
-            subject = f"IXI{int(float(row['IXI_ID'])):03d}"
-            facts = age_of(row["AGE"]), SEXES.get(_float(row[sex_column]), "")
+            subject = f"IXI{int(number[1]):03d}"
+            sex = SEXES.get(row[sex_column].partition(".")[0], row[sex_column])
+            facts = age_of(row["AGE"]), sex_of(sex)
+            # 0 stands for what was not recorded.
+            known[subject] = {"age": row["AGE"].strip("0.,") and row["AGE"], "sex": sex.strip("0") and sex}
             if people.setdefault(subject, facts) != facts:
                 contradictory.add(subject)
         people |= dict.fromkeys(contradictory, (None, ""))
@@ -137,6 +142,7 @@ class Ixi:
             "{subject in the spreadsheet has|subjects in the spreadsheet have} no scans and {is|are} left out": sorted(
                 set(people) - set(subjects)
             ),
+            **not_understood((name, known[name]) for name in subjects if name in known),
         }
         self._notes = counted(lists)
         return people
@@ -177,10 +183,3 @@ def _is_copy(path: Path, other: Path) -> bool:
 def _spreadsheet(root: Path) -> Path | None:
     names = {f"ixi{suffix}" for suffix in SUFFIXES}
     return next((path for path in sorted(root.iterdir()) if path.name.lower() in names), None)
-
-
-def _float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")

@@ -1,6 +1,6 @@
 """Masks in a folder beside the scans, each named after its subject."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from brain_cae.scans.formats import is_nifti, nifti_stem
@@ -8,8 +8,12 @@ from brain_cae.scans.sources.base import counted, is_broken, listing, unused
 from brain_cae.scans.sources.matching import match, require_unique
 
 
-def read_masks(folder: Path, subjects: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
+def read_masks(
+    folder: Path, subjects: Iterable[str], *, shown: Callable[[str], str] = str
+) -> tuple[dict[str, Path], list[str]]:
     """Return the mask of each subject, and notes on everything else in the folder.
+
+    ``shown`` returns a name, or the path of a file, as notes and messages may show it.
 
     A mask is ``<subject>.nii[.gz]``, the header of a pair, or a folder of such a name with one file in it, as some
     programs export files.
@@ -27,17 +31,18 @@ def read_masks(folder: Path, subjects: Iterable[str]) -> tuple[dict[str, Path], 
         else:
             files.setdefault(nifti_stem(place), []).append(path)
     matches = match(files, subjects)
-    require_unique(matches, what="masks", place=folder)
+    written = matches.written(shown)
+    require_unique(written, what="masks", place=folder)
     name = folder.name
     lists = {
         f"{{file in {name} has|files in {name} have}} the name of {{its|their}} subject written in another way": (
-            matches.changed
+            written.changed
         ),
-        f"{{file in {name} is|files in {name} are}} not named after a subject": list(matches.names),
+        f"{{file in {name} is|files in {name} are}} not named after a subject": list(written.names),
         f"{{subject has|subjects have}} several masks in {name}, none of which is used": [
-            subject for mask, subject in matches.subjects.items() if len(files[mask]) > 1
+            shown(subject) for mask, subject in matches.subjects.items() if len(files[mask]) > 1
         ],
-        **unused(others, folder.parent, f"{{file in {name} is not a mask|files in {name} are not masks}}"),
+        **unused(others, folder.parent, f"{{file in {name} is not a mask|files in {name} are not masks}}", shown=shown),
     }
     masks = {subject: files[mask][0] for mask, subject in matches.subjects.items() if len(files[mask]) == 1}
     return masks, counted(lists)

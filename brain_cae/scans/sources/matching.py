@@ -82,6 +82,19 @@ class Matches:
         """Return values that are known by name by subject on disk."""
         return {subject: values[name] for name, subject in self.subjects.items() if name in values}
 
+    def written(self, shown: Callable[[str], str]) -> "Matches":
+        """Return the matches with all names as they may be written; nothing can be looked up in these."""
+
+        def each(names: Iterable[str]) -> tuple[str, ...]:
+            return tuple(map(shown, names))
+
+        return Matches(
+            {shown(name): shown(subject) for name, subject in self.subjects.items()},
+            each(self.names),
+            each(self.rest),
+            tuple((each(ours), each(theirs)) for ours, theirs in self.unclear),
+        )
+
 
 def match(names: Iterable[str], subjects: Iterable[str]) -> Matches:
     """Match names with subjects on disk: the same text first, then :data:`FORMS` in which only one of each is the same.
@@ -119,6 +132,7 @@ def match_all(
     advice: str,
     lines: Mapping[str, int] | None = None,
     without_scan: Iterable[str] = (),
+    shown: Callable[[str], str] = str,
 ) -> Matches:
     """Match names that decide what a subject is, such as those with a label; do not go on with half of them.
 
@@ -130,6 +144,7 @@ def match_all(
         advice: What to do about names without a subject where there are subjects without a name.
         lines: Lines of the names in the table.
         without_scan: Subjects on disk without a scan: a name of one of these is not lost.
+        shown: Returns a name as messages may show it.
 
     Returns:
         The matches among the subjects with scans. Either all names have a subject, or all subjects have a name.
@@ -139,24 +154,24 @@ def match_all(
     """
     scanned = list(subjects)
     every = match(names, [*scanned, *without_scan])
-    require_unique(every, what=what, place=place)
+    require_unique(every.written(shown), what=what, place=place)
     beside = set(without_scan) - set(scanned)
     rest = [name for name in every.rest if name not in beside]
     if every.names and rest:
-        damaged = _damaged(every.names, rest)
-        shown = [f"{name} (line {lines[name]})" if lines else name for name in every.names]
+        damaged = [shown(name) for name in _damaged(every.names, rest)]
+        lost = [f"{shown(name)} (line {lines[name]})" if lines else shown(name) for name in every.names]
         raise DatasetError(
             f"Some {what} have no scans, and some scans have no {what}: their subjects may be the same.",
             expected="the same names in both, or names left over in one of them only",
-            found=f"{len(every.names)} {what} without scans: {some(shown, SHOWN)}; "
-            f"{len(rest)} subjects without {what}: {some(rest, SHOWN)}"
+            found=f"{len(every.names)} {what} without scans: {some(lost, SHOWN)}; "
+            f"{len(rest)} subjects without {what}: {some([*map(shown, rest)], SHOWN)}"
             + (f"; as a spreadsheet program writes: {some(damaged)}" if damaged else ""),
             where=str(place),
             advice=TAKEN_FOR_NUMBERS if damaged else advice,
         )
     kept = {name: subject for name, subject in every.subjects.items() if subject not in beside}
-    lost = sorted({*every.names, *(name for name, subject in every.subjects.items() if subject in beside)})
-    return Matches(kept, tuple(lost), tuple(rest), ())
+    left = sorted({*every.names, *(name for name, subject in every.subjects.items() if subject in beside)})
+    return Matches(kept, tuple(left), tuple(rest), ())
 
 
 def require_unique(matches: Matches, *, what: str, place: Path) -> None:
@@ -172,12 +187,12 @@ def require_unique(matches: Matches, *, what: str, place: Path) -> None:
         )
 
 
-def alike(names: Iterable[str]) -> list[str]:
-    """Return the names that may be one subject, for the notes: ``001 and 1``."""
+def alike(names: Iterable[str], *, shown: Callable[[str], str] = str) -> list[str]:
+    """Return the names that may be one subject, for the notes: ``001 and 1``; ``shown`` is how they may be written."""
     same: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
         same.setdefault(_joined(name), []).append(name)
-    return [" and ".join(_told_apart(group)) for group in same.values() if len(group) > 1]
+    return [" and ".join(_told_apart([*map(shown, group)])) for group in same.values() if len(group) > 1]
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:

@@ -30,10 +30,10 @@ class Participant:
 
 @dataclass
 class Participants:
-    """Reader of the table: the label column, and its values for ``healthy`` and ``abnormal`` (case is ignored).
+    """Reader of the table: the label column, and its values for ``healthy`` and ``abnormal``.
 
-    Other values are treated as ``label``, by default ``unknown``, and are listed in the notes. ``files`` are the table
-    and the files that the notes name.
+    Of values, case is ignored, and ``1.0`` is ``1``. Other values are treated as ``label``, by default ``unknown``, and
+    are listed in the notes. ``files`` are the table and the files that the notes name.
     """
 
     label_column: str | None = None
@@ -114,11 +114,11 @@ class Participants:
         )
 
     def _label(self, row: dict[str, str]) -> str | None:
-        value = row.get(self.label_column or "", "").lower()
+        value = _form(row.get(self.label_column or "", ""))
         return next((name for name in CLASSES if value and value in self._values(name)), None)
 
     def _values(self, name: str) -> set[str]:
-        return {str(value).strip().lower() for value in getattr(self, name)}
+        return {_form(str(value)) for value in getattr(self, name)}
 
     def _check(self) -> None:
         both = self._values("healthy") & self._values("abnormal")
@@ -146,7 +146,7 @@ class Participants:
         if self.label_column is None:
             return
         values = Counter(row[self.label_column] or "n/a" for row in here)
-        unassigned = {value: count for value, count in values.items() if value.lower() not in self._known()}
+        unassigned = {value: count for value, count in values.items() if _form(value) not in self._known()}
         if here and not any(self._label(row) for row in here):
             raise DatasetError(
                 "No value of the label column is assigned to a class.",
@@ -167,6 +167,11 @@ class Participants:
 
     def _without_labels(self) -> str:
         return "." if self.label else ", and so are all labels."
+
+
+def _form(value: str) -> str:
+    """Return a value as it is compared: case is ignored, and a number may have the ``.0`` that programs add to it."""
+    return re.sub(r"^([+-]?\d+)[.,]0+$", r"\1", value.strip().lower())
 
 
 def _column(table: Table, names: Sequence[str]) -> str | None:

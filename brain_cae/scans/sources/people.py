@@ -1,7 +1,6 @@
 """What a user's tables and files say about patients, found by PatientID or pseudonym, and kept by pseudonym only."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,13 +12,15 @@ import numpy as np
 
 from brain_cae.errors import DatasetError
 from brain_cae.files.atomic import whole
-from brain_cae.scans.formats import is_nifti
 from brain_cae.scans.pseudonym import Pseudonyms
-from brain_cae.scans.sources.base import is_visible
+from brain_cae.scans.sources.base import counted
+from brain_cae.scans.sources.mask_folder import read_masks
+from brain_cae.scans.sources.matching import alike, match, match_all
 from brain_cae.scans.sources.table import read_table, require_columns
 from brain_cae.vocabulary import LABELS
 
 EXPECTED = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"
+PSEUDONYM = re.compile(r"p-[0-9a-f]{12}")
 
 Value = TypeVar("Value")
 
@@ -31,43 +32,86 @@ class People:
     identifiers: Mapping[str, str]
     names: Pseudonyms
 
-    def find(self, name: str) -> str | None:
-        """Return the subject that a table or a file names by pseudonym, by PatientID, or by another spelling of it.
-
-        Spreadsheet programs remove zeros in front, and people write letters in another case.
-        """
-        name = name.strip()
-        if name in self.identifiers:
-            return name
-        exact, loose = self._spellings
-        return exact.get(name) or loose.get(_loosely(name))
-
     @cached_property
-    def _spellings(self) -> tuple[dict[str, str], dict[str, str]]:
-        exact = {identifier: name for name, identifier in self.identifiers.items() if identifier}
-        counts = Counter(map(_loosely, exact))
-        loose = {key: name for identifier, name in exact.items() if counts[key := _loosely(identifier)] == 1}
-        return exact, loose
+    def subjects(self) -> dict[str, str]:
+        """The pseudonym of each PatientID; who has none is called by pseudonym."""
+        return {identifier or name: name for name, identifier in self.identifiers.items()}
 
-    def match(self, values: Iterable[tuple[str, Value]]) -> tuple[dict[str, Value], list[str]]:
-        """Return values by subject, and the pseudonyms of the names that are nobody's here."""
-        matched: dict[str, Value] = {}
-        others = []
+    def find(self, name: str) -> str | None:
+        """Return the subject that a table names by pseudonym, by PatientID, or by another spelling of it."""
+        name = name.strip()
+        found = self.identifiers.get(name) or name
+        if found not in self.subjects:
+            found = match([found], self.subjects).subjects.get(found, "")
+        return self.subjects.get(found)
+
+    def shown(self, name: str) -> str:
+        """Return a PatientID, or what a table or a file has in place of one, as it may be written: as a pseudonym."""
+        return self.subjects.get(name) or (name if PSEUDONYM.fullmatch(name) else self.names.patient(name))
+
+    def labels(self, path: Path, *, otherwise: str) -> tuple[dict[str, str], list[str]]:
+        """Return the label of each subject, and notes on the table; subjects without one count as ``otherwise``.
+
+        Raises:
+            DatasetError: A damaged table, two labels of one patient, a name that could stand for several patients, or
+                labels without scans beside scans without labels.
+        """
+        written, at = read_labels(path)
+        labels = self._once((self.identifiers.get(name) or name, label) for name, label in written.items())
+        lines = {self.identifiers.get(name) or name: line for name, line in at.items()}
+        matches = match_all(
+            labels,
+            self.subjects,
+            lines=lines,
+            place=path,
+            what="labels",
+            advice="Write each PatientID, or pseudonym, as `inspect=true` or the scanner does. Give subjects without a "
+            "label a line with `unknown`, or remove the lines of subjects that have no scans.",
+            shown=self.shown,
+        )
+        changed = [(subject, name) for name, subject in matches.subjects.items() if name != subject]
+        lists = {
+            "{label is|labels are} matched with a PatientID that is written in another way": [
+                f"{self.shown(subject)} (line {lines[name]})" for subject, name in changed
+            ],
+            "{labelled subject has|labelled subjects have} no scans and {is|are} left out": [
+                f"{self.shown(name)} (line {lines[name]})" for name in matches.names
+            ],
+            f"{{subject has|subjects have}} no label and {{is|are}} treated as {otherwise}": (
+                sorted(map(self.shown, matches.rest)) if labels else ()
+            ),
+        }
+        return {self.subjects[one]: label for one, label in matches.of(labels).items()}, counted(lists)
+
+    def masks(self, folder: Path) -> tuple[dict[str, Path], list[str]]:
+        """Return the mask of each subject in a folder of masks, and notes on everything else in it."""
+
+        def shown(name: str) -> str:
+            file = name.removeprefix(f"{folder.name}/")
+            return self.shown(name) if file == name else f"{folder.name}/{self.names.name('x', file)}"
+
+        masks, notes = read_masks(folder, dict.fromkeys([*self.subjects, *self.identifiers]), shown=shown)
+        return self._once((self.subjects.get(name, name), path) for name, path in masks.items()), notes
+
+    def alike(self) -> list[str]:
+        """Return the patients whose PatientIDs differ in case, zeros, separators or Unicode form alone."""
+        return alike(self.subjects, shown=self.shown)
+
+    def _once(self, values: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+        """Return values by name; raises DatasetError if a name has two that differ."""
+        known: dict[str, Value] = {}
         for name, value in values:
-            subject = self.find(name)
-            if subject is None:
-                others.append(name if re.fullmatch(r"p-[0-9a-f]{12}", name) else self.names.patient(name))
-            elif subject in matched and matched[subject] != value:
+            if known.setdefault(name, value) != value:
                 raise DatasetError(
-                    "Two names of a table belong to one patient.", expected=EXPECTED, found=f"{subject} twice"
+                    "Two names of a table, or of masks, belong to one patient.",
+                    expected="each patient once",
+                    found=f"{self.shown(name)} twice",
                 )
-            else:
-                matched[subject] = value
-        return matched, sorted(others)
+        return known
 
 
-def read_labels(path: Path) -> list[tuple[str, str]]:
-    """Return name and label of each line of a table; raises DatasetError for a damaged one."""
+def read_labels(path: Path) -> tuple[dict[str, str], dict[str, int]]:
+    """Return label and line of each name in a table; raises DatasetError, without names, for a damaged one."""
     table = read_table(path, expected=EXPECTED, lower=True)
     require_columns(table, ("subject", "label"), expected=EXPECTED)
     labels: dict[str, str] = {}
@@ -77,15 +121,7 @@ def read_labels(path: Path) -> list[tuple[str, str]]:
             actual = f"the label {label!r}" if label not in LABELS else "a subject again" if subject else "no subject"
             raise DatasetError("The labels cannot be read.", expected=EXPECTED, found=actual, where=where)
         labels[subject] = label
-    return list(labels.items())
-
-
-def find_masks(folder: Path) -> list[tuple[str, Path]]:
-    """Return the masks in a folder by the names of their files."""
-    if not folder.is_dir():
-        return []
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and is_visible(path.name) and is_nifti(path)]
-    return [(re.sub(r"\.nii(\.gz)?$", "", path.name, flags=re.IGNORECASE), path) for path in files]
+    return labels, dict(zip(labels, table.numbers, strict=True))
 
 
 def copy_mask(path: Path, target: Path) -> Path | None:
@@ -104,7 +140,3 @@ def copy_mask(path: Path, target: Path) -> Path | None:
     with whole(target) as aside:
         nibabel.save(copy, aside)
     return target
-
-
-def _loosely(identifier: str) -> str:
-    return "".join(identifier.split()).lower().lstrip("0")

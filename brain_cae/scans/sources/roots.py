@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path, PureWindowsPath
 
@@ -48,11 +48,20 @@ def missing(root: Path, *, problem: str, expected: str, found: str, advice: str)
         advice = (
             "dataset=dicom reads a zip of DICOM files in place; unpack any other into a folder, and name the folder."
         )
-    elif root.is_file() and (layout := layout_of(root.parent)):
-        advice = f"Name a folder, not a file in it: dataset={layout} dataset.root={root.parent}"
+    elif root.is_file() and (fit := _layout_around(root)):
+        advice = f"Name a folder, not a file in it: dataset={fit[1]} dataset.root={fit[0]}"
     elif not root.exists() and (near := near_miss(root)) is not None:
         advice = f"Did you mean {near}?"
     return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
+
+
+def _layout_around(file: Path) -> tuple[Path, str] | None:
+    """Return the nearest folder above a file with a source's layout; any folder above has DICOM somewhere."""
+    nearest, *others = list(file.parents)[:4]
+    above = [(folder, layout_of(folder)) for folder in others if len(folder.parts) > 2]
+    here = (nearest, layout_of(nearest))
+    fitting = (pair for pair in (here, *above) if pair[1] not in ("", "dicom"))
+    return next(fitting, here if here[1] else None)
 
 
 def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: str, advice: str) -> DatasetError:
@@ -67,7 +76,10 @@ def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: s
         )
         return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
     for place, layout in _layouts_near(root, source):
-        if layout == source and place != root:
+        beside = [folder for folder in _folders(root) if place.parent == root and layout_of(folder) == layout]
+        if len(beside) > 1:
+            advice = _in_several(beside, layout)
+        elif layout == source and place != root:
             level = "higher" if root.is_relative_to(place) else "lower"
             advice = f"The layout starts {len(_between(place, root))} level {level}: dataset.root={place}"
         elif place == root:
@@ -82,6 +94,22 @@ def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: s
             "Name them as expected, or list them in a table: dataset=folder dataset.table=scans.csv (docs/data.md)."
         )
     return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
+
+
+def _in_several(folders: Sequence[Path], layout: str) -> str:
+    """Return what to do about scans of one layout in several folders, as for groups, sites or sessions."""
+    parts = [re.sub(r"[^A-Za-z0-9_]+", "_", folder.name).strip("_") or "part" for folder in folders[:2]]
+    keys = [
+        f"+dataset@dataset.parts.{part}={layout} dataset.parts.{part}.root={folder}"
+        for part, folder in zip(parts, folders, strict=False)
+    ]
+    table = "if they are subjects with sessions, list the scans in a table, subject,session,modality,path; "
+    return (
+        f"The layout starts 1 level lower, in {len(folders)} folders: {some([folder.name for folder in folders])}. Put "
+        f"all subjects into one folder; {table if layout == 'folder' else ''}or combine: dataset=combined "
+        + " ".join(keys)
+        + (" …" if folders[2:] else "")
+    )
 
 
 def near_miss(path: Path) -> Path | None:

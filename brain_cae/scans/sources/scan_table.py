@@ -1,11 +1,12 @@
 """Reads a table with one scan per line: its path and what is known about the subject."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.formats import is_kind, nifti_files
+from brain_cae.scans.formats import is_kind, is_nifti, nifti_files
 from brain_cae.scans.sources.base import SPELLINGS, counted, visible_files
 from brain_cae.scans.sources.matching import alike
 from brain_cae.scans.sources.table import Table, age_of, not_understood, read_table, require_columns, sex_of
@@ -67,7 +68,17 @@ def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, An
             arguments.append(
                 {"subject": subject, "session": session, "modality": modality, "files": files} | _facts(known, root)
             )
-    return arguments, _notes(table, root, facts, list(unknown.values()))
+    return arguments, _notes(table, root, facts, list(unknown.values()), _shared(root, scans))
+
+
+def _shared(root: Path, scans: Mapping[tuple[str, str, str], Mapping[str, str]]) -> list[str]:
+    """Return the files that several scans have; a folder of DICOM may hold more than one scan."""
+    owners: dict[str, list[str]] = {}
+    for key, row in scans.items():
+        file = os.path.normpath(root / row["path"])
+        if is_nifti(Path(file)):
+            owners.setdefault(file, []).append(" ".join(filter(None, key)))
+    return [" and ".join(names) for names in owners.values() if len(names) > 1]
 
 
 def _row(line: Mapping[str, str]) -> dict[str, str]:
@@ -119,11 +130,16 @@ def _check_paths(table: Table, paths: Sequence[Path]) -> None:
 
 
 def _notes(
-    table: Table, root: Path, facts: Mapping[tuple[str, ...], Mapping[str, str]], unknown: Sequence[str]
+    table: Table,
+    root: Path,
+    facts: Mapping[tuple[str, ...], Mapping[str, str]],
+    unknown: Sequence[str],
+    shared: Sequence[str],
 ) -> list[str]:
     masks = [one[name] for one in facts.values() for name in ("lesion_mask", "brain_mask") if one.get(name)]
     lists = {
         "{line of the table has|lines of the table have} an unknown modality and {is|are} left out": unknown,
+        "{file is|files are} the path of several scans; training stops if subjects share one": shared,
         **not_understood((row["subject"], row) for row in table.rows),
         "{column of the table is unknown and is|columns of the table are unknown and are} ignored": [
             name for name in table.columns if name not in COLUMNS

@@ -6,7 +6,7 @@ import io
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,9 @@ SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
 # An age as DICOM or a form writes it: 045Y, 18M, 45 years.
 AGE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:\+|(y|m|w|d)(?:rs?|ears?|os?|onths?|eeks?|ays?)?\.?)?", re.IGNORECASE)
 PER_YEAR = {"y": 1.0, "m": 12.0, "w": 365.25 / 7, "d": 365.25}
+# Empty lines, and the line with which spreadsheet programs name the separator.
+EMPTY = r"(?:[ \t,;]*\n)*"
+START = re.compile(rf'{EMPTY}(?:"?sep=[,;\t]"?[ \t]*\n)?{EMPTY}', re.IGNORECASE)
 # What is added to a name by whoever copies, downloads or saves a file again.
 COPY = re.compile(r"[ _-]*(\(?\d+\)?|copy|kopie|copie|copia|final|new|old|v\d+)")
 
@@ -82,6 +85,14 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
         raise DatasetError("A table cannot be read.", expected=expected, found=actual, where=str(path))
     rows, numbers = [], []
     for number, cells in lines[1:]:
+        if any(cell.strip() for cell in cells[len(header) :]):
+            raise DatasetError(
+                "A line of a table has more values than the table has columns.",
+                expected=f"at most {len(header)} values",
+                found=f"{len(cells)} values",
+                where=f"{path}, line {number}",
+                advice='Put quotes around text, or numbers, that contain the separator: "45,5".',
+            )
         if any(cell.strip() for cell in cells):
             values = [cell.strip() for cell in cells] + [""] * len(header)
             rows.append({name: value for name, value in zip(header, values, strict=False) if name})
@@ -103,7 +114,9 @@ class FoundTable:
         return (*([self.path] if self.path else []), *self.similar)
 
 
-def find_table(root: Path, names: tuple[str, ...], *, stems: tuple[str, ...]) -> FoundTable:
+def find_table(
+    root: Path, names: tuple[str, ...], *, stems: tuple[str, ...], shown: Callable[[str], str] = str
+) -> FoundTable:
     """Return the table of one of these names in a folder, or under a name near to it.
 
     Args:
@@ -111,6 +124,7 @@ def find_table(root: Path, names: tuple[str, ...], *, stems: tuple[str, ...]) ->
         names: Names that the table should have: ``labels.csv``, ``labels.tsv``.
         stems: Stems near to these, in lower case: ``labels``, ``label``. Case, endings (``.csv.txt``, ``.xlsx``) and
             what copying adds (``labels (1).csv``) are ignored.
+        shown: Returns the name of another file as notes may show it.
 
     Raises:
         DatasetError: Several files could be the table; all are named.
@@ -133,7 +147,7 @@ def find_table(root: Path, names: tuple[str, ...], *, stems: tuple[str, ...]) ->
     notes = [f"{found[0].name} is read as {names[0]}."] if near and not exact else []
     if similar:
         beside = f"beside {found[0].name}" if found else f"because the table must be called {' or '.join(names)}"
-        notes.append(f"Not read, {beside}: {some([path.name for path in similar])}.")
+        notes.append(f"Not read, {beside}: {some([shown(path.name) for path in similar])}.")
     return FoundTable(found[0] if found else None, similar, tuple(notes))
 
 
@@ -165,13 +179,15 @@ def _text(path: Path) -> list[tuple[int, list[str]]]:
     text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
     # Old spreadsheet programs end lines with a carriage return alone.
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    start = START.match(text)
+    skipped, text = text[: start.end()].count("\n"), text[start.end() :]  # type: ignore[union-attr]
     header = text.partition("\n")[0]
     # Column names may contain the other characters: the separator is the one that gives the most columns.
     # In a .tsv the tab goes first: names in it may contain commas.
     characters = "\t" if path.suffix.lower() == ".tsv" and "\t" in header else ",;\t"
     delimiter = max(characters, key=lambda character: len(_split(header, character)))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    return [(reader.line_num, cells) for cells in reader]
+    return [(reader.line_num + skipped, cells) for cells in reader]
 
 
 def _split(line: str, delimiter: str) -> list[str]:

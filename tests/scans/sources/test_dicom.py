@@ -128,11 +128,12 @@ def test_labels_and_masks_name_patients_or_pseudonyms(tmp_path, source):
     for number in ("1", "2", "3"):
         write_exam(tmp_path / "scans", number)
     (tmp_path / "scans" / "labels.csv").write_text(
-        f"subject,label\nCANARY-4711-1,healthy\n{patient(2)},abnormal\nCANARY-4711-9,healthy\n"
+        f"subject,label\nCANARY-4711-1,healthy\n{patient(2)},abnormal\ncanary-4711-3,unknown\nCANARY-4711-9,healthy\n"
     )
     mask = tmp_path / "scans" / "masks" / "CANARY-4711-2.nii.gz"
     mask.parent.mkdir()
     nibabel.save(nibabel.Nifti1Image(np.ones((4, 4, 4), np.uint8), np.eye(4)), mask)
+    (mask.parent / "CANARY-4711-1.nii.gz").write_bytes(b"damaged")
     one = source(cache=str(tmp_path / "cache"))
     locations = one.locate()
     labels = {location.subject: location.label for location in locations}
@@ -141,6 +142,39 @@ def test_labels_and_masks_name_patients_or_pseudonyms(tmp_path, source):
     assert masks[patient(1)] is None and masks[patient(2)].name.startswith(patient(2))
     assert not any("CANARY" in note for note in one.notes())
     assert any(patient(9) in note and "no scans" in note for note in one.notes())
+    assert f"The lesion mask of {patient(1)} cannot be read and is left out." in one.notes()
+
+
+def test_labels_under_a_name_near_to_theirs_are_read_and_others_named_without_their_words(tmp_path, source):
+    write_exam(tmp_path / "scans", "1")
+    (tmp_path / "scans" / "Labels (1).csv").write_text("subject;label\ncanary_4711_1;abnormal\n")
+    (tmp_path / "scans" / "labels of Canary.csv").write_text("subject,label\n")
+    one = source()
+    assert {location.label for location in one.locate()} == {"abnormal"}
+    notes = " ".join(one.notes())
+    assert "Labels (1).csv is read as labels.csv." in notes and "Not read, beside Labels (1).csv: x-" in notes
+    assert "Canary" not in notes and "not DICOM" not in notes
+
+
+def test_people_with_one_number_are_a_caution(tmp_path, source):
+    write_exam(tmp_path / "scans", "1", date="20190304")
+    write_exam(
+        tmp_path / "scans", "1", date="20200304", change=lambda header, name: setattr(header, "PatientBirthDate", "")
+    )
+    write_exam(tmp_path / "scans", "2", date="20190304")
+    write_exam(
+        tmp_path / "scans",
+        "2",
+        date="20200304",
+        change=lambda header, name: setattr(header, "PatientBirthDate", "19510203"),
+    )
+    one = source()
+    one.locate()
+    (note,) = [note for note in one.notes() if "different birth dates" in note]
+    assert note == (
+        "1 PatientID stands in scans of people with different birth dates or sexes, who count as one subject each: "
+        f"{patient(2)}."
+    )
 
 
 def test_an_archive_or_its_directory_may_be_the_root(tmp_path, source):

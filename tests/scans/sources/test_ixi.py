@@ -57,6 +57,16 @@ def test_lines_without_a_subject_are_ignored(root):
     assert note.startswith("2 lines") and note.endswith(": line 4, line 5.")
 
 
+def test_a_spreadsheet_saved_by_hand_is_read_and_what_is_not_understood_noted(root):
+    (root / "IXI.csv").write_text("IXI_ID;SEX;AGE\nIXI002;f;35,8\n12.0;2.0;0\nixi033;?;1.1.1980\n")
+    source = Ixi(root, modalities=["t1"])
+    people = {one.subject: (one.age, one.sex) for one in source.locate()}
+    assert people == {"IXI002": (35.8, "F"), "IXI012": (None, "F"), "IXI033": (None, "")}
+    notes = " ".join(source.notes())
+    assert "1 subject has an age that is not a number of years and is treated as unknown: IXI033." in notes
+    assert "1 subject has a sex that is neither M nor F and is treated as unknown: IXI033." in notes
+
+
 def test_lines_that_contradict_each_other_stay_unknown(root):
     (root / "IXI.csv").write_text(TABLE + "2,1,164,60\n12,1,175,38.78\n")
     source = Ixi(root, modalities=["t1"])

@@ -107,3 +107,14 @@ def test_a_subject_in_two_lines_is_an_error(path):
     path.write_text("participant_id\tgroup\nsub-01\thc\n01\thc\n")
     with pytest.raises(DatasetError, match="line 3"):
         Participants().read(path, SUBJECTS)
+
+
+def test_numbers_are_labels_whatever_program_wrote_them(tmp_path):
+    path = tmp_path / "participants.tsv"
+    path.write_text("participant_id\tdx\nsub-1\t0.0\nsub-2\t1.0\nsub-3\t0\nsub-4\t1.5\n")
+    table = Participants("dx", healthy=["0"], abnormal=["1"])
+    people = table.read(path, ["sub-1", "sub-2", "sub-3", "sub-4"])
+    assert [one.label for one in people.values()] == ["healthy", "abnormal", "healthy", "unknown"]
+    assert "1.5 (1)" in " ".join(table.notes)
+    with pytest.raises(ConfigurationError, match="1 in both"):
+        Participants("dx", healthy=["1"], abnormal=["1.0"]).read(path, ["sub-1"])

@@ -8,36 +8,88 @@ import pytest
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.pseudonym import Pseudonyms
-from brain_cae.scans.sources.people import People, copy_mask, find_masks, read_labels
+from brain_cae.scans.sources.people import People, copy_mask
+
+from .layouts import touch
 
 NAMES = Pseudonyms(b"k" * 32)
-IDENTIFIERS = ("0012", "A7", "12-b", "")
-PEOPLE = People({NAMES.patient(one): one for one in IDENTIFIERS}, NAMES)
+IDENTIFIERS = ("0012", "A7", "12-b", "2019/Doe")
+PEOPLE = People({NAMES.patient(one): one for one in IDENTIFIERS} | {"p-0123456789ab": ""}, NAMES)
+
+
+@pytest.fixture
+def labels(tmp_path):
+    """Read labels from lines of a table."""
+
+    def read(*lines, people=PEOPLE):
+        (tmp_path / "labels.csv").write_text("\n".join(("Subject,Label", *lines)), encoding="utf-8")
+        return people.labels(tmp_path / "labels.csv", otherwise="unknown")
+
+    return read
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"), [("0012", "0012"), ("12", "0012"), ("a7", "A7"), (" A7 ", "A7"), (NAMES.patient("A7"), "A7")]
-)
-def test_a_patient_is_found_by_number_and_pseudonym(written, meant):
-    assert PEOPLE.match([(written, "healthy")]) == ({NAMES.patient(meant): "healthy"}, [])
+    ("written", "meant"),
+    [("0012", "0012"), ("12", "0012"), ("12.0", "0012"), ("a7", "A7"), (" A7 ", "A7"), ("12_B", "12-b"),
+     (NAMES.patient("A7"), "A7")],
+)  # fmt: skip
+def test_a_patient_is_found_by_number_and_pseudonym(labels, written, meant):
+    assert labels(f"{written},healthy")[0] == {NAMES.patient(meant): "healthy"}
+    assert PEOPLE.find(written) == NAMES.patient(meant)
+    assert PEOPLE.find("p-0123456789ab") == "p-0123456789ab" and PEOPLE.find("7") is None
 
 
-def test_other_spellings_count_only_if_they_mean_one_patient():
+def test_a_name_for_two_patients_stops_without_naming_them(labels):
     both = People({NAMES.patient(one): one for one in ("012", "12")}, NAMES)
-    assert both.match([("12", 1), ("012", 2)])[0] == {NAMES.patient("12"): 1, NAMES.patient("012"): 2}
-    assert both.match([("0012", 1)])[0] == {}
-
-
-def test_strangers_are_named_by_pseudonym():
-    assert PEOPLE.match([("Doe", 1)]) == ({}, [NAMES.patient("Doe")])
-
-
-def test_two_names_of_one_patient_must_agree(tmp_path):
+    known, _ = labels("12,healthy", "012,abnormal", people=both)
+    assert known == {NAMES.patient("12"): "healthy", NAMES.patient("012"): "abnormal"}
+    assert both.alike() == [f"{NAMES.patient('012')} and {NAMES.patient('12')}"]
+    with pytest.raises(DatasetError, match="could stand for several") as raised:
+        labels("0012,healthy", people=both)
+    assert NAMES.patient("012") in str(raised.value) and "0012" not in str(raised.value).replace(
+        str(raised.value.where), ""
+    )
     with pytest.raises(DatasetError, match="belong to one patient"):
-        PEOPLE.match([("12", "healthy"), ("0012", "abnormal")])
-    (tmp_path / "labels.csv").write_text("Subject,Label\n0012,Healthy\nA7,sick\n")
+        labels("A7,healthy", f"{NAMES.patient('A7')},abnormal")
+
+
+def test_labels_and_patients_left_over_stop_the_run_without_naming_them(labels):
+    with pytest.raises(DatasetError, match="labels have no scans") as raised:
+        labels("12,healthy", "2018/Roe,abnormal")
+    assert f"{NAMES.patient('2018/Roe')} (line 3)" in str(raised.value)
+    assert NAMES.patient("2019/Doe") in str(raised.value)
+    assert "Doe" not in str(raised.value) and "Roe" not in str(raised.value)
+
+
+def test_notes_name_patients_by_pseudonym_and_line(labels):
+    everybody = [f"{one},healthy" for one in ("12", "A7", "12-b", "2019/Doe", "p-0123456789ab")]
+    known, notes = labels(*everybody, "2018/Roe,abnormal")
+    assert len(known) == 5
+    assert notes == [
+        f"1 label is matched with a PatientID that is written in another way: {NAMES.patient('0012')} (line 2).",
+        f"1 labelled subject has no scans and is left out: {NAMES.patient('2018/Roe')} (line 7).",
+    ]
+    assert labels("A7,abnormal")[1][0].startswith("4 subjects have no label and are treated as unknown: p-")
     with pytest.raises(DatasetError, match="line 3"):
-        read_labels(tmp_path / "labels.csv")
+        labels("0012,healthy", "A7,sick")
+
+
+def test_masks_in_every_form_of_file_find_their_patient_and_the_others_are_noted(tmp_path):
+    touch(tmp_path, "masks/12.nii.gz", f"masks/{NAMES.patient('A7')}.hdr", f"masks/{NAMES.patient('A7')}.img",
+          "masks/12-B.nii/any.nii", "masks/Doe.nrrd", "masks/Roe.nii")  # fmt: skip
+    masks, notes = PEOPLE.masks(tmp_path / "masks")
+    assert {one: path.relative_to(tmp_path / "masks").as_posix() for one, path in masks.items()} == {
+        NAMES.patient("0012"): "12.nii.gz", NAMES.patient("A7"): f"{NAMES.patient('A7')}.hdr",
+        NAMES.patient("12-b"): "12-B.nii/any.nii",
+    }  # fmt: skip
+    text = " ".join(notes)
+    assert (
+        "1 file has a format that is not read" in text and f"not named after a subject: {NAMES.patient('Roe')}" in text
+    )
+    assert "Doe" not in text and "Roe" not in text
+    touch(tmp_path, "masks/A7.nii")
+    with pytest.raises(DatasetError, match="belong to one patient"):
+        PEOPLE.masks(tmp_path / "masks")
 
 
 def test_a_copied_mask_has_the_same_voxels_and_no_text(tmp_path):
@@ -48,7 +100,6 @@ def test_a_copied_mask_has_the_same_voxels_and_no_text(tmp_path):
     image = nibabel.Nifti1Image(values, affine)
     image.header["descrip"], image.header["aux_file"] = b"Doe^John", b"Doe"
     nibabel.save(image, path)
-    assert find_masks(path.parent) == [("Doe", path)]
     copy = nibabel.load(copy_mask(path, tmp_path / "p-1.nii.gz"))
     assert np.array_equal(np.asanyarray(copy.dataobj), values) and np.array_equal(copy.affine, affine)
     content = (tmp_path / "p-1.nii.gz").read_bytes()

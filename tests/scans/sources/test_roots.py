@@ -52,6 +52,17 @@ def test_a_root_too_high_or_too_low_is_corrected(tmp_path, source):
     assert f"1 level higher: dataset.root={right}\n" in message(source, subject) + "\n"
 
 
+def test_groups_in_folders_of_their_own_are_all_named(tmp_path):
+    for group in ("healthy controls", "patients", "site-3"):
+        LAYOUTS["folder"](tmp_path / group)
+        LAYOUTS["bids"](tmp_path / "bids" / group)
+    text = message("folder", tmp_path)
+    assert "in 3 folders: healthy controls, patients, site-3." in text and "subject,session,modality,path" in text
+    parts = f"dataset.parts.healthy_controls.root={tmp_path}/healthy controls +dataset@dataset.parts.patients=folder"
+    assert f"dataset=combined +dataset@dataset.parts.healthy_controls=folder {parts}" in text
+    assert "+dataset@dataset.parts.patients=bids" in message("folder", tmp_path / "bids")
+
+
 def test_one_folder_of_everything_is_read_by_headers(tmp_path):
     write_exam(tmp_path / "scans", exam=ONE, place=flat("1"))
     assert "dataset=dicom" in message("folder", tmp_path / "scans")
@@ -85,6 +96,17 @@ def test_an_archive_or_a_file_is_no_root(tmp_path, source):
     (tmp_path / "scans.zip").write_bytes(b"PK")
     text = message(source, tmp_path / "scans.zip")
     assert "a zip file" in text and "dataset=dicom reads a zip" in text and "Remove" not in text
+
+
+def test_of_a_file_the_folder_of_its_layout_is_named(tmp_path):
+    for layout in ("folder", "bids", "dicom"):
+        LAYOUTS[layout](tmp_path / layout)
+    bids, dicom = f"dataset=bids dataset.root={tmp_path}/bids", f"dataset=dicom dataset.root={tmp_path}/dicom/p1/T1"
+    assert (
+        f"dataset=folder dataset.root={tmp_path}/folder\n" in message("folder", tmp_path / "folder/p1/t1.nii.gz") + "\n"
+    )
+    assert bids in message("folder", tmp_path / "bids/sub-01/anat/sub-01_T1w.nii.gz")
+    assert dicom in message("folder", tmp_path / "dicom/p1/T1 - SE extrp - 601/IM1")
 
 
 def test_a_path_of_windows_is_said_to_be_one(tmp_path):

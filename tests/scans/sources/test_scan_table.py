@@ -83,6 +83,17 @@ def test_lines_of_unknown_modalities_are_left_out_and_named(table):
     ]
 
 
+def test_a_file_of_several_scans_is_noted(table):
+    table.write_text(
+        "subject,modality,path\na,t1,nifti/a.nii.gz\na,flair,dicom/../nifti/a.nii.gz\nb,t1,dicom/b\nb,flair,dicom/b\n"
+    )
+    folder = source(table)
+    folder.locate()
+    assert folder.notes() == [
+        "1 file is the path of several scans; training stops if subjects share one: a t1 and a flair."
+    ]
+
+
 def test_keys_apply_to_subjects_without_values_in_the_table(table):
     table.write_text("subject,modality,path,skull\na,t1,nifti/a.nii.gz,\nb,t1,nifti/a.nii.gz,on\n")
     scans = source(table, label="healthy", skull="stripped").locate()

@@ -54,6 +54,21 @@ def test_text(tmp_path, name, text):
     assert [where for where, _ in table.lines()][1].endswith("line 4")
 
 
+@pytest.mark.parametrize("start", ["sep=;\n", '"sep=;"\r\n', "\n;;\n", "\r\n\r\nsep=;\r\n"])
+def test_lines_before_the_column_names_are_skipped_and_counted(tmp_path, start):
+    (tmp_path / "a.csv").write_text(f"{start};id;age\n1;007;45,5\n", encoding="utf-8-sig", newline="")
+    table = read_table(tmp_path / "a.csv", expected="x")
+    assert table.rows == ({"id": "007", "age": "45,5"},)
+    assert table.numbers == (start.count("\n") + 2,)
+
+
+def test_a_line_with_more_values_than_columns_is_refused_not_cut(tmp_path):
+    (tmp_path / "a.csv").write_text("id,path,age\n1,x.nii,45,,\n2,x.nii,45,5\n")
+    with pytest.raises(DatasetError, match="more values than the table has columns") as raised:
+        read_table(tmp_path / "a.csv", expected="x")
+    assert "line 3" in str(raised.value) and "4 values" in str(raised.value)
+
+
 def test_a_spreadsheet(tmp_path):
     write_xlsx(tmp_path / "a.xlsx", [["IXI_ID", "AGE", "Site"], [2, 35.8, "NA"], [12, 40, ""]])
     table = read_table(tmp_path / "a.xlsx", expected="x", lower=True)

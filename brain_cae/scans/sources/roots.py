@@ -57,7 +57,7 @@ def missing(root: Path, *, problem: str, expected: str, found: str, advice: str)
 
 def _layout_around(file: Path) -> tuple[Path, str] | None:
     """Return the nearest folder above a file with a source's layout; any folder above has DICOM somewhere."""
-    nearest, *others = list(file.parents)[:4]
+    nearest, *others = list(file.parents)[: 4 if is_nifti(file) or read_header(file).status == IMAGE else 1]
     above = [(folder, layout_of(folder)) for folder in others if len(folder.parts) > 2]
     here = (nearest, layout_of(nearest))
     fitting = (pair for pair in (here, *above) if pair[1] not in ("", "dicom"))

@@ -271,7 +271,7 @@ def _two_sided(chances: np.ndarray, seen: int) -> float:
 
 
 def show_runs(table: pd.DataFrame) -> dict[str, float]:
-    """Print the table of :func:`whole_runs`; return its sums."""
+    """Print the table of :func:`whole_runs`; return the p-values of its sums."""
     print("| run | calibration brains | healthy tested | rule | false alarms | expected | p |")
     print("|---|---|---|---|---|---|---|")
     for row in table.itertuples():

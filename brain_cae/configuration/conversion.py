@@ -200,11 +200,12 @@ def _merge(kind: type, value: dict[str, Any], prefix: str) -> dict[str, Any]:
             below = error.full_key.split(".")[1:] if error.full_key else []
             expected = next(str(getattr(f.type, "__name__", f.type)) for f in fields(kind) if f.name == name)
             word = next((start for start in TYPES if expected.startswith(start)), None)
+            key = prefix + ".".join([name, *below])
             raise ConfigurationError(
-                f"The value of `{prefix}{'.'.join([name, *below])}` has the wrong type.",
+                f"The value of `{key}` has the wrong type.",
                 expected=TYPES[word] if word else expected,
                 found=repr(_at(item, below)),
-                where=prefix + ".".join([name, *below]),
+                where=key,
             ) from error
     return result
 

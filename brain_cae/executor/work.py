@@ -1,6 +1,8 @@
 """Results as they come, whatever works on the items, and the names of the items of a process or job that died."""
 
 import logging
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
@@ -9,12 +11,16 @@ from typing import Protocol, TypeVar
 
 from brain_cae.errors import DatasetError, ScanError
 from brain_cae.executor.jobs import JobDied
+from brain_cae.executor.processes import Processes
 from brain_cae.progress import counter
 
 log = logging.getLogger(__name__)
 
 MIN_ITEMS_FOR_PROCESSES = 8
 """A process takes about a second to start; for fewer items than this, one process is faster."""
+
+TRIED = 2
+"""Items that the current process works on before it decides whether others are worth starting."""
 
 MAX_LOST = 10
 """After this many items whose jobs died, the fault is hardly that of the items."""
@@ -58,6 +64,7 @@ def results(
     name: Callable[[Item], str],
     minimum: int = MIN_ITEMS_FOR_PROCESSES,
     threads: int | None = None,
+    start_s: float | None = None,
 ) -> Iterator[tuple[int, Result]]:
     """Yield the number of each item and the result of the function, in the order in which they are finished.
 
@@ -69,18 +76,24 @@ def results(
         name: Returns the name of an item for messages.
         minimum: Number of items below which the current process does all the work; jobs do any number.
         threads: Number of threads of each process for numerical libraries (OpenMP, MKL, PyTorch); None changes nothing.
+        start_s: Seconds until a process is ready. With them, the current process begins, and others are started as
+            soon as its times show that they save more than that; None starts them at once. Jobs are always used.
 
     Raises:
         DatasetError: A process or a job died; the message names the items that it may have died of. All other items
             of jobs are finished first, unless many jobs died.
         ConfigurationError: No process or job could start, as in a script without a ``__main__`` guard.
     """
-    if executor.stays_here(len(items), minimum):
-        for number, item in enumerate(items):
-            yield number, function(item)
+    waiting = list(range(len(items)))[::-1]
+    here, seconds = executor.stays_here(len(items), minimum), [math.inf]
+    while waiting and (here or _goes_on_here(executor, len(waiting), seconds, start_s)):
+        begin = time.monotonic()
+        result, number = function(items[waiting[-1]]), waiting.pop()
+        seconds.append(time.monotonic() - begin)
+        yield number, result
+    if not waiting:
         return
     # A short queue limits memory and tells which items were in progress when a process died.
-    waiting = list(range(len(items)))[::-1]
     running: dict[Future[Result], int] = {}
     lost: dict[int, BrokenExecutor] = {}
     try:
@@ -102,6 +115,18 @@ def results(
     if lost:
         cause = next(iter(lost.values()))
         raise executor.died(task, [name(items[number]) for number in sorted(lost)], cause) from cause
+
+
+def _goes_on_here(executor: Executor, items: int, seconds: Sequence[float], start_s: float | None) -> bool:
+    if start_s is None or not isinstance(executor, Processes):
+        return False
+    # The first item may wait for modules that it loads.
+    return len(seconds) <= TRIED or not worth_starting(items, min(seconds), executor.workers, start_s)
+
+
+def worth_starting(items: int, seconds: float, workers: int, start_s: float) -> bool:
+    """Return whether processes that start for some seconds are faster than this one, by the seconds of an item."""
+    return workers > 1 and items * seconds > start_s + math.ceil(items / workers) * seconds
 
 
 class SubjectJob(Protocol):

@@ -5,6 +5,7 @@ sizes and the ratio of compression are limited, so that a small file cannot fill
 """
 
 import io
+import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,15 @@ def opened(path: Path, head: int = -1) -> Iterator[BinaryIO]:
             yield stream
         return
     yield io.BytesIO(_content(archive, name, head))
+
+
+def read_start(path: Path, head: int) -> tuple[bytes, int]:
+    """Return the first ``head`` bytes of a file on disk or in an archive, and its size; raises OSError."""
+    archive, name = _split(path)
+    if archive is None:
+        with path.open("rb") as stream:
+            return stream.read(head), os.fstat(stream.fileno()).st_size
+    return _content(archive, name, head), _entry(archive, name).file_size
 
 
 def source(path: Path) -> Path | BinaryIO:

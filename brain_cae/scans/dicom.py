@@ -210,7 +210,7 @@ def _split(files: Sequence[Path], pixels: bool) -> tuple[dict[str, list[DicomFil
     groups: dict[str, list[DicomFile]] = {}
     lost: list[Lost] = []
     others: list[tuple[str, Path]] = []
-    for path in map(Path, files):
+    for path in files:
         try:
             file = open_dicom(path, pixels=pixels)
         except ScanError as error:

@@ -5,7 +5,7 @@ Of the numbers that place a slice, a decimal comma is understood where it cannot
 
 import math
 import struct
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -88,6 +88,10 @@ SEQUENCES = {
 FORMATS = {b"US": "H", b"SS": "h", b"FL": "f", b"FD": "d"}
 SIZES = {b"US": 2, b"SS": 2, b"FL": 4, b"FD": 8}
 KINDS = {"short": (b"US", b"SS"), "double": (b"FD", b"FL"), "decimal": (), "text": ()}
+# What differs between the slices of a series: all other elements that are read decide about a slice as about the next.
+SLICE = ("InstanceNumber", "ImagePositionPatient")
+CHARACTERS = 0x00080005
+_SERIES = (*(tag for name, (tag, _) in TAGS.items() if name not in SLICE), *SEQUENCES.values(), CHARACTERS)
 # Bytes; no value that is needed is longer.
 LONGEST = 4096
 BINARY = frozenset(b"US SS UL SL FL FD OB OW OF OD OL OV AT SQ SV UV".split())
@@ -117,6 +121,17 @@ class Elements:
             is_implicit_VR=not raw.explicit,
             is_little_endian=self.is_little,
         )
+
+    @cached_property
+    def series_key(self) -> Hashable | None:
+        """What the header says but for number and position of the slice, and the size of its pixels.
+
+        Headers of one key differ in no other value that is read. None of a header that was read in another way.
+        """
+        raw, pixels = self._source, self._pixel_place()
+        if not isinstance(raw, RawHeader) or raw.layout is None or pixels is None:
+            return None
+        return raw.order, raw.syntax, pixels[0], pixels[2], raw.layout.values(raw.data, _SERIES)
 
     def texts(self, name: str) -> list[str]:
         """Return the parts of a text element; empty if it is absent."""
@@ -255,10 +270,8 @@ class Elements:
 
     def _pixel_place(self) -> tuple[str, int, int] | None:
         if isinstance(self._source, RawHeader):
-            found = (
-                (name, *self._source.places[tag][1:]) for tag, name in PIXELS.items() if tag in self._source.places
-            )
-            return next(found, None)
+            places = self._source.places
+            return next(((name, *places[tag][1:]) for tag, name in PIXELS.items() if tag in places), None)
         return next(((name, 0, 0) for tag, name in PIXELS.items() if BaseTag(tag) in self._raw), None)
 
     def _unpacked(self, vr: bytes, value: bytes) -> tuple[float, ...]:
@@ -270,7 +283,7 @@ class Elements:
         return _finite(tuple(map(float, struct.unpack(f"{order}{count}{format_}", value))))
 
     def _decode(self, value: bytes) -> str:
-        _, names = self._at(0x00080005)
+        _, names = self._at(CHARACTERS)
         try:
             encodings = convert_encodings([part.strip() for part in names.decode("ascii").split("\\")])
             return decode_bytes(value, encodings, TEXT_VR_DELIMS)

@@ -30,6 +30,8 @@ from brain_cae.scans.volume import Volume, content_hash
 
 # Increase this whenever the same files would give a different volume, column or reason.
 VERSION = "5"
+# Folder of the store with the keys of unchanged files.
+SEEN = "seen"
 MEASURED_COLUMNS = ("shift_mm", "rotation_deg", "overlap_before", "overlap", "coverage_mm", "looks_like")
 """What the preparation measures: movement of a scan onto the reference scan (mean in mm, degrees) and overlap of the
 foregrounds (Dice), extent of the head that it covers (mm), and the contrast that it shows."""
@@ -53,7 +55,7 @@ def known_outcome(location: SeriesLocation, store: Path) -> Outcome | None:
     if not location.files:
         return _missing(location)
     try:
-        key = (store / "seen" / _stamp(location)).read_text(encoding="ascii")
+        key = (store / SEEN / _stamp(location)).read_text(encoding="ascii")
         entry = _read_entry(store, key)
     except (OSError, ValueError):  # also a file that a crash of the machine has damaged
         return None
@@ -81,7 +83,7 @@ def import_location(location: SeriesLocation, store: Path) -> Outcome:
     if not known:
         _keep(volume, entry, store, key)
     if entry["reason"] not in TRANSIENT_REASONS:
-        write_bytes(store / "seen" / stamp, key.encode())
+        write_bytes(store / SEEN / stamp, key.encode())
     return _outcome(location, entry, store, key)
 
 
@@ -93,13 +95,14 @@ def inspect_location(location: SeriesLocation) -> Outcome:
     """
     if not location.files:
         return _missing(location)
-    try:
-        for path in location.files:
-            with archives.opened(path, 0):
-                pass
-    except OSError as error:
-        return _unreadable(location, error)
     _, entry = _describe(location, pixels=False)
+    # Without complaint, every file of a DICOM series was opened; of a pair of NIfTI files, only the header.
+    if entry["reason"] or entry["left_out"] or _is_one_nifti(location.files):
+        try:
+            for path in location.files:
+                archives.read_start(path, 0)
+        except OSError as error:
+            return _unreadable(location, error)
     return as_inspected(_outcome(location, entry | {"series_hash": NOT_READ}, Path(), ""), location)
 
 
@@ -157,7 +160,7 @@ def _read(files: Sequence[Path], chosen: Path | None, *, pixels: bool) -> Folder
     unread = [Refused(reason, path, 1) for path in files if (reason := unread_format(path))]
     if not unread:
         return _read_known(files, chosen, pixels=pixels)
-    known = [path for path in files if not unread_format(path)]
+    known = [path for path in files if path not in {one.path for one in unread}]
     reading = _read_known(known, chosen, pixels=pixels) if known else FolderReading(None, ())
     return replace(reading, refused=(*reading.refused, *unread))
 
@@ -306,7 +309,8 @@ def _stamp(location: SeriesLocation) -> str:
 
 def _folder(files: Sequence[Path]) -> Path:
     """Return the deepest folder that contains all files of a scan."""
-    return Path(os.path.commonpath([path.parent for path in files]))
+    folders = {path.parent for path in files}
+    return next(iter(folders)) if len(folders) == 1 else Path(os.path.commonpath(folders))
 
 
 def _name(path: Path, location: SeriesLocation) -> str:

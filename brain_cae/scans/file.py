@@ -71,9 +71,10 @@ def open_dicom(path: Path, *, pixels: bool = True) -> DicomFile:
 
 def _read(path: Path, *, size: int) -> tuple[bytes, int]:
     """Return the first ``size`` bytes of a file, or all with 0, and the number of all."""
-    with archives.opened(path, size or -1) as stream:
-        content = stream.read(size or -1)
-    return content, archives.status(path).size if size else len(content)
+    if size:
+        return archives.read_start(path, size)
+    content = archives.read_bytes(path)
+    return content, len(content)
 
 
 def _parse_more(path: Path) -> RawHeader:

@@ -1,6 +1,7 @@
 """Reads one DICOM file as frames: pixels with the header values that place them in the patient."""
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,6 +9,9 @@ from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, refuse, truncated
 from brain_cae.scans.kind import SEPARABLE, kind_of_frame, kind_of_image, refuse_kind
 from brain_cae.scans.pixels import read_pixels, shape_of, zeros
+
+# Series whose headers are remembered.
+SERIES = 64
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,22 @@ def read_frames(file: DicomFile) -> list[Frame]:
         ScanError: no slice position, no pixel spacing, truncated file, and the reasons of ``kind.py`` and
             ``pixels.py``.
     """
+    like = _known.get(file.elements.series_key)
+    if like is not None and not file.cut and (position := file.elements.lengths("ImagePositionPatient", 3)):
+        return [replace(like, position=position, pixels=read_pixels(file)[0] if file.pixels else like.pixels)]
+    frames = _read(file)
+    if len(frames) == 1 and not frames[0].kind and file.elements.series_key is not None:
+        if len(_known) >= SERIES:
+            _known.clear()
+        _known[file.elements.series_key] = replace(frames[0], pixels=zeros((1, *frames[0].pixels.shape))[0])
+    return frames
+
+
+# A slice of each of the last series, without its pixels: of the next one, only the position must be read.
+_known: dict[Hashable, Frame] = {}
+
+
+def _read(file: DicomFile) -> list[Frame]:
     kind = kind_of_image(file)
     # Of a cut file without kind it is unknown what it was.
     if file.cut and not kind:

@@ -7,7 +7,9 @@ size of the file, and nesting is limited. Source: DICOM PS3.5, sections 7.1, 7.5
 
 import struct
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from brain_cae.scans.layout import PREAMBLE, Layout, Place
 
 UNDEFINED = 0xFFFFFFFF
 PIXELS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
@@ -18,15 +20,14 @@ TRANSFER_SYNTAX = 0x00020010
 DEEPEST = 32
 # Bytes that a deflated file may grow to, at least and as a multiple of its size.
 INFLATED, INFLATED_TIMES = 1 << 26, 100
+# Layouts that are remembered: the slices of a series have a few.
+LAYOUTS = 16
 
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _HEADS = {order: struct.Struct(f"{order}HH2sH").unpack_from for order in "<>"}
 _LENGTHS = {order: struct.Struct(f"{order}I").unpack_from for order in "<>"}
 _ITEMS = {order: struct.Struct(f"{order}HHI").unpack_from for order in "<>"}
-
-Place = tuple[bytes, int, int]
-"""Value representation (b"" if it is implicit), start and length of a value, in bytes."""
 
 
 class EndOfDataError(Exception):
@@ -42,7 +43,8 @@ class RawHeader:
     """Where the values of one data set lie in ``data``: ``places`` by tag; those of the meta group in ``meta``.
 
     ``order`` is ``<`` or ``>``, ``syntax`` the transfer syntax (``""`` if the file names none), ``size`` the number of
-    bytes of the whole file, and ``cut`` says whether they end before the last element.
+    bytes of the whole file, and ``cut`` says whether they end before the last element. ``layout`` is that of a file
+    with pixels, None where it was not recorded.
     """
 
     data: bytes
@@ -53,6 +55,7 @@ class RawHeader:
     cut: bool = False
     syntax: str = ""
     meta: dict[int, Place] = field(default_factory=dict)
+    layout: Layout | None = None
 
 
 def parse_file(data: bytes, size: int, *, partial: bool = False) -> RawHeader:
@@ -64,7 +67,15 @@ def parse_file(data: bytes, size: int, *, partial: bool = False) -> RawHeader:
         EndOfDataError: ``data`` ends within the header, although the file does not.
         DamagedError: what follows the preamble is not a data set.
     """
-    at = 132 if data[128:132] == b"DICM" else 0
+    known = _remembered(data)
+    if known is not None:
+        return _uncut(
+            RawHeader(
+                data, known.places, known.explicit, known.order, size, False, known.syntax, known.meta, known.layout
+            )
+        )
+    prefixed = data[PREAMBLE : PREAMBLE + 4] == b"DICM"
+    at = PREAMBLE + 4 if prefixed else 0
     meta: dict[int, Place] = {}
     if data[at : at + 2] == b"\x02\0":
         try:
@@ -86,7 +97,36 @@ def parse_file(data: bytes, size: int, *, partial: bool = False) -> RawHeader:
     except EndOfDataError:
         header.cut = True
         return header if partial else _ended(header)
-    header.cut = any(start + length > size for _, start, length in _pixels(header.places) if length != UNDEFINED)
+    if prefixed and syntax != DEFLATED and _pixels(header.places):
+        _remember(header)
+    return _uncut(header)
+
+
+# Headers of the last layouts, without their bytes, the latest first. Replaced as a whole, so that threads may share it.
+_known: tuple[RawHeader, ...] = ()
+
+
+def _remember(header: RawHeader) -> None:
+    global _known
+    header.layout = Layout(header.data, header.meta | header.places, fixed=(TRANSFER_SYNTAX,))
+    _known = (replace(header, data=b""), *_known[: LAYOUTS - 1])
+
+
+def _remembered(data: bytes) -> RawHeader | None:
+    """Return a header whose elements lie where those of a file with these first bytes lie; None without."""
+    global _known
+    for number, header in enumerate(_known):
+        if header.layout is not None and header.layout.fits(data):
+            if number:
+                _known = (header, *_known[:number], *_known[number + 1 :])
+            return header
+    return None
+
+
+def _uncut(header: RawHeader) -> RawHeader:
+    """Return a header up to its pixels, marked as cut if the file ends before these do."""
+    ends = [start + length for _, start, length in _pixels(header.places) if length != UNDEFINED]
+    header.cut = any(end > header.size for end in ends)
     return header
 
 

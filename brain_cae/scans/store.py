@@ -17,6 +17,7 @@ from brain_cae.files.system_errors import writing
 from brain_cae.progress import counter
 from brain_cae.scans.entry import (
     REPORT_COLUMNS,
+    SEEN,
     Outcome,
     as_inspected,
     import_location,
@@ -26,6 +27,9 @@ from brain_cae.scans.entry import (
 )
 from brain_cae.scans.index import make_index
 from brain_cae.scans.sources.base import SeriesLocation, some
+
+START_S = 1.0
+"""Seconds until a process can read headers: those of some thousand files on a disk of this machine take less."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def import_series(
     ordered = _ordered(locations)
     with writing(store):
         store.mkdir(parents=True, exist_ok=True)
-    for folder in (store, store / "seen"):
+    for folder in (store, store / SEEN):
         remove_leftovers(folder, age_s=LEFTOVER_AGE_S)
     root = root or _common_folder(ordered)
     outcomes = _known(ordered, store)
@@ -91,7 +95,7 @@ def inspect_series(
     outcomes = {} if store is None else _known(ordered, store)
     outcomes = {number: as_inspected(outcome, ordered[number]) for number, outcome in outcomes.items()}
     rest = [number for number in range(len(ordered)) if number not in outcomes]
-    _read_all(ordered, rest, inspect_location, "headers", outcomes, Processes(workers), progress)
+    _read_all(ordered, rest, inspect_location, "headers", outcomes, Processes(workers), progress, START_S)
     return _result(ordered, [outcomes[number] for number in range(len(ordered))], _common_folder(ordered))
 
 
@@ -109,7 +113,12 @@ def reading_notes(report: pd.DataFrame) -> list[str]:
 
 def _known(locations: Sequence[SeriesLocation], store: Path) -> dict[int, Outcome]:
     """Return what the store has, by number of the location."""
-    known = {number: known_outcome(location, store) for number, location in enumerate(locations)}
+    stored = (store / SEEN).is_dir()  # to look for a scan there takes the size and time of each of its files
+    known = {
+        number: known_outcome(location, store)
+        for number, location in enumerate(locations)
+        if stored or not location.files
+    }
     return {number: outcome for number, outcome in known.items() if outcome is not None}
 
 
@@ -121,11 +130,13 @@ def _read_all(
     outcomes: dict[int, Outcome],
     executor: Executor,
     progress: bool,
+    start_s: float | None = None,
 ) -> None:
     """Read the locations whose numbers are in ``rest`` and add their results to ``outcomes``."""
     with counter(name, len(locations), done=len(outcomes), bar=progress) as advance:
         series = [locations[number] for number in rest]
-        for number, outcome in results(read, series, executor=executor, task="import", name=_series_name):
+        done = results(read, series, executor=executor, task="import", name=_series_name, start_s=start_s)
+        for number, outcome in done:
             outcomes[rest[number]] = outcome
             advance()
 

@@ -10,7 +10,7 @@ import pytest
 from brain_cae.errors import DatasetError, ScanError
 from brain_cae.executor import refusals, results
 from brain_cae.executor.jobs import JobDied
-from brain_cae.executor.work import MAX_LOST
+from brain_cae.executor.work import MAX_LOST, worth_starting
 
 
 @dataclass
@@ -57,6 +57,12 @@ def square(number: int) -> int:
 
 def refuse(job: OneSubject) -> ScanError | None:
     return ScanError("not aligned") if job.subject == "c" else None
+
+
+def test_processes_must_save_more_than_they_cost() -> None:
+    assert worth_starting(100, 1.0, 2, start_s=7)
+    assert not worth_starting(100, 0.1, 2, start_s=7) and worth_starting(100, 0.1, 2, start_s=1)
+    assert not worth_starting(100, 1.0, 1, start_s=7)
 
 
 def test_the_other_items_are_finished_when_a_job_dies() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from brain_cae.executor import HERE, Processes
 from brain_cae.stages import brains
-from brain_cae.stages.brains import each, worth_starting
+from brain_cae.stages.brains import each
 
 
 def squared(item):
@@ -31,11 +31,5 @@ def test_long_work_goes_to_processes_and_keeps_its_order(monkeypatch):
     items = [(number, 0.2 if number < 2 else 0.05) for number in range(5)]
     results = run(items, Processes(2))
     assert [result for result, _ in results] == [0, 1, 4, 9, 16]
-    assert results[0][1] == os.getpid() and os.getpid() not in {process for _, process in results[1:]}
+    assert results[0][1] == os.getpid() and os.getpid() not in {process for _, process in results[2:]}
     assert {process for _, process in run(items, Processes(2), here=True)} == {os.getpid()}
-
-
-def test_processes_must_save_more_than_they_cost():
-    assert worth_starting(100, 1.0, 2)
-    assert not worth_starting(100, 0.1, 2)
-    assert not worth_starting(100, 1.0, 1)

@@ -211,20 +211,29 @@ def listing(folder: Path) -> Listing:
     files: list[Path] = []
     hidden: list[Path] = []
     visited: set[str] = set()
-
-    def refused(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError | NotADirectoryError):
-            files.append(Path(error.filename))
-
-    for top, folders, names in os.walk(folder, onerror=refused, followlinks=True):
+    waiting = [os.fspath(folder)]
+    while waiting:
+        top = waiting.pop()
         real = os.path.realpath(top)
         if real in visited:
-            folders[:] = []
             continue
         visited.add(real)
-        hidden += [Path(top, name) for name in (*folders, *names) if not is_visible(name) and not is_litter(name)]
-        folders[:] = sorted(name for name in folders if is_visible(name))
-        files += [path for name in names if is_visible(name) and _is_entry(path := Path(top, name))]
+        try:
+            with os.scandir(top) as found:
+                entries = sorted(found, key=lambda entry: entry.name, reverse=True)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            files.append(Path(error.filename))
+            continue
+        here = Path(top)
+        for entry in entries:
+            if not is_visible(entry.name):
+                hidden += [] if is_litter(entry.name) else [here / entry.name]
+            elif is_folder(entry):
+                waiting.append(entry.path)
+            elif _is_file(entry):
+                files.append(here / entry.name)
     return Listing(tuple(sorted(files)), tuple(sorted(hidden)))
 
 
@@ -233,10 +242,18 @@ def visible_files(folder: Path) -> tuple[Path, ...]:
     return listing(folder).files
 
 
-def _is_entry(path: Path) -> bool:
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether this is a folder or a link to one; False for what the operating system does not let us look at."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
     """Return whether this is a file, a broken link, or something that the operating system does not let us look at."""
     try:
-        return path.is_file() or is_broken(path)
+        return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
     except OSError:
         return True
 

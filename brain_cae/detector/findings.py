@@ -69,18 +69,19 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
     shown = {"alpha": scoring.alpha, "share": scoring.cluster_share}
     truth = subject.lesion[subject.mask] if subject.has_lesion else None
     scores, ranks, p_values, localisation = {}, {}, {}, {}
-    joints = {}
+    joints, clusters = {}, {}
     for name, scorer in detector.scorers.items():
         joints[name] = _mean([look.joints[name] for look in looks])
         each = np.array([look.scores[name] for look in looks])
         scores[name] = float(each.mean())
         ranks[name] = scorer.calibration.rank(each)
         p_values[name] = p_value(ranks[name], len(scorer.calibration.scores))
+        if truth is not None or name == "residual":
+            clusters[name] = shown_clusters(subject, joints[name], scorer.calibration, **shown)
         if truth is not None:
-            labels, _ = shown_clusters(subject, joints[name], scorer.calibration, **shown)
-            localisation[name] = localise(joints[name], truth, labels[subject.mask] > 0)
+            localisation[name] = localise(joints[name], truth, clusters[name][0][subject.mask] > 0)
     maps = _mean([look.maps for look in looks])
-    lesions, counts = lesions_of(subject, joints["residual"], detector.scorers["residual"].calibration, **shown)
+    lesions, counts = lesions_of(subject, *clusters["residual"], detector.scorers["residual"].calibration)
     findings = Findings(
         subject=subject.subject,
         group=replace(first.reconstruction.group, known=any(look.reconstruction.group.known for look in looks)),

@@ -40,22 +40,17 @@ class Lesion:
 
 
 def lesions_of(
-    subject: PreparedSubject, joint_map: np.ndarray, calibration: Calibration, alpha: float, share: float = 0.0
+    subject: PreparedSubject, labels: np.ndarray, clusters: list[Cluster], calibration: Calibration
 ) -> tuple[list[Lesion], LesionCounts | None]:
-    """Return the clusters that a reader should look at, and their overlap with a known lesion, if there is one.
-
-    These are the largest cluster and, by falling mass, others with p <= alpha and this share of its mass.
+    """Describe the clusters of :func:`shown_clusters`; also their overlap with a known lesion, if there is one.
 
     Args:
         subject: The brain, in memory.
-        joint_map: (n,), at the voxels of its mask.
-        calibration: Of the residual score.
-        alpha: Rate of healthy brains in which further clusters are shown.
-        share: Of the mass of the largest cluster, the least that another must have. Around a large lesion, maps have
-            islands that no healthy brain has either.
+        labels: (X, Y, Z), the number of the cluster at each voxel, from 1.
+        clusters: The clusters in that order.
+        calibration: Of the score whose joint map it was.
     """
     mask = subject.mask
-    labels, clusters = shown_clusters(subject, joint_map, calibration, alpha, share)
     middle = apply_affine(subject.affine, np.argwhere(mask).mean(axis=0))
     lesions = [
         _lesion(subject, cluster, labels == number, calibration, float(middle[0]))
@@ -70,7 +65,21 @@ def lesions_of(
 def shown_clusters(
     subject: PreparedSubject, joint_map: np.ndarray, calibration: Calibration, alpha: float, share: float = 0.0
 ) -> tuple[np.ndarray, list[Cluster]]:
-    """Return the clusters of :func:`lesions_of`, and the number of the cluster at each voxel (X, Y, Z), from 1."""
+    """Return the clusters that a reader should look at, and before them the number of the cluster at each voxel.
+
+    These are the largest cluster and, by falling mass, others with p <= alpha and a share of its mass.
+
+    Args:
+        subject: The brain, in memory.
+        joint_map: (n,), at the voxels of its mask.
+        calibration: Of the score.
+        alpha: Rate of healthy brains in which further clusters are shown.
+        share: Of the mass of the largest cluster, the least that another must have. Around a large lesion, maps have
+            islands that no healthy brain has either.
+
+    Returns:
+        Numbers from 1 (X, Y, Z), 0 outside, and the clusters.
+    """
     labels, clusters = find_clusters(joint_map, subject.mask, calibration.voxel_threshold, _voxel_ml(subject))
     shown = sum(
         number == 0 or (cluster.mass >= share * clusters[0].mass and _is_rare(cluster, calibration, alpha))

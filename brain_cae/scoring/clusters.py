@@ -66,18 +66,26 @@ def find_clusters(
     labels, count = ndimage.label(excess)
     if not count:
         return labels, []
-    numbers = np.arange(1, count + 1)
-    masses = ndimage.sum_labels(excess, labels, numbers) * voxel_ml
-    order = np.argsort(-masses, kind="stable")
+    # Few voxels lie in clusters: sums over these alone are several times as fast as those over the whole grid.
+    places = np.nonzero(labels)
+    numbers, weights = labels[places], excess[places].astype(float)
+    sums = np.bincount(numbers, weights)[1:]
+    order = np.argsort(-sums, kind="stable")
     new = np.zeros(count + 1, labels.dtype)
-    new[numbers[order]] = numbers
-    labels = new[labels]
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    peaks = ndimage.maximum(excess, labels, numbers)
-    centres = ndimage.center_of_mass(excess, labels, numbers)
+    new[order + 1] = np.arange(1, count + 1)
+    labels[places] = new[numbers]
+    sizes = np.bincount(numbers)[1:]
+    peaks = np.zeros(count + 1)
+    np.maximum.at(peaks, numbers, weights)
+    centres = np.stack([np.bincount(numbers, weights * axis)[1:] / sums for axis in places], axis=1)
     return labels, [
-        Cluster(float(mass), float(size * voxel_ml), float(peak + threshold), (float(x), float(y), float(z)))
-        for mass, size, peak, (x, y, z) in zip(masses[order], sizes, peaks, centres, strict=True)
+        Cluster(
+            mass=float(sums[one] * voxel_ml),
+            volume_ml=float(sizes[one] * voxel_ml),
+            peak=float(peaks[one + 1] + threshold),
+            centre=(float(centres[one, 0]), float(centres[one, 1]), float(centres[one, 2])),
+        )
+        for one in order
     ]
 
 
@@ -88,7 +96,8 @@ def largest_mass(values: np.ndarray, mask: np.ndarray, threshold: float, voxel_m
     excess = np.zeros(mask.shape, np.float32)
     excess[mask] = np.maximum(values - threshold, 0)
     labels, count = ndimage.label(excess)
-    return float(ndimage.sum_labels(excess, labels, np.arange(1, count + 1)).max() * voxel_ml) if count else 0.0
+    places = np.nonzero(labels)
+    return float(np.bincount(labels[places], excess[places]).max() * voxel_ml) if count else 0.0
 
 
 def count_lesions(labels: np.ndarray, truth: np.ndarray, voxel_ml: float) -> LesionCounts:

@@ -1,13 +1,12 @@
 """What one file of a tree of DICOM says about its series, from the first part of its header.
 
 Reading stops before the pixels, and before the large private elements of vendors: of 350,000 files only some kilobytes
-each are read. Nothing here holds a name, a date or a free text of the header, except :class:`Identity`, which is never
-written.
+each are read. Nothing here holds a name, a date or a free text of the header.
 """
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, open_dicom
 from brain_cae.scans.formats import POINTER
 from brain_cae.scans.kind import MR_IMAGES, check_kind, is_derived
-from brain_cae.scans.raw_header import DamagedError, EndOfDataError, parse_file
+from brain_cae.scans.raw_header import DamagedError, EndOfDataError, RawHeader, parse_file
 from brain_cae.scans.silence import silence
 
 # Columns, the last element that is needed; the pixels and the vendors' protocol blocks come later.
@@ -33,7 +32,7 @@ LAST = 0x00280011
 # Bytes of an entry of an archive that are unpacked for its header, and of any file that are read for its identifiers.
 HEAD, START = 2**17, 2**14
 ENDLESS = 2**62
-PATIENT, STUDY, SERIES, FRAMES = 0x00100020, 0x0020000D, 0x0020000E, 0x00280008
+PATIENT, STUDY = 0x00100020, 0x0020000D
 IMAGE, DIRECTORY, NOT_DICOM, DAMAGED, UNREADABLE, NO_SERIES, TRUNCATED, NOT_FETCHED = range(8)
 STATUS = (
     "image", "DICOMDIR", "not DICOM", "damaged header", "unreadable file", "no series", "truncated file",
@@ -98,34 +97,25 @@ class SeriesFacts:
     thickness: float = math.nan
 
 
-@dataclass(frozen=True)
-class Identity:
-    """Identifying content of one header: in memory only. ``words`` are in lower case, without signs between them.
-
-    ``birth`` and ``sex`` of the patient tell people with one PatientID apart; they are empty where unknown.
-    """
-
-    patient: str
-    moment: str
-    words: frozenset[str]
-    birth: str = ""
-    sex: str = ""
-
-
 def identify(path: Path) -> FileHeader:
     """Return what one file is, of an ordinary image without its header: with pydicom that takes five times as long."""
+    header = first_part(path)
+    if header is not None:
+        elements = Elements(header)
+        if elements.text("SeriesInstanceUID") and not _is_directory(elements):
+            return _image(elements, None)
+    return read_header(path)
+
+
+def first_part(path: Path) -> RawHeader | None:
+    """Return the header of an ordinary file from its first part; None if it may go on behind that."""
     try:
-        with archives.opened(path, START) as stream:
-            start = stream.read(START)
+        start, _ = archives.read_start(path, START)
         header = parse_file(start, ENDLESS, partial=True)
     except (OSError, ScanError, DamagedError, EndOfDataError):
-        return read_header(path)
-    elements = Elements(header)
+        return None
     # Elements are in the order of their tags: one behind the last that is needed shows that no other is missing.
-    complete = start[128:132] == b"DICM" and max(header.places, default=0) > LAST
-    if complete and elements.text("SeriesInstanceUID") and not _is_directory(elements):
-        return _image(elements, None)
-    return read_header(path)
+    return header if start[128:132] == b"DICM" and max(header.places, default=0) > LAST else None
 
 
 def _is_directory(elements: Elements) -> bool:
@@ -300,61 +290,11 @@ def hints_of(*descriptions: str) -> tuple[str, ...]:
     return tuple(name for name, pattern in HINTS.items() if re.search(pattern, text))
 
 
-def identity_of(path: Path) -> Identity:
-    """Return names, numbers, dates and free texts of a header as words, to remove them from paths."""
-    header = read_header(path).header
-    if header is None:
-        return Identity("", "", frozenset())
-    words: set[str] = set()
-    with silence():
-        for element in _elements(header):
-            if element.VR in ("PN", "DA", "LO", "SH", "UI", "LT", "ST", "DT") and element.keyword not in TECHNICAL:
-                words |= words_of(str(element.value))
-            if element.VR == "DA":
-                words |= _dates(str(element.value))
-        moment = f"{_text(header, 'StudyDate')} {_text(header, 'StudyTime')}"
-        birth, sex = _text(header, "PatientBirthDate").strip(), _text(header, "PatientSex").strip().upper()
-    return Identity(Elements(header).plain(PATIENT), moment, frozenset(words), birth, sex if sex in ("M", "F") else "")
-
-
-# Values of these name the machine, not the patient or the study.
-TECHNICAL = (
-    "SOPClassUID",
-    "Manufacturer",
-    "ManufacturerModelName",
-    "SequenceName",
-    "SoftwareVersions",
-    "BodyPartExamined",
-)
-
-
-def words_of(text: str) -> set[str]:
-    """Return the words of a text in lower case, and the words together."""
-    words = re.findall(r"\w+", text.lower().replace("_", " "))
-    return {word for word in (*words, "".join(words)) if len(word) > 1}
-
-
-def _dates(text: str) -> set[str]:
-    digits = re.sub(r"\D", "", text)
-    if len(digits) != 8:
-        return set()
-    year, month, day = digits[:4], digits[4:6], digits[6:]
-    return {digits, digits[2:], day + month + year, day + month + year[2:], month + day + year, month + day + year[2:]}
-
-
 def _partial(stream: Any) -> FileDataset:
     header = read_partial(stream, stop_when=lambda tag, vr, length: int.__gt__(tag, LAST), force=True)
     if not len(header) and not len(header.file_meta):
         raise InvalidDicomError
     return header
-
-
-def _elements(header: Dataset) -> Iterator[Any]:
-    for tag in list(header.keys()):
-        try:
-            yield header[tag]
-        except Exception:  # a malformed element names nobody
-            continue
 
 
 def _text(place: Dataset, name: str) -> str:

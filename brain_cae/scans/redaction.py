@@ -5,7 +5,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 
-from brain_cae.scans.headers import words_of
+from brain_cae.scans.identity import words_of
 from brain_cae.scans.pseudonym import Pseudonyms
 
 # Names that scanners, archives and viewers count up: IM000001, SE4, series 601, 00001.dcm, export.zip.

@@ -10,7 +10,7 @@ from typing import ClassVar
 from brain_cae.scans import archives
 from brain_cae.scans.catalogue import Catalogue, describe_others, read_catalogue
 from brain_cae.scans.contrast_rules import UNKNOWN
-from brain_cae.scans.headers import Identity, identity_of
+from brain_cae.scans.identity import Identity, identity_of
 from brain_cae.scans.pseudonym import Pseudonyms, default_key_file, read_key
 from brain_cae.scans.redaction import Redaction
 from brain_cae.scans.sources.base import (

@@ -8,7 +8,7 @@ from typing import Any
 from brain_cae.errors import DatasetError
 from brain_cae.scans.catalogue import Series
 from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, Contrast, contrast_of, settled
-from brain_cae.scans.headers import Identity
+from brain_cae.scans.identity import Identity
 from brain_cae.vocabulary import MODALITIES
 
 # A brain is about 130 mm high and 170 mm long: of a thinner stack most of it is missing.

@@ -7,7 +7,8 @@ import pytest
 from brain_cae.errors import DatasetError
 from brain_cae.scans.catalogue import Series
 from brain_cae.scans.contrast_rules import Physics
-from brain_cae.scans.headers import Identity, SeriesFacts
+from brain_cae.scans.headers import SeriesFacts
+from brain_cae.scans.identity import Identity
 from brain_cae.scans.sources.series_choice import by_rule, by_table, in_sessions, take
 
 T1 = Physics(tr=500, te=12, flip=90, codes=("SE",))

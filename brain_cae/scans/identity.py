@@ -1,0 +1,94 @@
+"""What one header says about the patient and the study: in memory only, to keep it out of all that is written."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+from brain_cae.scans.elements import Elements
+from brain_cae.scans.headers import LAST, first_part, read_header
+from brain_cae.scans.raw_header import RawHeader
+from brain_cae.scans.silence import silence
+
+PATIENT, DATE, TIME, BIRTH, SEX = 0x00100020, 0x00080020, 0x00080030, 0x00100030, 0x00100040
+# Representations of names, dates, identifiers and texts.
+IDENTIFYING = frozenset(("PN", "DA", "LO", "SH", "UI", "LT", "ST", "DT"))
+# Elements that name a machine, not a patient or a study: class, manufacturer, model, sequence, software, region.
+TECHNICAL = frozenset((0x00080016, 0x00080070, 0x00081090, 0x00180024, 0x00181020, 0x00180015))
+# Begins a change of the character set (ISO 2022).
+ESCAPE = b"\x1b"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Identifying content of one header: in memory only. ``words`` are in lower case, without signs between them.
+
+    ``birth`` and ``sex`` of the patient tell people with one PatientID apart; they are empty where unknown.
+    """
+
+    patient: str
+    moment: str
+    words: frozenset[str]
+    birth: str = ""
+    sex: str = ""
+
+
+def identity_of(path: Path) -> Identity:
+    """Return names, numbers, dates and free texts of a header as words, to remove them from paths."""
+    header = first_part(path) or read_header(path).header
+    if header is None:
+        return Identity("", "", frozenset())
+    words: set[str] = set()
+    with silence():
+        for kind, text in _identifying(header):
+            words |= words_of(text)
+            if kind == "DA":
+                words |= _dates(text)
+    patient, day, hour, birth, sex = map(Elements(header).plain, (PATIENT, DATE, TIME, BIRTH, SEX))
+    sex = sex.upper()
+    return Identity(patient, f"{day} {hour}", frozenset(words), birth, sex if sex in ("M", "F") else "")
+
+
+def _identifying(header: RawHeader | Dataset) -> Iterator[tuple[str, str]]:
+    """Yield representation and text of the elements that may name a patient or a study."""
+    tags: list[int] | None = None
+    if isinstance(header, RawHeader) and header.explicit:
+        tags = []  # those that pydicom must read: in another character set, or of a kind that only a dictionary knows
+        for tag, (vr, start, length) in header.places.items():
+            kind = vr.decode("latin-1")
+            if tag > LAST or tag in TECHNICAL or kind not in (*IDENTIFYING, "UN"):
+                continue
+            value = header.data[start : start + length]
+            if kind == "UN" or ESCAPE in value or not value.isascii():
+                tags.append(tag)
+            else:
+                yield kind, value.decode()
+    if tags is None or tags:
+        for element in _elements(Elements(header).dataset, tags):
+            if element.VR in IDENTIFYING and element.tag not in TECHNICAL and element.tag <= LAST:
+                yield element.VR, str(element.value)
+
+
+def words_of(text: str) -> set[str]:
+    """Return the words of a text in lower case, and the words together."""
+    words = re.findall(r"\w+", text.lower().replace("_", " "))
+    return {word for word in (*words, "".join(words)) if len(word) > 1}
+
+
+def _dates(text: str) -> set[str]:
+    digits = re.sub(r"\D", "", text)
+    if len(digits) != 8:
+        return set()
+    year, month, day = digits[:4], digits[4:6], digits[6:]
+    return {digits, digits[2:], day + month + year, day + month + year[2:], month + day + year, month + day + year[2:]}
+
+
+def _elements(header: Dataset, tags: Sequence[int] | None) -> Iterator[Any]:
+    for tag in list(header.keys()) if tags is None else tags:
+        try:
+            yield header[tag]
+        except Exception:  # a malformed element names nobody
+            continue

@@ -20,6 +20,7 @@ WHAT_TO_DO = {
     "changed since the import": "Give the command again: it then imports the scan as it is now.",
     "truncated file": COPY_AGAIN,
     "damaged header": COPY_AGAIN,
+    "wrong number of frames": "The file declares another number of frames than it holds: export the series again.",
     "damaged compression": COPY_AGAIN,
     "not enough memory": "Use fewer workers, or a machine with more memory; the next import tries again.",
     "unreadable folder": "Check the permissions of the folder; the next import tries again.",

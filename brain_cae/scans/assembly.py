@@ -74,7 +74,8 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
     order, distance = order_slices(positions, orientations, where=where)
     check_localiser(len(frames), distance, where=where)
     if files[0].pixels:
-        array = without_padding(_stack([frames[number] for number in order]))
+        ordered = [frames[number] for number in order]
+        array = without_padding(_stack(ordered), _declared_padding(ordered))
         check_values(array, where=where)
     else:
         array = np.broadcast_to(first.pixels.T[..., None], (*first.pixels.T.shape, len(frames)))
@@ -215,3 +216,14 @@ def _stack(frames: list[Frame]) -> np.ndarray:
         exact = whole and stored.kind in "iu" and np.abs(stack).max() < 2**53
         stack = stack.astype(np.int64) if exact else stack
     return smallest_type(stack).transpose(2, 1, 0)
+
+
+def _declared_padding(frames: list[Frame]) -> np.ndarray | None:
+    """Return where the slices have a value that their headers declare to be padding; None without such a header."""
+    if not any(frame.padding for frame in frames):
+        return None
+    planes = []
+    for frame in frames:
+        low, high = frame.padding or (1, 0)  # a range without values
+        planes.append((frame.pixels >= low) & (frame.pixels <= high))
+    return np.stack(planes).transpose(2, 1, 0)

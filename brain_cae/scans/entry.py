@@ -29,7 +29,7 @@ from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
 
 # Increase this whenever the same files would give a different volume, column or reason.
-VERSION = "5"
+VERSION = "6"
 MEASURED_COLUMNS = ("shift_mm", "rotation_deg", "overlap_before", "overlap", "coverage_mm", "looks_like")
 """What the preparation measures: movement of a scan onto the reference scan (mean in mm, degrees) and overlap of the
 foregrounds (Dice), extent of the head that it covers (mm), and the contrast that it shows."""

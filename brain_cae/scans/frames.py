@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from brain_cae.scans.elements import Elements
-from brain_cae.scans.file import DicomFile, refuse, truncated
+from brain_cae.scans.file import DicomFile, miscounted, refuse, truncated
 from brain_cae.scans.kind import SEPARABLE, kind_of_frame, kind_of_image, refuse_kind
-from brain_cae.scans.pixels import read_pixels, shape_of, zeros
+from brain_cae.scans.pixels import padding_of, read_pixels, shape_of, zeros
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Frame:
 
     ``slope``, ``intercept`` and ``echo_time`` are None if the header does not give them. An image that is not an
     anatomical one has its ``kind`` (of ``SEPARABLE``); its pixels are zeros, and it may have no position. ``number`` is
-    its place in the file, from 1.
+    its place in the file, from 1. ``padding`` are the lowest and the highest stored value that its header declares to
+    be padding, see :func:`brain_cae.scans.pixels.padding_of`.
     """
 
     pixels: np.ndarray
@@ -28,14 +29,15 @@ class Frame:
     echo_time: float | None
     kind: str = ""
     number: int = 1
+    padding: tuple[int, int] | None = None
 
 
 def read_frames(file: DicomFile) -> list[Frame]:
     """Return the frames of one file: one for a classic slice, many for enhanced multi-frame.
 
     Raises:
-        ScanError: no slice position, no pixel spacing, truncated file, and the reasons of ``kind.py`` and
-            ``pixels.py``.
+        ScanError: no slice position, no pixel spacing, wrong number of frames, truncated file, and the reasons of
+            ``kind.py`` and ``pixels.py``.
     """
     kind = kind_of_image(file)
     # Of a cut file without kind it is unknown what it was.
@@ -49,7 +51,7 @@ def read_frames(file: DicomFile) -> list[Frame]:
     if not groups and count > 1 and not kind:
         raise refuse(file, "no slice position", "a position for each frame", f"{count} frames without positions")
     if groups and len(groups) != count:
-        raise refuse(file, "truncated file", f"{count} frames", f"functional groups of {len(groups)} frames")
+        raise miscounted(file, count, f"functional groups of {len(groups)}")
     places = [[item, *shared, file.elements] for item in groups] or [[file.elements]]
     kinds = [kind or kind_of_frame(place[:-1]) for place in places]
     if strange := next((one for one in kinds if one and one not in SEPARABLE), ""):
@@ -77,6 +79,7 @@ def _place(file: DicomFile, pixels: np.ndarray, places: list[Elements], kind: st
         echo_time=_echo_time(places),
         kind=kind,
         number=number,
+        padding=None if kind else padding_of(file, pixels.dtype),
     )
 
 

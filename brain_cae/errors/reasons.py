@@ -78,6 +78,8 @@ WHAT_TO_DO = {
     # Unusual headers.
     "a series UID in every file": "An anonymiser or an archive gave each slice its own SeriesInstanceUID. Check that "
     "the volume is complete, or anonymise again with one UID per series.",
+    "one volume under several series UIDs": "Slices that belong together have several SeriesInstanceUIDs. Check that "
+    "the volume is complete, or export it again as one series.",
     "repeated instance numbers": "The files come from several series: separate them, or give each series one UID.",
     "times in seconds": "DICOM uses milliseconds; the times were converted, all of a header together.",
     "times of unknown unit": "The header's TR, TE and TI fit neither milliseconds nor seconds: they are not used.",

@@ -35,8 +35,8 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     For a file that was opened without pixels, return zeros, which take no memory.
 
     Raises:
-        ScanError: no pixel data, too large, wrong number of frames, truncated file, unreadable pixel data, missing decoder, values beyond the
-            stored bits.
+        ScanError: no pixel data, too large, wrong number of frames, truncated file, unreadable pixel data, missing
+            decoder, values beyond the stored bits.
     """
     if file.cut:
         raise truncated(file.path)

@@ -26,6 +26,7 @@ from brain_cae.scans.sources.choice import CHOICES, apply_choices
 from brain_cae.scans.sources.derivatives import find_masks
 from brain_cae.scans.sources.participants import Participant, Participants
 from brain_cae.scans.sources.roots import wrong_root
+from brain_cae.scans.sources.session_tables import read_session_tables
 from brain_cae.scans.sources.sidecar import Sidecars, parse_name
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
@@ -43,9 +44,10 @@ ADVICE = "Set dataset.root to the folder that holds dataset_description.json and
 class Bids:
     """A data set in the Brain Imaging Data Structure, located by file names and sidecars.
 
-    ``label_column`` is the column of ``participants.tsv`` with the label; ``healthy`` and ``abnormal`` are its values
-    for each class. ``label`` applies to all other subjects. ``derivatives`` are folders below the root with brain masks
-    (``desc-brain_mask``) and lesion masks (``label-lesion_mask``, ``desc-lesion_mask``), see ``derivatives.py``.
+    ``label_column`` is the column with the label, of ``participants.tsv`` or of ``sub-*/sub-*_sessions.tsv``;
+    ``healthy`` and ``abnormal`` are its values for each class. ``label`` applies to all other subjects. ``derivatives``
+    are folders below the root with brain masks (``desc-brain_mask``) and lesion masks (``label-lesion_mask``,
+    ``desc-lesion_mask``), see ``derivatives.py``.
     Of several scans of one modality in one session, one is taken, see :func:`_rank`; ``series.csv`` beside the subjects
     can select another. ``locate`` raises DatasetError for a wrong folder, and the errors of ``participants.py``.
     """
@@ -85,7 +87,10 @@ class Bids:
         subjects = sorted({subject for subject, _ in scans})
         table = Participants(self.label_column, self.healthy, self.abnormal, self.label)
         without = sorted(path.name for path in root.glob("sub-*") if path.is_dir() and path.name not in subjects)
-        people = table.read(root / "participants.tsv", subjects, without_scan=without)
+        tables = read_session_tables(root, sorted(scans))
+        people = table.read(root / "participants.tsv", subjects, without_scan=without, tables=tables)
+        visits = table.at_sessions(people, tables)
+        nobody = Participant(label=self.label or "unknown")
         masks = find_masks(root, self.derivatives).matched([*subjects, *without])
         candidates = [
             SeriesLocation(
@@ -98,7 +103,7 @@ class Bids:
                 brain_mask=masks.of(subject, session, "brain"),
                 lesion_mask=masks.of(subject, session, "lesion"),
                 skull=self.skull,
-                **vars(people.get(subject, Participant(label=self.label or "unknown"))),
+                **vars(visits.get((subject, session)) or people.get(subject, nobody)),
             )
             for (subject, session), images in sorted(scans.items())
             for modality in self.modalities

@@ -54,6 +54,7 @@ WHAT_TO_DO = {
     "subtraction image": OTHER_SERIES,
     "phase image": OTHER_SERIES,
     "after contrast agent": "Nothing to do: of the scans after contrast agent, only T1w is used (modality t1ce).",
+    "contradictory name": "Find out whose scan it is; then correct the name of the file, or move it.",
     "another suffix": "Nothing to do. If this is the intended scan, give it the BIDS suffix …_T1w, …_T2w or …_FLAIR.",
     "colour image": OTHER_SERIES,
     "complex image": "Export the magnitude.",
@@ -107,6 +108,7 @@ WHAT_TO_DO = {
     "unusable vox_offset": CONVERT_AGAIN,
     "unusable scaling": CONVERT_AGAIN,
     "unsupported data type": "Convert the scan to a common data type, such as int16 or float32.",
+    "contradictory voxel size": "Find out which of the two is correct, then convert the scan again.",
     "contradictory orientation": "Find out which of the two is correct, then convert the scan again.",
     "unusable affine": CONVERT_AGAIN,
     # Unusable voxel values or masks.

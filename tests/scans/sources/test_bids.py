@@ -283,3 +283,33 @@ def test_tables_of_sessions_that_cannot_be_used_are_named(tmp_path):
     assert "3 sessions have no label and are treated as unknown: sub-11 ses-1, sub-11 ses-2, sub-12 ses-2." in notes
     with pytest.raises(DatasetError, match="No value of the label column"):
         Bids(str(tmp_path), modalities=["t1"], **KEYS | {"healthy": ["x"], "abnormal": []}).locate()
+
+
+def test_chunks_of_a_scan_are_not_taken_for_the_whole_unless_one_is_chosen(tmp_path):
+    names = [f"sub-01/anat/sub-01_chunk-{number}_T1w.nii.gz" for number in (1, 2)]
+    touch(tmp_path, *names, "sub-02/anat/sub-02_chunk-1_T1w.nii.gz", "sub-03/anat/sub-03_chunk-1_T1w.nii.gz")
+    touch(tmp_path, "sub-03/anat/sub-03_acq-x_T1w.nii.gz")
+
+    def found():
+        return {one.subject: one for one in Bids(str(tmp_path), modalities=["t1"]).locate()}
+
+    first = found()["sub-01"]
+    assert first.files == ()
+    assert first.left_out == tuple((tmp_path / name, "several candidates: chunks of one scan") for name in names)
+    assert advice_for(first.left_out[0][1])
+    assert [path.name for path in found()["sub-02"].files] == ["sub-02_chunk-1_T1w.nii.gz"]
+    assert [path.name for path in found()["sub-03"].files] == ["sub-03_acq-x_T1w.nii.gz"]
+    (tmp_path / "series.csv").write_text(f"subject,modality,path\nsub-01,t1,{names[1]}\n")
+    assert found()["sub-01"].files == (tmp_path / names[1],)
+
+
+def test_a_name_that_contradicts_its_folder_is_refused(tmp_path):
+    touch(
+        tmp_path, "sub-09/anat/sub-10_T1w.nii.gz", "sub-11/ses-1/anat/sub-11_ses-2_T1w.nii.gz",
+        "sub-12/ses-1/anat/sub-12_T1w.nii.gz", "sub-13/anat/T1w.nii.gz", "sub-014/ses-01/anat/sub-14_ses-1_T1w.nii.gz",
+    )  # fmt: skip
+    found = {one.subject: one for one in Bids(str(tmp_path), modalities=["t1"]).locate()}
+    assert {name for name, one in found.items() if one.files} == {"sub-12", "sub-13", "sub-014"}
+    assert found["sub-09"].left_out[0][1] == "contradictory name: sub-10 in sub-09"
+    assert found["sub-11"].left_out[0][1] == "contradictory name: ses-2 in ses-1"
+    assert advice_for(found["sub-09"].left_out[0][1])

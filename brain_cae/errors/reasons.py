@@ -82,6 +82,8 @@ WHAT_TO_DO = {
     "one volume under several series UIDs": "Slices that belong together have several SeriesInstanceUIDs. Check that "
     "the volume is complete, or export it again as one series.",
     "repeated instance numbers": "The files come from several series: separate them, or give each series one UID.",
+    "the first or the last slices may be missing": "The headers count more images than there are: compare with the "
+    "scanner or the archive, and export the series again if it is longer there.",
     "times in seconds": "DICOM uses milliseconds; the times were converted, all of a header together.",
     "times of unknown unit": "The header's TR, TE and TI fit neither milliseconds nor seconds: they are not used.",
     # Not a regular volume.

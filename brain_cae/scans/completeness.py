@@ -21,6 +21,23 @@ def may_be_slice(path: Path, files: Sequence[DicomFile], *, empty: bool) -> bool
     return not empty or _lacks_numbers(files) or _continues(path, [file.path for file in files])
 
 
+def may_lack_slices(files: Sequence[DicomFile]) -> bool:
+    """Return whether the headers of a regular volume count more slices than it has, as after an interrupted copy.
+
+    Its instance numbers follow each other, but start after 1, or its number of images (ImagesInAcquisition) is larger
+    by less than a factor of two. Beyond these limits, numbers go on from another series, and images are those of
+    several echoes.
+    """
+    counts = {file.elements.whole("ImagesInAcquisition", 0) for file in files}
+    if any(file.elements.whole("NumberOfFrames", 1) > 1 for file in files):
+        return False
+    if len(counts) == 1 and len(files) < min(counts) < 2 * len(files):
+        return True
+    numbers = sorted({file.elements.whole("InstanceNumber", -1) for file in files})
+    complete = len(numbers) == len(files) and _are_consecutive(numbers) and counts != {len(files)}
+    return complete and 1 < numbers[0] <= len(files) // 2
+
+
 def possible_slices(lost: Sequence[Path], series: Sequence[Sequence[Path]]) -> list[tuple[Path, ...]]:
     """Return, for the files of each series, the lost files that may be among its slices; those must be compared.
 

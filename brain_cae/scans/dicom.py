@@ -7,7 +7,7 @@ from pathlib import Path
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.assembly import Assembly, Slice, assemble
-from brain_cae.scans.completeness import may_be_slice
+from brain_cae.scans.completeness import may_be_slice, may_lack_slices
 from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS
 from brain_cae.scans.extent import has_head_size
 from brain_cae.scans.file import DicomFile, open_dicom, truncated
@@ -22,6 +22,7 @@ EMPTY = ("truncated file", "not downloaded")
 LOST = (*EMPTY, "damaged header", "unreadable file")
 SCATTERED, PARTS = "a series UID in every file", "one volume under several series UIDs"
 IN_SECONDS, IN_NO_UNIT = "times in seconds", "times of unknown unit"
+SHORTER = "the first or the last slices may be missing"
 NOT_CHOSEN = "another series was taken"
 COPY = "identical copy"
 SET_ASIDE = "set aside"
@@ -139,7 +140,7 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
         regular += len(opened)
         refused += [Refused(COPY, copy, len(assembly.copies)) for copy in assembly.copies[:1]]
         refused += _counted([(f"{SET_ASIDE}: {kind}", path) for kind, path in assembly.set_aside])
-        notes = _notes(assembly, joined.get(name, ""))
+        notes = _notes(assembly, opened, joined.get(name, ""))
         best, worse = _better(best, _Candidate(assembly, _rank(assembly), opened, notes))
         refused += worse
     lost_reasons = [Refused(reason, path, 1) for reason, path, _ in lost]
@@ -164,9 +165,11 @@ def _assemble(opened: list[DicomFile], joined: str) -> Assembly:
         raise ScanError(f"{joined}: {error.reason}", found=error.found, where=error.where) from error
 
 
-def _notes(assembly: Assembly, joined: str) -> tuple[str, ...]:
+def _notes(assembly: Assembly, opened: list[DicomFile], joined: str) -> tuple[str, ...]:
     unit = {MILLISECONDS: "", SECONDS: IN_SECONDS}.get(assembly.unit, IN_NO_UNIT)
-    return tuple(filter(None, (joined, unit)))
+    # Other images of the series have numbers, too.
+    plain = not (joined or assembly.set_aside or assembly.copies)
+    return tuple(filter(None, (joined, unit, SHORTER if plain and may_lack_slices(opened) else "")))
 
 
 def _counted(named: Sequence[tuple[str, Path]]) -> list[Refused]:

@@ -62,9 +62,11 @@ def _without_declared(array: np.ndarray, declared: np.ndarray) -> np.ndarray:
     Only padding is replaced that reaches the border of its slice: tissue may have the same value, such as the highest
     one of 12 bits. If no tissue is nearly as bright, all of it is replaced. Padding as dark as air stays.
     """
-    rest = array[~declared]
     values = array[declared]
-    if not rest.size or not values.size or values.max() <= max(0, rest.min()):
+    if not values.size or values.max() <= 0:
+        return array
+    rest = array[~declared]
+    if not rest.size or values.max() <= rest.min():
         return array
     from scipy import ndimage  # needed for few scans, and by no look at headers
 

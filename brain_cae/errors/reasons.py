@@ -91,6 +91,7 @@ WHAT_TO_DO = {
     "no pixel spacing": EXPORT_AGAIN,
     "unusable orientation": EXPORT_AGAIN,
     "mixed orientation": "This is a localiser or several stacks; export each stack as a separate series.",
+    "incomplete concatenation": "A multi-frame image is divided into several files: export all of them.",
     "single slice": "One slice is not a volume; export the whole series.",
     "duplicate slice position": "Several echoes, time points or copies share this series; export only one of them.",
     "gap between slices": "Slices are missing; export the complete series again.",
@@ -116,6 +117,7 @@ WHAT_TO_DO = {
     # Unusable voxel values or masks.
     "non-finite": "Export the scan again; NaN and infinite values cannot be repaired here.",
     "non-finite values": "Export the scan again; NaN and infinite values cannot be repaired here.",
+    "blank slice": "The content of slices was lost: export or convert the scan again.",
     "constant volume": "The scan is empty; export it again.",
     "constant inside the mask": "Check that the modalities of the subject cover the same part of the head.",
     "no positive intensity scale": "Give the scan as it was before its mean was subtracted: much is 0 or negative.",

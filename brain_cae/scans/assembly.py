@@ -8,6 +8,7 @@ import numpy as np
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.acquisition import read_acquisition, times_of
+from brain_cae.scans.completeness import check_concatenations
 from brain_cae.scans.extent import check_localiser
 from brain_cae.scans.file import DicomFile, truncated
 from brain_cae.scans.frames import Frame, read_frames
@@ -61,9 +62,10 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
     """Return one volume from the files of one series in any order; without pixels, its voxels are zeros.
 
     Raises:
-        ScanError: varying matrix, varying spacing, mixed echo times, unknown scaling, localiser, and the reasons of
-            ``frames.py``, ``geometry.py`` and ``volume.py``.
+        ScanError: incomplete concatenation, varying matrix, varying spacing, mixed echo times, unknown scaling,
+            localiser, and the reasons of ``frames.py``, ``geometry.py`` and ``volume.py``.
     """
+    check_concatenations(files, where)
     images, others = _separate([(frame, file) for file in files for frame in read_frames(file)])
     pairs, copies = _drop_copies(images)
     frames = [frame for frame, _ in pairs]

@@ -9,6 +9,8 @@ from brain_cae.scans.file import DicomFile, miscounted, refuse, truncated
 from brain_cae.scans.kind import SEPARABLE, kind_of_frame, kind_of_image, refuse_kind
 from brain_cae.scans.pixels import padding_of, read_pixels, shape_of, zeros
 
+MODALITY_LUT = 0x00283000
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -36,8 +38,8 @@ def read_frames(file: DicomFile) -> list[Frame]:
     """Return the frames of one file: one for a classic slice, many for enhanced multi-frame.
 
     Raises:
-        ScanError: no slice position, no pixel spacing, wrong number of frames, truncated file, and the reasons of
-            ``kind.py`` and ``pixels.py``.
+        ScanError: no slice position, no pixel spacing, wrong number of frames, unknown scaling, truncated file, and the
+            reasons of ``kind.py`` and ``pixels.py``.
     """
     kind = kind_of_image(file)
     # Of a cut file without kind it is unknown what it was.
@@ -45,6 +47,8 @@ def read_frames(file: DicomFile) -> list[Frame]:
         raise truncated(file.path)
     if kind and kind not in SEPARABLE:
         raise refuse_kind(file, kind)
+    if not kind and file.elements.plain(MODALITY_LUT):
+        raise refuse(file, "unknown scaling", "a rescale slope and intercept", "a table of values (Modality LUT)")
     count = file.elements.whole("NumberOfFrames", 1)
     groups = file.elements.items("PerFrameFunctionalGroupsSequence")
     shared = file.elements.items("SharedFunctionalGroupsSequence")[:1]

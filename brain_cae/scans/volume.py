@@ -37,7 +37,7 @@ def smallest_type(array: np.ndarray) -> np.ndarray:
 
 
 def check_values(array: np.ndarray, *, where: str) -> None:
-    """Raise ScanError ("non-finite" or "constant volume") if the voxels cannot be used for training."""
+    """Raise ScanError (non-finite, constant volume, blank slice) if the voxels (X, Y, Z) cannot be used for training."""
     low, high = array.min(), array.max()
     # NaN and infinity both reach the minimum or the maximum, so two passes detect them.
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -51,6 +51,22 @@ def check_values(array: np.ndarray, *, where: str) -> None:
         )
     if low == high:
         raise ScanError("constant volume", expected="an image", found=f"the value {low} in every voxel", where=where)
+    _check_planes(array, where)
+
+
+def _check_planes(array: np.ndarray, where: str) -> None:
+    """Raise ScanError ("blank slice") if a plane between others has one value throughout: its content was lost."""
+    for axis in range(3):
+        others = tuple({0, 1, 2} - {axis})
+        content = np.flatnonzero(array.min(axis=others) < array.max(axis=others))
+        blank = int(np.ptp(content)) + 1 - len(content)
+        if blank:
+            raise ScanError(
+                "blank slice",
+                expected="an image in every slice between the first and the last",
+                found=f"one value throughout {blank} of {array.shape[axis]} slices, with images on both sides",
+                where=where,
+            )
 
 
 def content_hash(array: np.ndarray, affine: np.ndarray) -> str:

@@ -167,6 +167,7 @@ CASES = {
     "all voxels are NaN": (voxels(lambda array: array.fill(np.nan)), "non-finite"),
     "some voxels are NaN": (voxels(lambda array: array[3:5, 4:6].fill(np.nan)), "non-finite"),
     "the same value in every voxel": (voxels(lambda array: array.fill(7)), "constant volume"),
+    "a slice without content, between others": (voxels(lambda array: array[5].fill(0)), "blank slice"),
     "a modality that is missing for this subject": (nothing, "no files"),
     "a scan in the format of FreeSurfer": (other_format("t1.mgz"), "another format: .mgz"),
     "a scan in an archive": (other_format("t1.nii.zip"), "another format: .zip"),

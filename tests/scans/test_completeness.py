@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from brain_cae.errors.reasons import advice_for
 from brain_cae.scans.completeness import may_be_slice, possible_slices
@@ -96,3 +97,24 @@ def test_slices_that_the_headers_count_beyond_those_that_are_there_are_a_caution
     assert reading.volume.array.shape[2] == len(range(12)[left])
     assert reading.notes == ((SHORTER,) if shorter else ())
     assert advice_for(SHORTER)
+
+
+@pytest.mark.parametrize("total", [None, 3])
+def test_a_concatenation_of_which_files_are_missing_is_refused(tmp_path, total):
+    header, stack, paths = dcmread(write_enhanced(tmp_path / "whole", voxels((12, 5, 4)))), voxels((12, 5, 4)), []
+    frames = list(header.PerFrameFunctionalGroupsSequence)
+    for number in range(3):
+        part = slice(4 * number, 4 * number + 4)
+        header.PerFrameFunctionalGroupsSequence, header.NumberOfFrames = frames[part], 4
+        header.PixelData = stack[part].tobytes()
+        header.ConcatenationUID, header.InConcatenationNumber = "1.2.3.99", number + 1
+        if total:
+            header.InConcatenationTotalNumber = total
+        paths.append(tmp_path / f"part{number}")
+        header.save_as(paths[-1], enforce_file_format=True)
+    assert np.array_equal(read_folder(paths).volume.array, (2 * stack.astype(int) - 7).transpose(2, 1, 0))
+    for left in (paths[1:], *([paths[:2]] if total else [])):
+        reading = read_folder(left, pixels=False)
+        assert [one.reason for one in reading.refused] == ["incomplete concatenation: 2 of 3 files"]
+    if not total:  # nothing shows it
+        assert read_folder(paths[:2]).volume is not None

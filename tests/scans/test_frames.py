@@ -55,6 +55,17 @@ def test_groups_and_frames_must_agree_in_number(tmp_path, declared):
     assert [one.reason for one in read_folder([path], pixels=False).refused] == [reason]
 
 
+def test_values_behind_a_table_are_refused(tmp_path):
+    """The table may turn dark into bright; stored values would be taken for those of the image."""
+
+    def change(header, number):
+        table = Dataset()
+        table.LUTDescriptor, table.ModalityLUTType, table.LUTData = [4, 0, 16], "US", bytes(8)
+        header.ModalityLUTSequence = [table]
+
+    assert reason_of(write_series(tmp_path, change=change)) == "unknown scaling"
+
+
 def test_decimal_commas_place_a_slice(tmp_path):
     """The same values as with points, in each of the three elements."""
     expected = read_series(write_series(tmp_path / "points"))

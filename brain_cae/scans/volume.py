@@ -37,7 +37,7 @@ def smallest_type(array: np.ndarray) -> np.ndarray:
 
 
 def check_values(array: np.ndarray, *, where: str) -> None:
-    """Raise ScanError (non-finite, constant volume, blank slice) if the voxels (X, Y, Z) cannot be used for training."""
+    """Raise ScanError (non-finite, constant volume, blank slice) if the voxels (X, Y, Z) cannot be used."""
     low, high = array.min(), array.max()
     # NaN and infinity both reach the minimum or the maximum, so two passes detect them.
     if not (np.isfinite(low) and np.isfinite(high)):

@@ -20,6 +20,7 @@ WHAT_TO_DO = {
     "changed since the import": "Give the command again: it then imports the scan as it is now.",
     "truncated file": COPY_AGAIN,
     "damaged header": COPY_AGAIN,
+    "wrong number of frames": "The file declares another number of frames than it holds: export the series again.",
     "damaged compression": COPY_AGAIN,
     "not enough memory": "Use fewer workers, or a machine with more memory; the next import tries again.",
     "unreadable folder": "Check the permissions of the folder; the next import tries again.",
@@ -53,6 +54,7 @@ WHAT_TO_DO = {
     "subtraction image": OTHER_SERIES,
     "phase image": OTHER_SERIES,
     "after contrast agent": "Nothing to do: of the scans after contrast agent, only T1w is used (modality t1ce).",
+    "contradictory name": "Find out whose scan it is; then correct the name of the file, or move it.",
     "another suffix": "Nothing to do. If this is the intended scan, give it the BIDS suffix …_T1w, …_T2w or …_FLAIR.",
     "colour image": OTHER_SERIES,
     "complex image": "Export the magnitude.",
@@ -77,7 +79,11 @@ WHAT_TO_DO = {
     # Unusual headers.
     "a series UID in every file": "An anonymiser or an archive gave each slice its own SeriesInstanceUID. Check that "
     "the volume is complete, or anonymise again with one UID per series.",
+    "one volume under several series UIDs": "Slices that belong together have several SeriesInstanceUIDs. Check that "
+    "the volume is complete, or export it again as one series.",
     "repeated instance numbers": "The files come from several series: separate them, or give each series one UID.",
+    "the first or the last slices may be missing": "The headers count more images than there are: compare with the "
+    "scanner or the archive, and export the series again if it is longer there.",
     "times in seconds": "DICOM uses milliseconds; the times were converted, all of a header together.",
     "times of unknown unit": "The header's TR, TE and TI fit neither milliseconds nor seconds: they are not used.",
     # Not a regular volume.
@@ -85,6 +91,7 @@ WHAT_TO_DO = {
     "no pixel spacing": EXPORT_AGAIN,
     "unusable orientation": EXPORT_AGAIN,
     "mixed orientation": "This is a localiser or several stacks; export each stack as a separate series.",
+    "incomplete concatenation": "A multi-frame image is divided into several files: export all of them.",
     "single slice": "One slice is not a volume; export the whole series.",
     "duplicate slice position": "Several echoes, time points or copies share this series; export only one of them.",
     "gap between slices": "Slices are missing; export the complete series again.",
@@ -104,11 +111,13 @@ WHAT_TO_DO = {
     "unusable vox_offset": CONVERT_AGAIN,
     "unusable scaling": CONVERT_AGAIN,
     "unsupported data type": "Convert the scan to a common data type, such as int16 or float32.",
+    "contradictory voxel size": "Find out which of the two is correct, then convert the scan again.",
     "contradictory orientation": "Find out which of the two is correct, then convert the scan again.",
     "unusable affine": CONVERT_AGAIN,
     # Unusable voxel values or masks.
     "non-finite": "Export the scan again; NaN and infinite values cannot be repaired here.",
     "non-finite values": "Export the scan again; NaN and infinite values cannot be repaired here.",
+    "blank slice": "The content of slices was lost: export or convert the scan again.",
     "constant volume": "The scan is empty; export it again.",
     "constant inside the mask": "Check that the modalities of the subject cover the same part of the head.",
     "no positive intensity scale": "Give the scan as it was before its mean was subtracted: much is 0 or negative.",

@@ -8,6 +8,7 @@ import numpy as np
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.acquisition import read_acquisition, times_of
+from brain_cae.scans.completeness import check_concatenations
 from brain_cae.scans.extent import check_localiser
 from brain_cae.scans.file import DicomFile, truncated
 from brain_cae.scans.frames import Frame, read_frames
@@ -61,9 +62,10 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
     """Return one volume from the files of one series in any order; without pixels, its voxels are zeros.
 
     Raises:
-        ScanError: varying matrix, varying spacing, mixed echo times, unknown scaling, localiser, and the reasons of
-            ``frames.py``, ``geometry.py`` and ``volume.py``.
+        ScanError: incomplete concatenation, varying matrix, varying spacing, mixed echo times, unknown scaling,
+            localiser, and the reasons of ``frames.py``, ``geometry.py`` and ``volume.py``.
     """
+    check_concatenations(files, where)
     images, others = _separate([(frame, file) for file in files for frame in read_frames(file)])
     pairs, copies = _drop_copies(images)
     frames = [frame for frame, _ in pairs]
@@ -74,7 +76,8 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
     order, distance = order_slices(positions, orientations, where=where)
     check_localiser(len(frames), distance, where=where)
     if files[0].pixels:
-        array = without_padding(_stack([frames[number] for number in order]))
+        ordered = [frames[number] for number in order]
+        array = without_padding(_stack(ordered), _declared_padding(ordered))
         check_values(array, where=where)
     else:
         array = np.broadcast_to(first.pixels.T[..., None], (*first.pixels.T.shape, len(frames)))
@@ -215,3 +218,14 @@ def _stack(frames: list[Frame]) -> np.ndarray:
         exact = whole and stored.kind in "iu" and np.abs(stack).max() < 2**53
         stack = stack.astype(np.int64) if exact else stack
     return smallest_type(stack).transpose(2, 1, 0)
+
+
+def _declared_padding(frames: list[Frame]) -> np.ndarray | None:
+    """Return where the slices have a value that their headers declare to be padding; None without such a header."""
+    if not any(frame.padding for frame in frames):
+        return None
+    planes = []
+    for frame in frames:
+        low, high = frame.padding or (1, 0)  # a range without values
+        planes.append((frame.pixels >= low) & (frame.pixels <= high))
+    return np.stack(planes).transpose(2, 1, 0)

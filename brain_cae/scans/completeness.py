@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from brain_cae.errors import ScanError
 from brain_cae.scans.file import DicomFile
 
 
@@ -19,6 +20,46 @@ def may_be_slice(path: Path, files: Sequence[DicomFile], *, empty: bool) -> bool
     if counts == {len(files)} or any(file.elements.whole("NumberOfFrames", 1) > 1 for file in files):
         return False
     return not empty or _lacks_numbers(files) or _continues(path, [file.path for file in files])
+
+
+def may_lack_slices(files: Sequence[DicomFile]) -> bool:
+    """Return whether the headers of a regular volume count more slices than it has, as after an interrupted copy.
+
+    Its instance numbers follow each other, but start after 1, or its number of images (ImagesInAcquisition) is larger
+    by less than a factor of two. Beyond these limits, numbers go on from another series, and images are those of
+    several echoes.
+    """
+    counts = {file.elements.whole("ImagesInAcquisition", 0) for file in files}
+    if any(file.elements.whole("NumberOfFrames", 1) > 1 for file in files):
+        return False
+    if len(counts) == 1 and len(files) < min(counts) < 2 * len(files):
+        return True
+    numbers = sorted({file.elements.whole("InstanceNumber", -1) for file in files})
+    complete = len(numbers) == len(files) and _are_consecutive(numbers) and counts != {len(files)}
+    return complete and 1 < numbers[0] <= len(files) // 2
+
+
+def check_concatenations(files: Sequence[DicomFile], where: str) -> None:
+    """Raise ScanError if a file is missing of a multi-frame image that is divided into several (a concatenation).
+
+    Without InConcatenationTotalNumber, which is optional, the last of them may be missing unnoticed. Source: DICOM
+    PS3.3 C.7.6.16.2.2.4.
+    """
+    parts: dict[str, list[DicomFile]] = {}
+    for file in files:
+        if uid := file.elements.text("ConcatenationUID"):
+            parts.setdefault(uid, []).append(file)
+    for together in parts.values():
+        numbers = {file.elements.whole("InConcatenationNumber", 1) for file in together}
+        total = max(*(file.elements.whole("InConcatenationTotalNumber", 0) for file in together), *numbers, 1)
+        if len(numbers) < total:
+            actual = f"{len(numbers)} of {total} files"
+            raise ScanError(
+                f"incomplete concatenation: {actual}",
+                expected=f"all {total} files of the image",
+                found=actual,
+                where=where,
+            )
 
 
 def possible_slices(lost: Sequence[Path], series: Sequence[Sequence[Path]]) -> list[tuple[Path, ...]]:

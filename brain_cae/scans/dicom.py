@@ -7,11 +7,12 @@ from pathlib import Path
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.assembly import Assembly, Slice, assemble
-from brain_cae.scans.completeness import may_be_slice
+from brain_cae.scans.completeness import may_be_slice, may_lack_slices
 from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS
 from brain_cae.scans.extent import has_head_size
 from brain_cae.scans.file import DicomFile, open_dicom, truncated
 from brain_cae.scans.kind import OBJECTS, OTHER_OBJECT, is_derived, object_of
+from brain_cae.scans.parts import join_parts
 from brain_cae.scans.scattered import have_repeated_numbers, join_scattered
 from brain_cae.scans.times import MILLISECONDS, SECONDS
 from brain_cae.scans.volume import Volume
@@ -19,8 +20,9 @@ from brain_cae.scans.volume import Volume
 # Files without content, and damage, after which it is unknown which series the file belongs to.
 EMPTY = ("truncated file", "not downloaded")
 LOST = (*EMPTY, "damaged header", "unreadable file")
-SCATTERED = "a series UID in every file"
+SCATTERED, PARTS = "a series UID in every file", "one volume under several series UIDs"
 IN_SECONDS, IN_NO_UNIT = "times in seconds", "times of unknown unit"
+SHORTER = "the first or the last slices may be missing"
 NOT_CHOSEN = "another series was taken"
 COPY = "identical copy"
 SET_ASIDE = "set aside"
@@ -110,16 +112,18 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     """Return one series from files that may hold several series or other files. Never raises ScanError.
 
     Files are grouped by SeriesInstanceUID, in any folder; slices that each have their own are joined where they can be
-    one series (``scattered.py``). Of the series that form a regular volume, one is taken: one of a head's size before
-    others, original before derived, any before a fast scout, then the one with the most slices, most voxels, the
-    highest SeriesNumber, the last UID. ``chosen``, a file or a folder, restricts this to series with a file there.
+    one series (``scattered.py``), and so are series that are parts of one volume (``parts.py``). Of the series that
+    form a regular volume, one is taken: one of a head's size before others, original before derived, any before a fast
+    scout, then the one with the most slices, most voxels, the highest SeriesNumber, the last UID. ``chosen``, a file or
+    a folder, restricts this to series with a file there.
     Objects without an image, and images of another kind under the same UID (such as the phase), are set aside.
     Everything else is listed with its reason; a DICOMDIR is ignored. If a lost file may have been a slice of the
     series, nothing is taken (``completeness.py``). Without ``pixels`` only headers are read: the volume has the right
     shape but holds zeros, and no series is refused for its values.
     """
     groups, lost, refused = _split(files, pixels)
-    scattered = join_scattered(groups)
+    joined = dict.fromkeys(join_scattered(groups), SCATTERED)
+    joined |= dict.fromkeys(join_parts(groups), PARTS)
     refused += _remove_others(groups, chosen)
     if chosen is not None and not groups:
         refused.append(Refused("the chosen file is no image", chosen, len(files)))
@@ -128,7 +132,7 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     for name in sorted(groups):
         opened = groups.pop(name)
         try:
-            assembly = _assemble(opened, joined=name in scattered)
+            assembly = _assemble(opened, joined.get(name, ""))
         except ScanError as error:
             named = next((file.path for file in opened if str(file.path) == error.where), opened[0].path)
             refused.append(Refused(error.reason, named, len(opened)))
@@ -136,7 +140,7 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
         regular += len(opened)
         refused += [Refused(COPY, copy, len(assembly.copies)) for copy in assembly.copies[:1]]
         refused += _counted([(f"{SET_ASIDE}: {kind}", path) for kind, path in assembly.set_aside])
-        notes = _notes(assembly, joined=name in scattered)
+        notes = _notes(assembly, opened, joined.get(name, ""))
         best, worse = _better(best, _Candidate(assembly, _rank(assembly), opened, notes))
         refused += worse
     lost_reasons = [Refused(reason, path, 1) for reason, path, _ in lost]
@@ -149,21 +153,23 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     return FolderReading(best.assembly.volume, tuple(refused), best.path, best.notes, best.assembly.slices)
 
 
-def _assemble(opened: list[DicomFile], *, joined: bool) -> Assembly:
-    """Return the volume of a series; one that was joined from single slices is refused for having many UIDs."""
+def _assemble(opened: list[DicomFile], joined: str) -> Assembly:
+    """Return the volume of a series; of one that was joined, a refusal says so."""
     try:
-        if joined and have_repeated_numbers(opened):
+        if joined == SCATTERED and have_repeated_numbers(opened):
             raise ScanError("repeated instance numbers", where=str(opened[0].path))
         return assemble(opened, str(opened[0].path.parent))
     except ScanError as error:
         if not joined:
             raise
-        raise ScanError(f"{SCATTERED}: {error.reason}", found=error.found, where=error.where) from error
+        raise ScanError(f"{joined}: {error.reason}", found=error.found, where=error.where) from error
 
 
-def _notes(assembly: Assembly, *, joined: bool) -> tuple[str, ...]:
+def _notes(assembly: Assembly, opened: list[DicomFile], joined: str) -> tuple[str, ...]:
     unit = {MILLISECONDS: "", SECONDS: IN_SECONDS}.get(assembly.unit, IN_NO_UNIT)
-    return tuple(filter(None, (SCATTERED if joined else "", unit)))
+    # Other images of the series have numbers, too.
+    plain = not (joined or assembly.set_aside or assembly.copies)
+    return tuple(filter(None, (joined, unit, SHORTER if plain and may_lack_slices(opened) else "")))
 
 
 def _counted(named: Sequence[tuple[str, Path]]) -> list[Refused]:

@@ -25,6 +25,7 @@ TAGS = {
     "PatientSex": (0x00100040, "text"),
     "PatientAge": (0x00101010, "text"),
     "MRAcquisitionType": (0x00180023, "text"),
+    "SliceThickness": (0x00180050, "decimal"),
     "RepetitionTime": (0x00180080, "decimal"),
     "InversionTime": (0x00180082, "decimal"),
     "MagneticFieldStrength": (0x00180087, "decimal"),
@@ -37,6 +38,9 @@ TAGS = {
     "InstanceNumber": (0x00200013, "decimal"),
     "FrameOfReferenceUID": (0x00200052, "text"),
     "ImagesInAcquisition": (0x00201002, "decimal"),
+    "ConcatenationUID": (0x00209161, "text"),
+    "InConcatenationNumber": (0x00209162, "short"),
+    "InConcatenationTotalNumber": (0x00209163, "short"),
     "ImageType": (0x00080008, "text"),
     "SOPClassUID": (0x00080016, "text"),
     "MediaStorageSOPClassUID": (0x00020002, "text"),
@@ -58,6 +62,8 @@ TAGS = {
     "Columns": (0x00280011, "short"),
     "PixelSpacing": (0x00280030, "decimal"),
     "BitsAllocated": (0x00280100, "short"),
+    "PixelPaddingValue": (0x00280120, "short"),
+    "PixelPaddingRangeLimit": (0x00280121, "short"),
     "BitsStored": (0x00280101, "short"),
     "PixelRepresentation": (0x00280103, "short"),
     "RescaleIntercept": (0x00281052, "decimal"),
@@ -90,8 +96,13 @@ SIZES = {b"US": 2, b"SS": 2, b"FL": 4, b"FD": 8}
 KINDS = {"short": (b"US", b"SS"), "double": (b"FD", b"FL"), "decimal": (), "text": ()}
 # What differs between the slices of a series: all other elements that are read decide about a slice as about the next.
 SLICE = ("InstanceNumber", "ImagePositionPatient")
-CHARACTERS = 0x00080005
-_SERIES = (*(tag for name, (tag, _) in TAGS.items() if name not in SLICE), *SEQUENCES.values(), CHARACTERS)
+CHARACTERS, MODALITY_LUT = 0x00080005, 0x00283000
+_SERIES = (
+    *(tag for name, (tag, _) in TAGS.items() if name not in SLICE),
+    *SEQUENCES.values(),
+    CHARACTERS,
+    MODALITY_LUT,
+)
 # Bytes; no value that is needed is longer.
 LONGEST = 4096
 BINARY = frozenset(b"US SS UL SL FL FD OB OW OF OD OL OV AT SQ SV UV".split())
@@ -199,6 +210,12 @@ class Elements:
         """Return whether an element is absent or has no content."""
         _, value = self._value(name)
         return value is None or (isinstance(value, bytes) and not value.strip(b" \0\\"))
+
+    def has(self, tag: int) -> bool:
+        """Return whether there is an element with content, of any length."""
+        if isinstance(self._source, RawHeader):
+            return self._source.places.get(tag, (b"", 0, 0))[2] > 0
+        return bool(self._at(tag)[1])
 
     def data(self) -> tuple[str, memoryview] | None:
         """Return name and bytes of the pixel element, as far as they were read; None without one."""

@@ -123,6 +123,12 @@ def truncated(path: Path, actual: str = "its end is missing") -> ScanError:
     return ScanError("truncated file", expected="a complete file", found=actual, where=str(path), advice=advice)
 
 
+def miscounted(file: DicomFile, declared: int, actual: str) -> ScanError:
+    """Return the error for a file that has another number of frames than its header declares (NumberOfFrames)."""
+    reason = f"wrong number of frames: {declared} declared, {actual}"
+    return refuse(file, reason, f"{declared} frames (NumberOfFrames)", actual, "Export the series again.")
+
+
 def damaged(path: Path) -> ScanError:
     """Return the error for a file that starts as DICOM does, but has no header that can be read."""
     return ScanError("damaged header", expected="a DICOM header", found="a damaged or incomplete one", where=str(path))

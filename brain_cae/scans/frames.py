@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from brain_cae.scans.elements import Elements
-from brain_cae.scans.file import DicomFile, refuse, truncated
+from brain_cae.scans.elements import MODALITY_LUT, Elements
+from brain_cae.scans.file import DicomFile, miscounted, refuse, truncated
 from brain_cae.scans.kind import SEPARABLE, kind_of_frame, kind_of_image, refuse_kind
-from brain_cae.scans.pixels import read_pixels, shape_of, zeros
+from brain_cae.scans.pixels import padding_of, read_pixels, shape_of, zeros
 
 # Series whose headers are remembered.
 SERIES = 64
@@ -20,7 +20,8 @@ class Frame:
 
     ``slope``, ``intercept`` and ``echo_time`` are None if the header does not give them. An image that is not an
     anatomical one has its ``kind`` (of ``SEPARABLE``); its pixels are zeros, and it may have no position. ``number`` is
-    its place in the file, from 1.
+    its place in the file, from 1. ``padding`` are the lowest and the highest stored value that its header declares to
+    be padding, see :func:`brain_cae.scans.pixels.padding_of`.
     """
 
     pixels: np.ndarray
@@ -32,23 +33,26 @@ class Frame:
     echo_time: float | None
     kind: str = ""
     number: int = 1
+    padding: tuple[int, int] | None = None
 
 
 def read_frames(file: DicomFile) -> list[Frame]:
     """Return the frames of one file: one for a classic slice, many for enhanced multi-frame.
 
     Raises:
-        ScanError: no slice position, no pixel spacing, truncated file, and the reasons of ``kind.py`` and
-            ``pixels.py``.
+        ScanError: no slice position, no pixel spacing, wrong number of frames, unknown scaling, truncated file, and the
+            reasons of ``kind.py`` and ``pixels.py``.
     """
-    like = _known.get(file.elements.series_key)
+    # Without pixels, their type is not known, by which declared padding is understood.
+    key = (file.pixels, file.elements.series_key)
+    like = _known.get(key)
     if like is not None and not file.cut and (position := file.elements.lengths("ImagePositionPatient", 3)):
         return [replace(like, position=position, pixels=read_pixels(file)[0] if file.pixels else like.pixels)]
     frames = _read(file)
     if len(frames) == 1 and not frames[0].kind and file.elements.series_key is not None:
         if len(_known) >= SERIES:
             _known.clear()
-        _known[file.elements.series_key] = replace(frames[0], pixels=zeros((1, *frames[0].pixels.shape))[0])
+        _known[key] = replace(frames[0], pixels=zeros((1, *frames[0].pixels.shape))[0])
     return frames
 
 
@@ -63,13 +67,15 @@ def _read(file: DicomFile) -> list[Frame]:
         raise truncated(file.path)
     if kind and kind not in SEPARABLE:
         raise refuse_kind(file, kind)
+    if not kind and file.elements.has(MODALITY_LUT):
+        raise refuse(file, "unknown scaling", "a rescale slope and intercept", "a table of values (Modality LUT)")
     count = file.elements.whole("NumberOfFrames", 1)
     groups = file.elements.items("PerFrameFunctionalGroupsSequence")
     shared = file.elements.items("SharedFunctionalGroupsSequence")[:1]
     if not groups and count > 1 and not kind:
         raise refuse(file, "no slice position", "a position for each frame", f"{count} frames without positions")
     if groups and len(groups) != count:
-        raise refuse(file, "truncated file", f"{count} frames", f"functional groups of {len(groups)} frames")
+        raise miscounted(file, count, f"functional groups of {len(groups)}")
     places = [[item, *shared, file.elements] for item in groups] or [[file.elements]]
     kinds = [kind or kind_of_frame(place[:-1]) for place in places]
     if strange := next((one for one in kinds if one and one not in SEPARABLE), ""):
@@ -97,6 +103,7 @@ def _place(file: DicomFile, pixels: np.ndarray, places: list[Elements], kind: st
         echo_time=_echo_time(places),
         kind=kind,
         number=number,
+        padding=None if kind else padding_of(file, pixels.dtype),
     )
 
 

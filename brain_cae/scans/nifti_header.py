@@ -25,6 +25,8 @@ LONGEST_QUATERNION = 1.005
 # Square of its first part: what is smaller is rounding, which would turn the scan by up to 0.03 degrees (niftilib).
 SMALLEST_QUATERNION = 1e-7
 FARTHEST_MM = 1e6
+# An sform may map to a template, and scale the head by as much as heads differ; twice the size is an error.
+LARGEST_SCALE = 1.6
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def affine_of_header(header: Any, where: str) -> np.ndarray:
     """Return the affine (4, 4) to RAS+ mm from the fields of a header: the sform, or else the qform.
 
     Raises:
-        ScanError: no orientation, unusable affine, unusable quaternion, unusable pixdim, contradictory orientation.
+        ScanError: no orientation, unusable affine, unusable quaternion, unusable pixdim, contradictory orientation,
+            contradictory voxel size.
     """
     forms: list[np.ndarray] = []
     faults: list[ScanError] = []
@@ -114,6 +117,15 @@ def affine_of_header(header: Any, where: str) -> np.ndarray:
             "contradictory orientation",
             expected="sform and qform of the same handedness",
             found="sform and qform with left and right swapped",
+            where=where,
+        )
+    first, last = (np.linalg.norm(form[:3, :3], axis=0) for form in (forms[0], forms[-1]))
+    if np.abs(np.log(first / last)).max() > np.log(LARGEST_SCALE):
+        shown = " and ".join(" x ".join(f"{length:.3g}" for length in lengths) for lengths in (first, last))
+        raise ScanError(
+            f"contradictory voxel size: {shown} mm",
+            expected="sform and qform with one voxel size, or that of a template",
+            found=f"{shown} mm",
             where=where,
         )
     return forms[0]

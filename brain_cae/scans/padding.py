@@ -21,17 +21,19 @@ MANY = 4
 """Programs one after another may each have padded a scan with a value of their own."""
 
 
-def without_padding(array: np.ndarray) -> np.ndarray:
+def without_padding(array: np.ndarray, declared: np.ndarray | None = None) -> np.ndarray:
     """Return a volume with its padding replaced by the intensity of air; the same array if it has none.
 
     NaN around the image is padding, as registration and reslicing tools write it outside the field of view. So is a
     negative value far below all others, such as -1024, -2000 or -32768. It must not count as the zero of the
     intensities: tissue would lie in a narrow band far above it. A constant just below the darkest tissue is the
-    background of a scan whose intensities are shifted, and stays.
+    background of a scan whose intensities are shifted, and stays. Padding brighter than air cannot be recognised by its
+    value, but a header of DICOM may declare it.
 
     Args:
         array: (X, Y, Z), integers or floats. NaN within the image and infinity stay, for
             :func:`brain_cae.scans.volume.check_values` to refuse.
+        declared: (X, Y, Z), where the values are padding by the header; X and Y lie within the slices.
 
     Returns:
         (X, Y, Z) of the same type. Air is 0, or the lowest other value of a scan that has negative ones.
@@ -41,6 +43,8 @@ def without_padding(array: np.ndarray) -> np.ndarray:
         if not absent.any() or absent.all() or np.isinf(array).any() or not _is_outside(absent):
             return array
         array = _filled(array, absent, min(0, array[~absent].min()))
+    if declared is not None:
+        array = _without_declared(array, declared)
     for _ in range(MANY):
         lowest = array.min()
         if lowest >= 0:
@@ -50,6 +54,32 @@ def without_padding(array: np.ndarray) -> np.ndarray:
             break
         array = _filled(array, array == lowest, min(0, rest.min()))
     return array
+
+
+def _without_declared(array: np.ndarray, declared: np.ndarray) -> np.ndarray:
+    """Return a volume with the intensity of air where the header declares padding.
+
+    Only padding is replaced that reaches the border of its slice: tissue may have the same value, such as the highest
+    one of 12 bits. If no tissue is nearly as bright, all of it is replaced. Padding as dark as air stays.
+    """
+    values = array[declared]
+    if not values.size or values.max() <= 0:
+        return array
+    rest = array[~declared]
+    if not rest.size or values.max() <= rest.min():
+        return array
+    from scipy import ndimage  # needed for few scans, and by no look at headers
+
+    parts, _ = ndimage.label(declared)
+    border = np.union1d(parts[[0, -1]], parts[:, [0, -1]])
+    outside = np.isin(parts, border[border > 0])
+    if not outside.any():
+        return array
+    if values.min() > (1 + APART) * rest.max():
+        outside = declared
+    # Of a whole head the rest holds air, which may be shifted upwards; a stripped brain has none.
+    low = float(rest.min())
+    return _filled(array, outside, low if low < 0 or shows_air(rest - low) else 0)
 
 
 def _filled(array: np.ndarray, where: np.ndarray, value: float) -> np.ndarray:

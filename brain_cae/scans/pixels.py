@@ -2,10 +2,11 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from pydicom.encaps import generate_frames
+from pydicom.encaps import generate_frames, parse_fragments
 from pydicom.uid import (
     UID,
     JPEG2000TransferSyntaxes,
@@ -17,12 +18,13 @@ from pydicom.uid import (
 from brain_cae.errors import ScanError
 from brain_cae.scans.codestream import problem_of
 from brain_cae.scans.extent import check_voxels
-from brain_cae.scans.file import DicomFile, refuse, truncated
+from brain_cae.scans.file import DicomFile, miscounted, refuse, truncated
 from brain_cae.scans.raw_header import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE
 
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 BYTE_ORDER = {"": "<", IMPLICIT_LITTLE: "<", EXPLICIT_LITTLE: "<", DEFLATED: "<", EXPLICIT_BIG: ">"}
 STREAMS = (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEG2000TransferSyntaxes)
+STREAM_STARTS = (b"\xff\xd8", b"\xff\x4f")
 # A frame of zeros is compressed to a thousandth and less; two bytes of RLE stand for 128 at most.
 COMPRESSED_TIMES, RLE_TIMES, SMALL_BYTES = 1000, 64, 1 << 26
 
@@ -33,8 +35,8 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     For a file that was opened without pixels, return zeros, which take no memory.
 
     Raises:
-        ScanError: no pixel data, too large, truncated file, unreadable pixel data, missing decoder, values beyond the
-            stored bits.
+        ScanError: no pixel data, too large, wrong number of frames, truncated file, unreadable pixel data, missing
+            decoder, values beyond the stored bits.
     """
     if file.cut:
         raise truncated(file.path)
@@ -51,6 +53,10 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     kind = "f" if name != "PixelData" else "i" if elements.whole("PixelRepresentation", 0) else "u"
     length = elements.data_size()
     size = {"FloatPixelData": 4, "DoubleFloatPixelData": 8}.get(name, 0) or _pixel_size(file, length / count)
+    # Pixels end with at most one byte that is added for an even length.
+    frames, rest = divmod(length, math.prod(shape[1:]) * size)
+    if rest < 2 and frames != shape[0]:
+        raise miscounted(file, shape[0], f"pixels of {frames}")
     if length < count * size:
         raise truncated(file.path, f"{length} of {count * size} bytes of pixels")
     if not file.pixels:
@@ -75,6 +81,22 @@ def shape_of(file: DicomFile) -> tuple[int, int, int]:
     if rows < 1 or columns < 1:
         raise refuse(file, "unreadable pixel data", "numbers of rows and columns above 0", f"{rows} and {columns}")
     return max(elements.whole("NumberOfFrames", 1), 1), rows, columns
+
+
+def padding_of(file: DicomFile, kind: np.dtype) -> tuple[int, int] | None:
+    """Return the lowest and the highest stored value that the header declares to be padding, as pixels of this type.
+
+    None without PixelPaddingValue. Scanners write it as a signed number for unsigned pixels and the reverse, so only
+    its bits count. Source: DICOM PS3.3 C.7.5.1.1.2.
+    """
+    value = file.elements.number("PixelPaddingValue")
+    if value is None or kind.kind not in "iu":
+        return None
+    limit = file.elements.number("PixelPaddingRangeLimit")
+    bits = file.elements.whole("BitsAllocated", 8 * kind.itemsize)
+    ends = [int(one) % 2**bits for one in (value, value if limit is None else limit)]
+    low, high = sorted(end - 2**bits if kind.kind == "i" and end >= 2 ** (bits - 1) else end for end in ends)
+    return low, high
 
 
 @lru_cache(maxsize=64)
@@ -109,6 +131,9 @@ def _stored_bits(file: DicomFile, pixels: np.ndarray) -> np.ndarray:
     low, high = (-(2 ** (stored - 1)), 2 ** (stored - 1) - 1) if signed else (0, 2**stored - 1)
     if low <= pixels.min() and pixels.max() <= high:
         return pixels
+    padding = padding_of(file, pixels.dtype)
+    if padding and all(padding[0] <= value <= padding[1] for value in _beyond(pixels, low, high)):
+        return pixels
     bare = pixels.view(pixels.dtype.str.replace("i", "u"))
     if not (signed and bare.max() < 2**stored) and not file.elements.has_overlay_in_pixels():
         raise refuse(
@@ -123,6 +148,12 @@ def _stored_bits(file: DicomFile, pixels: np.ndarray) -> np.ndarray:
     return bare.astype(np.int32) - ((bare >> (stored - 1)).astype(np.int32) << stored) if signed else bare
 
 
+def _beyond(pixels: np.ndarray, low: int, high: int) -> Sequence[int]:
+    """Return the lowest and the highest of the pixels that are not between two values; there is one at least."""
+    outside = pixels[(pixels < low) | (pixels > high)]
+    return int(outside.min()), int(outside.max())
+
+
 def _check_streams(file: DicomFile, shape: tuple[int, int, int]) -> None:
     """Raise ScanError if a compressed frame contradicts the header of the file or itself."""
     frames, rows, columns = shape
@@ -133,10 +164,22 @@ def _check_streams(file: DicomFile, shape: tuple[int, int, int]) -> None:
             raise refuse(file, "unreadable pixel data", f"{rows}x{columns} pixels of {bits} bits at most", problem)
 
 
+def _check_frames(file: DicomFile, declared: int, syntax: str) -> None:
+    """Raise ScanError if there are more or fewer compressed frames than the header declares."""
+    content = bytes(file.elements.data()[1])  # type: ignore[index]
+    fragments = [content[start + 8 : start + 10] for start in parse_fragments(content)[1][1:]]
+    # A frame of RLE is one fragment. Of other kinds, each starts with a mark, and may go on in more fragments.
+    frames = len(fragments) if syntax == RLELossless else sum(start in STREAM_STARTS for start in fragments)
+    if frames and frames != declared:
+        raise miscounted(file, declared, f"pixels of {frames}")
+
+
 def _decode(file: DicomFile, syntax: str, shape: tuple[int, int, int]) -> np.ndarray:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
+            if shape[0] > 1:
+                _check_frames(file, shape[0], syntax)
             if syntax in STREAMS:
                 _check_streams(file, shape)
             array = file.header.pixel_array

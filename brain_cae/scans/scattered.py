@@ -1,24 +1,26 @@
 """Slices of one series whose files have different SeriesInstanceUIDs: some anonymisers and scanners write such."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from brain_cae.scans.file import DicomFile
 
 FEWEST = 3
 UIDS = ("StudyInstanceUID", "FrameOfReferenceUID")
+PHYSICS = ("RepetitionTime", "EchoTime", "InversionTime", "FlipAngle", "SliceThickness", "Rows", "Columns")
+CONTRAST_AGENT = 0x00180010
 
 
 def join_scattered(groups: dict[str, list[DicomFile]]) -> set[str]:
     """Join the series of a single slice in ``groups`` (files by SeriesInstanceUID) that can be slices of one volume.
 
-    These agree in series number, kind of image, matrix, orientation, spacing, sequence, repetition and echo time, and
-    in the UIDs of study and frame of reference, unless these differ in every file as well. There must be at least
-    three. Whether their positions are regular is left to the assembly.
+    These agree in series number and :func:`facts_of`, and in the UIDs of study and frame of reference, unless these
+    differ in every file as well. There must be at least three. Whether their positions are regular is left to the
+    assembly.
 
     Returns:
         The names of the joined groups, which replace the others in ``groups``.
     """
-    single = [files[0] for files in groups.values() if len(files) == 1 and _is_slice(files[0])]
+    single = [files[0] for files in groups.values() if len(files) == 1 and is_slice(files[0])]
     joined = set()
     for files in _alike(single):
         for file in files:
@@ -34,21 +36,28 @@ def have_repeated_numbers(files: Sequence[DicomFile]) -> bool:
     return len(set(numbers)) < len(numbers)
 
 
-def _is_slice(file: DicomFile) -> bool:
+def is_slice(file: DicomFile) -> bool:
+    """Return whether a file is one classic slice with pixels."""
     return file.elements.has_pixels() and file.elements.whole("NumberOfFrames", 1) == 1
+
+
+def facts_of(file: DicomFile) -> tuple[Hashable, ...]:
+    """Return what all slices of one volume have in common, besides identifiers: geometry, kind of image and physics."""
+    elements = file.elements
+    return (
+        *(elements.text(name) for name in ("Modality", "SOPClassUID", "Manufacturer")),
+        *(tuple(elements.texts(name)) for name in ("ImageType", "ScanningSequence")),
+        *(elements.number(name) for name in PHYSICS),
+        elements.plain(CONTRAST_AGENT),
+        tuple(round(number, 3) for number in elements.lengths("ImageOrientationPatient", 6)),
+        tuple(round(number, 4) for number in elements.lengths("PixelSpacing", 2)),
+    )
 
 
 def _alike(files: list[DicomFile]) -> Iterator[list[DicomFile]]:
     named = [name for name in UIDS if len({file.elements.text(name) for file in files}) < len(files)]
     clusters: dict[tuple, list[DicomFile]] = {}
     for file in files:
-        elements = file.elements
-        facts = (
-            *(elements.text(name) for name in (*named, "Modality", "SOPClassUID", "Manufacturer")),
-            *(tuple(elements.texts(name)) for name in ("ImageType", "ScanningSequence")),
-            *(elements.number(name) for name in ("SeriesNumber", "RepetitionTime", "EchoTime", "Rows", "Columns")),
-            tuple(round(number, 3) for number in elements.lengths("ImageOrientationPatient", 6)),
-            tuple(round(number, 4) for number in elements.lengths("PixelSpacing", 2)),
-        )
-        clusters.setdefault(facts, []).append(file)
+        identifiers = (*(file.elements.text(name) for name in named), file.elements.number("SeriesNumber"))
+        clusters.setdefault((*identifiers, *facts_of(file)), []).append(file)
     yield from (cluster for cluster in clusters.values() if len(cluster) >= FEWEST)

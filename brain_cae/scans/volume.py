@@ -9,6 +9,9 @@ from nibabel.orientations import apply_orientation, io_orientation
 
 from brain_cae.errors import ScanError
 
+# Of a plane, every n-th voxel is looked at first; and the share of voxels with another value that makes an image.
+THIN, IMAGE = 5, 0.02
+
 
 @dataclass(frozen=True)
 class Volume:
@@ -37,7 +40,7 @@ def smallest_type(array: np.ndarray) -> np.ndarray:
 
 
 def check_values(array: np.ndarray, *, where: str) -> None:
-    """Raise ScanError ("non-finite" or "constant volume") if the voxels cannot be used for training."""
+    """Raise ScanError (non-finite, constant volume, blank slice) if the voxels (X, Y, Z) cannot be used."""
     low, high = array.min(), array.max()
     # NaN and infinity both reach the minimum or the maximum, so two passes detect them.
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -51,6 +54,43 @@ def check_values(array: np.ndarray, *, where: str) -> None:
         )
     if low == high:
         raise ScanError("constant volume", expected="an image", found=f"the value {low} in every voxel", where=where)
+    _check_planes(array, where)
+
+
+def _check_planes(array: np.ndarray, where: str) -> None:
+    """Raise ScanError ("blank slice") if planes between images have one value throughout: their content was lost.
+
+    A few voxels beside a stripped brain, such as a rest of an eye, are no image.
+    """
+    for axis in range(3):
+        planes = np.moveaxis(array, axis, 0)
+        # All voxels are compared only where a part of them is alike: a plane of a head seldom is.
+        step = THIN if min(planes.shape[1:]) > 10 * THIN else 1
+        thin = planes[:, ::step, ::step].reshape(len(planes), -1)
+        image = thin.min(axis=1) < thin.max(axis=1)
+        inner = np.flatnonzero(image)
+        doubtful = [number for number in range(*inner[[0, -1]]) if not image[number]] if len(inner) else []
+        blank = [number for number in doubtful if planes[number].min() == planes[number].max()]
+        lost = sum(last - first + 1 for first, last in _runs(blank) if _lies_in_image(planes, first, last))
+        if lost:
+            raise ScanError(
+                "blank slice",
+                expected="an image in every slice between the first and the last",
+                found=f"one value throughout {lost} of {len(planes)} slices, with images on both sides",
+                where=where,
+            )
+
+
+def _lies_in_image(planes: np.ndarray, first: int, last: int) -> bool:
+    """Return whether both neighbours of a run of blank planes show more than a few voxels."""
+    value = planes[first].flat[0]
+    return all(float((planes[beside] != value).mean()) > IMAGE for beside in (first - 1, last + 1))
+
+
+def _runs(numbers: list[int]) -> list[tuple[int, int]]:
+    """Return the first and the last of each run of successive numbers."""
+    groups = np.split(np.array(numbers, int), np.flatnonzero(np.diff(numbers) > 1) + 1) if numbers else []
+    return [(int(group[0]), int(group[-1])) for group in groups]
 
 
 def content_hash(array: np.ndarray, affine: np.ndarray) -> str:

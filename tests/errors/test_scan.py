@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 
 from brain_cae.data.registration import align
@@ -22,7 +23,8 @@ from .document import cell
 
 ROOT = Path(__file__).parents[2]
 # The DICOM writer is in the tests of the scans, which are a separate package.
-write_series = runpy.run_path(str(ROOT / "tests" / "scans" / "synthesise.py"))["write_series"]
+WRITERS = runpy.run_path(str(ROOT / "tests" / "scans" / "synthesise.py"))
+write_series, write_enhanced = WRITERS["write_series"], WRITERS["write_enhanced"]
 
 
 def header(name, value):
@@ -65,6 +67,14 @@ def scaled_in_part(folder, brain):
 
 def gap(folder, brain):
     write_series(folder / "t1")[2].unlink()
+
+
+def missing_frames(folder, brain):
+    (folder / "t1").mkdir(parents=True)
+    path = write_enhanced(folder / "t1" / "enhanced.dcm", np.zeros((4, 8, 8), np.int16))
+    header = pydicom.dcmread(path)
+    header.NumberOfFrames = 6
+    header.save_as(path)
 
 
 def cut_nifti(folder, brain):
@@ -132,6 +142,10 @@ CASES = {
     "a pixel spacing of one number, or of two": (comma, "no pixel spacing"),
     "a rescale slope in some slices only": (scaled_in_part, "unknown scaling"),
     "a missing slice": (gap, "gap between slices"),
+    "an enhanced file with fewer frames than it declares": (
+        missing_frames,
+        "wrong number of frames: 6 declared, functional groups of 4",
+    ),
     "a mosaic": (header("ImageType", ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]), "mosaic"),
     "a localiser": (header("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]), "localiser"),
     "a CT scan": (header("Modality", "CT"), "not MR"),
@@ -153,6 +167,7 @@ CASES = {
     "all voxels are NaN": (voxels(lambda array: array.fill(np.nan)), "non-finite"),
     "some voxels are NaN": (voxels(lambda array: array[3:5, 4:6].fill(np.nan)), "non-finite"),
     "the same value in every voxel": (voxels(lambda array: array.fill(7)), "constant volume"),
+    "a slice without content, between others": (voxels(lambda array: array[5].fill(0)), "blank slice"),
     "a modality that is missing for this subject": (nothing, "no files"),
     "a scan in the format of FreeSurfer": (other_format("t1.mgz"), "another format: .mgz"),
     "a scan in an archive": (other_format("t1.nii.zip"), "another format: .zip"),

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
+from brain_cae.errors.reasons import advice_for
 from brain_cae.scans.completeness import may_be_slice, possible_slices
+from brain_cae.scans.dicom import SHORTER, read_folder
 from brain_cae.scans.file import open_dicom
 
-from .synthesise import remove, set_all, write_enhanced, write_series
+from .synthesise import remove, set_all, voxels, write_enhanced, write_series
 
 
 def series(folder, *, names=None, change=None, left=slice(None)):
@@ -68,3 +71,50 @@ def test_a_lost_file_is_compared_with_few_series_of_its_folder():
     assert possible_slices([Path("c/1.2.4.5")], named) == [(Path("c/1.2.4.5"),), (), ()]
     hashed = [[Path("d", name) for name in names] for names in (("a1f", "b22", "0cc"), ("9d1", "e0e", "a7a"))]
     assert possible_slices([Path("d/f3b")], [*hashed, [Path("d/5f5"), Path("d/c08"), Path("d/b1b")]]) == [(), (), ()]
+
+
+@pytest.mark.parametrize(
+    ("left", "values", "shorter"),
+    [
+        (slice(2, None), {}, True),
+        (slice(0, 9), {"ImagesInAcquisition": 12}, True),
+        (slice(0, 9), {}, False),  # nothing shows it
+        (slice(2, None), {"ImagesInAcquisition": 10}, False),
+        (slice(None), {"ImagesInAcquisition": 12}, False),
+        (slice(None), {"ImagesInAcquisition": 1}, False),
+        (slice(0, 6), {"ImagesInAcquisition": 12}, False),  # that of two echoes
+        (slice(None), {"InstanceNumber": lambda number: number + 193}, False),  # goes on from another series
+        (slice(None), {"InstanceNumber": lambda number: 2 * number + 2}, False),
+        (slice(None), {"InstanceNumber": lambda number: number}, False),
+    ],
+)
+def test_slices_that_the_headers_count_beyond_those_that_are_there_are_a_caution(tmp_path, left, values, shorter):
+    def change(header, number):
+        for name, value in values.items():
+            setattr(header, name, value(number) if callable(value) else value)
+
+    reading = read_folder(write_series(tmp_path, voxels((12, 5, 4)), change=change)[left])
+    assert reading.volume.array.shape[2] == len(range(12)[left])
+    assert reading.notes == ((SHORTER,) if shorter else ())
+    assert advice_for(SHORTER)
+
+
+@pytest.mark.parametrize("total", [None, 3])
+def test_a_concatenation_of_which_files_are_missing_is_refused(tmp_path, total):
+    header, stack, paths = dcmread(write_enhanced(tmp_path / "whole", voxels((12, 5, 4)))), voxels((12, 5, 4)), []
+    frames = list(header.PerFrameFunctionalGroupsSequence)
+    for number in range(3):
+        part = slice(4 * number, 4 * number + 4)
+        header.PerFrameFunctionalGroupsSequence, header.NumberOfFrames = frames[part], 4
+        header.PixelData = stack[part].tobytes()
+        header.ConcatenationUID, header.InConcatenationNumber = "1.2.3.99", number + 1
+        if total:
+            header.InConcatenationTotalNumber = total
+        paths.append(tmp_path / f"part{number}")
+        header.save_as(paths[-1], enforce_file_format=True)
+    assert np.array_equal(read_folder(paths).volume.array, (2 * stack.astype(int) - 7).transpose(2, 1, 0))
+    for left in (paths[1:], *([paths[:2]] if total else [])):
+        reading = read_folder(left, pixels=False)
+        assert [one.reason for one in reading.refused] == ["incomplete concatenation: 2 of 3 files"]
+    if not total:  # nothing shows it
+        assert read_folder(paths[:2]).volume is not None

@@ -164,3 +164,17 @@ def test_a_pair_has_its_voxels_elsewhere():
 def test_analyze_is_refused_by_name():
     assert fault(nibabel.AnalyzeHeader(), pair=True) == "Analyze without orientation"
     assert fault(nibabel.AnalyzeHeader()) == "not NIfTI"
+
+
+@pytest.mark.parametrize(
+    ("factor", "contradicts"), [(1.0, False), (1.25, False), (0.7, False), (2.0, True), (0.5, True)]
+)
+def test_sform_and_qform_must_agree_in_the_voxel_size_but_for_the_scale_of_a_template(factor, contradicts):
+    made = header()
+    made.set_sform(AFFINE @ np.diag([factor, 1, 1, 1]), 4)
+    reason = fault(made) if contradicts else ""
+    assert reason.startswith("contradictory voxel size: ") == contradicts
+    if not contradicts:
+        assert np.allclose(read(made).affine, AFFINE @ np.diag([factor, 1, 1, 1]), rtol=1e-6)
+    made.set_qform(None, 0)
+    assert np.allclose(read(made).affine, AFFINE @ np.diag([factor, 1, 1, 1]), rtol=1e-6)

@@ -52,6 +52,43 @@ def test_shifted_intensities_are_not_padding(brain, head, shift):
         assert np.array_equal(without_padding(volume), volume)
 
 
+@pytest.mark.parametrize("value", [60, 2000, 32767])
+def test_declared_padding_becomes_background_however_bright_it_is(brain, value):
+    """Tissue of the same value stays."""
+    padded = np.where(brain == 0, value, brain).astype(np.int16)
+    expected = brain.astype(np.int16)
+    assert (expected == 60).sum() > 10
+    assert np.array_equal(without_padding(padded), padded)
+    # Along the border of the brain, a voxel of tissue may touch the padding.
+    differ = without_padding(padded, padded == value) != expected
+    assert np.all(expected[differ] == value) and differ.sum() < 0.01 * (expected > 0).sum()
+
+
+def test_declared_padding_outside_a_head_becomes_its_air(head):
+    for shift in (0, 500):
+        padded = framed(head + shift, 4095)
+        filled = without_padding(padded, padded == 4095)
+        assert np.array_equal(filled[padded != 4095], padded[padded != 4095])
+        assert shift <= filled[0, 0, 0] < shift + 1
+
+
+def test_saturated_tissue_is_not_padding(head):
+    """Of 12 bits 4095 is the highest value; if no border shows it, it is not padding, whatever the header says."""
+    bright = np.minimum(head * 30, 4095)
+    assert (bright == 4095).sum() > 50
+    assert without_padding(bright, bright == 4095) is bright
+    padded = framed(bright, 4095, 1)
+    filled = without_padding(padded, padded == 4095)
+    assert np.array_equal(filled[1:-1, 1:-1, 1:-1], bright[1:-1, 1:-1, 1:-1])
+    assert filled[0].max() == filled[:, 0].max() == filled[0, 0, 0] == bright[1:-1, 1:-1, 1:-1].min()
+
+
+def test_declared_padding_that_is_the_background_already_stays(brain):
+    for shift in (0, 1000):
+        volume = brain + shift
+        assert without_padding(volume, volume == shift) is volume
+
+
 def test_integers_stay_integers_and_several_paddings_are_removed(brain):
     stored = framed(framed(brain.astype(np.int16), -1024, 4), -32768, 2)
     filled = without_padding(stored)

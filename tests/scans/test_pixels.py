@@ -8,6 +8,7 @@ from brain_cae.errors import ScanError
 from brain_cae.scans.dicom import read_series
 
 from .synthesise import set_pixels, transcode, voxels, write_enhanced, write_series
+from .test_dicom import reason_of
 
 SYNTAXES = {
     "big endian": uid.ExplicitVRBigEndian,
@@ -47,6 +48,19 @@ def stored_as(bits):
     return change
 
 
+@pytest.mark.parametrize("syntax", [None, "RLE", "JPEG-LS"])
+@pytest.mark.parametrize("frames", [6, 10])
+def test_pixels_of_another_number_of_frames_are_refused(tmp_path, syntax, frames):
+    """Fewer of them are no truncated file, and more are no reason to give a shorter brain."""
+    path = write_enhanced(tmp_path / "one", voxels((frames, 32, 48)).astype(np.uint16))
+    path = transcode(path, SYNTAXES[syntax]) if syntax else path
+    header, whole = dcmread(path), dcmread(write_enhanced(tmp_path / "whole", voxels((8, 32, 48))))
+    header.NumberOfFrames = 8
+    header.PerFrameFunctionalGroupsSequence = whole.PerFrameFunctionalGroupsSequence
+    header.save_as(path, enforce_file_format=True)
+    assert reason_of([path]) == f"wrong number of frames: 8 declared, pixels of {frames}"
+
+
 def test_twelve_signed_bits_without_sign_extension_are_read(tmp_path):
     stack = np.random.default_rng(0).integers(-2048, 2047, (3, 6, 5), endpoint=True).astype(np.int16)
     stack[0, 0, :2] = -2048, 2047
@@ -74,6 +88,34 @@ def test_values_beyond_the_stored_bits_are_refused(tmp_path):
     with pytest.raises(ScanError) as raised:
         read_series(write_series(tmp_path, stack, change=stored_as(12)))
     assert raised.value.reason == "values beyond the stored bits"
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "declared", "limit"),
+    [
+        ("uint16", 2000, 2000, None),
+        ("uint16", 4095, 4095, None),
+        ("uint16", 65535, 65535, None),
+        ("uint16", 63536, -2000, None),  # as a signed number
+        ("int16", 32767, 32767, None),
+        ("uint16", 3000, 2500, 4000),  # a range
+        ("uint16", 3000, 4000, 2500),
+    ],
+)
+def test_declared_padding_is_background(tmp_path, kind, stored, declared, limit):
+    stack = voxels((6, 12, 12)).astype(kind) // 2 + 100
+    padded, expected = stack.copy(), stack.copy()
+    padded[:, :2], expected[:, :2] = stored, 0
+
+    def change(header, number):
+        header.RescaleSlope, header.RescaleIntercept = 2, 0
+        header.BitsStored, header.HighBit = (12, 11) if kind == "uint16" else (16, 15)
+        header.add_new("PixelPaddingValue", "SS" if declared < 0 or kind == "int16" else "US", declared)
+        if limit is not None:
+            header.add_new("PixelPaddingRangeLimit", "US", limit)
+
+    volume = read_series(write_series(tmp_path, padded, change=change))
+    assert np.array_equal(volume.array, 2 * expected.astype(int).transpose(2, 1, 0))
 
 
 def test_slices_of_signed_and_unsigned_pixels_keep_their_values(tmp_path):

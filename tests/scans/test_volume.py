@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from nibabel.orientations import apply_orientation, inv_ornt_aff
 
-from brain_cae.scans.volume import content_hash, smallest_type
+from brain_cae.errors import ScanError
+from brain_cae.scans.volume import check_values, content_hash, smallest_type
 
 
 def test_a_copy_with_other_axes_or_type_has_the_same_hash():
@@ -50,3 +51,26 @@ def test_the_smallest_type_keeps_the_values(values, kind):
     small = smallest_type(array)
     assert np.array_equal(small, array)
     assert small.dtype == (np.float32 if max(values) > 32767 or kind == "float64" else np.int16)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_slice_that_lost_its_content_is_refused_but_an_empty_border_is_not(axis):
+    array = np.random.default_rng(0).uniform(1, 9, (6, 7, 8)).astype(np.float32)
+    planes = np.moveaxis(array, axis, 0)
+    planes[0] = planes[-2:] = 0
+    check_values(array, where="x")
+    planes[2] = 5
+    with pytest.raises(ScanError, match="one value throughout 1 of") as raised:
+        check_values(array, where="x")
+    assert raised.value.reason == "blank slice"
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_rest_beside_a_stripped_brain_is_no_image_but_a_lost_slice_of_a_large_one_is_found(axis):
+    array = np.zeros((80, 90, 70), np.int16)
+    array[20:60, 20:70, 20:50] = np.random.default_rng(0).integers(1, 900, (40, 50, 30))
+    array[5:7, 5:7, 5:7] = 300
+    check_values(array, where="x")
+    np.moveaxis(array, axis, 0)[30:32] = 0
+    with pytest.raises(ScanError, match="one value throughout 2 of"):
+        check_values(array, where="x")

@@ -24,8 +24,10 @@ from brain_cae.scans.sources.base import (
 )
 from brain_cae.scans.sources.choice import CHOICES, apply_choices
 from brain_cae.scans.sources.derivatives import find_masks
+from brain_cae.scans.sources.matching import match
 from brain_cae.scans.sources.participants import Participant, Participants
 from brain_cae.scans.sources.roots import wrong_root
+from brain_cae.scans.sources.session_tables import read_session_tables
 from brain_cae.scans.sources.sidecar import Sidecars, parse_name
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
@@ -43,9 +45,10 @@ ADVICE = "Set dataset.root to the folder that holds dataset_description.json and
 class Bids:
     """A data set in the Brain Imaging Data Structure, located by file names and sidecars.
 
-    ``label_column`` is the column of ``participants.tsv`` with the label; ``healthy`` and ``abnormal`` are its values
-    for each class. ``label`` applies to all other subjects. ``derivatives`` are folders below the root with brain masks
-    (``desc-brain_mask``) and lesion masks (``label-lesion_mask``, ``desc-lesion_mask``), see ``derivatives.py``.
+    ``label_column`` is the column with the label, of ``participants.tsv`` or of ``sub-*/sub-*_sessions.tsv``;
+    ``healthy`` and ``abnormal`` are its values for each class. ``label`` applies to all other subjects. ``derivatives``
+    are folders below the root with brain masks (``desc-brain_mask``) and lesion masks (``label-lesion_mask``,
+    ``desc-lesion_mask``), see ``derivatives.py``.
     Of several scans of one modality in one session, one is taken, see :func:`_rank`; ``series.csv`` beside the subjects
     can select another. ``locate`` raises DatasetError for a wrong folder, and the errors of ``participants.py``.
     """
@@ -85,7 +88,10 @@ class Bids:
         subjects = sorted({subject for subject, _ in scans})
         table = Participants(self.label_column, self.healthy, self.abnormal, self.label)
         without = sorted(path.name for path in root.glob("sub-*") if path.is_dir() and path.name not in subjects)
-        people = table.read(root / "participants.tsv", subjects, without_scan=without)
+        tables = read_session_tables(root, sorted(scans))
+        people = table.read(root / "participants.tsv", subjects, without_scan=without, tables=tables)
+        visits = table.at_sessions(people, tables)
+        nobody = Participant(label=self.label or "unknown")
         masks = find_masks(root, self.derivatives).matched([*subjects, *without])
         candidates = [
             SeriesLocation(
@@ -98,7 +104,7 @@ class Bids:
                 brain_mask=masks.of(subject, session, "brain"),
                 lesion_mask=masks.of(subject, session, "lesion"),
                 skull=self.skull,
-                **vars(people.get(subject, Participant(label=self.label or "unknown"))),
+                **vars(visits.get((subject, session)) or people.get(subject, nobody)),
             )
             for (subject, session), images in sorted(scans.items())
             for modality in self.modalities
@@ -151,7 +157,7 @@ def _find(root: Path) -> tuple[dict[tuple[str, str], _Session], list[str]]:
         subject, *session = folder.relative_to(root).parts[:-1]
         entries = sorted(folder.iterdir()) if can_be_read(folder) else []
         for path in (only_file(path) for path in entries if is_nifti(path) and is_visible(path.name)):
-            modality, refusal = _judge(path)
+            modality, refusal = _judge(path, subject, *session)
             if modality is None:
                 unused.append(path.name)
                 continue
@@ -207,12 +213,19 @@ def _strays(root: Path, known: Sequence[str]) -> list[str]:
     ]
 
 
-def _judge(path: Path) -> tuple[str | None, str]:
-    """Return the modality of an image, or the one it resembles, and why it cannot be used (``""`` if it can)."""
+def _judge(path: Path, *folders: str) -> tuple[str | None, str]:
+    """Return the modality of an image, or the one it resembles, and why it cannot be used (``""`` if it can).
+
+    ``folders`` are those of its subject and session, which its name must not contradict.
+    """
     name = parse_name(path)
     modality = next((mark for mark in RESEMBLANCES if mark in name.suffix.lower()), None)
     if name.suffix not in SUFFIXES:
         return modality, f"another suffix: {name.suffix} is none of {', '.join(SUFFIXES)}"
+    for key, folder in zip(("sub", "ses"), folders, strict=False):
+        written = f"{key}-{name.entities.get(key, folder.removeprefix(f'{key}-'))}"
+        if not match([written], [folder]).subjects:
+            return modality, f"contradictory name: {written} in {folder}"
     if name.entities.get("part", "mag") != "mag":
         return modality, "phase image"
     if "ce" in name.entities:
@@ -234,9 +247,16 @@ def _reason(taken: Path, other: Path) -> str:
 
 
 def _choose(one: SeriesLocation, sidecars: Sidecars) -> SeriesLocation:
-    """Return the location with one of its candidates, which are sorted by rank; the others go to the report."""
+    """Return the location with one of its candidates, which are sorted by rank; the others go to the report.
+
+    Of a scan in several chunks none is taken by itself: each covers a part of the head, or something else.
+    """
+    chunks = [path for path in one.files if "chunk" in parse_name(path).entities]
     if not one.files:
         return one
+    if one.chosen is None and len(chunks) > 1 and one.files[0] in chunks:
+        left_out = tuple((path, "several candidates: chunks of one scan") for path in one.files)
+        return replace(one, files=(), left_out=left_out + one.left_out)
     taken = next(path for path in one.files if one.chosen is None or path.is_relative_to(one.chosen))
     others = tuple(
         (path, f"another scan was taken: {'it was chosen' if one.chosen else _reason(taken, path)}")

@@ -1,5 +1,9 @@
-"""A folder of subjects (``<subject>/<modality>.nii[.gz]``, DICOM in ``<subject>/<modality>/``), or a table of paths."""
+"""A folder of subjects (``<subject>/<modality>.nii[.gz]``, DICOM in ``<subject>/<modality>/``), or a table of paths.
 
+The levels may be exchanged, as in ``T1/<subject>.nii.gz`` and ``FLAIR/<subject>.nii.gz``.
+"""
+
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,8 +58,9 @@ class Folder:
     Optional files beside the subjects: ``labels.csv`` or ``.tsv`` (subject,label), ``masks/<subject>.nii.gz``
     (lesions), ``brain_masks/<subject>.nii.gz``, and ``series.csv`` (see ``choice.py``) for folders with several series.
     The name of the file or folder is the modality: t1, t2, flair or t1ce in upper or lower case, or else one of the
-    other ``SPELLINGS``. ``label`` and ``skull`` apply to every subject without other information. ``locate`` raises
-    DatasetError if there is no scan, or if a label is not healthy, abnormal or unknown.
+    other ``SPELLINGS``. Instead, each folder of the root may be a modality and hold a file, or a folder of DICOM files,
+    for each subject (see :func:`_look_by_contrast`). ``label`` and ``skull`` apply to every subject without other
+    information. ``locate`` raises DatasetError if there is no scan, or if a label is not healthy, abnormal or unknown.
     """
 
     layout: ClassVar[str] = LAYOUT
@@ -107,6 +112,10 @@ class Folder:
         entries = sorted(path for path in root.iterdir() if not is_litter(path.name))
         folders = [path for path in entries if path.is_dir() and is_visible(path.name)]
         contents = {path.name: _look(path) for path in folders if path.name not in MASKS.values()}
+        contrasts = _Contrasts()
+        if not any(content.names_a_modality for content in contents.values()):
+            contrasts = _look_by_contrast(folders)
+            contents = {name: one for name, one in contents.items() if name not in contrasts.names} | contrasts.subjects
         subjects = {name: content for name, content in contents.items() if content.names_a_modality}
         if not any(any(content.candidates.values()) or content.left_out for content in subjects.values()):
             raise _no_scan(root, contents, advice)
@@ -114,7 +123,7 @@ class Folder:
         labels, label_notes = self._labels(table, list(subjects), sorted(set(contents) - set(subjects)))
         masks = {kind: read_masks(root / folder, contents) for kind, folder in MASKS.items()}
         beside = [path for path in entries if path not in (*folders, *table.files, root / CHOICES)]
-        nameless = [
+        nameless = contrasts.others + [
             path
             for name, content in contents.items()
             for path in content.others
@@ -128,6 +137,7 @@ class Folder:
         others = "{file or folder is|files or folders are} not named after a modality and {is|are} left out"
         loose = "{file beside the subjects' folders is|files beside the subjects' folders are} not read"
         self._notes = [
+            *counted({"folders are read as contrasts, each with an entry for each subject": contrasts.names}),
             *label_notes,
             *counted(folders_left_out | unused(nameless, root, others)),
             *counted(unused(beside, root, loose)),
@@ -190,6 +200,20 @@ class _Subject:
         """Whether anything in the folder is named after a modality."""
         return bool(self.candidates or self.left_out)
 
+    def add(self, path: Path, modality: str | None) -> None:
+        """Add a file or folder that is named after a modality, or after none."""
+        reason = _refusal(path)
+        if modality is None or not (path.is_dir() or is_nifti(path) or reason):
+            self.others.append(path)
+        elif reason:
+            self.left_out.setdefault(modality, []).append((path, reason))
+        else:
+            inside = listing(path)
+            candidates = self.candidates.setdefault(modality, {})
+            if files := inside.files if path.is_dir() else nifti_files(path):
+                candidates[path] = files
+            self.others += inside.hidden
+
 
 def _look(folder: Path) -> _Subject:
     content = _Subject()
@@ -200,20 +224,43 @@ def _look(folder: Path) -> _Subject:
         content.candidates = {modality: {folder: (folder,)} for modality in MODALITIES}
         return content
     for path in sorted(path for path in folder.iterdir() if not (is_litter(path.name) or has_header(path))):
-        modality = SPELLINGS.get(_name(path)) if is_visible(path.name) else None
-        reason = _refusal(path)
         content.names += [path.name] if is_visible(path.name) else []
-        if modality is None or not (path.is_dir() or is_nifti(path) or reason):
-            content.others.append(path)
-        elif reason:
-            content.left_out.setdefault(modality, []).append((path, reason))
-        else:
-            inside = listing(path)
-            candidates = content.candidates.setdefault(modality, {})
-            if files := inside.files if path.is_dir() else nifti_files(path):
-                candidates[path] = files
-            content.others += inside.hidden
+        content.add(path, SPELLINGS.get(_stem(path).lower()) if is_visible(path.name) else None)
     return content
+
+
+@dataclass
+class _Contrasts:
+    """Folders that are named after modalities: their names, the subjects in them, and what else is there."""
+
+    names: list[str] = field(default_factory=list)
+    subjects: dict[str, _Subject] = field(default_factory=dict)
+    others: list[Path] = field(default_factory=list)
+
+
+def _look_by_contrast(folders: Sequence[Path]) -> _Contrasts:
+    """Return what is in folders that are named after modalities; nothing if they do not have subjects in common.
+
+    A subject is called as its entry in each folder is, without an ending and a modality at the end: ``P1_T1.nii.gz`` in
+    ``T1`` and ``P1.nii.gz`` in ``FLAIR`` are of ``P1``. There must be two subjects that are in two folders: a folder of
+    one subject may look the same, with ``t1/DICOM`` and ``flair/DICOM``.
+    """
+    found = _Contrasts()
+    for folder in folders:
+        modality = SPELLINGS.get(folder.name.lower())
+        if modality is None or not can_be_read(folder):
+            continue
+        found.names.append(folder.name)
+        for path in sorted(path for path in folder.iterdir() if not (is_litter(path.name) or has_header(path))):
+            if not is_visible(path.name) or not (path.is_dir() or is_nifti(path) or _refusal(path)):
+                found.others.append(path)
+                continue
+            stem = _stem(path)
+            parts = re.fullmatch(r"(.+)[_\-. ]([^_\-. ]+)", stem)
+            subject = parts[1] if parts and SPELLINGS.get(parts[2].lower()) == modality else stem
+            found.subjects.setdefault(subject, _Subject()).add(path, modality)
+    common = [one for one in found.subjects.values() if len({*one.candidates, *one.left_out}) > 1]
+    return found if len(common) > 1 else _Contrasts()
 
 
 def _refusal(path: Path) -> str:
@@ -228,7 +275,7 @@ def _choose(
 ) -> dict[str, Any]:
     """Return the fields of a modality's location; the standard name goes before other spellings."""
     chosen = the_only([*candidates.values()])
-    plain = [files for path, files in candidates.items() if _name(path) == modality]
+    plain = [files for path, files in candidates.items() if _stem(path).lower() == modality]
     if len(candidates) > 1 and len(plain) == 1:
         others = (files[0] for files in candidates.values() if files is not plain[0])
         worse = tuple((path, "several candidates: the one named plainly was taken") for path in others)
@@ -236,9 +283,9 @@ def _choose(
     return chosen | {"left_out": (*chosen.get("left_out", ()), *left_out)}
 
 
-def _name(path: Path) -> str:
+def _stem(path: Path) -> str:
     """Return the part of a name that may be a modality. Some programs export a folder named like a NIfTI file."""
-    return (path.name.partition(".")[0] if _refusal(path) else nifti_stem(path)).lower()
+    return path.name.partition(".")[0] if _refusal(path) else nifti_stem(path)
 
 
 def _no_scan(root: Path, contents: dict[str, _Subject], advice: str) -> DatasetError:

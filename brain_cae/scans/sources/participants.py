@@ -1,15 +1,25 @@
-"""Reads ``participants.tsv`` of a BIDS data set: label, age, sex and site of each subject."""
+"""Reads ``participants.tsv`` of a BIDS data set: label, age, sex and site of each subject, or of each session."""
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.sources.base import agreeing, counted, some
 from brain_cae.scans.sources.matching import Matches, match, match_all
-from brain_cae.scans.sources.table import Table, age_of, find_table, not_understood, read_table, require_columns, sex_of
+from brain_cae.scans.sources.session_tables import SessionTables
+from brain_cae.scans.sources.table import (
+    Table,
+    age_of,
+    column_of,
+    find_table,
+    not_understood,
+    read_table,
+    require_columns,
+    sex_of,
+)
 from brain_cae.vocabulary import CLASSES
 
 EXPECTED = "participants.tsv with the column participant_id, each subject once"
@@ -43,13 +53,21 @@ class Participants:
     notes: list[str] = field(default_factory=list, init=False)
     files: tuple[Path, ...] = field(default=(), init=False)
 
-    def read(self, path: Path, subjects: Sequence[str], *, without_scan: Sequence[str] = ()) -> dict[str, Participant]:
+    def read(
+        self,
+        path: Path,
+        subjects: Sequence[str],
+        *,
+        without_scan: Sequence[str] = (),
+        tables: SessionTables | None = None,
+    ) -> dict[str, Participant]:
         """Return the values of each subject (``sub-…``) that is in the table, or in one with a name near to it.
 
         Args:
             path: ``participants.tsv``.
             subjects: Subjects with scans.
             without_scan: Folders of subjects without a scan; the table may list them.
+            tables: Tables of sessions, which may have the label column instead.
 
         Raises:
             ConfigurationError: values of labels without a label column, or one value in both classes.
@@ -57,14 +75,16 @@ class Participants:
                 in either class, or some lines with labels and some subjects have not found each other.
         """
         self._check()
+        of_sessions = tables.columns if tables else []
         found = find_table(path.parent, (path.name,), stems=("participants", "participant"))
         self.files, self.notes = found.files, list(found.notes)
         path = found.path or path
-        if not path.is_file() and self.label_column is None:
-            self.notes.append("There is no participants.tsv: age and sex are unknown" + self._without_labels())
+        if not path.is_file() and (self.label_column is None or self.label_column in of_sessions):
+            text = "There is no participants.tsv: age and sex are unknown"
+            self.notes.append(text + (self._without_labels(of_sessions) if self.label_column is None else "."))
             return {}
         table = read_table(path, expected=EXPECTED)
-        identifier = _column(table, IDENTIFIERS)
+        identifier = column_of(table, IDENTIFIERS)
         if identifier is None:
             require_columns(table, IDENTIFIERS[:1], expected=EXPECTED)
         elif identifier != IDENTIFIERS[0]:
@@ -72,27 +92,29 @@ class Participants:
         if self.label_column is None:
             if self.label is None:
                 columns = ", ".join(name for name in table.columns if name != identifier) or "none"
-                self.notes.append(
-                    f"All labels are unknown: set dataset.label_column to one of the columns ({columns})."
-                )
-        elif self.label_column not in table.columns:
+                known = f"{columns}{_of(of_sessions)}"
+                self.notes.append(f"All labels are unknown: set dataset.label_column to one of the columns ({known}).")
+        elif self.label_column not in (*table.columns, *of_sessions):
             raise DatasetError(
                 "The label column is not in participants.tsv.",
                 expected=self.label_column,
-                found=f"the columns {', '.join(table.columns)}",
+                found=f"the columns {', '.join(table.columns)}{_of(of_sessions)}",
                 where="dataset.label_column",
             )
         rows, lines = _rows(table, str(identifier))
-        matches = self._match(lines, subjects, without_scan, path)
+        labelled = self.label_column is not None and self.label_column in table.columns
+        matches = self._match(lines, subjects, without_scan, path) if labelled else match(lines, subjects)
         rows = {matches.subjects.get(name, name): row for name, row in rows.items()}
         self._compare(rows, matches, subjects, path)
+        if labelled:
+            here = [rows[name] for name in subjects if name in set(matches.subjects.values())]
+            # With tables of sessions, the labels may all be there.
+            self._compare_labels(here, "subject", "" if self.label_column in of_sessions else str(path))
         return {name: self._participant(rows[name]) for name in matches.subjects.values()}
 
     def _match(
         self, lines: dict[str, int], subjects: Sequence[str], without_scan: Sequence[str], path: Path
     ) -> Matches:
-        if self.label_column is None:
-            return match(lines, subjects)
         return match_all(
             lines,
             subjects,
@@ -113,7 +135,7 @@ class Participants:
             site="" if site.lower() in UNKNOWN else site,
         )
 
-    def _label(self, row: dict[str, str]) -> str | None:
+    def _label(self, row: Mapping[str, str]) -> str | None:
         value = _form(row.get(self.label_column or "", ""))
         return next((name for name in CLASSES if value and value in self._values(name)), None)
 
@@ -132,7 +154,6 @@ class Participants:
 
     def _compare(self, rows: dict[str, dict[str, str]], matches: Matches, subjects: Sequence[str], path: Path) -> None:
         known = set(matches.subjects.values())
-        here = [rows[name] for name in subjects if name in known]
         lists = {
             f"{{line of {path.name} is|lines of {path.name} are}} matched with a subject whose name is written in "
             "another way": matches.changed,
@@ -143,30 +164,72 @@ class Participants:
             **not_understood((name, rows[name]) for name in subjects if name in known),
         }
         self.notes += counted(lists)
-        if self.label_column is None:
-            return
-        values = Counter(row[self.label_column] or "n/a" for row in here)
+
+    def _compare_labels(self, rows: Collection[Mapping[str, str]], what: str, where: str) -> None:
+        """Add a note on values of no class; raise DatasetError if all are such (not without a place ``where``)."""
+        values = Counter(row[str(self.label_column)] or "n/a" for row in rows)
         unassigned = {value: count for value, count in values.items() if _form(value) not in self._known()}
-        if here and not any(self._label(row) for row in here):
+        if where and rows and not any(self._label(row) for row in rows):
             raise DatasetError(
                 "No value of the label column is assigned to a class.",
                 expected="its values in dataset.healthy and dataset.abnormal, such as dataset.healthy=[control]",
                 found=f"{self.label_column}: {some([f'{value} ({count})' for value, count in values.items()], 10)}",
-                where=str(path),
+                where=where,
             )
         if unassigned:
             shown = some([f"{value} ({count})" for value, count in unassigned.items()], 10)
             text = (
-                f"{{subject has|subjects have}} a {self.label_column} that is in neither dataset.healthy nor "
+                f"{{{what} has|{what}s have}} a {self.label_column} that is in neither dataset.healthy nor "
                 f"dataset.abnormal and {{is|are}} treated as {self.label or 'unknown'}"
             )
             self.notes.append(f"{agreeing(sum(unassigned.values()), text)}: {shown}.")
 
+    def at_sessions(
+        self, people: Mapping[str, Participant], tables: SessionTables
+    ) -> dict[tuple[str, str], Participant]:
+        """Return the values of sessions (subject and session) that the tables of sessions give: label and age.
+
+        What a table does not say is that of the subject. A label of the session goes before another one of the subject.
+
+        Raises:
+            DatasetError: no value of the label column is in either class, here and in ``participants.tsv``.
+        """
+        self.notes += tables.notes()
+        rows = {place: {str(self.label_column): ""} | row for place, row in tables.rows.items()}
+        if self.label_column in tables.columns:
+            labelled = {name for name, person in people.items() if person.label in CLASSES}
+            self._compare_labels(rows.values(), "session", "" if labelled else "the tables sub-…_sessions.tsv")
+            missing = [" ".join(place).rstrip() for place in tables.missing if place[0] not in labelled]
+            text = f"{{session has|sessions have}} no label and {{is|are}} treated as {self.label or 'unknown'}"
+            self.notes += counted({text: missing})
+        found, others = {}, []
+        for (subject, session), row in rows.items():
+            person = people.get(subject, Participant(label=self.label or "unknown"))
+            label = self._label(row) or person.label
+            age = age_of(next((row[name] for name in row if name.lower() == "age"), ""))
+            found[subject, session] = replace(person, label=label, age=person.age if age is None else age)
+            if person.label in CLASSES and label != person.label:
+                others.append(f"{subject} {session} ({label}, not {person.label})")
+        text = (
+            "{session|sessions} {has|have} another label than participants.tsv gives, and that of the session is used"
+        )
+        self.notes += counted({text: others})
+        return found
+
     def _known(self) -> set[str]:
         return self._values("healthy") | self._values("abnormal")
 
-    def _without_labels(self) -> str:
-        return "." if self.label else ", and so are all labels."
+    def _without_labels(self, of_sessions: Sequence[str]) -> str:
+        if self.label:
+            return "."
+        columns = ", ".join(of_sessions)
+        advice = f" Set dataset.label_column to one of the columns of the tables of sessions ({columns})."
+        advice = advice if columns else ""
+        return f", and so are all labels.{advice}"
+
+
+def _of(columns: Sequence[str]) -> str:
+    return f"; in the tables of sessions {', '.join(columns)}" if columns else ""
 
 
 def _form(value: str) -> str:
@@ -174,17 +237,11 @@ def _form(value: str) -> str:
     return re.sub(r"^([+-]?\d+)[.,]0+$", r"\1", value.strip().lower())
 
 
-def _column(table: Table, names: Sequence[str]) -> str | None:
-    """Return the column with the first of these names that the table has."""
-    columns = {name.lower().replace(" ", "_").replace("-", "_"): name for name in reversed(table.columns)}
-    return next((columns[name] for name in names if name in columns), None)
-
-
 def _rows(table: Table, identifier: str) -> tuple[dict[str, dict[str, str]], dict[str, int]]:
     """Return row and line by subject; ``01`` becomes ``sub-01``."""
     rows: dict[str, dict[str, str]] = {}
     lines: dict[str, int] = {}
-    standard = {name: _column(table, (name,)) for name in ("age", "sex", "site")}
+    standard = {name: column_of(table, (name,)) for name in ("age", "sex", "site")}
     for number, (where, row) in zip(table.numbers, table.lines(), strict=True):
         name = row[identifier]
         subject = name if re.match(r"sub(?:[-_ ]|\d)", name, re.IGNORECASE) else f"sub-{name}"

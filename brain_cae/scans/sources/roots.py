@@ -71,8 +71,9 @@ def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: s
             f"one folder per contrast: {some([f'{name} with {number} files' for name, number in contrasts.items()])}"
         )
         advice = (
-            "List the scans in a table, subject,modality,path: dataset=folder dataset.table=scans.csv. "
-            "docs/data.md has the few lines that write it from such folders."
+            "Call the folders t1, t2, flair or t1ce, and the files in each as their subjects; or list the scans in a "
+            "table, subject,modality,path: dataset=folder dataset.table=scans.csv. docs/data.md has the few lines that "
+            "write it from such folders."
         )
         return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
     for place, layout in _layouts_near(root, source):

@@ -26,6 +26,7 @@ class Taken:
     """A series, its session, what it was taken for, what it is used as (``""`` if it is left out), and why.
 
     ``read_for`` is also set for the runners-up: if the best series turns out to lack slices, the import takes the next.
+    So it is for series that may be parts of the best one.
     """
 
     series: Series
@@ -83,7 +84,8 @@ def by_rule(taken: Sequence[Taken]) -> list[Taken]:
             first, second = _rank(winner), _rank(one)
             reason = next(text for text, a, b in zip(REASONS, first, second, strict=True) if a != b)
             said = f"another series was taken: it {reason} ({one.contrast.name}: {why}{doubt})"
-            used.append(replace(one, why=said, read_for=one.contrast.name if first[:ALIKE] == second[:ALIKE] else ""))
+            also = first[:ALIKE] == second[:ALIKE] or _may_be_part(one.series, winner.series)
+            used.append(replace(one, why=said, read_for=one.contrast.name if also else ""))
     return used
 
 
@@ -114,6 +116,12 @@ def by_table(taken: Sequence[Taken], chosen: Mapping[str, str]) -> list[Taken]:
         why = f"{said} ({one.contrast.name}: {one.contrast.why})"
         used.append(replace(one, modality=modality, read_for=modality, why=why))
     return sorted(used, key=lambda one: (one.series.patient, one.session, one.series.name))
+
+
+def _may_be_part(one: Series, other: Series) -> bool:
+    """Return whether series of one session may be parts of one volume, which the import judges by their positions."""
+    first, second = (repr(replace(series.facts, number=0.0)) for series in (one, other))
+    return first == second
 
 
 def _rank(one: Taken) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ import io
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,6 +164,12 @@ def _stem_near(name: str) -> str | None:
     while (added := re.search(COPY.pattern + "$", text)) and added.start():
         text = text[: added.start()]
     return text.strip() if suffixes else None
+
+
+def column_of(table: Table, names: Sequence[str]) -> str | None:
+    """Return the column with the first of these names that the table has; case, spaces and hyphens are ignored."""
+    columns = {name.lower().replace(" ", "_").replace("-", "_"): name for name in reversed(table.columns)}
+    return next((columns[name] for name in names if name in columns), None)
 
 
 def require_columns(table: Table, names: tuple[str, ...], *, expected: str) -> None:

@@ -211,3 +211,105 @@ def test_every_entry_is_read_or_named(root, monkeypatch):
         "1 file or folder beside the subjects is not read: stray.nii.gz.",
     ):
         assert note in notes
+
+
+def of_sessions(root, text="session_id\tdiagnosis\tage\n"):
+    """Add two subjects with two sessions each, labelled per session."""
+    for subject, labels in {"11": ("control", "glioma"), "12": ("control", "other")}.items():
+        lines = []
+        for number, label in enumerate(labels, start=1):
+            touch(root, f"sub-{subject}/ses-{number}/anat/sub-{subject}_ses-{number}_T1w.nii.gz")
+            lines.append(f"ses-{number}\t{label}\t{50 + number}\n")
+        (root / f"sub-{subject}" / f"sub-{subject}_sessions.tsv").write_text(text + "".join(lines))
+
+
+KEYS = {"label_column": "diagnosis", "healthy": ["control"], "abnormal": ["glioma"]}
+
+
+def labels_of(locations):
+    return {
+        (one.subject, one.session): (one.label, one.age) for one in locations if one.subject in ("sub-11", "sub-12")
+    }
+
+
+@pytest.mark.parametrize("participants", [None, "participant_id\tage\nsub-11\t40\nsub-12\t41\n"])
+def test_labels_and_ages_of_sessions_are_read(tmp_path, participants):
+    of_sessions(tmp_path)
+    if participants:
+        (tmp_path / "participants.tsv").write_text(participants)
+    source = Bids(str(tmp_path), modalities=["t1"], **KEYS)
+    assert labels_of(source.locate()) == {
+        ("sub-11", "ses-1"): ("healthy", 51.0), ("sub-11", "ses-2"): ("abnormal", 52.0),
+        ("sub-12", "ses-1"): ("healthy", 51.0), ("sub-12", "ses-2"): ("unknown", 52.0),
+    }  # fmt: skip
+    assert any(
+        "1 session has a diagnosis that is in neither" in note and "other (1)" in note for note in source.notes()
+    )
+
+
+def test_columns_of_sessions_are_named_where_no_label_column_is_chosen(tmp_path):
+    of_sessions(tmp_path)
+    source = Bids(str(tmp_path), modalities=["t1"])
+    source.locate()
+    assert any("tables of sessions (diagnosis, age)" in note for note in source.notes())
+    (tmp_path / "participants.tsv").write_text("participant_id\tsex\nsub-11\tF\n")
+    source.locate()
+    assert any("(sex; in the tables of sessions diagnosis, age)" in note for note in source.notes())
+    with pytest.raises(DatasetError, match="sex; in the tables of sessions diagnosis"):
+        Bids(str(tmp_path), modalities=["t1"], label_column="group").locate()
+
+
+def test_a_label_of_the_session_goes_before_that_of_the_subject(tmp_path):
+    of_sessions(tmp_path)
+    (tmp_path / "participants.tsv").write_text("participant_id\tdiagnosis\nsub-11\tcontrol\nsub-12\tglioma\n")
+    source = Bids(str(tmp_path), modalities=["t1"], **KEYS)
+    labels = {place: label for place, (label, _) in labels_of(source.locate()).items()}
+    assert labels == {
+        ("sub-11", "ses-1"): "healthy", ("sub-11", "ses-2"): "abnormal",
+        ("sub-12", "ses-1"): "healthy", ("sub-12", "ses-2"): "abnormal",
+    }  # fmt: skip
+    assert any("2 sessions have another label than participants.tsv gives" in note for note in source.notes())
+
+
+def test_tables_of_sessions_that_cannot_be_used_are_named(tmp_path):
+    of_sessions(tmp_path)
+    (tmp_path / "sub-11" / "sub-11_sessions.tsv").write_text("session_id\tdiagnosis\nses-1\tcontrol\tx\n")
+    (tmp_path / "sub-12" / "sub-12_sessions.tsv").write_text("session\tdiagnosis\n1\tcontrol\nses-7\tglioma\n")
+    source = Bids(str(tmp_path), modalities=["t1"], **KEYS)
+    assert labels_of(source.locate())["sub-12", "ses-1"] == ("healthy", None)
+    notes = " ".join(source.notes())
+    assert "1 table of sessions cannot be read and is ignored: sub-11/sub-11_sessions.tsv." in notes
+    assert "1 session of a table has no scans and is left out: sub-12 ses-7." in notes
+    assert "3 sessions have no label and are treated as unknown: sub-11 ses-1, sub-11 ses-2, sub-12 ses-2." in notes
+    with pytest.raises(DatasetError, match="No value of the label column"):
+        Bids(str(tmp_path), modalities=["t1"], **KEYS | {"healthy": ["x"], "abnormal": []}).locate()
+
+
+def test_chunks_of_a_scan_are_not_taken_for_the_whole_unless_one_is_chosen(tmp_path):
+    names = [f"sub-01/anat/sub-01_chunk-{number}_T1w.nii.gz" for number in (1, 2)]
+    touch(tmp_path, *names, "sub-02/anat/sub-02_chunk-1_T1w.nii.gz", "sub-03/anat/sub-03_chunk-1_T1w.nii.gz")
+    touch(tmp_path, "sub-03/anat/sub-03_acq-x_T1w.nii.gz")
+
+    def found():
+        return {one.subject: one for one in Bids(str(tmp_path), modalities=["t1"]).locate()}
+
+    first = found()["sub-01"]
+    assert first.files == ()
+    assert first.left_out == tuple((tmp_path / name, "several candidates: chunks of one scan") for name in names)
+    assert advice_for(first.left_out[0][1])
+    assert [path.name for path in found()["sub-02"].files] == ["sub-02_chunk-1_T1w.nii.gz"]
+    assert [path.name for path in found()["sub-03"].files] == ["sub-03_acq-x_T1w.nii.gz"]
+    (tmp_path / "series.csv").write_text(f"subject,modality,path\nsub-01,t1,{names[1]}\n")
+    assert found()["sub-01"].files == (tmp_path / names[1],)
+
+
+def test_a_name_that_contradicts_its_folder_is_refused(tmp_path):
+    touch(
+        tmp_path, "sub-09/anat/sub-10_T1w.nii.gz", "sub-11/ses-1/anat/sub-11_ses-2_T1w.nii.gz",
+        "sub-12/ses-1/anat/sub-12_T1w.nii.gz", "sub-13/anat/T1w.nii.gz", "sub-014/ses-01/anat/sub-14_ses-1_T1w.nii.gz",
+    )  # fmt: skip
+    found = {one.subject: one for one in Bids(str(tmp_path), modalities=["t1"]).locate()}
+    assert {name for name, one in found.items() if one.files} == {"sub-12", "sub-13", "sub-014"}
+    assert found["sub-09"].left_out[0][1] == "contradictory name: sub-10 in sub-09"
+    assert found["sub-11"].left_out[0][1] == "contradictory name: ses-2 in ses-1"
+    assert advice_for(found["sub-09"].left_out[0][1])

@@ -7,10 +7,12 @@ import zipfile
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from rich.console import Console
 
 from brain_cae.errors import DatasetError
+from brain_cae.scans.dicom import PARTS, read_folder
 from brain_cae.scans.pseudonym import Pseudonyms
 from brain_cae.scans.sources.dicom import Dicom
 from brain_cae.workflows import inspection, training
@@ -58,7 +60,7 @@ def test_of_several_series_the_best_is_taken_and_the_others_say_why(tmp_path, so
     exam = {
         "t1": EXAM["t1"],
         "reformat": EXAM["t1"] | {"slices": 30, "type": ["DERIVED", "SECONDARY", "MPR"]},
-        "slab": EXAM["t1"] | {"slices": 4},
+        "slab": EXAM["t1"] | {"slices": 4, "times": (2300.0, 2.98, 900.0, 8)},
         "repeat": EXAM["t1"],
     }
     files = write_exam(tmp_path / "scans", exam=exam)
@@ -73,6 +75,23 @@ def test_of_several_series_the_best_is_taken_and_the_others_say_why(tmp_path, so
     assert sorted(reason for _, reason in location.left_out) == [
         "another series was taken: it covers the whole head", "another series was taken: it is original",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("lost", [slice(1, None, 2), slice(10, None)])
+def test_parts_of_a_volume_are_joined_by_the_import(tmp_path, source, lost):
+    """Packages that interleave under two UIDs, and two slices that lost theirs: nothing shorter is imported."""
+    files = write_exam(tmp_path / "scans", exam={"t2": EXAM["t2"] | {"slices": 12}})["t2"]
+    for path in files[lost]:
+        header = pydicom.dcmread(path)
+        if lost.step:
+            header.SeriesInstanceUID, header.SeriesNumber = "1.2.9.77", 102
+        else:
+            del header.SeriesInstanceUID
+        header.save_as(path)
+    (location,) = source(modalities=["t2"]).locate()
+    reading = read_folder(location.files)
+    assert reading.volume.array.shape == (16, 16, 12)
+    assert reading.notes == (PARTS,)
 
 
 def test_a_description_raises_a_doubt_and_stays_unwritten(tmp_path, source):

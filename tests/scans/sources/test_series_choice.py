@@ -46,6 +46,12 @@ def test_the_first_criterion_that_differs_decides(better, worse, reason, also_re
         assert read(taken) == ({"a", "b"} if also_read else {"a"})
 
 
+def test_a_series_that_may_be_a_part_of_the_best_is_read_too():
+    whole, stray = series("a", images=28), series("b", images=2, number=7.0)
+    other = series("c", Physics(**(vars(T1) | {"tr": 510})), images=2)
+    assert read(by_rule(take([(one, "s1") for one in (whole, stray, other)]))) == {"a", "b"}
+
+
 def test_sessions_are_numbered_by_date_and_sort_as_text():
     scans = [series(f"x{n}", study=f"study{n}") for n in range(11)]
     identities = {f"x{n}": Identity("1", f"20{30 - n}0101 120000", frozenset()) for n in range(11)}

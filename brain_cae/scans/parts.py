@@ -1,0 +1,130 @@
+"""Series that are parts of one volume: packages that interleave, and slices that lost their SeriesInstanceUID."""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from brain_cae.errors import ScanError
+from brain_cae.scans.file import DicomFile
+from brain_cae.scans.geometry import slice_normal
+from brain_cae.scans.scattered import UIDS, facts_of, is_slice
+
+# Positions on one grid differ from whole numbers of steps by rounding; a repeat lies anywhere between them.
+OFF_GRID = 0.1
+# Slices of packages lie side by side. Those of two stacks that are shifted by half a slice overlap.
+OVERLAP = 1.2
+# Of a volume with parts, most slices have neighbours; two series of which one has a slice too many are no volume.
+MOST_GAPS = 0.25
+SIDEWAYS_MM = 0.5
+
+Part = tuple[str, list[DicomFile], np.ndarray]
+"""Name of the series (``""`` without SeriesInstanceUID), its files, and their positions (n, 3) in mm."""
+
+
+def join_parts(groups: dict[str, list[DicomFile]]) -> set[str]:
+    """Join the series in ``groups`` (files by SeriesInstanceUID) whose slices are parts of one volume.
+
+    They agree in all that :func:`brain_cae.scans.scattered.facts_of` returns, and in study and frame of reference as
+    far as these are known. Their positions lie on one grid, and none is a copy of another's: they interleave, or
+    continue each other. Slices without a SeriesInstanceUID may also leave a gap, for which the assembly then refuses
+    the volume; a shorter one would be taken without them.
+
+    Returns:
+        The names of the joined groups, each that of its largest part.
+    """
+    joined = set()
+    for parts in _alike(groups) if len(groups) > 1 else ():
+        kept = _distinct(parts)
+        # Other images of the same series, such as the phase, may have joined them already.
+        named = [part for part in kept if part[0] in groups and part[0]]
+        if not named or len(kept) < 2 or not _are_one(kept):
+            continue
+        name = max(named, key=lambda part: len(part[1]))[0]
+        for other, files, _ in kept:
+            if other == name or other not in groups:
+                continue
+            # Of the slices without a series, others may belong elsewhere.
+            moved = groups[other] if other else files
+            groups[name] = [*groups[name], *moved]
+            groups[other] = [file for file in groups[other] if file not in moved]
+            joined.add(name)
+            if not groups[other]:
+                del groups[other]
+    return joined & set(groups)
+
+
+def _alike(groups: dict[str, list[DicomFile]]) -> Iterator[list[Part]]:
+    """Yield the parts of different series that agree in their headers."""
+    clusters: dict[tuple, dict[str, list[DicomFile]]] = {}
+    for name, files in groups.items():
+        for file in files:
+            if is_slice(file) and file.elements.lengths("ImagePositionPatient", 3):
+                clusters.setdefault(facts_of(file), {}).setdefault(name, []).append(file)
+    for cluster in clusters.values():
+        rest = [(name, files, _positions(files)) for name, files in cluster.items()]
+        while rest:
+            first = next((part for part in rest if part[0]), rest[0])[1][0]
+            yield [part for part in rest if _agree(first, part[1][0])]
+            rest = [part for part in rest if not _agree(first, part[1][0])]
+
+
+def _positions(files: Sequence[DicomFile]) -> np.ndarray:
+    return np.array([file.elements.lengths("ImagePositionPatient", 3) for file in files])
+
+
+def _agree(first: DicomFile, second: DicomFile) -> bool:
+    """Return whether study and frame of reference are the same, or unknown in one of two files."""
+    pairs = [(first.elements.text(name), second.elements.text(name)) for name in UIDS]
+    return all(one == other or not (one and other) for one, other in pairs)
+
+
+def _distinct(parts: Sequence[Part]) -> list[Part]:
+    """Return the parts without those whose positions another part has: of repeats, the later one stays."""
+    kept: list[Part] = []
+    for part in sorted(parts, key=lambda part: (len(part[1]), _number(part), part[0]), reverse=True):
+        places = _places(part)
+        if not any(places <= _places(other) for other in kept):
+            kept.append(part)
+    return kept
+
+
+def _places(part: Part) -> set[tuple[float, ...]]:
+    return set(map(tuple, np.round(part[2], 2).tolist()))
+
+
+def _number(part: Part) -> float:
+    return part[1][0].elements.number("SeriesNumber") or 0.0
+
+
+def _are_one(parts: Sequence[Part]) -> bool:
+    """Return whether the slices of parts lie on one grid, as those of one volume do."""
+    elements = parts[0][1][0].elements
+    try:
+        normal = slice_normal(np.array(elements.lengths("ImageOrientationPatient", 6)))
+    except (ScanError, IndexError):
+        return False
+    nameless = not all(name for name, _, _ in parts)
+    each = [np.sort(positions @ normal) for _, _, positions in parts]
+    every = np.concatenate([positions for _, _, positions in parts])
+    along = np.unique(np.round(np.concatenate(each), 3))
+    sideways = every - np.outer(every @ normal, normal)
+    steps = np.diff(along)
+    if not len(steps) or np.ptp(sideways, axis=0).max() > max(SIDEWAYS_MM, 0.01 * float(np.ptp(along))):
+        return False
+    step = float(steps.min())
+    whole = np.round(steps / step)
+    if np.abs(steps / step - whole).max() > OFF_GRID or (len(along) < len(every) and not nameless):
+        return False
+    apart = min((float(np.diff(one).min()) for one in each if len(one) > 1), default=math.inf)
+    if step < apart / OVERLAP and (elements.number("SliceThickness") or 0.0) > OVERLAP * step:
+        return False
+    if not (gaps := int((whole > 1).sum())):
+        return True
+    return gaps <= MOST_GAPS * len(steps) and (nameless or _interleave(each))
+
+
+def _interleave(each: Sequence[np.ndarray]) -> bool:
+    ordered = sorted(each, key=lambda one: float(one[0]))
+    return any(later[0] < earlier[-1] for earlier, later in pairwise(ordered))

@@ -1,0 +1,25 @@
+"""Tables of sessions: rows by subject and session; what cannot be used is named."""
+
+from brain_cae.scans.sources.session_tables import read_session_tables
+
+SESSIONS = [("sub-1", "ses-01"), ("sub-1", "ses-02"), ("sub-2", "")]
+
+
+def test_rows_are_found_by_session_as_folders_or_tables_write_it(tmp_path):
+    (tmp_path / "sub-1").mkdir()
+    (tmp_path / "sub-1" / "sub-1_sessions.tsv").write_text("session_id\tgroup\n1\ta\nses-02\tb\nses-3\tc\n")
+    tables = read_session_tables(tmp_path, SESSIONS)
+    assert {place: row["group"] for place, row in tables.rows.items()} == {
+        ("sub-1", "ses-01"): "a", ("sub-1", "ses-02"): "b",
+    }  # fmt: skip
+    assert (tables.columns, tables.missing, tables.lost) == (["group"], [("sub-2", "")], ["sub-1 ses-3"])
+
+
+def test_a_session_in_two_lines_costs_the_table_and_no_other(tmp_path):
+    for subject in ("sub-1", "sub-2"):
+        (tmp_path / subject).mkdir()
+    (tmp_path / "sub-1" / "sub-1_sessions.tsv").write_text("session_id\tgroup\nses-01\ta\n01\tb\n")
+    (tmp_path / "sub-2" / "sub-2_sessions.tsv").write_text("session_id\tgroup\nses-01\ta\n")
+    tables = read_session_tables(tmp_path, [*SESSIONS, ("sub-2", "ses-01")])
+    assert list(tables.rows) == [("sub-2", "ses-01")]
+    assert tables.broken == ["sub-1/sub-1_sessions.tsv"]

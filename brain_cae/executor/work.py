@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 MIN_ITEMS_FOR_PROCESSES = 8
 """A process takes about a second to start; for fewer items than this, one process is faster."""
 
+READER_START_S = 1.0
+"""Seconds until a process can read headers, for ``start_s``: those of some thousand files on a local disk take less."""
+
 TRIED = 2
 """Items that the current process works on before it decides whether others are worth starting."""
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from brain_cae.executor import Processes, results
+from brain_cae.executor import READER_START_S, Processes, results
 from brain_cae.files.atomic import whole
 from brain_cae.files.locks import exclusive
 from brain_cae.progress import counter
@@ -152,7 +152,15 @@ def _catalogue(
     unsaved: list[int] = []
     read = partial(_read_chunk, names=names)
     with counter("headers", len(listing), done=len(listing) - len(rest), bar=progress) as advance:
-        done = results(read, paths, executor=Processes(workers), task="catalogue", name=_chunk_name, minimum=4)
+        done = results(
+            read,
+            paths,
+            executor=Processes(workers),
+            task="catalogue",
+            name=_chunk_name,
+            minimum=4,
+            start_s=READER_START_S,
+        )
         for place, (part, part_facts) in done:
             for name in READ:
                 rows[name][chunks[place]] = part[name]

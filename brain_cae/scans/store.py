@@ -11,7 +11,7 @@ import pandas as pd
 
 from brain_cae.errors import DatasetError
 from brain_cae.errors.reasons import advice_for
-from brain_cae.executor import HERE, Executor, Processes, results
+from brain_cae.executor import HERE, READER_START_S, Executor, Processes, results
 from brain_cae.files.atomic import LEFTOVER_AGE_S, remove_leftovers
 from brain_cae.files.system_errors import writing
 from brain_cae.progress import counter
@@ -27,9 +27,6 @@ from brain_cae.scans.entry import (
 )
 from brain_cae.scans.index import make_index
 from brain_cae.scans.sources.base import SeriesLocation, some
-
-START_S = 1.0
-"""Seconds until a process can read headers: those of some thousand files on a disk of this machine take less."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ def inspect_series(
     outcomes = {} if store is None else _known(ordered, store)
     outcomes = {number: as_inspected(outcome, ordered[number]) for number, outcome in outcomes.items()}
     rest = [number for number in range(len(ordered)) if number not in outcomes]
-    _read_all(ordered, rest, inspect_location, "headers", outcomes, Processes(workers), progress, START_S)
+    _read_all(ordered, rest, inspect_location, "headers", outcomes, Processes(workers), progress, READER_START_S)
     return _result(ordered, [outcomes[number] for number in range(len(ordered))], _common_folder(ordered))
 
 

@@ -330,7 +330,10 @@ def _write_pages(
     write_report(folder / "report.html", content)
     if scope.model_run is None:
         publish(config, assessment, content, folder.path)
-    write_patients(folder / "patients", content, (view(config, assessment, name, read_map) for name in named), files)
+    # Without stored maps, to view a brain is to examine it again.
+    seen = {one.subject: one for one in content.views}
+    shown = (seen.get(name) or view(config, assessment, name, read_map) for name in named)
+    write_patients(folder / "patients", content, shown, files)
 
 
 def _epochs(run: Path) -> pd.DataFrame:

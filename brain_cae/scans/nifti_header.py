@@ -25,8 +25,8 @@ LONGEST_QUATERNION = 1.005
 # Square of its first part: what is smaller is rounding, which would turn the scan by up to 0.03 degrees (niftilib).
 SMALLEST_QUATERNION = 1e-7
 FARTHEST_MM = 1e6
-# An sform may map to a template, and scale the head by as much as heads differ; twice the size is an error.
-LARGEST_SCALE = 1.6
+# An sform may map to a template, and turn and scale the head by as much as heads differ; more is an error.
+LARGEST_SCALE, LARGEST_TURN = 1.6, 60.0
 
 
 @dataclass(frozen=True)
@@ -112,23 +112,42 @@ def affine_of_header(header: Any, where: str) -> np.ndarray:
         )
     if not forms:
         raise faults[0]
-    if np.linalg.det(forms[0][:3, :3]) * np.linalg.det(forms[-1][:3, :3]) < 0:
+    _check_agreement(forms[0], forms[-1], where)
+    return forms[0]
+
+
+def _check_agreement(sform: np.ndarray, qform: np.ndarray, where: str) -> None:
+    """Raise ScanError (contradictory orientation, contradictory voxel size) if one of two affines must be wrong."""
+    lengths = [np.linalg.norm(form[:3, :3], axis=0) for form in (sform, qform)]
+    first, second = (_rotation(form[:3, :3]) for form in (sform, qform))
+    angle = np.degrees(np.arccos(np.clip((np.trace(first @ second.T) - 1) / 2, -1, 1)))
+    if np.linalg.det(first) * np.linalg.det(second) < 0:
+        actual = "sform and qform with left and right swapped"
+    elif angle > LARGEST_TURN:
+        actual = f"sform and qform turned against each other by {angle:.0f} degrees"
+    else:
+        actual = ""
+    if actual:
         raise ScanError(
             "contradictory orientation",
-            expected="sform and qform of the same handedness",
-            found="sform and qform with left and right swapped",
+            expected="sform and qform of the same handedness and direction",
+            found=actual,
             where=where,
         )
-    first, last = (np.linalg.norm(form[:3, :3], axis=0) for form in (forms[0], forms[-1]))
-    if np.abs(np.log(first / last)).max() > np.log(LARGEST_SCALE):
-        shown = " and ".join(" x ".join(f"{length:.3g}" for length in lengths) for lengths in (first, last))
+    if np.abs(np.log(lengths[0] / lengths[1])).max() > np.log(LARGEST_SCALE):
+        shown = " and ".join(" x ".join(f"{length:.3g}" for length in one) for one in lengths)
         raise ScanError(
             f"contradictory voxel size: {shown} mm",
             expected="sform and qform with one voxel size, or that of a template",
             found=f"{shown} mm",
             where=where,
         )
-    return forms[0]
+
+
+def _rotation(axes: np.ndarray) -> np.ndarray:
+    """Return the rotation or reflection (3, 3) that is nearest to axes of any length, which may be sheared."""
+    left, _, right = np.linalg.svd(axes / np.linalg.norm(axes, axis=0))
+    return left @ right
 
 
 def not_nifti(where: str, actual: str = "another kind of file") -> ScanError:

@@ -178,3 +178,20 @@ def test_sform_and_qform_must_agree_in_the_voxel_size_but_for_the_scale_of_a_tem
         assert np.allclose(read(made).affine, AFFINE @ np.diag([factor, 1, 1, 1]), rtol=1e-6)
     made.set_qform(None, 0)
     assert np.allclose(read(made).affine, AFFINE @ np.diag([factor, 1, 1, 1]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("degrees", "contradicts"), [(0, False), (40, False), (90, True), (180, True)])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_sform_and_qform_must_not_be_turned_against_each_other(degrees, contradicts, axis):
+    """By 180 degrees about the vertical axis, left becomes right, although the handedness is the same."""
+    angle = np.radians(degrees)
+    turn = np.eye(4)
+    one, other = {0, 1, 2} - {axis}
+    turn[[one, other], [one, other]] = np.cos(angle)
+    turn[one, other], turn[other, one] = -np.sin(angle), np.sin(angle)
+    made = header()
+    made.set_sform(turn @ AFFINE, 1)
+    if contradicts:
+        assert fault(made) == "contradictory orientation"
+    else:
+        assert np.allclose(read(made).affine, turn @ AFFINE, atol=1e-4)

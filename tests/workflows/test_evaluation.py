@@ -12,6 +12,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 
 from brain_cae.configuration import conf_folder, validate_evaluate
+from brain_cae.detector.findings import examine
 from brain_cae.detector.storage import load
 from brain_cae.errors import ConfigurationError, LeakageError, RunError
 from brain_cae.workflows import evaluation
@@ -41,12 +42,17 @@ def test_the_same_subjects_get_the_same_scores(tiny_run, cache, tmp_path):
 
 
 def test_another_classifier_on_a_stored_run_reuses_the_findings(tiny_run, cache, tmp_path, monkeypatch):
-    examined = []
+    examined, shown = [], []
     monkeypatch.setattr("brain_cae.stages.prediction.examine", lambda detector, subject: examined.append(subject))
+    monkeypatch.setattr(
+        "brain_cae.stages.report.examine",
+        lambda detector, subject: (shown.append(subject.subject), examine(detector, subject))[1],
+    )
     chosen = ("classifier=random_forest", "classifier.estimator.n_estimators=10", "classifier.tuning.trials=2")
     chosen += ("balancing=smote", "transfer.compare=[knn]")
     evaluation.run(evaluate_config(f"run={tiny_run}", cache, *chosen), tmp_path / "other")
     assert not examined and not (tmp_path / "other" / "anomaly_maps").exists()
+    assert shown and len(set(shown)) == len(shown)
     before, after = (json.loads((run / "metrics.json").read_text()) for run in (tiny_run, tmp_path / "other"))
     assert after["detection"] == before["detection"] and after["localisation"] == before["localisation"]
     assert after["transfer"]["classifier"] == "random_forest" and after["transfer"]["tuning"]

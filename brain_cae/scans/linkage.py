@@ -59,12 +59,10 @@ def link(rows: np.ndarray) -> list[np.ndarray]:
 def _components(rows: np.ndarray) -> list[np.ndarray]:
     if not len(rows):
         return []
-    near = distances(rows, rows) <= NEAR
-    # Each row takes the lowest number among its neighbours until none changes: scipy has this as well, but takes a
-    # third of a second to load, which a look at headers would wait for.
-    labels, before = np.arange(len(rows)), np.full(len(rows), -1)
-    while not np.array_equal(labels, before):
-        labels, before = np.where(near, labels, len(rows)).min(axis=1), labels
+    # Imported here because protocols are grouped only after the scans are read.
+    from scipy.sparse.csgraph import connected_components
+
+    labels = connected_components(distances(rows, rows) <= NEAR, directed=False)[1]
     return [rows[labels == label] for label in np.unique(labels)]
 
 

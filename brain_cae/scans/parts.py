@@ -9,7 +9,7 @@ import numpy as np
 from brain_cae.errors import ScanError
 from brain_cae.scans.file import DicomFile
 from brain_cae.scans.geometry import slice_normal
-from brain_cae.scans.scattered import UIDS, facts_of, is_slice
+from brain_cae.scans.scattered import UIDS, is_slice, shared_facts
 
 # Positions on one grid differ from whole numbers of steps by rounding; a repeat lies anywhere between them.
 OFF_GRID = 0.1
@@ -26,10 +26,10 @@ Part = tuple[str, list[DicomFile], np.ndarray]
 def join_parts(groups: dict[str, list[DicomFile]]) -> set[str]:
     """Join the series in ``groups`` (files by SeriesInstanceUID) whose slices are parts of one volume.
 
-    They agree in all that :func:`brain_cae.scans.scattered.facts_of` returns, and in study and frame of reference as
-    far as these are known. Their positions lie on one grid, and none is a copy of another's: they interleave, or
-    continue each other. Slices without a SeriesInstanceUID may also leave a gap, for which the assembly then refuses
-    the volume; a shorter one would be taken without them.
+    They agree in :func:`brain_cae.scans.scattered.shared_facts`, and in study and frame of reference as far as these
+    are known. Their positions lie on one grid, and none is a copy of another's: they interleave, or continue each
+    other. Slices without a SeriesInstanceUID may also leave a gap, for which the assembly then refuses the volume; a
+    shorter one would be taken without them.
 
     Returns:
         The names of the joined groups, each that of its largest part.
@@ -61,7 +61,7 @@ def _alike(groups: dict[str, list[DicomFile]]) -> Iterator[list[Part]]:
     for name, files in groups.items():
         for file in files:
             if is_slice(file) and file.elements.lengths("ImagePositionPatient", 3):
-                clusters.setdefault(facts_of(file), {}).setdefault(name, []).append(file)
+                clusters.setdefault(shared_facts(file), {}).setdefault(name, []).append(file)
     for cluster in clusters.values():
         rest = [(name, files, _positions(files)) for name, files in cluster.items()]
         while rest:

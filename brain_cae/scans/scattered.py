@@ -13,7 +13,7 @@ CONTRAST_AGENT = 0x00180010
 def join_scattered(groups: dict[str, list[DicomFile]]) -> set[str]:
     """Join the series of a single slice in ``groups`` (files by SeriesInstanceUID) that can be slices of one volume.
 
-    These agree in series number and :func:`facts_of`, and in the UIDs of study and frame of reference, unless these
+    These agree in series number and :func:`shared_facts`, and in the UIDs of study and frame of reference, unless these
     differ in every file as well. There must be at least three. Whether their positions are regular is left to the
     assembly.
 
@@ -41,7 +41,7 @@ def is_slice(file: DicomFile) -> bool:
     return file.elements.has_pixels() and file.elements.whole("NumberOfFrames", 1) == 1
 
 
-def facts_of(file: DicomFile) -> tuple[Hashable, ...]:
+def shared_facts(file: DicomFile) -> tuple[Hashable, ...]:
     """Return what all slices of one volume have in common, besides identifiers: geometry, kind of image and physics."""
     elements = file.elements
     return (
@@ -59,5 +59,5 @@ def _alike(files: list[DicomFile]) -> Iterator[list[DicomFile]]:
     clusters: dict[tuple, list[DicomFile]] = {}
     for file in files:
         identifiers = (*(file.elements.text(name) for name in named), file.elements.number("SeriesNumber"))
-        clusters.setdefault((*identifiers, *facts_of(file)), []).append(file)
+        clusters.setdefault((*identifiers, *shared_facts(file)), []).append(file)
     yield from (cluster for cluster in clusters.values() if len(cluster) >= FEWEST)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans import archives
-from brain_cae.scans.sources.base import is_broken, is_litter, is_visible
+from brain_cae.scans.sources.base import is_broken, is_folder, is_litter, is_visible
 
 File = tuple[Path, int, int]
 """Path, size (bytes) and time of the last change (ns)."""
@@ -67,7 +67,7 @@ def _walk(root: Path, leave_out: Sequence[str]) -> tuple[list[File], list[Path],
                 continue
             if not is_visible(entry.name):
                 hidden += not is_litter(entry.name)
-            elif entry.is_dir():
+            elif is_folder(entry):
                 waiting.append(entry.path)
             else:
                 _add(entry, found, archived)

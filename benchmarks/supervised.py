@@ -45,6 +45,7 @@ def voxel_features(detector, subject) -> tuple[np.ndarray, np.ndarray]:  # type:
     known = [detector.scorers[name].both(signals[of]) for name, of in
              (("residual", "residual"), ("healthy_subspace", "intensity"))]  # fmt: skip
     z = np.concatenate([np.concatenate([maps, joint[None]]) for maps, joint in known])
+    z = signals["residual"].at_all_voxels(z)
     maps = np.zeros((len(z), *subject.mask.shape), np.float32)
     maps[:, subject.mask] = z
     wide = smooth_inside(maps, subject.mask, subject.spacing, 4.0)[:, subject.mask]

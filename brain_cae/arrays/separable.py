@@ -50,27 +50,31 @@ def _blocks(matrix: np.ndarray) -> Iterator[tuple[slice, slice, torch.Tensor]]:
         yield rows, columns, torch.from_numpy(np.ascontiguousarray(matrix[rows, columns], np.float32))
 
 
+def interpolation(places: np.ndarray, size: int) -> np.ndarray:
+    """Return the matrix (m, size) of linear interpolation at m places between samples 0 to size - 1.
+
+    Beyond the first and the last sample, their values continue.
+    """
+    places = np.clip(places, 0, size - 1)
+    lower = places.astype(int)
+    upper = np.minimum(lower + 1, size - 1)
+    matrix = np.zeros((len(places), size), np.float32)
+    np.add.at(matrix, (np.arange(len(places)), lower), 1 - (places - lower))
+    np.add.at(matrix, (np.arange(len(places)), upper), places - lower)
+    return matrix
+
+
 def resizing(size: int, new_size: int) -> np.ndarray:
     """Return the matrix (new_size, size) of linear interpolation between the same outer faces.
 
     It gives the values of ``torch.nn.functional.interpolate`` with ``align_corners=False``.
     """
-    places = np.maximum((np.arange(new_size) + 0.5) * size / new_size - 0.5, 0)
-    lower = np.minimum(places.astype(int), size - 1)
-    upper = np.minimum(lower + 1, size - 1)
-    matrix = np.zeros((new_size, size), np.float32)
-    np.add.at(matrix, (np.arange(new_size), lower), 1 - (places - lower))
-    np.add.at(matrix, (np.arange(new_size), upper), places - lower)
-    return matrix
+    return interpolation((np.arange(new_size) + 0.5) * size / new_size - 0.5, size)
 
 
 def between(size: int, step: int) -> np.ndarray:
     """Return the matrix (size, n) of linear interpolation between the n samples 0, step, 2 step, … that cover size."""
-    lower, rest = np.divmod(np.arange(size), step)
-    matrix = np.zeros((size, (size + step - 2) // step + 1), np.float32)
-    matrix[np.arange(size), lower] = 1 - rest / step
-    matrix[np.arange(size)[rest > 0], lower[rest > 0] + 1] = rest[rest > 0] / step
-    return matrix
+    return interpolation(np.arange(size) / step, (size + step - 2) // step + 1)
 
 
 def gaussian(size: int, sigma: float) -> np.ndarray:

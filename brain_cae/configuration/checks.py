@@ -39,6 +39,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "scoring.alpha": (1e-6, 0.999999, "a rate between 0 and 1"),
     "scoring.confidence": (0.5, 0.999999, "a probability between 0.5 and 1"),
     "scoring.smoothing_mm": (0, math.inf, "a length in mm, 0 or more"),
+    "scoring.samples_per_deviation": (0, math.inf, "a number of samples, 0 or more"),
     "scoring.percentile": (1e-6, 99.999999, "a percentile between 0 and 100"),
     "scoring.voxel_false_positive_rate": (1e-9, 0.999999, "a rate between 0 and 1"),
     "scoring.cluster_share": (0, 1, "a share from 0 to 1"),

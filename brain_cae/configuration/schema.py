@@ -169,6 +169,7 @@ class Scoring:
     sign: dict[str, str]
     joint: str
     smoothing_mm: float
+    samples_per_deviation: float
     statistic: str
     percentile: float
     voxel_false_positive_rate: float

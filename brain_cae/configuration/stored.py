@@ -50,8 +50,8 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
 
     Classes of datasets and harmonisers followed from the name of the option, the scores were always the same four,
     scans lay where their headers said, places were compared in the box of the mask, a brain was flagged by its
-    p-value, brains that trained no network calibrated, and nothing was removed from residuals before they were
-    compared. Early stopping (``trainer.patience``) is left out.
+    p-value, brains that trained no network calibrated, nothing was removed from residuals before they were compared,
+    and these were compared at every voxel. Early stopping (``trainer.patience``) is left out.
     """
     content = {**content}
     if "split" in content:
@@ -70,6 +70,7 @@ def completed(content: dict[str, Any]) -> dict[str, Any]:
             "joint": "mean",
             "statistic": "percentile",
             "cluster_share": 0.0,
+            "samples_per_deviation": 0.0,
         }
         content["scoring"] = {"scores": scores} | earlier | content["scoring"]
     if isinstance(content.get("model"), dict):

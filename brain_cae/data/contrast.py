@@ -24,6 +24,9 @@ MIN_VOXELS = 30
 BRIGHT_FLUID = 1.5
 """Fluid is brighter than this on T2, relative to white matter. Measured: 1.5 to 3.6 on T2, at most 1.01 elsewhere."""
 
+LARGEST_VOXEL_MM = 10.0
+"""In larger voxels, fluid and the tissue beside it are one: a FLAIR looks like a T1."""
+
 DARK_FLUID = 0.85
 """Fluid is darker than this on T1 and, unless voxels are coarse, on FLAIR. Proton density lies between both limits."""
 
@@ -54,14 +57,19 @@ class Contrast:
     evidence: str = "the tissues cannot be measured"
 
 
-def looks_like(volume: np.ndarray, mask: np.ndarray, priors: dict[str, np.ndarray]) -> Contrast:
+def looks_like(
+    volume: np.ndarray, mask: np.ndarray, priors: dict[str, np.ndarray], *, voxel_mm: float = 0.0
+) -> Contrast:
     """Return the contrast that an image shows.
 
     Args:
         volume: (X, Y, Z) intensities; air may have a constant value below 0.
         mask: (X, Y, Z) boolean, the brain.
         priors: ``grey``, ``white`` and ``fluid``, each (X, Y, Z), of :func:`brain_cae.data.template.tissue_priors`.
+        voxel_mm: Longest side of a voxel of the scan from which these intensities were resampled.
     """
+    if voxel_mm > LARGEST_VOXEL_MM:
+        return Contrast("", evidence="voxels are too large to tell tissues apart")
     limits = {"white": WHITE_PROBABILITY, "grey": GREY_PROBABILITY, "fluid": FLUID_PROBABILITY}
     air = min(float(np.median(volume[~mask])), 0.0) if not mask.all() else 0.0
     values = {name: volume[mask & (priors[name] > limit)] - air for name, limit in limits.items()}

@@ -26,7 +26,7 @@ from brain_cae.scans.padding import shows_air
 
 log = logging.getLogger(__name__)
 
-VERSION = 9
+VERSION = 10
 """Raise this number whenever the output of this module changes, so that outdated cached volumes are not used."""
 
 MIN_COVERAGE = 0.5
@@ -149,7 +149,10 @@ def _shown(
     for modality, scan in scans.items():
         values, grid, covered = isotropic(np.nan_to_num(np.asarray(scan.dataobj)), scan.affine, COARSE_MM)
         extent = coverage_mm(foreground_mask(values, grid) & covered, grid)
-        contrast = Contrast("") if priors is None else looks_like(images[modality][0][some], coarse, priors)
+        contrast = Contrast("")
+        if priors is not None:
+            voxel_mm = float(nibabel.affines.voxel_sizes(scan.affine).max())
+            contrast = looks_like(images[modality][0][some], coarse, priors, voxel_mm=voxel_mm)
         shown[modality] = Shown(extent, contrast.name, contrast.evidence)
     return shown
 

@@ -24,7 +24,6 @@ from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.scoring.reference import HealthyReference
 from brain_cae.scoring.scorer import Sample, Scorer
 from brain_cae.scoring.signal import Framed, HealthyBrains, Signal
-from brain_cae.scoring.smoothing import smooth_inside
 from brain_cae.scoring.subspace import parts
 from brain_cae.transfer.features import distance_features, encoder_features, residual_features
 
@@ -198,10 +197,12 @@ class Detector:
         volume, mask, spacing = subject.volume, subject.mask, subject.spacing
         # Smoothed together: what leaks out of the mask is the same for all.
         together = np.concatenate([*(volume - reconstruction.volumes), volume])
-        smoothed = smooth_inside(together, mask, spacing, self.config.scoring.smoothing_mm)
         name, place = reconstruction.group.name, reconstruction.places.get("volume")
-        residual, intensity = (Signal(maps, mask, name, place, spacing) for maps in np.split(smoothed, [-len(volume)]))
-        return {"residual": residual, "intensity": intensity}
+        scoring = self.config.scoring
+        smoothing = {"sigma_mm": scoring.smoothing_mm, "density": scoring.samples_per_deviation}
+        both = Signal.smoothed(together, mask, name, place, spacing=spacing, **smoothing)
+        image = len(together) - len(volume)
+        return {"residual": both.part(slice(image)), "intensity": both.part(slice(image, None))}
 
     def expected(self, subject: PreparedSubject, reconstruction: Reconstruction, residual: Signal) -> np.ndarray:
         """Return the healthy version of a brain (C, X, Y, Z), 0 outside the mask: what the model says it should be.
@@ -211,7 +212,8 @@ class Detector:
         """
         if self.network is not None:
             return reconstruction.volumes[0]
-        return subject.on_grid(self.scorers["residual"].expected(residual)[: len(subject.volume)])
+        closest = self.scorers["residual"].expected(residual)[: len(subject.volume)]
+        return subject.on_grid(residual.at_all_voxels(closest))
 
     def calibrate(
         self,

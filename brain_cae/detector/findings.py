@@ -71,16 +71,16 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
     scores, ranks, p_values, localisation = {}, {}, {}, {}
     joints, clusters = {}, {}
     for name, scorer in detector.scorers.items():
-        joints[name] = _mean([look.joints[name] for look in looks])
         each = np.array([look.scores[name] for look in looks])
         scores[name] = float(each.mean())
         ranks[name] = scorer.calibration.rank(each)
         p_values[name] = p_value(ranks[name], len(scorer.calibration.scores))
         if truth is not None or name == "residual":
+            joints[name] = _mean([look.residual.at_all_voxels(look.joints[name]) for look in looks])
             clusters[name] = shown_clusters(subject, joints[name], scorer.calibration, **shown)
         if truth is not None:
             localisation[name] = localise(joints[name], truth, clusters[name][0][subject.mask] > 0)
-    maps = _mean([look.maps for look in looks])
+    maps = _mean([look.residual.at_all_voxels(look.maps) for look in looks])
     lesions, counts = lesions_of(subject, *clusters["residual"], detector.scorers["residual"].calibration)
     findings = Findings(
         subject=subject.subject,
@@ -101,7 +101,10 @@ def examine(detector: Detector, subject: PreparedSubject) -> tuple[Findings, np.
 
 @dataclass(frozen=True)
 class _Look:
-    """What one detector sees in a brain: directed maps (C, n) of the residual score; joint maps (n,) and all scores."""
+    """What one detector sees in a brain: directed maps (C, n) of the residual score; joint maps (n,) and all scores.
+
+    Maps are those of the signals, at all voxels or every k-th one; ``expected`` (C, X, Y, Z) is on the whole grid.
+    """
 
     reconstruction: Reconstruction
     residual: Signal

@@ -18,7 +18,7 @@ from brain_cae.reshape import Group
 from brain_cae.scoring.clusters import LesionCounts
 from brain_cae.scoring.localisation import Localisation
 
-VERSION = 7
+VERSION = 8
 """Raise this number whenever the same model gives other findings for the same brain."""
 
 

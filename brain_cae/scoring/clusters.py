@@ -91,8 +91,6 @@ def find_clusters(
 
 def largest_mass(values: np.ndarray, mask: np.ndarray, threshold: float, voxel_ml: float) -> float:
     """Return the mass of the largest cluster, see :func:`find_clusters`; 0 without any."""
-    if not np.isfinite(threshold):
-        return 0.0
     excess = np.zeros(mask.shape, np.float32)
     excess[mask] = np.maximum(values - threshold, 0)
     labels, count = ndimage.label(excess)

@@ -119,7 +119,10 @@ class Scorer:
         chosen = np.random.default_rng(seed).choice(
             joint_map, VOXELS_PER_BRAIN, replace=len(joint_map) < VOXELS_PER_BRAIN
         )
-        mass = largest_mass(joint_map, signal.mask, self.calibration.voxel_threshold, signal.voxel_ml)
+        mass, threshold = 0.0, self.calibration.voxel_threshold
+        if np.isfinite(threshold):
+            # On the grid of the scan, where the clusters of a new brain are found.
+            mass = largest_mass(signal.at_all_voxels(joint_map), signal.brain, threshold, signal.voxel_ml)
         return Sample(self.summary(joint_map, signal), chosen, mass)
 
     def observe(self, samples: Sequence[Sample]) -> None:

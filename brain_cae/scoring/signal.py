@@ -4,15 +4,17 @@ Several scorers look at the same brains: what one of them brings to the voxels o
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from brain_cae.arrays.voxels import at_voxels
-from brain_cae.scoring.frame import from_frame, to_frame
+from brain_cae.scoring.frame import box_in_frame, from_frame, to_frame
 from brain_cae.scoring.reference import HealthyReference
+from brain_cae.scoring.sampling import Sampling
+from brain_cae.scoring.smoothing import smooth_inside
 from brain_cae.scoring.subspace import HealthySubspace
 
 
@@ -27,7 +29,7 @@ class Framed:
 
 @dataclass(frozen=True)
 class Signal:
-    """Smoothed maps of one brain on its native grid.
+    """Smoothed maps of one brain on its native grid, or at every k-th voxel of it.
 
     Attributes:
         maps: (C, X, Y, Z), 0 outside the mask.
@@ -35,7 +37,8 @@ class Signal:
         group: Reshape group.
         place: Where the grid lies in the shared frame, see :func:`brain_cae.scoring.frame.place_in_frame`; None takes
             the box of the mask as the frame.
-        spacing: Voxel size in mm (X, Y, Z).
+        spacing: Distance of two voxels of the maps in mm (X, Y, Z).
+        sampling: Which voxels of the brain these are; None: all of them.
     """
 
     maps: np.ndarray
@@ -43,11 +46,48 @@ class Signal:
     group: str
     place: np.ndarray | None = None
     spacing: Sequence[float] = (1.0, 1.0, 1.0)
+    sampling: Sampling | None = None
+
+    @classmethod
+    def smoothed(
+        cls,
+        maps: np.ndarray,
+        mask: np.ndarray,
+        group: str,
+        place: np.ndarray | None,
+        *,
+        spacing: Sequence[float],
+        sigma_mm: float,
+        density: float,
+    ) -> "Signal":
+        """Return maps (C, X, Y, Z) smoothed inside the mask, at as many voxels as :meth:`Sampling.of` chooses."""
+        sampling = Sampling.of(mask, spacing, sigma_mm, density)
+        smooth = smooth_inside(maps, mask, spacing, sigma_mm, sampling)
+        if not sampling.is_whole:
+            place = (box_in_frame(mask) if place is None else place) @ sampling.to_grid
+        spacing = [side * step for side, step in zip(spacing, sampling.steps, strict=True)]
+        return cls(smooth, sampling.inside, group, place, spacing, sampling)
+
+    def part(self, channels: slice) -> "Signal":
+        """Return some of the maps as a signal of its own."""
+        return replace(self, maps=self.maps[channels])
+
+    @property
+    def brain(self) -> np.ndarray:
+        """The mask with all voxels of the scan."""
+        return self.mask if self.sampling is None else self.sampling.mask
 
     @property
     def voxel_ml(self) -> float:
-        """Volume of a voxel in mL."""
-        return float(np.prod(self.spacing)) / 1000
+        """Volume of a voxel of the scan in mL."""
+        steps = (1, 1, 1) if self.sampling is None else self.sampling.steps
+        return float(np.prod(self.spacing) / np.prod(steps)) / 1000
+
+    def at_all_voxels(self, values: np.ndarray) -> np.ndarray:
+        """Return values (C, n) or (n,) of this signal at all voxels of the brain, whether it has them or a part."""
+        if self.sampling is None:
+            return values
+        return self.sampling.at_all_voxels(values.reshape(-1, values.shape[-1])).reshape(*values.shape[:-1], -1)
 
     def framed(self, frame: tuple[int, int, int]) -> Framed:
         """Return the maps in the shared frame of these dimensions: all that a reference needs of a healthy brain."""

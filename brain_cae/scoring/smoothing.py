@@ -6,9 +6,16 @@ import numpy as np
 import torch
 
 from brain_cae.arrays.separable import along_axes, gaussian
+from brain_cae.scoring.sampling import Sampling
 
 
-def smooth_inside(maps: np.ndarray, mask: np.ndarray, spacing: Sequence[float], sigma_mm: float) -> np.ndarray:
+def smooth_inside(
+    maps: np.ndarray,
+    mask: np.ndarray,
+    spacing: Sequence[float],
+    sigma_mm: float,
+    sampling: Sampling | None = None,
+) -> np.ndarray:
     """Smooth inside the mask only (normalised convolution, Knutsson and Westin 1993).
 
     Args:
@@ -16,14 +23,17 @@ def smooth_inside(maps: np.ndarray, mask: np.ndarray, spacing: Sequence[float], 
         mask: (X, Y, Z) boolean.
         spacing: Voxel size in mm (R, A, S).
         sigma_mm: Standard deviation of the Gaussian in mm; 0 means no smoothing.
+        sampling: Where the result is evaluated; None: at every voxel.
 
     Returns:
-        (C, X, Y, Z) float32, 0 outside the mask.
+        (C, X, Y, Z) float32, or less with a sampling; 0 outside the mask.
     """
+    sampling = sampling or Sampling(mask)
     inside = torch.from_numpy(np.ascontiguousarray(mask))
     values = torch.from_numpy(np.ascontiguousarray(maps, dtype=np.float32)) * inside
     if sigma_mm == 0:
-        return values.numpy()
-    matrices = [gaussian(size, sigma_mm / side) for size, side in zip(mask.shape, spacing, strict=True)]
+        return values[(slice(None), *sampling.places)].numpy()
+    axes = zip(mask.shape, spacing, sampling.places, strict=True)
+    matrices = [gaussian(size, sigma_mm / side)[samples] for size, side, samples in axes]
     smoothed = along_axes(torch.cat([values, inside[None].float()]), matrices)
-    return (smoothed[:-1].div_(smoothed[-1].clamp_(min=1e-6)).mul_(inside)).numpy()
+    return (smoothed[:-1].div_(smoothed[-1].clamp_(min=1e-6)).mul_(inside[sampling.places])).numpy()

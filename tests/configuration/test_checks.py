@@ -28,6 +28,7 @@ from ..conftest import compose_config
         ("+model.network.chanels=[1]", "model.network.chanels", "`model.network.channels`"),
         ("scoring.alpha=1.5", "scoring.alpha", "between 0 and 1"),
         ("scoring.smoothing_mm=-2", "scoring.smoothing_mm", "0 or more"),
+        ("scoring.samples_per_deviation=-1", "scoring.samples_per_deviation", "0 or more"),
         ("scoring.alpha=0.001", "scoring.alpha", "999 healthy validation brains"),
         ("scoring.sign.flair=sideways", "scoring.sign.flair", "darker | brighter | both"),
         ("modality.names=[t1,pet]", "modality.names", "t1, t2, flair, t1ce"),

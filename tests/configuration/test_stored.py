@@ -49,5 +49,7 @@ def test_keys_that_came_later_have_the_values_of_before(tmp_path):
         store(tmp_path, "reshape: {name: modal, _target_: brain_cae.reshape.modal.Modal}\npreprocess: {}")
     )
     assert stored["reshape"]["crop"] == "none" and stored["preprocess"]["space"] == "box"
+    scoring = read_stored(store(tmp_path, "scoring: {alpha: 0.1}"))["scoring"]
+    assert scoring["samples_per_deviation"] == 0 and scoring["statistic"] == "percentile"
     foreign = read_stored(store(tmp_path, "reshape: {name: native, _target_: my_package.Native}"))
     assert "crop" not in foreign["reshape"]

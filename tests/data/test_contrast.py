@@ -34,6 +34,12 @@ def test_every_contrast_of_every_simulated_scanner_is_recognised_in_a_brain_with
     assert names == {"flair": "flair", "t1": "t1", "t1ce": "t1", "t2": "t2"}
 
 
+def test_voxels_in_which_fluid_and_tissue_mix_show_no_contrast():
+    tissues = brain(97, 100, 70)  # a FLAIR with slices of 16 mm
+    assert looks_like(*tissues, voxel_mm=7.0).name == "t1"
+    assert looks_like(*tissues, voxel_mm=16.0).name == ""
+
+
 def brain(grey, white, fluid, background=0.0):
     """Three slabs of pure tissue, with priors, in air."""
     mask = np.zeros((12, 12, 12), bool)

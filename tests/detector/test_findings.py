@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from brain_cae.detector.findings import examine
 
@@ -34,6 +35,25 @@ def test_the_map_is_highest_in_a_bright_lesion(detector, ill) -> None:
     joint = ill.on_grid(values)
     assert joint[ill.lesion].mean() > joint[ill.mask & ~ill.lesion].mean() + 1
     assert findings.localisation["residual"].average_precision > 0.8
+
+
+def test_a_map_evaluated_at_every_second_voxel_shows_the_same(make_detector, ill) -> None:
+    ill.volume[1, ill.lesion] += 2
+    found = {}
+    for density in (0, 2):
+        torch.manual_seed(0)
+        detector = make_detector("scoring.smoothing_mm=8", f"scoring.samples_per_deviation={density}")
+        steps = detector.signals(ill, detector.reconstruct(ill))["residual"].sampling.steps
+        assert steps == ((2, 2, 1) if density else (1, 1, 1))
+        found[density] = examine(detector, ill)
+    (dense, dense_maps, dense_joint), (sampled, maps, joint) = found[0], found[2]
+    assert maps.shape == dense_maps.shape and joint.shape == dense_joint.shape
+    assert np.corrcoef(joint, dense_joint)[0, 1] > 0.97
+    assert sampled.localisation["residual"].average_precision == pytest.approx(
+        dense.localisation["residual"].average_precision, abs=0.05
+    )
+    assert sampled.lesions[0].volume_ml == pytest.approx(dense.lesions[0].volume_ml, rel=0.3)
+    assert sampled.reconstruction == dense.reconstruction
 
 
 def test_a_thin_volume_has_no_structural_similarity(make_detector, make_subject) -> None:

@@ -1,5 +1,6 @@
 """The allowed words of tables and configurations, each list defined once, and what the classes of a data set mean."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MODALITIES = ("t1", "t2", "flair", "t1ce")
@@ -25,9 +26,20 @@ NOBODY = "nobody"
 
 
 class Serious(str):
-    """A caution under which scores or figures mean little or nothing: it stands before everything else."""
+    """A caution under which scores or figures mean little or nothing: it stands before everything else.
 
-    __slots__ = ()
+    Args:
+        text: The caution.
+        subjects: Those whose scores it is about; none: all.
+    """
+
+    subjects: frozenset[str]
+
+    def __new__(cls, text: str, subjects: Iterable[str] = ()) -> "Serious":
+        """Return the caution as text, with its subjects."""
+        caution = super().__new__(cls, text)
+        caution.subjects = frozenset(subjects)
+        return caution
 
 
 @dataclass(frozen=True)

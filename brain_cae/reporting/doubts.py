@@ -14,13 +14,29 @@ VERDICT_TONES = {
     "confounded": "red", "at risk": "amber", "clear": "green", "concern": "amber", "no concern": "green",
     "no evidence": "red", "read with care": "amber", "stands": "green",
 }  # fmt: skip
+SHARE = 0.1
+"""Of the subjects, the share that a caution about some of them must exceed to be one about the figures of all."""
 FEWEST = 2
 """Subjects from which a figure may stand in green."""
 
 
-def serious(content: ReportContent) -> list[str]:
-    """Return the cautions that stand over the verdict."""
-    return [caution for caution in content.cautions if isinstance(caution, Serious)]
+def serious(content: ReportContent, subjects: Iterable[str] | None = None) -> list[str]:
+    """Return the cautions that stand over the verdict.
+
+    A caution about single scans does not make the figures of a cohort worthless.
+
+    Args:
+        content: Content of the report.
+        subjects: Those that the page is about; None: all that were read.
+    """
+    about = set(column(content.index, "subject") if subjects is None else subjects)
+    return [caution for caution in content.cautions if isinstance(caution, Serious) and _concerns(caution, about)]
+
+
+def _concerns(caution: Serious, subjects: set[str]) -> bool:
+    if not caution.subjects or not subjects:
+        return True
+    return len(caution.subjects & subjects) > SHARE * len(subjects)
 
 
 def serious_of_runs(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -15,7 +15,7 @@ from brain_cae.reporting.charts import Chart
 from brain_cae.reporting.content import ReportContent, SubjectView
 from brain_cae.reporting.evidence import at, column
 from brain_cae.reporting.page import render, script
-from brain_cae.vocabulary import CLASSES
+from brain_cae.vocabulary import CLASSES, Serious
 
 VOLUMES = 3_000_000
 """Characters of the volumes of one page."""
@@ -67,7 +67,7 @@ def of_one(content: ReportContent, view: SubjectView) -> ReportContent:
         lesions=rows(content.lesions),
         other_lesions=rows(content.other_lesions),
         views=[view],
-        cautions=[*doubts.serious(content)],
+        cautions=[Serious(caution) for caution in doubts.serious(content, [view.subject])],
         curves={},
         trials=pd.DataFrame(),
         pages={},

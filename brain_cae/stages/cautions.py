@@ -159,7 +159,8 @@ def skull_cautions(detector: "Detector", skull: pd.Series) -> list[str]:
             Serious(
                 f"In {len(unlike)} of these subjects the skull is {' or '.join(sorted(set(unlike)))}, but in "
                 f"the calibration brains it is {state}: their scores and p-values are meaningless. Use the same skull "
-                "state for both."
+                "state for both.",
+                unlike.index.astype(str),
             )
         )
     unknown = int((skull == "unknown").sum())

@@ -8,12 +8,15 @@ import pandas as pd
 
 from brain_cae.data.contrast import compatible, header_contrast
 from brain_cae.data.subject import PreparedSubject
-from brain_cae.scans.sources.base import counted
+from brain_cae.scans.sources.base import counted, some
 from brain_cae.vocabulary import Serious
 
 log = logging.getLogger(__name__)
 
 WRONG_CONTRAST = "not the named contrast"
+
+NAMED = 3
+"""Scans with the same wrong contrast that have a caution each."""
 
 SHORTEST_BRAIN_MM, SHORTEST_HEAD_MM = 100.0, 125.0
 """A whole brain reaches further from inferior to superior, and a scan of a whole brain in its head much further."""
@@ -45,19 +48,32 @@ def wrong_contrasts(index: pd.DataFrame, prepared: Mapping[str, PreparedSubject]
 
 
 def contrast_cautions(index: pd.DataFrame, prepared: Mapping[str, PreparedSubject]) -> list[str]:
-    """Return the cautions about scans whose image or header contradicts their name; they are also logged."""
-    cautions: list[str] = []
+    """Return the cautions about scans whose image or header contradicts their name; they are also logged.
+
+    More than ``NAMED`` scans with the same contradiction are one caution.
+    """
+    alike: dict[tuple[str, str], dict[str, str]] = {}
     for subject, modality, seen, header, evidence in _contradictions(index, prepared):
-        if seen:
-            what = f"looks like a {_name(seen)}: {evidence}"
-        else:
-            what = f"has the times of a {_name(header)} in its header"
-        cautions.append(
-            Serious(
-                f"The {modality} of {subject} {what}. If its name is wrong, its scores and maps are meaningless; check "
-                "it and select the right scan."
+        what = f"looks like a {_name(seen)}" if seen else f"has the times of a {_name(header)} in its header"
+        alike.setdefault((modality, what), {})[subject] = f": {evidence}" if seen else ""
+    cautions: list[str] = []
+    for (modality, what), reasons in alike.items():
+        names = list(reasons)
+        if len(names) > NAMED:
+            text = (
+                f"Of {len(names)} subjects ({some(names)}) the {modality} {what}. If the name is wrong, their scores "
+                "and maps are meaningless; check these scans and select the right ones."
             )
-        )
+            cautions.append(Serious(text, names))
+            continue
+        cautions += [
+            Serious(
+                f"The {modality} of {subject} {what}{reason}. If its name is wrong, its scores and maps are "
+                "meaningless; check it and select the right scan.",
+                [subject],
+            )
+            for subject, reason in reasons.items()
+        ]
     for caution in cautions:
         log.warning(caution)
     return cautions

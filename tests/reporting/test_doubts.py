@@ -30,6 +30,14 @@ def test_a_serious_caution_takes_the_green_away_but_not_the_red(content):
     assert tone(doubtful, "clear") == tone(doubtful, "no concern") == "" and tone(doubtful, "confounded") == "red"
 
 
+def test_a_caution_about_one_of_many_scans_does_not_stand_over_the_figures_of_all(content):
+    caution = Serious("the flair of a looks like a T1", ["a"])
+    many = dataclasses.replace(content, cautions=[caution], index=pd.DataFrame({"subject": [*"abcdefghijkl"]}))
+    few = dataclasses.replace(many, index=pd.DataFrame({"subject": ["a", "b"]}))
+    assert not serious(many) and not is_doubtful(many) and serious(few) == [caution]
+    assert serious(many, ["a"]) == [caution] and not serious(few, ["b"])
+
+
 def test_cautions_of_several_runs_name_them():
     runs = {"0": {"cautions": ["a trial", "few"]}, "1": {}, "2": {"cautions": ["a trial"]}, "3": {"cautions": "broken"}}
     assert serious_of_runs(runs) == ["Runs 0, 2: a trial", "Run 0: few"]

@@ -15,7 +15,12 @@ EVIL = "../</script><script>alert(1)</script>"
 
 @pytest.fixture(scope="module")
 def pages(make_content, make_view, tmp_path_factory):
-    content = make_content(views=0, cautions=["a caution of the cohort", Serious("a trial")], learnt=56)
+    content = make_content(views=0, cautions=["a caution of the cohort"], learnt=56)
+    content.cautions += [
+        Serious("a trial"),
+        Serious("a wrong scan of another", ["other"]),
+        Serious("a wrong scan", [EVIL]),
+    ]
     subjects = content.predictions["subject"].tolist()
     content = dataclasses.replace(
         content, predictions=content.predictions.replace({"subject": {subjects[-1]: EVIL}}), title="a cohort"
@@ -43,6 +48,7 @@ def test_the_page_has_the_patient_and_nothing_of_the_others(pages):
     assert "highest scores" not in page and "1 subject scored" not in page, "the page has one brain"
     assert "One brain, " in page and "unlabelled" not in page
     assert "a trial" in page and "a caution of the cohort" not in page and "00050" not in page
+    assert "a wrong scan" in page and "a wrong scan of another" not in page
     assert "The brain is" in page and "AUROC" not in page and "not defined" not in page
     assert 'href="../report.html"' in page and "The network learnt from 56 healthy brains" in page
     assert re.findall(r'<section id="([a-z]*)"', page)[:2] == ["verdict", "subjects"]

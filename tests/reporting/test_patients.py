@@ -15,12 +15,8 @@ EVIL = "../</script><script>alert(1)</script>"
 
 @pytest.fixture(scope="module")
 def pages(make_content, make_view, tmp_path_factory):
-    content = make_content(views=0, cautions=["a caution of the cohort"], learnt=56)
-    content.cautions += [
-        Serious("a trial"),
-        Serious("a wrong scan of another", ["other"]),
-        Serious("a wrong scan", [EVIL]),
-    ]
+    scans = [Serious("a wrong scan of another", ["other"]), Serious("a wrong scan", [EVIL])]
+    content = make_content(views=0, cautions=["a caution of the cohort", Serious("a trial"), *scans], learnt=56)
     subjects = content.predictions["subject"].tolist()
     content = dataclasses.replace(
         content, predictions=content.predictions.replace({"subject": {subjects[-1]: EVIL}}), title="a cohort"

@@ -6,12 +6,13 @@ deepbet. ``ceiling`` is the same people, stripped and aligned by construction; w
 box of the mask instead of MNI152, and ``n4`` removes the bias field.
 
 ``--study scores``: one run of the defaults for each cohort, its score and the baselines. Cohorts 501 to 503 are for
-choosing, 601 to 605 are kept for one look at the end: ``--subjects 240 --seeds 601 602 603 604 605``.
+choosing, 601 to 605 are kept for one look at the end: ``--subjects 240 --seeds 601 602 603 604 605``. With
+``--anatomy varied`` people differ at fine scales, as real heads do.
 
 ``--study network``: the networks. ``--study crop``: each reshape strategy on whole volumes and on a window around the
 brain, with dimensions that vary as in a data set from many hospitals.
 
-Runs lie in ``outputs/detection/<study>/<subjects>/<variant>/<seed>``. Finished ones are not repeated; delete a run to
+Runs lie in ``outputs/detection/<study>/<subjects>[/varied]/<variant>/<seed>``. Finished ones are not repeated; delete a run to
 repeat it. A call starts no run after ``--minutes``, and the next one continues from there. Run from the project's root:
 ``python benchmarks/detection.py --minutes 600``, or a part with ``--variants ceiling rigid --seeds 501``.
 """
@@ -225,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--variants", nargs="+", help="of the study (all)")
     parser.add_argument("--seeds", type=int, nargs="+", default=(501, 502, 503), help="of the cohorts (%(default)s)")
     parser.add_argument("--subjects", type=int, default=160, help="in each cohort (%(default)s)")
+    parser.add_argument("--anatomy", choices=("smooth", "varied"), default="smooth", help="(%(default)s)")
     parser.add_argument("--minutes", type=float, default=60.0, help="start no run after that (%(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "detection", help="(%(default)s)")
     chosen = parser.parse_args(arguments)
@@ -233,7 +235,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = chosen.variants or list(variants)
     if unknown := set(names) - set(variants):
         parser.error(f"no variant {', '.join(sorted(unknown))} in the study {chosen.study}: {', '.join(variants)}")
+    cohort = [f"dataset.subjects={chosen.subjects}", f"dataset.anatomy={chosen.anatomy}"]
     place = chosen.out.resolve() / chosen.study / str(chosen.subjects)
+    if chosen.anatomy != "smooth":
+        place /= chosen.anatomy
     place.mkdir(parents=True, exist_ok=True)
     runs: dict[str, dict[int, Run]] = {variant: {} for variant in names}
     with exclusive(place / ".lock"):
@@ -244,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             score = variant if shared else "residual"
             run = read(folder, seed, score)
             if run is None and time.monotonic() < end:
-                train(folder, [*variants[variant], f"dataset.seed={seed}", f"dataset.subjects={chosen.subjects}"])
+                train(folder, [*variants[variant], f"dataset.seed={seed}", *cohort])
                 run = read(folder, seed, score)
             if run is not None:
                 runs[variant][seed] = run

@@ -14,7 +14,8 @@ brain, with dimensions that vary as in a data set from many hospitals.
 
 Runs lie in ``outputs/detection/<study>/<subjects>[/varied]/<variant>/<seed>``. Finished ones are not repeated; delete a
 run to repeat it. A call starts no run after ``--minutes``, and the next one continues from there. Run from the
-project's root: ``python benchmarks/detection.py --minutes 600``, or a part with ``--variants ceiling rigid --seeds 501``.
+project's root: ``python benchmarks/detection.py --minutes 600``, or a part with ``--variants ceiling rigid --seeds
+501``.
 """
 
 import argparse

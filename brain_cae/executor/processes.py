@@ -42,7 +42,7 @@ class Processes:
         # "spawn": a fork of a process that runs threads (torch, BLAS) may hang.
         context = get_context("spawn")
         started = context.Event()
-        with _spawning(), limited_threads(threads):
+        with start_method("spawn"), limited_threads(threads):
             pool = ProcessPoolExecutor(
                 max_workers=self.workers, mp_context=context, initializer=_begin, initargs=(started,)
             )
@@ -70,13 +70,16 @@ HERE = Processes(1)
 
 
 @contextmanager
-def _spawning() -> Iterator[None]:
-    """Use the standard library's start method for new processes, also inside joblib's workers (parallel sweeps).
+def start_method(name: str | None) -> Iterator[None]:
+    """Start new processes by a method of the standard library, also inside joblib's workers (parallel sweeps).
 
     A new process inherits the name of its parent's start method, and only joblib knows the one of its workers.
+
+    Args:
+        name: ``spawn``, ``fork`` or ``forkserver``; None: the default of this platform.
     """
     before = get_start_method()
-    set_start_method("spawn", force=True)
+    set_start_method(name, force=True)
     try:
         yield
     finally:

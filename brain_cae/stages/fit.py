@@ -18,6 +18,7 @@ from brain_cae.data.module import BrainData
 from brain_cae.detector.build import make_network, make_reshape, member_networks, network_stride
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import BrainCaeError
+from brain_cae.executor.processes import start_method
 from brain_cae.files.atomic import whole, write_text
 from brain_cae.files.system_errors import writing
 from brain_cae.files.tables import to_csv
@@ -170,7 +171,8 @@ def learn(
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists.*")
         try:
-            with writing(folder / "checkpoints"):
+            # Batches may be loaded by other processes.
+            with writing(folder / "checkpoints"), start_method(None):
                 trainer.fit(module, assembly.data, ckpt_path=checkpoint, weights_only=True)
         except SystemExit:
             # Lightning turns Ctrl-C into SystemExit, which would hide the interruption.

@@ -5,11 +5,16 @@ import signal
 import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_start_method
 
 import pytest
+import torch
+from joblib import Parallel, delayed
+from torch.utils.data import DataLoader, TensorDataset
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.executor import Processes, processes, results
+from brain_cae.executor.processes import start_method
 from brain_cae.executor.work import MIN_ITEMS_FOR_PROCESSES
 
 
@@ -31,6 +36,17 @@ def interrupt(number: int) -> int:
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(30)
     return number
+
+
+def batches() -> int:
+    with start_method(None):
+        return len(list(DataLoader(TensorDataset(torch.zeros(8, 1)), batch_size=2, num_workers=1)))
+
+
+def test_batches_can_be_loaded_by_processes_in_a_job_of_a_parallel_sweep() -> None:
+    before = get_start_method()
+    assert Parallel(n_jobs=2)(delayed(batches)() for _ in range(2)) == [4, 4]
+    assert batches() == 4 and get_start_method() == before
 
 
 def test_processes_give_every_result_once_with_the_number_of_its_item() -> None:

@@ -71,8 +71,13 @@ def to_frame(
     return resized[:-1] / np.maximum(weight, 1e-6), weight > 0.5
 
 
-def from_frame(maps: np.ndarray, mask: np.ndarray, place: np.ndarray | None = None) -> np.ndarray:
-    """Return the values of maps (C, *frame) at the voxels of a mask (X, Y, Z): (C, n), in the order of ``mask``."""
+def from_frame(
+    maps: np.ndarray, mask: np.ndarray, place: np.ndarray | None = None, points: torch.Tensor | None = None
+) -> np.ndarray:
+    """Return the values of maps (C, *frame) at the voxels of a mask (X, Y, Z): (C, n), in the order of ``mask``.
+
+    ``points`` are :func:`points_in_frame` of mask and place, for callers that bring several maps to one mask.
+    """
     if place is None:
         box = box_of(mask)
         inside = mask[box]
@@ -81,12 +86,21 @@ def from_frame(maps: np.ndarray, mask: np.ndarray, place: np.ndarray | None = No
     # sampled, and those between are interpolated.
     width = np.linalg.norm(place[:3, :3] * np.asarray(maps.shape[1:])[:, None], axis=0)
     steps = np.maximum(1, np.floor(BETWEEN / width)).astype(int)
+    if (steps == 1).all():
+        return _sampled(maps, points_in_frame(mask, place) if points is None else points, outside="border")
     fill = [between(size, step) for size, step in zip(mask.shape, steps, strict=True)]
     pull = _voxels_of(maps.shape[1:]) @ place @ np.diag([*steps.astype(float), 1.0])
     samples = _resampled(maps, pull, [len(matrix.T) for matrix in fill], outside="border")
     needed = [matrix if step > 1 else None for matrix, step in zip(fill, steps, strict=True)]
     whole = along_axes(torch.from_numpy(samples), needed)
     return at_voxels(whole.numpy(), mask)
+
+
+def points_in_frame(mask: np.ndarray, place: np.ndarray) -> torch.Tensor:
+    """Return where the voxels of a mask (X, Y, Z) lie in the frame: (1, n, 1, 1, 3), as ``grid_sample`` takes them."""
+    # PyTorch's coordinates run from -1 to 1 between the outer faces of the frame, with the axes in reverse order.
+    unit = np.argwhere(mask).astype(np.float32) @ place[:3, :3].T.astype(np.float32) + place[:3, 3].astype(np.float32)
+    return torch.from_numpy(np.ascontiguousarray(2 * unit[:, ::-1] - 1))[None, :, None, None]
 
 
 def _resized(maps: np.ndarray, shape: Sequence[int]) -> np.ndarray:
@@ -97,14 +111,19 @@ def _resized(maps: np.ndarray, shape: Sequence[int]) -> np.ndarray:
 
 def _resampled(maps: np.ndarray, pull: np.ndarray, shape: Sequence[int], *, outside: str = "zeros") -> np.ndarray:
     """Resample maps (C, X, Y, Z) linearly; ``pull`` (4, 4) takes voxels of the result to voxels of the maps."""
-    # PyTorch's coordinates run from -1 to 1 between the outer faces of a grid, with the axes in reverse order.
+    # See :func:`points_in_frame`.
     faces = np.diag([2.0, 2.0, 2.0, 1.0])
     faces[:3, 3] = -1
     source, target = (faces @ np.linalg.inv(_voxels_of(size)) for size in (maps.shape[1:], shape))
     theta = (source @ pull @ np.linalg.inv(target))[[2, 1, 0]][:, [2, 1, 0, 3]]
     grid = functional.affine_grid(torch.from_numpy(theta)[None].float(), [1, 1, *shape], align_corners=False)
+    return _sampled(maps, grid, outside=outside).reshape(-1, *shape)
+
+
+def _sampled(maps: np.ndarray, points: torch.Tensor, *, outside: str) -> np.ndarray:
+    """Return maps (C, X, Y, Z) at points (1, …, 3) of ``grid_sample``: (C, n), by linear interpolation."""
     values = torch.from_numpy(np.ascontiguousarray(maps, dtype=np.float32))[None]
-    return functional.grid_sample(values, grid, padding_mode=outside, align_corners=False)[0].numpy()
+    return functional.grid_sample(values, points, padding_mode=outside, align_corners=False)[0].flatten(1).numpy()
 
 
 def _voxels_of(frame: Sequence[int]) -> np.ndarray:

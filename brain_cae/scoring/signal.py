@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
 
 from brain_cae.arrays.voxels import at_voxels
-from brain_cae.scoring.frame import box_in_frame, from_frame, to_frame
+from brain_cae.scoring.frame import box_in_frame, from_frame, points_in_frame, to_frame
 from brain_cae.scoring.reference import HealthyReference
 from brain_cae.scoring.sampling import Sampling
 from brain_cae.scoring.smoothing import smooth_inside
@@ -132,7 +133,11 @@ class Signal:
 
     def from_frame(self, maps: np.ndarray) -> np.ndarray:
         """Return the values (C, n) of maps (C, *frame) at the voxels of the mask."""
-        return from_frame(maps, self.mask, self.place)
+        return from_frame(maps, self.mask, self.place, self._points)
+
+    @cached_property
+    def _points(self) -> torch.Tensor | None:
+        return None if self.place is None else points_in_frame(self.mask, self.place)
 
 
 class HealthyBrains(Sequence[Framed]):

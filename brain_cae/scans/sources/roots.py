@@ -66,6 +66,10 @@ def _layout_around(file: Path) -> tuple[Path, str] | None:
 
 def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: str, advice: str) -> DatasetError:
     """Return the error for a folder without scans of a source's layout, with the folder or the source that fits."""
+    if broken := [path.name for path in sorted(root.iterdir()) if path.is_symlink() and not path.exists()]:
+        found += f"; links that lead nowhere: {some(broken)}"
+        advice = "Mount or fetch what the links point to, then give the same command."
+        return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
     if source == "folder" and (contrasts := _folders_of_contrasts(root)):
         found = (
             f"one folder per contrast: {some([f'{name} with {number} files' for name, number in contrasts.items()])}"

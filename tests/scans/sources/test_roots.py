@@ -34,6 +34,13 @@ def message(source, root):
     return str(raised.value)
 
 
+def test_a_root_of_broken_links_says_so(tmp_path):
+    for name in ("p1", "p2"):
+        (tmp_path / name).symlink_to(tmp_path / "not-mounted" / name)
+    said = message("folder", tmp_path)
+    assert "links that lead nowhere: p1, p2" in said and "Mount or fetch" in said
+
+
 FITS = {(name, name) for name in SOURCES} | {("ixi", "brats")}
 
 

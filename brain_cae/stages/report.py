@@ -163,11 +163,13 @@ def with_pages(config: Config, table: pd.DataFrame, *, new_subjects: bool) -> li
     """Return the subjects that have a page of their own, by falling score.
 
     New subjects all have one. Of a study those with the highest scores do: ``PAGES_PER_VIEW`` for each subject that the
-    report shows.
+    report shows. So it is of new subjects whose maps are not stored, because each of them is examined again for its
+    page.
     """
     highest = table.sort_values("score", ascending=False).index
     shown = config.evaluation.views
-    return list(highest[: MOST_PAGES if new_subjects and shown else min(PAGES_PER_VIEW * shown, MOST_PAGES)])
+    everyone = new_subjects and shown and config.evaluation.maps
+    return list(highest[: MOST_PAGES if everyone else min(PAGES_PER_VIEW * shown, MOST_PAGES)])
 
 
 def map_reader(folder: Path, files: Mapping[str, str]) -> ReadMap:

@@ -71,6 +71,7 @@ def test_the_views_show_the_highest_scores_and_the_highest_healthy_scores(
     config = make_config("evaluation.views=1")
     assert with_pages(config, table, new_subjects=False) == [f"s{number:02d}" for number in (11, 10)]
     assert len(with_pages(config, table, new_subjects=True)) == 12
+    assert len(with_pages(make_config("evaluation.views=1", "evaluation.maps=false"), table, new_subjects=True)) == 2
     drawn = views(make_config("modality=t1_flair", "evaluation.views=4"), assessment)
     assert [view.subject for view in drawn] == ["s11", "s10", "s09", "s05"]
     assert [bool(view.caption) for view in drawn] == [True, False, False, False]

@@ -16,6 +16,14 @@ from brain_cae.arrays.separable import along_axes, interpolation
 from brain_cae.arrays.voxels import at_voxels
 
 
+def step_of(side_mm: float, sigma_mm: float, density: float) -> int:
+    """Return the distance of two samples in voxels, with at least ``density`` of them in a standard deviation; 0: 1.
+
+    Rotation matrices leave voxels of 1.00000001 mm behind, so sides are taken as a little smaller.
+    """
+    return max(1, int(1.001 * sigma_mm / (density * side_mm))) if density else 1
+
+
 @dataclass(frozen=True)
 class Sampling:
     """Every k-th voxel of a grid.
@@ -39,7 +47,7 @@ class Sampling:
             density: Fewest samples in one standard deviation, along each axis; 0: every voxel. So is every voxel of a
                 mask that is so thin that all samples miss it.
         """
-        x, y, z = (max(1, int(sigma_mm / (density * side))) if density else 1 for side in spacing)
+        x, y, z = (step_of(side, sigma_mm, density) for side in spacing)
         chosen = cls(mask, (x, y, z))
         return chosen if chosen.inside.any() else cls(mask)
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from brain_cae.arrays.separable import along_axes, gaussian
+from brain_cae.scoring.sampling import step_of
 
 COMBINED = ((99.5, 0.0), (99.9, 0.0), (100.0, 0.0), (99.9, 3.0), (99.9, 6.0))
 """Percentile, and standard deviation in mm of a further smoothing of the joint map."""
@@ -45,7 +46,7 @@ def _smoothed(both: np.ndarray, spacing: Sequence[float], sigma_mm: float) -> np
 
     ``both`` are the map, 0 outside of the mask, and the mask: (2, X, Y, Z) float32.
     """
-    steps = [max(1, int(sigma_mm / (SAMPLES_PER_DEVIATION * side))) for side in spacing]
+    steps = [step_of(side, sigma_mm, SAMPLES_PER_DEVIATION) for side in spacing]
     matrices = [
         gaussian(size, sigma_mm / side)[step // 2 :: step]
         for size, side, step in zip(both.shape[1:], spacing, steps, strict=True)

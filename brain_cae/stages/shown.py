@@ -8,7 +8,8 @@ import pandas as pd
 
 from brain_cae.data.contrast import compatible, header_contrast
 from brain_cae.data.subject import PreparedSubject
-from brain_cae.scans.sources.base import counted, some
+from brain_cae.files.names import printable
+from brain_cae.scans.sources.base import counted
 from brain_cae.vocabulary import Serious
 
 log = logging.getLogger(__name__)
@@ -60,10 +61,12 @@ def contrast_cautions(index: pd.DataFrame, prepared: Mapping[str, PreparedSubjec
     for (modality, what), reasons in alike.items():
         names = list(reasons)
         if len(names) > NAMED:
+            # Without names: it also stands on the page of each of these patients.
             text = (
-                f"Of {len(names)} subjects ({some(names)}) the {modality} {what}. If the name is wrong, their scores "
-                "and maps are meaningless; check these scans and select the right ones."
+                f"In {len(names)} subjects the {modality} {what}. If the name is wrong, their scores and maps are "
+                "meaningless; check these scans, which the log names, and select the right ones."
             )
+            log.warning("%s of %s: %s", modality, ", ".join(map(printable, names)), what)
             cautions.append(Serious(text, names))
             continue
         cautions += [

@@ -198,11 +198,9 @@ class Detector:
         # Smoothed together: what leaks out of the mask is the same for all.
         together = np.concatenate([*(volume - reconstruction.volumes), volume])
         name, place = reconstruction.group.name, reconstruction.places.get("volume")
-        scoring = self.config.scoring
-        smoothing = {"sigma_mm": scoring.smoothing_mm, "density": scoring.samples_per_deviation}
+        smoothing = {"sigma_mm": self.config.scoring.smoothing_mm, "density": self.config.scoring.samples_per_deviation}
         both = Signal.smoothed(together, mask, name, place, spacing=spacing, **smoothing)
-        image = len(together) - len(volume)
-        return {"residual": both.part(slice(image)), "intensity": both.part(slice(image, None))}
+        return {"residual": both.part(slice(-len(volume))), "intensity": both.part(slice(-len(volume), None))}
 
     def expected(self, subject: PreparedSubject, reconstruction: Reconstruction, residual: Signal) -> np.ndarray:
         """Return the healthy version of a brain (C, X, Y, Z), 0 outside the mask: what the model says it should be.

@@ -10,7 +10,7 @@ import nibabel
 import numpy as np
 
 from brain_cae.arrays.boxes import box_of
-from brain_cae.files.atomic import whole
+from brain_cae.files.atomic import whole, write_pieces
 from brain_cae.reshape import NativeGrid, Shape
 
 
@@ -170,7 +170,8 @@ def save_array(path: Path, array: np.ndarray) -> None:
     """Write an ``.npy`` file. NumPy itself does not say why it could not write a file on a full disk."""
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
-    path.write_bytes(content.getbuffer())
+    with path.open("wb") as stream:
+        write_pieces(stream, content.getbuffer())
 
 
 def cropped(subject: PreparedSubject) -> PreparedSubject:

@@ -18,7 +18,7 @@ import nibabel
 import numpy as np
 
 from brain_cae.errors import ScanError
-from brain_cae.files.atomic import whole, write_bytes
+from brain_cae.files.atomic import whole, write_bytes, write_pieces
 from brain_cae.scans import archives
 from brain_cae.scans.dicom import NOT_DICOM, FolderReading, Refused, read_folder
 from brain_cae.scans.extent import check_size
@@ -70,12 +70,13 @@ def import_location(location: SeriesLocation, store: Path) -> Outcome:
     volume = None
     try:
         stamp = _stamp(location)
-        key = _key(location)
-        entry = _read_entry(store, key)
-        known = entry is not None
-        if entry is None:
-            volume, entry = _describe(location, pixels=True)
-        # Files are read for the key, then for the voxels. What mixes two states of them must not stay in the store.
+        with archives.reading_once():  # for the key, then for the voxels
+            key = _key(location)
+            entry = _read_entry(store, key)
+            known = entry is not None
+            if entry is None:
+                volume, entry = _describe(location, pixels=True)
+        # Large files are read twice after all. What mixes two states of them must not stay in the store.
         if _stamp(location) != stamp:
             return Outcome(None, (_line("refused", CHANGED, location.files[0]),))
     except OSError as error:
@@ -283,7 +284,7 @@ def _write_volume(volume: Volume, target: Path) -> int:
     with whole(target) as aside, aside.open("wb") as stream:
         stream.write(data.binaryblock + b"\0\0\0\0")
         # NIfTI's first axis runs fastest; for volumes from DICOM the transpose is contiguous and nothing is copied.
-        stream.write(np.ascontiguousarray(volume.array.T).data)
+        write_pieces(stream, np.ascontiguousarray(volume.array.T).data)
         return stream.tell()
 
 

@@ -32,6 +32,8 @@ def smallest_type(array: np.ndarray) -> np.ndarray:
     """Return integers that fit as int16, and everything else as float32; the values do not change."""
     if array.dtype == np.int16:
         return array
+    if array.dtype == np.uint16 and array.max() <= np.iinfo(np.int16).max:
+        return array.view(np.int16)  # the same bytes: nothing is copied
     if array.dtype.kind in "iu":
         limits = np.iinfo(np.int16)
         if array.dtype.itemsize == 1 or (array.min() >= limits.min and array.max() <= limits.max):
@@ -99,5 +101,5 @@ def content_hash(array: np.ndarray, affine: np.ndarray) -> str:
     canonical = apply_orientation(array, io_orientation(affine))
     digest = hashlib.sha256(repr(canonical.shape).encode())
     for plane in np.moveaxis(canonical, 2, 0):
-        digest.update(np.asfortranarray(plane, dtype=np.float32).tobytes(order="F"))
+        digest.update(np.ascontiguousarray(plane.T, dtype=np.float32).data)
     return digest.hexdigest()[:32]

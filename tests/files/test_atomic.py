@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from brain_cae.errors import StorageError
-from brain_cae.files.atomic import remove_leftovers, whole, write_bytes, write_text
+from brain_cae.files import atomic
+from brain_cae.files.atomic import remove_leftovers, whole, write_bytes, write_pieces, write_text
 
 ROOT = Path(__file__).parents[2]
 HALF = """
@@ -108,6 +109,16 @@ def test_writers_that_look_at_the_suffix_see_the_right_one(tmp_path, name):
     else:
         assert target.read_bytes()[:2] == b"\x1f\x8b"  # gzip
         assert np.array_equal(np.asarray(nibabel.load(target).dataobj), values)
+
+
+def test_content_larger_than_a_piece_is_written_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "PIECE_BYTES", 3)
+    array = np.arange(5, dtype=np.int16)
+    with (tmp_path / "array").open("wb") as stream:
+        write_pieces(stream, array.data)
+    assert (tmp_path / "array").read_bytes() == array.tobytes()
+    assert write_bytes(tmp_path / "empty", b"").read_bytes() == b""
+    assert write_bytes(tmp_path / "bytes", b"7 bytes").read_bytes() == b"7 bytes"
 
 
 def test_a_full_disk_names_the_file_that_was_meant(tmp_path):

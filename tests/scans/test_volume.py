@@ -43,6 +43,7 @@ def test_the_hash_does_not_depend_on_the_position():
         ([0, 32767], "uint16"),
         ([-32768, 32767], "int32"),
         ([0, 32768], "uint16"),
+        ([0, 258], ">u2"),
         ([0.5, 1], "float64"),
     ],
 )

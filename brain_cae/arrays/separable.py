@@ -1,4 +1,4 @@
-"""Linear maps along the three axes of a volume: resizing, windows and smoothing as one small matrix for each axis.
+"""Linear maps along the three axes of a volume: resizing and smoothing as one small matrix for each axis.
 
 Each output needs only its neighbours, so these matrices are bands. They are multiplied as dense blocks of rows and the
 columns that those use: a product of matrices runs near the peak of the processor.
@@ -85,11 +85,6 @@ def gaussian(size: int, sigma: float) -> np.ndarray:
     reach = int(4 * sigma + 0.5)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-9)) ** 2)
     return _band(size, weights / weights.sum())
-
-
-def uniform(size: int, width: int) -> np.ndarray:
-    """Return the matrix (size, size) of the mean over ``width`` voxels (odd); 0 beyond the ends."""
-    return _band(size, np.full(width, 1 / width))
 
 
 def _band(size: int, weights: np.ndarray) -> np.ndarray:

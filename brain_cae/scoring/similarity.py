@@ -1,10 +1,7 @@
 """Structural similarity of a brain and its reconstruction, inside the mask."""
 
 import numpy as np
-import torch
-
-from brain_cae.arrays.separable import along_axes, uniform
-from brain_cae.arrays.voxels import at_voxels
+from scipy import ndimage
 
 WINDOW = 7
 """Side of the window in voxels."""
@@ -40,13 +37,17 @@ def structural_similarity(
         inside &= ((place >= half) & (place < size - half)).reshape([-1 if axis == other else 1 for other in range(3)])
     if not inside.any():
         return float("nan")
-    foreground = torch.from_numpy(np.ascontiguousarray(mask))
-    x, y = (torch.from_numpy(np.ascontiguousarray(maps, dtype=np.float32)) * foreground for maps in (output, truth))
-    matrices = [uniform(size, WINDOW) for size in mask.shape]
-    mean_x, mean_y, squares, products = (
-        at_voxels(along_axes(maps, matrices).numpy(), inside) for maps in (x, y, x * x + y * y, x * y)
-    )
     peak = float(truth.max())
+    brains = [[np.where(mask, channel, np.float32(0)) for channel in maps] for maps in (output, truth)]
+    return float(np.mean([_of_channel(x, y, inside, peak) for x, y in zip(*brains, strict=True)]))
+
+
+def _of_channel(x: np.ndarray, y: np.ndarray, inside: np.ndarray, peak: float) -> float:
+    """Return the mean structural similarity of two volumes (X, Y, Z) at the voxels ``inside``."""
+    windows = (x, y, x * x + y * y, x * y)
+    mean_x, mean_y, squares, products = (
+        ndimage.uniform_filter(one, WINDOW, mode="constant")[inside] for one in windows
+    )
     small, smaller = (0.03 * peak) ** 2, (0.01 * peak) ** 2
     squared_means, product_of_means = mean_x * mean_x + mean_y * mean_y, mean_x * mean_y
     structure = (2 * (products - product_of_means) + small) / (squares - squared_means + small)

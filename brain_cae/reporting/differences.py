@@ -12,7 +12,7 @@ from brain_cae.reporting.configurations import RESAMPLES, Configuration, average
 from brain_cae.reporting.tables import Cell, Table, figure, label
 from brain_cae.vocabulary import CLASSES
 
-REFERENCE = {"reshape": "fixed", "modality": "t1_flair"}
+REFERENCE = {"reshape": "fixed", "reshape.crop": "none", "modality": "t1_flair"}
 """Reference choice of a key, with which the other choices are compared."""
 
 METRICS = {

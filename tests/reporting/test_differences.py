@@ -47,6 +47,15 @@ def test_the_table_has_a_column_for_each_metric_and_signed_values():
     assert differences_table(differences([configuration(1, reshape="modal")])) == []
 
 
+def test_a_window_is_compared_with_the_whole_volume_of_the_same_strategy():
+    swept = [
+        configuration(strength, **{"reshape.crop": crop, "reshape": reshape})
+        for strength, crop, reshape in ((1, "none", "fixed"), (2, "foreground", "fixed"), (2, "none", "modal"))
+    ]
+    captions = [table.caption for table in differences_table(differences(swept))]
+    assert captions == ["Difference from reshape=fixed", "Difference from reshape.crop=none"]
+
+
 def test_other_choices_leave_out_one_key():
     assert other_choices(configuration(1, reshape="fixed", modality="t2"), "reshape") == (("modality", "t2"),)
 

@@ -83,7 +83,9 @@ class Rule:
 
 # Values of ImageType, besides those of ``scans/kind.py``, for images that are not the magnitude of a brain's water.
 CONTENTS = {
-    "fat image": frozenset({"FAT", "F", "FAT IMAGE", "OPP PHASE", "OUT PHASE", "FAT FRAC"}),
+    "fat image": frozenset({"FAT", "F", "FAT IMAGE", "FAT FRAC"}),
+    "opposed-phase image": frozenset({"OP", "OPP PHASE", "OUT PHASE", "OUT OF PHASE", "OPPOSED PHASE"}),
+    "synthetic image": frozenset({"SYNTHETIC"}),
     "susceptibility image": frozenset({"SWI", "SWAN", "VENBOLD", "SWI COMBINED"}),
     "uniform image": frozenset({"UNI", "UNI IMAGE"}),
     "angiogram": frozenset({"TOF", "ANGIO", "MRA", "PCA", "FLOW"}),

@@ -57,9 +57,14 @@ NO_AGENT = frozenset(
         "not given", "without contrast", "no agent", "pre", "precontrast", "pre contrast", "unknown",
     }
 )  # fmt: skip
-# "T1 pre KM", "ohne KM", "w/o contrast", "post op": no words for a contrast agent.
+# A contrast agent in the words of scanners' users, and what takes one back: "T1 pre KM", "senza mdc", "w/o contrast",
+# "post op".
+AGENT = (
+    r"contrast\w*|kontrast\w*|gado\w*|gad|gd|ce|km|mdc|mdk|inj\w*|iniett\w*|dotarem|clariscan|magnevist|omniscan|prohance"
+    r"|multihance|vueway|elucirem|primovist|eovist"
+)
 WITHOUT = re.compile(
-    r"(?<![a-z])(?:pre|non|no|without|w/?o|ohne|vor|sans|avant|before|sin)[\s-]*(?:gd|gad\w*|contrast\w*|kontrast\w*|km|ce|gado\w*)"
+    rf"(?<![a-z])(?:pre|non|no|without|w/?o|ohne|vor|sans|avant|before|sin|sem|senza|zonder|utan|uten|s/)[\s-]*(?:{AGENT}|c)(?![a-z])"
     r"|post[\s-]*(?:op|surg|rt|chemo|treat|trauma)\w*"
 )
 HINTS = {
@@ -68,7 +73,7 @@ HINTS = {
     "t2": r"(?<![a-z0-9])t2(?!\s*\*|.?star|\s*flash)",
     "pd": r"(?<![a-z0-9])(?:pd|proton.?dens)",
     "angiogram": r"(?<![a-z])(?:tof|mra|angio)",
-    "ce": r"(?<![a-z])(?:ce|gd|gad\w*|post|km|contrast|kontrast|pg|postgad|t1c)(?![a-z])|\+\s?c|\+\s?km|c\+",
+    "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|pg|t1c)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])|c\+|i\.?v\.?\s?\+",
 }
 
 

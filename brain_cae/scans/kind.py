@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
         "all slices of a time point tiled into one image",
         frozenset({"MOSAIC", "VFRAME"}),  # Siemens; United Imaging
     ),
-    "localiser": ("a planning image", frozenset({"LOCALIZER", "LOCALISER", "SCOUT", "SURVEY"})),
+    "localiser": ("a planning image", frozenset({"LOCALIZER", "LOCALISER", "SCOUT", "SURVEY", "POSDISP", "GSP"})),
     "screenshot": (
         "a picture of a screen or a report",
         frozenset({"SCREEN SAVE", "SCREEN SAVED", "SCREENSAVE", "SCREENSHOT", "SCREEN CAPTURE", "CSA REPORT"}),
@@ -73,7 +73,7 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
             {
                 "T1 MAP", "T2 MAP", "T2* MAP", "T2STAR MAP", "T2 STAR MAP", "R1 MAP", "R2 MAP", "R2* MAP",
                 "R2STAR MAP", "R2 STAR MAP", "PD MAP", "RHO MAP", "B0", "B0 MAP", "B1", "B1 MAP", "FIELD MAP",
-                "TEMPERATURE", "QUANTITY", "QSM", "STD DEVIATION", "FAT FRACTION",
+                "TEMPERATURE", "QUANTITY", "QSM", "STD DEVIATION", "FAT FRACTION", "R1", "R2", "R2*",
             }
         ),
     ),
@@ -87,6 +87,22 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
             }
         ),
     ),
+}  # fmt: skip
+# Words that give the kind wherever they stand in a value: vendors add planes, models and numbers ("MIP_SAG", "rCBF
+# Basic", "MULTI_QMAP"), and some cut values at 16 characters ("PROJECTION IMAG").
+WORDS: dict[str, frozenset[str]] = {
+    "screenshot": frozenset({"SCREEN", "REPORT", "ERROR"}),
+    "projection": frozenset({"MIP", "MIPT", "MINIP", "MNIP", "PJN", "PROJECTION", "CPR"}),
+    "diffusion image": frozenset({"DIFFUSION", "DWI", "ISODWI", "DTI", "ADC", "EADC", "DADC", "TRACE", "TRACEW"}),
+    "perfusion or functional image": frozenset(
+        {
+            "PERFUSION", "ASL", "CBF", "RCBF", "RELCBF", "CBV", "RCBV", "RELCBV", "MTT", "RELMTT", "TTP", "TMAX", "OEF",
+            "CMRO2", "RCMRO2", "LEAKAGE", "RLEAKAGE",
+        }
+    ),
+    "phase image": frozenset({"VELOCITY"}),
+    "parameter map": frozenset({"MAP", "QMAP", "STDDEV"}),
+    "subtraction image": frozenset({"SUBTRACTION"}),
 }  # fmt: skip
 # Images of another kind under the UID of a series that do not change what the others are; of a diffusion series, an
 # image without diffusion weighting is no anatomical scan.
@@ -191,6 +207,10 @@ def _kind_of(image_type: tuple[str, ...]) -> str:
     values = [" ".join(value.upper().replace("_", " ").split()) for value in image_type]
     for name, (_, known) in KINDS.items():
         if not known.isdisjoint(values):
+            return name
+    words = {word for value in values for word in value.split()}
+    for name, telling in WORDS.items():
+        if not telling.isdisjoint(words):
             return name
     return "phase image" if not COMPLEX_LETTERS.isdisjoint(values[2:4]) else ""
 

@@ -59,6 +59,17 @@ def test_a_description_becomes_words(text, words):
     assert hints_of(text) == words
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("T1 MPRAGE con contraste", True), ("T1 dopo mdc", True), ("T1 Kontrastmittel", True),
+     ("T1 APRES INJECTION", True), ("T1 POSTGD", True), ("AX T1 +GD", True), ("t1 IV+", True), ("Dotarem T1", True), ("T1 post", True),
+     ("T1 senza mdc", False), ("T1 sin contraste", False), ("T1 sans injection", False), ("T1 s/c", False),
+     ("T1 posterior fossa", False), ("T1 post-op", False), ("T1 MPRAGE", False)],
+)  # fmt: skip
+def test_a_description_names_a_contrast_agent_in_many_languages(text, named):
+    assert ("ce" in hints_of(text)) == named
+
+
 def test_reading_stops_before_the_pixels(tmp_path, monkeypatch):
     path = write_series(tmp_path, np.ones((1, 512, 512), np.int16))[0]
     amounts = []

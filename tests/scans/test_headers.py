@@ -62,7 +62,8 @@ def test_a_description_becomes_words(text, words):
 @pytest.mark.parametrize(
     ("text", "named"),
     [("T1 MPRAGE con contraste", True), ("T1 dopo mdc", True), ("T1 Kontrastmittel", True),
-     ("T1 APRES INJECTION", True), ("T1 POSTGD", True), ("AX T1 +GD", True), ("t1 IV+", True), ("Dotarem T1", True), ("T1 post", True),
+     ("T1 APRES INJECTION", True), ("T1 POSTGD", True), ("AX T1 +GD", True), ("t1 IV+", True), ("Dotarem T1", True),
+     ("T1 post", True),
      ("T1 senza mdc", False), ("T1 sin contraste", False), ("T1 sans injection", False), ("T1 s/c", False),
      ("T1 posterior fossa", False), ("T1 post-op", False), ("T1 MPRAGE", False)],
 )  # fmt: skip

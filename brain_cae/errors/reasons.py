@@ -84,6 +84,11 @@ WHAT_TO_DO = {
     "repeated instance numbers": "The files come from several series: separate them, or give each series one UID.",
     "the first or the last slices may be missing": "The headers count more images than there are: compare with the "
     "scanner or the archive, and export the series again if it is longer there.",
+    "slices between the others may be missing": "The slices are two or more times as far apart as their headers say: "
+    "compare with the archive, and export the series again if it has more.",
+    "series of several contrasts": "The folder holds series of different contrasts, and only their size or number says "
+    "which is meant: leave one in the folder, or name it in a table (dataset.table).",
+    "series of several patients": "The folder holds series with different PatientIDs: check whose scans they are.",
     "times in seconds": "DICOM uses milliseconds; the times were converted, all of a header together.",
     "times of unknown unit": "The header's TR, TE and TI fit neither milliseconds nor seconds: they are not used.",
     # Not a regular volume.

@@ -25,6 +25,9 @@ GROUPS = (
     "MRTimingAndRelatedParametersSequence",
     "MREchoSequence",
     "MRModifierSequence",
+    # Of images that were converted from classic ones, with all that the converter did not sort.
+    "UnassignedSharedConvertedAttributesSequence",
+    "UnassignedPerFrameConvertedAttributesSequence",
 )
 UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 

@@ -11,11 +11,11 @@ import secrets
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,25 +27,28 @@ from brain_cae.scans.completeness import possible_slices
 from brain_cae.scans.contrast_rules import Physics
 from brain_cae.scans.formats import is_nifti, unread_format
 from brain_cae.scans.headers import IMAGE, LOST, NOT_DICOM, STATUS, SeriesFacts, facts_of, identify, read_header
+from brain_cae.scans.placeholders import anonymity
 from brain_cae.scans.pseudonym import Pseudonyms
 from brain_cae.scans.silence import silence
 from brain_cae.scans.sources.base import agreeing
 from brain_cae.scans.tree import list_files
 
 # Increase this whenever the same headers would give another row or other facts.
-VERSION = 2
+VERSION = 3
 CHUNK = 500
 """Files that one process reads before it reports; also those of a piece in the store, times ``PIECE``."""
 PIECE = 20
+TORN = "one series under several PatientIDs"
+"""Kind of a series of which nobody can say whose it is."""
 SPLIT = 5
 """So many series of one file each, alike in all facts, are one series whose identifiers were replaced file by file."""
 ROW = np.dtype(
     [
         ("file", "S21"), ("size", "i8"), ("changed", "i8"), ("status", "i1"), ("frames", "i4"), ("diffusion", "?"),
-        ("patient", "S14"), ("study", "S18"), ("series", "S15"),
+        ("apart", "?"), ("number", "i4"), ("patient", "S14"), ("study", "S18"), ("series", "S15"), ("uid", "S16"),
     ]
 )  # fmt: skip
-READ = ("status", "frames", "diffusion", "patient", "study", "series")
+READ = ("status", "frames", "diffusion", "apart", "number", "patient", "study", "series", "uid")
 """Columns that come from the file itself."""
 
 
@@ -86,17 +89,6 @@ class _Known:
 
     rows: dict[bytes, np.void] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
-
-
-# PatientIDs that anonymisers and scanners write for everybody. Zeros alone may be a patient's number, as in BraTS: they
-# count as nobody's only if several studies have them.
-PLACEHOLDERS = frozenset(
-    {
-        "", "anon", "anonym", "anonymous", "anonymized", "anonymised",
-        "deidentified", "de-identified", "unknown", "none", "n/a", "na", "null", "patient", "patientid", "id", "test",
-        "no id", "noid", "x", "xx", "xxx", "xxxx", "removed", "no_value", "anonymous patient",
-    }
-)  # fmt: skip
 
 
 def read_catalogue(
@@ -148,7 +140,7 @@ def _catalogue(
     facts = dict(known.facts)
     chunks = [rest[start : start + CHUNK] for start in range(0, len(rest), CHUNK)]
     paths = [[listing[number][0] for number in chunk] for chunk in chunks]
-    first: dict[str, int] = {}
+    described = {one: (content["apart"], len(chunks)) for one, content in facts.items()}
     unsaved: list[int] = []
     read = partial(_read_chunk, names=names)
     with counter("headers", len(listing), done=len(listing) - len(rest), bar=progress) as advance:
@@ -164,9 +156,11 @@ def _catalogue(
         for place, (part, part_facts) in done:
             for name in READ:
                 rows[name][chunks[place]] = part[name]
-            # Of all files of a series, the first by path describes it, whichever process is faster.
-            facts |= {one: content for one, content in part_facts.items() if first.get(one, place) >= place}
-            first |= {one: min(first.get(one, place), place) for one in part_facts}
+            # Of all files of a series, the first by path describes it, whichever process is faster, and one apart only
+            # where there is no other.
+            for one, content in part_facts.items():
+                if one not in described or (content["apart"], place) < described[one]:
+                    facts[one], described[one] = content, (content["apart"], place)
             unsaved += chunks[place]
             if write and folder and len(unsaved) >= CHUNK * PIECE:
                 _save(folder, rows[unsaved], facts)
@@ -197,28 +191,26 @@ def _look_up(listing: list[tuple[Path, int, int]], names: Pseudonyms, known: _Kn
 
 
 def _read_chunk(paths: list[Path], names: Pseudonyms) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return the rows of files, and the facts of each series from its first file among them."""
+    """Return the rows of files, and the facts of each series from the first of them that describes it."""
     rows = np.zeros(len(paths), ROW)
     facts: dict[str, Any] = {}
     with silence():
         for row, path in zip(rows, paths, strict=True):
             file = identify(path)
             series = names.name("se", file.patient, file.study, file.series)
-            if file.status == IMAGE and file.header is None and series not in facts:
+            new = series not in facts or (facts[series]["apart"] and not file.apart)
+            if file.status == IMAGE and file.header is None and new:
                 file = read_header(path)
             row["status"], row["frames"], row["diffusion"] = file.status, file.frames, file.diffusion
             if file.status != IMAGE:
                 continue
+            row["apart"], row["number"] = file.apart, file.number
             row["patient"], row["study"] = names.patient(file.patient), names.name("study", file.study)
-            row["series"] = series
-            if file.header is not None and series not in facts:
-                facts[series] = asdict(facts_of(path, file.header)) | {"anonymous": _anonymity(file.patient)}
+            row["series"], row["uid"] = series, names.name("uid", file.uid) if file.uid else ""
+            if file.header is not None and new:
+                more = {"anonymous": anonymity(file.patient), "apart": file.apart}
+                facts[series] = asdict(facts_of(path, file.header)) | more
     return rows, facts
-
-
-def _anonymity(patient: str) -> str:
-    word = " ".join(patient.lower().split())
-    return "word" if word in PLACEHOLDERS else "" if word.strip("0") else "zeros"
 
 
 def _grouped(
@@ -238,21 +230,27 @@ def _grouped(
     studies: dict[bytes, set[bytes]] = {}
     for patient, study in np.unique(rows[order][["patient", "study"]]).tolist():
         studies.setdefault(patient, set()).add(study)
-    for group in np.split(order, ends) if len(order) else []:
-        row = rows[group[0]]
+
+    def is_nobody(row: np.void) -> bool:
+        how = facts[row["series"].decode()]["anonymous"]
+        return how == "word" or (how != "" and len(studies[row["patient"]]) > 1)
+
+    for group in _mended(np.split(order, ends) if len(order) else [], rows, is_nobody):
+        row = rows[group.main]
         name, patient = row["series"].decode(), row["patient"].decode()
-        content = facts[name]
-        if content["anonymous"] == "word" or (content["anonymous"] and len(studies[row["patient"]]) > 1):
+        if is_nobody(row):
             patient = names.name("p", "study", row["study"].decode())
             anonymous.add(patient)
+        kind = TORN if group.torn else "diffusion image" if rows["diffusion"][group.files].any() else ""
+        images = group.files[~rows["apart"][group.files]] if not facts[name]["apart"] else group.files
         series.append(
             Series(
                 patient=patient,
                 study=row["study"].decode(),
                 name=name,
-                files=tuple(listing[number][0] for number in group),
-                images=int(rows["frames"][group].sum()),
-                facts=_as_diffusion(_facts(content)) if rows["diffusion"][group].any() else _facts(content),
+                files=tuple(listing[number][0] for number in group.files),
+                images=int(rows["frames"][images].sum()),
+                facts=_of_kind(_facts(facts[name]), kind),
             )
         )
     rest = np.flatnonzero(rows["status"] != IMAGE)
@@ -265,6 +263,37 @@ def _grouped(
     return Catalogue(tuple(series), dict(others), tuple(closed), frozenset(anonymous), read)
 
 
+class _Group(NamedTuple):
+    """Files of one series, as numbers of their rows; ``main`` is one whose header says whose series it is."""
+
+    files: np.ndarray
+    main: int
+    torn: bool = False
+
+
+def _mended(groups: list[np.ndarray], rows: np.ndarray, is_nobody: Callable[[np.void], bool]) -> Iterator[_Group]:
+    """Yield the groups, with those joined that are one series under several PatientIDs or studies.
+
+    An archive that corrects a PatientID, or an anonymiser, may change a part of a series only. Files with one
+    SeriesInstanceUID whose instance numbers go on from one to the other are one series, of the one patient who has a
+    number; if two have one, it is torn, since nobody can say whose it is. Equal numbers show two series to which one
+    identifier was given.
+    """
+    together: dict[bytes, list[np.ndarray]] = {}
+    for place, group in enumerate(groups):
+        together.setdefault(rows["uid"][group[0]] or str(place).encode(), []).append(group)
+    for parts in together.values():
+        files = np.sort(np.concatenate(parts))
+        numbers = rows["number"][files[~rows["apart"][files]]]
+        if len(parts) == 1 or not numbers.size or not numbers.all() or len(np.unique(numbers)) < len(numbers):
+            yield from (_Group(part, int(part[0])) for part in parts)
+            continue
+        named = [part for part in parts if not is_nobody(rows[part[0]])]
+        largest = max(named or parts, key=len)
+        patients = {rows["patient"][part[0]] for part in named}
+        yield _Group(files, int(largest[0]), torn=len(patients) > 1)
+
+
 def _what(status: int, path: Path) -> str:
     """Return what a file that is no image is, without its name."""
     if status != NOT_DICOM:
@@ -272,17 +301,20 @@ def _what(status: int, path: Path) -> str:
     return unread_format(path) or ("NIfTI" if is_nifti(path) else STATUS[status])
 
 
-def _as_diffusion(facts: SeriesFacts) -> SeriesFacts:
-    """The first image of a diffusion series has b = 0 and looks like a T2; the others tell."""
-    return replace(facts, physics=replace(facts.physics, kind=facts.physics.kind or "diffusion image"))
+def _of_kind(facts: SeriesFacts, kind: str) -> SeriesFacts:
+    """Return facts with what other files tell: the first image of a diffusion series has b = 0 and looks like a T2."""
+    return replace(facts, physics=replace(facts.physics, kind=facts.physics.kind or kind))
 
 
 def _joined(series: list[Series]) -> list[Series]:
     """Return the series, with those joined that an anonymiser split by a SeriesInstanceUID for each file."""
     single: dict[tuple[str, ...], list[Series]] = {}
+    studies = Counter((one.patient, one.study) for one in series)
     for one in series:
         if len(one.files) == 1 == one.images:
-            single.setdefault((one.patient, one.study, repr(one.facts)), []).append(one)
+            # The study's identifier may have been replaced file by file, too.
+            study = one.study if studies[one.patient, one.study] > 1 else ""
+            single.setdefault((one.patient, study, repr(one.facts)), []).append(one)
     split = {part.name: parts for parts in single.values() if len(parts) >= SPLIT for part in parts}
     joined = [one for one in series if one.name not in split]
     for parts in {id(parts): parts for parts in split.values()}.values():
@@ -293,7 +325,7 @@ def _joined(series: list[Series]) -> list[Series]:
 
 def _facts(content: dict[str, Any]) -> SeriesFacts:
     physics = {name: tuple(value) if isinstance(value, list) else value for name, value in content["physics"].items()}
-    numbers = {name: value for name, value in content.items() if name not in ("physics", "anonymous")}
+    numbers = {name: value for name, value in content.items() if name not in ("physics", "anonymous", "apart")}
     return SeriesFacts(physics=Physics(**_restored(physics)), **_restored(numbers))
 
 

@@ -2,10 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.file import DicomFile
+
+# Part of a distance by which headers round it.
+ROUNDING = 0.05
 
 
 def may_be_slice(path: Path, files: Sequence[DicomFile], *, empty: bool) -> bool:
@@ -37,6 +41,22 @@ def may_lack_slices(files: Sequence[DicomFile]) -> bool:
     numbers = sorted({file.elements.whole("InstanceNumber", -1) for file in files})
     complete = len(numbers) == len(files) and _are_consecutive(numbers) and counts != {len(files)}
     return complete and 1 < numbers[0] <= len(files) // 2
+
+
+def may_lack_every_other(files: Sequence[DicomFile], distance_mm: float) -> bool:
+    """Return whether slices lie a whole number of times as far apart as their headers say, as if others were left out.
+
+    Some scanners write the gap for the distance (SpacingBetweenSlices). Then gap and thickness together are the
+    distance, and only instance numbers that skip as many slices tell.
+    """
+    elements = files[0].elements
+    declared, thickness = (elements.number(name) or 0.0 for name in ("SpacingBetweenSlices", "SliceThickness"))
+    times = round(distance_mm / declared) if declared > 0 else 0
+    if times < 2 or abs(distance_mm - times * declared) > ROUNDING * distance_mm:
+        return False
+    numbers = sorted({file.elements.whole("InstanceNumber", -1) for file in files})
+    skipped = len(numbers) == len(files) and {b - a for a, b in pairwise(numbers)} == {times}
+    return skipped or abs(distance_mm - declared - thickness) > ROUNDING * distance_mm
 
 
 def check_concatenations(files: Sequence[DicomFile], where: str) -> None:

@@ -81,15 +81,23 @@ class Rule:
     holds: Callable[[Physics], bool]
 
 
+UNIFORM = "uniform image"
 # Values of ImageType, besides those of ``scans/kind.py``, for images that are not the magnitude of a brain's water.
 CONTENTS = {
     "fat image": frozenset({"FAT", "F", "FAT IMAGE", "FAT FRAC"}),
     "opposed-phase image": frozenset({"OP", "OPP PHASE", "OUT PHASE", "OUT OF PHASE", "OPPOSED PHASE"}),
     "synthetic image": frozenset({"SYNTHETIC"}),
     "susceptibility image": frozenset({"SWI", "SWAN", "VENBOLD", "SWI COMBINED"}),
-    "uniform image": frozenset({"UNI", "UNI IMAGE"}),
+    UNIFORM: frozenset({"UNI", "UNI IMAGE"}),
     "angiogram": frozenset({"TOF", "ANGIO", "MRA", "PCA", "FLOW"}),
 }
+
+
+def content_of(image_type: Sequence[str]) -> str:
+    """Return what an image shows by its ImageType, a key of ``CONTENTS``; ``""`` if it is an ordinary one."""
+    values = {" ".join(value.upper().replace("_", " ").split()) for value in image_type[2:]}
+    return next((name for name, known in CONTENTS.items() if not known.isdisjoint(values)), "")
+
 
 # ---- the tables, from the header to the contrast -------------------------------------------------------------------
 
@@ -154,7 +162,7 @@ def contrast_of(physics: Physics) -> Contrast:
     A name outside of :data:`brain_cae.vocabulary.MODALITIES` is not used; ``unknown`` is what the header leaves open.
     """
     if physics.kind:
-        return Contrast(physics.kind, "ImageType or another code of the header")
+        return Contrast(physics.kind, "ImageType or another value of the headers")
     if "EP" in physics.codes:
         return Contrast("echo-planar image", "echo-planar: diffusion, function or perfusion")
     times = _times(physics)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.assembly import Assembly, Slice, assemble
-from brain_cae.scans.completeness import may_be_slice, may_lack_slices
-from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS
+from brain_cae.scans.completeness import may_be_slice, may_lack_every_other, may_lack_slices
+from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, UNIFORM, content_of, contrast_of
 from brain_cae.scans.extent import has_head_size
 from brain_cae.scans.file import DicomFile, open_dicom, truncated
+from brain_cae.scans.headers import PATIENT, series_facts
 from brain_cae.scans.kind import OBJECTS, OTHER_OBJECT, is_derived, object_of
 from brain_cae.scans.parts import join_parts
 from brain_cae.scans.scattered import have_repeated_numbers, join_scattered
@@ -22,7 +23,9 @@ EMPTY = ("truncated file", "not downloaded")
 LOST = (*EMPTY, "damaged header", "unreadable file")
 SCATTERED, PARTS = "a series UID in every file", "one volume under several series UIDs"
 IN_SECONDS, IN_NO_UNIT = "times in seconds", "times of unknown unit"
+CONTRASTS, PATIENTS = "series of several contrasts", "series of several patients"
 SHORTER = "the first or the last slices may be missing"
+BETWEEN = "slices between the others may be missing"
 NOT_CHOSEN = "another series was taken"
 COPY = "identical copy"
 SET_ASIDE = "set aside"
@@ -64,7 +67,7 @@ class _Candidate:
     """A regular series; the one with the largest ``rank`` is taken (see :func:`read_folder`)."""
 
     assembly: Assembly
-    rank: tuple[bool, bool, bool, int, int, float, str]
+    rank: tuple[bool, bool, bool, bool, int, int, float, str]
     opened: list[DicomFile]
     notes: tuple[str, ...]
 
@@ -77,10 +80,12 @@ class _Candidate:
         return len(self.opened)
 
 
+# So many criteria of the rank say which series is wanted; by the others, any of them might be.
+TELLING = 4
 # The advantage of the series that was taken, for each value of the rank. The report stores these words.
 ADVANTAGES = (
-    "has the size of a head", "is original", "is no fast scout", "has more slices", "has more voxels",
-    "has the higher number", "has the later UID",
+    "has the size of a head", "is an ordinary image", "is original", "is no fast scout", "has more slices",
+    "has more voxels", "has the higher number", "has the later UID",
 )  # fmt: skip
 
 
@@ -113,9 +118,10 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
 
     Files are grouped by SeriesInstanceUID, in any folder; slices that each have their own are joined where they can be
     one series (``scattered.py``), and so are series that are parts of one volume (``parts.py``). Of the series that
-    form a regular volume, one is taken: one of a head's size before others, original before derived, any before a fast
-    scout, then the one with the most slices, most voxels, the highest SeriesNumber, the last UID. ``chosen``, a file or
-    a folder, restricts this to series with a file there.
+    form a regular volume, one is taken: one of a head's size before others, ordinary images before fat images and the
+    like, original before derived, any before a fast scout, then the one with the most slices, most voxels, the highest
+    SeriesNumber, the last UID. ``chosen``, a file or a folder, restricts this to series with a file there. A note says
+    if the others are of another contrast, or if the files are those of several patients.
     Objects without an image, and images of another kind under the same UID (such as the phase), are set aside.
     Everything else is listed with its reason; a DICOMDIR is ignored. If a lost file may have been a slice of the
     series, nothing is taken (``completeness.py``). Without ``pixels`` only headers are read: the volume has the right
@@ -124,10 +130,14 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     groups, lost, refused = _split(files, pixels)
     joined = dict.fromkeys(join_scattered(groups), SCATTERED)
     joined |= dict.fromkeys(join_parts(groups), PARTS)
+    if set(groups) == {""}:
+        groups = _by_number(groups[""])
     refused += _remove_others(groups, chosen)
     if chosen is not None and not groups:
         refused.append(Refused("the chosen file is no image", chosen, len(files)))
     best: _Candidate | None = None
+    candidates: list[_Candidate] = []
+    patients = {file.elements.plain(PATIENT) for opened in groups.values() for file in opened[:1]} - {""}
     regular = 0
     for name in sorted(groups):
         opened = groups.pop(name)
@@ -141,7 +151,8 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
         refused += [Refused(COPY, copy, len(assembly.copies)) for copy in assembly.copies[:1]]
         refused += _counted([(f"{SET_ASIDE}: {kind}", path) for kind, path in assembly.set_aside])
         notes = _notes(assembly, opened, joined.get(name, ""))
-        best, worse = _better(best, _Candidate(assembly, _rank(assembly), opened, notes))
+        candidates.append(_Candidate(assembly, _rank(assembly), opened, notes))
+        best, worse = _better(best, candidates[-1])
         refused += worse
     lost_reasons = [Refused(reason, path, 1) for reason, path, _ in lost]
     if lost and (best is None or any(may_be_slice(path, best.opened, empty=empty) for _, path, empty in lost)):
@@ -150,7 +161,17 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     refused += lost_reasons
     if best is None:
         return FolderReading(None, tuple(refused))
-    return FolderReading(best.assembly.volume, tuple(refused), best.path, best.notes, best.assembly.slices)
+    found = ((CONTRASTS, _may_be_another(best, candidates)), (PATIENTS, len(patients) > 1))
+    said = (*best.notes, *(note for note, holds in found if holds))
+    return FolderReading(best.assembly.volume, tuple(refused), best.path, said, best.assembly.slices)
+
+
+def _by_number(files: list[DicomFile]) -> dict[str, list[DicomFile]]:
+    """Return files without any SeriesInstanceUID by their series number, which is left to tell series apart."""
+    groups: dict[str, list[DicomFile]] = {}
+    for file in files:
+        groups.setdefault(file.elements.text("SeriesNumber"), []).append(file)
+    return groups
 
 
 def _assemble(opened: list[DicomFile], joined: str) -> Assembly:
@@ -169,7 +190,10 @@ def _notes(assembly: Assembly, opened: list[DicomFile], joined: str) -> tuple[st
     unit = {MILLISECONDS: "", SECONDS: IN_SECONDS}.get(assembly.unit, IN_NO_UNIT)
     # Other images of the series have numbers, too.
     plain = not (joined or assembly.set_aside or assembly.copies)
-    return tuple(filter(None, (joined, unit, SHORTER if plain and may_lack_slices(opened) else "")))
+    shorter = SHORTER if plain and may_lack_slices(opened) else ""
+    distance = assembly.volume.acquisition["spacing_slice_mm"]
+    between = BETWEEN if plain and may_lack_every_other(opened, distance) else ""
+    return tuple(filter(None, (joined, unit, shorter, between)))
 
 
 def _counted(named: Sequence[tuple[str, Path]]) -> list[Refused]:
@@ -188,13 +212,31 @@ def _remove_others(groups: dict[str, list[DicomFile]], chosen: Path | None) -> l
     return [Refused(f"{NOT_CHOSEN}: it was chosen", (o := groups.pop(name))[0].path, len(o)) for name in others]
 
 
-def _rank(assembly: Assembly) -> tuple[bool, bool, bool, int, int, float, str]:
+def _may_be_another(best: _Candidate, candidates: Sequence[_Candidate]) -> bool:
+    """Return whether series of different contrasts were as good but for their size, number or identifier."""
+    equals = [one for one in candidates if one.rank[:TELLING] == best.rank[:TELLING]]
+    if len(equals) < 2:
+        return False
+    return len({contrast_of(series_facts(one.opened[0]).physics).name for one in equals}) > 1
+
+
+def _rank(assembly: Assembly) -> tuple[bool, bool, bool, bool, int, int, float, str]:
     first, volume = assembly.first, assembly.volume
     tr, te = (volume.acquisition.get(name) or math.nan for name in ("repetition_time_ms", "echo_time_ms"))
     scout = tr < SCOUT_TR_MS and te < SCOUT_TE_MS
     number = first.elements.number("SeriesNumber") or 0.0
     fits = has_head_size(volume.array.shape, volume.affine)
-    return fits, not is_derived(first), not scout, volume.array.shape[2], volume.array.size, number, first.series
+    ordinary = content_of(first.elements.texts("ImageType")) in ("", UNIFORM)
+    return (
+        fits,
+        ordinary,
+        not is_derived(first),
+        not scout,
+        volume.array.shape[2],
+        volume.array.size,
+        number,
+        first.series,
+    )
 
 
 def _better(best: _Candidate | None, new: _Candidate) -> tuple[_Candidate, list[Refused]]:

@@ -26,6 +26,7 @@ TAGS = {
     "PatientAge": (0x00101010, "text"),
     "MRAcquisitionType": (0x00180023, "text"),
     "SliceThickness": (0x00180050, "decimal"),
+    "SpacingBetweenSlices": (0x00180088, "decimal"),
     "RepetitionTime": (0x00180080, "decimal"),
     "InversionTime": (0x00180082, "decimal"),
     "MagneticFieldStrength": (0x00180087, "decimal"),
@@ -86,6 +87,8 @@ SEQUENCES = {
     "PlaneOrientationSequence": 0x00209116,
     "PixelMeasuresSequence": 0x00289110,
     "PixelValueTransformationSequence": 0x00289145,
+    "UnassignedSharedConvertedAttributesSequence": 0x00209170,
+    "UnassignedPerFrameConvertedAttributesSequence": 0x00209171,
     "SharedFunctionalGroupsSequence": 0x52009229,
     "PerFrameFunctionalGroupsSequence": 0x52009230,
 }
@@ -96,6 +99,8 @@ SIZES = {b"US": 2, b"SS": 2, b"FL": 4, b"FD": 8}
 KINDS = {"short": (b"US", b"SS"), "double": (b"FD", b"FL"), "decimal": (), "text": ()}
 # What differs between the slices of a series: all other elements that are read decide about a slice as about the next.
 SLICE = ("InstanceNumber", "ImagePositionPatient")
+# Begins a change of the character set (ISO 2022).
+ESCAPE = b"\x1b"
 CHARACTERS, MODALITY_LUT = 0x00080005, 0x00283000
 _SERIES = (
     *(tag for name, (tag, _) in TAGS.items() if name not in SLICE),
@@ -160,10 +165,11 @@ class Elements:
         return "".join(self.texts(name)[:1])
 
     def plain(self, tag: int) -> str:
-        """Return a short text as the bytes in the file say it, without decoding; ``""`` if it is absent."""
+        """Return a short text as a whole, in the character set of the file; ``""`` if it is absent."""
         _, value = self._at(tag)
-        text = value.decode("latin-1") if isinstance(value, bytes) else "" if value is None else str(value)
-        return text.strip(" \0")
+        if isinstance(value, bytes):
+            return (value.decode() if value.isascii() and ESCAPE not in value else self._decode(value)).strip(" \0")
+        return "" if value is None else str(value).strip(" \0")
 
     def numbers(self, name: str) -> tuple[float, ...]:
         """Return the numbers of an element; empty if it is absent, malformed, or has the representation of another."""
@@ -302,10 +308,15 @@ class Elements:
     def _decode(self, value: bytes) -> str:
         _, names = self._at(CHARACTERS)
         try:
-            encodings = convert_encodings([part.strip() for part in names.decode("ascii").split("\\")])
+            named = names.decode("ascii").split("\\") if isinstance(names, bytes) else _listed(names)
+            encodings = convert_encodings([part.strip() for part in named])
             return decode_bytes(value, encodings, TEXT_VR_DELIMS)
         except Exception:  # an unknown or a wrong character set
             return value.decode("latin-1")
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else [str(part) for part in value]
 
 
 # Nearly all values of a series are the same in each of its files.

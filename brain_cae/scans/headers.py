@@ -14,16 +14,16 @@ from typing import Any
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
-from pydicom.uid import EnhancedMRImageStorage, MediaStorageDirectoryStorage
+from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MediaStorageDirectoryStorage
 
 from brain_cae.errors import ScanError
 from brain_cae.scans import archives
 from brain_cae.scans.acquisition import read_acquisition
-from brain_cae.scans.contrast_rules import CONTENTS, Physics
+from brain_cae.scans.contrast_rules import Physics, content_of
 from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, open_dicom
 from brain_cae.scans.formats import POINTER
-from brain_cae.scans.kind import MR_IMAGES, check_kind, is_derived
+from brain_cae.scans.kind import MR_IMAGES, SEPARABLE, check_kind, is_derived, kind_of, kind_of_frame
 from brain_cae.scans.raw_header import DamagedError, EndOfDataError, RawHeader, parse_file
 from brain_cae.scans.silence import silence
 
@@ -42,6 +42,7 @@ STATUS = (
 LOST = (DAMAGED, UNREADABLE, TRUNCATED, NOT_FETCHED)
 """What may have been an image."""
 
+MULTI_FRAME = (EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 CODES = ("SE", "GR", "IR", "EP", "RM")
 SEQUENCES = {
     "SE": r"tse|fse|frfse|spc|cube|tir\d|flair|\bse\d|hst",
@@ -79,7 +80,11 @@ HINTS = {
 
 @dataclass(frozen=True)
 class FileHeader:
-    """Of one file: what it is, its identifiers (not to be written), the number of its frames, whether b is above 0."""
+    """Of one file: what it is, its identifiers (not to be written), the number of its frames, whether b is above 0.
+
+    ``uid`` is empty where ``series`` stands in for it, and ``number`` is the instance number, 0 without one. A file
+    that is ``apart`` may lie in the series of an anatomical image without being one: it does not describe that series.
+    """
 
     status: int
     patient: str = ""
@@ -88,6 +93,9 @@ class FileHeader:
     frames: int = 1
     diffusion: bool = False
     header: FileDataset | None = None
+    uid: str = ""
+    number: int = 0
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,28 +181,42 @@ def _foreign(start: bytes) -> int:
 
 
 def _image(elements: Elements, header: FileDataset | None) -> FileHeader:
-    # Where an anonymiser removed the identifier, the number tells the series of a study apart.
-    series = elements.text("SeriesInstanceUID") or f"number {elements.text('SeriesNumber')}"
+    uid = elements.text("SeriesInstanceUID")
     patient, study = (elements.plain(tag) for tag in (PATIENT, STUDY))
-    frames = max(1, elements.whole("NumberOfFrames", 1))
-    diffusion = (elements.number("DiffusionBValue") or 0.0) > 0
-    return FileHeader(IMAGE, patient, study, series, frames, diffusion, header)
+    return FileHeader(
+        IMAGE,
+        patient,
+        # Where an anonymiser removed the identifiers, date and number tell studies, and the series of a study, apart.
+        study or f"date {elements.text('StudyDate')}",
+        uid or f"number {elements.text('SeriesNumber')}",
+        frames=max(1, elements.whole("NumberOfFrames", 1)),
+        diffusion=(elements.number("DiffusionBValue") or 0.0) > 0,
+        header=header,
+        uid=uid,
+        number=max(0, elements.whole("InstanceNumber", 0)),
+        apart=elements.whole("Columns", 0) < 1 or kind_of(elements.texts("ImageType")) in SEPARABLE,
+    )
 
 
 def facts_of(path: Path, header: FileDataset) -> SeriesFacts:
-    """Return what a header says about its series; an enhanced file is opened again for its functional groups."""
+    """Return what a header says about its series."""
+    return series_facts(DicomFile(path, header, Elements(header), "", cut=False, pixels=False))
+
+
+def series_facts(file: DicomFile) -> SeriesFacts:
+    """Return what a file says about its series; an enhanced one is opened again for its functional groups."""
     with silence():
-        file = DicomFile(path, header, Elements(header), "", cut=False, pixels=False)
         groups: list[Elements] = []
-        if file.elements.text("SOPClassUID") == EnhancedMRImageStorage:
+        if file.elements.text("SOPClassUID") in MULTI_FRAME:
             try:
-                file = open_dicom(path, pixels=False)
+                file = open_dicom(file.path, pixels=False)
             except ScanError:
                 return SeriesFacts(Physics(kind="damaged header"))
-            groups = [
-                *file.elements.items("SharedFunctionalGroupsSequence"),
-                *file.elements.items("PerFrameFunctionalGroupsSequence")[:1],
-            ]
+            shared = file.elements.items("SharedFunctionalGroupsSequence")
+            frames = file.elements.items("PerFrameFunctionalGroupsSequence")
+            # Phase and magnitude may take turns in one file: an anatomical frame says what can be taken from it.
+            frame = next((one for one in frames if not kind_of_frame([one, *shared])), frames[0] if frames else None)
+            groups = [*shared, *([] if frame is None else [frame])]
         return _facts(file, groups)
 
 
@@ -220,7 +242,7 @@ def _facts(file: DicomFile, groups: Sequence[Elements]) -> SeriesFacts:
         inversions=max(len({*_numbers(place, "InversionTimes")}) for place in places),
         agent=has_agent(header),
         flow=angiogram or "MTC" in variants or bool(options & {"FC", "MT", "FLOW COMP", "TONE"}),
-        kind=_kind(file, groups) or _content(image_type),
+        kind=_kind(file, groups) or content_of(image_type),
         hints=hints_of(*(_text(header, name) for name in ("SeriesDescription", "ProtocolName"))),
     )
     names = ("SliceThickness", "SpacingBetweenSlices")
@@ -238,6 +260,7 @@ def _facts(file: DicomFile, groups: Sequence[Elements]) -> SeriesFacts:
 
 _NESTED = (
     "PixelMeasuresSequence", "MRTimingAndRelatedParametersSequence", "MRModifierSequence", "MREchoSequence",
+    "UnassignedSharedConvertedAttributesSequence", "UnassignedPerFrameConvertedAttributesSequence",
 )  # fmt: skip
 
 
@@ -249,16 +272,12 @@ def _kind(file: DicomFile, groups: Sequence[Elements]) -> str:
     return ""
 
 
-def _content(image_type: Sequence[str]) -> str:
-    return next((name for name, known in CONTENTS.items() if not known.isdisjoint(image_type[2:])), "")
-
-
 def _codes(header: Dataset, sequence: str, places: Sequence[Dataset]) -> tuple[str, ...]:
     """Return the values of ScanningSequence; an enhanced file has other elements for the same.
 
     GE writes RM (research mode) for many; there the pulse sequence's name, a word of the scanner, says what it is.
     """
-    codes = [value for value in _texts(header, "ScanningSequence") if value in CODES]
+    codes = [value for place in (header, *places) for value in _texts(place, "ScanningSequence") if value in CODES]
     if not set(codes) - {"RM"}:
         sequences = " ".join([*_values(header, "SequenceName"), *_values(header, "PulseSequenceName")]).lower()
         codes += [code for code, pattern in SEQUENCES.items() if re.search(pattern, sequences)]

@@ -8,25 +8,25 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from brain_cae.scans.elements import Elements
+from brain_cae.scans.elements import ESCAPE, Elements
 from brain_cae.scans.headers import LAST, first_part, read_header
 from brain_cae.scans.raw_header import RawHeader
 from brain_cae.scans.silence import silence
 
 PATIENT, DATE, TIME, BIRTH, SEX = 0x00100020, 0x00080020, 0x00080030, 0x00100030, 0x00100040
+ISSUER = 0x00100021
 # Representations of names, dates, identifiers and texts.
 IDENTIFYING = frozenset(("PN", "DA", "LO", "SH", "UI", "LT", "ST", "DT"))
 # Elements that name a machine, not a patient or a study: class, manufacturer, model, sequence, software, region.
 TECHNICAL = frozenset((0x00080016, 0x00080070, 0x00081090, 0x00180024, 0x00181020, 0x00180015))
-# Begins a change of the character set (ISO 2022).
-ESCAPE = b"\x1b"
 
 
 @dataclass(frozen=True)
 class Identity:
     """Identifying content of one header: in memory only. ``words`` are in lower case, without signs between them.
 
-    ``birth`` and ``sex`` of the patient tell people with one PatientID apart; they are empty where unknown.
+    ``birth`` and ``sex`` of the patient, and the ``issuer`` of the PatientID, tell people with one PatientID apart;
+    they are empty where unknown.
     """
 
     patient: str
@@ -34,6 +34,7 @@ class Identity:
     words: frozenset[str]
     birth: str = ""
     sex: str = ""
+    issuer: str = ""
 
 
 def identity_of(path: Path) -> Identity:
@@ -47,9 +48,10 @@ def identity_of(path: Path) -> Identity:
             words |= words_of(text)
             if kind == "DA":
                 words |= _dates(text)
-    patient, day, hour, birth, sex = map(Elements(header).plain, (PATIENT, DATE, TIME, BIRTH, SEX))
+    tags = (PATIENT, DATE, TIME, BIRTH, SEX, ISSUER)
+    patient, day, hour, birth, sex, issuer = map(Elements(header).plain, tags)
     sex = sex.upper()
-    return Identity(patient, f"{day} {hour}", frozenset(words), birth, sex if sex in ("M", "F") else "")
+    return Identity(patient, f"{day} {hour}", frozenset(words), birth, sex if sex in ("M", "F") else "", issuer)
 
 
 def _identifying(header: RawHeader | Dataset) -> Iterator[tuple[str, str]]:

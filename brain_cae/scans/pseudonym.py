@@ -22,8 +22,8 @@ from brain_cae.errors import ConfigurationError
 from brain_cae.files.system_errors import writing
 
 KEY_BYTES = 32
-LENGTHS = {"p": 12, "study": 12, "se": 12, "x": 6, "file": 16}
-"""Hexadecimal digits by kind: patient, study, series, a part of a path in tables, a path in the cache."""
+LENGTHS = {"p": 12, "study": 12, "se": 12, "uid": 12, "x": 6, "file": 16}
+"""Hexadecimal digits by kind: patient, study, series, its identifier alone, part of a path, path in the cache."""
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,18 @@ def write_series(
     return paths
 
 
-def write_enhanced(path: Path, stack: np.ndarray, *, distance: float = 2.0, order: Sequence[int] | None = None) -> Path:
-    """Write a stack (slices, rows, columns) as one enhanced multi-frame file, frames in the given order."""
+def write_enhanced(
+    path: Path,
+    stack: np.ndarray,
+    *,
+    distance: float = 2.0,
+    order: Sequence[int] | None = None,
+    change: Callable[[FileDataset], None] | None = None,
+) -> Path:
+    """Write a stack (slices, rows, columns) as one enhanced multi-frame file, frames in the given order.
+
+    ``change`` edits the header last.
+    """
     order = range(len(stack)) if order is None else order
     header = make_header("1.2.3.9", "1.2.3.9.1")
     header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID = EnhancedMRImageStorage
@@ -106,6 +116,8 @@ def write_enhanced(path: Path, stack: np.ndarray, *, distance: float = 2.0, orde
         frame.PixelValueTransformationSequence = DicomSequence([values])
         groups.append(frame)
     header.PerFrameFunctionalGroupsSequence = DicomSequence(groups)
+    if change:
+        change(header)
     header.save_as(path, enforce_file_format=True)
     return path
 

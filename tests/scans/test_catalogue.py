@@ -134,6 +134,91 @@ def test_a_series_whose_files_have_identifiers_of_their_own_is_joined(tmp_path):
     assert sorted(one.images for one in whole) == [3, 11, 11, 11, 12, 12]
 
 
+def test_so_is_one_whose_files_have_studies_of_their_own_as_well(tmp_path):
+    def split(header, name):
+        header.SeriesInstanceUID = f"1.2.7.{header.SeriesNumber}.{header.InstanceNumber}"
+        header.StudyInstanceUID = f"1.2.8.{header.SeriesNumber}.{header.InstanceNumber}"
+
+    write_exam(tmp_path, exam={"t1": EXAM["t1"]}, change=split)
+    (one,) = read_catalogue(tmp_path, NAMES).series
+    assert one.images == 12
+
+
+@pytest.mark.parametrize("first", [("M", "P"), ("M", "LOCALIZER"), ("SCREEN SAVE",)])
+def test_an_image_of_another_kind_does_not_describe_the_series_in_which_it_lies(tmp_path, monkeypatch, first):
+    def other(header, name):
+        if header.InstanceNumber == 1:
+            header.ImageType = ["DERIVED", "SECONDARY", *first]
+
+    monkeypatch.setattr(catalogue, "CHUNK", 5)
+    write_exam(tmp_path, exam={"t1": EXAM["t1"]}, change=other)
+    (one,) = read_catalogue(tmp_path, NAMES).series
+    assert (one.facts.physics.kind, one.images, len(one.files)) == ("", 11, 12)
+
+
+def test_neither_does_an_object_without_an_image(tmp_path):
+    def raw(header, name):
+        if header.InstanceNumber == 1:
+            for key in ("Rows", "Columns", "PixelData", "RepetitionTime"):
+                delattr(header, key)
+
+    write_exam(tmp_path, exam={"t1": EXAM["t1"]}, change=raw)
+    (one,) = read_catalogue(tmp_path, NAMES).series
+    assert (one.facts.physics.tr, one.images, len(one.files)) == (2300, 11, 12)
+
+
+@pytest.mark.parametrize("part", [lambda number: number > 6, lambda number: number % 2 == 0])
+def test_a_series_of_which_a_part_was_renamed_stays_one_and_is_nobodys_if_two_have_a_claim(tmp_path, part):
+    def renamed(key, value):
+        def change(header, name):
+            if part(header.InstanceNumber):
+                setattr(header, key, value)
+
+        return change
+
+    exam = {"t1": EXAM["t1"]}
+    write_exam(tmp_path / "patient", exam=exam, change=renamed("PatientID", "4711"))
+    write_exam(tmp_path / "nobody", exam=exam, change=renamed("PatientID", ""))
+    write_exam(tmp_path / "study", exam=exam, change=renamed("StudyInstanceUID", "1.2.3"))
+    for name in ("patient", "nobody", "study"):
+        (one,) = read_catalogue(tmp_path / name, NAMES).series
+        assert one.images == 12
+        assert one.facts.physics.kind == (catalogue.TORN if name == "patient" else "")
+        assert name == "patient" or one.patient == NAMES.patient("CANARY-4711-1")
+
+
+def test_two_series_to_which_one_identifier_was_given_stay_two(tmp_path):
+    for patient in ("1", "2"):
+        write_exam(
+            tmp_path,
+            patient,
+            exam={"t1": EXAM["t1"]},
+            change=lambda header, name: setattr(header, "SeriesInstanceUID", "1.2.3"),
+        )
+    series = read_catalogue(tmp_path, NAMES).series
+    assert [one.images for one in series] == [12, 12] and len({one.patient for one in series}) == 2
+
+
+def test_without_an_identifier_the_date_tells_studies_apart(tmp_path):
+    for date in ("20190304", "20210506"):
+        write_exam(
+            tmp_path,
+            date=date,
+            exam={"t1": EXAM["t1"]},
+            change=lambda header, name: delattr(header, "StudyInstanceUID"),
+        )
+    assert len({one.study for one in read_catalogue(tmp_path, NAMES).series}) == 2
+
+
+@pytest.mark.parametrize(("characters", "patient"), [("ISO_IR 192", "Müller-7"), (["", "ISO 2022 IR 87"], "患者七")])
+def test_a_patient_is_the_same_in_every_character_set(tmp_path, characters, patient):
+    def named(header, name):
+        header.SpecificCharacterSet, header.PatientID = characters, patient
+
+    write_exam(tmp_path, exam={"t1": EXAM["t1"]}, change=named)
+    assert {one.patient for one in read_catalogue(tmp_path, NAMES).series} == {NAMES.patient(patient)}
+
+
 def test_what_was_read_is_not_opened_again(tmp_path, monkeypatch):
     write_exam(tmp_path / "scans", "1")
     store = tmp_path / "store"

@@ -156,6 +156,7 @@ def test_a_dicomdir_is_ignored(tmp_path):
 DERIVED = ["DERIVED", "SECONDARY", "MPR"]
 CHOICES = {
     # by reason in the report: how the better series differs from the other one
+    "is an ordinary image": ({}, {"change": set_all(ImageType=["DERIVED", "PRIMARY", "DIXON", "FAT"], SeriesNumber=9)}),
     "is original": ({}, {"change": set_all(ImageType=DERIVED), "stack": voxels((9, 5, 4))}),
     "is no fast scout": (
         {},
@@ -262,6 +263,44 @@ def test_an_empty_first_or_last_slice_is_not_passed_over(tmp_path, place):
         reading = read_folder(files)
         assert reading.volume is None
         assert max(reading.refused, key=lambda one: one.weight).reason == reason
+
+
+def test_without_identifiers_the_number_tells_series_apart(tmp_path):
+    def nameless(number):
+        return lambda header, place: [delattr(header, "SeriesInstanceUID"), setattr(header, "SeriesNumber", number)]
+
+    first = write_series(tmp_path / "a", voxels(seed=1), change=nameless(3))
+    repeat = write_series(tmp_path / "b", voxels(seed=2), change=nameless(4))
+    reading = read_folder([*first, *repeat])
+    assert reading.path in repeat and reading.volume.array.shape == (4, 5, 6)
+    assert [one.reason for one in reading.refused] == ["another series was taken: it has the higher number"]
+
+
+def test_a_choice_between_contrasts_or_patients_is_noted(tmp_path):
+    first = write_series(tmp_path / "a", change=set_all(SeriesNumber=3))
+    repeat = write_series(tmp_path / "b", series="1.2.3.2", change=set_all(SeriesNumber=4))
+    t1 = set_all(RepetitionTime=500.0, EchoTime=12.0, SeriesNumber=5)
+    contrast = write_series(tmp_path / "c", series="1.2.3.3", change=t1)
+    stranger = write_series(tmp_path / "d", series="1.2.3.4", change=set_all(PatientID="4712"))
+    assert read_folder([*first, *repeat]).notes == ()
+    assert read_folder([*first, *contrast]).notes == ("series of several contrasts",)
+    own = write_series(tmp_path / "e", series="1.2.3.5", change=set_all(PatientID="4711", SeriesNumber=2))
+    assert read_folder([*own, *stranger]).notes == ("series of several patients",)
+
+
+@pytest.mark.parametrize(
+    ("thickness", "declared", "step", "noted"),
+    [(3.0, 3.0, 2, True), (3.0, 3.0, 1, False), (1.0, 3.0, 1, True), (6.0, 6.0, 2, False), (3.0, None, 2, False)],
+)
+def test_slices_that_lie_twice_as_far_apart_as_they_say_are_noted(tmp_path, thickness, declared, step, noted):
+    def change(header, number):
+        header.SliceThickness, header.InstanceNumber = thickness, 1 + step * number
+        if declared:
+            header.SpacingBetweenSlices = declared
+
+    reading = read_folder(write_series(tmp_path, distance=6.0, change=change))
+    assert reading.volume is not None
+    assert reading.notes == (("slices between the others may be missing",) if noted else ())
 
 
 def test_a_slow_scan_in_seconds_is_no_scout(tmp_path):

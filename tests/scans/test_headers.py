@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.uid import LegacyConvertedEnhancedMRImageStorage
 
 from brain_cae.scans import headers
 from brain_cae.scans.contrast_rules import contrast_of
@@ -57,6 +58,40 @@ def test_a_dose_of_zero_is_no_agent_and_a_dose_without_name_is_one():
 )  # fmt: skip
 def test_a_description_becomes_words(text, words):
     assert hints_of(text) == words
+
+
+def test_an_enhanced_file_that_starts_with_a_phase_is_what_its_magnitude_is(tmp_path):
+    def alternate(header):
+        for number, frame in enumerate(header.PerFrameFunctionalGroupsSequence):
+            part = Dataset()
+            part.FrameType, part.ComplexImageComponent = ["ORIGINAL", "PRIMARY", "M", "ND"], "MAGNITUDE"
+            if number % 2 == 0:
+                part.FrameType, part.ComplexImageComponent = ["ORIGINAL", "PRIMARY", "P", "ND"], "PHASE"
+            frame.MRImageFrameTypeSequence = Sequence([part])
+
+    path = write_enhanced(tmp_path / "IM1", voxels((4, 5, 4)), change=alternate)
+    assert facts_of(path, read_header(path).header).physics.kind == ""
+
+
+@pytest.mark.parametrize("sorted_by_converter", [True, False])
+def test_a_converted_enhanced_file_has_its_times_in_groups(tmp_path, sorted_by_converter):
+    def convert(header):
+        header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = LegacyConvertedEnhancedMRImageStorage
+        if sorted_by_converter:
+            return
+        (shared,) = header.SharedFunctionalGroupsSequence
+        del shared.MRTimingAndRelatedParametersSequence, shared.MRModifierSequence, header.EchoPulseSequence
+        for frame in header.PerFrameFunctionalGroupsSequence:
+            del frame.MREchoSequence
+        rest = Dataset()
+        rest.RepetitionTime, rest.EchoTime, rest.InversionTime, rest.FlipAngle = 1800.0, 2.41, 900.0, 9.0
+        rest.ScanningSequence = ["GR", "IR"]
+        shared.UnassignedSharedConvertedAttributesSequence = Sequence([rest])
+
+    path = write_enhanced(tmp_path / "IM1", voxels((4, 5, 4)), change=convert)
+    physics = facts_of(path, read_header(path).header).physics
+    assert (physics.tr, physics.te, physics.ti, physics.flip) == (1800, pytest.approx(2.41), 900, 9)
+    assert physics.gradient
 
 
 @pytest.mark.parametrize(

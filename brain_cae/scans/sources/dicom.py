@@ -253,11 +253,12 @@ def _line(one: Taken, aliases: Mapping[Path, str]) -> SeriesLine:
 
 
 def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[str, Identity]) -> list[str]:
-    people: dict[str, tuple[set[str], set[str]]] = {}
+    people: dict[str, tuple[set[str], set[str], set[str]]] = {}
     for one in catalogue.series:
-        births, sexes = people.setdefault(one.patient, (set(), set()))
+        births, sexes, issuers = people.setdefault(one.patient, (set(), set(), set()))
         births |= {identities[one.name].birth} - {""}
         sexes |= {identities[one.name].sex} - {""}
+        issuers |= {identities[one.name].issuer} - {""}
     doubtful = [
         f"{taken.series.patient} {taken.modality}: {taken.contrast.doubt}"
         for taken in used
@@ -269,8 +270,10 @@ def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[s
         {
             "{subject has|subjects have} no PatientID that tells them apart; each study of theirs counts as a "
             "subject": sorted(catalogue.anonymous),
-            "{PatientID stands|PatientIDs stand} in scans of people with different birth dates or sexes, who count as "
-            "one subject each": sorted(name for name, known in people.items() if max(map(len, known)) > 1),
+            "{PatientID stands|PatientIDs stand} in scans of people with different birth dates, sexes or issuers of "
+            "the number, who count as one subject each": sorted(
+                name for name, known in people.items() if max(map(len, known)) > 1
+            ),
             "series {is|are} used in doubt": doubtful,
         }
     )

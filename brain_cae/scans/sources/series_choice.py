@@ -1,8 +1,10 @@
 """Which series of a tree of DICOM are used: sessions by date, contrasts by physics, one series for each modality."""
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from brain_cae.errors import DatasetError
@@ -13,6 +15,8 @@ from brain_cae.vocabulary import MODALITIES
 
 # A brain is about 130 mm high and 170 mm long: of a thinner stack most of it is missing.
 WHOLE_MM = 90.0
+# A study goes on after midnight, and may be finished on the next day.
+NIGHT = timedelta(days=2)
 # Series that agree in the first criteria are all read; the import takes the best that forms a regular volume.
 ALIKE = 3
 REASONS = (
@@ -38,18 +42,48 @@ class Taken:
 
 
 def in_sessions(series: Sequence[Series], identities: Mapping[str, Identity]) -> list[tuple[Series, str]]:
-    """Return each series with the name of its session: the studies of a patient in the order of their dates."""
-    moments: dict[str, dict[str, str]] = {}
+    """Return each series with the name of its session: the studies of a patient in the order of their dates.
+
+    A study is one visit. Where its series are days apart, an anonymiser gave several visits one identifier.
+    """
+    patients: dict[str, dict[str, list[Series]]] = {}
     for one in series:
-        studies = moments.setdefault(one.patient, {})
-        moment = identities[one.name].moment
-        studies[one.study] = min(moment, studies.get(one.study, moment))
-    sessions = {}
-    for patient, studies in moments.items():
-        digits = len(str(len(studies)))
-        for number, study in enumerate(sorted(studies, key=lambda study: (studies[study], study)), start=1):
-            sessions[patient, study] = f"s{number:0{digits}d}"
-    return [(one, sessions[one.patient, one.study]) for one in series]
+        patients.setdefault(one.patient, {}).setdefault(one.study, []).append(one)
+    sessions: dict[str, str] = {}
+    for studies in patients.values():
+        visits = [
+            visit
+            for study in sorted(studies)
+            for visit in _visits(studies[study], lambda one: identities[one.name].moment)
+        ]
+        visits.sort(key=lambda visit: min(identities[one.name].moment for one in visit))
+        digits = len(str(len(visits)))
+        for number, visit in enumerate(visits, start=1):
+            sessions |= {one.name: f"s{number:0{digits}d}" for one in visit}
+    return [(one, sessions[one.name]) for one in series]
+
+
+def _visits(series: list[Series], moment: Callable[[Series], str]) -> Iterator[list[Series]]:
+    """Yield the series of one study, divided where dates are more than ``NIGHT`` apart."""
+    days = {one.name: _day(moment(one)) for one in series}
+    visit: list[Series] = []
+    last: date | None = None
+    for one in sorted(series, key=lambda one: days[one.name] or date.min):
+        day = days[one.name]
+        if last and day and day - last > NIGHT:
+            yield visit
+            visit = []
+        visit.append(one)
+        last = day or last
+    yield visit
+
+
+def _day(moment: str) -> date | None:
+    digits = re.sub(r"\D", "", moment.split(" ")[0])
+    try:
+        return datetime.strptime(digits, "%Y%m%d").date()
+    except ValueError:
+        return None
 
 
 def take(series: Sequence[tuple[Series, str]]) -> list[Taken]:

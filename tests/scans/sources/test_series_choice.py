@@ -60,6 +60,13 @@ def test_sessions_are_numbered_by_date_and_sort_as_text():
     assert sorted(sessions.values()) == [f"s{n:02d}" for n in range(1, 12)]
 
 
+def test_a_study_whose_series_are_days_apart_is_several_sessions():
+    days = {"a": "20190304 101500", "b": "20190305 001000", "c": "20210506 090000", "d": " "}
+    identities = {name: Identity("1", moment, frozenset()) for name, moment in days.items()}
+    sessions = {one.name: session for one, session in in_sessions([series(name) for name in days], identities)}
+    assert sessions == {"a": "s1", "b": "s1", "c": "s2", "d": "s1"}
+
+
 def test_a_table_decides_for_the_subjects_that_it_names():
     scans = [series("a"), series("b", T2), series("c", patient="p-2"), series("d", T2, patient="p-2")]
     taken = by_table(take([(one, "s1") for one in scans]), {"b": "t1"})

@@ -21,7 +21,7 @@ from brain_cae.files.zips import UNREADABLE, Limits, excess
 GIB = 2**30
 LIMITS = Limits(entries=1_000_000, bytes=500 * GIB, entry_bytes=4 * GIB)
 ENDING = ".zip"
-
+UNPACK = "If it is intact and you trust it, unpack it, and set dataset.root to the folder."
 
 KEPT_BYTES = 2**29
 """Of the files of one series, kept by :func:`reading_once`."""
@@ -54,16 +54,20 @@ def members(archive: Path) -> tuple[list[tuple[Path, int]], list[str]]:
     """Return the files in an archive, as paths through it with their sizes (bytes), and the names of nested archives.
 
     Raises:
-        DatasetError: It is damaged, encrypted, or exceeds a limit.
+        DatasetError: It is damaged, encrypted, exceeds a limit, or has files of different content under one name.
     """
     files: list[tuple[Path, int]] = []
     nested: list[str] = []
     with _refusing(archive):
-        entries = [entry for entry in _open(*_identity(archive)).infolist() if not entry.is_dir()]
-    _check(archive, entries)
-    for entry in entries:
-        name = PurePosixPath(entry.filename)
-        if name.is_absolute() or ".." in name.parts:
+        directory = _open(*_identity(archive))
+    _check(archive, [entry for entry in directory.archive.infolist() if not entry.is_dir()])
+    if directory.is_ambiguous:
+        found = "files of different content under one name"
+        advice = "Unpacking would lose some of them too: export the scans again, each series into a folder of its own."
+        raise _refusal(archive, "another name for each file", found, advice)
+    for path, entry in directory.files.items():
+        name = PurePosixPath(path)
+        if name.is_absolute() or ".." in name.parts or not name.parts:
             raise _refusal(archive, "entries below the archive", "an entry that leads out of it")
         if name.suffix.lower() == ENDING:
             nested.append(name.name)
@@ -149,7 +153,7 @@ def _content(archive: Path, name: str, head: int = -1) -> bytes:
         raise OSError(f"{name} is too large")
     try:
         # The reader stops at the size that the directory of the archive declares, and compares the checksum.
-        with _open(*_identity(archive)).open(entry) as stream:
+        with _open(*_identity(archive)).archive.open(entry) as stream:
             return stream.read(head)
     except UNREADABLE as error:
         raise OSError(f"an entry cannot be read ({type(error).__name__})") from error
@@ -157,7 +161,7 @@ def _content(archive: Path, name: str, head: int = -1) -> bytes:
 
 def _entry(archive: Path, name: str) -> zipfile.ZipInfo:
     try:
-        return _open(*_identity(archive)).getinfo(name)
+        return _open(*_identity(archive)).files[name]
     except (KeyError, zipfile.BadZipFile) as error:
         raise FileNotFoundError(2, "no such entry", str(archive / name)) from error
 
@@ -167,10 +171,30 @@ def _identity(archive: Path) -> tuple[Path, int, int]:
     return archive, known.st_size, known.st_mtime_ns
 
 
+class _Directory(NamedTuple):
+    """An open archive, its files by name, and whether a name stands for files of different content.
+
+    Names are in the form that paths have: ``./a//b`` is ``a/b``. A file that is listed twice is one file.
+    """
+
+    archive: zipfile.ZipFile
+    files: dict[str, zipfile.ZipInfo]
+    is_ambiguous: bool
+
+
 @lru_cache(maxsize=4)
-def _open(archive: Path, size: int, changed: int) -> zipfile.ZipFile:
+def _open(archive: Path, size: int, changed: int) -> _Directory:
     """Open an archive once: its directory takes a second for 100,000 entries. Size and time identify its content."""
-    return zipfile.ZipFile(archive)
+    content = zipfile.ZipFile(archive)
+    files: dict[str, zipfile.ZipInfo] = {}
+    ambiguous = False
+    for entry in content.infolist():
+        if entry.is_dir():
+            continue
+        name = PurePosixPath(entry.filename).as_posix()
+        first = files.setdefault(name, entry)
+        ambiguous |= (entry.CRC, entry.file_size) != (first.CRC, first.file_size)
+    return _Directory(content, files, ambiguous)
 
 
 @contextmanager
@@ -186,11 +210,11 @@ def _check(archive: Path, entries: list[zipfile.ZipInfo]) -> None:
         raise _refusal(archive, *found)
 
 
-def _refusal(archive: Path, expected: str, actual: str) -> DatasetError:
+def _refusal(archive: Path, expected: str, actual: str, advice: str = UNPACK) -> DatasetError:
     return DatasetError(
         "The zip file cannot be read in place.",
         expected=expected,
         found=actual,
         where=str(archive),
-        advice="If it is intact and you trust it, unpack it, and set dataset.root to the folder.",
+        advice=advice,
     )

@@ -11,7 +11,7 @@ from brain_cae.scans import archives
 
 def pack(path, entries, compression=zipfile.ZIP_DEFLATED):
     with zipfile.ZipFile(path, "w", compression) as archive:
-        for name, content in entries.items():
+        for name, content in entries.items() if isinstance(entries, dict) else entries:
             archive.writestr(name, content)
     return path
 
@@ -28,6 +28,26 @@ def test_entries_are_files_with_a_path_through_the_archive(tmp_path):
     with pytest.raises(FileNotFoundError):
         archives.read_bytes(archive / "a/IM3")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Export.ZIP"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("again", ["a/IM1", "./a/IM1", "a//IM1"])
+def test_a_name_stands_for_one_file(tmp_path, again):
+    archive = pack(tmp_path / "twice.zip", [("a/IM1", b"one"), (again, b"one")])
+    assert archives.members(archive) == ([(archive / "a/IM1", 3)], [])
+    archive = pack(tmp_path / "other.zip", [("a/IM1", b"one"), (again, b"two")])
+    with pytest.raises(DatasetError, match="files of different content under one name") as raised:
+        archives.members(archive)
+    assert "export the scans again" in str(raised.value) and "IM1" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["./a/IM1", "a//IM1", "././a/./IM1"])
+def test_an_entry_is_read_however_its_path_is_written(tmp_path, name):
+    archive = pack(tmp_path / "x.zip", {name: b"one"})
+    ((path, size),) = archives.members(archive)[0]
+    assert (path, size) == (archive / "a/IM1", 3)
+    assert archives.read_bytes(path) == b"one" and archives.read_start(path, 2) == (b"on", 3)
+    assert archives.status(path).size == 3
 
 
 def test_a_folder_may_be_named_like_an_archive(tmp_path):

@@ -90,9 +90,9 @@ class Dicom:
             raise wrong_root(
                 self.name,
                 root,
-                problem="The folder contains no DICOM image.",
+                problem=f"The {'zip file' if archives.is_archive(root) else 'folder'} contains no DICOM image.",
                 expected=LAYOUT,
-                found=", ".join(f"{count} files: {what}" for what, count in catalogue.others.items()) or "no files",
+                found=_other_content(catalogue),
                 advice=ADVICE,
             )
         identities = {one.name: identity_of(one.files[0]) for one in catalogue.series}
@@ -207,6 +207,14 @@ def _root(text: str) -> Path:
         return root
     problem = "The data set's folder does not exist."
     return check_folder(root, problem=problem, expected=LAYOUT, advice=ADVICE)
+
+
+def _other_content(catalogue: Catalogue) -> str:
+    """Return what a tree without images holds, without the names of files."""
+    closed = Counter(why for _, why in catalogue.closed)
+    parts = [f"{count} files: {what}" for what, count in catalogue.others.items()]
+    parts += [f"archives that are not opened: {why} ({count})" for why, count in closed.items()]
+    return ", ".join(parts) or "no files"
 
 
 def _people(catalogue: Catalogue, identities: Mapping[str, Identity], names: Pseudonyms) -> People:

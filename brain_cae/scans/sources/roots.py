@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path, PureWindowsPath
 
@@ -65,7 +66,12 @@ def _layout_around(file: Path) -> tuple[Path, str] | None:
 
 
 def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: str, advice: str) -> DatasetError:
-    """Return the error for a folder without scans of a source's layout, with the folder or the source that fits."""
+    """Return the error for a root without scans of a source's layout, with the folder or the source that fits."""
+    if archives.is_archive(root):
+        if fitting := {_source_of(path) for path, _ in archives.members(root)[0] if is_nifti(path)}:
+            fits = fitting.pop() if len(fitting) == 1 else "folder"
+            advice = f"Only DICOM is read from a zip: unpack it, and name the folder: dataset={fits} dataset.root=…"
+        return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
     if broken := [path.name for path in sorted(root.iterdir()) if path.is_symlink() and not path.exists()]:
         found += f"; links that lead nowhere: {some(broken)}"
         advice = "Mount or fetch what the links point to, then give the same command."
@@ -99,6 +105,15 @@ def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: s
             "Name them as expected, or list them in a table: dataset=folder dataset.table=scans.csv (docs/data.md)."
         )
     return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
+
+
+def _source_of(path: Path) -> str:
+    """Return the source whose layout a NIfTI file belongs to, by its path alone."""
+    if path.parent.name == "anat" and path.name.startswith("sub-"):
+        return "bids"
+    if BRATS_FILE.fullmatch(path.name) and "brats" in path.name.lower():
+        return "brats"
+    return "ixi" if IXI_FILE.fullmatch(path.name) else "folder"
 
 
 def _in_several(folders: Sequence[Path], layout: str) -> str:
@@ -243,10 +258,17 @@ def _has_folder(folder: Path) -> bool:
 
 
 def _has_dicom(folder: Path) -> bool:
-    for path in islice(_files(folder), MAX_FILES):
-        if archives.is_archive(path) or read_header(path).status == IMAGE:
-            return True
-    return False
+    return any(read_header(path).status == IMAGE for path in islice(_files_and_entries(folder), MAX_FILES))
+
+
+def _files_and_entries(folder: Path) -> Iterator[Path]:
+    """Yield files of a tree, and in place of its archives what they hold; of one that cannot be read nothing."""
+    for path in _files(folder):
+        if not archives.is_archive(path):
+            yield path
+            continue
+        with suppress(DatasetError):
+            yield from (entry for entry, _ in archives.members(path)[0])
 
 
 CHECKS: dict[str, Callable[[Path], bool]] = {

@@ -1,6 +1,7 @@
 """A wrong root names the folder and the source that fit."""
 
 import itertools
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,22 @@ def message(source, root):
     with pytest.raises(DatasetError) as raised:
         SOURCES[source](root=str(root)).locate()
     return str(raised.value)
+
+
+def said_of_dicom(root):
+    with pytest.raises(DatasetError, match="contains no DICOM image") as raised:
+        Dicom(root=str(root), key_file=str(root.parent / "key"), progress=False).locate()
+    return str(raised.value)
+
+
+def pack(folder, path, *others):
+    """Write a zip of a folder, and of other files."""
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in (one for one in folder.rglob("*") if one.is_file()):
+            archive.writestr(file.relative_to(folder.parent).as_posix(), file.read_bytes() or b"content")
+        for name in others:
+            archive.writestr(name, b"PK")
 
 
 def test_a_root_of_broken_links_says_so(tmp_path):
@@ -103,6 +120,29 @@ def test_an_archive_or_a_file_is_no_root(tmp_path, source):
     (tmp_path / "scans.zip").write_bytes(b"PK")
     text = message(source, tmp_path / "scans.zip")
     assert "a zip file" in text and "dataset=dicom reads a zip" in text and "Remove" not in text
+
+
+@pytest.mark.parametrize("layout", ["bids", "brats", "folder", "ixi"])
+def test_of_a_zip_without_dicom_the_content_and_the_source_that_fits_are_named(tmp_path, layout):
+    LAYOUTS[layout](tmp_path / "scans")
+    pack(tmp_path / "scans", tmp_path / "scans.zip", "deep/inner.zip")
+    text = said_of_dicom(tmp_path / "scans.zip")
+    assert "The zip file contains no DICOM image." in text and "files: NIfTI" in text
+    assert "not opened: an archive inside of an archive (1)" in text
+    assert f"unpack it, and name the folder: dataset={layout} dataset.root=" in text
+
+
+def test_an_archive_in_a_folder_counts_as_what_it_holds(tmp_path):
+    LAYOUTS["dicom"](tmp_path / "scans")
+    (tmp_path / "text").mkdir()
+    pack(tmp_path / "scans", tmp_path / "zipped" / "scans.zip")
+    pack(tmp_path / "text", tmp_path / "other" / "text.zip", "readme.txt")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "x.zip").write_bytes(b"PK")
+    assert "dataset=dicom" in message("folder", tmp_path / "zipped")
+    assert "dataset=dicom" not in message("folder", tmp_path / "other")
+    assert "1 files: not DICOM" in said_of_dicom(tmp_path / "other")
+    assert "not opened: a damaged or incomplete one (1)" in said_of_dicom(tmp_path / "damaged")
 
 
 def test_of_a_file_the_folder_of_its_layout_is_named(tmp_path):

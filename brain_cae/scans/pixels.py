@@ -57,11 +57,15 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     frames, rest = divmod(length, math.prod(shape[1:]) * size)
     if rest < 2 and frames != shape[0]:
         raise miscounted(file, shape[0], f"pixels of {frames}")
-    if length < count * size:
-        raise truncated(file.path, f"{length} of {count * size} bytes of pixels")
+    order = BYTE_ORDER[syntax] if syntax else "<" if elements.is_little else ">"
+    in_words = size == 1 and order == ">" and _are_words(file)
+    needed = count * size + (count % 2 if in_words else 0)
+    if length < needed:
+        raise truncated(file.path, f"{length} of {needed} bytes of pixels")
     if not file.pixels:
         return zeros(shape)
-    order = BYTE_ORDER[syntax] if syntax else "<" if elements.is_little else ">"
+    if in_words:
+        data = np.frombuffer(data, np.uint16, count=needed // 2).byteswap().data
     pixels = np.frombuffer(data, dtype=f"{order}{kind}{size}", count=count).reshape(shape)
     if kind == "f":
         return pixels
@@ -111,6 +115,14 @@ def _pixel_size(file: DicomFile, bytes_per_pixel: float) -> int:
     if bits not in (8, 16, 32):
         raise refuse(file, "unreadable pixel data", "8, 16 or 32 bits per pixel", f"{bits} bits")
     return bits // 8
+
+
+def _are_words(file: DicomFile) -> bool:
+    """Return whether pixels are stored as words of 16 bits, of which big endian swaps the bytes; see DICOM PS3.5 8.1.2.
+
+    Two pixels of 8 bits share a word.
+    """
+    return file.header.get_item("PixelData").VR == "OW"
 
 
 def _check_compressed(file: DicomFile, count: int, syntax: str) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pydicom import dcmread, uid
+from pydicom import dcmread, dcmwrite, uid
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.dicom import read_series
@@ -39,6 +39,25 @@ def test_every_multi_frame_encoding_gives_the_same_volume(tmp_path, syntax):
     stack = voxels((4, 32, 48)).astype(np.uint16)
     path = transcode(write_enhanced(tmp_path / "one", stack, order=[2, 0, 3, 1]), SYNTAXES[syntax])
     assert np.array_equal(read_series([path]).array, (2 * stack.astype(int) - 7).transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8"])
+@pytest.mark.parametrize("shape", [(3, 6, 8), (3, 5, 7)])
+@pytest.mark.parametrize("representation", ["OW", "OB"])
+def test_pixels_of_eight_bits_in_words_of_big_endian_keep_their_places(tmp_path, kind, shape, representation):
+    stack = np.random.default_rng(0).integers(0, 127, shape).astype(kind)
+    files = write_series(tmp_path, stack)
+    for path in files:
+        header = dcmread(path)
+        stored = header.pixel_array.tobytes() + bytes(stack[0].size % 2)
+        swapped = np.frombuffer(stored, np.uint16).byteswap().tobytes()
+        header.PixelData = swapped if representation == "OW" else stored
+        header["PixelData"].VR, header.file_meta.TransferSyntaxUID = representation, uid.ExplicitVRBigEndian
+        header.walk(lambda item, element: None)
+        dcmwrite(path, header, implicit_vr=False, little_endian=False, force_encoding=True)
+        if stack[0].size % 2 == 0:
+            assert np.array_equal(dcmread(path).pixel_array, stack[files.index(path)])
+    assert np.array_equal(read_series(files).array, stack.transpose(2, 1, 0))
 
 
 def stored_as(bits):

@@ -1,6 +1,7 @@
 """What one header says about the patient and the study: in memory only, to keep it out of all that is written."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,17 @@ ISSUER = 0x00100021
 IDENTIFYING = frozenset(("PN", "DA", "LO", "SH", "UI", "LT", "ST", "DT"))
 # Elements that name a machine, not a patient or a study: class, manufacturer, model, sequence, software, region.
 TECHNICAL = frozenset((0x00080016, 0x00080070, 0x00081090, 0x00180024, 0x00181020, 0x00180015))
+# The group of the patient, and an identifier of the study that is as personal.
+PERSON, ACCESSION = 0x0010, 0x00080050
+# Shorter words of other texts are in any path: "t1", or the 12 of a UID.
+TELLING = 4
 
 
 @dataclass(frozen=True)
 class Identity:
     """Identifying content of one header: in memory only. ``words`` are in lower case, without signs between them.
 
+    ``words`` are those of four characters and more of all texts, and the patient's names and identifiers of any length.
     ``birth`` and ``sex`` of the patient, and the ``issuer`` of the PatientID, tell people with one PatientID apart;
     they are empty where unknown.
     """
@@ -44,8 +50,12 @@ def identity_of(path: Path) -> Identity:
         return Identity("", "", frozenset())
     words: set[str] = set()
     with silence():
-        for kind, text in _identifying(header):
-            words |= words_of(text)
+        for tag, kind, text in _identifying(header):
+            found = words_of(text)
+            if tag >> 16 == PERSON or tag == ACCESSION:
+                words |= {compact(value) for value in text.split("\\")} - {""}
+                words |= found if kind == "PN" else set()
+            words |= {word for word in found if len(word) >= TELLING}
             if kind == "DA":
                 words |= _dates(text)
     tags = (PATIENT, DATE, TIME, BIRTH, SEX, ISSUER)
@@ -54,8 +64,8 @@ def identity_of(path: Path) -> Identity:
     return Identity(patient, f"{day} {hour}", frozenset(words), birth, sex if sex in ("M", "F") else "", issuer)
 
 
-def _identifying(header: RawHeader | Dataset) -> Iterator[tuple[str, str]]:
-    """Yield representation and text of the elements that may name a patient or a study."""
+def _identifying(header: RawHeader | Dataset) -> Iterator[tuple[int, str, str]]:
+    """Yield tag, representation and text of the elements that may name a patient or a study."""
     tags: list[int] | None = None
     if isinstance(header, RawHeader) and header.explicit:
         tags = []  # those that pydicom must read: in another character set, or of a kind that only a dictionary knows
@@ -67,17 +77,29 @@ def _identifying(header: RawHeader | Dataset) -> Iterator[tuple[str, str]]:
             if kind == "UN" or ESCAPE in value or not value.isascii():
                 tags.append(tag)
             else:
-                yield kind, value.decode()
+                yield tag, kind, value.decode()
     if tags is None or tags:
         for element in _elements(Elements(header).dataset, tags):
             if element.VR in IDENTIFYING and element.tag not in TECHNICAL and element.tag <= LAST:
-                yield element.VR, str(element.value)
+                values = [element.value] if element.VM < 2 else element.value
+                yield element.tag, element.VR, "\\".join(map(str, values))
 
 
 def words_of(text: str) -> set[str]:
     """Return the words of a text in lower case, and the words together."""
     words = re.findall(r"\w+", text.lower().replace("_", " "))
     return {word for word in (*words, "".join(words)) if len(word) > 1}
+
+
+def tokens_of(text: str) -> list[str]:
+    """Return the numbers, without zeros in front, and the runs of letters of a text, in lower case."""
+    tokens = re.findall(r"\d+|[^\W\d_]+", unicodedata.normalize("NFKC", text).lower())
+    return [token.lstrip("0") or "0" if token.isdigit() else token for token in tokens]
+
+
+def compact(text: str) -> str:
+    """Return a text as it is compared with others: ``S-0012``, ``s12`` and ``S 12`` are the same."""
+    return "".join(tokens_of(text))
 
 
 def _dates(text: str) -> set[str]:

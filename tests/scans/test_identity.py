@@ -6,7 +6,7 @@ from pydicom import uid
 from pydicom.data import get_charset_files
 
 from brain_cae.scans import identity
-from brain_cae.scans.identity import identity_of, words_of
+from brain_cae.scans.identity import compact, identity_of, words_of
 from tests.scans.synthesise import PRIVATE, set_all, transcode, voxels, write_series
 
 NAMED = set_all(
@@ -27,6 +27,19 @@ def test_names_dates_and_texts_are_words_and_the_machine_is_not(path):
     expected = {"secret", "person", "secretperson", "confidential", "mary", "house", "gregory", "aka", "two"}
     assert expected | {"19450607", "07061945", "450607", "20210304", "00123"} <= found.words
     assert "siemens" not in found.words
+
+
+@pytest.mark.parametrize("partly", [False, True])
+def test_identifiers_and_names_of_the_patient_are_words_of_any_length_and_short_words_of_other_texts_are_not(
+    tmp_path, monkeypatch, partly
+):
+    change = set_all(PatientID="7", OtherPatientIDs=["S-012", "B"], PatientName="Li^Wu", SeriesDescription="t1 se 12")
+    (path,) = write_series(tmp_path, voxels((1, 8, 8)), change=change)
+    if partly:
+        monkeypatch.setattr(identity, "first_part", lambda path: None)
+    words = identity_of(path).words
+    assert {"7", "s12", "b", "li", "wu"} <= words
+    assert not {"t1", "se", "12"} & words
 
 
 @pytest.mark.parametrize(
@@ -63,6 +76,11 @@ def test_elements_of_unknown_kind_count_as_what_the_dictionary_says(path, tmp_pa
 def test_what_is_no_image_names_nobody(tmp_path):
     (tmp_path / "readme").write_text("Secret Person")
     assert identity_of(tmp_path / "readme").words == frozenset()
+
+
+def test_texts_are_compared_without_case_signs_and_zeros():
+    assert {compact(text) for text in ("S-0012", "s12", "S 12", "\uff33_12")} == {"s12"}
+    assert compact("000") == "0" and compact(" - ") == ""
 
 
 def test_words_are_lower_case_and_also_joined():

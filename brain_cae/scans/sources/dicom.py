@@ -101,7 +101,8 @@ class Dicom:
         choices = self._table(beside)
         chosen = None if choices is None else read_series_table(choices, _subjects(catalogue), people.find)
         used = by_table(taken, chosen) if chosen is not None else by_rule(taken)
-        aliases = _aliases(used, root, names, identities)
+        redaction = Redaction(root, names, {one.patient for one in identities.values()})
+        aliases = _aliases(used, redaction, identities)
         ordered = sorted(used, key=lambda one: (one.series.patient, one.session, number_of(one), one.series.name))
         self._lines = [_line(one, aliases) for one in ordered]
         # The stored configuration of a run names the table too; only a look insists on writing it.
@@ -111,10 +112,11 @@ class Dicom:
         masks, mask_notes = self._find_masks(beside, people, names)
         self._notes = [*([caution] if caution else []), *describe_others(catalogue.others)]
         self._notes += [*_cautions(used, catalogue, identities), *table.notes, *label_notes, *mask_notes]
+        words = frozenset().union(*(one.words for one in identities.values()))
         self._notes += counted(
             {
                 "{archive is|archives are} not opened": [
-                    f"{Redaction(Path(), names).alias(Path(name), ())} ({why})" for name, why in catalogue.closed
+                    f"{redaction.unopened(name, words)} ({why})" for name, why in catalogue.closed
                 ],
                 "{group|groups} of subjects {has|have} PatientIDs that differ in case, zeros, separators or Unicode "
                 "form alone, and count as different subjects": people.alike(),
@@ -229,10 +231,7 @@ def _subjects(catalogue: Catalogue) -> dict[str, str]:
     return {one.name: one.patient for one in catalogue.series}
 
 
-def _aliases(
-    used: Sequence[Taken], root: Path, names: Pseudonyms, identities: Mapping[str, Identity]
-) -> dict[Path, str]:
-    redaction = Redaction(root, names)
+def _aliases(used: Sequence[Taken], redaction: Redaction, identities: Mapping[str, Identity]) -> dict[Path, str]:
     words: dict[str, set[str]] = {}
     for one in used:
         words.setdefault(one.series.patient, set()).update(identities[one.series.name].words)

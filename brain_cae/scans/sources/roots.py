@@ -73,7 +73,8 @@ def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: s
             advice = f"Only DICOM is read from a zip: unpack it, and name the folder: dataset={fits} dataset.root=…"
         return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
     if broken := [path.name for path in sorted(root.iterdir()) if path.is_symlink() and not path.exists()]:
-        found += f"; links that lead nowhere: {some(broken)}"
+        # Names in a tree of DICOM may be those of patients.
+        found += f"; links that lead nowhere: {len(broken) if source == 'dicom' else some(broken)}"
         advice = "Mount or fetch what the links point to, then give the same command."
         return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
     if source == "folder" and (contrasts := _folders_of_contrasts(root)):

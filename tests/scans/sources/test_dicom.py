@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 import zipfile
 
 import nibabel
@@ -208,6 +209,25 @@ def test_an_archive_or_its_directory_may_be_the_root(tmp_path, source):
         == set(found(source("scans.zip").locate()))
         == set(found(source("scans/DICOMDIR").locate()))
     )
+
+
+def test_neither_folders_nor_archives_show_the_number_of_a_patient_of_any_length(tmp_path, source):
+    one = {"t1": EXAM["t1"]}
+    for number in ("042", "S12", "7", "4711234"):
+        place = lambda name, series, position, folder=number: f"{folder}/IM{position + 100:06d}"  # noqa: E731
+        written = "STUDY-A" if number == "4711234" else number  # the header has a pseudonym, the folder the number
+        write_exam(tmp_path / "scans", str(len(number)) + str(ord(number[0])), exam=one, place=place,
+                   change=lambda header, name, written=written: setattr(header, "PatientID", written))  # fmt: skip
+    for number in ("042", "1234567"):
+        (tmp_path / "scans" / f"{number}.zip").write_bytes(b"PK")
+    with zipfile.ZipFile(tmp_path / "scans" / "export.zip", "w") as archive:
+        archive.writestr("S12.zip", b"PK")
+    read = source()
+    read.locate()
+    paths = [line.path for line in read.overview()]
+    assert len(paths) == 4 and all(re.fullmatch(r"x-[0-9a-f]{6}/IM000100", path) for path in paths)
+    (note,) = [note for note in read.notes() if "not opened" in note]
+    assert re.fullmatch(r"3 archives are not opened: (x-[0-9a-f]{6} \([a-z ]+\)(, )?){3}\.", note)
 
 
 def test_a_tree_without_images_says_what_it_holds(tmp_path, source):

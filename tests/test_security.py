@@ -154,7 +154,7 @@ def test_a_mask_cannot_ask_for_any_amount_of_memory(tmp_path):
     row = {"subject": "a", "modality": "t1", "path": str(scan), "brain_mask_path": str(mask), "lesion_mask_path": ""}
     tracemalloc.start()
     tracemalloc.reset_peak()
-    with pytest.raises(ScanError, match="too large: 30000 x 30000 x 30000"):
+    with pytest.raises(ScanError, match="unreadable brain mask: truncated file"):
         prepare_subject(pd.DataFrame([row]), modalities=["t1"], reference="t1", scaling="median")
     assert tracemalloc.get_traced_memory()[1] < 20 << 20
     tracemalloc.stop()

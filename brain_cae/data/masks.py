@@ -7,8 +7,7 @@ import nibabel
 import numpy as np
 
 from brain_cae.errors import ScanError
-from brain_cae.scans.extent import check_voxels
-from brain_cae.scans.nifti import affine_to_ras, without_single_axes
+from brain_cae.scans.nifti import read_values
 
 WHOLE = 1e-5
 """Rounding error of labels that are stored with a scale factor, such as 255 times 1/255."""
@@ -38,24 +37,33 @@ class Mask:
         return np.asarray(self.image.dataobj)
 
 
-def read_mask(path: str | Path) -> Mask:
-    """Return the mask in a NIfTI file.
+def read_mask(path: str | Path, kind: str) -> Mask:
+    """Return the mask in a NIfTI file, which is read as scans are.
+
+    Args:
+        path: The file.
+        kind: ``brain mask`` or ``lesion mask``, for the reason.
 
     Raises:
-        ScanError: The file has another format, no orientation, several volumes, or too many voxels.
-        Exception: Whatever nibabel raises for a damaged file.
+        ScanError: ``unreadable <kind>: <reason>``, with any reason for which a scan would be refused.
     """
-    image = nibabel.load(path)
-    if not isinstance(image, nibabel.Nifti1Pair):
-        raise ScanError("unreadable mask", expected="NIfTI", found=type(image).__name__, where=str(path))
-    check_voxels(image.shape, where=str(path))
-    values = without_single_axes(np.asarray(image.dataobj))
-    if values.ndim != 3 or values.dtype.kind not in "biuf":
-        found = f"shape {values.shape}, type {values.dtype}"
-        raise ScanError("unreadable mask", expected="one volume of real numbers", found=found, where=str(path))
-    marked, cut = marked_voxels(values)
-    affine = affine_to_ras(image, str(path))  # type: ignore[arg-type]
+    try:
+        values, affine = read_values(Path(path))
+        marked, cut = marked_voxels(values)
+    except ScanError as error:
+        absent = isinstance(error.__cause__, FileNotFoundError)
+        raise _unreadable(kind, path, "no such file" if absent else error.reason, error) from error
+    except MemoryError as error:
+        raise _unreadable(kind, path, "not enough memory", error) from error
+    except Exception as error:
+        # As with scans: a bug here or in a library must cost one subject, not the run.
+        raise _unreadable(kind, path, f"cannot be read ({type(error).__name__})", error) from error
     return Mask(nibabel.Nifti1Image(marked.astype(np.uint8), affine), cut)
+
+
+def _unreadable(kind: str, path: str | Path, reason: str, error: Exception) -> ScanError:
+    expected, found = (error.expected, error.found) if isinstance(error, ScanError) else (None, str(error))
+    return ScanError(f"unreadable {kind}: {reason}", expected=expected, found=found, where=str(path))
 
 
 def marked_voxels(values: np.ndarray) -> tuple[np.ndarray, bool]:

@@ -105,18 +105,15 @@ class _Job:
 
 
 def _run(job: _Job) -> ScanError | None:
-    """Prepare and store one subject; return the error instead of raising it in another process."""
-    try:
-        subject = prepare_subject(
-            job.scans,
-            modalities=job.store.modalities,
-            reference=job.store.reference,
-            scaling=job.store.scaling,
-            bias_correction=job.store.bias_correction,
-            alignments=job.alignments,
-        )
-    except ScanError as error:
-        return error
+    """Prepare and store one subject; return an error if a mask changes meanwhile."""
+    subject = prepare_subject(
+        job.scans,
+        modalities=job.store.modalities,
+        reference=job.store.reference,
+        scaling=job.store.scaling,
+        bias_correction=job.store.bias_correction,
+        alignments=job.alignments,
+    )
     if job.store.folder_of(job.scans, job.alignments) != job.path:
         return ScanError(CHANGED, expected="masks that stay as they are", where=f"subject {job.subject}")
     _write(job.path, subject)
@@ -173,6 +170,6 @@ def _write(folder: Path, subject: PreparedSubject) -> None:
 def _stamp(path: Path) -> list[str | int]:
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return [str(path)]  # preparation says that the mask cannot be read
     return [str(path), status.st_mtime_ns, status.st_size]

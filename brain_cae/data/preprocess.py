@@ -1,7 +1,6 @@
 """Prepare the scans of one subject: align, reorient to RAS, resample to one grid, mask, scale intensities."""
 
 import logging
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,6 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pandas as pd
-from nibabel.filebasedimages import ImageFileError
 from scipy import ndimage
 
 from brain_cae.data import appearance
@@ -97,7 +95,7 @@ def prepare_subject(
         lifted = without_bias(values, mask, spacing) if bias_correction == "n4" else values
         scaled = lifted / intensity_scale(lifted[mask], scaling)
         channels.append(np.where(mask, np.clip(scaled, 0, CEILING), 0).astype(np.float32))
-    lesion, soft_lesion = _drawn_mask(grid, rows["lesion_mask_path"], there)
+    lesion, soft_lesion = _drawn_mask("lesion mask", grid, rows["lesion_mask_path"], there)
     if lesion is not None and lesion.any() and not (lesion & mask).any():
         raise _elsewhere(
             next(path for path in rows["lesion_mask_path"] if path), f"a lesion that overlaps the brain of {reference}"
@@ -183,7 +181,7 @@ class _Places:
 
 def _foreground(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> tuple[np.ndarray, bool]:
     """Return the brain mask on the grid (X, Y, Z), or the foreground of the reference; and whether it was cut."""
-    brain, cut = _drawn_mask(grid, paths, there)
+    brain, cut = _drawn_mask("brain mask", grid, paths, there)
     if brain is None:
         return foreground_mask(np.asarray(grid.dataobj, np.float32), grid.affine), False
     if not brain.any():
@@ -257,7 +255,9 @@ def _absent(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return absent if cut and shows_air(values[~absent]) else np.zeros(mask.shape, bool)
 
 
-def _drawn_mask(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> tuple[np.ndarray | None, bool]:
+def _drawn_mask(
+    kind: str, grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places
+) -> tuple[np.ndarray | None, bool]:
     """Bring a mask to the grid (X, Y, Z, boolean) with the scan that it was drawn on; None without one.
 
     Also returns whether it was cut, see :func:`brain_cae.data.masks.marked_voxels`.
@@ -266,13 +266,13 @@ def _drawn_mask(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> 
     stands in the row of one scan alone lies with that scan.
 
     Args:
+        kind: ``brain mask`` or ``lesion mask``.
         grid: The reference scan, reoriented.
         paths: Path of the mask by modality, empty where there is none.
         there: Where the scans lie.
 
     Raises:
-        ScanError: The mask is unreadable, has no orientation, or marks only voxels outside the grid or
-            every voxel.
+        ScanError: The mask is unreadable, or marks only voxels outside the grid or every voxel.
     """
     listed = [modality for modality in there.scans if isinstance(paths[modality], str) and paths[modality]]
     if not listed:
@@ -282,17 +282,9 @@ def _drawn_mask(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> 
     candidates = sorted(
         (modality for modality in listed if paths[modality] == path), key=lambda modality: modality != first
     )
-    try:
-        mask = read_mask(path)
-        affine = there.affine(there.drawn_on(mask.image, candidates), np.asarray(mask.image.affine))
-        values, covered = resample(mask.marked, affine, grid.shape, grid.affine, order=0)
-    except (ImageFileError, OSError, EOFError, zlib.error, ValueError, np.linalg.LinAlgError) as error:
-        raise ScanError(
-            "unreadable mask",
-            expected="a complete NIfTI file with one volume",
-            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            where=path,
-        ) from error
+    mask = read_mask(path, kind)
+    affine = there.affine(there.drawn_on(mask.image, candidates), np.asarray(mask.image.affine))
+    values, covered = resample(mask.marked, affine, grid.shape, grid.affine, order=0)
     resampled = (values > 0) & covered
     if mask.marked.any() and not resampled.any():
         raise _elsewhere(path, "a mask that overlaps the scan")

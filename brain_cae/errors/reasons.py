@@ -4,6 +4,7 @@ OTHER_SERIES = "This is not an anatomical scan: select another series for the mo
 COPY_AGAIN = "Copy or export the file again."
 EXPORT_AGAIN = "Export the complete series again, without files of other series."
 CONVERT_AGAIN = "Convert the scan again with a tool that preserves its geometry."
+SAVE_AGAIN = "Save the mask again as .nii.gz, with the affine of the scan; any grid is accepted."
 REPORT_IT = "Open the scan in a viewer; if it looks intact, please report a bug and quote the reason."
 
 NO_IMAGE = "Nothing to do: it holds no image, and the images around it are read without it."
@@ -134,7 +135,9 @@ WHAT_TO_DO = {
     "not the named contrast": "Image and header show another contrast: rename the scan, or select the right series.",
     "mask elsewhere": "Check that the mask belongs to this scan, and keep it elsewhere if it does not.",
     "skull stripping failed": "Read the tool's message in the log, or provide a brain mask for this subject.",
-    "unreadable mask": "Save the mask again as .nii.gz; any grid with an affine is accepted.",
+    "unreadable brain mask": SAVE_AGAIN,
+    "unreadable lesion mask": SAVE_AGAIN,
+    "cannot be prepared": REPORT_IT,
 }
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Protocol, TypeVar
 
-from brain_cae.errors import DatasetError, ScanError
+from brain_cae.errors import BrainCaeError, DatasetError, ScanError
 from brain_cae.executor.jobs import JobDied
 from brain_cae.executor.processes import Processes
 from brain_cae.progress import counter
@@ -156,7 +157,8 @@ def refusals(
     """Do the jobs that a cache lacks, with one thread each; return the reason for each subject that is refused.
 
     Args:
-        function: Does one job and stores its result; returns an error instead of raising it in another process.
+        function: Does one job and stores its result; returns or raises ScanError if the subject must be left out. So
+            does any other exception, except those about the machine (OSError) or the whole run.
         jobs: Jobs to do.
         known: Number of jobs whose results the cache has.
         executor: Where they are done.
@@ -165,10 +167,28 @@ def refusals(
     """
     refused = {}
     with counter(task, known + len(jobs), done=known, bar=bar) as advance:
-        done = results(function, jobs, executor=executor, task=task, name=lambda job: job.subject, threads=1)
+        one = partial(_refusal, function)
+        done = results(one, jobs, executor=executor, task=task, name=lambda job: job.subject, threads=1)
         for number, error in done:
             if error is not None:
                 refused[jobs[number].subject] = error.reason
                 log.warning("%s is left out: %s", jobs[number].subject, error)
             advance()
     return refused
+
+
+def _refusal(function: Callable[[Job], ScanError | None], job: Job) -> ScanError | None:
+    """Do one job; return the error of its subject instead of raising it in another process."""
+    where = f"subject {job.subject}"
+    try:
+        return function(job)
+    except ScanError as error:
+        return error
+    except (BrainCaeError, OSError):
+        raise
+    except MemoryError:
+        return ScanError("not enough memory", where=where)
+    except Exception as error:
+        # As in the import: a bug here or in a library must cost one subject, not a thousand.
+        log.debug("%s", where, exc_info=True)
+        return ScanError(f"cannot be prepared ({type(error).__name__})", found=str(error), where=where)

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Image
 from nibabel.volumeutils import apply_read_scaling, array_from_file
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.extent import check_localiser, check_size, check_voxels
 from brain_cae.scans.formats import is_half, nifti_files
 from brain_cae.scans.geometry import plane_of_affine
-from brain_cae.scans.nifti_header import LONGEST, NiftiHeader, affine_of_header, cut, read_header
+from brain_cae.scans.nifti_header import LONGEST, NiftiHeader, cut, read_header
 from brain_cae.scans.padding import without_padding
 from brain_cae.scans.volume import Volume, check_values, smallest_type
 
@@ -37,12 +36,13 @@ def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
         Volume with array (X, Y, Z), affine to RAS+ mm. Acquisition describes only the grid: NIfTI stores no TR or TE.
 
     Raises:
-        ScanError: unreadable file, truncated file, damaged compression, half of a pair, unusable vox_offset, unusable
-            scaling, and the reasons of ``nifti_header.py``, ``extent.py`` and ``volume.py``.
+        ScanError: unreadable file, truncated file, damaged compression, half of a pair, single slice, unusable
+            vox_offset, unusable scaling, and the reasons of ``nifti_header.py``, ``extent.py`` and ``volume.py``.
     """
     where = str(path)
-    try:
+    with _faults(where):
         header, image = _open_header(path)
+        _check_slices(header.shape, where)
         spacing = np.linalg.norm(header.affine[:3, :3], axis=0)
         for count, distance in zip(header.shape, spacing, strict=True):
             check_localiser(count, float(distance), where=where)
@@ -52,14 +52,6 @@ def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
         else:
             _start(header, image)
             array = np.broadcast_to(np.zeros((), dtype=header.dtype), header.shape)
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise ScanError(
-            "damaged compression", expected="a file that gzip can unpack", found=str(error), where=where
-        ) from error
-    except EOFError as error:
-        raise cut(where) from error
-    except OSError as error:
-        raise ScanError("unreadable file", found=type(error).__name__, where=where) from error
     lengths = [round(float(length), 4) for length in spacing]
     acquisition: dict[str, Any] = {
         "rows": array.shape[1],
@@ -73,16 +65,39 @@ def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
     return Volume(array=array, affine=header.affine, acquisition=acquisition)
 
 
-def affine_to_ras(image: Nifti1Image, where: str) -> np.ndarray:
-    """Return the affine (4, 4) to RAS+ mm of an image that nibabel opened; see :func:`affine_of_header`."""
-    return affine_of_header(image.header, where)
+def read_values(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scaled voxels (X, Y, Z) of any NIfTI file, and its affine (4, 4) to RAS+ mm.
+
+    Files are read as by :func:`read_nifti`, but may be smaller than a head, and may hold any value: a mask does.
+
+    Raises:
+        ScanError: unreadable file, truncated file, damaged compression, half of a pair, unusable vox_offset, too large,
+            and the reasons of ``nifti_header.py``.
+    """
+    with _faults(str(path)):
+        header, image = _open_header(path)
+        return _scaled(header, _raw(header, image)), header.affine
 
 
-def without_single_axes(array: np.ndarray) -> np.ndarray:
-    """Return the array without trailing axes of length 1 beyond the third."""
-    while array.ndim > 3 and array.shape[-1] == 1:
-        array = array[..., 0]
-    return array
+@contextmanager
+def _faults(where: str) -> Iterator[None]:
+    """Raise ScanError in place of what reading a file raises."""
+    try:
+        yield
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise ScanError(
+            "damaged compression", expected="a file that gzip can unpack", found=str(error), where=where
+        ) from error
+    except EOFError as error:
+        raise cut(where) from error
+    except OSError as error:
+        raise ScanError("unreadable file", found=type(error).__name__, where=where) from error
+
+
+def _check_slices(shape: tuple[int, ...], where: str) -> None:
+    if min(shape) < 2:
+        shown = " x ".join(map(str, shape))
+        raise ScanError("single slice", expected="at least 2 slices", found=f"{shown} voxels", where=where)
 
 
 def _open_header(path: Path) -> tuple[NiftiHeader, Path]:
@@ -117,16 +132,9 @@ def _unpacked(path: Path) -> Iterator[io.IOBase]:
 
 def _voxels(header: NiftiHeader, image: Path) -> np.ndarray:
     """Return the scaled voxels (X, Y, Z) as int16 or float32, with the intensity of air in place of padding."""
-    try:
-        raw = _stored(header, image, _start(header, image, quick=True))
-    except gzip.BadGzipFile:
-        raise
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raw = _stored(header, image, _start(header, image))
+    raw = _raw(header, image)
     with np.errstate(all="ignore"):
-        array = smallest_type(apply_read_scaling(raw, np.float64(header.slope), np.float64(header.intercept)))
+        array = smallest_type(_scaled(header, raw))
     array = without_padding(array)
     try:
         check_values(array, where=str(image))
@@ -144,6 +152,23 @@ def _voxels(header: NiftiHeader, image: Path) -> np.ndarray:
             where=str(image),
         ) from fault
     return array
+
+
+def _raw(header: NiftiHeader, image: Path) -> np.ndarray:
+    """Return the voxels (X, Y, Z) as stored."""
+    try:
+        return _stored(header, image, _start(header, image, quick=True))
+    except gzip.BadGzipFile:
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        return _stored(header, image, _start(header, image))
+
+
+def _scaled(header: NiftiHeader, raw: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return apply_read_scaling(raw, np.float64(header.slope), np.float64(header.intercept))
 
 
 def _stored(header: NiftiHeader, image: Path, start: int) -> np.ndarray:

@@ -34,7 +34,7 @@ class NiftiHeader:
     """What the header says, in usable form.
 
     Attributes:
-        shape: (X, Y, Z), at least 2 in each axis.
+        shape: (X, Y, Z).
         dtype: Of the stored voxels, real numbers.
         offset: Byte where the voxels start; not checked.
         starts: Bytes where voxels of a file without extensions start, the usual one first.
@@ -64,8 +64,8 @@ def read_header(block: bytes, *, where: str, pair: bool) -> NiftiHeader:
 
     Raises:
         ScanError: not NIfTI, not downloaded, truncated file, half of a pair, Analyze without orientation, unusable
-            dimensions, not three-dimensional, single slice, unsupported data type, colour image, complex image, and
-            the reasons of :func:`affine_of_header`.
+            dimensions, not three-dimensional, unsupported data type, colour image, complex image, and the reasons
+            of :func:`affine_of_header`.
     """
     raw = _parse(block, where, pair)
     shape = _shape(raw, where)
@@ -216,10 +216,7 @@ def _shape(raw: Nifti1Header, where: str) -> tuple[int, ...]:
             found=f"{shown} voxels: a time series, or several echoes or directions",
             where=where,
         )
-    shape = (*sizes[: min(axes, 3)], 1, 1)[:3]
-    if min(shape) < 2:
-        raise ScanError("single slice", expected="at least 2 slices", found=f"{shown} voxels", where=where)
-    return shape
+    return (*sizes[: min(axes, 3)], 1, 1)[:3]
 
 
 def _data_type(raw: Nifti1Header, where: str) -> np.dtype:

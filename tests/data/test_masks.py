@@ -1,8 +1,11 @@
+import gzip
+
 import nibabel
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from brain_cae.data import masks
 from brain_cae.data.masks import marked_voxels, read_mask
 from brain_cae.errors import ScanError
 
@@ -56,9 +59,77 @@ def test_a_mask_without_a_value_above_0_is_empty(values):
 def test_a_mask_in_another_format_or_of_several_volumes_is_refused(tmp_path, truth):
     path = tmp_path / "mask.mgz"
     nibabel.save(nibabel.MGHImage(truth.astype(np.uint8), np.eye(4)), path)
-    with pytest.raises(ScanError, match="MGHImage"):
-        read_mask(path)
+    assert reason_of(path) == "unreadable lesion mask: not NIfTI"
     path = tmp_path / "mask.nii.gz"
     nibabel.save(nibabel.Nifti1Image(np.stack([truth, ~truth], axis=-1).astype(np.uint8), np.eye(4)), path)
-    with pytest.raises(ScanError, match="unreadable mask"):
-        read_mask(path)
+    assert reason_of(path) == "unreadable lesion mask: not three-dimensional: 2 volumes"
+
+
+def reason_of(path):
+    with pytest.raises(ScanError) as raised:
+        read_mask(path, "lesion mask")
+    assert str(path) in str(raised.value) and "Save the mask again" in str(raised.value)
+    return raised.value.reason
+
+
+def saved(path, truth, **fields):
+    """Write a mask, with fields of its header replaced by what nibabel would not write."""
+    image = nibabel.Nifti1Image(truth.astype(np.uint8), np.eye(4))
+    image.set_sform(np.eye(4), int(fields.pop("sform_code", 1)))
+    image.set_qform(np.eye(4), 1)
+    nibabel.save(image, path)
+    content = bytearray(path.read_bytes())
+    for name, value in fields.items():
+        kind, offset = nibabel.Nifti1Header.template_dtype.fields[name][:2]
+        content[offset : offset + kind.itemsize] = np.array(value, kind.base).tobytes()
+    path.write_bytes(content)
+    return path
+
+
+ODD = {
+    "no intercept": {"scl_slope": 1, "scl_inter": np.nan},
+    "start within the header": {"vox_offset": 348},
+    "no start": {"vox_offset": np.nan},
+    "a fourth axis of no voxel": {"dim": [4, 24, 24, 24, 0, 1, 1, 1]},
+    "a quaternion longer than 1": {"sform_code": 0, "quatern_d": 1.0005},
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_headers_of_masks_are_read_as_those_of_scans(tmp_path, truth, kind):
+    mask = read_mask(saved(tmp_path / "mask.nii", truth, **ODD[kind]), "lesion mask")
+    assert np.array_equal(mask.marked, truth)
+
+
+def test_the_content_of_a_mask_tells_whether_it_is_compressed(tmp_path, truth):
+    plain = saved(tmp_path / "a.nii", truth)
+    (tmp_path / "b.nii").write_bytes(gzip.compress(plain.read_bytes()))
+    plain.rename(tmp_path / "c.nii.gz")
+    for name in ("b.nii", "c.nii.gz"):
+        assert np.array_equal(read_mask(tmp_path / name, "lesion mask").marked, truth)
+
+
+def test_a_mask_of_one_slice_is_read(tmp_path, truth):
+    mask = read_mask(saved(tmp_path / "mask.nii", truth[:, :, 12:13]), "lesion mask")
+    assert np.array_equal(mask.marked, truth[:, :, 12:13])
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"datatype": 9999}, "unsupported data type: code 9999"),
+        ({"datatype": 1, "bitpix": 1}, "unsupported data type: binary"),
+        ({"dim": [0, 24, 24, 24, 1, 1, 1, 1]}, "unusable dimensions: 24 x 24 x 24 x 1 x 1 x 1 x 1"),
+        ({"sform_code": 0, "qform_code": 0}, "no orientation"),
+        ({"quatern_d": 1.0, "pixdim": [-1, 1, 1, 1, 0, 0, 0, 0]}, "contradictory orientation"),
+    ],
+)
+def test_a_header_that_cannot_be_used_is_named_as_that_of_the_mask(tmp_path, truth, fields, reason):
+    path = saved(tmp_path / "mask.nii", truth, **fields)
+    assert reason_of(path) == f"unreadable lesion mask: {reason}"
+
+
+def test_any_other_error_in_a_mask_is_named(tmp_path, truth, monkeypatch):
+    path = saved(tmp_path / "mask.nii", truth)
+    monkeypatch.setattr(masks, "read_values", lambda path: 1 / 0)
+    assert reason_of(path) == "unreadable lesion mask: cannot be read (ZeroDivisionError)"

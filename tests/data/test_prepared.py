@@ -60,7 +60,10 @@ def test_a_mask_that_has_vanished_leaves_its_subject_out(tmp_path):
     table, mask = with_mask(tmp_path)
     content = mask.read_bytes()
     mask.unlink()
-    assert store(tmp_path / "store").load_all(table, {}, progress=False) == ({}, {"s": "unreadable mask"})
+    assert store(tmp_path / "store").load_all(table, {}, progress=False) == (
+        {},
+        {"s": "unreadable brain mask: no such file"},
+    )
     mask.write_bytes(content)
     assert list(store(tmp_path / "store").load_all(table, {}, progress=False)[0]) == ["s"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from brain_cae.errors import DatasetError, ScanError
+from brain_cae.errors import ConfigurationError, DatasetError, ScanError
 from brain_cae.executor import refusals, results
 from brain_cae.executor.jobs import JobDied
 from brain_cae.executor.work import MAX_LOST, worth_starting
@@ -96,3 +96,26 @@ def test_subjects_are_refused_with_the_reason_and_the_others_go_on() -> None:
     refused = refusals(refuse, jobs, known=0, executor=executor, task="align", bar=False)
     assert refused == {"c": "not aligned"}
     assert len(executor.submitted) == len(jobs)
+
+
+def stumble(job: OneSubject) -> ScanError | None:
+    faults = {"b": ScanError("empty mask"), "c": ZeroDivisionError("of the scan"), "d": MemoryError()}
+    if job.subject in faults:
+        raise faults[job.subject]
+    return None
+
+
+def test_what_one_subject_raises_leaves_only_this_subject_out() -> None:
+    jobs = [OneSubject(name) for name in "abcd"]
+    refused = refusals(stumble, jobs, known=0, executor=Simulated(), task="align", bar=False)
+    assert refused == {"b": "empty mask", "c": "cannot be prepared (ZeroDivisionError)", "d": "not enough memory"}
+
+
+def test_an_error_of_the_machine_or_of_the_whole_run_is_raised() -> None:
+    for error in (OSError(28, "No space left on device"), ConfigurationError("deepbet is not installed")):
+
+        def fail(job: OneSubject, error: Exception = error) -> ScanError | None:
+            raise error
+
+        with pytest.raises(type(error)):
+            refusals(fail, [OneSubject("a")], known=0, executor=Simulated(), task="align", bar=False)

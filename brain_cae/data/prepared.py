@@ -13,7 +13,7 @@ import pandas as pd
 from brain_cae.data import preprocess
 from brain_cae.data.alignments import Alignments
 from brain_cae.data.preprocess import prepare_subject
-from brain_cae.data.subject import PreparedSubject, Shown, save_array
+from brain_cae.data.subject import MaskFacts, PreparedSubject, Shown, save_array
 from brain_cae.errors import ScanError
 from brain_cae.executor import HERE, Executor, refusals
 from brain_cae.files.atomic import LEFTOVER_AGE_S, remove_leftovers, whole
@@ -138,7 +138,7 @@ def _read(folder: Path, subject: str) -> PreparedSubject:
         to_template=None if place is None else np.asarray(place),
         start=tuple(facts["start"]),
         whole=tuple(facts["whole"]),
-        cut_masks=tuple(facts["cut_masks"]),
+        masks=tuple(MaskFacts(**one) for one in facts["masks"]),
     )
 
 
@@ -155,7 +155,7 @@ def _write(folder: Path, subject: PreparedSubject) -> None:
         "to_template": None if subject.to_template is None else subject.to_template.tolist(),
         "start": subject.start,
         "whole": subject.native_shape,
-        "cut_masks": subject.cut_masks,
+        "masks": [asdict(one) for one in subject.masks],
     }
     with whole(folder) as aside:
         aside.mkdir()

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel
@@ -13,10 +12,10 @@ from scipy import ndimage
 from brain_cae.data import appearance
 from brain_cae.data.bias import without_bias
 from brain_cae.data.contrast import Contrast, coverage_mm, looks_like
+from brain_cae.data.drawn_masks import DrawnMask, Places, drawn_mask
 from brain_cae.data.foreground import foreground_mask, intensity_scale, zero_level
-from brain_cae.data.masks import read_mask
 from brain_cae.data.registration import COARSE_MM, Alignment
-from brain_cae.data.resampling import isotropic, resample, same_grid
+from brain_cae.data.resampling import isotropic, resample
 from brain_cae.data.subject import PreparedSubject, Shown, cropped
 from brain_cae.data.template import tissue_priors, to_template
 from brain_cae.errors import ScanError
@@ -24,7 +23,7 @@ from brain_cae.scans.padding import shows_air
 
 log = logging.getLogger(__name__)
 
-VERSION = 10
+VERSION = 11
 """Raise this number whenever the output of this module changes, so that outdated cached volumes are not used."""
 
 MIN_COVERAGE = 0.5
@@ -70,11 +69,15 @@ def prepare_subject(
         raise ScanError("several sessions", expected="one scan of each modality", where=f"subject {subject}")
     paths = {modality: Path(str(rows.loc[modality, "path"])) for modality in modalities}
     stored = {modality: _load(path) for modality, path in paths.items()}
-    there = _Places(stored, reference, alignments or {})
+    there = Places(stored, reference, alignments or {})
     grid = nibabel.as_closest_canonical(stored[reference])
-    mask, soft = _foreground(grid, rows["brain_mask_path"], there)
+    drawn = {kind: drawn_mask(kind, grid, rows[f"{kind}_mask_path"], there) for kind in ("brain", "lesion")}
+    brain = _foreground(grid, drawn["brain"])
+    lesion = None if drawn["lesion"] is None else drawn["lesion"].on_grid
     images = {modality: _on_grid(scan, there.affine(modality), grid) for modality, scan in stored.items()}
-    mask, properties = _shown_by_all(mask, images, reference=reference, paths=paths)
+    mask, properties = _shown_by_all(brain, images, reference=reference, paths=paths)
+    if drawn["lesion"] is not None and lesion is not None and lesion.any() and not (lesion & mask).any():
+        raise drawn["lesion"].elsewhere(f"a lesion that overlaps the brain of {reference}")
     zeros = {modality: _background(values, mask) for modality, (values, _) in images.items()}
     images = {modality: (values - zeros[modality], covered) for modality, (values, covered) in images.items()}
     channels = []
@@ -95,11 +98,6 @@ def prepare_subject(
         lifted = without_bias(values, mask, spacing) if bias_correction == "n4" else values
         scaled = lifted / intensity_scale(lifted[mask], scaling)
         channels.append(np.where(mask, np.clip(scaled, 0, CEILING), 0).astype(np.float32))
-    lesion, soft_lesion = _drawn_mask("lesion mask", grid, rows["lesion_mask_path"], there)
-    if lesion is not None and lesion.any() and not (lesion & mask).any():
-        raise _elsewhere(
-            next(path for path in rows["lesion_mask_path"] if path), f"a lesion that overlaps the brain of {reference}"
-        )
     skull = str(rows.loc[reference, "skull"]) if "skull" in rows else "unknown"
     place = None if skull == "on" else _place(images[reference][0], mask, grid.affine)
     volume = np.stack(channels)
@@ -116,7 +114,7 @@ def prepare_subject(
         fingerprint=appearance.fingerprint(volume[modalities.index(reference)], mask),
         shown=_shown(stored, images, mask, grid.affine, place),
         to_template=place,
-        cut_masks=(*(["brain mask"] if soft else []), *(["lesion mask"] if soft_lesion else [])),
+        masks=tuple(one.facts(brain, grid.affine) for one in drawn.values() if one is not None),
     )
     return cropped(prepared)
 
@@ -155,43 +153,15 @@ def _shown(
     return shown
 
 
-@dataclass(frozen=True)
-class _Places:
-    """The scans of a subject as stored, and where they lie once they are aligned with the reference."""
-
-    scans: dict[str, nibabel.Nifti1Image]
-    reference: str
-    alignments: Mapping[str, Alignment]
-
-    def affine(self, modality: str, affine: np.ndarray | None = None) -> np.ndarray:
-        """Return where a grid (4, 4) that lies with this scan is after alignment; None: the scan's grid."""
-        affine = np.asarray(self.scans[modality].affine if affine is None else affine)
-        alignment = self.alignments.get(modality)
-        return affine if alignment is None else alignment.affine(affine)
-
-    def drawn_on(self, mask: nibabel.Nifti1Image, candidates: list[str]) -> str:
-        """Return the modality on whose grid a mask is, or else the first candidate."""
-        upright = nibabel.as_closest_canonical(mask)
-        for modality in candidates:
-            scan = nibabel.as_closest_canonical(self.scans[modality])
-            if same_grid(scan.shape, scan.affine, upright.shape, upright.affine):
-                return modality
-        return candidates[0]
-
-
-def _foreground(grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places) -> tuple[np.ndarray, bool]:
-    """Return the brain mask on the grid (X, Y, Z), or the foreground of the reference; and whether it was cut."""
-    brain, cut = _drawn_mask("brain mask", grid, paths, there)
-    if brain is None:
-        return foreground_mask(np.asarray(grid.dataobj, np.float32), grid.affine), False
-    if not brain.any():
+def _foreground(grid: nibabel.Nifti1Image, drawn: DrawnMask | None) -> np.ndarray:
+    """Return the brain mask on the grid (X, Y, Z), or without one the foreground of the reference."""
+    if drawn is None:
+        return foreground_mask(np.asarray(grid.dataobj, np.float32), grid.affine)
+    if not drawn.on_grid.any():
         raise ScanError(
-            "empty mask",
-            expected="a brain mask with voxels above 0",
-            found="no voxel above 0",
-            where=str(next(path for path in paths if path)),
+            "empty mask", expected="a brain mask with voxels above 0", found="no voxel above 0", where=drawn.path
         )
-    return brain, cut
+    return drawn.on_grid
 
 
 def _on_grid(scan: nibabel.Nifti1Image, affine: np.ndarray, grid: nibabel.Nifti1Image) -> tuple[np.ndarray, np.ndarray]:
@@ -253,55 +223,3 @@ def _absent(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     absent = np.isin(parts, outer[outer > 0])
     cut = (absent & mask).sum() > MAX_DARK * mask.sum()
     return absent if cut and shows_air(values[~absent]) else np.zeros(mask.shape, bool)
-
-
-def _drawn_mask(
-    kind: str, grid: nibabel.Nifti1Image, paths: pd.Series, there: _Places
-) -> tuple[np.ndarray | None, bool]:
-    """Bring a mask to the grid (X, Y, Z, boolean) with the scan that it was drawn on; None without one.
-
-    Also returns whether it was cut, see :func:`brain_cae.data.masks.marked_voxels`.
-
-    That scan is the one on whose grid the mask is; a mask on a grid of its own lies with the reference. A mask that
-    stands in the row of one scan alone lies with that scan.
-
-    Args:
-        kind: ``brain mask`` or ``lesion mask``.
-        grid: The reference scan, reoriented.
-        paths: Path of the mask by modality, empty where there is none.
-        there: Where the scans lie.
-
-    Raises:
-        ScanError: The mask is unreadable, or marks only voxels outside the grid or every voxel.
-    """
-    listed = [modality for modality in there.scans if isinstance(paths[modality], str) and paths[modality]]
-    if not listed:
-        return None, False
-    first = there.reference if there.reference in listed else listed[0]
-    path = paths[first]
-    candidates = sorted(
-        (modality for modality in listed if paths[modality] == path), key=lambda modality: modality != first
-    )
-    mask = read_mask(path, kind)
-    affine = there.affine(there.drawn_on(mask.image, candidates), np.asarray(mask.image.affine))
-    values, covered = resample(mask.marked, affine, grid.shape, grid.affine, order=0)
-    resampled = (values > 0) & covered
-    if mask.marked.any() and not resampled.any():
-        raise _elsewhere(path, "a mask that overlaps the scan")
-    if mask.marked.all() and resampled.all():
-        raise ScanError(
-            "mask without outside",
-            expected="a mask with voxels of 0 or less",
-            found="every voxel marked",
-            where=path,
-        )
-    return resampled, mask.cut
-
-
-def _elsewhere(path: str, expected: str) -> ScanError:
-    return ScanError(
-        "mask elsewhere",
-        expected=expected,
-        found="no marked voxel there",
-        where=path,
-    )

@@ -53,8 +53,18 @@ def same_grid(shape: tuple[int, ...], affine: np.ndarray, other_shape: tuple[int
     """Return whether two grids have the same voxels; affines (4, 4) in mm."""
     if tuple(shape) != tuple(other_shape):
         return False
-    corners = np.argwhere(np.ones((2, 2, 2))) * (np.asarray(shape) - 1)
+    corners = _corners(shape)
     return bool(np.allclose(apply_affine(np.linalg.inv(affine) @ other, corners), corners, atol=SAME, rtol=0))
+
+
+def apart_mm(shape: tuple[int, ...], affine: np.ndarray, other: np.ndarray) -> float:
+    """Return how far two places (4, 4) of one grid are apart, in mm: the largest distance of the same corner."""
+    corners = _corners(shape)
+    return float(np.linalg.norm(apply_affine(affine, corners) - apply_affine(other, corners), axis=1).max())
+
+
+def _corners(shape: tuple[int, ...]) -> np.ndarray:
+    return np.argwhere(np.ones((2, 2, 2))) * (np.asarray(shape) - 1)
 
 
 def isotropic(volume: np.ndarray, affine: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -71,7 +81,7 @@ def isotropic(volume: np.ndarray, affine: np.ndarray, spacing: float) -> tuple[n
     # The width at half maximum of the filter and that of a voxel together are the width of a voxel of the grid.
     widths = np.sqrt(np.maximum(spacing**2 - voxel_sizes(affine) ** 2, 0)) / voxel_sizes(affine)
     smooth = ndimage.gaussian_filter(np.asarray(volume, np.float32), widths / np.sqrt(8 * np.log(2)), truncate=3.0)
-    corners = apply_affine(affine, np.argwhere(np.ones((2, 2, 2))) * (np.asarray(volume.shape) - 1))
+    corners = apply_affine(affine, _corners(volume.shape))
     low, high = corners.min(axis=0), corners.max(axis=0)
     size = np.ceil((high - low) / spacing).astype(int) + 1
     # A volume thinner than a voxel of the grid lies between two layers: it gets one, in its middle.

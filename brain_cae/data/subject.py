@@ -56,6 +56,25 @@ class _Array:
         instance.__dict__[self.name] = value
 
 
+@dataclass(frozen=True)
+class MaskFacts:
+    """What is worth a caution in a mask of the data set.
+
+    Attributes:
+        kind: ``brain`` or ``lesion``.
+        cut: Whether it holds probabilities, of which the lower ones do not count.
+        beside: Modality of a scan with as many voxels along each axis, if the mask is on the grid of none; else empty.
+        apart_mm: Distance to the grid of that scan.
+        outside: Share of the mask that lies outside: of a lesion mask, outside the brain; of a brain mask, the scan.
+    """
+
+    kind: str
+    cut: bool = False
+    beside: str = ""
+    apart_mm: float = 0.0
+    outside: float = 0.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class PreparedSubject:
     """One subject's preprocessed volumes, the input of the network and of the scores.
@@ -79,7 +98,7 @@ class PreparedSubject:
         start: Index of the first voxel of the arrays on the native grid, which is the reference scan's after
             reorientation to RAS.
         whole: Dimensions of the native grid; None: those of the arrays.
-        cut_masks: ``brain mask`` and ``lesion mask``, if probabilities in it had to be cut.
+        masks: What is worth a caution in the masks of the data set.
     """
 
     subject: str
@@ -95,7 +114,7 @@ class PreparedSubject:
     to_template: np.ndarray | None = None
     start: Shape = (0, 0, 0)
     whole: Shape | None = None
-    cut_masks: tuple[str, ...] = ()
+    masks: tuple[MaskFacts, ...] = ()
 
     @property
     def native_shape(self) -> Shape:

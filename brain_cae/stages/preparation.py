@@ -17,6 +17,7 @@ from brain_cae.executor import Executor
 from brain_cae.scans.sources.base import counted
 from brain_cae.stages.alignment import movement_cautions, with_alignments
 from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.masks import mask_cautions
 from brain_cae.stages.shown import contrast_cautions, coverage_cautions, with_shown, wrong_contrasts
 from brain_cae.stages.stripping import head_cautions, refuse_mixed_skulls
 
@@ -97,6 +98,7 @@ def prepare(cohort: Cohort, steps: Preparation, *, progress: bool) -> Cohort:
         *contrast_cautions(cohort.index, prepared),
         *coverage_cautions(cohort.index, prepared),
         *_incomplete_images(cohort),
+        *mask_cautions(cohort.labels, prepared),
     ]
     return replace(cohort, cautions=[*cohort.cautions, *cautions])
 
@@ -125,7 +127,7 @@ def _estimated_state(subject: PreparedSubject) -> str:
 
 
 def _incomplete_images(cohort: Cohort) -> list[str]:
-    """Return cautions about brains that a modality covers only partly, and about empty and soft masks; also logged."""
+    """Return cautions about brains that a modality covers only partly; they are also logged."""
     affected: dict[str, list[str]] = {}
     for modality in cohort.modalities:
         shares = {name: subject.appearance.get(f"{modality}_covered", 1.0) for name, subject in cohort.prepared.items()}
@@ -135,17 +137,6 @@ def _incomplete_images(cohort: Cohort) -> list[str]:
                 f"{{subject has|subjects have}} a {modality} that covers only part of the brain (down to {least:.0f} %)"
             )
             affected[f"{text}; the rest is left out of scores and maps"] = part
-    empty = [name for name, subject in cohort.prepared.items() if subject.lesion is not None and not subject.has_lesion]
-    abnormal = cohort.labels.reindex(empty) == "abnormal"
-    text = (
-        "{abnormal subject has|abnormal subjects have} an empty lesion mask and {counts|count} for detection but not "
-        "for localisation"
-    )
-    affected[text] = list(abnormal.index[abnormal])
-    text = (
-        "{mask holds|masks hold} values that are not whole numbers: voxels below half of the maximum count as outside"
-    )
-    affected[text] = [f"{name} ({mask})" for name, one in cohort.prepared.items() for mask in one.cut_masks]
     cautions = counted(affected)
     for caution in cautions:
         log.warning(caution)

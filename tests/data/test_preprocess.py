@@ -374,5 +374,5 @@ def test_a_soft_brain_mask_keeps_its_volume_and_is_marked(tmp_path):
     nibabel.save(nibabel.Nifti1Image(np.where(soft > 1e-6, soft, np.nan), stored.affine), tmp_path / "mask.nii")
     table = rows(flair=path).assign(brain_mask_path=str(tmp_path / "mask.nii"))
     subject = prepare_subject(table, modalities=["flair"], reference="flair", scaling="median")
-    assert subject.cut_masks == ("brain mask",)
+    assert [(one.kind, one.cut) for one in subject.masks] == [("brain", True)]
     assert subject.mask.sum() == pytest.approx(truth.sum(), rel=0.06)

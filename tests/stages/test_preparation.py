@@ -15,7 +15,7 @@ from brain_cae.stages.preparation import Preparation, prepare
 LESION, EMPTY = np.ones((2, 2, 2), bool), np.zeros((2, 2, 2), bool)
 
 
-def subject(*, covered=1.0, lesion=None, foreground_ml=1300.0, shortest_mm=130.0, shown=None, cut_masks=()):
+def subject(*, covered=1.0, lesion=None, foreground_ml=1300.0, shortest_mm=130.0, shown=None):
     appearance = {"t1_covered": covered, "background_same": 1.0}
     appearance |= {
         f"mask_extent_{axis}_mm": extent for axis, extent in (("x", 140.0), ("y", 170.0), ("z", shortest_mm))
@@ -27,7 +27,7 @@ def subject(*, covered=1.0, lesion=None, foreground_ml=1300.0, shortest_mm=130.0
         foreground_ml=foreground_ml,
         shown=shown or {},
         to_template=None,
-        cut_masks=cut_masks,
+        masks=(),
     )
 
 
@@ -51,28 +51,19 @@ def cohort():
     )
 
 
-def test_incomplete_brains_and_empty_lesion_masks_are_cautions(cohort):
+def test_incomplete_brains_and_odd_masks_are_cautions(cohort):
     prepared = {
         "a": subject(covered=0.72, lesion=LESION),
         "b": subject(covered=0.995, lesion=LESION),
         "c": subject(lesion=EMPTY),
-        "d": subject(lesion=EMPTY),
+        "d": subject(),
     }
     imported, first, second = prepare(cohort, store(prepared), progress=False).cautions
     assert imported == "caution of the import"
     assert first.startswith("1 subject has a t1 that covers only part of the brain (down to 72 %)") and first.endswith(
         ": a."
     )
-    assert second.startswith(
-        "1 abnormal subject has an empty lesion mask and counts for detection"
-    ) and second.endswith(": c.")
-
-
-def test_soft_masks_are_counted_and_named(cohort):
-    prepared = {name: subject() for name in "abc"} | {"d": subject(cut_masks=("brain mask", "lesion mask"))}
-    caution = prepare(cohort, store(prepared), progress=False).cautions[-1]
-    assert caution.startswith("2 masks hold values that are not whole numbers: voxels below half of the maximum")
-    assert caution.endswith(": d (brain mask), d (lesion mask).")
+    assert second.startswith("1 abnormal subject has an empty lesion mask")
 
 
 def test_subjects_that_cannot_be_prepared_are_removed_from_the_index_and_refused_in_the_report(cohort):

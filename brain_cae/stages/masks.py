@@ -1,0 +1,59 @@
+"""Cautions about the brain and lesion masks of the data set."""
+
+import logging
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from brain_cae.data.subject import MaskFacts, PreparedSubject
+from brain_cae.scans.sources.base import counted
+
+log = logging.getLogger(__name__)
+
+MOST = 0.5
+"""Share of a mask that may lie outside without a caution."""
+
+
+def mask_cautions(labels: pd.Series, prepared: Mapping[str, PreparedSubject]) -> list[str]:
+    """Return the cautions about empty, soft and misplaced masks; they are also logged.
+
+    Args:
+        labels: Label of each subject (index: subject).
+        prepared: Prepared subjects by name.
+    """
+    empty = [name for name, one in prepared.items() if one.lesion is not None and not one.has_lesion]
+    cautions = counted(
+        {
+            "{abnormal subject has|abnormal subjects have} an empty lesion mask and {counts|count} for detection but "
+            "not for localisation": [name for name in empty if labels.get(name) == "abnormal"],
+            "{mask holds|masks hold} values that are not whole numbers: voxels below half of the maximum count as "
+            "outside": [f"{name} ({one.kind} mask)" for name, one in _masks(prepared) if one.cut],
+            "{mask has|masks have} as many voxels as a scan but {lies|lie} elsewhere according to the header; look "
+            "whether {it fits|they fit} the scan": [
+                f"{name} ({one.kind} mask, {one.apart_mm:.0f} mm from the {one.beside})"
+                for name, one in _masks(prepared)
+                if one.beside
+            ],
+            "{lesion mask lies|lesion masks lie} mostly outside the brain; look whether {it belongs|they belong} to "
+            "the scan": _outside(prepared, "lesion"),
+            "{brain mask lies|brain masks lie} mostly outside the scan; look whether {it belongs|they belong} to the "
+            "scan": _outside(prepared, "brain"),
+        }
+    )
+    for caution in cautions:
+        log.warning(caution)
+    return cautions
+
+
+def _outside(prepared: Mapping[str, PreparedSubject], kind: str) -> list[str]:
+    return [
+        f"{name} ({100 * one.outside:.0f} %)"
+        for name, one in _masks(prepared)
+        if one.kind == kind and one.outside > MOST
+    ]
+
+
+def _masks(prepared: Mapping[str, PreparedSubject]) -> Iterator[tuple[str, MaskFacts]]:
+    for name, subject in prepared.items():
+        for one in subject.masks:
+            yield name, one

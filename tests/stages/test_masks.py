@@ -1,0 +1,50 @@
+"""Masks that are odd are named, and sound ones are not."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+
+from brain_cae.data.subject import MaskFacts
+from brain_cae.stages.masks import mask_cautions
+
+LABELS = pd.Series({"a": "abnormal", "b": "abnormal", "c": "healthy"})
+BRAIN = np.ones((4, 4, 4), bool)
+
+
+def subject(*masks, lesion=None):
+    lesion = None if lesion is None else np.arange(64).reshape(4, 4, 4) < 64 * lesion
+    return SimpleNamespace(masks=masks, mask=BRAIN, lesion=lesion, has_lesion=lesion is not None and bool(lesion.any()))
+
+
+def test_sound_masks_raise_no_caution():
+    whole = (MaskFacts("brain"), MaskFacts("lesion", outside=0.3))
+    prepared = {"a": subject(*whole, lesion=0.1), "b": subject(), "c": subject(MaskFacts("lesion"), lesion=0)}
+    assert mask_cautions(LABELS, prepared) == []
+
+
+def test_empty_lesion_masks_of_abnormal_subjects_are_named():
+    (caution,) = mask_cautions(LABELS, {name: subject(lesion=0) for name in "ac"})
+    assert caution.startswith("1 abnormal subject has an empty lesion mask and counts for detection")
+    assert caution.endswith(": a.")
+
+
+def test_soft_masks_are_counted_and_named():
+    prepared = {"b": subject(), "c": subject(MaskFacts("brain", cut=True), MaskFacts("lesion", cut=True))}
+    (caution,) = mask_cautions(LABELS, prepared)
+    assert caution.startswith("2 masks hold values that are not whole numbers: voxels below half of the maximum")
+    assert caution.endswith(": c (brain mask), c (lesion mask).")
+
+
+def test_masks_that_lie_elsewhere_are_named_with_the_distance():
+    prepared = {"a": subject(MaskFacts("lesion", beside="t1", apart_mm=17.3)), "b": subject(MaskFacts("brain"))}
+    (caution,) = mask_cautions(LABELS, prepared)
+    assert caution.startswith("1 mask has as many voxels as a scan but lies elsewhere according to the header")
+    assert caution.endswith(": a (lesion mask, 17 mm from the t1).")
+
+
+def test_masks_that_lie_mostly_outside_are_named():
+    prepared = {"a": subject(MaskFacts("brain", outside=0.6), MaskFacts("lesion", outside=0.93))}
+    lesion, brain = mask_cautions(LABELS, prepared)
+    assert lesion.startswith("1 lesion mask lies mostly outside the brain") and lesion.endswith(": a (93 %).")
+    assert brain.startswith("1 brain mask lies mostly outside the scan") and brain.endswith(": a (60 %).")

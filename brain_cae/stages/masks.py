@@ -11,11 +11,11 @@ from brain_cae.scans.sources.base import counted
 log = logging.getLogger(__name__)
 
 MOST = 0.5
-"""Share of a mask that may lie outside without a caution."""
+"""Share of a mask that may lie outside, and share of the brain that a lesion may be, without a caution."""
 
 
 def mask_cautions(labels: pd.Series, prepared: Mapping[str, PreparedSubject]) -> list[str]:
-    """Return the cautions about empty, soft and misplaced masks; they are also logged.
+    """Return the cautions about empty, soft, misplaced and implausible masks; they are also logged.
 
     Args:
         labels: Label of each subject (index: subject).
@@ -26,6 +26,10 @@ def mask_cautions(labels: pd.Series, prepared: Mapping[str, PreparedSubject]) ->
         {
             "{abnormal subject has|abnormal subjects have} an empty lesion mask and {counts|count} for detection but "
             "not for localisation": [name for name in empty if labels.get(name) == "abnormal"],
+            "{healthy subject has|healthy subjects have} a lesion mask that is not empty; the mask, or the label, is "
+            "wrong": [name for name, one in prepared.items() if one.has_lesion and labels.get(name) == "healthy"],
+            "{lesion mask covers|lesion masks cover} most of the brain; {it is|they are} rather a brain mask or the "
+            "scan itself": [f"{name} ({100 * share:.0f} %)" for name, share in _shares(prepared) if share > MOST],
             "{mask holds|masks hold} values that are not whole numbers: voxels below half of the maximum count as "
             "outside": [f"{name} ({one.kind} mask)" for name, one in _masks(prepared) if one.cut],
             "{mask has|masks have} as many voxels as a scan but {lies|lie} elsewhere according to the header; look "
@@ -43,6 +47,13 @@ def mask_cautions(labels: pd.Series, prepared: Mapping[str, PreparedSubject]) ->
     for caution in cautions:
         log.warning(caution)
     return cautions
+
+
+def _shares(prepared: Mapping[str, PreparedSubject]) -> Iterator[tuple[str, float]]:
+    """Yield subject and share of the brain that its lesion mask marks."""
+    for name, one in prepared.items():
+        if one.lesion is not None and one.has_lesion:
+            yield name, float((one.lesion & one.mask).sum() / one.mask.sum())
 
 
 def _outside(prepared: Mapping[str, PreparedSubject], kind: str) -> list[str]:

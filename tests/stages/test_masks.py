@@ -48,3 +48,14 @@ def test_masks_that_lie_mostly_outside_are_named():
     lesion, brain = mask_cautions(LABELS, prepared)
     assert lesion.startswith("1 lesion mask lies mostly outside the brain") and lesion.endswith(": a (93 %).")
     assert brain.startswith("1 brain mask lies mostly outside the scan") and brain.endswith(": a (60 %).")
+
+
+def test_a_lesion_of_a_healthy_subject_is_named():
+    (caution,) = mask_cautions(LABELS, {name: subject(lesion=0.1) for name in "abc"})
+    assert caution.startswith("1 healthy subject has a lesion mask that is not empty") and caution.endswith(": c.")
+
+
+def test_a_lesion_of_most_of_the_brain_is_named():
+    """Such as a brain mask or the scan itself in the folder of the lesion masks."""
+    (caution,) = mask_cautions(LABELS, {"a": subject(lesion=0.75), "b": subject(lesion=0.5)})
+    assert caution.startswith("1 lesion mask covers most of the brain") and caution.endswith(": a (75 %).")

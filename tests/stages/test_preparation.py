@@ -12,7 +12,7 @@ from brain_cae.errors import DatasetError
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.preparation import Preparation, prepare
 
-LESION, EMPTY = np.ones((2, 2, 2), bool), np.zeros((2, 2, 2), bool)
+LESION, EMPTY, MASK = np.arange(8).reshape(2, 2, 2) < 1, np.zeros((2, 2, 2), bool), np.ones((2, 2, 2), bool)
 
 
 def subject(*, covered=1.0, lesion=None, foreground_ml=1300.0, shortest_mm=130.0, shown=None):
@@ -23,6 +23,7 @@ def subject(*, covered=1.0, lesion=None, foreground_ml=1300.0, shortest_mm=130.0
     return SimpleNamespace(
         appearance=appearance,
         lesion=lesion,
+        mask=MASK,
         has_lesion=lesion is not None and lesion.any(),
         foreground_ml=foreground_ml,
         shown=shown or {},

@@ -11,6 +11,7 @@ from nibabel.affines import apply_affine, voxel_sizes
 from brain_cae.data.masks import Mask, read_mask
 from brain_cae.data.registration import Alignment
 from brain_cae.data.resampling import apart_mm, resample, same_grid
+from brain_cae.data.strippers import LARGEST_ML, smallest_ml
 from brain_cae.data.subject import MaskFacts
 from brain_cae.errors import ScanError
 
@@ -73,7 +74,9 @@ class DrawnMask:
         """Return what is worth a caution, from the brain (X, Y, Z, boolean) and the affine (4, 4) of its grid."""
         beside, apart = min(self.apart.items(), key=lambda one: one[1], default=("", 0.0))
         # Less than half a voxel changes no voxel of a mask, and headers are rounded.
-        moved = apart > float(voxel_sizes(grid).min()) / 2
+        spacing = voxel_sizes(grid)
+        moved = apart > float(spacing.min()) / 2
+        volume = float(self.on_grid.sum() * np.prod(spacing) / 1000)
         region = brain if self.kind == "lesion" else np.ones_like(brain)
         return MaskFacts(
             kind=self.kind,
@@ -81,6 +84,8 @@ class DrawnMask:
             beside=beside if moved else "",
             apart_mm=apart if moved else 0.0,
             outside=self._outside(region, grid),
+            volume_ml=volume,
+            plausible=self.kind == "lesion" or smallest_ml(brain.shape, spacing) <= volume <= LARGEST_ML,
         )
 
     def _outside(self, region: np.ndarray, grid: np.ndarray) -> float:

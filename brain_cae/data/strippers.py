@@ -7,7 +7,7 @@ import functools
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -153,6 +153,13 @@ def _extraction() -> Any:
     return BrainExtraction(no_gpu=True)
 
 
+def smallest_ml(shape: Sequence[int], spacing: Sequence[float]) -> float:
+    """Return the least volume (mL) of a brain, or of its part that a scan of this shape and spacing (mm) shows."""
+    # A slab may lie near the vertex, where it shows only a cap: its volume grows with the square of its height.
+    shown = min(1.0, float((np.asarray(shape) * spacing).min()) / WHOLE_MM)
+    return SMALLEST_ML * shown**2
+
+
 def _check_volume(mask: nibabel.Nifti1Image, scan: Path) -> None:
     """Check that the volume is one of a brain, or of the part of it that the scan can show.
 
@@ -161,9 +168,7 @@ def _check_volume(mask: nibabel.Nifti1Image, scan: Path) -> None:
     """
     spacing = nibabel.affines.voxel_sizes(mask.affine)
     volume = float((np.asarray(mask.dataobj) > 0).sum() * np.prod(spacing) / 1000)
-    # A slab may lie near the vertex, where it shows only a cap: its volume grows with the square of its height.
-    shown = min(1.0, float((np.asarray(mask.shape) * spacing).min()) / WHOLE_MM)
-    low = SMALLEST_ML * shown**2
+    low = smallest_ml(mask.shape, spacing)
     if not low <= volume <= LARGEST_ML:
         raise ScanError(
             "skull stripping failed",

@@ -66,6 +66,8 @@ class MaskFacts:
         beside: Modality of a scan with as many voxels along each axis, if the mask is on the grid of none; else empty.
         apart_mm: Distance to the grid of that scan.
         outside: Share of the mask that lies outside: of a lesion mask, outside the brain; of a brain mask, the scan.
+        volume_ml: Volume within the scan.
+        plausible: Whether a brain, or the part of it that the scan can show, may have this volume; of lesions, True.
     """
 
     kind: str
@@ -73,6 +75,8 @@ class MaskFacts:
     beside: str = ""
     apart_mm: float = 0.0
     outside: float = 0.0
+    volume_ml: float = 0.0
+    plausible: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

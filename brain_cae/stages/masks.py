@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from brain_cae.data.strippers import LARGEST_ML, SMALLEST_ML
 from brain_cae.data.subject import MaskFacts, PreparedSubject
 from brain_cae.scans.sources.base import counted
+from brain_cae.vocabulary import Serious
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +32,8 @@ def mask_cautions(labels: pd.Series, prepared: Mapping[str, PreparedSubject]) ->
             "wrong": [name for name, one in prepared.items() if one.has_lesion and labels.get(name) == "healthy"],
             "{lesion mask covers|lesion masks cover} most of the brain; {it is|they are} rather a brain mask or the "
             "scan itself": [f"{name} ({100 * share:.0f} %)" for name, share in _shares(prepared) if share > MOST],
-            "{mask holds|masks hold} values that are not whole numbers: voxels below half of the maximum count as "
-            "outside": [f"{name} ({one.kind} mask)" for name, one in _masks(prepared) if one.cut],
+            "{mask holds|masks hold} grey values or probabilities, not labels: voxels below half of the maximum count "
+            "as outside": [f"{name} ({one.kind} mask)" for name, one in _masks(prepared) if one.cut],
             "{mask has|masks have} as many voxels as a scan but {lies|lie} elsewhere according to the header; look "
             "whether {it fits|they fit} the scan": [
                 f"{name} ({one.kind} mask, {one.apart_mm:.0f} mm from the {one.beside})"
@@ -44,6 +46,14 @@ def mask_cautions(labels: pd.Series, prepared: Mapping[str, PreparedSubject]) ->
             "scan": _outside(prepared, "brain"),
         }
     )
+    sizes = {name: f"{one.volume_ml:.0f} mL" for name, one in _masks(prepared) if not one.plausible}
+    text = (
+        f"{{brain mask has|brain masks have}} a volume that no brain of an adult has ({SMALLEST_ML:.0f} to "
+        f"{LARGEST_ML:.0f} mL, less in a slab): {{it is|they are}} rather the mask of a lesion or an image, and scores "
+        "and maps are meaningless"
+    )
+    for caution in counted({text: [f"{name} ({size})" for name, size in sizes.items()]}):
+        cautions.append(Serious(caution, sizes))
     for caution in cautions:
         log.warning(caution)
     return cautions

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from brain_cae.data.drawn_masks import Places, drawn_mask
+from brain_cae.data.strippers import smallest_ml
 
 SHAPE = (40, 48, 36)
 AFFINE = nibabel.affines.from_matvec(np.diag([4.0, 4.0, 4.0]), [-70, -90, -60])
@@ -66,3 +67,13 @@ def test_the_share_of_a_lesion_outside_the_brain_is_that_of_its_voxels(tmp_path,
 def test_the_share_of_a_brain_mask_outside_the_scan_is_measured(tmp_path):
     assert facts(tmp_path, BRAIN, AFFINE, "brain").outside == 0
     assert facts(tmp_path, BRAIN[1:], moved(-100, 0, 0), "brain").outside > 0.5
+
+
+def test_a_brain_mask_has_the_volume_of_a_brain_or_of_a_slab_of_one(tmp_path):
+    whole = facts(tmp_path, BRAIN, AFFINE, "brain")
+    assert whole.plausible and whole.volume_ml == pytest.approx(4 / 3 * np.pi * 6**3, rel=0.02)
+    tumour = facts(tmp_path, LESION, AFFINE, "brain")
+    assert not tumour.plausible and tumour.volume_ml == pytest.approx(4 / 3 * np.pi * 1.6**3, rel=0.1)
+    assert facts(tmp_path, LESION, AFFINE, "lesion").plausible
+    assert smallest_ml((200, 200, 40), (1, 1, 3)) == pytest.approx(600 * 0.8**2)
+    assert smallest_ml((200, 200, 200), (1, 1, 1)) == 600

@@ -7,6 +7,7 @@ import pandas as pd
 
 from brain_cae.data.subject import MaskFacts
 from brain_cae.stages.masks import mask_cautions
+from brain_cae.vocabulary import Serious
 
 LABELS = pd.Series({"a": "abnormal", "b": "abnormal", "c": "healthy"})
 BRAIN = np.ones((4, 4, 4), bool)
@@ -32,7 +33,7 @@ def test_empty_lesion_masks_of_abnormal_subjects_are_named():
 def test_soft_masks_are_counted_and_named():
     prepared = {"b": subject(), "c": subject(MaskFacts("brain", cut=True), MaskFacts("lesion", cut=True))}
     (caution,) = mask_cautions(LABELS, prepared)
-    assert caution.startswith("2 masks hold values that are not whole numbers: voxels below half of the maximum")
+    assert caution.startswith("2 masks hold grey values or probabilities, not labels: voxels below half of the maximum")
     assert caution.endswith(": c (brain mask), c (lesion mask).")
 
 
@@ -59,3 +60,13 @@ def test_a_lesion_of_most_of_the_brain_is_named():
     """Such as a brain mask or the scan itself in the folder of the lesion masks."""
     (caution,) = mask_cautions(LABELS, {"a": subject(lesion=0.75), "b": subject(lesion=0.5)})
     assert caution.startswith("1 lesion mask covers most of the brain") and caution.endswith(": a (75 %).")
+
+
+def test_a_brain_mask_of_no_brain_is_a_serious_caution_of_its_subject():
+    prepared = {"a": subject(MaskFacts("brain", volume_ml=46.2, plausible=False)), "b": subject(MaskFacts("brain"))}
+    (caution,) = mask_cautions(LABELS, prepared)
+    assert caution.startswith(
+        "1 brain mask has a volume that no brain of an adult has (600 to 2300 mL, less in a slab)"
+    )
+    assert caution.endswith(": a (46 mL).")
+    assert isinstance(caution, Serious) and caution.subjects == {"a"}

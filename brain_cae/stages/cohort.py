@@ -160,7 +160,7 @@ def import_cohort(
     with exclusive(store / ".lock"):  # of parallel jobs in a sweep, the first imports and the others reuse its scans
         result = import_series(limited(locations, limit), store, executor=executor, progress=progress)
     index = complete_subjects(result.index, modalities)
-    cautions += slab_cautions(index)
+    cautions += [*slab_cautions(index), *copy_cautions(index)]
     cautions += reading_notes(result.report)
     cautions += [*_lost_series(result.report), *_incomplete_subjects(result.report, index, modalities)]
     cautions += renamed_files(index)
@@ -278,6 +278,18 @@ def _incomplete_subjects(report: pd.DataFrame, index: pd.DataFrame, modalities: 
         f"{name} without {' and '.join(m for m in modalities if m not in imported.get(name, ()))}" for name in names
     ]
     return counted({"{subject lacks|subjects lack} a modality in use and {is|are} left out": lacking})
+
+
+def copy_cautions(index: pd.DataFrame) -> list[str]:
+    """Return the serious caution about subjects of whom two contrasts are one image, by its hash."""
+    alike = index[index.duplicated(["subject", "series_hash"], keep=False)]
+    copies = {str(subject): sorted(names) for subject, names in alike.groupby("subject")["modality"]}
+    text = (
+        "{subject has|subjects have} one image as several contrasts: at most one of the names is right, and scores "
+        "and maps are meaningless; replace the copy"
+    )
+    named = [f"{subject} ({' and '.join(names)})" for subject, names in copies.items()]
+    return [Serious(caution, copies) for caution in counted({text: named})]
 
 
 def renamed_files(index: pd.DataFrame) -> list[str]:

@@ -1,5 +1,7 @@
 """Import of a cohort: several sources, missing modalities, and which subjects are kept."""
 
+import shutil
+
 import pytest
 
 from brain_cae.data import strippers
@@ -161,3 +163,11 @@ def test_a_test_only_part_has_only_the_role_test(make_config):
     tested = roles("dataset.test_only=[clinic]")
     assert len(tested) == 50 and set(tested[tested.index.str.startswith("clinic")]) == {"test"}
     assert set(roles()[tested.index.str.startswith("clinic")]) > {"test", "train"}
+
+
+def test_two_contrasts_that_are_one_image_are_a_serious_caution(import_scans, root):
+    shutil.copy(root / "clinic" / "a" / "t1.nii.gz", root / "clinic" / "a" / "t2.nii.gz")
+    (caution,) = serious(import_scans("dataset.parts.clinic.skull=on").cautions)
+    assert caution.startswith("1 subject has one image as several contrasts") and caution.endswith(
+        ": clinic-a (t1 and t2)."
+    )

@@ -14,6 +14,7 @@ WHAT_TO_DO = {
     "no files": "Add the scan. Training can also do without a modality that few subjects have (modality=…).",
     "no usable scan": "The report lists every file of this modality with the reason why it was not used.",
     "no such file": "Correct the path. If it is a link in a partly downloaded data set, download the file.",
+    "not a file": "There is a named pipe, a device or a socket in place of the scan: put the file there.",
     "not downloaded": "Fetch the file (datalad get, git annex get, git lfs pull), then import again.",
     "unreadable file": "Check the permissions and the disk; the next import tries again.",
     "changed during the import": "Wait until nothing writes to the file any more; the next import tries again.",

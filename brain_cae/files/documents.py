@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from brain_cae.files.special import is_special
+
 LARGEST_JSON = 64 * 2**20
 """Bytes. The metrics of ten thousand subjects take less than one tenth of it."""
 LARGEST_YAML = 4 * 2**20
@@ -59,6 +61,8 @@ def read_yaml(path: Path) -> Any:
 
 
 def _text(path: Path, largest: int, encoding: str) -> str:
+    if is_special(path):
+        raise OSError(f"{path} is not a file")
     with path.open("rb") as stream:
         content = stream.read(largest + 1)
     if len(content) > largest:

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 import yaml
@@ -53,3 +54,10 @@ def test_a_file_is_not_read_beyond_the_limit(tmp_path, monkeypatch, name, read):
     (tmp_path / "a").write_text('"123456789"')
     with pytest.raises(ValueError, match="larger than 10 bytes"):
         read(tmp_path / "a")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_named_pipe_is_an_error_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(OSError, match="not a file"):
+        read_json(tmp_path / "a.json")

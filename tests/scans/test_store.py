@@ -202,3 +202,15 @@ def test_unusual_headers_are_in_the_report_and_counted_in_a_caution(tmp_path):
     (caution,) = reading_notes(report)
     assert caution.startswith("1 series imported with unusual headers: times in seconds (00001 t1).")
     assert reading_notes(run([locate(tmp_path / "b")], tmp_path / "store").report) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_what_is_not_a_file_is_refused_and_never_opened(cohort, tmp_path):
+    (tmp_path / "data/pipe").mkdir()
+    os.mkfifo(tmp_path / "data/pipe/t1.nii.gz")
+    special = [SeriesLocation("pipe", "t1", (tmp_path / "data/pipe/t1.nii.gz",))]
+    special.append(SeriesLocation("device", "t1", (Path(os.devnull),)))
+    for result in (run([*cohort, *special], tmp_path / "store"), inspect_series([*cohort, *special], progress=False)):
+        reasons = result.report.set_index("subject")["reason"]
+        assert reasons["pipe"] == reasons["device"] == "not a file"
+        assert list(result.index["subject"]) == ["00001", "00003"]

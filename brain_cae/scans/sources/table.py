@@ -55,7 +55,8 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
         lower: Convert column names to lower case, for tables typed by hand.
 
     Raises:
-        DatasetError: the file does not exist, is not a table, or has a column twice.
+        DatasetError: the file does not exist, is not a table, has a column twice, or a quotation mark that is not
+            closed.
     """
     if not path.is_file():
         raise DatasetError("A table is missing.", expected=expected, found="no such file", where=str(path))
@@ -69,6 +70,8 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
             where=f"{path}, line {error.object[: error.start].count(10) + 1}",
             advice="Save it as CSV in UTF-8, which spreadsheet programs offer in addition to plain CSV.",
         ) from error
+    except DatasetError:
+        raise
     except Exception as error:  # every spreadsheet reader raises different exceptions
         kind = "spreadsheet" if path.suffix.lower() in SPREADSHEETS else "text"
         raise DatasetError(
@@ -192,8 +195,41 @@ def _text(path: Path) -> list[tuple[int, list[str]]]:
     # In a .tsv the tab goes first: names in it may contain commas.
     characters = "\t" if path.suffix.lower() == ".tsv" and "\t" in header else ",;\t"
     delimiter = max(characters, key=lambda character: len(_split(header, character)))
+    return _rows(text, delimiter, path, skipped)
+
+
+def _rows(text: str, delimiter: str, path: Path, skipped: int) -> list[tuple[int, list[str]]]:
+    """Return the rows with the number of their last line, counted from after the ``skipped`` ones."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    return [(reader.line_num + skipped, cells) for cells in reader]
+    rows: list[tuple[int, list[str]]] = []
+    lines, end = text.split("\n"), 0
+    try:
+        for cells in reader:
+            columns = len(rows[0][1]) if rows else len(cells)
+            if reader.line_num - end > 1 and not _is_one_row(lines[end : reader.line_num], cells, delimiter, columns):
+                raise csv.Error
+            end = reader.line_num
+            rows.append((end + skipped, cells))
+    except csv.Error as error:  # also raised for a value of more than 128 kB
+        raise DatasetError(
+            "A quotation mark at the start of a value is not closed, or not on its line.",
+            expected='text in quotes, "like this", or without any',
+            found="the next lines of the table inside the quotes",
+            where=f"{path}, line {end + skipped + 1}",
+            advice="Remove the quotation mark, or close it. A mark within quoted text is written twice.",
+        ) from error
+    return rows
+
+
+def _is_one_row(lines: Sequence[str], cells: Sequence[str], delimiter: str, columns: int) -> bool:
+    """Return whether lines that were read as one row are one: quotes are closed, and hold no whole row of the table."""
+    try:
+        next(csv.reader(io.StringIO("\n".join(lines), newline=""), delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    inside = (line for cell in cells for line in cell.split("\n")[1:])
+    # In sentences, a space follows the comma.
+    return not any(len(re.findall(rf"{delimiter}(?! )", line)) >= max(columns - 1, 1) for line in inside)
 
 
 def _split(line: str, delimiter: str) -> list[str]:

@@ -69,6 +69,31 @@ def test_a_line_with_more_values_than_columns_is_refused_not_cut(tmp_path):
     assert "line 3" in str(raised.value) and "4 values" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("a.csv", 'id,path,site\n1,x,"Uni\n2,y,B\n3,z,C\n', 2),
+        ("a.csv", 'sep=,\nid,path,site\n0,w,A\n1,x,"Uni\n2,y,B\n3,z,"C\n4,v,D\n', 4),
+        ("a.csv", 'id,path,site\n1,x,"Uni\n2,y,B"\n3,z,C\n', 2),
+        ("a.tsv", 'id\tpath\tsite\n1\tx\t"left\n2\ty\tB\n3\tz\tof 21"\n', 2),
+        ("a.csv", 'id,path,"site\n1,x,A\n2,y,B\n', 1),
+    ],
+)
+def test_a_quotation_mark_that_is_not_closed_is_an_error_and_swallows_no_line(tmp_path, name, text, line):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DatasetError, match=rf"(?s)is not closed.*line {line}\b") as raised:
+        read_table(tmp_path / name, expected="x")
+    assert name in str(raised.value)
+
+
+def test_quoted_text_may_have_line_breaks_and_marks_may_stand_within_text(tmp_path):
+    text = 'id,"the\nsite",note\n1,"Bonn, ""A""\nRhein","fever, cough, rash\nand pain"\n2,5" long,"x" y\n'
+    (tmp_path / "a.csv").write_text(text)
+    assert [[*row.values()] for row in read_table(tmp_path / "a.csv", expected="x").rows] == [
+        ["1", 'Bonn, "A"\nRhein', "fever, cough, rash\nand pain"], ["2", '5" long', "x y"]
+    ]  # fmt: skip
+
+
 def test_a_spreadsheet(tmp_path):
     write_xlsx(tmp_path / "a.xlsx", [["IXI_ID", "AGE", "Site"], [2, 35.8, "NA"], [12, 40, ""]])
     table = read_table(tmp_path / "a.xlsx", expected="x", lower=True)

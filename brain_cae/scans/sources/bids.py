@@ -112,7 +112,9 @@ class Bids:
         sidecars = Sidecars(root)
         chosen = [_choose(one, sidecars) for one in apply_choices(candidates, root)]
         lists = {
-            "{subject has|subjects have} no anatomical scan and {is|are} left out": without,
+            "{subject has|subjects have} no anatomical scan and {is|are} left out": [
+                name for name in without if can_be_read(root / name)
+            ],
             f"{{image|images}} in anat/ {{is|are}} not {', '.join(SUFFIXES)} or similar, and left out": unused,
             "{sidecar|sidecars} cannot be read and {is|are} ignored": sorted(sidecars.broken),
             "{sidecar gives|sidecars give} times in milliseconds, not in seconds; they are read as such": sorted(
@@ -189,7 +191,7 @@ def _strays(root: Path, known: Sequence[str]) -> list[str]:
         inside += found.hidden
         for path in found.files:
             place = path.relative_to(folder).parts
-            place = place[1:] if place[0].startswith("ses-") else place
+            place = place[1:] if place and place[0].startswith("ses-") else place
             if len(place) > 1 and place[0] != "anat" and not path.is_dir():
                 kinds.add(place[0])
             elif path.is_dir() or (not (is_nifti(path) and place[0] == "anat") and path.suffix not in TEXT):

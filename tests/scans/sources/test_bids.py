@@ -213,6 +213,15 @@ def test_every_entry_is_read_or_named(root, monkeypatch):
         assert note in notes
 
 
+def test_a_folder_of_a_subject_that_cannot_be_read_is_named_and_the_others_are_read(root, monkeypatch):
+    lock(monkeypatch, root / "sub-03")
+    source = Bids(root, modalities=["t1"])
+    assert [one.subject for one in source.locate()] == ["sub-01", "sub-02"]
+    text = " ".join(source.notes())
+    assert "1 folder cannot be read and is left out; check the permissions: sub-03." in text
+    assert "no anatomical scan" not in text
+
+
 def of_sessions(root, text="session_id\tdiagnosis\tage\n"):
     """Add two subjects with two sessions each, labelled per session."""
     for subject, labels in {"11": ("control", "glioma"), "12": ("control", "other")}.items():

@@ -1,6 +1,6 @@
 """BIDS: ``sub-*/[ses-*/]anat/*_T1w|T2w|FLAIR.nii[.gz]`` with JSON sidecars, and ``participants.tsv``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -92,7 +92,6 @@ class Bids:
         people = table.read(root / "participants.tsv", subjects, without_scan=without, tables=tables)
         visits = table.at_sessions(people, tables)
         nobody = Participant(label=self.label or "unknown")
-        masks = find_masks(root, self.derivatives).matched([*subjects, *without])
         candidates = [
             SeriesLocation(
                 subject=subject,
@@ -101,8 +100,6 @@ class Bids:
                 files=tuple(sorted(images.files.get(modality, ()), key=_rank)),
                 left_out=tuple(images.left_out.get(modality, ())),
                 source=self.name,
-                brain_mask=masks.of(subject, session, "brain"),
-                lesion_mask=masks.of(subject, session, "lesion"),
                 skull=self.skull,
                 **vars(visits.get((subject, session)) or people.get(subject, nobody)),
             )
@@ -111,6 +108,7 @@ class Bids:
         ]
         sidecars = Sidecars(root)
         chosen = [_choose(one, sidecars) for one in apply_choices(candidates, root)]
+        masks, mask_notes = find_masks(root, self.derivatives).assign(_images(scans, chosen), without)
         lists = {
             "{subject has|subjects have} no anatomical scan and {is|are} left out": [
                 name for name in without if can_be_read(root / name)
@@ -131,9 +129,16 @@ class Bids:
             table.notes
             + counted(lists)
             + _strays(root, [*self.derivatives, *(path.name for path in table.files)])
-            + masks.notes(sorted(scans))
+            + mask_notes
         )
-        return chosen
+        return [
+            replace(
+                one,
+                brain_mask=masks.get((one.subject, one.session, "brain")),
+                lesion_mask=masks.get((one.subject, one.session, "lesion")),
+            )
+            for one in chosen
+        ]
 
     def notes(self) -> list[str]:
         """Return which subjects, labels and sidecars could not be used."""
@@ -169,6 +174,17 @@ def _find(root: Path) -> tuple[dict[tuple[str, str], _Session], list[str]]:
             else:
                 images.files.setdefault(modality, []).append(path)
     return sessions, unused
+
+
+def _images(
+    scans: Mapping[tuple[str, str], _Session], chosen: Sequence[SeriesLocation]
+) -> dict[tuple[str, str], dict[Path, bool]]:
+    """Return the images of each session; False for those that another scan of their modality was taken for."""
+    passed = {path for one in chosen for path, _ in one.left_out}
+    return {
+        place: {path: path not in passed for paths in images.files.values() for path in paths}
+        for place, images in sorted(scans.items())
+    }
 
 
 def _strays(root: Path, known: Sequence[str]) -> list[str]:

@@ -1,80 +1,130 @@
-"""Brain and lesion masks in the derivatives of a BIDS data set."""
+"""Brain and lesion masks in the derivatives of a BIDS data set, and the scans that they belong to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.formats import is_nifti
-from brain_cae.scans.sources.base import counted, describe, is_broken, visible_files
+from brain_cae.scans.sources.base import UNREADABLE, counted, describe, is_broken, some, visible_files
 from brain_cae.scans.sources.matching import match, require_unique
 from brain_cae.scans.sources.sidecar import parse_name
 
 # Masks in a template space do not match the scan, whatever their affine says.
 NATIVE_SPACES = ("", "orig", "native", "individual", "T1w", "T2w", "FLAIR")
 LESIONS = ("lesion", "tumor", "tumour", "l")
+NAMES = "desc-brain_mask, label-lesion_mask or desc-lesion_mask"
+SCAN = ("acq", "ce", "rec", "run", "echo", "inv", "part", "chunk")
+"""Entities that tell the scans of a session apart; others of a mask say how it was made."""
+# Pipelines write many of these beside the masks that are used: they are named where a scan has no mask.
+ROUTINE = "in another space, of a task or outside anat/"
+BROKEN = "a broken link; get the file"
+
+Place = tuple[str, str]
+"""Subject and session (``""`` for scans, or a mask, without one)."""
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask, what it names, the number of its folder in ``dataset.derivatives``, and why it cannot be used."""
+
+    path: Path
+    kind: str
+    subject: str
+    session: str
+    number: int
+    reason: str
+
+    @property
+    def entities(self) -> dict[str, str]:
+        """The entities of the scan that it names, besides subject and session."""
+        return _of_scan(self.path)
 
 
 @dataclass
 class Masks:
-    """Masks by subject, session (``""`` if the name has none) and kind (``brain``, ``lesion``).
+    """What the folders of derivatives hold.
 
-    ``unfit`` holds subject and kind of masks that do not match an anatomical scan: those in another space, and those of
-    functional or diffusion images, which pipelines name like anatomical masks.
+    Attributes:
+        found: The masks, in the order of the folders.
+        others: Images that are called masks, but neither of the brain nor of a lesion.
+        empty: Folders without a mask, each with what is there.
+        unreadable: Folders that cannot be listed.
     """
 
-    fit: dict[tuple[str, str, str], Path] = field(default_factory=dict)
-    unfit: set[tuple[str, str]] = field(default_factory=set)
+    found: list[Mask] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
-    def of(self, subject: str, session: str, kind: str) -> Path | None:
-        """Return the mask of a session, else the mask that the subject has for all sessions, else None."""
-        return self.fit.get((subject, session, kind)) or self.fit.get((subject, "", kind))
+    def assign(
+        self, scans: Mapping[Place, Mapping[Path, bool]], without_scan: Iterable[str] = ()
+    ) -> tuple[dict[tuple[str, str, str], Path], list[str]]:
+        """Return the masks by subject, session and kind (``brain``, ``lesion``), and notes on all that is not used.
 
-    def matched(self, subjects: Iterable[str]) -> "Masks":
-        """Return the masks with the subjects of the data set, whose names derivatives may write in another way.
+        A mask of the session goes before one of the subject, then one that names more entities of the scan, then one of
+        an earlier folder. Of several that are left none is used, unless they differ in space alone.
+
+        Args:
+            scans: The images of each session; False for those that another scan of their modality was taken for.
+            without_scan: Other subjects of the data set.
 
         Raises:
             DatasetError: The masks could belong to several subjects.
         """
-        named = {subject for subject, _, _ in self.fit} | {subject for subject, _ in self.unfit}
-        matches = match(sorted(named), subjects)
+        named = sorted({one.subject for one in self.found})
+        matches = match(named, [*dict.fromkeys(subject for subject, _ in scans), *without_scan])
         require_unique(matches, what="masks", place=Path("dataset.derivatives"))
-        names = matches.subjects
-        return Masks(
-            {(names.get(subject, subject), session, kind): path for (subject, session, kind), path in self.fit.items()},
-            {(names.get(subject, subject), kind) for subject, kind in self.unfit},
-        )
+        subjects = {name: matches.subjects.get(name, name) for name in named}
+        reasons: dict[Path, str] = {}
+        fitting: dict[tuple[str, str, str], list[Mask]] = {}
+        for one in self.found:
+            places = _places(one, subjects[one.subject], scans)
+            fits = [place for place in places if _names_one_in_use(one, scans[place])]
+            other = "of another scan than the one in use" if places else "of a subject or session without scans"
+            reasons[one.path] = one.reason or ("" if fits else other)
+            for place in fits if not one.reason else ():
+                fitting.setdefault((*place, one.kind), []).append(one)
+        used: dict[tuple[str, str, str], Path] = {}
+        for key, masks in fitting.items():
+            best, *others = _best(masks)
+            if others:
+                reasons |= {one.path: "several for one scan" for one in (best, *others)}
+            else:
+                used[key] = best.path
+        lacking = _lacking(scans, {(subjects[one.subject], one.kind) for one in self.found}, used)
+        without = {(subject, kind) for kind, places in lacking.items() for subject, _ in places}
+        lists: dict[str, list[str]] = {}
+        for one in self.found:
+            reason, person = reasons[one.path], (subjects[one.subject], one.kind)
+            if one.path not in used.values() and reason and (reason != ROUTINE or person in without):
+                text = f"{{mask of derivatives is|masks of derivatives are}} not used ({reason})"
+                lists.setdefault(text, []).append(one.path.name)
+        lists |= {
+            f"{{subject or session has|subjects or sessions have}} no {kind} mask": [
+                " ".join(place).rstrip() for place in places
+            ]
+            for kind, places in lacking.items()
+        }
+        return used, counted(lists) + self._notes()
 
-    def notes(self, scans: Iterable[tuple[str, str]]) -> list[str]:
-        """Return which subjects and sessions have no mask.
-
-        If there are brain masks at all, every scan should have one. A lesion mask is expected only for subjects with
-        any lesion mask, usable or not.
-        """
-        there = {(subject, kind) for subject, _, kind in self.fit} | self.unfit
-        brains = any(kind == "brain" for _, kind in there)
-        lacking: dict[str, list[str]] = {"brain": [], "lesion": []}
-        for subject, session in scans:
-            for kind, expected in (("brain", brains), ("lesion", (subject, "lesion") in there)):
-                if expected and self.of(subject, session, kind) is None:
-                    lacking[kind].append(f"{subject} {session}".rstrip())
-        which = "(masks in other spaces, of tasks or outside anat/ are not used)"
-        return counted(
-            {
-                f"{{subject or session has|subjects or sessions have}} no {kind} mask {which}": names
-                for kind, names in lacking.items()
-            }
-        )
+    def _notes(self) -> list[str]:
+        lists = {
+            f"{{mask of derivatives is|masks of derivatives are}} not used (not called {NAMES})": self.others,
+            f"{{folder of derivatives holds|folders of derivatives hold}} no mask called {NAMES}": self.empty,
+            UNREADABLE: self.unreadable,
+        }
+        return counted(lists)
 
 
 def find_masks(root: Path, names: Sequence[str]) -> Masks:
-    """Return the masks in folders below the root or its ``derivatives``; of several of one kind the first by path.
+    """Return the masks in folders below the root or its ``derivatives``.
 
     Raises:
         DatasetError: one of the folders does not exist.
     """
     masks = Masks()
-    for name in names:
+    for number, name in enumerate(names):
         folder = next((path for path in (root / name, root / "derivatives" / name) if path.is_dir()), None)
         if folder is None:
             raise DatasetError(
@@ -83,24 +133,100 @@ def find_masks(root: Path, names: Sequence[str]) -> Masks:
                 found=describe(root / "derivatives"),
                 where="dataset.derivatives",
             )
+        before, images = len(masks.found), []
         for path in visible_files(folder):
-            entities, kind = parse_name(path).entities, _kind(path)
-            if kind is None or "sub" not in entities:
-                continue
-            subject = f"sub-{entities['sub']}"
-            anatomical = path.parent.name == "anat" and "task" not in entities
-            if anatomical and not is_broken(path) and entities.get("space", "") in NATIVE_SPACES:
-                session = f"ses-{entities['ses']}" if "ses" in entities else ""
-                masks.fit.setdefault((subject, session, kind), path)
-            else:
-                masks.unfit.add((subject, kind))
+            if path.is_dir():
+                masks.unreadable.append(f"{name}/{path.relative_to(folder).as_posix()}")
+            elif is_nifti(path):
+                images.append(path.name)
+                _add(masks, path, folder, number)
+        if len(masks.found) == before:
+            masks.empty.append(f"{name} ({some(images, 3)})")
     return masks
+
+
+def _add(masks: Masks, path: Path, folder: Path, number: int) -> None:
+    name, kind = parse_name(path), _kind(path)
+    named = _place(name.entities.get(key, "") for key in ("sub", "ses"))
+    parts = path.relative_to(folder).parts[:-1]
+    around = [next((part for part in parts if part.startswith(start)), "") for start in ("sub-", "ses-")]
+    subject, session = (ours or theirs for ours, theirs in zip(named, around, strict=True))
+    if kind is None or not subject:
+        if kind or name.suffix in ("mask", "roi"):
+            masks.others.append(path.name)
+        return
+    contradictions = (
+        f"contradictory name: {ours} in {theirs}"
+        for ours, theirs in zip(named, around, strict=True)
+        if ours and theirs and not match([ours], [theirs]).subjects
+    )
+    reason = next(contradictions, "")
+    anatomical = path.parent.name == "anat" and "task" not in name.entities
+    if not anatomical or name.entities.get("space", "") not in NATIVE_SPACES:
+        reason = ROUTINE
+    elif is_broken(path):
+        reason = BROKEN
+    masks.found.append(Mask(path, kind, subject, session, number, reason))
+
+
+def _place(values: Iterable[str]) -> list[str]:
+    return [f"{key}-{value}" if value else "" for key, value in zip(("sub", "ses"), values, strict=True)]
+
+
+def _places(mask: Mask, subject: str, scans: Iterable[Place]) -> list[Place]:
+    """Return the sessions of the subject that a mask is of; all of them if it names none."""
+    sessions = [session for name, session in scans if name == subject]
+    if mask.session:
+        sessions = [*match([mask.session], sessions).subjects.values()]
+    return [(subject, session) for session in sessions]
+
+
+def _lacking(
+    scans: Iterable[Place], there: set[tuple[str, str]], used: Mapping[tuple[str, str, str], Path]
+) -> dict[str, list[Place]]:
+    """Return the sessions without a mask, by kind, where one is expected.
+
+    If there are brain masks at all, every scan should have one. A lesion mask is expected only for subjects with any,
+    usable or not (``there``: subject and kind).
+    """
+    brains = any(kind == "brain" for _, kind in there)
+    return {
+        kind: [
+            place for place in scans if (*place, kind) not in used and ((place[0], kind) in there or (every and brains))
+        ]
+        for kind, every in (("brain", True), ("lesion", False))
+    }
+
+
+def _names_one_in_use(mask: Mask, images: Mapping[Path, bool]) -> bool:
+    """Return whether one of the images that a mask may be of is in use, or at least not replaced by another."""
+    return any(usable for image, usable in images.items() if mask.entities.items() <= _of_scan(image).items())
+
+
+def _best(masks: Sequence[Mask]) -> list[Mask]:
+    """Return the mask that is used, or several that nothing tells apart."""
+
+    def rank(one: Mask) -> tuple[bool, int, int]:
+        return not one.session, -len(one.entities), one.number
+
+    first = min(map(rank, masks))
+    alike: dict[frozenset[tuple[str, str]], Mask] = {}
+    for one in masks:
+        if rank(one) == first:
+            entities = parse_name(one.path).entities
+            alike.setdefault(frozenset((key, value) for key, value in entities.items() if key != "space"), one)
+    return [*alike.values()]
+
+
+def _of_scan(path: Path) -> dict[str, str]:
+    """Return the entities in which the scans of a session differ; ``run-01`` is ``run-1``."""
+    return {key: value.lstrip("0") for key, value in parse_name(path).entities.items() if key in SCAN}
 
 
 def _kind(path: Path) -> str | None:
     name = parse_name(path)
     label, description = (name.entities.get(key, "").lower() for key in ("label", "desc"))
-    if not is_nifti(path) or name.suffix not in ("mask", "roi"):
+    if name.suffix not in ("mask", "roi"):
         return None
     if description == "brain" and name.suffix == "mask":
         return "brain"

@@ -1,47 +1,120 @@
 """Masks in BIDS derivatives: which match the scans, and which subjects have none."""
 
+from pathlib import Path
+
 import pytest
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.derivatives import find_masks
 
-from .layouts import touch
+from .layouts import lock, touch
 
-SCANS = [("sub-01", ""), ("sub-02", "ses-a")]
+SCANS = {
+    ("sub-01", ""): {Path("sub-01_run-1_T1w.nii.gz"): False, Path("sub-01_run-2_T1w.nii.gz"): True},
+    ("sub-02", "ses-1"): {Path("sub-02_ses-1_T1w.nii.gz"): True},
+    ("sub-02", "ses-2"): {Path("sub-02_ses-2_T1w.nii.gz"): True},
+}
+ONE, TWO = "m/sub-01/anat/sub-01", "m/sub-02"
+
+
+def assigned(root, *names, folders=("m",), scans=SCANS):
+    touch(root / "derivatives", *names)
+    masks, notes = find_masks(root, folders).assign(scans)
+    return {key: path.name for key, path in masks.items()}, notes
 
 
 def test_masks_of_functional_images_are_not_used(tmp_path):
-    touch(
+    masks, notes = assigned(
         tmp_path,
-        "derivatives/fmriprep/sub-01/anat/sub-01_task-rest_desc-brain_mask.nii.gz",
-        "derivatives/fmriprep/sub-01/dwi/sub-01_desc-brain_mask.nii.gz",
-        "derivatives/fmriprep/sub-01/func/sub-01_task-rest_desc-brain_mask.nii.gz",
-        "derivatives/fmriprep/sub-02/ses-a/func/sub-02_ses-a_task-rest_space-T1w_desc-brain_mask.nii.gz",
+        f"{ONE}_task-rest_desc-brain_mask.nii.gz",
+        "m/sub-01/dwi/sub-01_desc-brain_mask.nii.gz",
+        "m/sub-02/ses-1/func/sub-02_ses-1_task-rest_space-T1w_desc-brain_mask.nii.gz",
     )
-    masks = find_masks(tmp_path, ["fmriprep"])
-    assert {masks.of(subject, session, "brain") for subject, session in SCANS} == {None}
-    (note,) = masks.notes(SCANS)
-    assert note.startswith("2 subjects or sessions have no brain mask") and note.endswith(": sub-01, sub-02 ses-a.")
+    assert masks == {}
+    assert notes[0].startswith("3 masks of derivatives are not used (in another space, of a task or outside anat/): ")
+    assert notes[1] == "3 subjects or sessions have no brain mask: sub-01, sub-02 ses-1, sub-02 ses-2."
+
+
+def test_what_a_pipeline_writes_beside_the_masks_is_named_only_where_a_mask_is_missing(tmp_path):
+    names = [f"{ONE}_desc-brain_mask.nii.gz", f"{TWO}/anat/sub-02_desc-brain_mask.nii.gz"]
+    names += [f"{ONE}_space-MNI152NLin6Asym_desc-brain_mask.nii.gz", f"{ONE}_dseg.nii.gz"]
+    masks, notes = assigned(tmp_path, *names)
+    assert set(masks) == {(*place, "brain") for place in SCANS} and notes == []
 
 
 def test_missing_masks_are_noted_only_if_there_are_masks(tmp_path):
-    touch(tmp_path, "derivatives/other/sub-01/anat/sub-01_label-GM_mask.nii.gz")
-    assert find_masks(tmp_path, []).notes(SCANS) == find_masks(tmp_path, ["other"]).notes(SCANS) == []
-    touch(tmp_path, "derivatives/other/sub-01/anat/sub-01_desc-brain_mask.nii.gz")
-    (note,) = find_masks(tmp_path, ["other"]).notes(SCANS)
-    assert note.endswith(": sub-02 ses-a.")
+    assert find_masks(tmp_path, []).assign(SCANS) == ({}, [])
+    _, notes = assigned(tmp_path, f"{ONE}_desc-brain_mask.nii.gz")
+    assert notes == ["2 subjects or sessions have no brain mask: sub-02 ses-1, sub-02 ses-2."]
 
 
 def test_a_missing_lesion_mask_is_noted_only_if_one_does_not_match(tmp_path):
-    touch(tmp_path, "derivatives/masks/sub-01/anat/sub-01_space-MNI152NLin6Asym_label-lesion_mask.nii.gz")
-    (note,) = find_masks(tmp_path, ["masks"]).notes(SCANS)
-    assert note.startswith("1 subject or session has no lesion mask") and note.endswith(": sub-01.")
+    _, notes = assigned(tmp_path, f"{ONE}_space-MNI152NLin6Asym_label-lesion_mask.nii.gz")
+    assert notes[1:] == ["1 subject or session has no lesion mask: sub-01."]
 
 
-def test_masks_find_their_subject_although_it_is_written_in_another_way(tmp_path):
-    touch(tmp_path, "derivatives/m/sub-1/anat/sub-1_desc-brain_mask.nii.gz")
-    masks = find_masks(tmp_path, ["m"])
-    assert masks.of("sub-001", "", "brain") is None
-    assert masks.matched(["sub-001", "sub-002"]).of("sub-001", "", "brain").name == "sub-1_desc-brain_mask.nii.gz"
-    with pytest.raises(DatasetError, match="subjects sub-001, sub-01"):
-        masks.matched(["sub-001", "sub-01"])
+def test_masks_find_their_subject_and_session_although_they_are_written_in_another_way(tmp_path):
+    name = "m/sub-2/ses-01/anat/sub-2_ses-01_desc-brain_mask.nii.gz"
+    masks, notes = assigned(tmp_path, name)
+    assert masks == {("sub-02", "ses-1", "brain"): Path(name).name} and "sub-02 ses-2" in notes[0]
+    with pytest.raises(DatasetError, match="subjects sub-02, sub-002"):
+        find_masks(tmp_path, ["m"]).assign({("sub-02", ""): {}, ("sub-002", ""): {}})
+
+
+def test_a_mask_goes_to_the_scan_that_its_entities_name(tmp_path):
+    masks, notes = assigned(tmp_path, *(f"{ONE}_run-0{run}_label-lesion_mask.nii.gz" for run in (1, 2)))
+    assert masks == {("sub-01", "", "lesion"): "sub-01_run-02_label-lesion_mask.nii.gz"}
+    assert notes == [
+        "1 mask of derivatives is not used (of another scan than the one in use): "
+        "sub-01_run-01_label-lesion_mask.nii.gz."
+    ]
+
+
+def test_a_mask_goes_to_the_session_of_its_folder(tmp_path):
+    masks, _ = assigned(tmp_path, f"{TWO}/ses-2/anat/sub-02_label-lesion_mask.nii.gz")
+    assert set(masks) == {("sub-02", "ses-2", "lesion")}
+    masks, notes = assigned(tmp_path, f"{TWO}/ses-3/anat/sub-02_ses-3_label-lesion_mask.nii.gz")
+    assert set(masks) == {("sub-02", "ses-2", "lesion")}
+    assert "(of a subject or session without scans): sub-02_ses-3_label-lesion_mask.nii.gz." in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("m/sub-01/anat/sub-02_desc-brain_mask.nii.gz", "contradictory name: sub-02 in sub-01"),
+        ("m/sub-02/ses-1/anat/sub-02_ses-2_desc-brain_mask.nii.gz", "contradictory name: ses-2 in ses-1"),
+    ],
+)
+def test_a_mask_whose_name_contradicts_its_folder_is_not_used(tmp_path, name, reason):
+    masks, notes = assigned(tmp_path, name)
+    assert masks == {} and f"1 mask of derivatives is not used ({reason}): {Path(name).name}." in notes
+
+
+def test_of_several_masks_of_a_scan_none_is_used_and_all_are_named(tmp_path):
+    masks, notes = assigned(tmp_path, *(f"{ONE}_desc-{number}_label-lesion_mask.nii.gz" for number in "12"))
+    assert masks == {}
+    assert notes[0].startswith("2 masks of derivatives are not used (several for one scan): sub-01_desc-1_label-lesion")
+
+
+def test_one_mask_in_two_spaces_and_masks_of_two_folders_are_no_contradiction(tmp_path):
+    names = [f"{ONE}_space-{space}_desc-brain_mask.nii.gz" for space in ("T1w", "orig")]
+    names += ["n/sub-01/anat/sub-01_desc-brain_mask.nii.gz", f"{ONE}_label-lesion_mask.nii.gz"]
+    masks, _ = assigned(tmp_path, *names, folders=("m", "n"))
+    assert masks["sub-01", "", "brain"] == "sub-01_space-T1w_desc-brain_mask.nii.gz"
+    masks, _ = assigned(tmp_path, folders=("n", "m"))
+    assert masks["sub-01", "", "brain"] == "sub-01_desc-brain_mask.nii.gz"
+
+
+def test_masks_that_are_not_there_or_called_otherwise_are_named_with_the_reason(tmp_path, monkeypatch):
+    link = touch(tmp_path, f"derivatives/{TWO}/anat/x.txt") / f"derivatives/{ONE}_label-lesion_mask.nii.gz"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("gone")
+    lock(monkeypatch, tmp_path / "derivatives" / TWO / "anat")
+    _, notes = assigned(
+        tmp_path, "n/sub-01/anat/sub-01_dseg.nii.gz", f"{ONE}_label-core_mask.nii.gz", folders=("m", "n")
+    )
+    for part in (
+        "(a broken link; get the file): sub-01_label-lesion_mask.nii.gz.", ": sub-01_label-core_mask.nii.gz.",
+        "1 folder of derivatives holds no mask called", "n (sub-01_dseg.nii.gz).", "the permissions: m/sub-02/anat.",
+    ):  # fmt: skip
+        assert part in " ".join(notes)

@@ -1,11 +1,13 @@
 """BIDS: ``sub-*/[ses-*/]anat/*_T1w|T2w|FLAIR.nii[.gz]`` with JSON sidecars, and ``participants.tsv``."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from brain_cae.scans.formats import is_nifti, nifti_files
+from brain_cae.scans.headers import NO_AGENT, hints_of
 from brain_cae.scans.sources.base import (
     Label,
     SeriesLocation,
@@ -74,7 +76,8 @@ class Bids:
         """Return the scans of every subject and session, with the skipped ones."""
         root = Path(self.root)
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=ADVICE)
-        scans, unused = _find(root)
+        sidecars = Sidecars(root)
+        scans, unused = _find(root, sidecars)
         if not any(one.files for one in scans.values()):
             others = sorted(path.name for one in scans.values() for pairs in one.left_out.values() for path, _ in pairs)
             raise wrong_root(
@@ -106,10 +109,19 @@ class Bids:
             for (subject, session), images in sorted(scans.items())
             for modality in self.modalities
         ]
-        sidecars = Sidecars(root)
         chosen = [_choose(one, sidecars) for one in apply_choices(candidates, root)]
         masks, mask_notes = find_masks(root, self.derivatives).assign(_images(scans, chosen), without)
+        taken = [path for one in chosen for path in one.files if is_nifti(path)]
         lists = {
+            "{T1w image|T1w images} without ce- in the name {is|are} t1ce by a contrast agent in the sidecar": [
+                path.name
+                for images in scans.values()
+                for path in images.files.get("t1ce", ())
+                if not _names_agent(path)
+            ],
+            "{scan|scans} in use may be after contrast agent by {its name|their names}": [
+                path.name for path in taken if _may_be_after_agent(path)
+            ],
             "{subject has|subjects have} no anatomical scan and {is|are} left out": [
                 name for name in without if can_be_read(root / name)
             ],
@@ -153,7 +165,7 @@ class _Session:
     left_out: dict[str, list[tuple[Path, str]]] = field(default_factory=dict)
 
 
-def _find(root: Path) -> tuple[dict[tuple[str, str], _Session], list[str]]:
+def _find(root: Path, sidecars: Sidecars) -> tuple[dict[tuple[str, str], _Session], list[str]]:
     """Return the scans of each subject and session, and the names of images that resemble no modality.
 
     Broken links count as scans: for a partly downloaded data set, the report lists those that are not there yet.
@@ -164,7 +176,7 @@ def _find(root: Path) -> tuple[dict[tuple[str, str], _Session], list[str]]:
         subject, *session = folder.relative_to(root).parts[:-1]
         entries = sorted(folder.iterdir()) if can_be_read(folder) else []
         for path in (only_file(path) for path in entries if is_nifti(path) and is_visible(path.name)):
-            modality, refusal = _judge(path, subject, *session)
+            modality, refusal = _judge(path, sidecars, subject, *session)
             if modality is None:
                 unused.append(path.name)
                 continue
@@ -231,7 +243,7 @@ def _strays(root: Path, known: Sequence[str]) -> list[str]:
     ]
 
 
-def _judge(path: Path, *folders: str) -> tuple[str | None, str]:
+def _judge(path: Path, sidecars: Sidecars, *folders: str) -> tuple[str | None, str]:
     """Return the modality of an image, or the one it resembles, and why it cannot be used (``""`` if it can).
 
     ``folders`` are those of its subject and session, which its name must not contradict.
@@ -246,21 +258,37 @@ def _judge(path: Path, *folders: str) -> tuple[str | None, str]:
             return modality, f"contradictory name: {written} in {folder}"
     if name.entities.get("part", "mag") != "mag":
         return modality, "phase image"
-    if "ce" in name.entities:
+    if _names_agent(path) or sidecars.has_agent(path):
         # T2 and FLAIR after contrast agent are not among the modalities of this program.
         return ("t1ce", "") if modality == "t1" else (modality, "after contrast agent")
     return modality, ""
 
 
-def _rank(path: Path) -> tuple[int, int, str]:
-    """Return the sort key: number of entities besides subject, session, run and contrast agent, run, name."""
+def _names_agent(path: Path) -> bool:
+    """Return whether the name says that a contrast agent was given: ``ce-gadolinium``, but not ``ce-none``."""
+    return parse_name(path).entities.get("ce", "").lower() not in NO_AGENT
+
+
+def _may_be_after_agent(path: Path) -> bool:
+    """Return whether the name may say so, in free words: ``acq-post``, ``acq-T1wPostGd``."""
+    words = re.sub(r"(?<=[a-z\d])(?=[A-Z])", " ", parse_name(path).entities.get("acq", ""))
+    return not _names_agent(path) and "ce" in hints_of(words)
+
+
+def _rank(path: Path) -> tuple[bool, int, int, str]:
+    """Return the sort key: after contrast agent, number of entities besides subject, session, run and ce, run, name."""
     entities = parse_name(path).entities
-    run = entities.get("run", "0")
-    return len(set(entities) - {"sub", "ses", "run", "ce"}), int(run) if run.isdecimal() else 0, path.name
+    run = int(text) if (text := entities.get("run", "0")).isdecimal() else 0
+    return _may_be_after_agent(path), len(set(entities) - {"sub", "ses", "run", "ce"}), run, path.name
 
 
 def _reason(taken: Path, other: Path) -> str:
-    reasons = ("its name has fewer entities", "it has the lower run", "its name comes first")
+    reasons = (
+        "the other may be after contrast agent",
+        "its name has fewer entities",
+        "it has the lower run",
+        "its name comes first",
+    )
     return next(reason for reason, a, b in zip(reasons, _rank(taken), _rank(other), strict=True) if a != b)
 
 

@@ -10,12 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydicom.dataset import Dataset
+
 from brain_cae.files.documents import read_json
 from brain_cae.scans.acquisition import in_tesla
 from brain_cae.scans.elements import decimals
+from brain_cae.scans.headers import has_agent
 from brain_cae.scans.times import MILLISECONDS, SECONDS, UNKNOWN, in_milliseconds
 
 TIMES = {"RepetitionTime": "repetition_time_ms", "EchoTime": "echo_time_ms", "InversionTime": "inversion_time_ms"}
+
+# Characters of a value of ContrastBolusAgent in DICOM.
+LONGEST = 64
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Sidecars:
     implausible: set[str] = field(default_factory=set)
     malformed: set[str] = field(default_factory=set)
     _columns: dict[Path, dict[str, Any]] = field(default_factory=dict)
+    _agents: dict[Path, bool | None] = field(default_factory=dict)
     _folders: dict[Path, list[Path]] = field(default_factory=dict)
 
     def acquisition(self, scan: Path) -> dict[str, Any]:
@@ -56,6 +63,14 @@ class Sidecars:
             merged |= self._read(path)
         unknown = ("", None)
         return {name: value for name, value in merged.items() if value not in unknown and value == value}
+
+    def has_agent(self, scan: Path) -> bool:
+        """Return whether the scan's sidecars say that a contrast agent was given."""
+        told = False
+        for path in self._applying(scan):
+            self._read(path)
+            told = told if (agent := self._agents[path]) is None else agent
+        return told
 
     def _applying(self, scan: Path) -> list[Path]:
         """Return the files that apply to a scan, from general to specific: later files win."""
@@ -86,6 +101,7 @@ class Sidecars:
                 self.broken.add(name)
                 content = {}
             self._columns[path] = self._interpret(content, name)
+            self._agents[path] = _agent(content)
         return self._columns[path]
 
     def _interpret(self, sidecar: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -113,6 +129,20 @@ class Sidecars:
             "dimensionality": kind if (kind := _text(sidecar.get("MRAcquisitionType")).upper()) in ("2D", "3D") else "",
         }
         return columns | {name: value for name, value in texts.items() if value}
+
+
+def _agent(sidecar: Mapping[str, Any]) -> bool | None:
+    """Return whether a contrast agent was given, by the rule for DICOM; None if the sidecar does not say."""
+    name = _text(sidecar.get("ContrastBolusAgent")) or _text(sidecar.get("ContrastBolusIngredient"))
+    doses = [key for key in ("ContrastBolusVolume", "ContrastBolusTotalDose") if key in sidecar]
+    if not name and not doses:
+        return None
+    header = Dataset()
+    header.ContrastBolusAgent = name[:LONGEST]
+    for key in doses:
+        dose = _positive(sidecar[key])
+        setattr(header, key, 0 if math.isnan(dose) else round(dose, 3))
+    return has_agent(header)
 
 
 def _is_given(value: Any) -> bool:

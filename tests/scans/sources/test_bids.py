@@ -222,6 +222,30 @@ def test_a_folder_of_a_subject_that_cannot_be_read_is_named_and_the_others_are_r
     assert "no anatomical scan" not in text
 
 
+def test_a_contrast_agent_is_known_by_the_sidecar_or_the_name(tmp_path):
+    names = {
+        "01": ("T1w",), "02": ("acq-post_T1w", "acq-pre_T1w"), "03": ("ce-none_T1w", "ce-no_FLAIR"),
+        "04": ("acq-T1wPostGd_T1w",), "05": ("T1w",), "06": ("FLAIR",), "07": ("acq-posterior_T1w",),
+    }  # fmt: skip
+    touch(tmp_path, *(f"sub-{key}/anat/sub-{key}_{name}.nii.gz" for key, all_ in names.items() for name in all_))
+    write_json(tmp_path / "sub-01/anat/sub-01_T1w.json", ContrastBolusIngredient="GADOLINIUM")
+    write_json(tmp_path / "sub-05/anat/sub-05_T1w.json", ContrastBolusAgent="NONE", ContrastBolusVolume=0)
+    write_json(tmp_path / "sub-06/anat/sub-06_FLAIR.json", ContrastBolusAgent="Gadovist", ContrastBolusVolume=7.5)
+    source = Bids(tmp_path, modalities=["t1", "t1ce", "flair"])
+    scans = {(one.subject, one.modality): one for one in source.locate()}
+    assert {key: one.files[0].name[7:] for key, one in scans.items() if one.files} == {
+        ("sub-01", "t1ce"): "T1w.nii.gz", ("sub-02", "t1"): "acq-pre_T1w.nii.gz",
+        ("sub-03", "t1"): "ce-none_T1w.nii.gz", ("sub-03", "flair"): "ce-no_FLAIR.nii.gz",
+        ("sub-04", "t1"): "acq-T1wPostGd_T1w.nii.gz", ("sub-05", "t1"): "T1w.nii.gz",
+        ("sub-07", "t1"): "acq-posterior_T1w.nii.gz",
+    }  # fmt: skip
+    assert scans["sub-06", "flair"].left_out[0][1] == "after contrast agent"
+    assert scans["sub-02", "t1"].left_out[0][1] == "another scan was taken: the other may be after contrast agent"
+    text = " ".join(source.notes())
+    assert "is t1ce by a contrast agent in the sidecar: sub-01_T1w.nii.gz." in text
+    assert "1 scan in use may be after contrast agent by its name: sub-04_" in text
+
+
 def of_sessions(root, text="session_id\tdiagnosis\tage\n"):
     """Add two subjects with two sessions each, labelled per session."""
     for subject, labels in {"11": ("control", "glioma"), "12": ("control", "other")}.items():

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from brain_cae.errors.reasons import advice_for
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.sources.base import SeriesLocation
 
@@ -17,6 +20,31 @@ def sessions(locations):
 
 def test_of_equal_sessions_the_first_is_kept():
     assert sessions([scan("2019"), scan("2018"), scan("2020")]) == {"2018"}
+
+
+@pytest.mark.parametrize(
+    ("names", "first"),
+    [
+        (("ses-10", "ses-2"), "ses-2"),
+        (("ses-post", "ses-pre"), "ses-pre"),
+        (("ses-postop2", "ses-postop1", "ses-preop"), "ses-preop"),
+        (("ses-followup", "ses-baseline"), "ses-baseline"),
+        (("ses-FU1", "ses-1"), "ses-1"),
+        (("M12", "M6"), "M6"),
+        (("2019-11-02", "2019-02-11"), "2019-02-11"),
+    ],
+)
+def test_numbers_and_words_tell_the_order_in_time(names, first):
+    (kept,) = one_session([scan(name) for name in names], ["t1"])
+    assert kept.session == first
+    assert {reason for _, reason in kept.left_out} == {f"another session was taken: {first}"}
+
+
+@pytest.mark.parametrize("names", [("ses-b", "ses-a"), ("", "ses-2"), ("ses-w2", "ses-m1"), ("ses-1b", "ses-1")])
+def test_the_report_says_if_the_order_in_time_is_not_known(names):
+    (kept,) = one_session([scan(name) for name in names], ["t1"])
+    ((_, reason),) = kept.left_out
+    assert reason.endswith("; by its name, which does not tell their order in time") and advice_for(reason)
 
 
 def test_the_session_with_most_modalities_is_kept():

@@ -42,12 +42,23 @@ from brain_cae.scans.sources.mask_folder import read_masks
 from brain_cae.scans.sources.matching import match_all
 from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.scan_table import read_scans
-from brain_cae.scans.sources.table import FoundTable, find_table, read_table, require_columns
+from brain_cae.scans.sources.table import (
+    FoundTable,
+    age_of,
+    column_of,
+    find_table,
+    not_understood,
+    read_table,
+    require_columns,
+    sex_of,
+)
 from brain_cae.vocabulary import LABELS, MODALITIES, LabelMeaning
 
 LAYOUT = "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<modality>/<DICOM files>"
 LABEL_TABLES = ("labels.csv", "labels.tsv")
 EXPECTED_LABELS = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"
+PERSON = {"age": ("age",), "sex": ("sex", "gender"), "site": ("site",)}
+"""What the table of labels may say besides, and the names of its columns."""
 MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
 
 
@@ -55,7 +66,8 @@ MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
 class Folder:
     """A folder of subjects, or a table with one scan per line (``table``, see ``scan_table.py``).
 
-    Optional files beside the subjects: ``labels.csv`` or ``.tsv`` (subject,label), ``masks/<subject>.nii.gz``
+    Optional files beside the subjects: ``labels.csv`` or ``.tsv`` (subject,label and, where known,
+    age,sex,site), ``masks/<subject>.nii.gz``
     (lesions), ``brain_masks/<subject>.nii.gz``, and ``series.csv`` (see ``choice.py``) for folders with several series.
     The name of the file or folder is the modality: t1, t2, flair or t1ce in upper or lower case, or else one of the
     other ``SPELLINGS``. Instead, each folder of the root may be a modality and hold a file, or a folder of DICOM files,
@@ -120,7 +132,7 @@ class Folder:
         if not any(any(content.candidates.values()) or content.left_out for content in subjects.values()):
             raise _no_scan(root, contents, advice)
         table = find_table(root, LABEL_TABLES, stems=("labels", "label"))
-        labels, label_notes = self._labels(table, list(subjects), sorted(set(contents) - set(subjects)))
+        people, label_notes = self._people(table, list(subjects), sorted(set(contents) - set(subjects)))
         masks = {kind: read_masks(root / folder, contents) for kind, folder in MASKS.items()}
         beside = [path for path in entries if path not in (*folders, *table.files, root / CHOICES)]
         nameless = contrasts.others + [
@@ -147,20 +159,20 @@ class Folder:
             {"subject": subject, "modality": modality}
             | _choose(content.candidates.get(modality, {}), modality, content.left_out.get(modality, []))
             | {kind: paths.get(subject) for kind, (paths, _) in masks.items()}
-            | ({"label": labels[subject]} if subject in labels else {})
+            | people.get(subject, {})
             for subject, content in subjects.items()
             for modality in self.modalities
         ]
 
-    def _labels(
+    def _people(
         self, table: FoundTable, subjects: Sequence[str], without_scan: Sequence[str]
-    ) -> tuple[dict[str, str], list[str]]:
-        """Return the label of each subject, and notes on the table."""
+    ) -> tuple[dict[str, dict[str, Any]], list[str]]:
+        """Return what the table says about each subject (label, age, sex, site), and notes on it."""
         if table.path is None:
             return {}, [*table.notes]
-        labels, lines = _read_labels(table.path)
+        people, columns, lines = _read_labels(table.path)
         matches = match_all(
-            labels,
+            people,
             subjects,
             lines=lines,
             without_scan=without_scan,
@@ -173,10 +185,22 @@ class Folder:
             "{label is|labels are} matched with a subject whose name is written in another way": matches.changed,
             "{labelled subject has|labelled subjects have} no scans and {is|are} left out": matches.names,
             f"{{subject has|subjects have}} no label and {{is|are}} treated as {self.label or 'unknown'}": (
-                matches.rest if labels else ()
+                matches.rest if people else ()
             ),
+            **not_understood((name, people[name]) for name in matches.subjects),
+            "{column of the table of labels is unknown and is|columns of the table of labels are unknown and are} "
+            "ignored": columns,
         }
-        return matches.of(labels), [*table.notes, *counted(lists)]
+        known = {
+            name: {
+                "label": row["label"].lower(),
+                "age": age_of(row["age"]),
+                "sex": sex_of(row["sex"]),
+                "site": "" if row["site"].lower() == "n/a" else row["site"],
+            }
+            for name, row in people.items()
+        }
+        return matches.of(known), [*table.notes, *counted(lists)]
 
 
 @dataclass
@@ -301,15 +325,19 @@ def _no_scan(root: Path, contents: dict[str, _Subject], advice: str) -> DatasetE
     )
 
 
-def _read_labels(path: Path) -> tuple[dict[str, str], dict[str, int]]:
-    """Return label and line of each name in the table."""
+def _read_labels(path: Path) -> tuple[dict[str, dict[str, str]], list[str], dict[str, int]]:
+    """Return the values and the line of each name in the table, and the columns that are not known."""
     table = read_table(path, expected=EXPECTED_LABELS, lower=True)
     require_columns(table, ("subject", "label"), expected=EXPECTED_LABELS)
-    labels: dict[str, str] = {}
-    for where, row in table.lines():
+    columns = {"subject": "subject", "label": "label"}
+    columns |= {name: column_of(table, names) or "" for name, names in PERSON.items()}
+    people: dict[str, dict[str, str]] = {}
+    for where, line in table.lines():
+        row = {name: line.get(column, "") for name, column in columns.items()}
         subject, label = row["subject"], row["label"].lower()
-        if not subject or label not in LABELS or subject in labels:
-            actual = f"subject {subject!r}, label {label!r}" + (" again" if subject in labels else "")
+        if not subject or label not in LABELS or subject in people:
+            actual = f"subject {subject!r}, label {label!r}" + (" again" if subject in people else "")
             raise DatasetError("The labels cannot be read.", expected=EXPECTED_LABELS, found=actual, where=where)
-        labels[subject] = label
-    return labels, dict(zip(labels, table.numbers, strict=True))
+        people[subject] = row
+    unknown = [name for name in table.columns if name not in columns.values()]
+    return people, unknown, dict(zip(people, table.numbers, strict=True))

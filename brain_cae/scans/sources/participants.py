@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.scans.sources.age_unit import UNITS, unit_of_age, with_unit
 from brain_cae.scans.sources.base import agreeing, counted, some
 from brain_cae.scans.sources.matching import Matches, match, match_all
 from brain_cae.scans.sources.session_tables import SessionTables
@@ -26,6 +27,7 @@ EXPECTED = "participants.tsv with the column participant_id, each subject once"
 UNKNOWN = ("", "n/a")
 IDENTIFIERS = ("participant_id", "participantid", "participant", "subject_id", "subjectid", "subject", "sub", "id")
 """Names of the column of subjects, the one of BIDS first; case, spaces and hyphens are ignored."""
+AGE, SEX = ("age",), ("sex", "gender")
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Participants:
                 where="dataset.label_column",
             )
         rows, lines = _rows(table, str(identifier))
+        self._convert_ages(rows, table)
         labelled = self.label_column is not None and self.label_column in table.columns
         matches = self._match(lines, subjects, without_scan, path) if labelled else match(lines, subjects)
         rows = {matches.subjects.get(name, name): row for name, row in rows.items()}
@@ -111,6 +114,17 @@ class Participants:
             # With tables of sessions, the labels may all be there.
             self._compare_labels(here, "subject", "" if self.label_column in of_sessions else str(path))
         return {name: self._participant(rows[name]) for name in matches.subjects.values()}
+
+    def _convert_ages(self, rows: Mapping[str, dict[str, str]], table: Table) -> None:
+        """Add the unit to ages that are not in years by the JSON file beside the table."""
+        files = [table.path.with_suffix(".json"), table.path.with_name("participants.json")]
+        unit = unit_of_age(files, column_of(table, AGE) or "")
+        if unit in UNITS.values() and unit != "years":
+            self.notes.append(f"Ages in {table.path.name} are in {unit}, as the JSON file beside it says.")
+        elif unit != "years":
+            self.notes.append(f"The JSON file beside {table.path.name} gives an unknown unit of ages, read as years.")
+        for row in rows.values():
+            row["age"] = with_unit(row["age"], unit)
 
     def _match(
         self, lines: dict[str, int], subjects: Sequence[str], without_scan: Sequence[str], path: Path
@@ -241,7 +255,7 @@ def _rows(table: Table, identifier: str) -> tuple[dict[str, dict[str, str]], dic
     """Return row and line by subject; ``01`` becomes ``sub-01``."""
     rows: dict[str, dict[str, str]] = {}
     lines: dict[str, int] = {}
-    standard = {name: column_of(table, (name,)) for name in ("age", "sex", "site")}
+    standard = {"age": column_of(table, AGE), "sex": column_of(table, SEX), "site": column_of(table, ("site",))}
     for number, (where, row) in zip(table.numbers, table.lines(), strict=True):
         name = row[identifier]
         subject = name if re.match(r"sub(?:[-_ ]|\d)", name, re.IGNORECASE) else f"sub-{name}"

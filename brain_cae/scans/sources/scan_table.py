@@ -82,7 +82,11 @@ def _shared(root: Path, scans: Mapping[tuple[str, str, str], Mapping[str, str]])
 
 
 def _row(line: Mapping[str, str]) -> dict[str, str]:
-    row = dict(line) | {name: line.get(name, "").lower() for name in ("modality", *WORDS)}
+    row = (
+        {"sex": line.get("gender", "")}
+        | dict(line)
+        | {name: line.get(name, "").lower() for name in ("modality", *WORDS)}
+    )
     row["modality"] = SPELLINGS.get(row["modality"], row["modality"])
     return row | {name: line.get(name, "").replace("\\", "/") for name in PATHS}
 
@@ -140,9 +144,11 @@ def _notes(
     lists = {
         "{line of the table has|lines of the table have} an unknown modality and {is|are} left out": unknown,
         "{file is|files are} the path of several scans; training stops if subjects share one": shared,
-        **not_understood((row["subject"], row) for row in table.rows),
+        **not_understood((row["subject"], _row(row)) for row in table.rows),
         "{column of the table is unknown and is|columns of the table are unknown and are} ignored": [
-            name for name in table.columns if name not in COLUMNS
+            name
+            for name in table.columns
+            if name not in COLUMNS and not (name == "gender" and "sex" not in table.columns)
         ],
         "{group|groups} of subjects {has|have} names that differ in case, zeros, spaces or Unicode form alone, and "
         "count as different subjects": alike(key[0] for key in facts),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brain_cae.errors import DatasetError
+from brain_cae.scans.sources.age_unit import unit_of_age, with_unit
 from brain_cae.scans.sources.base import counted
 from brain_cae.scans.sources.matching import match
 from brain_cae.scans.sources.table import column_of, read_table
@@ -65,7 +66,12 @@ def _add(tables: SessionTables, path: Path, subject: str, sessions: list[str]) -
     identifier = column_of(table, IDENTIFIERS)
     if identifier is None:
         raise DatasetError("A table lacks a column.", expected=EXPECTED, where=str(path))
-    rows = {f"ses-{row[identifier].removeprefix('ses-')}": row for row in table.rows}
+    ages = column_of(table, ("age",)) or ""
+    unit = unit_of_age([path.with_suffix(".json"), path.parents[1] / "sessions.json"], ages)
+    rows = {
+        f"ses-{row[identifier].removeprefix('ses-')}": row | ({ages: with_unit(row[ages], unit)} if ages else {})
+        for row in table.rows
+    }
     if len(rows) < len(table.rows):
         raise DatasetError("A session is in two lines.", expected=EXPECTED, where=str(path))
     matches = match(rows, sessions)

@@ -46,6 +46,18 @@ def test_labels(root):
     assert "2 labelled subjects have no scans and are left out: c, z." in source.notes()
 
 
+def test_the_table_of_labels_may_give_age_sex_and_site(root):
+    (root / "labels.csv").write_text(
+        "subject,label,Age,Gender,Site,note\na,healthy,30,M,Bonn,x\nb,abnormal,old,F,n/a,y\n"
+    )
+    source = Folder(root, modalities=["t1"])
+    assert {one.subject: (one.label, one.age, one.sex, one.site) for one in source.locate()} == {
+        "a": ("healthy", 30, "M", "Bonn"), "b": ("abnormal", None, "F", ""),
+    }  # fmt: skip
+    assert "1 column of the table of labels is unknown and is ignored: note." in source.notes()
+    assert any("age that is not a number of years" in note and note.endswith(": b.") for note in source.notes())
+
+
 def test_labels_and_scans_that_do_not_find_each_other_stop_the_run(root):
     (root / "labels.csv").write_text("subject,label\na,healthy\nz,abnormal\n")
     with pytest.raises(DatasetError, match=r"1 labels without scans: z \(line 3\); 1 subjects without labels: b"):

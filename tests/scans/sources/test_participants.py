@@ -118,3 +118,15 @@ def test_numbers_are_labels_whatever_program_wrote_them(tmp_path):
     assert "1.5 (1)" in " ".join(table.notes)
     with pytest.raises(ConfigurationError, match="1 in both"):
         Participants("dx", healthy=["1"], abnormal=["1.0"]).read(path, ["sub-1"])
+
+
+def test_ages_are_in_the_unit_of_the_json_file_and_gender_is_read_as_sex(path):
+    path.write_text("participant_id\tage\tGender\nsub-01\t90\tM\nsub-02\t1068+\tfemale\n")
+    path.with_suffix(".json").write_text('{"age": {"Units": "months"}}')
+    table = Participants(label="healthy")
+    people = table.read(path, ["sub-01", "sub-02"])
+    assert [(one.age, one.sex) for one in people.values()] == [(7.5, "M"), (89, "F")]
+    assert table.notes == ["Ages in participants.tsv are in months, as the JSON file beside it says."]
+    path.with_suffix(".json").write_text('{"age": {"Units": "moons"}}')
+    assert table.read(path, ["sub-01"])["sub-01"].age == 90
+    assert "unknown unit of ages, read as years" in table.notes[0]

@@ -53,6 +53,12 @@ def test_ignored_columns_and_masks_are_noted(table):
     ]  # fmt: skip
 
 
+def test_gender_is_read_as_sex(table):
+    table.write_text("subject,modality,path,Gender\na,t1,nifti/a.nii.gz,female\n")
+    folder = source(table)
+    assert {one.sex for one in folder.locate()} == {"F"} and folder.notes() == []
+
+
 def test_a_path_that_does_not_exist_does_not_stop_the_others(table, tmp_path):
     table.write_text("subject,modality,path\na,t1,nifti/a.nii.gz\nb,t1,nifti/gone.nii.gz\n")
     report = import_series(source(table).locate(), tmp_path / "store", progress=False, root=tmp_path).report

@@ -23,3 +23,10 @@ def test_a_session_in_two_lines_costs_the_table_and_no_other(tmp_path):
     tables = read_session_tables(tmp_path, [*SESSIONS, ("sub-2", "ses-01")])
     assert list(tables.rows) == [("sub-2", "ses-01")]
     assert tables.broken == ["sub-1/sub-1_sessions.tsv"]
+
+
+def test_ages_are_in_the_unit_of_the_json_file_of_the_data_set(tmp_path):
+    (tmp_path / "sub-1").mkdir()
+    (tmp_path / "sub-1" / "sub-1_sessions.tsv").write_text("session_id\tAge\n1\t18\n")
+    (tmp_path / "sessions.json").write_text('{"Age": {"Units": "months"}}')
+    assert read_session_tables(tmp_path, SESSIONS).rows["sub-1", "ses-01"]["Age"] == "18 months"

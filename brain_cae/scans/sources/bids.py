@@ -26,7 +26,7 @@ from brain_cae.scans.sources.base import (
 )
 from brain_cae.scans.sources.choice import CHOICES, apply_choices
 from brain_cae.scans.sources.derivatives import find_masks
-from brain_cae.scans.sources.matching import match
+from brain_cae.scans.sources.matching import alike_subjects, match
 from brain_cae.scans.sources.participants import Participant, Participants
 from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.session_tables import read_session_tables
@@ -125,6 +125,7 @@ class Bids:
             "{subject has|subjects have} no anatomical scan and {is|are} left out": [
                 name for name in without if can_be_read(root / name)
             ],
+            **alike_subjects(subjects),
             f"{{image|images}} in anat/ {{is|are}} not {', '.join(SUFFIXES)} or similar, and left out": unused,
             "{sidecar|sidecars} cannot be read and {is|are} ignored": sorted(sidecars.broken),
             "{sidecar gives|sidecars give} times in milliseconds, not in seconds; they are read as such": sorted(

@@ -39,7 +39,7 @@ from brain_cae.scans.sources.base import (
 )
 from brain_cae.scans.sources.choice import CHOICES, apply_choices
 from brain_cae.scans.sources.mask_folder import read_masks
-from brain_cae.scans.sources.matching import match_all
+from brain_cae.scans.sources.matching import alike_subjects, match_all
 from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.scan_table import read_scans
 from brain_cae.scans.sources.table import (
@@ -151,6 +151,7 @@ class Folder:
         self._notes = [
             *counted({"folders are read as contrasts, each with an entry for each subject": contrasts.names}),
             *label_notes,
+            *counted(alike_subjects(subjects)),
             *counted(folders_left_out | unused(nameless, root, others)),
             *counted(unused(beside, root, loose)),
             *(note for _, notes in masks.values() for note in notes),
@@ -187,6 +188,7 @@ class Folder:
             f"{{subject has|subjects have}} no label and {{is|are}} treated as {self.label or 'unknown'}": (
                 matches.rest if people else ()
             ),
+            **alike_subjects((), people, table.path.name),
             **not_understood((name, people[name]) for name in matches.subjects),
             "{column of the table of labels is unknown and is|columns of the table of labels are unknown and are} "
             "ignored": columns,

@@ -195,6 +195,15 @@ def alike(names: Iterable[str], *, shown: Callable[[str], str] = str) -> list[st
     return [" and ".join(_told_apart([*map(shown, group)])) for group in same.values() if len(group) > 1]
 
 
+def alike_subjects(subjects: Iterable[str], rows: Iterable[str] = (), table: str = "") -> dict[str, list[str]]:
+    """Return lists for :func:`counted` of subjects, and of names in a table, that may be one subject each."""
+    differ = "names that differ in case, zeros, spaces or Unicode form alone, and"
+    return {
+        f"{{group|groups}} of subjects {{has|have}} {differ} count as different subjects": alike(subjects),
+        f"{{group|groups}} of names in {table} {{has|have}} {differ} may be one subject": alike(rows),
+    }
+
+
 def _told_apart(names: Sequence[str]) -> list[str]:
     """Return names as they are, or with escapes where two look the same."""
     looks = {unicodedata.normalize("NFC", name) for name in names}

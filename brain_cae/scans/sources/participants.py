@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.sources.age_unit import UNITS, unit_of_age, with_unit
 from brain_cae.scans.sources.base import agreeing, counted, some
-from brain_cae.scans.sources.matching import Matches, match, match_all
+from brain_cae.scans.sources.matching import Matches, alike_subjects, match, match_all
 from brain_cae.scans.sources.session_tables import SessionTables
 from brain_cae.scans.sources.table import (
     Table,
@@ -108,7 +108,7 @@ class Participants:
         labelled = self.label_column is not None and self.label_column in table.columns
         matches = self._match(lines, subjects, without_scan, path) if labelled else match(lines, subjects)
         rows = {matches.subjects.get(name, name): row for name, row in rows.items()}
-        self._compare(rows, matches, subjects, path)
+        self._compare(rows, lines, matches, subjects, path)
         if labelled:
             here = [rows[name] for name in subjects if name in set(matches.subjects.values())]
             # With tables of sessions, the labels may all be there.
@@ -166,7 +166,14 @@ class Participants:
                 where="dataset.healthy" if both else "dataset.label_column",
             )
 
-    def _compare(self, rows: dict[str, dict[str, str]], matches: Matches, subjects: Sequence[str], path: Path) -> None:
+    def _compare(
+        self,
+        rows: dict[str, dict[str, str]],
+        lines: Iterable[str],
+        matches: Matches,
+        subjects: Sequence[str],
+        path: Path,
+    ) -> None:
         known = set(matches.subjects.values())
         lists = {
             f"{{line of {path.name} is|lines of {path.name} are}} matched with a subject whose name is written in "
@@ -175,6 +182,7 @@ class Participants:
                 matches.names
             ),
             f"{{subject with scans is|subjects with scans are}} not in {path.name}": list(matches.rest),
+            **alike_subjects((), lines, path.name),
             **not_understood((name, rows[name]) for name in subjects if name in known),
         }
         self.notes += counted(lists)

@@ -8,7 +8,7 @@ from typing import Any
 from brain_cae.errors import DatasetError
 from brain_cae.scans.formats import is_kind, is_nifti, nifti_files
 from brain_cae.scans.sources.base import SPELLINGS, counted, visible_files
-from brain_cae.scans.sources.matching import alike
+from brain_cae.scans.sources.matching import alike_subjects
 from brain_cae.scans.sources.table import Table, age_of, not_understood, read_table, require_columns, sex_of
 from brain_cae.vocabulary import LABELS, MODALITIES, SKULL_STATES
 
@@ -150,8 +150,7 @@ def _notes(
             for name in table.columns
             if name not in COLUMNS and not (name == "gender" and "sex" not in table.columns)
         ],
-        "{group|groups} of subjects {has|have} names that differ in case, zeros, spaces or Unicode form alone, and "
-        "count as different subjects": alike(key[0] for key in facts),
+        **alike_subjects(key[0] for key in facts),
         "{mask of the table does|masks of the table do} not exist": sorted(
             name for name in masks if not is_kind(root / name, Path.is_file)
         ),

@@ -213,6 +213,13 @@ def test_every_entry_is_read_or_named(root, monkeypatch):
         assert note in notes
 
 
+def test_folders_that_may_be_of_one_subject_are_named(tmp_path):
+    touch(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz", "sub-1/anat/sub-1_T1w.nii.gz")
+    source = Bids(tmp_path, modalities=["t1"])
+    source.locate()
+    assert "count as different subjects: sub-01 and sub-1." in " ".join(source.notes())
+
+
 def test_a_folder_of_a_subject_that_cannot_be_read_is_named_and_the_others_are_read(root, monkeypatch):
     lock(monkeypatch, root / "sub-03")
     source = Bids(root, modalities=["t1"])

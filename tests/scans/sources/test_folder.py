@@ -367,3 +367,13 @@ def test_two_entries_of_a_subject_in_one_folder_of_a_contrast_are_several_candid
     report = inspect_series(Folder(tmp_path, modalities=["t1", "flair"]).locate()).report
     lines = {(line["subject"], line["modality"], line["reason"]) for line in report.to_dict("records")}
     assert ("a", "t1", "several candidates") in lines and ("b", "flair", "another format: .mgz") in lines
+
+
+def test_subjects_that_may_be_one_are_named(tmp_path):
+    touch(tmp_path, "P01/t1.nii.gz", "P1/t1.nii.gz", "P2/t1.nii.gz")
+    (tmp_path / "labels.csv").write_text("subject,label\nP01,healthy\nP1,healthy\nP2,abnormal\np02,healthy\n")
+    source = Folder(tmp_path, modalities=["t1"])
+    source.locate()
+    text = " ".join(source.notes())
+    assert "count as different subjects: P01 and P1." in text
+    assert "2 groups of names in labels.csv have" in text and "may be one subject: P01 and P1, P2 and p02." in text

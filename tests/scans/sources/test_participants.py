@@ -130,3 +130,10 @@ def test_ages_are_in_the_unit_of_the_json_file_and_gender_is_read_as_sex(path):
     path.with_suffix(".json").write_text('{"age": {"Units": "moons"}}')
     assert table.read(path, ["sub-01"])["sub-01"].age == 90
     assert "unknown unit of ages, read as years" in table.notes[0]
+
+
+def test_lines_that_may_be_of_one_subject_are_named(path):
+    path.write_text("participant_id\tage\n01\t30\n1\t40\nsub-02\t50\n")
+    table = Participants(label="healthy")
+    table.read(path, ["sub-01", "sub-02"])
+    assert "may be one subject: sub-01 and sub-1." in " ".join(table.notes)

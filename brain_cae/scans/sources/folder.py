@@ -59,6 +59,13 @@ LABEL_TABLES = ("labels.csv", "labels.tsv")
 EXPECTED_LABELS = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"
 PERSON = {"age": ("age",), "sex": ("sex", "gender"), "site": ("site",)}
 """What the table of labels may say besides, and the names of its columns."""
+PROCESSED = re.compile(
+    r"([_\-. ](brain|bet|(skull_?)?strip(ped)?|ss|n4|bias(_?corr(ected)?)?|corrected|restore|norm(ali[sz]ed)?|"
+    r"(co)?reg(istered)?|warped|resampled|resliced|mni|defaced?|cropped|denoised|smooth(ed)?|mask|seg(mentation)?|"
+    r"labels?|lesions?|roi))+$",
+    re.IGNORECASE,
+)
+"""What programs add to the name of a scan that they process, or of which they make a mask."""
 MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
 
 
@@ -146,6 +153,9 @@ class Folder:
                 f"{name} ({some(content.names, 3)})" for name, content in contents.items() if name not in subjects
             ]
         }
+        processed = (
+            "{file or folder is|files or folders are} called as a processed copy of a scan and {is|are} left out"
+        )
         others = "{file or folder is|files or folders are} not named after a modality and {is|are} left out"
         loose = "{file beside the subjects' folders is|files beside the subjects' folders are} not read"
         self._notes = [
@@ -153,6 +163,7 @@ class Folder:
             *label_notes,
             *counted(alike_subjects(subjects)),
             *counted(folders_left_out | unused(nameless, root, others)),
+            *counted(unused(contrasts.processed, root, processed)),
             *counted(unused(beside, root, loose)),
             *(note for _, notes in masks.values() for note in notes),
         ]
@@ -257,10 +268,14 @@ def _look(folder: Path) -> _Subject:
 
 @dataclass
 class _Contrasts:
-    """Folders that are named after modalities: their names, the subjects in them, and what else is there."""
+    """Folders that are named after modalities: their names, the subjects in them, and what else is there.
+
+    ``processed`` are entries that are called as a scan of a subject is, and a step of processing: ``P1_T1_brain``.
+    """
 
     names: list[str] = field(default_factory=list)
     subjects: dict[str, _Subject] = field(default_factory=dict)
+    processed: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
 
 
@@ -272,21 +287,33 @@ def _look_by_contrast(folders: Sequence[Path]) -> _Contrasts:
     one subject may look the same, with ``t1/DICOM`` and ``flair/DICOM``.
     """
     found = _Contrasts()
+    entries: list[tuple[Path, str]] = []
     for folder in folders:
         modality = SPELLINGS.get(folder.name.lower())
         if modality is None or not can_be_read(folder):
             continue
         found.names.append(folder.name)
         for path in sorted(path for path in folder.iterdir() if not (is_litter(path.name) or has_header(path))):
-            if not is_visible(path.name) or not (path.is_dir() or is_nifti(path) or _refusal(path)):
+            if is_visible(path.name) and (path.is_dir() or is_nifti(path) or _refusal(path)):
+                entries.append((path, modality))
+            else:
                 found.others.append(path)
-                continue
-            stem = _stem(path)
-            parts = re.fullmatch(r"(.+)[_\-. ]([^_\-. ]+)", stem)
-            subject = parts[1] if parts and SPELLINGS.get(parts[2].lower()) == modality else stem
+    names = {_without_modality(_stem(path), modality) for path, modality in entries}
+    for path, modality in entries:
+        subject = _without_modality(_stem(path), modality)
+        plain = _without_modality(PROCESSED.sub("", subject), modality)
+        if plain != subject and plain in names:
+            found.processed.append(path)
+        else:
             found.subjects.setdefault(subject, _Subject()).add(path, modality)
     common = [one for one in found.subjects.values() if len({*one.candidates, *one.left_out}) > 1]
     return found if len(common) > 1 else _Contrasts()
+
+
+def _without_modality(name: str, modality: str) -> str:
+    """Return a name without the modality at its end."""
+    parts = re.fullmatch(r"(.+)[_\-. ]([^_\-. ]+)", name)
+    return parts[1] if parts and SPELLINGS.get(parts[2].lower()) == modality else name
 
 
 def _refusal(path: Path) -> str:

@@ -369,6 +369,18 @@ def test_two_entries_of_a_subject_in_one_folder_of_a_contrast_are_several_candid
     assert ("a", "t1", "several candidates") in lines and ("b", "flair", "another format: .mgz") in lines
 
 
+def test_a_processed_copy_of_a_scan_is_not_another_subject(tmp_path):
+    names = [f"{folder}/P{number}_{folder}.nii.gz" for folder in ("T1", "FLAIR") for number in (0, 1)]
+    copies = ["T1/P0_T1_brain.nii.gz", "T1/P0_T1_brain_mask.nii.gz", "T1/P1_n4_T1.nii.gz", "FLAIR/P0_Warped.nii.gz"]
+    scans = by_contrast(tmp_path, *names, *copies, "T1/P2_brain.nii.gz")
+    assert {subject for subject, _ in scans} == {"P0", "P1", "P2_brain"}
+    assert scans["P0", "t1"] == ["T1/P0_T1.nii.gz"]
+    source = Folder(tmp_path, modalities=["t1"])
+    source.locate()
+    (note,) = [note for note in source.notes() if "called as a processed copy of a scan" in note]
+    assert note.startswith("4 files or folders are") and "T1/P0_T1_brain.nii.gz" in note
+
+
 def test_subjects_that_may_be_one_are_named(tmp_path):
     touch(tmp_path, "P01/t1.nii.gz", "P1/t1.nii.gz", "P2/t1.nii.gz")
     (tmp_path / "labels.csv").write_text("subject,label\nP01,healthy\nP1,healthy\nP2,abnormal\np02,healthy\n")

@@ -133,14 +133,14 @@ def find_masks(root: Path, names: Sequence[str]) -> Masks:
                 found=describe(root / "derivatives"),
                 where="dataset.derivatives",
             )
-        before, images = len(masks.found), []
+        before, images = len(masks.found) + len(masks.unreadable), []
         for path in visible_files(folder):
             if path.is_dir():
                 masks.unreadable.append(f"{name}/{path.relative_to(folder).as_posix()}")
             elif is_nifti(path):
                 images.append(path.name)
                 _add(masks, path, folder, number)
-        if len(masks.found) == before:
+        if len(masks.found) + len(masks.unreadable) == before:
             masks.empty.append(f"{name} ({some(images, 3)})")
     return masks
 

@@ -118,3 +118,11 @@ def test_masks_that_are_not_there_or_called_otherwise_are_named_with_the_reason(
         "1 folder of derivatives holds no mask called", "n (sub-01_dseg.nii.gz).", "the permissions: m/sub-02/anat.",
     ):  # fmt: skip
         assert part in " ".join(notes)
+
+
+def test_a_folder_that_cannot_be_read_is_not_said_to_hold_no_mask(tmp_path, monkeypatch):
+    touch(tmp_path, f"derivatives/{ONE}_desc-brain_mask.nii.gz")
+    lock(monkeypatch, tmp_path / "derivatives/m/sub-01/anat")
+    assert find_masks(tmp_path, ["m"]).assign(SCANS)[1] == [
+        "1 folder cannot be read and is left out; check the permissions: m/sub-01/anat."
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from brain_cae.scans import archives
-from brain_cae.scans.catalogue import Catalogue, describe_others, read_catalogue
+from brain_cae.scans.catalogue import Catalogue, Series, describe_others, read_catalogue
 from brain_cae.scans.contrast_rules import UNKNOWN
 from brain_cae.scans.identity import Identity, identity_of
 from brain_cae.scans.pseudonym import Pseudonyms, default_key_file, read_key
@@ -95,7 +95,7 @@ class Dicom:
                 found=_other_content(catalogue),
                 advice=ADVICE,
             )
-        identities = {one.name: identity_of(one.files[0]) for one in catalogue.series}
+        identities = {one.name: _identity(one, catalogue, names) for one in catalogue.series}
         people = _people(catalogue, identities, names)
         taken = take(in_sessions(catalogue.series, identities))
         choices = self._table(beside)
@@ -217,6 +217,16 @@ def _other_content(catalogue: Catalogue) -> str:
     parts = [f"{count} files: {what}" for what, count in catalogue.others.items()]
     parts += [f"archives that are not opened: {why} ({count})" for why, count in closed.items()]
     return ", ".join(parts) or "no files"
+
+
+def _identity(series: Series, catalogue: Catalogue, names: Pseudonyms) -> Identity:
+    """Return the identity in the first header that is the patient's: a part of a series may be without a PatientID."""
+    if series.patient not in catalogue.anonymous:
+        for path in series.files:
+            identity = identity_of(path)
+            if names.patient(identity.patient) == series.patient:
+                return identity
+    return identity_of(series.files[0])
 
 
 def _people(catalogue: Catalogue, identities: Mapping[str, Identity], names: Pseudonyms) -> People:

@@ -165,6 +165,17 @@ def test_labels_and_masks_name_patients_or_pseudonyms(tmp_path, source):
     assert f"The lesion mask of {patient(1)} cannot be read and is left out." in one.notes()
 
 
+def test_a_label_finds_a_patient_whose_first_image_lost_the_number(tmp_path, source):
+    def lost(header, name):
+        if header.InstanceNumber % 2:
+            header.PatientID = ""
+
+    write_exam(tmp_path / "scans", "1", exam={"t1": EXAM["t1"]}, change=lost)
+    (tmp_path / "scans" / "labels.csv").write_text("subject,label\nCANARY-4711-1,abnormal\n")
+    (one,) = [one for one in source().locate() if one.files]
+    assert (one.subject, one.label, len(one.files)) == (patient(1), "abnormal", 12)
+
+
 def test_labels_under_a_name_near_to_theirs_are_read_and_others_named_without_their_words(tmp_path, source):
     write_exam(tmp_path / "scans", "1")
     (tmp_path / "scans" / "Labels (1).csv").write_text("subject;label\ncanary_4711_1;abnormal\n")

@@ -213,8 +213,12 @@ def _remove_others(groups: dict[str, list[DicomFile]], chosen: Path | None) -> l
 
 
 def _may_be_another(best: _Candidate, candidates: Sequence[_Candidate]) -> bool:
-    """Return whether series of different contrasts were as good but for their size, number or identifier."""
-    equals = [one for one in candidates if one.rank[:TELLING] == best.rank[:TELLING]]
+    """Return whether series of different contrasts were as good but for their size, number or identifier.
+
+    A series of less than half as many slices is no scan of the same brain that could have been meant.
+    """
+    as_good = [one for one in candidates if one.rank[:TELLING] == best.rank[:TELLING]]
+    equals = [one for one in as_good if 2 * one.assembly.volume.array.shape[2] >= best.assembly.volume.array.shape[2]]
     if len(equals) < 2:
         return False
     return len({contrast_of(series_facts(one.opened[0]).physics).name for one in equals}) > 1

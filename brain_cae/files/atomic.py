@@ -16,7 +16,7 @@ LEFTOVER_AGE_S = 3600.0
 """Younger temporary files in a folder that runs share may still be written by another run."""
 
 PIECE_BYTES = 1 << 20
-"""Written in one call, a file of 8 MB took seven times as long as in such pieces (ext4), and no less time on tmpfs."""
+"""Written in one call, a file of 8 MB took seven times as long as in such pieces on ext4, and as long on tmpfs."""
 
 
 @contextmanager

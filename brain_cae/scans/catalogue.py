@@ -275,8 +275,8 @@ def _mended(groups: list[np.ndarray], rows: np.ndarray, is_nobody: Callable[[np.
     """Yield the groups, with those joined that are one series under several PatientIDs or studies.
 
     An archive that corrects a PatientID, or an anonymiser, may change a part of a series only. Files with one
-    SeriesInstanceUID whose instance numbers go on from one to the other are one series, of the one patient who has a
-    number; if two have one, it is torn, since nobody can say whose it is. Equal numbers show two series to which one
+    SeriesInstanceUID whose instance numbers are all different are one series, of the one patient who has a PatientID;
+    if two have one, it is torn, since nobody can say whose it is. Equal instance numbers show two series to which one
     identifier was given.
     """
     together: dict[bytes, list[np.ndarray]] = {}

@@ -43,6 +43,7 @@ from brain_cae.scans.sources.matching import alike_subjects, match_all
 from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.scan_table import read_scans
 from brain_cae.scans.sources.table import (
+    SEX_COLUMNS,
     FoundTable,
     age_of,
     column_of,
@@ -57,7 +58,7 @@ from brain_cae.vocabulary import LABELS, MODALITIES, LabelMeaning
 LAYOUT = "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<modality>/<DICOM files>"
 LABEL_TABLES = ("labels.csv", "labels.tsv")
 EXPECTED_LABELS = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"
-PERSON = {"age": ("age",), "sex": ("sex", "gender"), "site": ("site",)}
+PERSON = {"age": ("age",), "sex": SEX_COLUMNS, "site": ("site",)}
 """What the table of labels may say besides, and the names of its columns."""
 PROCESSED = re.compile(
     r"([_\-. ](brain|bet|(skull_?)?strip(ped)?|ss|n4|bias(_?corr(ected)?)?|corrected|restore|norm(ali[sz]ed)?|"
@@ -73,9 +74,9 @@ MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
 class Folder:
     """A folder of subjects, or a table with one scan per line (``table``, see ``scan_table.py``).
 
-    Optional files beside the subjects: ``labels.csv`` or ``.tsv`` (subject,label and, where known,
-    age,sex,site), ``masks/<subject>.nii.gz``
-    (lesions), ``brain_masks/<subject>.nii.gz``, and ``series.csv`` (see ``choice.py``) for folders with several series.
+    Optional files beside the subjects: ``labels.csv`` or ``.tsv`` (subject,label and, where known, age,sex,site),
+    ``masks/<subject>.nii.gz`` (lesions), ``brain_masks/<subject>.nii.gz``, and ``series.csv`` (see ``choice.py``) for
+    folders with several series.
     The name of the file or folder is the modality: t1, t2, flair or t1ce in upper or lower case, or else one of the
     other ``SPELLINGS``. Instead, each folder of the root may be a modality and hold a file, or a folder of DICOM files,
     for each subject (see :func:`_look_by_contrast`). ``label`` and ``skull`` apply to every subject without other

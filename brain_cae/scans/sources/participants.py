@@ -12,6 +12,7 @@ from brain_cae.scans.sources.base import agreeing, counted, some
 from brain_cae.scans.sources.matching import Matches, alike_subjects, match, match_all
 from brain_cae.scans.sources.session_tables import SessionTables
 from brain_cae.scans.sources.table import (
+    SEX_COLUMNS,
     Table,
     age_of,
     column_of,
@@ -27,7 +28,7 @@ EXPECTED = "participants.tsv with the column participant_id, each subject once"
 UNKNOWN = ("", "n/a")
 IDENTIFIERS = ("participant_id", "participantid", "participant", "subject_id", "subjectid", "subject", "sub", "id")
 """Names of the column of subjects, the one of BIDS first; case, spaces and hyphens are ignored."""
-AGE, SEX = ("age",), ("sex", "gender")
+AGE = ("age",)
 
 
 @dataclass(frozen=True)
@@ -263,7 +264,7 @@ def _rows(table: Table, identifier: str) -> tuple[dict[str, dict[str, str]], dic
     """Return row and line by subject; ``01`` becomes ``sub-01``."""
     rows: dict[str, dict[str, str]] = {}
     lines: dict[str, int] = {}
-    standard = {"age": column_of(table, AGE), "sex": column_of(table, SEX), "site": column_of(table, ("site",))}
+    standard = {"age": column_of(table, AGE), "sex": column_of(table, SEX_COLUMNS), "site": column_of(table, ("site",))}
     for number, (where, row) in zip(table.numbers, table.lines(), strict=True):
         name = row[identifier]
         subject = name if re.match(r"sub(?:[-_ ]|\d)", name, re.IGNORECASE) else f"sub-{name}"

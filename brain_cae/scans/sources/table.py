@@ -19,6 +19,7 @@ SPREADSHEETS = (".xls", ".xlsx", ".ods")
 SUFFIXES = (".csv", ".tsv", *SPREADSHEETS)
 # Entries for an unknown age or sex.
 NO_AGE_NO_SEX = ("", "n/a", "na", "nan", "unknown", "-")
+SEX_COLUMNS = ("sex", "gender")
 SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
 # An age as DICOM or a form writes it: 045Y, 18M, 45 years.
 AGE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:\+|(y|m|w|d)(?:rs?|ears?|os?|onths?|eeks?|ays?)?\.?)?", re.IGNORECASE)

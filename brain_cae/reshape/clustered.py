@@ -27,7 +27,7 @@ class Clustered(Reshape):
         self,
         groups: Annotated[int, Between(1, math.inf, "a number of groups")] | None = None,
         tolerance: Tolerance = 0.25,
-        crop: Crop = "none",
+        crop: Crop = "foreground",
     ) -> None:
         super().__init__(tolerance, crop)
         self.count = groups

@@ -27,7 +27,7 @@ class Fixed(Reshape):
                 where=f"{key}.dimensions",
             )
 
-    def __init__(self, dimensions: list[int], tolerance: Tolerance = 0.25, crop: Crop = "none") -> None:
+    def __init__(self, dimensions: list[int], tolerance: Tolerance = 0.25, crop: Crop = "foreground") -> None:
         super().__init__(tolerance, crop)
         self.dimensions: Shape = (int(dimensions[0]), int(dimensions[1]), int(dimensions[2]))
         self.members = 0

@@ -43,7 +43,7 @@ class Isotropic(Reshape):
         box_mm: list[float] | None = None,
         margin_mm: Annotated[float, Between(0, 200, "a length in mm, 0 or more")] = 5.0,
         tolerance: Tolerance = 0.25,
-        crop: Crop = "none",
+        crop: Crop = "foreground",
     ) -> None:
         super().__init__(tolerance, crop)
         self.spacing_mm = float(spacing_mm)

@@ -14,7 +14,7 @@ class Modal(Reshape):
         crop: See :class:`Reshape`.
     """
 
-    def __init__(self, tolerance: Tolerance = 0.25, crop: Crop = "none") -> None:
+    def __init__(self, tolerance: Tolerance = 0.25, crop: Crop = "foreground") -> None:
         super().__init__(tolerance, crop)
         self.target: Shape = (0, 0, 0)
         self.members = 0

@@ -14,6 +14,7 @@ from brain_cae.detector.build import (
     network_stride,
 )
 from brain_cae.errors import ConfigurationError
+from brain_cae.reshape.crop import Cropped
 
 from ..conftest import TINY_NETWORK, compose_config
 
@@ -26,8 +27,11 @@ def test_a_network_has_as_many_channels_as_there_are_modalities() -> None:
 
 
 def test_a_reshape_strategy_gets_the_keys_of_its_option() -> None:
-    strategy = make_reshape(compose_config("reshape=isotropic", "reshape.spacing_mm=3"), 8)
-    assert strategy.spacing_mm == 3
+    options = ("reshape=isotropic", "reshape.spacing_mm=3")
+    whole = make_reshape(compose_config(*options, "reshape.crop=none"), 8)
+    window = make_reshape(compose_config(*options), 8)
+    assert isinstance(window, Cropped) and window.stride == 8
+    assert whole.spacing_mm == window.strategy.spacing_mm == 3
 
 
 def test_a_score_without_signs_counts_both_directions() -> None:

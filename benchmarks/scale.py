@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -96,24 +97,32 @@ def _spread(coarse: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
     return along_axes(torch.from_numpy(coarse.astype(np.float32))[None], matrices)[0].numpy()
 
 
-def write_cohort(folder: Path, subjects: int) -> None:
+def write_cohort(folder: Path, subjects: int, workers: int) -> None:
     """Write the first persons that the folder lacks, in the layout of ``dataset=folder``."""
+    missing = [number for number in range(subjects) if not (folder / _name(number)).exists()]
+    with ProcessPoolExecutor(workers) as pool:
+        for _ in pool.map(write_person, [folder] * len(missing), missing):
+            pass
+    rows = [f"{_name(number)},{'healthy' if number % 3 else 'abnormal'}" for number in range(subjects)]
+    write_text(folder / "labels.csv", "\n".join(["subject,label", *rows]) + "\n")
+
+
+def write_person(folder: Path, number: int) -> None:
+    """Write the scans of one person, and the lesion's mask first: who has a folder is complete."""
     affine = np.diag([1.0, 1.0, 1.0, 1.0])
     affine[:3, 3] = -np.array(SHAPE) / 2
-    for number in range(subjects):
-        name = f"p{number:04d}"
-        if (folder / name).exists():
-            continue
-        scans, lesion = simulated(number)
-        if lesion.any():
-            with whole(folder / "masks" / f"{name}.nii.gz") as path:
-                nibabel.save(nibabel.Nifti1Image(lesion.astype(np.uint8), affine), path)
-        with whole(folder / name) as aside:
-            aside.mkdir()
-            for contrast, values in scans.items():
-                nibabel.save(nibabel.Nifti1Image(values, affine), aside / f"{contrast}.nii.gz")
-    rows = [f"p{number:04d},{'healthy' if number % 3 else 'abnormal'}" for number in range(subjects)]
-    write_text(folder / "labels.csv", "\n".join(["subject,label", *rows]) + "\n")
+    scans, lesion = simulated(number)
+    if lesion.any():
+        with whole(folder / "masks" / f"{_name(number)}.nii.gz") as path:
+            nibabel.save(nibabel.Nifti1Image(lesion.astype(np.uint8), affine), path)
+    with whole(folder / _name(number)) as aside:
+        aside.mkdir()
+        for contrast, values in scans.items():
+            nibabel.save(nibabel.Nifti1Image(values, affine), aside / f"{contrast}.nii.gz")
+
+
+def _name(number: int) -> str:
+    return f"p{number:04d}"
 
 
 class Memory(threading.Thread):
@@ -173,11 +182,11 @@ def run(folder: Path, scans: Path, subjects: int, choices: Sequence[str]) -> dic
     return {name: round(float(value), 1) for name, value in seconds.items()}
 
 
-def measured(folder: Path, scans: Path, subjects: int, choices: Sequence[str]) -> dict[str, float]:
+def measured(folder: Path, scans: Path, subjects: int, choices: Sequence[str], workers: int) -> dict[str, float]:
     """Return the figures of a run, which is made unless the folder has them."""
     result = folder / "figures.json"
     if not result.exists():
-        write_cohort(scans, subjects)
+        write_cohort(scans, subjects, workers)
         write_text(result, json.dumps(run(folder / "work", scans, subjects, choices)))
     return json.loads(result.read_text(encoding="utf-8"))
 
@@ -203,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with exclusive(out / ".lock"):
         for subjects, choices in jobs:
             if time.monotonic() < end or (out / str(subjects) / "figures.json").exists():
-                figures[str(subjects)] = measured(out / str(subjects), out / "scans", subjects, choices)
+                figures[str(subjects)] = measured(out / str(subjects), out / "scans", subjects, choices, chosen.workers)
     stages = list(dict.fromkeys(stage for found in figures.values() for stage in found))
     print("| subjects | " + " | ".join(stages) + " |\n" + "|---" * (len(stages) + 1) + "|")
     for subjects, found in figures.items():

@@ -24,6 +24,7 @@ from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, open_dicom
 from brain_cae.scans.formats import POINTER
 from brain_cae.scans.kind import MR_IMAGES, SEPARABLE, check_kind, is_derived, kind_of, kind_of_frame
+from brain_cae.scans.placeholders import anonymity
 from brain_cae.scans.raw_header import DamagedError, EndOfDataError, RawHeader, parse_file
 from brain_cae.scans.silence import silence
 
@@ -51,13 +52,12 @@ SEQUENCES = {
     "EP": r"ep2d|epi|epfid|epse",
 }
 VARIANTS = ("SK", "MTC", "SS", "TRSS", "SP", "MP", "OSP")
-NO_AGENT = frozenset(
-    {
-        "", "-", "--", "0", "n", "no", "none", "non", "nein", "nil", "null", "n/a", "na", "off", "false", "without",
-        "ohne", "keine", "kein", "sans", "no contrast", "none used", "unenhanced", "native", "nativ", "plain",
-        "not given", "without contrast", "no agent", "pre", "precontrast", "pre contrast", "unknown",
-    }
-)  # fmt: skip
+# Whole values, and words of a value, that say that no contrast agent was given: "0 ml", "None given", "Gadovist: no".
+NO_AGENT = re.compile(r"[-.?0]*|0+[.,]?0*\s?(?:ml|cc|mmol)?|n|nc|n\.?/?a\.?|off|false|pre|saline|nacl.*|plain|nati[fv]e?")
+NEGATED = re.compile(
+    r"(?<!\w)(?:no|none|non|not|nil|null|w/?o|w/out|without|unenhanced|ohne|kein\w*|nein|nicht|sans|aucune?|sin|ningun\w*"
+    r"|senza|nessun\w*|sem|nenhum\w*|zonder|geen|utan|uten|ingen|bez|brak)(?![\w-])"
+)
 # A contrast agent in the words of scanners' users, and what takes one back: "T1 pre KM", "senza mdc", "w/o contrast",
 # "post op".
 AGENT = (
@@ -138,8 +138,9 @@ def _is_directory(elements: Elements) -> bool:
 def read_header(path: Path) -> FileHeader:
     """Return what one file is, with its header. Never raises: what cannot be read has a status."""
     file = _read(path, HEAD)
-    # The identifiers of a rare entry lie behind long elements.
-    return _read(path, -1) if file.status in (DAMAGED, NO_SERIES) else file
+    # What is missing in a rare entry lies behind long elements.
+    missing = file.status in (DAMAGED, NO_SERIES, TRUNCATED) or (file.header is not None and "Columns" not in file.header)
+    return _read(path, -1) if missing else file
 
 
 def _read(path: Path, head: int) -> FileHeader:
@@ -293,8 +294,8 @@ def _codes(header: Dataset, sequence: str, places: Sequence[Dataset]) -> tuple[s
 def has_agent(header: Dataset) -> bool:
     """Return whether the header says that a contrast agent was given.
 
-    Scanners write words into ContrastBolusAgent also where none was given: "no", "NONE", "without". A dose or volume of
-    0 is none either. An enhanced file says so in ContrastBolusAgentSequence and ContrastBolusUsageSequence.
+    Scanners write words into ContrastBolusAgent also where none was given: "no", "W/O", "0 ml", "senza mdc"; and
+    anonymisers write "REMOVED" where there may have been none. A dose or volume of 0 is none either. An enhanced file says so in ContrastBolusAgentSequence and ContrastBolusUsageSequence.
     """
     usage = _items(header, "ContrastBolusUsageSequence")
     if usage:
@@ -302,8 +303,9 @@ def has_agent(header: Dataset) -> bool:
     if _items(header, "ContrastBolusAgentSequence"):
         return True
     name = " ".join(_text(header, "ContrastBolusAgent").lower().split()).strip(" .!?()")
+    absent = NO_AGENT.fullmatch(name) or NEGATED.search(name) or WITHOUT.search(name) or anonymity(name) == "word"
     doses = [dose for name_ in ("ContrastBolusVolume", "ContrastBolusTotalDose") for dose in _numbers(header, name_)]
-    if name in NO_AGENT or re.match(r"(no|non|without|ohne|kein|keine|sans)\b", name):
+    if absent:
         return not name and any(dose > 0 for dose in doses)
     return not doses or any(dose > 0 for dose in doses)
 

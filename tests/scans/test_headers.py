@@ -1,6 +1,7 @@
 """What one file says: its kind, its series, contrast agent, and words of its description."""
 
 import math
+import zipfile
 
 import numpy as np
 import pytest
@@ -30,7 +31,11 @@ from tests.scans.synthesise import set_all, voxels, write_enhanced, write_series
 @pytest.mark.parametrize(
     ("agent", "given"),
     [("Gadovist", True), ("YES", True), ("DOTAREM 15 ml", True), ("", False), ("no", False), ("NONE", False),
-     ("No contrast", False), ("ohne KM", False), ("n/a", False), ("-", False)],
+     ("No contrast", False), ("ohne KM", False), ("n/a", False), ("-", False), ("Contrast", True), ("10cc", True),
+     ("MAGNEVIST non-ionic", True), ("GADOVIST 8 ml NaCl 20 ml", True), ("W/O", False), ("w/o contrast", False),
+     ("None given", False), ("NONE\\NONE", False), ("Gadovist: no", False), ("pre gad", False), ("0 ml", False),
+     ("0.0", False), ("NaCl 0.9%", False), ("NOT APPLICABLE", False), ("n.a.", False), ("sin contraste", False),
+     ("senza mdc", False), ("nessuno", False), ("Aucun", False), ("geen", False), ("REMOVED", False), ("xxxx", False)],
 )  # fmt: skip
 def test_words_for_no_contrast_agent_are_understood(agent, given):
     header = Dataset()
@@ -134,6 +139,20 @@ def test_reading_stops_before_the_pixels(tmp_path, monkeypatch):
     file = read_header(path)
     assert (file.status, file.series) == (IMAGE, "1.2.3.1")
     assert 0 < sum(amounts) < 4000  # of half a megabyte
+
+
+@pytest.mark.parametrize("group", [0x0011, 0x0021])
+def test_what_lies_behind_long_elements_of_an_archived_file_is_found(tmp_path, group):
+    def fill(header, number):
+        header.private_block(group, "LONG", create=True).add_new(1, "OB", bytes(2 * headers.HEAD))
+
+    path = write_series(tmp_path, voxels((1, 4, 4)), change=fill)[0]
+    with zipfile.ZipFile(tmp_path / "export.zip", "w", zipfile.ZIP_STORED) as archive:
+        archive.write(path, "IM1")
+    packed = tmp_path / "export.zip" / "IM1"
+    file = read_header(packed)
+    assert (file.status, file.series, file.apart) == (IMAGE, "1.2.3.1", False)
+    assert facts_of(packed, file.header).columns == 4
 
 
 def test_other_files_have_a_status(tmp_path):

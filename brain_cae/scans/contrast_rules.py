@@ -104,12 +104,13 @@ def content_of(image_type: Sequence[str]) -> str:
 SPIN_ECHO_INVERTED = (
     Rule("dir", "two inversion times", lambda p: p.inversions > 1),
     Rule("dir", "TI for two inversions at this TR", lambda p: p.ti >= 2900 and p.tr < 9000),
+    # At low fields, where the T1 of tissue is short, TI is as well; that of fat is shorter still.
+    Rule("t1", "inversion with short TE", lambda p: 280 <= p.ti < 1300 and p.tr >= 1000 and p.te <= 45),
     Rule("stir", "the inversion nulls fat", lambda p: 60 <= p.ti <= 300 and p.tr >= 1000),
     Rule(
         "flair", "the inversion nulls fluid, long TE",
         lambda p: 1300 <= p.ti <= 3300 and p.tr >= 3500 and p.te >= 60,
     ),
-    Rule("t1", "inversion with short TE", lambda p: 300 < p.ti < 1300 and p.tr >= 1000 and p.te <= 45),
 )  # fmt: skip
 SPIN_ECHO = (
     Rule("t1", "spin echo with short TR and TE", lambda p: 200 <= p.tr <= 1200 and p.te <= 35),

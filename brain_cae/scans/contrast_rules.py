@@ -37,6 +37,7 @@ class Physics:
         flow: Whether it names flow compensation, magnetisation transfer or angiography.
         kind: Kind of the image if it is not anatomical, see ``scans/kind.py``; or one of ``CONTENTS``.
         hints: Contrasts that the description names, in the words of ``HINTS``.
+        elsewhere: Whether the header names another part of the body than the head.
     """
 
     tr: float = math.nan
@@ -51,6 +52,7 @@ class Physics:
     flow: bool = False
     kind: str = ""
     hints: tuple[str, ...] = ()
+    elsewhere: bool = False
 
     @property
     def inverts(self) -> bool:
@@ -154,6 +156,7 @@ OPEN = (
     ),
 )  # fmt: skip
 AFTER_AGENT = {"t1": "t1ce"}
+OTHER_PART = "its header names another part of the body"
 AGENT_IN_DESCRIPTION = "its description names a contrast agent, its header none"
 
 
@@ -212,9 +215,11 @@ def _open(physics: Physics, times: str) -> Contrast:
 
 
 def _doubt(physics: Physics, name: str) -> str:
-    """Return what the description says against a contrast; it names several in "T1 and T2 after contrast"."""
+    """Return what the header says against a contrast; its description names several in "T1 and T2 after contrast"."""
     if name not in MODALITIES:
         return ""
+    if physics.elsewhere:
+        return OTHER_PART
     if name in ("t2", "flair") and physics.agent:
         return "after contrast agent"
     weighting = "t1" if name == "t1ce" else name

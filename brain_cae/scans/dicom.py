@@ -11,7 +11,7 @@ from brain_cae.scans.completeness import may_be_slice, may_lack_every_other, may
 from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, UNIFORM, content_of, contrast_of
 from brain_cae.scans.extent import has_head_size
 from brain_cae.scans.file import DicomFile, open_dicom, truncated
-from brain_cae.scans.headers import PATIENT, series_facts
+from brain_cae.scans.headers import PATIENT, is_elsewhere, series_facts
 from brain_cae.scans.kind import OBJECTS, OTHER_OBJECT, is_derived, object_of
 from brain_cae.scans.parts import join_parts
 from brain_cae.scans.scattered import have_repeated_numbers, join_scattered
@@ -62,12 +62,15 @@ class FolderReading:
     slices: tuple[Slice, ...] = ()
 
 
+Rank = tuple[bool, bool, bool, bool, bool, int, int, float, str]
+
+
 @dataclass(frozen=True)
 class _Candidate:
     """A regular series; the one with the largest ``rank`` is taken (see :func:`read_folder`)."""
 
     assembly: Assembly
-    rank: tuple[bool, bool, bool, bool, int, int, float, str]
+    rank: Rank
     opened: list[DicomFile]
     notes: tuple[str, ...]
 
@@ -81,11 +84,11 @@ class _Candidate:
 
 
 # So many criteria of the rank say which series is wanted; by the others, any of them might be.
-TELLING = 4
+TELLING = 5
 # The advantage of the series that was taken, for each value of the rank. The report stores these words.
 ADVANTAGES = (
-    "has the size of a head", "is an ordinary image", "is original", "is no fast scout", "has more slices",
-    "has more voxels", "has the higher number", "has the later UID",
+    "has the size of a head", "shows the head", "is an ordinary image", "is original", "is no fast scout",
+    "has more slices", "has more voxels", "has the higher number", "has the later UID",
 )  # fmt: skip
 
 
@@ -118,10 +121,10 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
 
     Files are grouped by SeriesInstanceUID, in any folder; slices that each have their own are joined where they can be
     one series (``scattered.py``), and so are series that are parts of one volume (``parts.py``). Of the series that
-    form a regular volume, one is taken: one of a head's size before others, ordinary images before fat images and the
-    like, original before derived, any before a fast scout, then the one with the most slices, most voxels, the highest
-    SeriesNumber, the last UID. ``chosen``, a file or a folder, restricts this to series with a file there. A note says
-    if the others are of another contrast, or if the files are those of several patients.
+    form a regular volume, one is taken: one of a head's size before others, one of the head before other parts of the
+    body, ordinary images before fat images and the like, original before derived, any before a fast scout, then the one
+    with the most slices, most voxels, the highest SeriesNumber, the last UID. ``chosen``, a file or a folder, restricts
+    this to series with a file there. A note says if the others are of another contrast, or if the files are those of several patients.
     Objects without an image, and images of another kind under the same UID (such as the phase), are set aside.
     Everything else is listed with its reason; a DICOMDIR is ignored. If a lost file may have been a slice of the
     series, nothing is taken (``completeness.py``). Without ``pixels`` only headers are read: the volume has the right
@@ -224,7 +227,7 @@ def _may_be_another(best: _Candidate, candidates: Sequence[_Candidate]) -> bool:
     return len({contrast_of(series_facts(one.opened[0]).physics).name for one in equals}) > 1
 
 
-def _rank(assembly: Assembly) -> tuple[bool, bool, bool, bool, int, int, float, str]:
+def _rank(assembly: Assembly) -> Rank:
     first, volume = assembly.first, assembly.volume
     tr, te = (volume.acquisition.get(name) or math.nan for name in ("repetition_time_ms", "echo_time_ms"))
     scout = tr < SCOUT_TR_MS and te < SCOUT_TE_MS
@@ -233,6 +236,7 @@ def _rank(assembly: Assembly) -> tuple[bool, bool, bool, bool, int, int, float, 
     ordinary = content_of(first.elements.texts("ImageType")) in ("", UNIFORM)
     return (
         fits,
+        not is_elsewhere(first.header),
         ordinary,
         not is_derived(first),
         not scout,

@@ -20,6 +20,7 @@ from brain_cae.errors import ScanError
 from brain_cae.scans import archives
 from brain_cae.scans.acquisition import read_acquisition
 from brain_cae.scans.contrast_rules import Physics, content_of
+from brain_cae.scans.descriptions import WITHOUT, hints_of, names_other_part
 from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, open_dicom
 from brain_cae.scans.formats import POINTER
@@ -53,29 +54,13 @@ SEQUENCES = {
 }
 VARIANTS = ("SK", "MTC", "SS", "TRSS", "SP", "MP", "OSP")
 # Whole values, and words of a value, that say that no contrast agent was given: "0 ml", "None given", "Gadovist: no".
-NO_AGENT = re.compile(r"[-.?0]*|0+[.,]?0*\s?(?:ml|cc|mmol)?|n|nc|n\.?/?a\.?|off|false|pre|saline|nacl.*|plain|nati[fv]e?")
+NO_AGENT = re.compile(
+    r"[-.?0]*|0+[.,]?0*\s?(?:ml|cc|mmol)?|n|nc|n\.?/?a\.?|off|false|pre|saline|nacl.*|plain|nati[fv]e?"
+)
 NEGATED = re.compile(
     r"(?<!\w)(?:no|none|non|not|nil|null|w/?o|w/out|without|unenhanced|ohne|kein\w*|nein|nicht|sans|aucune?|sin|ningun\w*"
     r"|senza|nessun\w*|sem|nenhum\w*|zonder|geen|utan|uten|ingen|bez|brak)(?![\w-])"
 )
-# A contrast agent in the words of scanners' users, and what takes one back: "T1 pre KM", "senza mdc", "w/o contrast",
-# "post op".
-AGENT = (
-    r"contrast\w*|kontrast\w*|gado\w*|gad|gd|ce|km|mdc|mdk|inj\w*|iniett\w*|dotarem|clariscan|magnevist|omniscan|prohance"
-    r"|multihance|vueway|elucirem|primovist|eovist"
-)
-WITHOUT = re.compile(
-    rf"(?<![a-z])(?:pre|non|no|without|w/?o|ohne|vor|sans|avant|before|sin|sem|senza|zonder|utan|uten|s/)[\s-]*(?:{AGENT}|c)(?![a-z])"
-    r"|post[\s-]*(?:op|surg|rt|chemo|treat|trauma)\w*"
-)
-HINTS = {
-    "flair": r"flair|dark.?fluid|tirm.*(?:dark|fluid)",
-    "t1": r"(?<![a-z0-9])t1|mp.?rage|bravo|mprage|spgr",
-    "t2": r"(?<![a-z0-9])t2(?!\s*\*|.?star|\s*flash)",
-    "pd": r"(?<![a-z0-9])(?:pd|proton.?dens)",
-    "angiogram": r"(?<![a-z])(?:tof|mra|angio)",
-    "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|pg|t1c)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])|c\+|i\.?v\.?\s?\+",
-}
 
 
 @dataclass(frozen=True)
@@ -139,7 +124,9 @@ def read_header(path: Path) -> FileHeader:
     """Return what one file is, with its header. Never raises: what cannot be read has a status."""
     file = _read(path, HEAD)
     # What is missing in a rare entry lies behind long elements.
-    missing = file.status in (DAMAGED, NO_SERIES, TRUNCATED) or (file.header is not None and "Columns" not in file.header)
+    missing = file.status in (DAMAGED, NO_SERIES, TRUNCATED) or (
+        file.header is not None and "Columns" not in file.header
+    )
     return _read(path, -1) if missing else file
 
 
@@ -244,7 +231,8 @@ def _facts(file: DicomFile, groups: Sequence[Elements]) -> SeriesFacts:
         agent=has_agent(header),
         flow=angiogram or "MTC" in variants or bool(options & {"FC", "MT", "FLOW COMP", "TONE"}),
         kind=_kind(file, groups) or content_of(image_type),
-        hints=hints_of(*(_text(header, name) for name in ("SeriesDescription", "ProtocolName"))),
+        hints=hints_of(*_descriptions(header)),
+        elsewhere=is_elsewhere(header),
     )
     names = ("SliceThickness", "SpacingBetweenSlices")
     thickness = [value for name in names for place in places for value in _numbers(place, name)]
@@ -295,7 +283,8 @@ def has_agent(header: Dataset) -> bool:
     """Return whether the header says that a contrast agent was given.
 
     Scanners write words into ContrastBolusAgent also where none was given: "no", "W/O", "0 ml", "senza mdc"; and
-    anonymisers write "REMOVED" where there may have been none. A dose or volume of 0 is none either. An enhanced file says so in ContrastBolusAgentSequence and ContrastBolusUsageSequence.
+    anonymisers write "REMOVED" where there may have been none. A dose or volume of 0 is none either. An enhanced file
+    says so in ContrastBolusAgentSequence and ContrastBolusUsageSequence.
     """
     usage = _items(header, "ContrastBolusUsageSequence")
     if usage:
@@ -310,10 +299,16 @@ def has_agent(header: Dataset) -> bool:
     return not doses or any(dose > 0 for dose in doses)
 
 
-def hints_of(*descriptions: str) -> tuple[str, ...]:
-    """Return the contrasts that a description names, in the words of ``HINTS``: the text itself is not kept."""
-    text = WITHOUT.sub(" ", " ".join(descriptions).lower().replace("_", " "))
-    return tuple(name for name, pattern in HINTS.items() if re.search(pattern, text))
+def is_elsewhere(header: Dataset) -> bool:
+    """Return whether the header names another part of the body than the head.
+
+    The description is believed before BodyPartExamined, which is often that of the whole examination.
+    """
+    return names_other_part(" ".join(_descriptions(header)), _text(header, "BodyPartExamined"))
+
+
+def _descriptions(header: Dataset) -> list[str]:
+    return [_text(header, name) for name in ("SeriesDescription", "ProtocolName")]
 
 
 def _partial(stream: Any) -> FileDataset:

@@ -216,8 +216,13 @@ def _kind_of(image_type: tuple[str, ...]) -> str:
 
 
 def is_derived(file: DicomFile) -> bool:
-    """Return whether the image was computed from others (reformatted, filtered, converted) after acquisition."""
-    return file.elements.text("ImageType").upper() == "DERIVED"
+    """Return whether the image was computed from others (reformatted, filtered, converted) after acquisition.
+
+    Its first value says so, or the second: a secondary image is made after the examination of the patient, as some
+    programs mark reformatted images alone (DICOM PS3.3 C.7.6.1.1.2).
+    """
+    values = [value.upper() for value in file.elements.texts("ImageType")[:2]]
+    return values[:1] == ["DERIVED"] or values[1:] == ["SECONDARY"]
 
 
 def _colour(elements: Elements) -> str:

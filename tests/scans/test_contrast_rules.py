@@ -111,6 +111,11 @@ def test_a_contrast_agent_makes_a_t1_another_contrast_and_others_doubtful():
     assert (contrast_of(flair).name, contrast_of(flair).doubt) == ("flair", "after contrast agent")
 
 
+def test_another_part_of_the_body_is_a_doubt():
+    spine = Physics(tr=5000, te=95, flip=150, codes=SE, hints=("t2",), elsewhere=True)
+    assert contrast_of(spine).name == "t2" and "another part of the body" in contrast_of(spine).doubt
+
+
 def test_without_codes_the_times_decide():
     assert contrast_of(Physics(tr=8, te=3.5, flip=10)).name == "t1"
     assert contrast_of(Physics(tr=5000, te=95)).name == "t2"

@@ -156,6 +156,7 @@ def test_a_dicomdir_is_ignored(tmp_path):
 DERIVED = ["DERIVED", "SECONDARY", "MPR"]
 CHOICES = {
     # by reason in the report: how the better series differs from the other one
+    "shows the head": ({}, {"change": set_all(BodyPartExamined="SPINE"), "stack": voxels((9, 5, 4))}),
     "is an ordinary image": ({}, {"change": set_all(ImageType=["DERIVED", "PRIMARY", "DIXON", "FAT"], SeriesNumber=9)}),
     "is original": ({}, {"change": set_all(ImageType=DERIVED), "stack": voxels((9, 5, 4))}),
     "is no fast scout": (

@@ -7,9 +7,10 @@ from pydicom.sequence import Sequence
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.dicom import read_series
-from brain_cae.scans.kind import KINDS, kind_of
+from brain_cae.scans.file import open_dicom
+from brain_cae.scans.kind import KINDS, is_derived, kind_of
 
-from .synthesise import voxels, write_enhanced, write_series
+from .synthesise import set_all, voxels, write_enhanced, write_series
 
 # Values as scanners of Siemens, GE, Philips, United Imaging and Canon write them, joined as in the standard.
 ANATOMICAL = [
@@ -147,3 +148,18 @@ def test_one_frame_of_another_kind_is_detected(tmp_path):
         with pytest.raises(ScanError) as raised:
             read_series([path])
         assert raised.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("image_type", "derived"),
+    [
+        (["ORIGINAL", "PRIMARY", "M", "ND"], False),
+        (["DERIVED", "PRIMARY", "MPR"], True),
+        (["ORIGINAL", "SECONDARY", "REFORMATTED", "AVERAGE"], True),
+        (["derived"], True),
+        ([], False),
+    ],
+)
+def test_a_secondary_image_is_derived_as_well(tmp_path, image_type, derived):
+    path = write_series(tmp_path, voxels((1, 4, 4)), change=set_all(ImageType=image_type))[0]
+    assert is_derived(open_dicom(path)) == derived

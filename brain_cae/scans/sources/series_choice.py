@@ -18,10 +18,10 @@ WHOLE_MM = 90.0
 # A study goes on after midnight, and may be finished on the next day.
 NIGHT = timedelta(days=2)
 # Series that agree in the first criteria are all read; the import takes the best that forms a regular volume.
-ALIKE = 3
+ALIKE = 4
 REASONS = (
-    "covers the whole head", "leaves no doubt", "is original", "is no fast scout", "has more slices", "has more voxels",
-    "has the higher number", "comes later by name",
+    "shows the head", "covers the whole head", "leaves no doubt", "is original", "is no fast scout", "has more slices",
+    "has more voxels", "has the higher number", "comes later by name",
 )  # fmt: skip
 
 
@@ -164,6 +164,7 @@ def _rank(one: Taken) -> tuple[Any, ...]:
     height = facts.thickness * one.series.images
     scout = physics.tr < SCOUT_TR_MS and physics.te < SCOUT_TE_MS
     return (
+        not physics.elsewhere,
         not height < WHOLE_MM,
         not one.contrast.doubt,
         not facts.derived,

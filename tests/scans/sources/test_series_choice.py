@@ -31,6 +31,7 @@ def read(taken):
 @pytest.mark.parametrize(
     ("better", "worse", "reason", "also_read"),
     [
+        (series("a", thickness=2), series("b", Physics(**(vars(T1) | {"elsewhere": True}))), "shows the head", False),
         (series("a", thickness=5), series("b", images=100, thickness=0.5), "covers the whole head", False),
         (series("a"), series("b", Physics(**(vars(T1) | {"hints": ("t2",)}))), "leaves no doubt", False),
         (series("a", images=30), series("b", images=60, derived=True), "is original", False),

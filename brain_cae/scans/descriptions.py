@@ -1,0 +1,54 @@
+"""What the free texts of a header name, in words of fixed lists: the texts themselves are not kept."""
+
+import re
+
+# A contrast agent in the words of scanners' users, and what takes one back: "T1 pre KM", "senza mdc", "w/o contrast",
+# "post op".
+AGENT = (
+    r"contrast\w*|kontrast\w*|gado\w*|gad|gd|ce|km|mdc|mdk|inj\w*|iniett\w*|dotarem|clariscan|magnevist|omniscan|prohance"
+    r"|multihance|vueway|elucirem|primovist|eovist"
+)
+WITHOUT = re.compile(
+    rf"(?<![a-z])(?:pre|non|no|without|w/?o|ohne|vor|sans|avant|before|sin|sem|senza|zonder|utan|uten|s/)[\s-]*(?:{AGENT}|c)(?![a-z])"
+    r"|post[\s-]*(?:op|surg|rt|chemo|treat|trauma)\w*"
+)
+# Where the body was scanned, in the codes of BodyPartExamined and the words of descriptions. The head goes first.
+HEAD_WORDS = re.compile(
+    r"head|brain|skull|crani|cerebr|(?<![a-z])neuro|kopf|sch(?:ae|ä)del|hirn|t[eê]te|cerveau|(?<![a-z])testa"
+    r"|en[ck]ephal|encefal|cabe[zcç]a|c[eé]rebro"
+)
+ELSEWHERE = re.compile(
+    r"spin(?:e|al)|lumb|lomb|cervic|zervi[kc]|thora[ckx]|dorsal|rachis|wirbel|colonna|columna|coluna|sacr(?:um|al)"
+    r"|abdom|pelvi|prostat|extremity|(?<![a-z])(?:[lhb]ws|neck|hals|chest|becken|liver|leber|breast|mamma|heart|knees?"
+    r"|knie|genou|shoulder|schulter|hips?|h(?:ue|ü)fte|wrist|hand|ankle|foot|feet|fu(?:ss|ß)|elbow|legs?|arms?|thigh)"
+    r"(?![a-z])"
+)
+HINTS = {
+    "flair": r"flair|dark.?fluid|tirm.*(?:dark|fluid)",
+    "t1": r"(?<![a-z0-9])t1|mp.?rage|bravo|mprage|spgr",
+    "t2": r"(?<![a-z0-9])t2(?!\s*\*|.?star|\s*flash)",
+    "pd": r"(?<![a-z0-9])(?:pd|proton.?dens)",
+    "angiogram": r"(?<![a-z])(?:tof|mra|angio)",
+    "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|pg|t1c)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])|c\+|i\.?v\.?\s?\+",
+}
+
+
+def hints_of(*descriptions: str) -> tuple[str, ...]:
+    """Return the contrasts that a description names, in the words of ``HINTS``: the text itself is not kept."""
+    text = WITHOUT.sub(" ", " ".join(descriptions).lower().replace("_", " "))
+    return tuple(name for name, pattern in HINTS.items() if re.search(pattern, text))
+
+
+def names_other_part(*texts: str) -> bool:
+    """Return whether the first of several texts that names a part of the body names another one than the head.
+
+    >>> names_other_part("t2_tse_sag_lws", "HEAD"), names_other_part("T2 brain and c-spine", "SPINE")
+    (True, False)
+    """
+    for text in texts:
+        spaced = text.lower().replace("_", " ")
+        if HEAD_WORDS.search(spaced):
+            return False
+        if ELSEWHERE.search(spaced):
+            return True
+    return False

@@ -1,0 +1,38 @@
+"""Words that descriptions name."""
+
+import pytest
+
+from brain_cae.scans.descriptions import hints_of, names_other_part
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("t2_flair_tra_dark-fluid", ("flair", "t2")), ("AX T1 POST GAD", ("t1", "ce")), ("T1 MPR +C", ("t1", "ce")),
+     ("T1 pre KM", ("t1",)), ("t1_ohne_km", ("t1",)), ("T1 post-op", ("t1",)), ("T1 nach KM", ("t1", "ce")),
+     ("t2*_fl2d", ()),     ("3D TOF head", ("angiogram",)), ("spine", ()), ("sag pd tse", ("pd",)), ("CT12", ())],
+)  # fmt: skip
+def test_a_description_becomes_words(text, words):
+    assert hints_of(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("T1 MPRAGE con contraste", True), ("T1 dopo mdc", True), ("T1 Kontrastmittel", True),
+     ("T1 APRES INJECTION", True), ("T1 POSTGD", True), ("AX T1 +GD", True), ("t1 IV+", True), ("Dotarem T1", True),
+     ("T1 post", True),
+     ("T1 senza mdc", False), ("T1 sin contraste", False), ("T1 sans injection", False), ("T1 s/c", False),
+     ("T1 posterior fossa", False), ("T1 post-op", False), ("T1 MPRAGE", False)],
+)  # fmt: skip
+def test_a_description_names_a_contrast_agent_in_many_languages(text, named):
+    assert ("ce" in hints_of(text)) == named
+
+
+@pytest.mark.parametrize(
+    ("description", "part", "elsewhere"),
+    [("", "", False), ("t2_tse_tra", "BRAIN", False), ("T2 TSE tra LWS", "", True), ("t2_tse C-spine", "HEAD", True),
+     ("AX T2", "LSPINE", True), ("T2 brain + C-spine", "SPINE", False), ("t1 knie", "", True), ("AX T2", "KNEE", True),
+     ("T1 cervicale", "", True), ("T1 hippocampus", "", False), ("MPRAGE", "HEADNECK", False), ("sagittal", "", False),
+     ("T2 Schädel", "NECK", False), ("t1_neuro", "CHEST", False), ("T2 spin echo", "", False), ("T1 hand", "", True)],
+)  # fmt: skip
+def test_a_description_names_a_part_of_the_body_and_goes_before_the_code(description, part, elsewhere):
+    assert names_other_part(description, part) == elsewhere

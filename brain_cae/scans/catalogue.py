@@ -11,11 +11,11 @@ import secrets
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from brain_cae.scans.formats import is_nifti, unread_format
 from brain_cae.scans.headers import IMAGE, LOST, NOT_DICOM, STATUS, SeriesFacts, facts_of, identify, read_header
 from brain_cae.scans.placeholders import anonymity
 from brain_cae.scans.pseudonym import Pseudonyms
+from brain_cae.scans.series_groups import by_echo, mended
 from brain_cae.scans.silence import silence
 from brain_cae.scans.sources.base import agreeing
 from brain_cae.scans.tree import list_files
@@ -45,10 +46,11 @@ SPLIT = 5
 ROW = np.dtype(
     [
         ("file", "S21"), ("size", "i8"), ("changed", "i8"), ("status", "i1"), ("frames", "i4"), ("diffusion", "?"),
-        ("apart", "?"), ("number", "i4"), ("patient", "S14"), ("study", "S18"), ("series", "S15"), ("uid", "S16"),
+        ("apart", "?"), ("number", "i4"), ("echo", "f4"), ("patient", "S14"), ("study", "S18"), ("series", "S15"),
+        ("uid", "S16"),
     ]
 )  # fmt: skip
-READ = ("status", "frames", "diffusion", "apart", "number", "patient", "study", "series", "uid")
+READ = ("status", "frames", "diffusion", "apart", "number", "echo", "patient", "study", "series", "uid")
 """Columns that come from the file itself."""
 
 
@@ -57,7 +59,7 @@ class Series:
     """One series: pseudonyms, its files in the order of their paths, and what its first header says.
 
     At the end of ``files`` are those that may have been slices of it, but cannot be read: ``images`` does not count
-    them.
+    them. ``uid`` is the pseudonym of its SeriesInstanceUID, which two echoes share.
     """
 
     patient: str
@@ -66,6 +68,7 @@ class Series:
     files: tuple[Path, ...]
     images: int
     facts: SeriesFacts
+    uid: str = ""
 
 
 @dataclass(frozen=True)
@@ -204,11 +207,11 @@ def _read_chunk(paths: list[Path], names: Pseudonyms) -> tuple[np.ndarray, dict[
             row["status"], row["frames"], row["diffusion"] = file.status, file.frames, file.diffusion
             if file.status != IMAGE:
                 continue
-            row["apart"], row["number"] = file.apart, file.number
+            row["apart"], row["number"], row["echo"] = file.apart, file.number, file.echo
             row["patient"], row["study"] = names.patient(file.patient), names.name("study", file.study)
             row["series"], row["uid"] = series, names.name("uid", file.uid) if file.uid else ""
             if file.header is not None and new:
-                more = {"anonymous": anonymity(file.patient), "apart": file.apart}
+                more = {"anonymous": anonymity(file.patient), "apart": file.apart, "echo": file.echo}
                 facts[series] = asdict(facts_of(path, file.header)) | more
     return rows, facts
 
@@ -235,7 +238,8 @@ def _grouped(
         how = facts[row["series"].decode()]["anonymous"]
         return how == "word" or (how != "" and len(studies[row["patient"]]) > 1)
 
-    for group in _mended(np.split(order, ends) if len(order) else [], rows, is_nobody):
+    whole_series = mended(np.split(order, ends) if len(order) else [], rows, is_nobody)
+    for group in (part for one in whole_series for part in by_echo(one, rows)):
         row = rows[group.main]
         name, patient = row["series"].decode(), row["patient"].decode()
         if is_nobody(row):
@@ -247,10 +251,11 @@ def _grouped(
             Series(
                 patient=patient,
                 study=row["study"].decode(),
-                name=name,
+                name=names.name("se", name, "second echo") if group.second else name,
                 files=tuple(listing[number][0] for number in group.files),
                 images=int(rows["frames"][images].sum()),
-                facts=_of_kind(_facts(facts[name]), kind),
+                facts=_of_kind(_at_echo(_facts(facts[name]), group.echo, facts[name]["echo"]), kind),
+                uid=row["uid"].decode(),
             )
         )
     rest = np.flatnonzero(rows["status"] != IMAGE)
@@ -263,37 +268,6 @@ def _grouped(
     return Catalogue(tuple(series), dict(others), tuple(closed), frozenset(anonymous), read)
 
 
-class _Group(NamedTuple):
-    """Files of one series, as numbers of their rows; ``main`` is one whose header says whose series it is."""
-
-    files: np.ndarray
-    main: int
-    torn: bool = False
-
-
-def _mended(groups: list[np.ndarray], rows: np.ndarray, is_nobody: Callable[[np.void], bool]) -> Iterator[_Group]:
-    """Yield the groups, with those joined that are one series under several PatientIDs or studies.
-
-    An archive that corrects a PatientID, or an anonymiser, may change a part of a series only. Files with one
-    SeriesInstanceUID whose instance numbers are all different are one series, of the one patient who has a PatientID;
-    if two have one, it is torn, since nobody can say whose it is. Equal instance numbers show two series to which one
-    identifier was given.
-    """
-    together: dict[bytes, list[np.ndarray]] = {}
-    for place, group in enumerate(groups):
-        together.setdefault(rows["uid"][group[0]] or str(place).encode(), []).append(group)
-    for parts in together.values():
-        files = np.sort(np.concatenate(parts))
-        numbers = rows["number"][files[~rows["apart"][files]]]
-        if len(parts) == 1 or not numbers.size or not numbers.all() or len(np.unique(numbers)) < len(numbers):
-            yield from (_Group(part, int(part[0])) for part in parts)
-            continue
-        named = [part for part in parts if not is_nobody(rows[part[0]])]
-        largest = max(named or parts, key=len)
-        patients = {rows["patient"][part[0]] for part in named}
-        yield _Group(files, int(largest[0]), torn=len(patients) > 1)
-
-
 def _what(status: int, path: Path) -> str:
     """Return what a file that is no image is, without its name."""
     if status != NOT_DICOM:
@@ -304,6 +278,12 @@ def _what(status: int, path: Path) -> str:
 def _of_kind(facts: SeriesFacts, kind: str) -> SeriesFacts:
     """Return facts with what other files tell: the first image of a diffusion series has b = 0 and looks like a T2."""
     return replace(facts, physics=replace(facts.physics, kind=facts.physics.kind or kind))
+
+
+def _at_echo(facts: SeriesFacts, echo: float, described: float) -> SeriesFacts:
+    """Return the facts of one echo from those of a file, whose echo time is in the same unit."""
+    physics = facts.physics
+    return replace(facts, physics=replace(physics, te=physics.te * echo / described)) if echo and described else facts
 
 
 def _joined(series: list[Series]) -> list[Series]:
@@ -325,7 +305,7 @@ def _joined(series: list[Series]) -> list[Series]:
 
 def _facts(content: dict[str, Any]) -> SeriesFacts:
     physics = {name: tuple(value) if isinstance(value, list) else value for name, value in content["physics"].items()}
-    numbers = {name: value for name, value in content.items() if name not in ("physics", "anonymous", "apart")}
+    numbers = {name: value for name, value in content.items() if name not in ("physics", "anonymous", "apart", "echo")}
     return SeriesFacts(physics=Physics(**_restored(physics)), **_restored(numbers))
 
 

@@ -2,6 +2,8 @@
 
 import re
 
+from brain_cae.scans.placeholders import anonymity
+
 # A contrast agent in the words of scanners' users, and what takes one back: "T1 pre KM", "senza mdc", "w/o contrast",
 # "post op".
 AGENT = (
@@ -11,6 +13,14 @@ AGENT = (
 WITHOUT = re.compile(
     rf"(?<![a-z])(?:pre|non|no|without|w/?o|ohne|vor|sans|avant|before|sin|sem|senza|zonder|utan|uten|s/)[\s-]*(?:{AGENT}|c)(?![a-z])"
     r"|post[\s-]*(?:op|surg|rt|chemo|treat|trauma)\w*"
+)
+# Whole values, and words of a value, that say that no contrast agent was given: "0 ml", "None given", "Gadovist: no".
+NO_AGENT = re.compile(
+    r"[-.?0]*|0+[.,]?0*\s?(?:ml|cc|mmol)?|n|nc|n\.?/?a\.?|off|false|pre|saline|nacl.*|plain|nati[fv]e?"
+)
+NEGATED = re.compile(
+    r"(?<!\w)(?:no|none|non|not|nil|null|w/?o|w/out|without|unenhanced|ohne|kein\w*|nein|nicht|sans|aucune?|sin|ningun\w*"
+    r"|senza|nessun\w*|sem|nenhum\w*|zonder|geen|utan|uten|ingen|bez|brak)(?![\w-])"
 )
 # Where the body was scanned, in the codes of BodyPartExamined and the words of descriptions. The head goes first.
 HEAD_WORDS = re.compile(
@@ -37,6 +47,21 @@ def hints_of(*descriptions: str) -> tuple[str, ...]:
     """Return the contrasts that a description names, in the words of ``HINTS``: the text itself is not kept."""
     text = WITHOUT.sub(" ", " ".join(descriptions).lower().replace("_", " "))
     return tuple(name for name, pattern in HINTS.items() if re.search(pattern, text))
+
+
+def names_agent(text: str) -> bool:
+    """Return whether a text in the place of a contrast agent's name says that one was given.
+
+    Scanners write "no", "W/O", "0 ml" or "senza mdc" where none was, anonymisers "REMOVED" where there may have been
+    none.
+
+    >>> names_agent("DOTAREM 15 ml"), names_agent("None given"), names_agent("")
+    (True, False, False)
+    """
+    name = " ".join(text.lower().split()).strip(" .!?()")
+    # An x alone marks that there was one.
+    removed = len(name) > 1 and anonymity(name) == "word"
+    return not (removed or NO_AGENT.fullmatch(name) or NEGATED.search(name) or WITHOUT.search(name))
 
 
 def names_other_part(*texts: str) -> bool:

@@ -124,7 +124,8 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     form a regular volume, one is taken: one of a head's size before others, one of the head before other parts of the
     body, ordinary images before fat images and the like, original before derived, any before a fast scout, then the one
     with the most slices, most voxels, the highest SeriesNumber, the last UID. ``chosen``, a file or a folder, restricts
-    this to series with a file there. A note says if the others are of another contrast, or if the files are those of several patients.
+    this to series with a file there. A note says if the others are of another contrast, or if the files are those of
+    several patients.
     Objects without an image, and images of another kind under the same UID (such as the phase), are set aside.
     Everything else is listed with its reason; a DICOMDIR is ignored. If a lost file may have been a slice of the
     series, nothing is taken (``completeness.py``). Without ``pixels`` only headers are read: the volume has the right

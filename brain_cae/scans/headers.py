@@ -20,12 +20,11 @@ from brain_cae.errors import ScanError
 from brain_cae.scans import archives
 from brain_cae.scans.acquisition import read_acquisition
 from brain_cae.scans.contrast_rules import Physics, content_of
-from brain_cae.scans.descriptions import WITHOUT, hints_of, names_other_part
+from brain_cae.scans.descriptions import hints_of, names_agent, names_other_part
 from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, open_dicom
 from brain_cae.scans.formats import POINTER
 from brain_cae.scans.kind import MR_IMAGES, SEPARABLE, check_kind, is_derived, kind_of, kind_of_frame
-from brain_cae.scans.placeholders import anonymity
 from brain_cae.scans.raw_header import DamagedError, EndOfDataError, RawHeader, parse_file
 from brain_cae.scans.silence import silence
 
@@ -53,21 +52,14 @@ SEQUENCES = {
     "EP": r"ep2d|epi|epfid|epse",
 }
 VARIANTS = ("SK", "MTC", "SS", "TRSS", "SP", "MP", "OSP")
-# Whole values, and words of a value, that say that no contrast agent was given: "0 ml", "None given", "Gadovist: no".
-NO_AGENT = re.compile(
-    r"[-.?0]*|0+[.,]?0*\s?(?:ml|cc|mmol)?|n|nc|n\.?/?a\.?|off|false|pre|saline|nacl.*|plain|nati[fv]e?"
-)
-NEGATED = re.compile(
-    r"(?<!\w)(?:no|none|non|not|nil|null|w/?o|w/out|without|unenhanced|ohne|kein\w*|nein|nicht|sans|aucune?|sin|ningun\w*"
-    r"|senza|nessun\w*|sem|nenhum\w*|zonder|geen|utan|uten|ingen|bez|brak)(?![\w-])"
-)
 
 
 @dataclass(frozen=True)
 class FileHeader:
     """Of one file: what it is, its identifiers (not to be written), the number of its frames, whether b is above 0.
 
-    ``uid`` is empty where ``series`` stands in for it, and ``number`` is the instance number, 0 without one. A file
+    ``uid`` is empty where ``series`` stands in for it, and ``number`` is the instance number, 0 without one; so is
+    ``echo``, the echo time as written. A file
     that is ``apart`` may lie in the series of an anatomical image without being one: it does not describe that series.
     """
 
@@ -81,6 +73,7 @@ class FileHeader:
     uid: str = ""
     number: int = 0
     apart: bool = False
+    echo: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -182,6 +175,7 @@ def _image(elements: Elements, header: FileDataset | None) -> FileHeader:
         header=header,
         uid=uid,
         number=max(0, elements.whole("InstanceNumber", 0)),
+        echo=max(0.0, elements.number("EchoTime") or 0.0),
         apart=elements.whole("Columns", 0) < 1 or kind_of(elements.texts("ImageType")) in SEPARABLE,
     )
 
@@ -282,8 +276,7 @@ def _codes(header: Dataset, sequence: str, places: Sequence[Dataset]) -> tuple[s
 def has_agent(header: Dataset) -> bool:
     """Return whether the header says that a contrast agent was given.
 
-    Scanners write words into ContrastBolusAgent also where none was given: "no", "W/O", "0 ml", "senza mdc"; and
-    anonymisers write "REMOVED" where there may have been none. A dose or volume of 0 is none either. An enhanced file
+    Scanners write words into ContrastBolusAgent also where none was given, and a dose or volume of 0. An enhanced file
     says so in ContrastBolusAgentSequence and ContrastBolusUsageSequence.
     """
     usage = _items(header, "ContrastBolusUsageSequence")
@@ -291,10 +284,9 @@ def has_agent(header: Dataset) -> bool:
         return any("YES" in _texts(item, "ContrastBolusAgentAdministered") for item in usage)
     if _items(header, "ContrastBolusAgentSequence"):
         return True
-    name = " ".join(_text(header, "ContrastBolusAgent").lower().split()).strip(" .!?()")
-    absent = NO_AGENT.fullmatch(name) or NEGATED.search(name) or WITHOUT.search(name) or anonymity(name) == "word"
+    name = _text(header, "ContrastBolusAgent").strip()
     doses = [dose for name_ in ("ContrastBolusVolume", "ContrastBolusTotalDose") for dose in _numbers(header, name_)]
-    if absent:
+    if not names_agent(name):
         return not name and any(dose > 0 for dose in doses)
     return not doses or any(dose > 0 for dose in doses)
 

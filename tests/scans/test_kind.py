@@ -78,10 +78,6 @@ def test_every_kind_has_an_example():
     assert set(OTHERS.values()) == set(KINDS)
 
 
-def set_all(**values):
-    return lambda header, number: [setattr(header, name, value) for name, value in values.items()]
-
-
 def ge_phase(header, number):
     header.Manufacturer = "GE MEDICAL SYSTEMS"
     header.private_block(0x0043, "GEMS_PARM_01", create=True).add_new(0x2F, "SS", 1)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
+from brain_cae.scans.descriptions import hints_of, names_agent
 from brain_cae.scans.formats import is_nifti, nifti_files
-from brain_cae.scans.headers import NO_AGENT, hints_of
 from brain_cae.scans.sources.base import (
     Label,
     SeriesLocation,
@@ -267,7 +267,7 @@ def _judge(path: Path, sidecars: Sidecars, *folders: str) -> tuple[str | None, s
 
 def _names_agent(path: Path) -> bool:
     """Return whether the name says that a contrast agent was given: ``ce-gadolinium``, but not ``ce-none``."""
-    return parse_name(path).entities.get("ce", "").lower() not in NO_AGENT
+    return names_agent(parse_name(path).entities.get("ce", ""))
 
 
 def _may_be_after_agent(path: Path) -> bool:

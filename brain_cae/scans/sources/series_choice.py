@@ -119,6 +119,8 @@ def by_rule(taken: Sequence[Taken]) -> list[Taken]:
             reason = next(text for text, a, b in zip(REASONS, first, second, strict=True) if a != b)
             said = f"another series was taken: it {reason} ({one.contrast.name}: {why}{doubt})"
             also = first[:ALIKE] == second[:ALIKE] or _may_be_part(one.series, winner.series)
+            # Read together, two echoes would be one series again.
+            also &= not one.series.uid or one.series.uid != winner.series.uid
             used.append(replace(one, why=said, read_for=one.contrast.name if also else ""))
     return used
 

@@ -95,6 +95,26 @@ def test_parts_of_a_volume_are_joined_by_the_import(tmp_path, source, lost):
     assert reading.notes == (PARTS,)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_a_dual_echo_the_t2_is_taken(tmp_path, source, order):
+    echoes = {"pd": 12.0, "t2": 93.0}
+    exam = {name: {**EXAM["t2"], "times": (3000.0, echo, None, 150)} for name, echo in echoes.items()}
+
+    def one_series(header, name):
+        second = name == "t2"
+        header.SeriesInstanceUID, header.SeriesNumber, header.EchoNumbers = "1.2.9.1.5", 5, 1 + second
+        header.InstanceNumber = 2 * header.InstanceNumber - 1 + second
+
+    place = lambda name, number, position: f"IM{2 * position * order + number + 100:04d}"  # noqa: E731
+    written = write_exam(tmp_path, exam=exam, change=one_series, place=place)
+    chosen = source(tmp_path)
+    location = next(one for one in chosen.locate() if one.modality == "t2")
+    assert set(location.files) == set(written["t2"])
+    assert {(line.modality, line.images) for line in chosen.overview()} == {("", 11), ("t2", 11)}
+    reading = read_folder(location.files)
+    assert reading.volume.array.shape[2] == 11 and reading.volume.acquisition["echo_time_ms"] == 93
+
+
 def test_a_description_raises_a_doubt_and_stays_unwritten(tmp_path, source):
     def describe(header, name):
         header.SeriesDescription = "canary T2 tra" if name == "t1" else header.SeriesDescription

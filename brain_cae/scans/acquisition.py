@@ -29,6 +29,7 @@ GROUPS = (
     "UnassignedSharedConvertedAttributesSequence",
     "UnassignedPerFrameConvertedAttributesSequence",
 )
+OLDEST_YEARS = 120
 UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 
 
@@ -95,14 +96,21 @@ def sequence_of(places: list[Elements]) -> str:
 
 
 def age_in_years(text: str) -> float:
-    """Return the years of a DICOM age string (``045Y``, ``018M``); NaN if it is not one."""
+    """Return the years of a DICOM age string (``045Y``, ``018M``); NaN if it is not one, or nobody's: 0 or above 120.
+
+    ``000Y`` is the age of an anonymised patient, whose birth date is that of the scan; infants have days to months.
+    """
     match = re.fullmatch(r"\s*(\d{1,3})\s*([YMWD])\s*", text.upper())
-    return round(int(match[1]) * UNITS[match[2]], 2) if match else math.nan
+    years = round(int(match[1]) * UNITS[match[2]], 2) if match else 0.0
+    return years if 0 < years <= OLDEST_YEARS else math.nan
 
 
 def scan_year(text: str) -> float:
-    """Return the year of a DICOM date (``20220711``, or ``2022.07.11`` of older scanners); NaN if it is not one."""
-    match = re.fullmatch(r"\s*((?:19|20)\d\d)[.-]?(\d\d)[.-]?(\d\d)\s*", text)
+    """Return the year of a DICOM date (``20220711``, or ``2022.07.11`` of older scanners); NaN if it is not one.
+
+    Nobody was scanned before 1980: such a date, as 19000101, is an anonymiser's.
+    """
+    match = re.fullmatch(r"\s*((?:19[89]|20\d)\d)[.-]?(\d\d)[.-]?(\d\d)\s*", text)
     return float(match[1]) if match else math.nan
 
 

@@ -198,7 +198,8 @@ class Elements:
         if not isinstance(value, bytes):
             numbers = _converted(value) if value is not None else ()
         else:
-            numbers = decimals(value) or with_commas(value, count)
+            # Some writers end the last number as the others, with a backslash.
+            numbers = decimals(value) or decimals(value.rstrip(b" \0\\")) or with_commas(value, count)
             if not numbers and vr in (b"FL", b"FD"):
                 numbers = self._unpacked(vr, value)
         return numbers if len(numbers) == count else ()

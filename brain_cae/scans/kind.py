@@ -170,8 +170,7 @@ def kind_of_image(file: DicomFile) -> str:
     elements = file.elements
     if f"{elements.text('SOPClassUID')}.".startswith(f"{SECONDARY_CAPTURE}."):
         return "screenshot"
-    modality = elements.text("Modality")
-    if modality and modality != "MR":
+    if elements.text("Modality").upper() not in ("", "MR"):
         return "not MR"
     kind = kind_of(elements.texts("ImageType"))
     if kind:

@@ -41,8 +41,8 @@ class Pseudonyms:
         return _digest(self.key, "\0".join((kind, *texts)))
 
     def patient(self, identifier: str) -> str:
-        """Return the name of a subject from the PatientID as in the header or in a table, without outer spaces."""
-        return self.name("p", identifier.strip(" \0"))
+        """Return the name of a subject from the PatientID as in the header or in a table, without outer white space."""
+        return self.name("p", identifier.strip(" \0\t\r\n"))
 
 
 @lru_cache(maxsize=65536)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 TIMES = ("repetition_time_ms", "echo_time_ms", "inversion_time_ms")
+INVERSION = "inversion_time_ms"
 # Shortest and longest repetition, echo and inversion time of images of a brain in ms: steady-state scouts have a
 # repetition time of 2 ms, FLAIR one of 16 s.
 RANGES = {"repetition_time_ms": (1.0, 60_000.0), "echo_time_ms": (0.02, 1_000.0), "inversion_time_ms": (1.0, 10_000.0)}
@@ -31,7 +32,7 @@ def in_milliseconds(written: Mapping[str, float], *, usual: str, sequence: str =
 
     The unit is the one in which all times are plausible; if both are, the ``usual`` one. If none is, the
     header contradicts itself and all times are unknown. 7.1, 2.9 and 450 are milliseconds; 2.3 and 0.003 are seconds;
-    9000 and 0.12 are unknown.
+    9000 and 0.12 are unknown. An inversion time alone may be in the other unit: 2300, 2.98 and 0.9.
 
     Args:
         written: Repetition, echo and inversion time as written, by column (``TIMES``); NaN if absent.
@@ -45,11 +46,24 @@ def in_milliseconds(written: Mapping[str, float], *, usual: str, sequence: str =
         for unit, scale in scales.items()
         if _is_plausible({name: value * scale for name, value in known.items()}, sequence)
     ]
+    if not fitting and INVERSION in known:
+        return _with_other_inversion(known, sequence)
     unit = usual if usual in fitting else fitting[0] if fitting else UNKNOWN
     if len(fitting) == 2 and sequence != "GRE" and known.get("echo_time_ms", math.nan) < SHORTEST_ECHO:
         unit = SECONDS if usual == SECONDS else UNKNOWN  # an echo of 90 ms, or of 0.09 ms without a slice selection
     scale = scales.get(unit, math.nan)
     return UnitOfTimes({name: round(written.get(name, math.nan) * scale, 6) for name in TIMES}, unit)
+
+
+def _with_other_inversion(known: Mapping[str, float], sequence: str) -> UnitOfTimes:
+    """Return times of which the inversion time is in seconds and the others in milliseconds, or the reverse."""
+    scaled = [
+        {name: value * (inverse if name == INVERSION else scale) for name, value in known.items()}
+        for scale, inverse in ((1.0, 1000.0), (1000.0, 1.0))
+    ]
+    fitting = [times for times in scaled if _is_plausible(times, sequence)]
+    times = fitting[0] if len(fitting) == 1 else {}
+    return UnitOfTimes({name: round(times.get(name, math.nan), 6) for name in TIMES}, SECONDS if times else UNKNOWN)
 
 
 def _is_plausible(times: Mapping[str, float], sequence: str) -> bool:

@@ -68,16 +68,18 @@ def test_sequence(kinds, sequence):
 
 @pytest.mark.parametrize(
     ("text", "years"),
-    [("045Y", 45.0), ("018M", 1.5), ("014D", 0.04), ("", math.nan), ("old", math.nan), ("45", math.nan)],
-)
+    [("045Y", 45.0), ("018M", 1.5), ("014D", 0.04), ("", math.nan), ("old", math.nan), ("45", math.nan),
+     ("000Y", math.nan), ("000D", math.nan), ("219Y", math.nan), ("999Y", math.nan), ("101Y", 101.0)],
+)  # fmt: skip
 def test_age(text, years):
     assert age_in_years(text) == pytest.approx(years, nan_ok=True)
 
 
 @pytest.mark.parametrize(
     ("text", "year"),
-    [("20220711", 2022.0), ("1996.03.14", 1996.0), ("", math.nan), ("0000", math.nan), ("12345678", math.nan)],
-)
+    [("20220711", 2022.0), ("1996.03.14", 1996.0), ("", math.nan), ("0000", math.nan), ("12345678", math.nan),
+     ("19000101", math.nan), ("19700101", math.nan), ("19840515", 1984.0), ("00000000", math.nan)],
+)  # fmt: skip
 def test_scan_year(text, year):
     assert scan_year(text) == pytest.approx(year, nan_ok=True)
 

@@ -114,4 +114,5 @@ def test_numbers_that_place_a_slice_are_understood_in_any_representation():
         return Elements(RawHeader(written, {TAGS["PixelSpacing"][0]: (vr, 0, len(written))})).lengths("PixelSpacing", 2)
 
     assert lengths(b"FD", struct.pack("<2d", 0.5, 0.25)) == lengths(b"FL", b"0.5\\0.25 ") == (0.5, 0.25)
+    assert lengths(b"DS", b"0.5\\0.25\\") == (0.5, 0.25)
     assert lengths(b"DS", b"0.5") == lengths(b"DS", b"0.5\\0.5\\0.5") == lengths(b"FD", b"12345") == ()

@@ -30,7 +30,7 @@ from tests.scans.synthesise import set_all, voxels, write_enhanced, write_series
 @pytest.mark.parametrize(
     ("agent", "given"),
     [("Gadovist", True), ("YES", True), ("DOTAREM 15 ml", True), ("", False), ("no", False), ("NONE", False),
-     ("No contrast", False), ("ohne KM", False), ("n/a", False), ("-", False), ("Contrast", True), ("10cc", True), ("x", True),
+     ("No contrast", False), ("ohne KM", False), ("n/a", False), ("-", False), ("Contrast", True), ("x", True),
      ("MAGNEVIST non-ionic", True), ("GADOVIST 8 ml NaCl 20 ml", True), ("W/O", False), ("w/o contrast", False),
      ("None given", False), ("NONE\\NONE", False), ("Gadovist: no", False), ("pre gad", False), ("0 ml", False),
      ("0.0", False), ("NaCl 0.9%", False), ("NOT APPLICABLE", False), ("n.a.", False), ("sin contraste", False),

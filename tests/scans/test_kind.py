@@ -159,3 +159,7 @@ def test_one_frame_of_another_kind_is_detected(tmp_path):
 def test_a_secondary_image_is_derived_as_well(tmp_path, image_type, derived):
     path = write_series(tmp_path, voxels((1, 4, 4)), change=set_all(ImageType=image_type))[0]
     assert is_derived(open_dicom(path)) == derived
+
+
+def test_small_letters_name_the_same_modality(tmp_path):
+    assert read_series(write_series(tmp_path, change=set_all(Modality="mr"))).array.size

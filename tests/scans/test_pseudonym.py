@@ -10,7 +10,7 @@ from brain_cae.scans.pseudonym import Pseudonyms, read_key
 
 def test_a_key_gives_each_patient_one_name():
     names = Pseudonyms(b"k" * 32)
-    assert names.patient("12345") == Pseudonyms(b"k" * 32).patient(" 12345 \0")
+    assert names.patient("12345") == Pseudonyms(b"k" * 32).patient(" 12345\r\n \0")
     assert names.patient("12345") != Pseudonyms(b"l" * 32).patient("12345")
     assert len({names.patient(str(number)) for number in range(20_000)}) == 20_000
     assert names.name("se", "12345")[3:] != names.patient("12345")[2:]  # a series with the same text is not linked

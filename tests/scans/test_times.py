@@ -23,6 +23,12 @@ CASES = [
     ((NAN, NAN, NAN), "unknown", MILLISECONDS, (NAN, NAN, NAN), MILLISECONDS),
     ((NAN, 0.003, NAN), "unknown", MILLISECONDS, (NAN, 3, NAN), SECONDS),
     ((2.0, NAN, NAN), "unknown", SECONDS, (2000, NAN, NAN), SECONDS),
+    # The inversion time alone is in the other unit.
+    ((2300, 2.98, 0.9), "IR", MILLISECONDS, (2300, 2.98, 900), SECONDS),
+    ((9000, 81, 2.5), "IR", MILLISECONDS, (9000, 81, 2500), SECONDS),
+    ((6.7, 2.9, 0.45), "GRE", SECONDS, (6.7, 2.9, 450), SECONDS),
+    ((9.0, 0.12, 2500), "IR", MILLISECONDS, (9000, 120, 2500), SECONDS),
+    ((9000, 0.12, 2.5), "IR", MILLISECONDS, (NAN, NAN, NAN), UNKNOWN),
     # No unit fits all of them, or both do and the sequence does not decide.
     ((9000, 0.12, NAN), "unknown", MILLISECONDS, (NAN, NAN, NAN), UNKNOWN),
     ((2300, 0.003, NAN), "unknown", SECONDS, (NAN, NAN, NAN), UNKNOWN),

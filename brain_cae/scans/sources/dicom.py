@@ -276,6 +276,10 @@ def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[s
         births |= {identities[one.name].birth} - {""}
         sexes |= {identities[one.name].sex} - {""}
         issuers |= {identities[one.name].issuer} - {""}
+    sessions: dict[tuple[str, str], set[str]] = {}
+    for taken in used:
+        sessions.setdefault((taken.series.patient, taken.series.study), set()).add(taken.session)
+    divided = [f"{patient} ({', '.join(sorted(there))})" for (patient, _), there in sessions.items() if len(there) > 1]
     doubtful = [
         f"{taken.series.patient} {taken.modality}: {taken.contrast.doubt}"
         for taken in used
@@ -291,6 +295,7 @@ def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[s
             "the number, who count as one subject each": sorted(
                 name for name, known in people.items() if max(map(len, known)) > 1
             ),
+            "{study is|studies are} divided into sessions, because {its|their} series are days apart": sorted(divided),
             "series {is|are} used in doubt": doubtful,
         }
     )

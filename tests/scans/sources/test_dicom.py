@@ -207,6 +207,19 @@ def test_labels_under_a_name_near_to_theirs_are_read_and_others_named_without_th
     assert "Canary" not in notes and "not DICOM" not in notes
 
 
+def test_a_study_that_is_divided_into_sessions_is_named(tmp_path, source):
+    exam = {name: EXAM[name] for name in ("t1", "flair")}
+    shift = lambda header, name: setattr(header, "StudyDate", {"t1": "20190304", "flair": "20190704"}[name])  # noqa: E731
+    write_exam(tmp_path / "scans", "1", exam=exam, change=shift)
+    write_exam(tmp_path / "scans", "2", exam=exam)
+    one = source()
+    assert {(each.subject, each.session) for each in one.locate()} == {
+        (patient(1), "s1"), (patient(1), "s2"), (patient(2), "s1"),
+    }  # fmt: skip
+    text = "1 study is divided into sessions, because its series are days apart"
+    assert f"{text}: {patient(1)} (s1, s2)." in one.notes()
+
+
 def test_people_with_one_number_are_a_caution(tmp_path, source):
     write_exam(tmp_path / "scans", "1", date="20190304")
     write_exam(

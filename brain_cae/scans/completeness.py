@@ -1,13 +1,14 @@
 """Whether a file that was lost may have been a slice of a series: no gap shows a missing first or last slice."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.file import DicomFile
 
+INSTANCE = 0x00080018
 # Part of a distance by which headers round it.
 ROUNDING = 0.05
 
@@ -24,6 +25,55 @@ def may_be_slice(path: Path, files: Sequence[DicomFile], *, empty: bool) -> bool
     if counts == {len(files)} or any(file.elements.whole("NumberOfFrames", 1) > 1 for file in files):
         return False
     return not empty or _lacks_numbers(files) or _continues(path, [file.path for file in files])
+
+
+def drop_cut_copies(groups: dict[str, list[DicomFile]]) -> list[Path]:
+    """Remove the cut files of each series of which another export has a complete copy, and return their paths."""
+    dropped = []
+    for name, files in groups.items():
+        numbers: dict[str, set[int]] = {}
+        for file in files:
+            if not file.cut:
+                numbers.setdefault(_identifier(file), set()).add(_number(file))
+        copies = [file for file in files if file.cut and _is_copy(file, numbers.get(_identifier(file), set()))]
+        groups[name] = [file for file in files if file not in copies] if copies else files
+        dropped += [file.path for file in copies]
+    return dropped
+
+
+def _is_copy(file: DicomFile, numbers: set[int]) -> bool:
+    """Return whether complete images with the identifier of a cut one are it; ``numbers`` are their instance numbers.
+
+    An anonymiser may have given all images one identifier. The number of the cut one may be lost.
+    """
+    return bool(_identifier(file)) and len(numbers) == 1 and _number(file) in (*numbers, -1)
+
+
+def _identifier(file: DicomFile) -> str:
+    return file.elements.plain(INSTANCE)
+
+
+def _number(file: DicomFile) -> int:
+    return file.elements.whole("InstanceNumber", -1)
+
+
+def is_repeated(path: Path, files: Sequence[DicomFile], used: Collection[Path]) -> bool:
+    """Return whether a file without usable content is in another export of the same slices, and complete there.
+
+    A file of its name lies in another folder, where all files beside it have a copy of their name.
+
+    Args:
+        path: The file.
+        files: The files of a series.
+        used: Those that are slices of its volume or images of another kind: the others are copies of slices.
+    """
+    paths = {file.path for file in files}
+    beside = [one.name for one in paths if one.parent == path.parent]
+    folders = {one.parent for one in paths if one.name == path.name} - {path.parent}
+    return bool(beside) and any(
+        all(folder / name in paths and not {folder / name, path.parent / name} <= set(used) for name in beside)
+        for folder in folders
+    )
 
 
 def may_lack_slices(files: Sequence[DicomFile]) -> bool:

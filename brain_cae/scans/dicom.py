@@ -7,7 +7,13 @@ from pathlib import Path
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.assembly import Assembly, Slice, assemble
-from brain_cae.scans.completeness import may_be_slice, may_lack_every_other, may_lack_slices
+from brain_cae.scans.completeness import (
+    drop_cut_copies,
+    is_repeated,
+    may_be_slice,
+    may_lack_every_other,
+    may_lack_slices,
+)
 from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, UNIFORM, content_of, contrast_of
 from brain_cae.scans.extent import has_head_size
 from brain_cae.scans.file import DicomFile, open_dicom, truncated
@@ -128,8 +134,8 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     several patients.
     Objects without an image, and images of another kind under the same UID (such as the phase), are set aside.
     Everything else is listed with its reason; a DICOMDIR is ignored. If a lost file may have been a slice of the
-    series, nothing is taken (``completeness.py``). Without ``pixels`` only headers are read: the volume has the right
-    shape but holds zeros, and no series is refused for its values.
+    series, of which no other export has a copy, nothing is taken (``completeness.py``). Without ``pixels`` only headers
+    are read: the volume has the right shape but holds zeros, and no series is refused for its values.
     """
     groups, lost, refused = _split(files, pixels)
     joined = dict.fromkeys(join_scattered(groups), SCATTERED)
@@ -159,7 +165,7 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
         best, worse = _better(best, candidates[-1])
         refused += worse
     lost_reasons = [Refused(reason, path, 1) for reason, path, _ in lost]
-    if lost and (best is None or any(may_be_slice(path, best.opened, empty=empty) for _, path, empty in lost)):
+    if lost and (best is None or any(_may_be_slice_of(best, path, empty) for _, path, empty in lost)):
         first = Refused(lost[0][0], lost[0][1], len(lost) + regular)
         return FolderReading(None, (first, *lost_reasons[1:], *refused))
     refused += lost_reasons
@@ -168,6 +174,12 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     found = ((CONTRASTS, _may_be_another(best, candidates)), (PATIENTS, len(patients) > 1))
     said = (*best.notes, *(note for note, holds in found if holds))
     return FolderReading(best.assembly.volume, tuple(refused), best.path, said, best.assembly.slices)
+
+
+def _may_be_slice_of(best: _Candidate, path: Path, empty: bool) -> bool:
+    """Return whether the volume may lack a slice that was lost, and that no other export has."""
+    used = {part.path for part in best.assembly.slices} | {path for _, path in best.assembly.set_aside}
+    return may_be_slice(path, best.opened, empty=empty) and not is_repeated(path, best.opened, used)
 
 
 def _by_number(files: list[DicomFile]) -> dict[str, list[DicomFile]]:
@@ -286,4 +298,5 @@ def _split(files: Sequence[Path], pixels: bool) -> tuple[dict[str, list[DicomFil
             groups.setdefault(file.series, []).append(file)
         else:
             lost.append(("truncated file", path, False))
+    others += [("truncated file", path) for path in drop_cut_copies(groups)]
     return groups, lost, _counted(others)

@@ -14,7 +14,9 @@ from brain_cae.scans.headers import LAST, first_part, read_header
 from brain_cae.scans.raw_header import RawHeader
 from brain_cae.scans.silence import silence
 
-PATIENT, DATE, TIME, BIRTH, SEX = 0x00100020, 0x00080020, 0x00080030, 0x00100030, 0x00100040
+PATIENT, BIRTH, SEX = 0x00100020, 0x00100030, 0x00100040
+# Date and time of the study; where an anonymiser removed them, of the acquisition or the series.
+MOMENTS = ((0x00080020, 0x00080030), (0x00080022, 0x00080032), (0x00080021, 0x00080031))
 ISSUER = 0x00100021
 # Representations of names, dates, identifiers and texts.
 IDENTIFYING = frozenset(("PN", "DA", "LO", "SH", "UI", "LT", "ST", "DT"))
@@ -42,6 +44,11 @@ class Identity:
     sex: str = ""
     issuer: str = ""
 
+    @property
+    def has_date(self) -> bool:
+        """Whether ``moment`` starts with a date: a time alone tells no days apart."""
+        return not self.moment.startswith(" ") and bool(self.moment)
+
 
 def identity_of(path: Path) -> Identity:
     """Return names, numbers, dates and free texts of a header as words, to remove them from paths."""
@@ -58,8 +65,9 @@ def identity_of(path: Path) -> Identity:
             words |= {word for word in found if len(word) >= TELLING}
             if kind == "DA":
                 words |= _dates(text)
-    tags = (PATIENT, DATE, TIME, BIRTH, SEX, ISSUER)
-    patient, day, hour, birth, sex, issuer = map(Elements(header).plain, tags)
+    plain = Elements(header).plain
+    patient, birth, sex, issuer = map(plain, (PATIENT, BIRTH, SEX, ISSUER))
+    day, hour = next(((plain(day), plain(hour)) for day, hour in MOMENTS if plain(day)), ("", ""))
     sex = sex.upper()
     return Identity(patient, f"{day} {hour}", frozenset(words), birth, sex if sex in ("M", "F") else "", issuer)
 

@@ -266,6 +266,27 @@ def test_an_empty_first_or_last_slice_is_not_passed_over(tmp_path, place):
         assert max(reading.refused, key=lambda one: one.weight).reason == reason
 
 
+@pytest.mark.parametrize("left", [0, 300, 700])
+@pytest.mark.parametrize("folders", [("a", "b"), ("b", "a")])
+def test_a_slice_that_another_export_has_is_not_lost(tmp_path, left, folders):
+    first, second = (write_series(tmp_path / name) for name in folders)
+    first[-1].write_bytes(first[-1].read_bytes()[:left])
+    for pixels in (True, False):
+        reading = read_folder([*first, *second], pixels=pixels)
+        assert reading.volume is not None and reading.volume.array.shape == (4, 5, 6)
+        assert "truncated file" in {one.reason for one in reading.refused}
+    # But a folder of the same names may hold other slices.
+    half = [*first[3:], *second[:3]]
+    assert read_folder(half).volume is None
+
+
+def test_a_lost_magnitude_is_not_found_in_the_folder_of_the_phase(tmp_path):
+    magnitude = write_series(tmp_path / "m")
+    phase = write_series(tmp_path / "p", change=set_all(ImageType=["ORIGINAL", "PRIMARY", "P", "ND"]))
+    magnitude[-1].write_bytes(b"")
+    assert read_folder([*magnitude, *phase]).volume is None
+
+
 def test_without_identifiers_the_number_tells_series_apart(tmp_path):
     def nameless(number):
         return lambda header, place: [delattr(header, "SeriesInstanceUID"), setattr(header, "SeriesNumber", number)]

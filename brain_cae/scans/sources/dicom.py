@@ -269,6 +269,21 @@ def _line(one: Taken, aliases: Mapping[Path, str]) -> SeriesLine:
     )
 
 
+def _sessions_in_doubt(used: Sequence[Taken], identities: Mapping[str, Identity]) -> tuple[list[str], list[str]]:
+    """Return studies that are several sessions, and subjects with sessions that no date tells apart."""
+    studies: dict[tuple[str, str], set[str]] = {}
+    moments: dict[str, dict[str, set[str]]] = {}
+    for one in used:
+        studies.setdefault((one.series.patient, one.series.study), set()).add(one.session)
+        identity = identities[one.series.name]
+        known = moments.setdefault(one.series.patient, {}).setdefault(one.session, set())
+        known |= {identity.moment} if identity.has_date else set()
+    divided = [f"{patient} ({', '.join(sorted(there))})" for (patient, _), there in studies.items() if len(there) > 1]
+    starts = {patient: [min(known, default="") for known in there.values()] for patient, there in moments.items()}
+    unordered = [name for name, each in starts.items() if len(each) > 1 and ("" in each or len({*each}) < len(each))]
+    return sorted(divided), sorted(unordered)
+
+
 def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[str, Identity]) -> list[str]:
     people: dict[str, tuple[set[str], set[str], set[str]]] = {}
     for one in catalogue.series:
@@ -276,10 +291,7 @@ def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[s
         births |= {identities[one.name].birth} - {""}
         sexes |= {identities[one.name].sex} - {""}
         issuers |= {identities[one.name].issuer} - {""}
-    sessions: dict[tuple[str, str], set[str]] = {}
-    for taken in used:
-        sessions.setdefault((taken.series.patient, taken.series.study), set()).add(taken.session)
-    divided = [f"{patient} ({', '.join(sorted(there))})" for (patient, _), there in sessions.items() if len(there) > 1]
+    divided, unordered = _sessions_in_doubt(used, identities)
     doubtful = [
         f"{taken.series.patient} {taken.modality}: {taken.contrast.doubt}"
         for taken in used
@@ -295,7 +307,8 @@ def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[s
             "the number, who count as one subject each": sorted(
                 name for name, known in people.items() if max(map(len, known)) > 1
             ),
-            "{study is|studies are} divided into sessions, because {its|their} series are days apart": sorted(divided),
+            "{study is|studies are} divided into sessions, because {its|their} series are days apart": divided,
+            "{subject has|subjects have} sessions that no date tells apart, whose order is unknown": unordered,
             "series {is|are} used in doubt": doubtful,
         }
     )

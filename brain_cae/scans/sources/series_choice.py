@@ -56,11 +56,17 @@ def in_sessions(series: Sequence[Series], identities: Mapping[str, Identity]) ->
             for study in sorted(studies)
             for visit in _visits(studies[study], lambda one: identities[one.name].moment)
         ]
-        visits.sort(key=lambda visit: min(identities[one.name].moment for one in visit))
+        visits.sort(key=lambda visit: _start(visit, identities))
         digits = len(str(len(visits)))
         for number, visit in enumerate(visits, start=1):
             sessions |= {one.name: f"s{number:0{digits}d}" for one in visit}
     return [(one, sessions[one.name]) for one in series]
+
+
+def _start(visit: Sequence[Series], identities: Mapping[str, Identity]) -> str:
+    """Return date and time of the first series of a visit, of those that have a date."""
+    known = [identities[one.name] for one in visit]
+    return min(one.moment for one in [one for one in known if one.has_date] or known)
 
 
 def _visits(series: list[Series], moment: Callable[[Series], str]) -> Iterator[list[Series]]:

@@ -220,6 +220,23 @@ def test_a_study_that_is_divided_into_sessions_is_named(tmp_path, source):
     assert f"{text}: {patient(1)} (s1, s2)." in one.notes()
 
 
+def test_without_a_date_of_the_study_another_orders_the_sessions_and_without_any_a_note_says_so(tmp_path, source):
+    def undated(acquired):
+        def change(header, name):
+            header.StudyDate, header.AcquisitionDate, header.SeriesDate = "", acquired, "20210101" if acquired else ""
+
+        return change
+
+    for study, acquired in (("1", "20210304"), ("2", "20190304"), ("3", "20170304")):
+        write_exam(tmp_path / "scans", "1", study=study, date=study, exam={"t1": EXAM["t1"]}, change=undated(acquired))
+        write_exam(tmp_path / "scans", "2", study=study, date=study, exam={"t1": EXAM["t1"]}, change=undated(""))
+    one = source()
+    files = {each.session: each.files[0] for each in one.locate() if each.subject == patient(1) and each.files}
+    dates = [pydicom.dcmread(files[session]).AcquisitionDate for session in ("s1", "s2", "s3")]
+    assert dates == sorted(dates)
+    assert f"1 subject has sessions that no date tells apart, whose order is unknown: {patient(2)}." in one.notes()
+
+
 def test_people_with_one_number_are_a_caution(tmp_path, source):
     write_exam(tmp_path / "scans", "1", date="20190304")
     write_exam(

@@ -68,6 +68,14 @@ def test_a_study_whose_series_are_days_apart_is_several_sessions():
     assert sessions == {"a": "s1", "b": "s1", "c": "s2", "d": "s1"}
 
 
+def test_a_series_without_a_date_does_not_put_its_visit_first():
+    moments = {"a": "20210506 090000", "b": " ", "c": "20190304 101500"}
+    identities = {name: Identity("1", moment, frozenset()) for name, moment in moments.items()}
+    scans = [series("a", study="x"), series("b", study="x"), series("c", study="y")]
+    sessions = {one.name: session for one, session in in_sessions(scans, identities)}
+    assert sessions == {"a": "s2", "b": "s2", "c": "s1"}
+
+
 def test_a_table_decides_for_the_subjects_that_it_names():
     scans = [series("a"), series("b", T2), series("c", patient="p-2"), series("d", T2, patient="p-2")]
     taken = by_table(take([(one, "s1") for one in scans]), {"b": "t1"})

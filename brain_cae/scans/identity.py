@@ -14,7 +14,7 @@ from brain_cae.scans.headers import LAST, first_part, read_header
 from brain_cae.scans.raw_header import RawHeader
 from brain_cae.scans.silence import silence
 
-PATIENT, BIRTH, SEX = 0x00100020, 0x00100030, 0x00100040
+PATIENT, BIRTH, SEX, FRAME = 0x00100020, 0x00100030, 0x00100040, 0x00200052
 # Date and time of the study; where an anonymiser removed them, of the acquisition or the series.
 MOMENTS = ((0x00080020, 0x00080030), (0x00080022, 0x00080032), (0x00080021, 0x00080031))
 ISSUER = 0x00100021
@@ -34,7 +34,7 @@ class Identity:
 
     ``words`` are those of four characters and more of all texts, and the patient's names and identifiers of any length.
     ``birth`` and ``sex`` of the patient, and the ``issuer`` of the PatientID, tell people with one PatientID apart;
-    they are empty where unknown.
+    they are empty where unknown. ``frame`` is the frame of reference, in which one examination has its positions.
     """
 
     patient: str
@@ -43,6 +43,7 @@ class Identity:
     birth: str = ""
     sex: str = ""
     issuer: str = ""
+    frame: str = ""
 
     @property
     def has_date(self) -> bool:
@@ -66,10 +67,10 @@ def identity_of(path: Path) -> Identity:
             if kind == "DA":
                 words |= _dates(text)
     plain = Elements(header).plain
-    patient, birth, sex, issuer = map(plain, (PATIENT, BIRTH, SEX, ISSUER))
+    patient, birth, sex, issuer, frame = map(plain, (PATIENT, BIRTH, SEX, ISSUER, FRAME))
     day, hour = next(((plain(day), plain(hour)) for day, hour in MOMENTS if plain(day)), ("", ""))
     sex = sex.upper()
-    return Identity(patient, f"{day} {hour}", frozenset(words), birth, sex if sex in ("M", "F") else "", issuer)
+    return Identity(patient, f"{day} {hour}", frozenset(words), birth, sex if sex in ("M", "F") else "", issuer, frame)
 
 
 def _identifying(header: RawHeader | Dataset) -> Iterator[tuple[int, str, str]]:

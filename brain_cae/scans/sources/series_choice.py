@@ -44,7 +44,8 @@ class Taken:
 def in_sessions(series: Sequence[Series], identities: Mapping[str, Identity]) -> list[tuple[Series, str]]:
     """Return each series with the name of its session: the studies of a patient in the order of their dates.
 
-    A study is one visit. Where its series are days apart, an anonymiser gave several visits one identifier.
+    A study is one visit. Where its series are days apart, an anonymiser gave several visits one identifier. Studies of
+    one day in one frame of reference are one visit: the parts of an examination may be booked separately.
     """
     patients: dict[str, dict[str, list[Series]]] = {}
     for one in series:
@@ -56,11 +57,26 @@ def in_sessions(series: Sequence[Series], identities: Mapping[str, Identity]) ->
             for study in sorted(studies)
             for visit in _visits(studies[study], lambda one: identities[one.name].moment)
         ]
-        visits.sort(key=lambda visit: _start(visit, identities))
+        visits = _joined(sorted(visits, key=lambda visit: _start(visit, identities)), identities)
         digits = len(str(len(visits)))
         for number, visit in enumerate(visits, start=1):
             sessions |= {one.name: f"s{number:0{digits}d}" for one in visit}
     return [(one, sessions[one.name]) for one in series]
+
+
+def _joined(visits: Sequence[list[Series]], identities: Mapping[str, Identity]) -> list[list[Series]]:
+    """Return visits with those joined that share a day and a frame of reference."""
+    joined: list[tuple[list[Series], set[tuple[date, str]]]] = []
+    for visit in visits:
+        known = [identities[one.name] for one in visit]
+        places = {(day, one.frame) for one in known if one.frame and (day := _day(one.moment))}
+        same = next(((scans, others) for scans, others in joined if others & places), None)
+        if same is None:
+            joined.append((visit, places))
+        else:
+            same[0].extend(visit)
+            same[1].update(places)
+    return [visit for visit, _ in joined]
 
 
 def _start(visit: Sequence[Series], identities: Mapping[str, Identity]) -> str:

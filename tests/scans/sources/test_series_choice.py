@@ -68,6 +68,15 @@ def test_a_study_whose_series_are_days_apart_is_several_sessions():
     assert sessions == {"a": "s1", "b": "s1", "c": "s2", "d": "s1"}
 
 
+def test_studies_of_one_day_in_one_frame_of_reference_are_one_session():
+    days = {"a": "20190304 101500", "b": "20190304 103000", "c": "20190304 180000", "d": "20190305 090000", "e": ""}
+    frames = {"a": "1.2", "b": "1.2", "c": "1.3", "d": "1.2", "e": "1.2"}
+    identities = {name: Identity("1", day, frozenset(), frame=frames[name]) for name, day in days.items()}
+    scans = [series(name, study=name) for name in days]
+    sessions = {one.name: session for one, session in in_sessions(scans, identities)}
+    assert sessions == {"e": "s1", "a": "s2", "b": "s2", "c": "s3", "d": "s4"}
+
+
 def test_a_series_without_a_date_does_not_put_its_visit_first():
     moments = {"a": "20210506 090000", "b": " ", "c": "20190304 101500"}
     identities = {name: Identity("1", moment, frozenset()) for name, moment in moments.items()}

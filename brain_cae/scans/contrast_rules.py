@@ -36,7 +36,7 @@ class Physics:
         agent: Whether the header names a contrast agent.
         flow: Whether it names flow compensation, magnetisation transfer or angiography.
         kind: Kind of the image if it is not anatomical, see ``scans/kind.py``; or one of ``CONTENTS``.
-        hints: Contrasts that the description names, in the words of ``HINTS``.
+        hints: Contrasts that the description names, in the words of ``HINTS``; ``native``: without contrast agent.
         elsewhere: Whether the header names another part of the body than the head.
     """
 
@@ -157,6 +157,8 @@ OPEN = (
 )  # fmt: skip
 AFTER_AGENT = {"t1": "t1ce"}
 OTHER_PART = "its header names another part of the body"
+NATIVE_IN_DESCRIPTION = "its header names a contrast agent, its description none"
+REMARKS = {"ce", "native"}
 AGENT_IN_DESCRIPTION = "its description names a contrast agent, its header none"
 
 
@@ -225,27 +227,35 @@ def _doubt(physics: Physics, name: str) -> str:
     weighting = "t1" if name == "t1ce" else name
     # "T2 FLAIR" and "T1 FLAIR" name the weighting and the preparation.
     accepted = {"flair": {"flair", "t2"}, "t1": {"t1", "flair"}}.get(weighting, {weighting})
-    named = set(physics.hints) - {"ce"}
+    named = set(physics.hints) - REMARKS
     if named and not named & accepted:
         return f"its description names {' and '.join(sorted(named))}"
+    if name == "t1ce" and "native" in physics.hints:
+        return NATIVE_IN_DESCRIPTION
     return AGENT_IN_DESCRIPTION if name == "t1" and "ce" in physics.hints else ""
 
 
 def settled(contrasts: Sequence[Contrast]) -> list[Contrast]:
     """Return the contrasts of the series of one session, each seen beside the others.
 
-    Many scanners do not record the contrast agent. Of several T1 without one in their headers, those whose description
-    names it are taken as acquired after it, in doubt; a single one stays a T1.
+    Many scanners do not record the contrast agent, and some record it for the whole examination. Of several T1 without
+    one in their headers, those whose description names it are taken as acquired after it, in doubt; a single one stays
+    a T1. Of several with one, those whose description says that there was none are taken as acquired before it.
     """
-    before = any(one.name == "t1" and one.doubt != AGENT_IN_DESCRIPTION for one in contrasts)
-    return [
-        Contrast(
-            "t1ce", f"{one.why}, contrast agent in its description, beside a T1 without", "decided by its description"
-        )
-        if before and one.name == "t1" and one.doubt == AGENT_IN_DESCRIPTION
-        else one
-        for one in contrasts
-    ]
+    native = any(one.name == "t1" and one.doubt != AGENT_IN_DESCRIPTION for one in contrasts)
+    after = any(one.name == "t1ce" and one.doubt != NATIVE_IN_DESCRIPTION for one in contrasts)
+    decided = "decided by its description"
+    known = []
+    for one in contrasts:
+        if native and one.name == "t1" and one.doubt == AGENT_IN_DESCRIPTION:
+            why = f"{one.why}, contrast agent in its description, beside a T1 without"
+            known.append(Contrast("t1ce", why, decided))
+        elif after and one.name == "t1ce" and one.doubt == NATIVE_IN_DESCRIPTION:
+            why = f"{one.why}, but not by its description, beside a T1 after it"
+            known.append(Contrast("t1", why, decided))
+        else:
+            known.append(one)
+    return known
 
 
 def _times(physics: Physics) -> str:

@@ -4,16 +4,17 @@ import re
 
 from brain_cae.scans.placeholders import anonymity
 
-# A contrast agent in the words of scanners' users, and what takes one back: "T1 pre KM", "senza mdc", "w/o contrast",
-# "post op".
+# A contrast agent in the words of scanners' users, and what takes one back: "T1 pre KM", "senza mdc", "w/o contrast".
+# Before and after a treatment, "post op", is something else.
 AGENT = (
     r"contrast\w*|kontrast\w*|gado\w*|gad|gd|ce|km|mdc|mdk|inj\w*|iniett\w*|dotarem|clariscan|magnevist|omniscan|prohance"
     r"|multihance|vueway|elucirem|primovist|eovist"
 )
 WITHOUT = re.compile(
     rf"(?<![a-z])(?:pre|non|no|without|w/?o|ohne|vor|sans|avant|before|sin|sem|senza|zonder|utan|uten|s/)[\s-]*(?:{AGENT}|c)(?![a-z])"
-    r"|post[\s-]*(?:op|surg|rt|chemo|treat|trauma)\w*"
 )
+AFTER_TREATMENT = re.compile(r"(?:pre|post)[\s-]*(?:op|surg|rt|chemo|treat|trauma)\w*")
+NATIVE = re.compile(r"(?<![a-z])(?:pre|nati[fv]e?|unenhanced|w/o)(?![a-z])")
 # Whole values, and words of a value, that say that no contrast agent was given: "0 ml", "None given", "Gadovist: no".
 NO_AGENT = re.compile(
     r"[-.?0]*|0+[.,]?0*\s?(?:ml|cc|mmol)?|n|nc|n\.?/?a\.?|off|false|pre|saline|nacl.*|plain|nati[fv]e?"
@@ -44,9 +45,12 @@ HINTS = {
 
 
 def hints_of(*descriptions: str) -> tuple[str, ...]:
-    """Return the contrasts that a description names, in the words of ``HINTS``: the text itself is not kept."""
-    text = WITHOUT.sub(" ", " ".join(descriptions).lower().replace("_", " "))
-    return tuple(name for name, pattern in HINTS.items() if re.search(pattern, text))
+    """Return what a description names, in the words of ``HINTS``, and ``native`` if it says that there is no agent."""
+    written = AFTER_TREATMENT.sub(" ", " ".join(descriptions).lower().replace("_", " "))
+    text = WITHOUT.sub(" ", written)
+    named = [name for name, pattern in HINTS.items() if re.search(pattern, text)]
+    native = "ce" not in named and (text != written or NATIVE.search(text))
+    return (*named, "native") if native else tuple(named)
 
 
 def names_agent(text: str) -> bool:

@@ -122,6 +122,16 @@ def test_without_codes_the_times_decide():
     assert contrast_of(Physics(tr=9000, te=95, ti=2500)).name == "flair"
 
 
+def test_of_two_t1_with_an_agent_in_the_header_the_description_tells_which_was_before():
+    facts = {"tr": 500, "te": 12, "flip": 90, "codes": SE, "agent": True}
+    before, after = (Physics(**facts, hints=hints) for hints in (("t1", "native"), ("t1", "ce")))
+    both = settled([contrast_of(before), contrast_of(after)])
+    assert [one.name for one in both] == ["t1", "t1ce"] and both[0].doubt and not both[1].doubt
+    (alone,) = settled([contrast_of(before)])
+    assert alone.name == "t1ce" and "its description none" in alone.doubt
+    assert contrast_of(Physics(**(facts | {"agent": False}), hints=("t1", "native"))).doubt == ""
+
+
 def test_of_two_t1_the_description_tells_which_is_after_contrast_agent():
     plain = Physics(tr=500, te=12, flip=90, codes=SE, hints=("t1",))
     after = Physics(tr=500, te=12, flip=90, codes=SE, hints=("t1", "ce"))

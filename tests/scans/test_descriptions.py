@@ -8,8 +8,10 @@ from brain_cae.scans.descriptions import hints_of, names_other_part
 @pytest.mark.parametrize(
     ("text", "words"),
     [("t2_flair_tra_dark-fluid", ("flair", "t2")), ("AX T1 POST GAD", ("t1", "ce")), ("T1 MPR +C", ("t1", "ce")),
-     ("T1 pre KM", ("t1",)), ("t1_ohne_km", ("t1",)), ("T1 post-op", ("t1",)), ("T1 nach KM", ("t1", "ce")),
-     ("t2*_fl2d", ()),     ("3D TOF head", ("angiogram",)), ("spine", ()), ("sag pd tse", ("pd",)), ("CT12", ())],
+     ("T1 pre KM", ("t1", "native")), ("t1_ohne_km", ("t1", "native")), ("T1 post-op", ("t1",)),
+     ("T1 nach KM", ("t1", "ce")), ("AX T1 PRE", ("t1", "native")), ("T1 pre-op", ("t1",)),
+     ("t1 nativ", ("t1", "native")), ("AX T1 W/O", ("t1", "native")), ("T1 pre and post gad", ("t1", "ce")),
+     ("t2*_fl2d", ()), ("3D TOF head", ("angiogram",)), ("spine", ()), ("sag pd tse", ("pd",)), ("CT12", ())],
 )  # fmt: skip
 def test_a_description_becomes_words(text, words):
     assert hints_of(text) == words

@@ -141,7 +141,8 @@ def _separate(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
 def _drop_copies(pairs: list[Pair]) -> tuple[list[Pair], tuple[Path, ...]]:
     """Return the slices without exact copies, and the copies.
 
-    A copy has the same position, scaling, echo time and pixels, as after a repeated export. Slices at one position that
+    A copy has the same position, scaling, echo time and pixels, as after a repeated export; that may have added a slope
+    of 1 and an intercept of 0, or have converted a multi-frame file to slices. Slices at one position that
     differ in any of these are kept, and the geometry check refuses them.
     """
     if len({frame.position for frame, _ in pairs}) == len(pairs):
@@ -154,9 +155,11 @@ def _drop_copies(pairs: list[Pair]) -> tuple[list[Pair], tuple[Path, ...]]:
     kept: list[Pair] = []
     copies: list[Path] = []
     for frame, file in pairs:
-        pixels = hashlib.sha256(np.ascontiguousarray(frame.pixels).data).digest()
-        facts = (frame.position, frame.orientation, frame.spacing, frame.slope, frame.intercept, frame.echo_time)
-        content = (facts, frame.pixels.shape, frame.pixels.dtype.str, pixels)
+        # As one type, exact for all: archives store the same values in another order of bytes, or as unsigned.
+        pixels = hashlib.sha256(np.ascontiguousarray(frame.pixels, dtype="<f8").data).digest()
+        scaling = (frame.slope or 1.0, frame.intercept or 0.0)
+        facts = (frame.position, frame.orientation, frame.spacing, scaling, frame.echo_time)
+        content = (facts, frame.pixels.shape, pixels)
         if content in seen:
             copies.append(file.path)
         else:

@@ -40,6 +40,15 @@ def test_field_strength_becomes_tesla(written, tesla):
     assert in_tesla(written) == pytest.approx(tesla, nan_ok=True)
 
 
+def test_times_with_a_decimal_comma_are_read(tmp_path):
+    path = write_series(tmp_path, change=set_all(RepetitionTime="2300.5", EchoTime="12.75"))[0]
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"2300.5", b"2300,5").replace(b"12.75", b"12,75"))
+    assert path.read_bytes() != content
+    times = times_of(open_dicom(path).elements).times
+    assert (times["repetition_time_ms"], times["echo_time_ms"]) == (2300.5, 12.75)
+
+
 def test_a_malformed_field_strength_is_read_or_unknown(tmp_path):
     for number, (text, tesla) in enumerate({b"3.0T": 3.0, b"here": math.nan}.items()):
         path = write_series(tmp_path / str(number), change=set_all(MagneticFieldStrength="1234"))[0]

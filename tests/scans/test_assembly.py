@@ -95,6 +95,17 @@ def test_copies_are_listed_and_without_pixels_the_volume_is_zero(tmp_path):
     assert np.array_equal(bare.volume.affine, whole.volume.affine)
 
 
+def test_a_copy_may_have_another_encoding_and_a_scaling_that_changes_nothing(tmp_path):
+    stack = voxels()
+    files = write_series(tmp_path / "a", stack)
+    again = write_series(tmp_path / "b", stack.astype(np.uint16), change=set_all(RescaleSlope=1, RescaleIntercept=0))
+    whole = assemble([open_dicom(path) for path in (*files, *again)], "here")
+    assert np.array_equal(whole.volume.array, stack.transpose(2, 1, 0))
+    assert {path.parent.name for path in whole.copies} == {"b"} and len(whole.copies) == 6
+    doubled = write_series(tmp_path / "c", change=set_all(RescaleSlope=2, RescaleIntercept=0))
+    assert reason_of([*files, *doubled]) == "unknown scaling"
+
+
 def phase_of(series="1.2.3.1", *, moved=0.0):
     return {
         "series": series,

@@ -127,8 +127,8 @@ def _functional_groups(header: Elements) -> Iterator[Elements]:
 
 
 def _number(places: list[Elements], *names: str) -> float:
-    found = (place.numbers(name) or place.lengths(name, 1) for place in places for name in names)
-    return next((numbers[0] for numbers in found if numbers), math.nan)
+    found = (place.single(name) for place in places for name in names)
+    return next((number for number in found if number is not None), math.nan)
 
 
 def _positive(number: float) -> float:

@@ -145,11 +145,11 @@ def _drop_copies(pairs: list[Pair]) -> tuple[list[Pair], tuple[Path, ...]]:
     of 1 and an intercept of 0, or have converted a multi-frame file to slices. Slices at one position that
     differ in any of these are kept, and the geometry check refuses them.
     """
-    if len({frame.position for frame, _ in pairs}) == len(pairs):
+    if len({_place(frame)[0] for frame, _ in pairs}) == len(pairs):
         return pairs, ()
     if not pairs[0][1].pixels:
         # Only pixels can tell a copy from another slice at the same position: assume a copy.
-        first = {(frame.position, frame.orientation): (frame, file) for frame, file in reversed(pairs)}
+        first = {_place(frame)[:2]: (frame, file) for frame, file in reversed(pairs)}
         return list(first.values())[::-1], ()
     seen: set[tuple] = set()
     kept: list[Pair] = []
@@ -158,14 +158,19 @@ def _drop_copies(pairs: list[Pair]) -> tuple[list[Pair], tuple[Path, ...]]:
         # As one type, exact for all: archives store the same values in another order of bytes, or as unsigned.
         pixels = hashlib.sha256(np.ascontiguousarray(frame.pixels, dtype="<f8").data).digest()
         scaling = (frame.slope or 1.0, frame.intercept or 0.0)
-        facts = (frame.position, frame.orientation, frame.spacing, scaling, frame.echo_time)
-        content = (facts, frame.pixels.shape, pixels)
+        content = (_place(frame), scaling, frame.echo_time, frame.pixels.shape, pixels)
         if content in seen:
             copies.append(file.path)
         else:
             seen.add(content)
             kept.append((frame, file))
     return kept, tuple(copies)
+
+
+def _place(frame: Frame) -> tuple[tuple[float, ...], ...]:
+    """Return position, orientation and spacing, rounded to 0.01 mm and less: exports cut their last digits."""
+    values = ((frame.position, 2), (frame.orientation, 4), (frame.spacing, 4))
+    return tuple(tuple(round(number, digits) for number in numbers) for numbers, digits in values)
 
 
 def _check_alike(frames: list[Frame], where: str) -> None:

@@ -208,6 +208,12 @@ class Elements:
         """Return the first number of an element, None if there is none."""
         return next(iter(self.numbers(name)), None)
 
+    def single(self, name: str) -> float | None:
+        """Return the first number of an element, or the one number that has a decimal comma; None if there is none."""
+        vr, value = self._value(name)
+        has_text = isinstance(value, bytes) and vr not in BINARY
+        return next(iter(self.numbers(name) or (with_commas(value, 1) if has_text else ())), None)
+
     def whole(self, name: str, otherwise: int) -> int:
         """Return the first number of an element as an integer, or ``otherwise``."""
         number = self.number(name)

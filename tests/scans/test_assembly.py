@@ -102,6 +102,9 @@ def test_a_copy_may_have_another_encoding_and_a_scaling_that_changes_nothing(tmp
     whole = assemble([open_dicom(path) for path in (*files, *again)], "here")
     assert np.array_equal(whole.volume.array, stack.transpose(2, 1, 0))
     assert {path.parent.name for path in whole.copies} == {"b"} and len(whole.copies) == 6
+    rounded = write_series(tmp_path / "d", origin=[-80.0012, -90.0, 12.0004])
+    exact = write_series(tmp_path / "e", origin=[-80.0, -90.0, 12.0])
+    assert len(assemble([open_dicom(path) for path in (*exact, *rounded)], "here").copies) == 6
     doubled = write_series(tmp_path / "c", change=set_all(RescaleSlope=2, RescaleIntercept=0))
     assert reason_of([*files, *doubled]) == "unknown scaling"
 

@@ -26,7 +26,17 @@ from brain_cae.progress import counter
 from brain_cae.scans.completeness import possible_slices
 from brain_cae.scans.contrast_rules import Physics
 from brain_cae.scans.formats import is_nifti, unread_format
-from brain_cae.scans.headers import IMAGE, LOST, NOT_DICOM, STATUS, SeriesFacts, facts_of, identify, read_header
+from brain_cae.scans.headers import (
+    IMAGE,
+    LOST,
+    NOT_DICOM,
+    STATUS,
+    FileHeader,
+    SeriesFacts,
+    facts_of,
+    identify,
+    read_header,
+)
 from brain_cae.scans.placeholders import anonymity
 from brain_cae.scans.pseudonym import Pseudonyms
 from brain_cae.scans.series_groups import by_echo, mended
@@ -143,7 +153,7 @@ def _catalogue(
     facts = dict(known.facts)
     chunks = [rest[start : start + CHUNK] for start in range(0, len(rest), CHUNK)]
     paths = [[listing[number][0] for number in chunk] for chunk in chunks]
-    described = {one: (content["apart"], len(chunks)) for one, content in facts.items()}
+    described = dict.fromkeys(facts, len(chunks))
     unsaved: list[int] = []
     read = partial(_read_chunk, names=names)
     with counter("headers", len(listing), done=len(listing) - len(rest), bar=progress) as advance:
@@ -159,11 +169,10 @@ def _catalogue(
         for place, (part, part_facts) in done:
             for name in READ:
                 rows[name][chunks[place]] = part[name]
-            # Of all files of a series, the first by path describes it, whichever process is faster, and one apart only
-            # where there is no other.
+            # Of all files of a kind, the first by path describes it, whichever process is faster.
             for one, content in part_facts.items():
-                if one not in described or (content["apart"], place) < described[one]:
-                    facts[one], described[one] = content, (content["apart"], place)
+                if place < described.get(one, len(chunks) + 1):
+                    facts[one], described[one] = content, place
             unsaved += chunks[place]
             if write and folder and len(unsaved) >= CHUNK * PIECE:
                 _save(folder, rows[unsaved], facts)
@@ -194,26 +203,34 @@ def _look_up(listing: list[tuple[Path, int, int]], names: Pseudonyms, known: _Kn
 
 
 def _read_chunk(paths: list[Path], names: Pseudonyms) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return the rows of files, and the facts of each series from the first of them that describes it."""
+    """Return the rows of files, and the facts of each kind of file from the first of them."""
     rows = np.zeros(len(paths), ROW)
     facts: dict[str, Any] = {}
     with silence():
         for row, path in zip(rows, paths, strict=True):
             file = identify(path)
-            series = names.name("se", file.patient, file.study, file.series)
-            new = series not in facts or (facts[series]["apart"] and not file.apart)
-            if file.status == IMAGE and file.header is None and new:
+            _fill(row, file, names)
+            if file.status == IMAGE and file.header is None and _kind(row) not in facts:
                 file = read_header(path)
-            row["status"], row["frames"], row["diffusion"] = file.status, file.frames, file.diffusion
-            if file.status != IMAGE:
-                continue
-            row["apart"], row["number"], row["echo"] = file.apart, file.number, file.echo
-            row["patient"], row["study"] = names.patient(file.patient), names.name("study", file.study)
-            row["series"], row["uid"] = series, names.name("uid", file.uid) if file.uid else ""
-            if file.header is not None and new:
-                more = {"anonymous": anonymity(file.patient), "apart": file.apart, "echo": file.echo}
-                facts[series] = asdict(facts_of(path, file.header)) | more
+                _fill(row, file, names)
+            if file.header is not None and _kind(row) not in facts:
+                more = {"anonymous": anonymity(file.patient)}
+                facts[_kind(row)] = asdict(facts_of(path, file.header)) | more
     return rows, facts
+
+
+def _fill(row: np.void, file: FileHeader, names: Pseudonyms) -> None:
+    row["status"], row["frames"], row["diffusion"] = file.status, file.frames, file.diffusion
+    if file.status == IMAGE:
+        row["apart"], row["number"], row["echo"] = file.apart, file.number, file.echo
+        row["patient"], row["study"] = names.patient(file.patient), names.name("study", file.study)
+        row["series"] = names.name("se", file.patient, file.study, file.series)
+        row["uid"] = names.name("uid", file.uid) if file.uid else ""
+
+
+def _kind(row: np.void) -> str:
+    """Return the key of the facts of a file: its series, its echo, and whether it is apart."""
+    return f"{row['series'].decode()} {row['echo']:g}{' apart' if row['apart'] else ''}"
 
 
 def _grouped(
@@ -235,7 +252,7 @@ def _grouped(
         studies.setdefault(patient, set()).add(study)
 
     def is_nobody(row: np.void) -> bool:
-        how = facts[row["series"].decode()]["anonymous"]
+        how = facts[_kind(row)]["anonymous"]
         return how == "word" or (how != "" and len(studies[row["patient"]]) > 1)
 
     whole_series = mended(np.split(order, ends) if len(order) else [], rows, is_nobody)
@@ -246,7 +263,8 @@ def _grouped(
             patient = names.name("p", "study", row["study"].decode())
             anonymous.add(patient)
         kind = TORN if group.torn else "diffusion image" if rows["diffusion"][group.files].any() else ""
-        images = group.files[~rows["apart"][group.files]] if not facts[name]["apart"] else group.files
+        ordinary = group.files[~rows["apart"][group.files]]
+        images = ordinary if len(ordinary) else group.files
         series.append(
             Series(
                 patient=patient,
@@ -254,7 +272,7 @@ def _grouped(
                 name=names.name("se", name, "second echo") if group.second else name,
                 files=tuple(listing[number][0] for number in group.files),
                 images=int(rows["frames"][images].sum()),
-                facts=_of_kind(_at_echo(_facts(facts[name]), group.echo, facts[name]["echo"]), kind),
+                facts=_of_kind(_facts(facts[_kind(rows[images[0]])]), kind),
                 uid=row["uid"].decode(),
             )
         )
@@ -280,12 +298,6 @@ def _of_kind(facts: SeriesFacts, kind: str) -> SeriesFacts:
     return replace(facts, physics=replace(facts.physics, kind=facts.physics.kind or kind))
 
 
-def _at_echo(facts: SeriesFacts, echo: float, described: float) -> SeriesFacts:
-    """Return the facts of one echo from those of a file, whose echo time is in the same unit."""
-    physics = facts.physics
-    return replace(facts, physics=replace(physics, te=physics.te * echo / described)) if echo and described else facts
-
-
 def _joined(series: list[Series]) -> list[Series]:
     """Return the series, with those joined that an anonymiser split by a SeriesInstanceUID for each file."""
     single: dict[tuple[str, ...], list[Series]] = {}
@@ -305,7 +317,7 @@ def _joined(series: list[Series]) -> list[Series]:
 
 def _facts(content: dict[str, Any]) -> SeriesFacts:
     physics = {name: tuple(value) if isinstance(value, list) else value for name, value in content["physics"].items()}
-    numbers = {name: value for name, value in content.items() if name not in ("physics", "anonymous", "apart", "echo")}
+    numbers = {name: value for name, value in content.items() if name not in ("physics", "anonymous")}
     return SeriesFacts(physics=Physics(**_restored(physics)), **_restored(numbers))
 
 
@@ -323,10 +335,8 @@ def _load(folder: Path | None) -> _Known:
         for rows, facts in _piece(path):
             known.rows.update(zip(rows["file"].tolist(), rows, strict=True))
             known.facts |= facts
-    # A row without the facts of its series is of no use.
-    known.rows = {
-        file: row for file, row in known.rows.items() if row["status"] != IMAGE or row["series"].decode() in known.facts
-    }
+    # A row without the facts of its kind is of no use.
+    known.rows = {file: row for file, row in known.rows.items() if row["status"] != IMAGE or _kind(row) in known.facts}
     return known
 
 

@@ -12,13 +12,12 @@ APART = 1.5
 class Group(NamedTuple):
     """Files of one series, as numbers of their rows; ``main`` is one whose header says whose series it is.
 
-    ``torn``: nobody can say whose it is. Of one of two echoes, ``echo`` is its time as written, else 0.
+    ``torn``: nobody can say whose it is. ``second``: it is the longer one of two echoes.
     """
 
     files: np.ndarray
     main: int
     torn: bool = False
-    echo: float = 0.0
     second: bool = False
 
 
@@ -60,4 +59,4 @@ def by_echo(group: Group, rows: np.ndarray) -> Iterator[Group]:
         yield group
         return
     for second, there in enumerate((~later, later)):
-        yield group._replace(files=group.files[there], echo=float(echoes[there & images].max()), second=bool(second))
+        yield group._replace(files=group.files[there], second=bool(second))

@@ -115,6 +115,12 @@ def test_of_a_dual_echo_the_t2_is_taken(tmp_path, source, order):
     assert reading.volume.array.shape[2] == 11 and reading.volume.acquisition["echo_time_ms"] == 93
 
 
+def test_two_contrasts_under_one_identifier_are_told_apart_by_their_echo(tmp_path, source):
+    exam = {"t1": EXAM["t1"], "t2": {**EXAM["t2"], "slices": 12}}
+    write_exam(tmp_path, exam=exam, change=lambda header, name: setattr(header, "SeriesInstanceUID", "1.2.9.1.5"))
+    assert {one.modality: len(one.files) for one in source(tmp_path).locate() if one.files} == {"t1": 12, "t2": 12}
+
+
 def test_a_description_raises_a_doubt_and_stays_unwritten(tmp_path, source):
     def describe(header, name):
         header.SeriesDescription = "canary T2 tra" if name == "t1" else header.SeriesDescription

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from brain_cae.errors import DatasetError
-from brain_cae.files.tables import bare
 from brain_cae.scans.formats import is_nifti
 from brain_cae.scans.sources.base import SPELLINGS, SeriesLocation
 from brain_cae.scans.sources.matching import match
@@ -68,9 +67,9 @@ def _read(table: Path, locations: Sequence[SeriesLocation], root: Path) -> dict[
     require_columns(rows, COLUMNS, expected=EXPECTED)
     for where, row in rows.lines():
         modality = SPELLINGS.get(row["modality"].lower(), row["modality"])
-        path = bare(row["path"]).replace("\\", "/")
+        path = row["path"].replace("\\", "/")
         # The name of a part has no hyphen. A line of another part is detected by its path, which must match.
-        name = bare(row["subject"])  # a line of the import report may be copied as it is
+        name = row["subject"]
         names = (name, name.partition("-")[2])
         subject = next((found for name in names if (found := match([name], subjects).subjects.get(name))), "")
         if not subject or modality not in MODALITIES or not path:

@@ -6,19 +6,26 @@ import io
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 
 import pandas as pd
 
 from brain_cae.errors import DatasetError
+from brain_cae.files.tables import bare
 from brain_cae.scans.sources.base import is_visible, some
 
 SPREADSHEETS = (".xls", ".xlsx", ".ods")
 SUFFIXES = (".csv", ".tsv", *SPREADSHEETS)
-# Entries for an unknown age or sex.
-NO_AGE_NO_SEX = ("", "n/a", "na", "nan", "unknown", "-")
+SPREADSHEET_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"<")
+"""First bytes of spreadsheets: of a zip, of the older format, and of web pages that are called so."""
+AS_TEXT = re.compile(r'="([^"]*)"')
+# Entries for an unknown age, sex or site; NA may be the name of a site.
+NO_VALUE = ("", "n/a", "na", "nan", "unknown", "-")
+NO_SITE = tuple(word for word in NO_VALUE if word != "na")
 SEX_COLUMNS = ("sex", "gender")
 SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
 # An age as DICOM or a form writes it: 045Y, 18M, 45 years.
@@ -51,7 +58,8 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
 
     Args:
         path: ``.xls``, ``.xlsx`` or ``.ods`` (first sheet), or text, separated by commas, or by semicolons or tabs as
-            some spreadsheet programs write it: UTF-8, or UTF-16 with a byte order mark; lines may end in any way.
+            some spreadsheet programs write it: UTF-8, or UTF-16 with a byte order mark; lines may end in any way. The
+            content decides, whatever the name says.
         expected: What the table should contain, for error messages.
         lower: Convert column names to lower case, for tables typed by hand.
 
@@ -62,7 +70,8 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
     if not path.is_file():
         raise DatasetError("A table is missing.", expected=expected, found="no such file", where=str(path))
     try:
-        lines = _cells(path) if path.suffix.lower() in SPREADSHEETS else _text(path)
+        content = path.read_bytes()
+        lines = _cells(content) if content.startswith(SPREADSHEET_STARTS) else _text(path, content)
     except UnicodeDecodeError as error:
         raise DatasetError(
             "A table cannot be read.",
@@ -74,19 +83,27 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
     except DatasetError:
         raise
     except Exception as error:  # every spreadsheet reader raises different exceptions
-        kind = "spreadsheet" if path.suffix.lower() in SPREADSHEETS else "text"
         raise DatasetError(
             "A table cannot be read.",
             expected=expected,
-            found=f"a file that is damaged, or not a {kind} ({type(error).__name__})",
+            found=f"a file that is damaged, or not a spreadsheet ({type(error).__name__})",
             where=str(path),
             advice="Open it in a spreadsheet program and save it again, best as CSV in UTF-8.",
         ) from error
-    header = tuple(name.strip().lower() if lower else name.strip() for name in (lines[0][1] if lines else []))
+    header = tuple(name.lower() if lower else name for name in map(_name, lines[0][1] if lines else []))
     named = [name for name in header if name]
-    if not named or len(set(named)) < len(named):
-        actual = f"the columns {', '.join(named)}" if named else "no column names in the first line"
-        raise DatasetError("A table cannot be read.", expected=expected, found=actual, where=str(path))
+    if not named:
+        raise DatasetError(
+            "A table cannot be read.", expected=expected, found="no column names in the first line", where=str(path)
+        )
+    if twice := [name for name, count in Counter(named).items() if count > 1]:
+        raise DatasetError(
+            "A table has several columns of one name.",
+            expected=expected,
+            found=f"{some(twice)} more than once in {', '.join(named)}",
+            where=str(path),
+            advice="Rename or remove all but one of them.",
+        )
     rows, numbers = [], []
     for number, cells in lines[1:]:
         if any(cell.strip() for cell in cells[len(header) :]):
@@ -98,7 +115,7 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
                 advice='Put quotes around text, or numbers, that contain the separator: "45,5".',
             )
         if any(cell.strip() for cell in cells):
-            values = [cell.strip() for cell in cells] + [""] * len(header)
+            values = [*map(_value, cells)] + [""] * len(header)
             rows.append({name: value for name, value in zip(header, values, strict=False) if name})
             numbers.append(number)
     return Table(path, tuple(named), tuple(rows), tuple(numbers))
@@ -183,10 +200,12 @@ def require_columns(table: Table, names: tuple[str, ...], *, expected: str) -> N
         raise DatasetError("A table lacks a column.", expected=expected, found=actual, where=str(table.path))
 
 
-def _text(path: Path) -> list[tuple[int, list[str]]]:
-    content = path.read_bytes()
+def _text(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
+    encoding = "utf-16" if is_utf16 else "utf-8-sig"
+    text = content.decode(encoding)
+    if "\0" in text[:2]:  # two or four bytes for each character, and no sign of it
+        raise UnicodeDecodeError(encoding, content, 0, 1, "zero bytes in a column name")
     # Old spreadsheet programs end lines with a carriage return alone.
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     start = START.match(text)
@@ -237,9 +256,21 @@ def _split(line: str, delimiter: str) -> list[str]:
     return next(csv.reader([line], delimiter=delimiter), [])
 
 
-def _cells(path: Path) -> list[tuple[int, list[str]]]:
-    sheet = pd.read_excel(path, header=None, dtype=str, keep_default_na=False, engine="calamine")
-    return [(number, [str(cell) for cell in row]) for number, row in enumerate(sheet.to_numpy().tolist(), start=1)]
+def _cells(content: bytes) -> list[tuple[int, list[str]]]:
+    sheet = pd.read_excel(io.BytesIO(content), header=None, dtype=str, keep_default_na=False, engine="calamine")
+    rows = [(number, [str(cell) for cell in row]) for number, row in enumerate(sheet.to_numpy().tolist(), start=1)]
+    return [*dropwhile(lambda row: not any(cell.strip() for cell in row[1]), rows)]
+
+
+def _name(cell: str) -> str:
+    """Return the name of a column without what is not seen, such as the mark of a text that was saved twice."""
+    return "".join(char for char in cell if unicodedata.category(char) != "Cf").strip()
+
+
+def _value(cell: str) -> str:
+    """Return a value without the sign that keeps it text in a spreadsheet: ``="007"``, or an apostrophe of ours."""
+    text = cell.strip()
+    return AS_TEXT.sub(r"\1", text) if AS_TEXT.fullmatch(text) else bare(text)
 
 
 def age_of(text: str) -> float | None:
@@ -254,6 +285,12 @@ def sex_of(text: str) -> str:
     return SEXES.get(text.strip().lower(), "")
 
 
+def site_of(text: str) -> str:
+    """Return a site; ``""`` where the text says that there is none. A spreadsheet's ``1.0`` is ``1``."""
+    site = re.sub(r"^(\d+)[.,]0+$", r"\1", text.strip())
+    return "" if site.lower() in NO_SITE else site
+
+
 def not_understood(rows: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, list[str]]:
     """Return the subjects (name, row) whose values are not an age or a sex, for the notes.
 
@@ -263,9 +300,9 @@ def not_understood(rows: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, l
     sexes: dict[str, None] = {}
     for name, row in rows:
         age, sex = row.get("age", ""), row.get("sex", "")
-        if age.lower() not in NO_AGE_NO_SEX and age_of(age) is None:
+        if age.lower() not in NO_VALUE and age_of(age) is None:
             ages[name] = None
-        if sex.lower() not in NO_AGE_NO_SEX and not sex_of(sex):
+        if sex.lower() not in NO_VALUE and not sex_of(sex):
             sexes[name] = None
     return {
         "{subject has|subjects have} an age that is not a number of years and is treated as unknown": list(ages),

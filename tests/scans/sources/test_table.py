@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.table import age_of, not_understood, read_table, sex_of
+from brain_cae.scans.sources.table import age_of, not_understood, read_table, sex_of, site_of
 
 RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -103,13 +103,40 @@ def test_a_spreadsheet(tmp_path):
     ]  # fmt: skip
 
 
+def test_the_content_tells_a_spreadsheet_from_text_whatever_the_name_says(tmp_path):
+    write_xlsx(tmp_path / "a.csv", [["id", "age"], ["007", 45]])
+    (tmp_path / "a.xls").write_text("id\tage\n007\t45\n")
+    for name in ("a.csv", "a.xls"):
+        assert read_table(tmp_path / name, expected="x").rows == ({"id": "007", "age": "45"},)
+
+
+def test_empty_rows_above_a_spreadsheet_are_skipped_and_counted(tmp_path):
+    write_xlsx(tmp_path / "a.xlsx", [["", ""], ["", "id"], ["", 7]])
+    table = read_table(tmp_path / "a.xlsx", expected="x")
+    assert (table.rows, table.numbers) == (({"id": "7"},), (3,))
+
+
+def test_what_keeps_a_value_text_in_a_spreadsheet_is_not_a_part_of_it(tmp_path):
+    (tmp_path / "a.csv").write_text('id,age\n="007",45\n"=""008""",45\n\'-9,45\n\'x,45\n')
+    assert [row["id"] for row in read_table(tmp_path / "a.csv", expected="x").rows] == ["007", "008", "-9", "'x"]
+
+
+@pytest.mark.parametrize("header", ["\ufeff\ufeffid,age", "id\u200b,age"])
+def test_what_is_not_seen_is_not_a_part_of_a_columns_name(tmp_path, header):
+    (tmp_path / "a.csv").write_text(f"{header}\n1,45\n", encoding="utf-8")
+    assert read_table(tmp_path / "a.csv", expected="x").columns == ("id", "age")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.csv", b"", "no column names"),
-        ("a.csv", b"id,id\n1,2\n", "id, id"),
+        ("a.csv", b"id,age,id\n1,2,3\n", "Found:.*id more than once in id, age, id"),
         ("a.csv", b"name\nM\xfcller\n", r"another encoding\s+In: .*line 2\s+What to do: Save it as CSV in UTF-8"),
-        ("a.xls", b"no spreadsheet", "damaged, or not a spreadsheet"),
+        ("a.csv", "id,age\n1,45\n".encode("utf-16-le"), "another encoding"),
+        ("a.csv", "id,age\n1,45\n".encode("utf-32"), "another encoding"),
+        ("a.xls", b"<html><table><tr><td>id</td></tr></table></html>", "damaged, or not a spreadsheet"),
+        ("a.xlsx", b"PK\x03\x04", "damaged, or not a spreadsheet"),
         ("a.xlsx", b"", "cannot be read"),
     ],
 )
@@ -153,3 +180,8 @@ def test_age(text, age):
 
 def test_sex():
     assert [sex_of(text) for text in ("m", "F", "Female", "male", "o", "")] == ["M", "F", "F", "M", "", ""]
+
+
+def test_site():
+    texts = ("Bonn", "NA", "3.0", "3", "n/a", "unknown", "nan", "")
+    assert [site_of(text) for text in texts] == ["Bonn", "NA", "3", "3", "", "", "", ""]

@@ -52,6 +52,7 @@ from brain_cae.scans.sources.table import (
     read_table,
     require_columns,
     sex_of,
+    site_of,
 )
 from brain_cae.vocabulary import LABELS, MODALITIES, LabelMeaning
 
@@ -210,7 +211,7 @@ class Folder:
                 "label": row["label"].lower(),
                 "age": age_of(row["age"]),
                 "sex": sex_of(row["sex"]),
-                "site": "" if row["site"].lower() == "n/a" else row["site"],
+                "site": site_of(row["site"]),
             }
             for name, row in people.items()
         }

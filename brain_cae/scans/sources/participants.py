@@ -21,11 +21,11 @@ from brain_cae.scans.sources.table import (
     read_table,
     require_columns,
     sex_of,
+    site_of,
 )
 from brain_cae.vocabulary import CLASSES
 
 EXPECTED = "participants.tsv with the column participant_id, each subject once"
-UNKNOWN = ("", "n/a")
 IDENTIFIERS = ("participant_id", "participantid", "participant", "subject_id", "subjectid", "subject", "sub", "id")
 """Names of the column of subjects, the one of BIDS first; case, spaces and hyphens are ignored."""
 AGE = ("age",)
@@ -142,12 +142,11 @@ class Participants:
         )
 
     def _participant(self, row: dict[str, str]) -> Participant:
-        site = row["site"]
         return Participant(
             label=self._label(row) or self.label or "unknown",
             age=age_of(row["age"]),
             sex=sex_of(row["sex"]),
-            site="" if site.lower() in UNKNOWN else site,
+            site=site_of(row["site"]),
         )
 
     def _label(self, row: Mapping[str, str]) -> str | None:

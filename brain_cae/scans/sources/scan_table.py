@@ -9,18 +9,28 @@ from brain_cae.errors import DatasetError
 from brain_cae.scans.formats import is_kind, is_nifti, nifti_files
 from brain_cae.scans.sources.base import SPELLINGS, counted, visible_files
 from brain_cae.scans.sources.matching import alike_subjects
-from brain_cae.scans.sources.table import Table, age_of, not_understood, read_table, require_columns, sex_of
+from brain_cae.scans.sources.roots import as_path
+from brain_cae.scans.sources.table import (
+    NO_VALUE,
+    Table,
+    age_of,
+    not_understood,
+    read_table,
+    require_columns,
+    sex_of,
+    site_of,
+)
 from brain_cae.vocabulary import LABELS, MODALITIES, SKULL_STATES
 
 REQUIRED = ("subject", "modality", "path")
 # Properties of the subject: one line may give them for all its lines.
-SUBJECT = ("label", "age", "sex", "site")
-# Properties of the session.
-SESSION = ("lesion_mask", "brain_mask", "skull")
-COLUMNS = (*REQUIRED, "session", *SUBJECT, *SESSION)
-EXPECTED = (
-    f"one line per scan, the columns {', '.join(REQUIRED)} and, where known, session, {', '.join((*SUBJECT, *SESSION))}"
-)
+SUBJECT = ("label", "sex")
+# Properties of the session; of those in both, one line may give them for all sessions.
+CHANGING = ("age", "site")
+SESSION = (*CHANGING, "lesion_mask", "brain_mask", "skull")
+OPTIONAL = ("label", "age", "sex", "site", "lesion_mask", "brain_mask", "skull")
+COLUMNS = (*REQUIRED, "session", *OPTIONAL)
+EXPECTED = f"one line per scan, the columns {', '.join(REQUIRED)} and, where known, session, {', '.join(OPTIONAL)}"
 WORDS = {"label": LABELS, "skull": SKULL_STATES}
 PATHS = ("path", "lesion_mask", "brain_mask")
 
@@ -28,9 +38,9 @@ PATHS = ("path", "lesion_mask", "brain_mask")
 def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the scans of the table as arguments of :class:`SeriesLocation`, and notes for readers of the results.
 
-    Relative paths start at the table's folder. A path is a NIfTI file or a folder of DICOM. Every session gets all
-    ``modalities``; those that no line names have no files. Lines of modalities that are not in use are ignored; those
-    of unknown modalities are listed in the notes.
+    Paths may be written as on the command line (``~``, quotes); relative ones start at the table's folder. A path is a
+    NIfTI file or a folder of DICOM. Every session gets all ``modalities``; those that no line names have no files.
+    Lines of modalities that are not in use are ignored; those of unknown modalities are listed in the notes.
 
     Raises:
         DatasetError: a missing column, an unknown value, a scan in two lines, contradictory lines of one subject, no
@@ -40,6 +50,7 @@ def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, An
     require_columns(table, REQUIRED, expected=EXPECTED)
     scans: dict[tuple[str, str, str], dict[str, str]] = {}
     facts: dict[tuple[str, ...], dict[str, str]] = {}
+    given: dict[tuple[str, str], set[str]] = {}
     unknown: dict[str, str] = {}
     for where, line in table.lines():
         row = _row(line)
@@ -47,6 +58,8 @@ def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, An
         subject, session, modality = row["subject"], row.get("session", ""), row["modality"]
         _collect(facts.setdefault((subject,), {}), row, SUBJECT, where)
         _collect(facts.setdefault((subject, session), {}), row, SESSION, where)
+        for name in CHANGING:
+            given.setdefault((subject, name), set()).update({row[name]} - {""})
         name = " ".join(filter(None, (subject, session, modality)))
         if modality not in MODALITIES:
             unknown[where] = name
@@ -61,7 +74,8 @@ def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, An
     _check_paths(table, [root / row["path"] for row in scans.values()])
     arguments = []
     for subject, session in (key for key in facts if len(key) == 2):
-        known = facts[subject,] | facts[subject, session]
+        common = {name: next(iter(values)) for name in CHANGING if len(values := given[subject, name]) == 1}
+        known = facts[subject,] | common | facts[subject, session]
         for modality in modalities:
             row = scans.get((subject, session, modality), {})
             files = _files(root / row["path"]) if row else ()
@@ -82,13 +96,16 @@ def _shared(root: Path, scans: Mapping[tuple[str, str, str], Mapping[str, str]])
 
 
 def _row(line: Mapping[str, str]) -> dict[str, str]:
-    row = (
-        {"sex": line.get("gender", "")}
-        | dict(line)
-        | {name: line.get(name, "").lower() for name in ("modality", *WORDS)}
-    )
+    """Return the values of a line, each in one form; what is no age or sex stays as it is."""
+    row = {"sex": line.get("gender", "")} | dict(line)
+    row |= {name: line.get(name, "").lower() for name in ("modality", *WORDS)}
     row["modality"] = SPELLINGS.get(row["modality"], row["modality"])
-    return row | {name: line.get(name, "").replace("\\", "/") for name in PATHS}
+    people = {name: row.get(name, "") for name in ("age", "sex")}
+    row |= {name: "" if text.lower() in NO_VALUE else text for name, text in people.items()}
+    age = age_of(row["age"])
+    row |= {"age": row["age"] if age is None else f"{age:g}", "sex": sex_of(row["sex"]) or row["sex"]}
+    row["site"] = site_of(row.get("site", ""))
+    return row | {name: as_path(line.get(name, "")).replace("\\", "/") for name in PATHS}
 
 
 def _check(row: Mapping[str, str], where: str) -> None:

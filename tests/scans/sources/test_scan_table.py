@@ -133,6 +133,32 @@ def test_a_damaged_table_names_its_line(table, text, message):
     assert "scans.csv" in str(raised.value)
 
 
+def test_age_and_site_may_change_from_one_session_to_the_next(table):
+    table.write_text(
+        "subject,session,modality,path,age,site\na,1,t1,x/1.nii.gz,45,north\na,2,t1,x/2.nii.gz,47,south\n"
+        "b,1,t1,nifti/a.nii.gz,60,north\nb,2,t1,x/3.nii.gz,,\na,3,t1,x/4.nii.gz,,\n"
+    )
+    found = {(one.subject, one.session): (one.age, one.site) for one in source(table).locate()}
+    assert found == {
+        ("a", "1"): (45, "north"), ("a", "2"): (47, "south"), ("a", "3"): (None, ""),
+        ("b", "1"): (60, "north"), ("b", "2"): (60, "north"),
+    }  # fmt: skip
+
+
+def test_lines_of_a_subject_may_write_one_value_in_several_ways(table):
+    table.write_text(
+        "subject,modality,path,age,sex,site\na,t1,nifti/a.nii.gz,45,M,1\na,flair,x.nii.gz,45.0,male,1.0\n"
+        "a,t2,y.nii.gz,n/a,unknown,n/a\n"
+    )
+    assert {(one.age, one.sex, one.site) for one in source(table).locate()} == {(45, "M", "1")}
+
+
+def test_paths_are_read_as_on_the_command_line(table, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    table.write_text(f"subject,modality,path\na,t1,~/nifti/a.nii.gz\nb,t1,file://{tmp_path}/nifti/a.nii.gz\n")
+    assert {path for one in source(table).locate() for path in one.files} == {tmp_path / "nifti" / "a.nii.gz"}
+
+
 def test_either_half_of_a_pair_stands_for_both(tmp_path):
     touch(tmp_path, "a.hdr", "a.img", "b.hdr", "b.img")
     (tmp_path / "scans.csv").write_text("subject,modality,path\na,t1,a.hdr\nb,t1,b.img\n")

@@ -30,10 +30,11 @@ MIN_SCANS_FOR_PROCESSES = 4
 
 @dataclass(frozen=True)
 class Scan:
-    """One subject's scan to strip; its skull state may be unknown."""
+    """One subject's scan to strip, and that of the reference; whether they show the skull may be unknown."""
 
     subject: str
     path: Path
+    reference: Path
     unknown: bool
 
 
@@ -71,10 +72,15 @@ class BrainMasks:
         """
         index, refused = index.copy(), dict[str, str]()
         _mark(index, index.loc[index["brain_mask_path"] != "", "subject"], "mask")
-        rows = self._rows_to_strip(index)
+        references = index[index["modality"] == self.reference].drop_duplicates("subject").set_index("subject")["path"]
         scans = [
-            Scan(str(row["subject"]), Path(str(row["path"])), row["skull"] == "unknown")
-            for row in index.loc[rows].to_dict("records")
+            Scan(
+                str(row["subject"]),
+                Path(str(row["path"])),
+                Path(str(references.get(row["subject"], row["path"]))),
+                row["skull"] == "unknown",
+            )
+            for row in index.loc[self._rows_to_strip(index)].to_dict("records")
         ]
         if not scans:
             return index, refused
@@ -99,7 +105,9 @@ class BrainMasks:
                 elif mask is None:
                     _mark(index, [subject], "delivered")
                 else:
-                    index.at[rows[number], "brain_mask_path"] = str(mask)
+                    stripped, path = mask
+                    row = (index["subject"] == subject) & (index["path"] == str(stripped))
+                    index.loc[row, "brain_mask_path"] = str(path)
                     _mark(index, [subject], self.tool)
                 advance()
         return index, dict(sorted(refused.items()))
@@ -117,30 +125,43 @@ class BrainMasks:
             candidates = candidates.sort_values("modality", key=lambda names: names != "t1", kind="stable")
         return sorted(candidates.drop_duplicates("subject").index)
 
-    def _mask_or_error(self, scan: Scan) -> Path | ScanError | None:
-        """Return the file of the mask; None if the scan was stripped before; an error as a value, from any process."""
+    def _mask_or_error(self, scan: Scan) -> tuple[Path, Path] | ScanError | None:
+        """Return the scan that was stripped and the file of its mask; None if the reference was stripped before.
+
+        An error is returned as a value, from any process.
+        """
         try:
-            if self.tool == DEEPBET and scan.unknown and self._came_stripped(scan):
-                return None
-            return self._mask_of(scan)
+            shown = self._with_skull(scan)
+            return None if shown is None else (shown, self._mask_of(shown))
         except ScanError as error:
             return error
 
-    def _mask_of(self, scan: Scan) -> Path:
+    def _with_skull(self, scan: Scan) -> Path | None:
+        """Return the scan that is stripped; None if the reference, whose foreground is then the brain, came stripped.
+
+        A subject's other scans may be in another state: a brain that was cut out of the T1, beside a FLAIR as scanned.
+        """
+        if self.tool != DEEPBET or not scan.unknown:
+            return scan.path
+        if self._came_stripped(scan.reference):
+            return None
+        return scan.path if scan.path == scan.reference or not self._came_stripped(scan.path) else scan.reference
+
+    def _mask_of(self, scan: Path) -> Path:
         # The file name of a stored scan is a hash of its voxels and affine.
-        target = (self.folder / f"{scan.path.stem}_{self.tool}.nii.gz").absolute()
+        target = (self.folder / f"{scan.stem}_{self.tool}.nii.gz").absolute()
         if not target.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            mask = brain_mask(self.tool, scan.path, self.folder)
+            mask = brain_mask(self.tool, scan, self.folder)
             with whole(target) as aside:
                 nibabel.save(mask, aside)
         return target
 
-    def _came_stripped(self, scan: Scan) -> bool:
+    def _came_stripped(self, scan: Path) -> bool:
         """Return whether a scan of unknown state shows no skull; what was found is stored beside the masks."""
-        found = self.folder / f"{scan.path.stem}_skull.txt"
+        found = self.folder / f"{scan.stem}_skull.txt"
         if not found.exists():
-            state, foreground = _state(scan.path)
+            state, foreground = _state(scan)
             if state == "unknown":
                 brain = nibabel.as_closest_canonical(nibabel.load(self._mask_of(scan)))
                 kept = (np.asarray(brain.dataobj) > 0)[foreground].mean()

@@ -223,6 +223,21 @@ def test_scans_that_came_stripped_are_recognised_and_left_alone(deepbet, cohort,
     assert Extraction.calls == calls
 
 
+def test_the_state_is_that_of_the_reference_whose_foreground_would_be_the_brain(deepbet, cohort, tmp_path):
+    whole, brain = head(), head(skull=False)
+    subjects = {
+        "t1 cut out": ("unknown", {"t1": brain, "flair": whole}),
+        "flair cut out": ("unknown", {"t1": whole, "flair": brain}),
+        "neither": ("unknown", {"t1": whole, "flair": whole}),
+    }
+    done, refused = BrainMasks(tmp_path / "masks", "deepbet", "flair").complete(cohort(subjects), progress=False)
+    assert refused == {} and set(done["skull"]) == {"stripped"}
+    by = done.drop_duplicates("subject").set_index("subject")["stripped_by"].to_dict()
+    assert by == {"t1 cut out": "deepbet", "flair cut out": "delivered", "neither": "deepbet"}
+    masked = done[done["brain_mask_path"] != ""]
+    assert [*zip(masked["subject"], masked["modality"], strict=True)] == [("t1 cut out", "flair"), ("neither", "t1")]
+
+
 def test_a_head_without_a_brain_is_refused_and_the_others_go_on(deepbet, cohort, tmp_path, caplog):
     index = cohort({"a": ("on", {"t1": head(brain_mm=30)}), "b": ("on", {"t1": head()})})
     done, refused = BrainMasks(tmp_path / "masks", "deepbet", "t1").complete(index, progress=False)

@@ -1,6 +1,7 @@
 """Error messages of the commands, shown instead of a traceback."""
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -50,6 +51,9 @@ def _explain(error: Exception, config_name: str) -> str:
     """Return Hydra's message, or for an unknown key or option a message that lists the valid ones."""
     if isinstance(error, OverrideParseException):
         return str(_unreadable(error.override))
+    if ambiguous := re.search("Ambiguous value for argument '(.*)'", str(error)):
+        others = "A list is written key=[a,b]; for a run with each of them, add --multirun."
+        return str(_unreadable(ambiguous[1], others))
     option = re.search(r"Could not find '([^'/]+)/([^']+)'", str(error))
     if option is not None:
         group, name = option.groups()
@@ -68,15 +72,17 @@ def _explain(error: Exception, config_name: str) -> str:
     return str(configuration.unknown_key(key, names))
 
 
-def _unreadable(argument: str) -> ConfigurationError:
+def _unreadable(argument: str, others: str = "") -> ConfigurationError:
     key, separator, value = argument.partition("=")
-    quoted = f"""Quote the value for Hydra, and the whole argument for the shell: '{key}="{value}"'."""
+    text = value.replace('"', r"\"")
+    quoted = shlex.quote(f'{key}="{text}"')
+    advice = f"Quote the value for Hydra, and the whole argument for the shell: {quoted}. {others}".rstrip()
     return ConfigurationError(
         "An argument cannot be parsed.",
         expected="key=value, with double quotes around a value that contains characters such as ~ ( ) [ ] { } , :",
         found=argument,
         where=key,
-        **({"advice": quoted} if separator else {}),
+        **({"advice": advice} if separator else {}),
     )
 
 

@@ -1,9 +1,12 @@
 """The messages that are shown instead of a traceback."""
 
 import errno
+import shlex
 from pathlib import Path
 
-from hydra.errors import OverrideParseException
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, OverrideParseException
 
 from brain_cae.cli.messages import groups, interrupted, message_for
 from brain_cae.errors import DatasetError
@@ -18,6 +21,22 @@ def test_an_argument_that_hydra_cannot_parse_is_quoted_for_the_shell() -> None:
     message = message_for(OverrideParseException("dataset.root=/a (1)", "mismatched input"), "train", started=False)
     assert message is not None and message.startswith("An argument cannot be parsed.")
     assert """'dataset.root="/a (1)"'""" in message
+
+
+@pytest.mark.parametrize("value", ["/it's", '/a"b', "/a,b", "/x=1", "/{z} (y)"])
+def test_the_quoted_argument_is_what_hydra_reads_as_the_value(value) -> None:
+    message = message_for(OverrideParseException(f"dataset.root={value}", "mismatched input"), "train", started=False)
+    assert message is not None
+    (argument,) = shlex.split(message.partition("for the shell: ")[2].removesuffix("."))
+    (override,) = OverridesParser.create().parse_overrides([argument])
+    assert (override.key_or_group, override.value()) == ("dataset.root", value)
+
+
+def test_a_comma_in_a_path_is_explained_as_such() -> None:
+    error = ConfigCompositionException("Ambiguous value for argument 'dataset.root=/a,b'\n1. To use it as a list, …")
+    message = message_for(error, "train", started=False)
+    assert message is not None and message.startswith("An argument cannot be parsed.")
+    assert """'dataset.root="/a,b"'. A list is written key=[a,b]""" in message
 
 
 def test_a_full_disk_is_explained_and_a_bug_is_not_hidden() -> None:

@@ -127,16 +127,7 @@ class Bids:
             ],
             **alike_subjects(subjects),
             f"{{image|images}} in anat/ {{is|are}} not {', '.join(SUFFIXES)} or similar, and left out": unused,
-            "{sidecar|sidecars} cannot be read and {is|are} ignored": sorted(sidecars.broken),
-            "{sidecar gives|sidecars give} times in milliseconds, not in seconds; they are read as such": sorted(
-                sidecars.in_milliseconds
-            ),
-            "{sidecar gives|sidecars give} times that no single unit explains; they are treated as unknown": sorted(
-                sidecars.implausible
-            ),
-            "{value|values} in sidecars {is|are} not numbers and {is|are} treated as unknown": sorted(
-                sidecars.malformed
-            ),
+            **sidecars.findings(),
         }
         self._notes = (
             table.notes

@@ -5,7 +5,7 @@ The levels may be exchanged, as in ``T1/<subject>.nii.gz`` and ``FLAIR/<subject>
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -42,6 +42,7 @@ from brain_cae.scans.sources.mask_folder import read_masks
 from brain_cae.scans.sources.matching import alike_subjects, match_all
 from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.scan_table import read_scans
+from brain_cae.scans.sources.sidecar import Sidecars, is_sidecar
 from brain_cae.scans.sources.table import (
     SEX_COLUMNS,
     FoundTable,
@@ -78,6 +79,7 @@ class Folder:
     Optional files beside the subjects: ``labels.csv`` or ``.tsv`` (subject,label and, where known, age,sex,site),
     ``masks/<subject>.nii.gz`` (lesions), ``brain_masks/<subject>.nii.gz``, and ``series.csv`` (see ``choice.py``) for
     folders with several series.
+    The JSON file of a NIfTI file, ``t1.json`` beside ``t1.nii.gz``, gives its acquisition as in BIDS.
     The name of the file or folder is the modality: t1, t2, flair or t1ce in upper or lower case, or else one of the
     other ``SPELLINGS``. Instead, each folder of the root may be a modality and hold a file, or a folder of DICOM files,
     for each subject (see :func:`_look_by_contrast`). ``label`` and ``skull`` apply to every subject without other
@@ -119,7 +121,11 @@ class Folder:
         else:
             scans = self._scans(root)
         defaults = {"label": self.label or "unknown", "skull": self.skull, "source": self.name}
-        return apply_choices([SeriesLocation(**(defaults | scan)) for scan in scans], root)
+        chosen = apply_choices([SeriesLocation(**(defaults | scan)) for scan in scans], root)
+        sidecars = Sidecars(root)
+        found = [replace(one, acquisition=sidecars.beside(one.files)) for one in chosen]
+        self._notes += counted(sidecars.findings())
+        return found
 
     def notes(self) -> list[str]:
         """Return which folders, labels, masks and columns were left out."""
@@ -262,10 +268,16 @@ def _look(folder: Path) -> _Subject:
         # Whatever is in it may be a scan of any modality: the import refuses it with the reason.
         content.candidates = {modality: {folder: (folder,)} for modality in MODALITIES}
         return content
-    for path in sorted(path for path in folder.iterdir() if not (is_litter(path.name) or has_header(path))):
+    for path in _entries(folder):
         content.names += [path.name] if is_visible(path.name) else []
         content.add(path, SPELLINGS.get(_stem(path).lower()) if is_visible(path.name) else None)
     return content
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return what is in a folder, but the images and JSON files that belong to another file."""
+    there = (path for path in folder.iterdir() if not is_litter(path.name))
+    return sorted(path for path in there if not (has_header(path) or is_sidecar(path)))
 
 
 @dataclass
@@ -295,7 +307,7 @@ def _look_by_contrast(folders: Sequence[Path]) -> _Contrasts:
         if modality is None or not can_be_read(folder):
             continue
         found.names.append(folder.name)
-        for path in sorted(path for path in folder.iterdir() if not (is_litter(path.name) or has_header(path))):
+        for path in _entries(folder):
             if is_visible(path.name) and (path.is_dir() or is_nifti(path) or _refusal(path)):
                 entries.append((path, modality))
             else:

@@ -5,7 +5,7 @@ Source: the Brain Imaging Data Structure, section "The Inheritance Principle": h
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from pydicom.dataset import Dataset
 from brain_cae.files.documents import read_json
 from brain_cae.scans.acquisition import in_tesla
 from brain_cae.scans.elements import decimals
+from brain_cae.scans.formats import SUFFIXES as NIFTI_SUFFIXES
+from brain_cae.scans.formats import is_kind, is_nifti, nifti_stem
 from brain_cae.scans.headers import has_agent
 from brain_cae.scans.times import MILLISECONDS, SECONDS, UNKNOWN, in_milliseconds
 
@@ -39,6 +41,23 @@ def parse_name(path: Path) -> BidsName:
     return BidsName({key: value for key, _, value in pairs}, suffix)
 
 
+def sidecar_of(scan: Path) -> Path:
+    """Return where the sidecar of a NIfTI file is, if it has one."""
+    return scan.with_name(f"{nifti_stem(scan)}.json")
+
+
+def is_sidecar(path: Path) -> bool:
+    """Return whether this is the JSON file of a NIfTI file beside it."""
+    return path.suffix == ".json" and any(
+        is_kind(path.with_name(f"{path.stem}{end}"), Path.is_file) for end in NIFTI_SUFFIXES
+    )
+
+
+def known(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that have a value."""
+    return {name: value for name, value in columns.items() if value not in ("", None) and value == value}
+
+
 @dataclass
 class Sidecars:
     """The JSON sidecars of a data set, and which of them are unusual, for the notes.
@@ -61,8 +80,29 @@ class Sidecars:
         merged: dict[str, Any] = {}
         for path in self._applying(scan):
             merged |= self._read(path)
-        unknown = ("", None)
-        return {name: value for name, value in merged.items() if value not in unknown and value == value}
+        return known(merged)
+
+    def beside(self, files: Sequence[Path]) -> dict[str, Any]:
+        """Return the same of a scan's files from the sidecar of the same name alone; empty without one.
+
+        Outside of BIDS, names do not say which other sidecars apply.
+        """
+        scans = [path for path in files if is_nifti(path)]
+        path = sidecar_of(scans[0]) if len(scans) == 1 else None
+        return known(self._read(path)) if path and is_kind(path, Path.is_file) else {}
+
+    def findings(self) -> dict[str, list[str]]:
+        """Return lists for :func:`counted` of what is unusual in the sidecars that were read."""
+        return {
+            "{sidecar|sidecars} cannot be read and {is|are} ignored": sorted(self.broken),
+            "{sidecar gives|sidecars give} times in milliseconds, not in seconds; they are read as such": sorted(
+                self.in_milliseconds
+            ),
+            "{sidecar gives|sidecars give} times that no single unit explains; they are treated as unknown": sorted(
+                self.implausible
+            ),
+            "{value|values} in sidecars {is|are} not numbers and {is|are} treated as unknown": sorted(self.malformed),
+        }
 
     def has_agent(self, scan: Path) -> bool:
         """Return whether the scan's sidecars say that a contrast agent was given."""
@@ -92,7 +132,7 @@ class Sidecars:
     def _read(self, path: Path) -> dict[str, Any]:
         """Return the columns that one file gives; NaN for a number that it gives but that cannot be used."""
         if path not in self._columns:
-            name = path.relative_to(self.root).as_posix()
+            name = (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()
             try:
                 content = read_json(path, encoding="utf-8-sig")
             except (OSError, ValueError):

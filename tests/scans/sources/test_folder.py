@@ -222,7 +222,7 @@ def test_files_of_other_formats_are_named(tmp_path):
 
 def test_every_entry_is_read_or_named(tmp_path, monkeypatch):
     touch(
-        tmp_path, "a/t1.nii.gz", "a/t1.json", "a/.t2/IM1", "a/.cache/IM1", "a/._t1.nii.gz", "b/t1/IM1", "b/x.mgz",
+        tmp_path, "a/t1.nii.gz", "a/t1.text", "a/.t2/IM1", "a/.cache/IM1", "a/._t1.nii.gz", "b/t1/IM1", "b/x.mgz",
         "c/IM1", "d/scan.zip", "masks/a.nii.gz", "masks/b.nii", "masks/b.nii.gz", "masks/c.mgz", "masks/old/a.nii.gz",
         "labels.csv", "brain_masks/a.nii.gz/mask.nii", "stray.nii.gz", "README.md", ".DS_Store", ".hidden/x",
     )  # fmt: skip
@@ -236,7 +236,7 @@ def test_every_entry_is_read_or_named(tmp_path, monkeypatch):
         "2 folders contain no known modality and are left out: c (IM1), d (scan.zip).",
         "2 files have a format that is not read; convert them to .nii.gz, or unpack them: b/x.mgz, d/scan.zip.",
         "1 hidden file or folder is not read: a/.t2.",
-        "1 file or folder is not named after a modality and is left out: a/t1.json.",
+        "1 file or folder is not named after a modality and is left out: a/t1.text.",
         "1 hidden file or folder is not read: .hidden.",
         "2 files beside the subjects' folders are not read: README.md, stray.nii.gz.",
         "1 subject has several masks in masks, none of which is used: b.",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from brain_cae.scans.sources.folder import Folder
 from brain_cae.scans.sources.sidecar import Sidecars, parse_name
 
 from .layouts import touch, write_json
@@ -89,3 +90,35 @@ def test_a_broken_sidecar_is_named_and_ignored(tmp_path, text):
     sidecars = Sidecars(tmp_path)
     assert sidecars.acquisition(scan) == {}
     assert sidecars.broken == {"sub-01/anat/sub-01_T1w.json"}
+
+
+def test_in_a_folder_only_the_sidecar_of_the_same_name_counts(tmp_path):
+    touch(tmp_path, "a/t1.nii.gz", "a/flair/scan.nii.gz", "b/t1.nii", "b/t1.txt")
+    write_json(tmp_path / "a" / "t1.json", RepetitionTime=2.3, Manufacturer="Siemens")
+    write_json(tmp_path / "a" / "flair" / "scan.json", EchoTime=0.09)
+    write_json(tmp_path / "t1.json", EchoTime=0.01)  # in BIDS, it would apply to all
+    write_json(tmp_path / "b" / "protocol.json")
+    source = Folder(tmp_path, modalities=["t1", "flair"])
+    assert {(one.subject, one.modality): one.acquisition for one in source.locate()} == {
+        ("a", "t1"): {"repetition_time_ms": 2300.0, "manufacturer": "Siemens"},
+        ("a", "flair"): {"echo_time_ms": 90.0}, ("b", "t1"): {}, ("b", "flair"): {},
+    }  # fmt: skip
+    assert [note for note in source.notes() if "a/" in note] == []
+    assert any("b/protocol.json, b/t1.txt" in note for note in source.notes())
+
+
+def test_of_contrasts_and_in_a_table_of_paths_as_well(tmp_path):
+    for contrast in ("T1", "FLAIR"):
+        touch(tmp_path, *(f"{contrast}/{name}_{contrast}.nii.gz" for name in "ab"))
+        write_json(tmp_path / contrast / f"b_{contrast}.json", FlipAngle=9)
+    (tmp_path / "scans.csv").write_text("subject,modality,path\na,t1,T1/a_T1.nii.gz\nb,t1,T1/b_T1.nii.gz\n")
+    for keys in ({"root": tmp_path}, {"table": tmp_path / "scans.csv"}):
+        found = {one.subject: one.acquisition for one in Folder(modalities=["t1"], **keys).locate()}
+        assert found == {"a": {}, "b": {"flip_angle_deg": 9.0}}
+
+
+def test_a_sidecar_in_a_folder_that_cannot_be_read_is_named(tmp_path):
+    touch(tmp_path, "a/t1.nii.gz", "a/t1.json")
+    source = Folder(tmp_path, modalities=["t1"])
+    source.locate()
+    assert "1 sidecar cannot be read and is ignored: a/t1.json." in source.notes()

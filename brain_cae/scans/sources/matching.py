@@ -27,6 +27,13 @@ DAMAGE = (
 )
 
 
+TIMES = 7
+"""A person is seldom scanned as often."""
+# The last part of a name, and one that is a year or a date.
+LAST_PART = re.compile(r"(.*[^ _.-])[ _.-]+([^ _.-]+)")
+DATE = re.compile(r"(?:19|20)\d\d(?:\d{4})?")
+
+
 def _text(name: str) -> str:
     """Return a name without what is not seen: Unicode form, case, invisible characters, kind of separator."""
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
@@ -195,11 +202,32 @@ def alike(names: Iterable[str], *, shown: Callable[[str], str] = str) -> list[st
     return [" and ".join(_told_apart([*map(shown, group)])) for group in same.values() if len(group) > 1]
 
 
+def visits(subjects: Iterable[str]) -> list[str]:
+    """Return the subjects that may be one person at several times, for the notes: ``P1_2019 and P1_2020``.
+
+    Their names differ in the last part alone, of which there are few, and fewer than names before them; all dates count
+    as one. Of numbers within groups or sites, such as ``control_01``, there are more.
+    """
+    people: dict[str, list[str]] = {}
+    times: set[str] = set()
+    for name in dict.fromkeys(subjects):
+        parts = LAST_PART.fullmatch(name)
+        if parts:
+            people.setdefault(parts[1], []).append(name)
+            times.add(DATE.sub("date", parts[2]))
+    several = [names for names in people.values() if len(names) > 1]
+    return [" and ".join(_told_apart(names)) for names in several] if len(times) < min(len(people), TIMES) else []
+
+
 def alike_subjects(subjects: Iterable[str], rows: Iterable[str] = (), table: str = "") -> dict[str, list[str]]:
     """Return lists for :func:`counted` of subjects, and of names in a table, that may be one subject each."""
     differ = "names that differ in case, zeros, spaces or Unicode form alone, and"
+    names = list(subjects)
     return {
-        f"{{group|groups}} of subjects {{has|have}} {differ} count as different subjects": alike(subjects),
+        f"{{group|groups}} of subjects {{has|have}} {differ} count as different subjects": alike(names),
+        "{group|groups} of subjects {has|have} names that differ in the last part alone, and {counts|count} as "
+        "different people, in any role; if {it is one person|each is one person} at several times, list the scans in a "
+        "table with the column session": visits(names),
         f"{{group|groups}} of names in {table} {{has|have}} {differ} may be one subject": alike(rows),
     }
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.matching import alike, match, match_all
+from brain_cae.scans.sources.base import counted
+from brain_cae.scans.sources.matching import alike, alike_subjects, match, match_all, visits
 
 
 def all_of(names, subjects):
@@ -90,3 +91,19 @@ def test_what_a_spreadsheet_program_did_is_said(name, subject):
 
 def test_subjects_under_two_spellings_are_found():
     assert alike(["001", "1", "b", "B ", "c"]) == ["001 and 1", "b and B "]
+
+
+@pytest.mark.parametrize(
+    ("subjects", "expected"),
+    [
+        (["P1_11", "P1_21", "P2_11", "P3_11"], ["P1_11 and P1_21"]),
+        (["a-2019", "a-20210304", "b-2018", "c-2020"], ["a-2019 and a-20210304"]),
+        (["control_01", "control_02", "patient_01", "patient_02"], []),
+        ([f"site{site}_{number}" for site in range(20) for number in range(10)], []),
+        (["sub_1", "sub_2", "x"], []),
+    ],
+)
+def test_subjects_that_may_be_one_person_at_several_times_are_found(subjects, expected):
+    assert visits(subjects) == expected
+    notes = " ".join(counted(alike_subjects(subjects)))
+    assert ("table with the column session" in notes) == bool(expected)

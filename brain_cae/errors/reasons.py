@@ -132,8 +132,8 @@ WHAT_TO_DO = {
     "mask without outside": "Save the mask with 0 outside of what it marks.",
     "no match with the template": "Is the brain whole, and without skull? preprocess.space=box needs no match.",
     "partial coverage": "Are both scans from the same session? Training can also do without a modality (modality=…).",
-    "not aligned": "Look at both scans: they may show different heads, only one may show the skull, or a header may have "
-    "lost its origin.",
+    "not aligned": "Look at both scans: they may show different heads, only one may show the skull, or a header may "
+    "have lost its origin.",
     "not the named contrast": "Image and header show another contrast: rename the scan, or select the right series.",
     "mask elsewhere": "Check that the mask belongs to this scan, and keep it elsewhere if it does not.",
     "skull stripping failed": "Read the tool's message in the log, or provide a brain mask for this subject.",

@@ -81,11 +81,12 @@ def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: s
         found = (
             f"one folder per contrast: {some([f'{name} with {number} files' for name, number in contrasts.items()])}"
         )
-        advice = (
-            "Call the folders t1, t2, flair or t1ce, and the files in each as their subjects; or list the scans in a "
-            "table, subject,modality,path: dataset=folder dataset.table=scans.csv. docs/data.md has the few lines that "
-            "write it from such folders."
+        table = (
+            "the scans in a table, subject,modality,path: dataset=folder dataset.table=scans.csv. docs/data.md has the "
+            "few lines that write it from such folders."
         )
+        alike = "Call the folders t1, t2, flair or t1ce, and the files in each as their subjects; or list "
+        advice = (alike if len(contrasts) > 1 else "List ") + table
         return DatasetError(problem, expected=expected, found=found, where=str(root), advice=advice)
     for place, layout in _layouts_near(root, source):
         beside = [folder for folder in _folders(root) if place.parent == root and layout_of(folder) == layout]
@@ -180,7 +181,7 @@ def _layouts_near(root: Path, source: str) -> Iterator[tuple[Path, str]]:
 
 
 def _folders_of_contrasts(root: Path) -> dict[str, int]:
-    """Return how many NIfTI files the folders of a root hold that are named after contrasts; empty unless two do.
+    """Return how many NIfTI files the folders of a root hold that are named after contrasts.
 
     A subject's folder, too, may hold one folder per contrast; but then each holds a single NIfTI file, or DICOM.
     """
@@ -190,7 +191,7 @@ def _folders_of_contrasts(root: Path) -> dict[str, int]:
         scans = sum(1 for path in islice(folder.iterdir(), 1000) if is_visible(path.name) and is_nifti(path))
         if scans > 1 and any(word in SPELLINGS for word in words):
             found[folder.name] = scans
-    return found if len(found) > 1 else {}
+    return found
 
 
 def _is_subject(folder: Path) -> bool:

@@ -108,6 +108,13 @@ def test_one_folder_per_contrast_is_not_taken_for_a_subject(tmp_path):
     assert "level higher" not in text
 
 
+def test_the_only_folder_of_a_contrast_is_not_taken_for_a_subjects_beside_others(tmp_path):
+    touch(tmp_path / "mri", "one/T1/a.nii", "one/T1/b.nii", "other/T1/a.nii", "other/T1/b.nii")
+    text = message("folder", tmp_path / "mri" / "one")
+    assert "one folder per contrast: T1 with 2 files" in text and "List the scans in a table" in text
+    assert "level higher" not in text
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_near_miss_is_suggested(tmp_path, source):
     (tmp_path / "Patients" / "scans").mkdir(parents=True)

@@ -1,6 +1,7 @@
 """Reads ``participants.tsv`` of a BIDS data set: label, age, sex and site of each subject, or of each session."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,10 +26,11 @@ from brain_cae.scans.sources.table import (
 )
 from brain_cae.vocabulary import CLASSES
 
-EXPECTED = "participants.tsv with the column participant_id, each subject once"
+EXPECTED = "participants.tsv with the column participant_id, one line of each subject, or several that agree"
 IDENTIFIERS = ("participant_id", "participantid", "participant", "subject_id", "subjectid", "subject", "sub", "id")
 """Names of the column of subjects, the one of BIDS first; case, spaces and hyphens are ignored."""
 AGE = ("age",)
+UNKNOWN = ("", "n/a")
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ class Participants:
 
         Raises:
             ConfigurationError: values of labels without a label column, or one value in both classes.
-            DatasetError: the table or the label column is missing, a subject is in two lines, no value of the column is
-                in either class, or some lines with labels and some subjects have not found each other.
+            DatasetError: the table or the label column is missing, lines of a subject contradict each other, no value
+                of the column is in either class, or some lines with labels and some subjects have not found each other.
         """
         self._check()
         of_sessions = tables.columns if tables else []
@@ -104,7 +106,8 @@ class Participants:
                 found=f"the columns {', '.join(table.columns)}{_of(of_sessions)}",
                 where="dataset.label_column",
             )
-        rows, lines = _rows(table, str(identifier))
+        rows, lines, several = _rows(table, str(identifier), self.label_column)
+        self.notes += counted({"{subject has|subjects have} several ages, none of which is used": several})
         self._convert_ages(rows, table)
         labelled = self.label_column is not None and self.label_column in table.columns
         matches = self._match(lines, subjects, without_scan, path) if labelled else match(lines, subjects)
@@ -255,20 +258,42 @@ def _of(columns: Sequence[str]) -> str:
 
 
 def _form(value: str) -> str:
-    """Return a value as it is compared: case is ignored, and a number may have the ``.0`` that programs add to it."""
-    return re.sub(r"^([+-]?\d+)[.,]0+$", r"\1", value.strip().lower())
+    """Return a value as it is compared: without case, kinds of spaces, Unicode form, and the ``.0`` of a number."""
+    text = " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+    return re.sub(r"^([+-]?\d+)[.,]0+$", r"\1", text)
 
 
-def _rows(table: Table, identifier: str) -> tuple[dict[str, dict[str, str]], dict[str, int]]:
-    """Return row and line by subject; ``01`` becomes ``sub-01``."""
+def _rows(
+    table: Table, identifier: str, label: str | None
+) -> tuple[dict[str, dict[str, str]], dict[str, int], list[str]]:
+    """Return row and line by subject, ``01`` as ``sub-01``, and the subjects with several ages, of which none is known.
+
+    A subject may have several lines, as for its sessions, which agree in label, sex and site.
+    """
     rows: dict[str, dict[str, str]] = {}
     lines: dict[str, int] = {}
     standard = {"age": column_of(table, AGE), "sex": column_of(table, SEX_COLUMNS), "site": column_of(table, ("site",))}
+    ages: dict[str, set[float]] = {}
     for number, (where, row) in zip(table.numbers, table.lines(), strict=True):
         name = row[identifier]
         subject = name if re.match(r"sub(?:[-_ ]|\d)", name, re.IGNORECASE) else f"sub-{name}"
-        if subject in rows:
-            raise DatasetError("A subject is in two lines.", expected=EXPECTED, found=subject, where=where)
-        rows[subject] = row | {name: row.get(column or "", "") for name, column in standard.items()}
-        lines[subject] = number
-    return rows, lines
+        person = row | {name: row.get(column or "", "") for name, column in standard.items()}
+        before = rows.setdefault(subject, person)
+        lines.setdefault(subject, number)
+        for column in dict.fromkeys(filter(None, (label, "sex", "site", "age"))):
+            text, known = person.get(column, ""), before.get(column, "")
+            if _form(known) in UNKNOWN:
+                before[column] = text
+            elif column != "age" and _form(text) not in (*UNKNOWN, _form(known)):
+                raise DatasetError(
+                    "A subject is in two lines that contradict each other.",
+                    expected=EXPECTED,
+                    found=f"{subject} with {column} {text} here and {known} in a line above",
+                    where=where,
+                    advice="Keep one line of each subject. Labels of sessions can stand in sub-…/sub-…_sessions.tsv.",
+                )
+        ages.setdefault(subject, set()).update({age_of(person["age"]) or 0} - {0})
+    several = [subject for subject, values in ages.items() if len(values) > 1]
+    for subject in several:
+        rows[subject]["age"] = ""
+    return rows, lines, several

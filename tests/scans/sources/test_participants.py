@@ -103,10 +103,10 @@ def test_values_that_cannot_be_used(path, column, healthy, abnormal):
         Participants(column, healthy, abnormal).read(path, SUBJECTS)
 
 
-def test_a_subject_in_two_lines_is_an_error(path):
-    path.write_text("participant_id\tgroup\nsub-01\thc\n01\thc\n")
+def test_a_subject_in_two_lines_with_two_labels_is_an_error(path):
+    path.write_text("participant_id\tgroup\nsub-01\thc\n01\tms\n")
     with pytest.raises(DatasetError, match="line 3"):
-        Participants().read(path, SUBJECTS)
+        Participants("group", ["hc"], ["ms"]).read(path, SUBJECTS)
 
 
 def test_numbers_are_labels_whatever_program_wrote_them(tmp_path):
@@ -137,3 +137,28 @@ def test_lines_that_may_be_of_one_subject_are_named(path):
     table = Participants(label="healthy")
     table.read(path, ["sub-01", "sub-02"])
     assert "may be one subject: sub-01 and sub-1." in " ".join(table.notes)
+
+
+def test_a_subject_may_have_several_lines_that_agree(path):
+    path.write_text(
+        "participant_id\tsession_id\tgroup\tage\tsex\nsub-01\tses-1\tHC\t40\tM\nsub-01\tses-2\tn/a\t42\tM\n"
+        "sub-02\tses-1\tn/a\tn/a\tn/a\nsub-02\tses-2\tms\t50\tF\n"
+    )
+    table = Participants("group", ["hc"], ["ms"])
+    people = table.read(path, SUBJECTS[:2])
+    assert "1 subject has several ages, none of which is used: sub-01." in table.notes
+    assert [(one.label, one.age, one.sex) for one in people.values()] == [("healthy", None, "M"), ("abnormal", 50, "F")]
+
+
+@pytest.mark.parametrize(("column", "line"), [("group", "B\tF\tx"), ("sex", "A\tM\tx"), ("site", "A\tF\ty")])
+def test_lines_of_a_subject_that_contradict_each_other_are_named(path, column, line):
+    path.write_text(f"participant_id\tgroup\tsex\tsite\nsub-01\tA\tF\tx\nsub-01\t{line}\n")
+    with pytest.raises(DatasetError, match=rf"contradict(.|\n)*sub-01 with {column} \w here and \w in a line above"):
+        Participants("group", ["A"]).read(path, SUBJECTS[:1])
+
+
+@pytest.mark.parametrize("text", ["Healthy  Control", "healthy\u00a0control", "HEALTHY CONTROL"])
+def test_a_value_of_the_label_column_may_be_written_in_several_ways(path, text):
+    path.write_text(f"participant_id\tgroup\nsub-01\t{text}\nsub-02\tpra\u0308\n")
+    people = Participants("group", ["healthy control"], ["pr\u00e4"]).read(path, SUBJECTS[:2])
+    assert [one.label for one in people.values()] == ["healthy", "abnormal"]

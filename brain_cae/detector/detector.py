@@ -19,6 +19,7 @@ from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.reshape import Group, Reshape
 from brain_cae.reshape.network import from_network, to_native, to_network
 from brain_cae.scans.protocol import ProtocolGroups
+from brain_cae.scans.skulls import unlike
 from brain_cae.scoring.frame import box_in_frame, place_in_frame, to_frame
 from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.scoring.reference import HealthyReference
@@ -288,8 +289,7 @@ class Detector:
 
     def unlike_skull(self, state: str) -> bool:
         """Return whether the skull state differs from those of the calibration brains; False if any is unknown."""
-        comparable = bool(self.skull) and "unknown" not in [*self.skull, state]
-        return comparable and state not in self.skull
+        return unlike(state, self.skull)
 
     def fingerprint(self) -> str:
         """Return a hash of everything that the findings depend on: weights, references, configuration."""

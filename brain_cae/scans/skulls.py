@@ -41,6 +41,12 @@ def check_skulls(locations: Sequence[SeriesLocation], *, reference: str, skull_s
     return []
 
 
+def unlike(state: str, calibrated: Sequence[str]) -> bool:
+    """Return whether a skull state differs from those of the calibration brains; False if any is unknown."""
+    comparable = bool(calibrated) and "unknown" not in [*calibrated, state]
+    return comparable and state not in calibrated
+
+
 def with_skull(locations: Sequence[SeriesLocation], *, reference: str) -> list[str]:
     """Return the subjects whose skull is on according to the source, and which have no brain mask."""
     return sorted({one.subject for one, state in _states(locations, reference) if state == "on"})

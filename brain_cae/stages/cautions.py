@@ -1,19 +1,17 @@
 """Cautions of a run: what a reader must know before the figures."""
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import pandas as pd
 
 from brain_cae.configuration import Config
 from brain_cae.scans.protocol import UNKNOWN
+from brain_cae.scans.skulls import unlike
 from brain_cae.scoring.guarantee import Guarantee, rate_bound
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.roles import calibrating, protocols_of
 from brain_cae.vocabulary import Serious
-
-if TYPE_CHECKING:
-    from brain_cae.detector.detector import Detector  # needs PyTorch, which an inspection does not load
 
 log = logging.getLogger(__name__)
 
@@ -149,22 +147,27 @@ def _source_cautions(cohort: Cohort) -> list[str]:
     ]
 
 
-def skull_cautions(detector: "Detector", skull: pd.Series) -> list[str]:
-    """Return the cautions for subjects whose skull state differs from the calibration brains (index: subject)."""
-    state = " or ".join(detector.skull)
-    unlike = skull[[detector.unlike_skull(state) for state in skull]]
+def skull_cautions(calibrated: Sequence[str], skull: pd.Series) -> list[str]:
+    """Return the cautions for subjects whose skull state differs from those of the calibration brains.
+
+    Args:
+        calibrated: States of the calibration brains.
+        skull: State of each subject (index: subject).
+    """
+    state = " or ".join(calibrated)
+    others = skull[[unlike(one, calibrated) for one in skull]]
     cautions: list[str] = []
-    if len(unlike):
+    if len(others):
         cautions.append(
             Serious(
-                f"In {len(unlike)} of these subjects the skull is {' or '.join(sorted(set(unlike)))}, but in "
+                f"In {len(others)} of these subjects the skull is {' or '.join(sorted(set(others)))}, but in "
                 f"the calibration brains it is {state}: their scores and p-values are meaningless. Use the same skull "
                 "state for both.",
-                unlike.index.astype(str),
+                others.index.astype(str),
             )
         )
     unknown = int((skull == "unknown").sum())
-    if unknown and detector.skull and "unknown" not in detector.skull:
+    if unknown and calibrated and "unknown" not in calibrated:
         cautions.append(
             f"The skull state of {unknown} of these subjects is unknown; in the calibration brains the skull is "
             f"{state}. Scores are comparable only between scans with the same skull state."

@@ -285,7 +285,7 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         folder.write_csv("subjects.csv", by_subject(table, assessment.findings, assessment.transfer.arms))
         cautions = [
             *trial_cautions(config, detector.training_brains),
-            *skull_cautions(detector, cohort.skull[list(table.index)]),
+            *skull_cautions(detector.skull, cohort.skull[list(table.index)]),
             *uncovered,
             *detector.cautions,
             *cohort.cautions,

@@ -23,7 +23,7 @@ from brain_cae.files.run_folder import newest_run
 from brain_cae.scans.extent import slab_cautions
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
-from brain_cae.scans.skulls import check_skulls, with_skull
+from brain_cae.scans.skulls import check_skulls, unlike, with_skull
 from brain_cae.scans.sources.base import SeriesLocation, some
 from brain_cae.scans.sources.build import make_source, overview_of
 from brain_cae.scans.sources.series_table import SeriesLine
@@ -35,9 +35,10 @@ from brain_cae.stages.cautions import (
     out_of_calibration_cautions,
     protocol_cautions,
     rule_of,
+    skull_cautions,
 )
 from brain_cae.stages.cohort import complete_subjects, limited, renamed_files, require_modalities, unused_scans
-from brain_cae.stages.coverage import scanner_reasons, trusted
+from brain_cae.stages.coverage import SKULL, scanner_reasons, trusted
 from brain_cae.stages.roles import calibrating, draw_roles, evaluation_cautions, fold_roles
 from brain_cae.stages.stripping import head_cautions, require_for_heads, with_stripper
 from brain_cae.vocabulary import LABELS, MODALITIES, ROLES
@@ -134,10 +135,7 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
         inspection.title += f", scored with {run}"
         inspection.of_training = False
         if new and config.calibrate is None and not inspection.usable.empty:
-            acquisition = _acquisition(inspection, run_config.modality.reference)
-            sites = inspection.usable.groupby("subject")["site"].first()
-            reasons = _uncovered(folder, acquisition, sites, dataset=dataset, of_run=run_config.dataset)
-            inspection.cautions += out_of_calibration_cautions(reasons)
+            inspection.cautions += _uncovered(folder, inspection, run_config, dataset)
     return inspection
 
 
@@ -215,17 +213,26 @@ def _acquisition(inspection: Inspection, reference: str) -> pd.DataFrame:
     return subject_acquisition(inspection.usable, modalities=inspection.modalities, reference=reference)
 
 
-def _uncovered(run: Path, acquisition: pd.DataFrame, sites: pd.Series, *, dataset: Any, of_run: Any) -> pd.Series:
-    """Return why the calibration of a run does not cover a subject, as far as headers tell (index: subject)."""
+def _uncovered(run: Path, inspection: Inspection, config: Config, dataset: Any) -> list[str]:
+    """Return the cautions about subjects that the calibration of a run does not cover, as far as headers tell."""
     with np.load(run / "model" / "calibration.npz", allow_pickle=False) as stored:
         facts = json.loads(str(stored["facts"]))
-    return scanner_reasons(
+    acquisition = _acquisition(inspection, config.modality.reference)
+    subjects = inspection.usable.groupby("subject")
+    reasons = scanner_reasons(
         ProtocolGroups.from_dict(facts["protocols"]).assign(acquisition),
-        sites,
+        subjects["site"].first(),
         known_protocols=facts["known_protocols"],
         known_sites=facts.get("sites", []),
-        trusted=trusted(dataset, of_run, local=facts.get("local", False)),
+        trusted=trusted(dataset, config.dataset, local=facts.get("local", False)),
     )
+    calibrated, skull = facts.get("skull", []), subjects["skull"].first()
+    skull[subjects["brain_mask_path"].max() != ""] = "stripped"
+    if with_stripper(config).preprocess.skull_strip != "none":
+        skull[:] = "stripped"
+    others = [SKULL if unlike(state, calibrated) else "" for state in skull.reindex(reasons.index)]
+    reasons = reasons.str.cat(others, sep="; ").str.strip("; ")
+    return [*skull_cautions(calibrated, skull), *out_of_calibration_cautions(reasons)]
 
 
 def show(inspection: Inspection, console: Console | None = None) -> None:

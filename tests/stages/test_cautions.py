@@ -42,7 +42,7 @@ def test_too_few_calibration_brains_for_a_good_threshold_or_for_any_threshold():
 def test_a_different_and_an_unknown_skull_state_have_one_caution_each(skull):
     detector = calibrated("stripped")
     assert [detector.unlike_skull(state) for state in skull] == [True, False, False]
-    unlike, unknown = skull_cautions(detector, skull)
+    unlike, unknown = skull_cautions(detector.skull, skull)
     assert serious([unlike, unknown]) == [unlike], "scores of another skull state mean nothing"
     assert unlike.startswith("In 1 of these subjects the skull is on, but in the calibration brains it is stripped")
     assert unknown.startswith("The skull state of 1 of these subjects is unknown")
@@ -50,7 +50,7 @@ def test_a_different_and_an_unknown_skull_state_have_one_caution_each(skull):
 
 @pytest.mark.parametrize("states", [("unknown",), ("stripped", "unknown"), ()])
 def test_unknown_skull_states_of_the_calibration_brains_give_no_caution(skull, states):
-    assert skull_cautions(calibrated(*states), skull) == []
+    assert skull_cautions(calibrated(*states).skull, skull) == []
 
 
 def test_subjects_that_cannot_be_harmonised_are_counted_and_five_are_named():

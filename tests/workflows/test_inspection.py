@@ -4,6 +4,7 @@ import io
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -151,6 +152,21 @@ def test_new_subjects_from_an_uncalibrated_protocol_are_reported(tiny_run, scans
     assert "Nobody was scored" in text and "stop_after" not in text, "a key of train.py alone"
     with pytest.raises(RunError, match="no model"):
         inspection.inspect_evaluation(EvaluateConfig(run=str(tmp_path), cache="", workers=1, inspect=True))
+
+
+@pytest.mark.parametrize(("tool", "expected"), [("none", True), ("deepbet", False)])
+def test_new_subjects_with_another_skull_state_than_the_calibration_brains_are_named(
+    tiny_run, scans, tmp_path, monkeypatch, tool, expected
+):
+    def stripping(config):
+        return replace(config, preprocess=replace(config.preprocess, skull_strip=tool))
+
+    monkeypatch.setattr(inspection, "with_stripper", stripping)
+    dataset = dataset_option("folder", root=str(scans), skull="on")
+    config = EvaluateConfig(run=str(tiny_run), cache=str(tmp_path), workers=1, inspect=True, dataset=dataset)
+    text = text_of(inspection.inspect_evaluation(config))
+    assert ("In 12 of these subjects the skull is on, but in the calibration brains it is stripped" in text) == expected
+    assert ("skull state (12)" in text) == expected
 
 
 def test_an_inspection_writes_nothing_and_loads_no_torch(scans, tmp_path):

@@ -13,7 +13,7 @@ from brain_cae.data import appearance
 from brain_cae.data.bias import without_bias
 from brain_cae.data.contrast import Contrast, coverage_mm, looks_like
 from brain_cae.data.drawn_masks import DrawnMask, Places, drawn_mask
-from brain_cae.data.foreground import foreground_mask, intensity_scale, zero_level
+from brain_cae.data.foreground import HEAD_SHARE, foreground_mask, intensity_scale, tissue_level, zero_level
 from brain_cae.data.registration import COARSE_MM, Alignment
 from brain_cae.data.resampling import isotropic, resample
 from brain_cae.data.subject import PreparedSubject, Shown, cropped
@@ -23,7 +23,7 @@ from brain_cae.scans.padding import shows_air
 
 log = logging.getLogger(__name__)
 
-VERSION = 11
+VERSION = 12
 """Raise this number whenever the output of this module changes, so that outdated cached volumes are not used."""
 
 MIN_COVERAGE = 0.5
@@ -31,6 +31,9 @@ MIN_COVERAGE = 0.5
 
 MAX_DARK = 0.01
 """Up to this fraction of the brain, the lowest value that reaches in from the border is dark fluid or a closer mask."""
+
+UNDERSHOOT = 1.0
+"""Percentile of the values outside the brain below which they need not be those of air."""
 
 CONTRAST_MM = 2.0
 """Distance of the voxels that tell the contrast of a scan: the template's tissues are as coarse."""
@@ -178,10 +181,22 @@ def _load(path: Path) -> nibabel.Nifti1Image:
 
 
 def _background(values: np.ndarray, mask: np.ndarray) -> float:
-    """Return 0 for ordinary scans, the median outside the mask if that is below 0, else the zero of shifted scans."""
+    """Return the intensity of no signal: 0 for ordinary scans, that of air for shifted ones.
+
+    Around a stripped brain, air is the constant. In a head, a part of what surrounds the brain is tissue, and most of
+    it in a narrow field of view: the darkest values are air.
+    """
     outside = values[~mask]
-    below = float(np.median(outside)) if outside.size else 0.0
-    return below if below < 0 else max(0.0, zero_level(values))
+    if outside.size and outside.min() < 0:
+        below = float(np.median(outside))
+        if (outside == below).mean() <= 0.5:
+            # Interpolation leaves a few values far below air, beside very bright ones.
+            low = np.percentile(outside, UNDERSHOOT)
+            lifted = values.ravel() - low
+            below = float(np.median(outside[outside - low <= HEAD_SHARE * tissue_level(lifted)]))
+        if below < 0:
+            return below
+    return max(0.0, zero_level(values))
 
 
 def _shown_by_all(

@@ -348,6 +348,25 @@ def test_a_shift_does_not_change_a_noisy_head(tmp_path, shift):
     assert spreads[1] == pytest.approx(spreads[0], rel=0.05)
 
 
+@pytest.mark.parametrize("shift", [-300.0, -60.0])
+def test_a_shift_does_not_change_a_brain_in_a_narrow_field_of_view(tmp_path, shift):
+    """Half of what surrounds the brain is scalp: its intensity is not that of air."""
+    volumes = []
+    for change in (0.0, shift):
+        scan = nibabel.load(noisy_head(tmp_path, change))
+        around = np.linalg.norm(np.moveaxis(np.indices(scan.shape), 0, -1) @ np.diag([2, 2, 4]) - [47, 47, 46], axis=-1)
+        values = np.asarray(scan.dataobj) + np.where((around >= 40) & (around < 52), 60.0, 0)
+        part = (slice(2, -2), slice(2, -2), slice(2, -2))
+        narrow = nibabel.Nifti1Image(values.astype(np.float32), scan.affine).slicer[part]
+        brain = nibabel.Nifti1Image((around < 40).astype(np.uint8), scan.affine).slicer[part]
+        nibabel.save(narrow, tmp_path / "narrow.nii")
+        nibabel.save(brain, tmp_path / "brain.nii")
+        table = rows(flair=tmp_path / "narrow.nii").assign(brain_mask_path=str(tmp_path / "brain.nii"))
+        subject = prepare_subject(table, modalities=["flair"], reference="flair", scaling="median")
+        volumes.append(subject.volume[0][subject.mask])
+    assert np.abs(volumes[1] - volumes[0]).max() < 0.05
+
+
 def test_what_another_scan_does_not_show_is_no_brain(tmp_path):
     """A tool that brought the T1 to the grid of the FLAIR filled the outside of its field of view with 0."""
     table = rows(flair=noisy_head(tmp_path), t1=noisy_head(tmp_path, cut=16))

@@ -4,6 +4,7 @@ import numpy as np
 from nibabel.affines import voxel_sizes
 from scipy import ndimage
 
+from brain_cae.arrays.boxes import box_of
 from brain_cae.errors import ScanError
 
 SMOOTHING_MM = 1.0
@@ -93,6 +94,26 @@ def skull_state(foreground_ml: float, *, shortest_mm: float, constant: bool) -> 
         return "on"
     whole = shortest_mm >= SHORTEST_BRAIN_MM
     return "stripped" if constant and whole and foreground_ml <= LARGEST_BRAIN_ML else "unknown"
+
+
+def measured_state(volume: np.ndarray, affine: np.ndarray) -> tuple[str, np.ndarray]:
+    """Return the :func:`skull_state` of a scan, as far as its foreground shows it, and the foreground (X, Y, Z).
+
+    Args:
+        volume: (X, Y, Z).
+        affine: (4, 4), voxel to mm.
+
+    Raises:
+        ScanError: Nothing stands out from the background.
+    """
+    foreground, spacing = foreground_mask(volume, affine), voxel_sizes(affine)
+    outside = volume[~foreground]
+    state = skull_state(
+        float(foreground.sum() * np.prod(spacing) / 1000),
+        shortest_mm=min((side.stop - side.start) * mm for side, mm in zip(box_of(foreground), spacing, strict=True)),
+        constant=bool(outside.size) and float((outside == np.median(outside)).mean()) >= CONSTANT_SHARE,
+    )
+    return state, foreground
 
 
 def tissue_level(values: np.ndarray) -> float:

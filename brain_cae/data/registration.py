@@ -14,11 +14,11 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from sklearn.metrics import mutual_info_score
 
-from brain_cae.data.foreground import foreground_mask
+from brain_cae.data.foreground import foreground_mask, measured_state
 from brain_cae.data.resampling import isotropic, resample
 from brain_cae.errors import ScanError
 
-VERSION = 2
+VERSION = 3
 """Raise this number whenever the transforms change, so that stored ones are not used."""
 
 COARSE_MM, FINE_MM = 4.0, 2.0
@@ -35,6 +35,9 @@ NEAR_MM = 1.0
 
 MIN_OVERLAP = 0.7
 """Smallest Dice overlap of the foregrounds of two scans of one head inside the field of view that they share."""
+
+MIN_INSIDE = 0.95
+"""Smallest share of a stripped brain inside its head: all of it, but for a voxel of the coarse grid here and there."""
 
 CHECKED = 15_000
 """Number of voxels that suffices to see whether a small move improves the match."""
@@ -55,7 +58,8 @@ class Alignment:
         transform: (4, 4), from places in the reference (RAS+ mm) to the same places in the scan; as nested lists.
         shift_mm: Distance between the two, mean over the foreground of the reference.
         rotation_deg: Angle of the rotation.
-        overlap_before: Dice overlap of the foregrounds where the headers put them, within the shared field of view.
+        overlap_before: Dice overlap of the foregrounds where the headers put them, within the shared field of view. It
+            is about half where one shows a head and the other a stripped brain.
         overlap: The same after the movement was applied.
     """
 
@@ -131,9 +135,12 @@ def align(reference: nibabel.Nifti1Image, scan: nibabel.Nifti1Image) -> Alignmen
     shift = float(np.linalg.norm(apply_affine(transform, fixed.places) - fixed.places, axis=1).mean())
     rotation = float(np.degrees(Rotation.from_matrix(transform[:3, :3]).magnitude()))
     after = _overlap(fixed, moving, transform)
+    together = after >= MIN_OVERLAP or (
+        _inside(fixed, moving, transform) >= MIN_INSIDE and {_state(reference), _state(scan)} == {"on", "stripped"}
+    )
     if shift < SMALLEST_MM or not gains:
         return Alignment(np.eye(4).tolist(), 0.0, 0.0, before, before)
-    if shift > LARGEST_MM or rotation > LARGEST_DEG or after < MIN_OVERLAP:
+    if shift > LARGEST_MM or rotation > LARGEST_DEG or not together:
         raise ScanError(
             "not aligned",
             expected="a scan of the same head as the reference, near the place that its header gives",
@@ -257,10 +264,26 @@ def _register(
 
 def _overlap(fixed: _View, moving: _View, transform: np.ndarray) -> float:
     """Return the Dice overlap of the foregrounds within the field of view of both; 0 if they share none."""
+    first, second = _foregrounds(fixed, moving, transform)
+    total = first.sum() + second.sum()
+    return float(2 * (first & second).sum() / total) if total else 0.0
+
+
+def _inside(fixed: _View, moving: _View, transform: np.ndarray) -> float:
+    """Return the share of the smaller foreground that lies in the other one, where both have voxels; 0 if none do."""
+    first, second = _foregrounds(fixed, moving, transform)
+    least = min(first.sum(), second.sum())
+    return float((first & second).sum() / least) if least else 0.0
+
+
+def _foregrounds(fixed: _View, moving: _View, transform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both foregrounds on the grid of the first scan, within the field of view of both."""
     affine = np.linalg.inv(transform) @ moving.grid
     labels = np.where(moving.inside, 1 + moving.foreground.astype(np.uint8), 0).astype(np.uint8)
     there, covered = resample(labels, affine, fixed.foreground.shape, fixed.grid, order=0)
     shared = covered & (there > 0) & fixed.inside
-    first, second = fixed.foreground & shared, (there == 2) & shared
-    total = first.sum() + second.sum()
-    return float(2 * (first & second).sum() / total) if total else 0.0
+    return fixed.foreground & shared, (there == 2) & shared
+
+
+def _state(scan: nibabel.Nifti1Image) -> str:
+    return measured_state(np.nan_to_num(np.asarray(scan.dataobj, np.float32)), scan.affine)[0]

@@ -16,6 +16,8 @@ from typing import Any
 import nibabel
 import numpy as np
 
+from brain_cae.arrays.boxes import box_of
+from brain_cae.data.foreground import foreground_mask
 from brain_cae.errors import ConfigurationError, ScanError
 
 DEEPBET = "deepbet"
@@ -23,8 +25,18 @@ DEEPBET = "deepbet"
 
 INSTALL_DEEPBET = "pip install 'brain-cae[strip]'"
 
+VERSION = 2
+"""Raise this number whenever deepbet's masks change, so that stored ones are not used."""
+
 SMALLEST_ML, LARGEST_ML = 600.0, 2300.0
 """No brain of an adult, with its fluid, is smaller or larger."""
+
+AIR_MM = 30.0
+"""Air that deepbet sees around a head, at most. It fits the whole field of view to one size: masks of four real heads
+were the same, to a Dice of 0.99, with 0 to 45 mm of air on each side; with 80 mm, one of them was the head."""
+
+COARSE_MM = 4.0
+"""Distance of the voxels that tell where the head is."""
 
 WHOLE_MM = 150.0
 """A scan that is at least this long along every axis shows the whole brain."""
@@ -134,14 +146,33 @@ def _deepbet(scan: Path) -> nibabel.Nifti1Image:
         raise _without_deepbet([scan.name])
     stored = nibabel.load(scan)
     image = nibabel.Nifti1Image(np.asarray(stored.dataobj, np.float32), stored.affine)  # type: ignore[attr-defined]
+    box = _near_head(image)
+    near = image.slicer[box]
     try:
-        _, made, _ = _extraction().run(image)
+        _, made, _ = _extraction().run(near)
     except Exception as error:
         # deepbet raises whatever its arrays raise where it sees no brain.
         raise _failed(DEEPBET, scan, f"{type(error).__name__}: {str(error)[:200]}") from error
-    mask = _checked(made, image, DEEPBET, scan)
+    made = _checked(made, near, DEEPBET, scan)
+    marked = np.zeros(image.shape, np.uint8)
+    marked[box] = made.dataobj
+    mask = nibabel.Nifti1Image(marked, image.affine)
     _check_volume(mask, scan)
     return mask
+
+
+def _near_head(image: nibabel.Nifti1Image) -> tuple[slice, slice, slice]:
+    """Return the part of a scan (X, Y, Z) without the air further than ``AIR_MM`` from the head."""
+    spacing = nibabel.affines.voxel_sizes(image.affine)
+    steps = np.maximum(1, COARSE_MM // spacing).astype(int)
+    some = np.asarray(image.dataobj)[tuple(slice(None, None, step) for step in steps)]
+    box = box_of(foreground_mask(some, image.affine @ np.diag([*steps, 1])))
+    air = np.ceil(AIR_MM / spacing).astype(int)
+    x, y, z = (
+        slice(max(0, int(one.start * step - more)), int(one.stop * step + more))
+        for one, step, more in zip(box, steps, air, strict=True)
+    )
+    return x, y, z
 
 
 @functools.cache

@@ -10,8 +10,8 @@ import nibabel
 import numpy as np
 import pandas as pd
 
-from brain_cae.arrays.boxes import box_of
-from brain_cae.data.foreground import CONSTANT_SHARE, foreground_mask, skull_state
+from brain_cae.data import strippers
+from brain_cae.data.foreground import foreground_mask, measured_state
 from brain_cae.data.strippers import DEEPBET, brain_mask
 from brain_cae.errors import ScanError
 from brain_cae.executor import HERE, Executor, results
@@ -30,12 +30,19 @@ MIN_SCANS_FOR_PROCESSES = 4
 
 @dataclass(frozen=True)
 class Scan:
-    """One subject's scan to strip, and that of the reference; whether they show the skull may be unknown."""
+    """One subject's scan to strip; its skull state may be unknown.
+
+    Attributes:
+        subject: Name of the subject.
+        path: Its file.
+        unknown: Whether its skull state is unknown.
+        reference: The reference scan, if this is another one and that scan's skull state is unknown, too.
+    """
 
     subject: str
     path: Path
-    reference: Path
     unknown: bool
+    reference: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -72,15 +79,17 @@ class BrainMasks:
         """
         index, refused = index.copy(), dict[str, str]()
         _mark(index, index.loc[index["brain_mask_path"] != "", "subject"], "mask")
-        references = index[index["modality"] == self.reference].drop_duplicates("subject").set_index("subject")["path"]
+        rows = self._rows_to_strip(index)
+        references = index[(index["modality"] == self.reference) & (index["skull"] != "stripped")]
+        paths = references.set_index("subject")["path"].map(Path).to_dict()
         scans = [
             Scan(
-                str(row["subject"]),
-                Path(str(row["path"])),
-                Path(str(references.get(row["subject"], row["path"]))),
-                row["skull"] == "unknown",
+                subject=str(row["subject"]),
+                path=Path(str(row["path"])),
+                unknown=row["skull"] == "unknown",
+                reference=None if row["modality"] == self.reference else paths.get(row["subject"]),
             )
-            for row in index.loc[self._rows_to_strip(index)].to_dict("records")
+            for row in index.loc[rows].to_dict("records")
         ]
         if not scans:
             return index, refused
@@ -89,7 +98,7 @@ class BrainMasks:
         executor = self.executor if self.tool == DEEPBET else HERE
         # Of parallel jobs in a sweep, one strips and the others wait.
         with exclusive(self.folder / ".lock"), counter("strip skulls", len(scans), bar=progress) as advance:
-            for number, mask in results(
+            for number, done in results(
                 self._mask_or_error,
                 scans,
                 executor=executor,
@@ -99,16 +108,13 @@ class BrainMasks:
                 threads=1,
             ):
                 subject = scans[number].subject
-                if isinstance(mask, ScanError):
-                    refused[subject] = mask.reason
-                    log.warning("%s is left out: %s", subject, mask)
-                elif mask is None:
-                    _mark(index, [subject], "delivered")
+                if isinstance(done, ScanError):
+                    refused[subject] = done.reason
+                    log.warning("%s is left out: %s", subject, done)
                 else:
-                    stripped, path = mask
-                    row = (index["subject"] == subject) & (index["path"] == str(stripped))
-                    index.loc[row, "brain_mask_path"] = str(path)
-                    _mark(index, [subject], self.tool)
+                    mask, stripper = done
+                    index.at[rows[number], "brain_mask_path"] = "" if mask is None else str(mask)
+                    _mark(index, [subject], stripper)
                 advance()
         return index, dict(sorted(refused.items()))
 
@@ -125,45 +131,57 @@ class BrainMasks:
             candidates = candidates.sort_values("modality", key=lambda names: names != "t1", kind="stable")
         return sorted(candidates.drop_duplicates("subject").index)
 
-    def _mask_or_error(self, scan: Scan) -> tuple[Path, Path] | ScanError | None:
-        """Return the scan that was stripped and the file of its mask; None if the reference was stripped before.
+    def _mask_or_error(self, scan: Scan) -> tuple[Path | None, str] | ScanError:
+        """Return the file of the mask, None if there is no need for one, and what stripped the scan.
 
         An error is returned as a value, from any process.
         """
         try:
-            shown = self._with_skull(scan)
-            return None if shown is None else (shown, self._mask_of(shown))
+            if self.tool != DEEPBET or not scan.unknown:
+                return self._mask_of(scan.path), self.tool
+            if scan.reference is not None and self._is_brain(scan.reference):
+                return None, "delivered"  # the foreground of the reference is the brain, whatever the T1 shows
+            if not self._came_stripped(scan.path):
+                return self._mask_of(scan.path), self.tool
+            return None if scan.reference is None else self._foreground_of(scan.path), "delivered"
         except ScanError as error:
             return error
 
-    def _with_skull(self, scan: Scan) -> Path | None:
-        """Return the scan that is stripped; None if the reference, whose foreground is then the brain, came stripped.
+    def _is_brain(self, path: Path) -> bool:
+        """Return whether a scan came stripped; not so where no brain is found in it."""
+        try:
+            return self._came_stripped(path)
+        except ScanError:
+            return False
 
-        A subject's other scans may be in another state: a brain that was cut out of the T1, beside a FLAIR as scanned.
-        """
-        if self.tool != DEEPBET or not scan.unknown:
-            return scan.path
-        if self._came_stripped(scan.reference):
-            return None
-        return scan.path if scan.path == scan.reference or not self._came_stripped(scan.path) else scan.reference
+    def _foreground_of(self, path: Path) -> Path:
+        """Return the file of a mask: the brain of a T1 that came stripped, for a reference that is a head."""
+        target = (self.folder / f"{path.stem}_delivered.nii.gz").absolute()
+        if not target.exists():
+            image = nibabel.as_closest_canonical(nibabel.load(path))
+            brain = foreground_mask(np.asarray(image.dataobj, np.float32), image.affine)
+            with whole(target) as aside:
+                nibabel.save(nibabel.Nifti1Image(brain.astype(np.uint8), image.affine), aside)
+        return target
 
-    def _mask_of(self, scan: Path) -> Path:
+    def _mask_of(self, path: Path) -> Path:
         # The file name of a stored scan is a hash of its voxels and affine.
-        target = (self.folder / f"{scan.stem}_{self.tool}.nii.gz").absolute()
+        version = f"_{strippers.VERSION}" if self.tool == DEEPBET else ""
+        target = (self.folder / f"{path.stem}_{self.tool}{version}.nii.gz").absolute()
         if not target.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            mask = brain_mask(self.tool, scan, self.folder)
+            mask = brain_mask(self.tool, path, self.folder)
             with whole(target) as aside:
                 nibabel.save(mask, aside)
         return target
 
-    def _came_stripped(self, scan: Path) -> bool:
+    def _came_stripped(self, path: Path) -> bool:
         """Return whether a scan of unknown state shows no skull; what was found is stored beside the masks."""
-        found = self.folder / f"{scan.stem}_skull.txt"
+        found = self.folder / f"{path.stem}_skull.txt"
         if not found.exists():
-            state, foreground = _state(scan)
+            state, foreground = _state(path)
             if state == "unknown":
-                brain = nibabel.as_closest_canonical(nibabel.load(self._mask_of(scan)))
+                brain = nibabel.as_closest_canonical(nibabel.load(self._mask_of(path)))
                 kept = (np.asarray(brain.dataobj) > 0)[foreground].mean()
                 state = "stripped" if kept >= KEPT_SHARE else "on"
             write_text(found, state)
@@ -180,13 +198,4 @@ def _mark(index: pd.DataFrame, subjects: Collection[str], stripper: str) -> None
 def _state(scan: Path) -> tuple[str, np.ndarray]:
     """Return the skull state as far as the foreground shows it, and the foreground (X, Y, Z) in RAS."""
     image = nibabel.as_closest_canonical(nibabel.load(scan))
-    volume = np.asarray(image.dataobj, np.float32)
-    spacing = nibabel.affines.voxel_sizes(image.affine)
-    foreground = foreground_mask(volume, image.affine)
-    outside = volume[~foreground]
-    state = skull_state(
-        float(foreground.sum() * np.prod(spacing) / 1000),
-        shortest_mm=min((side.stop - side.start) * mm for side, mm in zip(box_of(foreground), spacing, strict=True)),
-        constant=bool(outside.size) and float((outside == np.median(outside)).mean()) >= CONSTANT_SHARE,
-    )
-    return state, foreground
+    return measured_state(np.asarray(image.dataobj, np.float32), image.affine)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from nibabel.affines import apply_affine
 from nilearn import datasets
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from brain_cae.data.registration import Alignment, align
@@ -33,6 +34,19 @@ def brain(contrast: str, step: int = 1, side: int = 4) -> nibabel.Nifti1Image:
     volume += np.random.default_rng(len(contrast)).normal(0, 8, volume.shape) * (inside > 0)
     affine = grey.affine @ np.diag([1, 1, step, 1])
     return nibabel.Nifti1Image(volume[:, :, ::step].astype(np.float32), affine)
+
+
+def adult(contrast: str, *, head: bool) -> nibabel.Nifti1Image:
+    """Return a stripped brain of 1.4 L, smaller than the template, or its head: bone, bright scalp, noise in air."""
+    image = brain(contrast)
+    volume, affine = np.pad(np.asarray(image.dataobj), 10), np.diag([0.9, 0.9, 0.9, 1]) @ image.affine
+    affine[:3, 3] = apply_affine(affine, [-10, -10, -10])
+    volume[volume < 40] = 0
+    if head:
+        away = ndimage.distance_transform_edt(volume == 0) * np.linalg.norm(affine[:3, 0])
+        volume[(away > 6) & (away <= 27)] = 500
+        volume += np.abs(np.random.default_rng(9).normal(0, 5, volume.shape)) * (away > 0)
+    return nibabel.Nifti1Image(volume.astype(np.float32), affine)
 
 
 def movement(shift_mm: tuple[float, ...], turn_deg: tuple[float, ...]) -> np.ndarray:
@@ -69,6 +83,16 @@ def test_scans_that_lie_where_their_headers_say_are_not_moved_by_a_hair() -> Non
     alignment = align(brain("flair", step=2), brain("t1"))
     assert not alignment.moved and alignment.transform == np.eye(4).tolist()
     assert alignment.overlap == alignment.overlap_before > 0.95
+
+
+def test_a_stripped_brain_finds_its_head() -> None:
+    """The foregrounds of a head and of a brain overlap by half, wherever they lie."""
+    true = movement((10, 12, -15), (8, -3, 6))
+    alignment = align(adult("flair", head=True), moved(adult("t1", head=False), true))
+    error = np.linalg.inv(true) @ np.asarray(alignment.transform)
+    places = np.random.default_rng(0).uniform(-60, 60, (200, 3)) + np.array([0, -20, 0])
+    assert np.linalg.norm(apply_affine(error, places) - places, axis=1).mean() < 1.5
+    assert alignment.overlap < 0.7
 
 
 def test_slabs_that_do_not_touch_where_their_headers_put_them_are_found() -> None:

@@ -56,7 +56,7 @@ def test_a_mask_of_a_volume_that_no_brain_has_is_refused(tmp_path, monkeypatch, 
     class Extraction:
         def run(self, image):
             assert image.get_data_dtype() == np.float32 and image.ndim == 3
-            return image, nibabel.Nifti1Image(ball.astype(np.uint8), affine), 0.0
+            return image, nibabel.Nifti1Image((np.asarray(image.dataobj) > 0).astype(np.uint8), image.affine), 0.0
 
     monkeypatch.setattr(strippers, "_extraction", Extraction)
     if accepted:
@@ -68,7 +68,7 @@ def test_a_mask_of_a_volume_that_no_brain_has_is_refused(tmp_path, monkeypatch, 
 
 
 def test_a_scan_in_which_deepbet_finds_nothing_is_refused(tmp_path, monkeypatch):
-    nibabel.save(nibabel.Nifti1Image(np.zeros((8, 8, 8), np.float32), np.eye(4)), tmp_path / "scan.nii")
+    nibabel.save(nibabel.Nifti1Image(np.eye(8, dtype=np.float32)[None].repeat(8, 0), np.eye(4)), tmp_path / "scan.nii")
 
     class Extraction:
         def run(self, image):

@@ -223,19 +223,46 @@ def test_scans_that_came_stripped_are_recognised_and_left_alone(deepbet, cohort,
     assert Extraction.calls == calls
 
 
-def test_the_state_is_that_of_the_reference_whose_foreground_would_be_the_brain(deepbet, cohort, tmp_path):
+def test_scans_of_a_subject_in_different_states(deepbet, cohort, tmp_path):
+    """A T1 that was cut out gives its brain to the reference; the foreground of a stripped reference is the brain."""
     whole, brain = head(), head(skull=False)
     subjects = {
         "t1 cut out": ("unknown", {"t1": brain, "flair": whole}),
         "flair cut out": ("unknown", {"t1": whole, "flair": brain}),
+        "both": ("unknown", {"t1": brain, "flair": brain}),
         "neither": ("unknown", {"t1": whole, "flair": whole}),
     }
     done, refused = BrainMasks(tmp_path / "masks", "deepbet", "flair").complete(cohort(subjects), progress=False)
     assert refused == {} and set(done["skull"]) == {"stripped"}
     by = done.drop_duplicates("subject").set_index("subject")["stripped_by"].to_dict()
-    assert by == {"t1 cut out": "deepbet", "flair cut out": "delivered", "neither": "deepbet"}
+    assert by == dict.fromkeys(("t1 cut out", "flair cut out", "both"), "delivered") | {"neither": "deepbet"}
     masked = done[done["brain_mask_path"] != ""]
-    assert [*zip(masked["subject"], masked["modality"], strict=True)] == [("t1 cut out", "flair"), ("neither", "t1")]
+    assert [*zip(masked["subject"], masked["modality"], strict=True)] == [("t1 cut out", "t1"), ("neither", "t1")]
+    mask = nibabel.load(masked["brain_mask_path"].iloc[0])
+    scan = nibabel.as_closest_canonical(nibabel.load(masked["path"].iloc[0]))
+    assert np.array_equal(np.asarray(mask.dataobj) > 0, np.asarray(scan.dataobj) != 0)
+    assert np.allclose(mask.affine, scan.affine)
+
+
+@pytest.mark.parametrize("spacing", [2.0, 4.0, 8.0])
+def test_deepbet_sees_no_air_far_from_the_head(deepbet, tmp_path, monkeypatch, spacing):
+    """It fits the whole field of view to one size, and takes a head that is small in it for a brain."""
+    run, seen = Extraction.run, []
+    monkeypatch.setattr(Extraction, "run", lambda self, image: seen.append(image) or run(self, image))
+    affine = np.diag([spacing, -spacing, spacing, 1.0])
+    scale = int(8 / spacing)
+    near = np.kron(head()[::2, ::2, ::2], np.ones((scale,) * 3, np.float32))
+    far = np.pad(near, int(160 / spacing))
+    masks = []
+    for name, volume in (("near", near), ("far", far)):
+        path = tmp_path / f"{name}.nii"
+        nibabel.save(nibabel.Nifti1Image(volume, affine), path)
+        masks.append(np.asarray(strippers.brain_mask("deepbet", path, tmp_path).dataobj))
+    side = int(160 / spacing)
+    assert masks[1].shape == far.shape
+    assert np.array_equal(masks[1][side:-side, side:-side, side:-side], masks[0]) and masks[1].sum() == masks[0].sum()
+    extent = np.array(seen[1].shape) * spacing
+    assert (extent < 180 + 2 * 30 + 2 * 16).all()
 
 
 def test_a_head_without_a_brain_is_refused_and_the_others_go_on(deepbet, cohort, tmp_path, caplog):

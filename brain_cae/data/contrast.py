@@ -6,6 +6,7 @@ brighter than white on T1.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,15 @@ DARK_FLUID = 0.85
 NULLED_FLUID, VISIBLE_FLUID = 0.15, 0.25
 """The darkest tenth of fluid: at most 0.16 on FLAIR, which suppresses it, up to 0.5 with coarse voxels; 0.20 to 0.6 on
 T1."""
+
+FORAMEN_CM2 = 12.0
+"""Area of the largest foramen magnum, where brain and spinal cord meet."""
+
+LAST_SLICE_CM2 = 6.0
+"""Area of the last slice of a brain for each mm of its thickness, at most: of an ellipsoid of 176 x 140 x 130 mm."""
+
+MASK_END_MM = 3.0
+"""The mask of a brain that is cut may end a voxel or two before the edge of the field of view."""
 
 T1_GREY, FLAIR_GREY, DARK_WHITE = 0.80, 0.90, 1.03
 """Grey matter relative to white: 0.68 to 0.98 on T1 with or without contrast agent, 0.88 to 1.28 on FLAIR."""
@@ -171,3 +181,28 @@ def coverage_mm(mask: np.ndarray, affine: np.ndarray) -> float:
     last = columns.shape[2] - 1 - columns[:, :, ::-1].argmax(axis=2)[filled]
     ends = np.concatenate([base + height[along] * first, base + height[along] * last])
     return float(np.ptp(ends) + abs(height[along]))
+
+
+def cut_cm2(brain: np.ndarray, covered: np.ndarray, spacing: Sequence[float]) -> float:
+    """Return the area in which the edge of a scan's field of view cuts a brain, in cm²; 0 if it may show all of it.
+
+    The brain leaves the skull through the foramen magnum, and its last slices have an area even if nothing follows:
+    less than both together is not a cut.
+
+    Args:
+        brain: (X, Y, Z) boolean.
+        covered: (X, Y, Z) boolean, the field of view of the scan.
+        spacing: Voxel size in mm.
+    """
+    largest = 0.0
+    for axis, thickness in enumerate(spacing):
+        inside, field = (np.moveaxis(array, axis, 0) for array in (brain & covered, covered))
+        steps = max(1, round(MASK_END_MM / thickness))
+        least = FORAMEN_CM2 + LAST_SLICE_CM2 * steps * thickness
+        for along in (slice(None), slice(None, None, -1)):
+            beyond = np.pad(~field[along], [(0, steps), (0, 0), (0, 0)], constant_values=True)
+            near = np.any([beyond[step : step + len(field)] for step in range(1, steps + 1)], axis=0)
+            columns = (inside[along] & near).any(axis=0)
+            area = float(columns.sum() * np.prod(spacing) / thickness / 100)
+            largest = max(largest, area if area > least else 0.0)
+    return largest

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from brain_cae.data import appearance
 from brain_cae.data.bias import without_bias
-from brain_cae.data.contrast import Contrast, coverage_mm, looks_like
+from brain_cae.data.contrast import Contrast, coverage_mm, cut_cm2, looks_like
 from brain_cae.data.drawn_masks import DrawnMask, Places, drawn_mask
 from brain_cae.data.foreground import HEAD_SHARE, foreground_mask, intensity_scale, tissue_level, zero_level
 from brain_cae.data.registration import COARSE_MM, Alignment
@@ -23,7 +23,7 @@ from brain_cae.scans.padding import shows_air
 
 log = logging.getLogger(__name__)
 
-VERSION = 12
+VERSION = 14
 """Raise this number whenever the output of this module changes, so that outdated cached volumes are not used."""
 
 MIN_COVERAGE = 0.5
@@ -115,7 +115,7 @@ def prepare_subject(
         source_shape=tuple(stored[reference].shape),  # type: ignore[arg-type]
         appearance=properties,
         fingerprint=appearance.fingerprint(volume[modalities.index(reference)], mask),
-        shown=_shown(stored, images, mask, grid.affine, place),
+        shown=_shown(stored, images, mask, grid.affine, place, brain),
         to_template=place,
         masks=tuple(one.facts(brain, grid.affine) for one in drawn.values() if one is not None),
     )
@@ -137,6 +137,7 @@ def _shown(
     mask: np.ndarray,
     affine: np.ndarray,
     place: np.ndarray | None,
+    brain: np.ndarray,
 ) -> dict[str, Shown]:
     shown = {}
     # Medians of tissues: on a fine grid, every second or third voxel tells as much as all.
@@ -152,7 +153,8 @@ def _shown(
         if priors is not None:
             voxel_mm = float(nibabel.affines.voxel_sizes(scan.affine).max())
             contrast = looks_like(images[modality][0][some], coarse, priors, voxel_mm=voxel_mm)
-        shown[modality] = Shown(extent, contrast.name, contrast.evidence)
+        cut = cut_cm2(brain, images[modality][1], nibabel.affines.voxel_sizes(affine))
+        shown[modality] = Shown(extent, contrast.name, contrast.evidence, cut)
     return shown
 
 

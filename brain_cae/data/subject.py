@@ -22,11 +22,14 @@ class Shown:
         coverage_mm: Extent of its foreground from inferior to superior.
         looks_like: Contrast, see :func:`brain_cae.data.contrast.looks_like`; ``""`` if it cannot be told.
         evidence: The same in words.
+        cut_cm2: Area in which the edge of its field of view cuts the brain, see
+            :func:`brain_cae.data.contrast.cut_cm2`.
     """
 
     coverage_mm: float
     looks_like: str = ""
     evidence: str = ""
+    cut_cm2: float = 0.0
 
 
 class _Array:

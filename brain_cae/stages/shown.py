@@ -83,18 +83,22 @@ def contrast_cautions(index: pd.DataFrame, prepared: Mapping[str, PreparedSubjec
 
 
 def coverage_cautions(index: pd.DataFrame, prepared: Mapping[str, PreparedSubject]) -> list[str]:
-    """Return the caution about scans that show only a part of the head; it is also logged."""
-    short = []
+    """Return the cautions about scans that show only a part of the head, or of the brain; they are also logged."""
+    short, cut = [], []
     for subject, by in index.groupby("subject")["stripped_by"].first().items():
         # A scan that a tool has stripped shows the whole head itself.
         least = SHORTEST_BRAIN_MM if by in ("delivered", "mask") else SHORTEST_HEAD_MM
-        short += [
-            f"{subject} {modality} covers {one.coverage_mm:.0f} mm of head"
-            for modality, one in prepared[str(subject)].shown.items()
-            if one.coverage_mm < least
-        ]
+        for modality, one in prepared[str(subject)].shown.items():
+            if one.coverage_mm < least:
+                short.append(f"{subject} {modality} covers {one.coverage_mm:.0f} mm of head")
+            elif one.cut_cm2 and by:  # a head that is not stripped is cut at the neck
+                cut.append(f"{subject} {modality} in {one.cut_cm2:.0f} cm²")
     cautions = counted(
-        {"{scan shows|scans show} only a part of the head; places in such a brain are compared badly": short}
+        {
+            "{scan shows|scans show} only a part of the head; places in such a brain are compared badly": short,
+            "{scan cuts|scans cut} off a part of the brain at the edge of the field of view; that part is left out of "
+            "scores and maps, and places in the rest are compared badly": cut,
+        }
     )
     for caution in cautions:
         log.warning(caution)

@@ -6,7 +6,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from brain_cae.data.contrast import compatible, coverage_mm, header_contrast, looks_like
+from brain_cae.data.contrast import compatible, coverage_mm, cut_cm2, header_contrast, looks_like
 from brain_cae.data.foreground import foreground_mask
 from brain_cae.data.template import tissue_priors, to_template
 from brain_cae.phantom import PhantomSettings, simulate_subject
@@ -143,6 +143,33 @@ def test_coverage_is_the_height_of_the_head_in_any_axis_order():
 def load(path):
     scan = nibabel.as_closest_canonical(nibabel.load(path))
     return np.asarray(scan.dataobj, np.float32), scan.affine
+
+
+def ellipsoid(spacing, shift_mm=0.0):
+    """Return a brain of 140 x 176 x 130 mm in a box of 160 x 200 x 160 mm, and moved up in it."""
+    axes = [np.arange(side / 2, size, side) - size / 2 for size, side in zip((160, 200, 160), spacing, strict=True)]
+    x, y, z = np.meshgrid(*axes, indexing="ij")
+    return (x / 70) ** 2 + (y / 88) ** 2 + ((z - shift_mm) / 65) ** 2 < 1
+
+
+@pytest.mark.parametrize("spacing", [(2, 2, 2), (1, 1, 5), (1, 1, 1), (4, 1, 1)])
+def test_a_brain_is_cut_if_more_than_a_last_slice_reaches_the_edge(spacing):
+    whole = ellipsoid(spacing)
+    everywhere = np.ones_like(whole)
+    assert cut_cm2(whole, everywhere, spacing) == 0
+    touching = ellipsoid(spacing, 15)
+    assert cut_cm2(touching, everywhere, spacing) == 0
+    beyond = ellipsoid(spacing, 35)  # 20 mm of the brain lie above the box
+    expected = np.pi * 70 * 88 * (1 - (45 / 65) ** 2) / 100
+    assert cut_cm2(beyond, everywhere, spacing) == pytest.approx(expected, rel=0.15)
+
+
+def test_a_brain_is_cut_by_the_field_of_view_of_another_scan():
+    brain, steps = ellipsoid((2, 2, 2)), np.indices((80, 100, 80))
+    oblique = steps[2] + 0.05 * steps[1] < 62  # 124 mm above the bottom: 21 mm below the vertex
+    short = brain & oblique & (steps[2] + 0.05 * steps[1] < 61)
+    assert cut_cm2(short, oblique, (2, 2, 2)) > 80
+    assert cut_cm2(short, np.ones_like(brain), (2, 2, 2)) == 0
 
 
 def test_stripped_real_scans_are_recognised(real_data):

@@ -67,6 +67,14 @@ def test_a_scan_of_a_part_of_the_head_says_how_much_it_covers(by, coverage_mm, s
     assert not short or f"s t1 covers {coverage_mm} mm of head" in cautions[0]
 
 
+@pytest.mark.parametrize(("by", "cut"), [("deepbet", True), ("mask", True), ("", False)])
+def test_a_scan_that_cuts_the_brain_off_says_so_unless_it_shows_a_head(by, cut) -> None:
+    one = {"s": SimpleNamespace(shown={"t1": Shown(190.0, "t1", cut_cm2=84.2)})}
+    cautions = coverage_cautions(scans("t1", UNKNOWN_TIMES, by), one)
+    assert bool(cautions) == cut
+    assert not cut or ("cuts off a part of the brain" in cautions[0] and "s t1 in 84 cm²" in cautions[0])
+
+
 def test_extent_and_contrast_stand_in_the_report() -> None:
     report = pd.DataFrame({"subject": "s", "modality": ["t1", "t2"], "status": ["imported", "refused"]})
     after = with_shown(report, {"s": SimpleNamespace(shown={m: Shown(151.26, "t1") for m in ("t1", "t2")})})

@@ -19,7 +19,7 @@ from brain_cae.stages.alignment import movement_cautions, with_alignments
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.masks import mask_cautions
 from brain_cae.stages.shown import contrast_cautions, coverage_cautions, with_shown, wrong_contrasts
-from brain_cae.stages.stripping import head_cautions, refuse_mixed_skulls
+from brain_cae.stages.stripping import false_skull_cautions, head_cautions, refuse_mixed_skulls
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +94,7 @@ def prepare(cohort: Cohort, steps: Preparation, *, progress: bool) -> Cohort:
     refuse_mixed_skulls(cohort.skull)
     cautions = [
         *head_cautions(cohort.skull),
+        *false_skull_cautions(cohort.skull, prepared),
         *movement_cautions(alignments),
         *contrast_cautions(cohort.index, prepared),
         *coverage_cautions(cohort.index, prepared),

@@ -1,16 +1,19 @@
 """Skull stripping of a run: the choice of the tool, and one skull state for all subjects."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
 
 from brain_cae.configuration import Config
+from brain_cae.data.foreground import SMALLEST_HEAD_ML
 from brain_cae.data.strippers import DEEPBET, INSTALL_DEEPBET, deepbet_installed, require_stripper
+from brain_cae.data.subject import PreparedSubject
 from brain_cae.errors import DatasetError
 from brain_cae.scans.skulls import with_skull
-from brain_cae.scans.sources.base import SeriesLocation, some
+from brain_cae.scans.sources.base import SeriesLocation, counted, some
+from brain_cae.vocabulary import Serious
 
 log = logging.getLogger(__name__)
 
@@ -72,3 +75,29 @@ def head_cautions(skull: pd.Series) -> list[str]:
     )
     log.warning(caution)
     return [caution]
+
+
+def false_skull_cautions(skull: pd.Series, prepared: Mapping[str, PreparedSubject]) -> list[str]:
+    """Return the caution about subjects that count as stripped but are as large as a head; it is also logged.
+
+    Args:
+        skull: Skull state of each subject (index: subject).
+        prepared: Prepared subjects by name. Brain masks of the data set have a caution of their own.
+    """
+    large = {
+        name: f"{one.foreground_ml:.0f} mL"
+        for name, one in prepared.items()
+        if skull.get(name) == "stripped"
+        and one.foreground_ml >= SMALLEST_HEAD_ML
+        and not any(mask.kind == "brain" for mask in one.masks)
+    }
+    text = (
+        f"{{subject counts|subjects count}} as stripped but {{is|are}} larger than any brain ({SMALLEST_HEAD_ML:.0f} "
+        "mL): the whole head counts as brain, and scores and maps are meaningless. Leave it to the scans with "
+        "dataset.skull=unknown"
+    )
+    cautions: list[str] = []
+    for caution in counted({text: [f"{name} ({size})" for name, size in large.items()]}):
+        log.warning(caution)
+        cautions.append(Serious(caution, large))
+    return cautions

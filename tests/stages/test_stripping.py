@@ -1,15 +1,23 @@
 """The choice of the skull stripper, and one skull state for all subjects."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from brain_cae.data import strippers
+from brain_cae.data.subject import MaskFacts
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.stages import stripping
-from brain_cae.stages.stripping import head_cautions, refuse_mixed_skulls, require_for_heads, with_stripper
+from brain_cae.stages.stripping import (
+    false_skull_cautions,
+    head_cautions,
+    refuse_mixed_skulls,
+    require_for_heads,
+    with_stripper,
+)
 
 
 @pytest.fixture
@@ -52,3 +60,14 @@ def test_one_state_for_all_passes_and_heads_are_a_caution(caplog):
     assert "rough" in caution and caution in caplog.text
     with pytest.raises(DatasetError, match="on in 1: a; stripped in 1: b"):
         refuse_mixed_skulls(pd.Series({"a": "on", "b": "stripped"}))
+
+
+def test_a_head_that_counts_as_stripped_is_named():
+    masked = MaskFacts("brain", volume_ml=3000, plausible=False)  # the masks' own caution names it
+    subjects = {"a": (3289, ()), "b": (1500, ()), "c": (3000, (masked,)), "d": (3100, ())}
+    prepared = {name: SimpleNamespace(foreground_ml=size, masks=masks) for name, (size, masks) in subjects.items()}
+    skull = pd.Series({"a": "stripped", "b": "stripped", "c": "stripped", "d": "on"})
+    (caution,) = false_skull_cautions(skull, prepared)
+    assert caution.startswith("1 subject counts as stripped but is larger than any brain (2300 mL)")
+    assert caution.endswith(": a (3289 mL).") and caution.subjects == {"a"}
+    assert false_skull_cautions(skull.drop("a"), {"b": prepared["b"]}) == []

@@ -326,7 +326,7 @@ def _look_by_contrast(folders: Sequence[Path]) -> _Contrasts:
 
 def _without_modality(name: str, modality: str) -> str:
     """Return a name without the modality at its end."""
-    parts = re.fullmatch(r"(.+)[_\-. ]([^_\-. ]+)", name)
+    parts = re.fullmatch(r"(.+?)[_\-. ]((?:t2[_-])?[^_\-. ]+)", name, re.IGNORECASE)
     return parts[1] if parts and SPELLINGS.get(parts[2].lower()) == modality else name
 
 

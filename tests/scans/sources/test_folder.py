@@ -160,10 +160,12 @@ def test_wrong_labels_are_an_error(root, content):
 
 def test_other_spellings_are_understood(tmp_path):
     touch(tmp_path, "a/T1.nii.gz", "a/FLAIR/IM1", "b/t1w.nii.gz", "b/Fl.NII", "c/t1n/IM1", "c/t2f.nii", "d/T1Gd.nii")
+    touch(tmp_path, "e/T1/T1.nii.gz", "e/T2_FLAIR/T2_FLAIR.nii.gz")
     source = Folder(tmp_path, modalities=["t1", "flair"])
     assert {(one.subject, one.modality): [path.name for path in one.files] for one in source.locate()} == {
         ("a", "t1"): ["T1.nii.gz"], ("a", "flair"): ["IM1"], ("b", "t1"): ["t1w.nii.gz"], ("b", "flair"): ["Fl.NII"],
         ("c", "t1"): ["IM1"], ("c", "flair"): ["t2f.nii"], ("d", "t1"): [], ("d", "flair"): [],
+        ("e", "t1"): ["T1.nii.gz"], ("e", "flair"): ["T2_FLAIR.nii.gz"],
     }  # fmt: skip
     assert source.notes() == []
 
@@ -359,6 +361,14 @@ def test_folders_may_be_contrasts_with_an_entry_for_each_subject(tmp_path):
 def test_folders_without_common_subjects_are_not_read_as_contrasts(tmp_path, names):
     with pytest.raises(DatasetError, match="contains no scan"):
         by_contrast(tmp_path, *names)
+
+
+def test_a_contrast_may_be_called_t2_flair(tmp_path):
+    names = ("T1/P1_T1.nii.gz", "T1/P2.nii.gz", "T2_FLAIR/P1_T2_FLAIR.nii.gz", "T2_FLAIR/P2_t2flair.nii.gz")
+    assert by_contrast(tmp_path, *names) == {
+        ("P1", "t1"): ["T1/P1_T1.nii.gz"], ("P1", "flair"): ["T2_FLAIR/P1_T2_FLAIR.nii.gz"],
+        ("P2", "t1"): ["T1/P2.nii.gz"], ("P2", "flair"): ["T2_FLAIR/P2_t2flair.nii.gz"],
+    }  # fmt: skip
 
 
 def test_two_entries_of_a_subject_in_one_folder_of_a_contrast_are_several_candidates(tmp_path):

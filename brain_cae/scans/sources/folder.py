@@ -144,6 +144,8 @@ class Folder:
             contrasts = _look_by_contrast(folders)
             contents = {name: one for name, one in contents.items() if name not in contrasts.names} | contrasts.subjects
         subjects = {name: content for name, content in contents.items() if content.names_a_modality}
+        copies = {name for name in subjects if PROCESSED.sub("", name) in subjects.keys() - {name}}
+        subjects = {name: content for name, content in subjects.items() if name not in copies}
         if not any(any(content.candidates.values()) or content.left_out for content in subjects.values()):
             raise _no_scan(root, contents, advice)
         table = find_table(root, LABEL_TABLES, stems=("labels", "label"))
@@ -158,7 +160,9 @@ class Folder:
         ]
         folders_left_out = {
             "{folder contains|folders contain} no known modality and {is|are} left out": [
-                f"{name} ({some(content.names, 3)})" for name, content in contents.items() if name not in subjects
+                f"{name} ({some(content.names, 3)})"
+                for name, content in contents.items()
+                if not content.names_a_modality
             ]
         }
         processed = (
@@ -171,7 +175,7 @@ class Folder:
             *label_notes,
             *counted(alike_subjects(subjects)),
             *counted(folders_left_out | unused(nameless, root, others)),
-            *counted(unused(contrasts.processed, root, processed)),
+            *counted(unused([*contrasts.processed, *(root / name for name in copies)], root, processed)),
             *counted(unused(beside, root, loose)),
             *(note for _, notes in masks.values() for note in notes),
         ]

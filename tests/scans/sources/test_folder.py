@@ -363,6 +363,16 @@ def test_folders_without_common_subjects_are_not_read_as_contrasts(tmp_path, nam
         by_contrast(tmp_path, *names)
 
 
+def test_the_folder_of_a_processed_copy_is_no_subject(tmp_path):
+    """``P1_brain`` beside ``P1`` would be another person, who may be tested with a network that learned from ``P1``."""
+    touch(tmp_path, "P1/t1.nii.gz", "P1_brain/t1.nii.gz", "P2_brain/t1.nii.gz", "P3_n4_reg/t1.nii.gz", "P3/t1.nii.gz")
+    source = Folder(tmp_path, modalities=["t1"])
+    assert [one.subject for one in source.locate()] == ["P1", "P2_brain", "P3"]
+    assert source.notes() == [
+        "2 files or folders are called as a processed copy of a scan and are left out: P1_brain, P3_n4_reg."
+    ]
+
+
 def test_a_contrast_may_be_called_t2_flair(tmp_path):
     names = ("T1/P1_T1.nii.gz", "T1/P2.nii.gz", "T2_FLAIR/P1_T2_FLAIR.nii.gz", "T2_FLAIR/P2_t2flair.nii.gz")
     assert by_contrast(tmp_path, *names) == {

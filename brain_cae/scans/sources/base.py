@@ -195,11 +195,11 @@ class Listing:
     Attributes:
         files: Visible files; also broken links and folders that cannot be listed, so that nothing is taken for whole
             that lacks them: reading them fails.
-        hidden: Hidden files and folders that are not known to hold no scans.
+        others: Hidden files and folders that are not known to hold no scans, and what is neither file nor folder.
     """
 
     files: tuple[Path, ...] = ()
-    hidden: tuple[Path, ...] = ()
+    others: tuple[Path, ...] = ()
 
 
 def listing(folder: Path) -> Listing:
@@ -209,7 +209,7 @@ def listing(folder: Path) -> Listing:
     once.
     """
     files: list[Path] = []
-    hidden: list[Path] = []
+    others: list[Path] = []
     visited: set[str] = set()
     waiting = [os.fspath(folder)]
     while waiting:
@@ -229,12 +229,12 @@ def listing(folder: Path) -> Listing:
         here = Path(top)
         for entry in entries:
             if not is_visible(entry.name):
-                hidden += [] if is_litter(entry.name) else [here / entry.name]
+                others += [] if is_litter(entry.name) else [here / entry.name]
             elif is_folder(entry):
                 waiting.append(entry.path)
-            elif _is_file(entry):
-                files.append(here / entry.name)
-    return Listing(tuple(sorted(files)), tuple(sorted(hidden)))
+            else:
+                (files if _is_file(entry) else others).append(here / entry.name)
+    return Listing(tuple(sorted(files)), tuple(sorted(others)))
 
 
 def visible_files(folder: Path) -> tuple[Path, ...]:

@@ -208,7 +208,7 @@ def _strays(root: Path, known: Sequence[str]) -> list[str]:
     inside: list[Path] = []
     for folder in sorted(path for path in root.glob("sub-*") if path.is_dir()):
         found = listing(folder)
-        inside += found.hidden
+        inside += found.others
         for path in found.files:
             place = path.relative_to(folder).parts
             place = place[1:] if place and place[0].startswith("ses-") else place

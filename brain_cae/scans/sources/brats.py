@@ -92,7 +92,7 @@ class Brats:
         text = (
             "{file is not named by its|files are not named by their} folder and a suffix of BraTS and {is|are} left out"
         )
-        lists = unused([*other, *inside.hidden], root, text)
+        lists = unused([*other, *inside.others], root, text)
         self._notes = counted(lists | {"{scan has|scans have} several lesion masks, none of which is used": several})
         locations = [one for name, files in sorted(scans.items()) for one in self._scan(name, files)]
         return apply_choices(locations, root)

@@ -261,7 +261,7 @@ class _Subject:
             candidates = self.candidates.setdefault(modality, {})
             if files := inside.files if path.is_dir() else nifti_files(path):
                 candidates[path] = files
-            self.others += inside.hidden
+            self.others += inside.others
 
 
 def _look(folder: Path) -> _Subject:

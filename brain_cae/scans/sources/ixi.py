@@ -157,7 +157,7 @@ def _find(root: Path) -> tuple[dict[str, str], dict[tuple[str, str], list[Path]]
     sites: dict[str, str] = {}
     scans: dict[tuple[str, str], list[Path]] = {}
     inside = listing(root)
-    others = [*inside.hidden]
+    others = [*inside.others]
     for path in inside.files:
         # Some programs export the file x.nii as the folder x.nii with one file in it.
         match = FILE.fullmatch(path.name) or (FILE.fullmatch(path.parent.name) if is_nifti(path) else None)

@@ -22,7 +22,7 @@ def read_masks(
         DatasetError: The name of a mask could stand for several subjects, or the reverse.
     """
     inside = listing(folder)
-    others = [*inside.hidden]
+    others = [*inside.others]
     files: dict[str, list[Path]] = {}
     for path in inside.files:
         place = path if path.parent == folder else path.parent

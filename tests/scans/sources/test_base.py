@@ -1,5 +1,6 @@
 """Functions shared by all sources: which files are used, and texts of errors."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,15 @@ def test_what_cannot_be_read_is_listed_and_unknown_hidden_files_are_named(tmp_pa
     lock(monkeypatch, tmp_path / "locked")
     found = listing(tmp_path)
     assert [path.name for path in found.files] == ["IM1", "broken", "locked", "loop"]
-    assert [path.relative_to(tmp_path).as_posix() for path in found.hidden] == [".t1", "disc/.IM4"]
+    assert [path.relative_to(tmp_path).as_posix() for path in found.others] == [".t1", "disc/.IM4"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_what_is_neither_file_nor_folder_is_named(tmp_path):
+    touch(tmp_path, "IM1")
+    os.mkfifo(tmp_path / "pipe")
+    found = listing(tmp_path)
+    assert [path.name for path in found.files] == ["IM1"] and [path.name for path in found.others] == ["pipe"]
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path, monkeypatch):

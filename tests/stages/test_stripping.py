@@ -68,6 +68,6 @@ def test_a_head_that_counts_as_stripped_is_named():
     prepared = {name: SimpleNamespace(foreground_ml=size, masks=masks) for name, (size, masks) in subjects.items()}
     skull = pd.Series({"a": "stripped", "b": "stripped", "c": "stripped", "d": "on"})
     (caution,) = false_skull_cautions(skull, prepared)
-    assert caution.startswith("1 subject counts as stripped but is larger than any brain (2300 mL)")
+    assert caution.startswith("1 subject counts as stripped but is larger than any brain (2600 mL)")
     assert caution.endswith(": a (3289 mL).") and caution.subjects == {"a"}
     assert false_skull_cautions(skull.drop("a"), {"b": prepared["b"]}) == []

@@ -36,7 +36,7 @@ class Scan:
         subject: Name of the subject.
         path: Its file.
         unknown: Whether its skull state is unknown.
-        reference: The reference scan, if this is another one and that scan's skull state is unknown, too.
+        reference: The reference scan, if this is another one and it is not known to be stripped.
     """
 
     subject: str

@@ -144,7 +144,7 @@ class Folder:
             contrasts = _look_by_contrast(folders)
             contents = {name: one for name, one in contents.items() if name not in contrasts.names} | contrasts.subjects
         subjects = {name: content for name, content in contents.items() if content.names_a_modality}
-        copies = {name for name in subjects if PROCESSED.sub("", name) in subjects.keys() - {name}}
+        copies = {name for name in subjects if (plain := PROCESSED.sub("", name)) != name and plain in subjects}
         subjects = {name: content for name, content in subjects.items() if name not in copies}
         if not any(any(content.candidates.values()) or content.left_out for content in subjects.values()):
             raise _no_scan(root, contents, advice)

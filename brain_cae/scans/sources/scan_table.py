@@ -96,7 +96,7 @@ def _shared(root: Path, scans: Mapping[tuple[str, str, str], Mapping[str, str]])
 
 
 def _row(line: Mapping[str, str]) -> dict[str, str]:
-    """Return the values of a line, each in one form; what is no age or sex stays as it is."""
+    """Return the values of a line, each in one form; text that is not an age or a sex is left as it is."""
     row = {"sex": line.get("gender", "")} | dict(line)
     row |= {name: line.get(name, "").lower() for name in ("modality", *WORDS)}
     row["modality"] = SPELLINGS.get(row["modality"], row["modality"])

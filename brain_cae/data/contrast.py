@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brain_cae.arrays.boxes import box_of
 from brain_cae.vocabulary import MODALITIES
 
 T1_WEIGHTED = ("t1", "t1ce")
@@ -195,9 +196,12 @@ def cut_cm2(brain: np.ndarray, covered: np.ndarray, spacing: Sequence[float]) ->
         spacing: Voxel size in mm.
     """
     largest = 0.0
-    for axis, thickness in enumerate(spacing):
+    # Slices that count as near the edge, by axis; all the rest happens around the brain.
+    reach = [max(1, round(MASK_END_MM / thickness)) for thickness in spacing]
+    around = [slice(max(0, side.start - far), side.stop + far) for side, far in zip(box_of(brain), reach, strict=True)]
+    brain, covered = brain[tuple(around)], covered[tuple(around)]
+    for axis, (thickness, steps) in enumerate(zip(spacing, reach, strict=True)):
         inside, field = (np.moveaxis(array, axis, 0) for array in (brain & covered, covered))
-        steps = max(1, round(MASK_END_MM / thickness))
         least = FORAMEN_CM2 + LAST_SLICE_CM2 * steps * thickness
         for along in (slice(None), slice(None, None, -1)):
             beyond = np.pad(~field[along], [(0, steps), (0, 0), (0, 0)], constant_values=True)

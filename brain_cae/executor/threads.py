@@ -1,8 +1,10 @@
-"""Threads of numerical libraries in new processes."""
+"""Threads of numerical libraries, in new processes and in the current one."""
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from threadpoolctl import threadpool_limits
 
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Environment variables from which numerical libraries read their number of threads when they are loaded."""
@@ -21,3 +23,8 @@ def limited_threads(threads: int | None) -> Iterator[None]:
             os.environ.pop(key, None)
             if value is not None:
                 os.environ[key] = value
+
+
+def limited_here(threads: int | None) -> AbstractContextManager:
+    """Let the current process use a number of threads inside the body; None changes nothing, and costs nothing."""
+    return nullcontext() if threads is None else threadpool_limits(threads)

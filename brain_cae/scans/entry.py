@@ -19,6 +19,7 @@ import numpy as np
 
 from brain_cae.errors import ScanError
 from brain_cae.files.atomic import whole, write_bytes, write_pieces
+from brain_cae.files.special import is_special
 from brain_cae.scans import archives
 from brain_cae.scans.dicom import NOT_DICOM, FolderReading, Refused, read_folder
 from brain_cae.scans.extent import check_size
@@ -67,6 +68,8 @@ def import_location(location: SeriesLocation, store: Path) -> Outcome:
 
     Only a store that cannot be written to (StorageError) stops the import.
     """
+    if (refused := _not_files(location)) is not None:
+        return refused
     volume = None
     try:
         stamp = _stamp(location)
@@ -96,6 +99,8 @@ def inspect_location(location: SeriesLocation) -> Outcome:
     """
     if not location.files:
         return _missing(location)
+    if (refused := _not_files(location)) is not None:
+        return refused
     _, entry = _describe(location, pixels=False)
     # Without complaint, every file of a DICOM series was opened; of a pair of NIfTI files, only the header.
     if entry["reason"] or entry["left_out"] or _is_one_nifti(location.files):
@@ -119,6 +124,12 @@ def as_inspected(outcome: Outcome, location: SeriesLocation) -> Outcome:
 def _missing(location: SeriesLocation) -> Outcome:
     # The report also lists the scans that the source skipped; "no files" would contradict those lines.
     return Outcome(None, (_line("missing", "no usable scan" if location.left_out else "no files"),))
+
+
+def _not_files(location: SeriesLocation) -> Outcome | None:
+    """Return the refusal of a location if one of its paths is not a file: to open a named pipe would wait for ever."""
+    special = next((path for path in location.files if is_special(path)), None)
+    return None if special is None else Outcome(None, (refusal("not a file", location.shown(special)),))
 
 
 def _unreadable(location: SeriesLocation, error: OSError) -> Outcome:

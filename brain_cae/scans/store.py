@@ -13,7 +13,6 @@ from brain_cae.errors import DatasetError
 from brain_cae.errors.reasons import advice_for
 from brain_cae.executor import HERE, READER_START_S, Executor, Processes, results
 from brain_cae.files.atomic import LEFTOVER_AGE_S, remove_leftovers
-from brain_cae.files.special import is_special
 from brain_cae.files.system_errors import writing
 from brain_cae.progress import counter
 from brain_cae.scans.entry import (
@@ -133,17 +132,10 @@ def _read_all(
     """Read the locations whose numbers are in ``rest`` and add their results to ``outcomes``."""
     with counter(name, len(locations), done=len(outcomes), bar=progress) as advance:
         series = [locations[number] for number in rest]
-        read_one = partial(_read, read=read)
-        done = results(read_one, series, executor=executor, task="import", name=_series_name, start_s=start_s)
+        done = results(read, series, executor=executor, task="import", name=_series_name, start_s=start_s)
         for number, outcome in done:
             outcomes[rest[number]] = outcome
             advance()
-
-
-def _read(location: SeriesLocation, *, read: Callable[[SeriesLocation], Outcome]) -> Outcome:
-    """Read a location unless one of its paths is not a file: to open a named pipe would wait for ever."""
-    special = next((path for path in location.files if is_special(path)), None)
-    return read(location) if special is None else Outcome(None, (refusal("not a file", location.shown(special)),))
 
 
 def _series_name(location: SeriesLocation) -> str:

@@ -13,9 +13,9 @@ from joblib import Parallel, delayed
 from torch.utils.data import DataLoader, TensorDataset
 
 from brain_cae.errors import ConfigurationError, DatasetError
-from brain_cae.executor import Processes, processes, results
+from brain_cae.executor import Processes, processes, results, work
 from brain_cae.executor.processes import start_method
-from brain_cae.executor.work import MIN_ITEMS_FOR_PROCESSES
+from brain_cae.executor.work import MIN_ITEMS_FOR_PROCESSES, TRIED
 
 
 def square(number: int) -> int:
@@ -24,6 +24,11 @@ def square(number: int) -> int:
 
 def threads(_: int) -> str:
     return os.environ.get("OMP_NUM_THREADS", "")
+
+
+def whose(number: int) -> int:
+    time.sleep(0.05)
+    return os.getpid()
 
 
 def die(number: int) -> int:
@@ -53,6 +58,19 @@ def test_processes_give_every_result_once_with_the_number_of_its_item() -> None:
     for workers in (1, 2):
         done = dict(results(square, range(5), executor=Processes(workers), task="test", name=str, minimum=1))
         assert done == {number: number * number for number in range(5)}
+
+
+def test_the_current_process_works_beside_those_that_it_has_started(monkeypatch) -> None:
+    monkeypatch.setattr(work, "worth_starting", lambda *_: True)
+    done = dict(results(whose, range(40), executor=Processes(2), task="test", name=str, start_s=0.0, threads=1))
+    assert sorted(done) == list(range(40)), "every item once"
+    assert len(set(done.values())) == 2, "of two processes, this one is one"
+    assert [done[number] for number in range(TRIED)] == [os.getpid()] * TRIED
+
+
+def test_the_current_process_leaves_to_others_items_of_which_a_process_may_die() -> None:
+    done = dict(results(whose, range(8), executor=Processes(2), task="test", name=str, minimum=1))
+    assert os.getpid() not in done.values()
 
 
 def test_few_items_start_no_process(monkeypatch) -> None:

@@ -93,6 +93,22 @@ def test_a_known_movement_of_a_real_head_comes_back(scan) -> None:
     assert np.degrees(Rotation.from_matrix(error[:3, :3]).magnitude()) < 1
 
 
+@pytest.mark.parametrize("turn_deg", [(0, 27, 0), (0, 0, -27)])
+def test_a_stripped_brain_that_was_turned_is_found_in_its_head(scan, tmp_path, turn_deg) -> None:
+    pytest.importorskip("deepbet")
+    flair, t1 = load(scan("Subj1", "flair")), load(scan("Subj1", "t1"))
+    inside = np.asarray(brain_mask("deepbet", scan("Subj1", "t1"), tmp_path).dataobj) > 0
+    places = apply_affine(t1.affine, np.argwhere(inside)[::500])
+    header = np.eye(4)
+    header[:3, :3] = Rotation.from_euler("xyz", turn_deg, degrees=True).as_matrix()
+    header[:3, 3] = places.mean(axis=0) - header[:3, :3] @ places.mean(axis=0)
+    brain = nibabel.Nifti1Image(np.where(inside, np.asarray(t1.dataobj), 0), header @ t1.affine)
+    true = header @ alignment(scan("Subj1", "flair"), scan("Subj1", "t1")).transform
+    error = np.linalg.inv(true) @ align(flair, brain).transform
+    there = apply_affine(np.linalg.inv(true) @ header, places)
+    assert np.linalg.norm(apply_affine(error, there) - there, axis=1).mean() < 1
+
+
 def part(path: Path, *, below_top: tuple[float, float], target: Path) -> float:
     """Store the part of a head between two distances (mm) below its top; return its height in mm."""
     head = nibabel.as_closest_canonical(nibabel.load(path))

@@ -18,7 +18,7 @@ from brain_cae.data.foreground import foreground_mask, measured_state
 from brain_cae.data.resampling import isotropic, resample
 from brain_cae.errors import ScanError
 
-VERSION = 3
+VERSION = 4
 """Raise this number whenever the transforms change, so that stored ones are not used."""
 
 COARSE_MM, FINE_MM = 4.0, 2.0
@@ -38,6 +38,9 @@ MIN_OVERLAP = 0.7
 
 MIN_INSIDE = 0.95
 """Smallest share of a stripped brain inside its head: all of it, but for a voxel of the coarse grid here and there."""
+
+TURN_DEG = 20.0
+"""The search for a stripped brain in a head also starts turned by this, to both sides about each axis."""
 
 CHECKED = 15_000
 """Number of voxels that suffices to see whether a small move improves the match."""
@@ -108,8 +111,10 @@ class _View:
 def align(reference: nibabel.Nifti1Image, scan: nibabel.Nifti1Image) -> Alignment:
     """Find the rigid movement of the head between two scans, whatever their contrasts.
 
-    The search starts where the headers put the scans, and where their foregrounds have the same centre. Nothing is
-    moved where no small move improves mutual information. One thread and a fixed seed give the same result every time.
+    The search starts where the headers put the scans, and where their foregrounds have the same centre. The centre of a
+    brain is not that of its head, so a brain that is turned as well would be found in a wrong place: there the search
+    also starts from turned brains. Nothing is moved where no small move improves mutual information. One thread and a
+    fixed seed give the same result every time.
 
     Args:
         reference: Scan whose place is kept, (X, Y, Z).
@@ -125,6 +130,10 @@ def align(reference: nibabel.Nifti1Image, scan: nibabel.Nifti1Image) -> Alignmen
     if before > 0 and _is_best(fixed, moving):
         return Alignment(np.eye(4).tolist(), 0.0, 0.0, before, before)
     starts = [_rigid(fixed, np.zeros(3)), _rigid(fixed, moving.places.mean(axis=0) - fixed.places.mean(axis=0))]
+    brain_in_head = {_state(reference), _state(scan)} == {"on", "stripped"}
+    if brain_in_head:
+        turns = TURN_DEG * np.concatenate([np.eye(3), -np.eye(3)])
+        starts += [_rigid(fixed, np.zeros(3), turn) for turn in turns]
     coarse = [_register(fixed, moving, start, shrink=[2], smoothing=[4.0]) for start in starts]
     start = min(coarse, key=lambda result: _metric(fixed, moving, result))
     fine = _view(reference, spacings[1]), _view(scan, spacings[1])
@@ -135,9 +144,7 @@ def align(reference: nibabel.Nifti1Image, scan: nibabel.Nifti1Image) -> Alignmen
     shift = float(np.linalg.norm(apply_affine(transform, fixed.places) - fixed.places, axis=1).mean())
     rotation = float(np.degrees(Rotation.from_matrix(transform[:3, :3]).magnitude()))
     after = _overlap(fixed, moving, transform)
-    together = after >= MIN_OVERLAP or (
-        _inside(fixed, moving, transform) >= MIN_INSIDE and {_state(reference), _state(scan)} == {"on", "stripped"}
-    )
+    together = after >= MIN_OVERLAP or (brain_in_head and _inside(fixed, moving, transform) >= MIN_INSIDE)
     if shift < SMALLEST_MM or not gains:
         return Alignment(np.eye(4).tolist(), 0.0, 0.0, before, before)
     if shift > LARGEST_MM or rotation > LARGEST_DEG or not together:
@@ -180,9 +187,11 @@ def _to_itk(values: np.ndarray, grid: np.ndarray) -> sitk.Image:
     return image
 
 
-def _rigid(fixed: _View, shift: np.ndarray) -> sitk.Euler3DTransform:
+def _rigid(fixed: _View, shift: np.ndarray, turn_deg: np.ndarray | None = None) -> sitk.Euler3DTransform:
     transform = sitk.Euler3DTransform()
     transform.SetCenter(fixed.places.mean(axis=0).tolist())
+    if turn_deg is not None:
+        transform.SetRotation(*np.radians(turn_deg).tolist())
     transform.SetTranslation(shift.tolist())
     return transform
 

@@ -16,7 +16,7 @@ import torch
 from monai.networks.nets import AutoEncoder
 from torch.utils.flop_counter import FlopCounterMode
 
-from brain_cae.models.allocator import keep_freed_memory
+from brain_cae.executor.allocator import keep_freed_memory
 from brain_cae.models.autoencoder import ConvolutionalAutoencoder
 from brain_cae.models.loss import masked_error
 from brain_cae.models.subpixel import SubpixelAutoencoder

@@ -21,6 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.executor.allocator import keep_freed_memory
 from brain_cae.executor.threads import VARIABLES, limited_threads
 from brain_cae.files.atomic import write_bytes
 from brain_cae.files.locks import exclusive
@@ -258,6 +259,7 @@ def _work(calls: list[tuple[int, Callable[..., Any], tuple[Any, ...]]], folder: 
     from submitit.core.utils import UncompletedJobError
 
     (folder / STARTED).touch()
+    keep_freed_memory()
     for number, function, arguments in calls:
         if _outcome(folder, number).exists():  # Slurm has started the job again
             continue

@@ -13,6 +13,7 @@ from multiprocessing import get_context, get_start_method, parent_process, set_s
 from multiprocessing.synchronize import Event
 
 from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.executor.allocator import keep_freed_memory
 from brain_cae.executor.threads import limited_threads
 
 
@@ -103,6 +104,7 @@ def _begin(started: Event) -> None:
     # no incomplete file wherever it stops, would add a traceback.
     signal.signal(signal.SIGINT, lambda number, frame: os._exit(128 + number))
     started.set()
+    keep_freed_memory()
     _end_with_parent()
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from brain_cae.errors import BrainCaeError, DatasetError, ScanError
+from brain_cae.executor.allocator import keep_freed_memory, return_freed_memory
 from brain_cae.executor.jobs import JobDied
 from brain_cae.executor.processes import Processes
 from brain_cae.executor.threads import limited_here
@@ -91,6 +92,7 @@ def results(
             of jobs are finished first, unless many jobs died.
         ConfigurationError: No process or job could start, as in a script without a ``__main__`` guard.
     """
+    keep_freed_memory()
     waiting = list(range(len(items)))[::-1]
     here, seconds = executor.stays_here(len(items), minimum), [math.inf]
     while waiting and (here or _goes_on_here(executor, len(waiting), seconds, start_s)):
@@ -102,6 +104,7 @@ def results(
         beside = start_s is not None and isinstance(executor, Processes)
         others = Processes(executor.workers - 1) if beside else executor
         yield from _together(function, items, waiting, others, task=task, name=name, threads=threads, beside=beside)
+    return_freed_memory()
 
 
 def _together(

@@ -18,12 +18,12 @@ from brain_cae.data.module import BrainData
 from brain_cae.detector.build import make_network, make_reshape, member_networks, network_stride
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import BrainCaeError
+from brain_cae.executor.allocator import keep_freed_memory, return_freed_memory
 from brain_cae.executor.processes import start_method
 from brain_cae.files.atomic import whole, write_text
 from brain_cae.files.system_errors import writing
 from brain_cae.files.tables import to_csv
 from brain_cae.harmonise import ImageHarmoniser
-from brain_cae.models.allocator import keep_freed_memory, return_freed_memory
 from brain_cae.models.checkpoints import KeptCheckpoint, WholeCheckpoint
 from brain_cae.models.cost import Cost
 from brain_cae.models.curves import OptimiserCurves

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from brain_cae.models.allocator import keep_freed_memory, return_freed_memory
+from brain_cae.executor.allocator import keep_freed_memory, return_freed_memory
 
 FAULTS = """
 import json, resource
-from brain_cae.models.allocator import keep_freed_memory, return_freed_memory
+from brain_cae.executor.allocator import keep_freed_memory, return_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

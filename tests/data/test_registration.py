@@ -85,19 +85,16 @@ def test_scans_that_lie_where_their_headers_say_are_not_moved_by_a_hair() -> Non
     assert alignment.overlap == alignment.overlap_before > 0.95
 
 
-@pytest.mark.parametrize(
-    ("shift_mm", "turn_deg", "stripped"),
-    [((10, 12, -15), (8, -3, 6), "t1"), ((0, 0, 0), (0, 27, 0), "t1"), ((0, 0, 0), (-27, 0, 0), "flair")],
-)
-def test_a_stripped_brain_and_its_head_find_each_other(shift_mm, turn_deg, stripped) -> None:
+@pytest.mark.parametrize("stripped", [{"t1", "flair"}, set(), {"t1"}, {"flair"}], ids=["both", "none", "t1", "flair"])
+def test_scans_that_were_turned_far_find_each_other_stripped_or_not(stripped) -> None:
     """The foregrounds of a head and of a brain overlap by half, wherever they lie."""
-    true = movement(shift_mm, turn_deg)
-    flair, t1 = (adult(contrast, head=contrast != stripped) for contrast in ("flair", "t1"))
+    true = movement((10, 5, -15), (20, -20, 10))
+    flair, t1 = (adult(contrast, head=contrast not in stripped) for contrast in ("flair", "t1"))
     alignment = align(flair, moved(t1, true))
     error = np.linalg.inv(true) @ np.asarray(alignment.transform)
     places = np.random.default_rng(0).uniform(-60, 60, (200, 3)) + np.array([0, -20, 0])
-    assert np.linalg.norm(apply_affine(error, places) - places, axis=1).mean() < 1.5
-    assert alignment.overlap < 0.7
+    assert np.linalg.norm(apply_affine(error, places) - places, axis=1).mean() < 1
+    assert (alignment.overlap < 0.7) == (len(stripped) == 1)
 
 
 def test_slabs_that_do_not_touch_where_their_headers_put_them_are_found() -> None:

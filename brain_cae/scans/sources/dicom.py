@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,8 +26,8 @@ from brain_cae.scans.sources.base import (
 )
 from brain_cae.scans.sources.people import People, copy_mask
 from brain_cae.scans.sources.roots import wrong_root
-from brain_cae.scans.sources.series_choice import Taken, by_rule, by_table, in_sessions, number_of, take
-from brain_cae.scans.sources.series_table import SeriesLine, read_series_table, write_series_table
+from brain_cae.scans.sources.series_choice import Taken, by_rule, by_table, in_sessions, not_listed, number_of, take
+from brain_cae.scans.sources.series_table import SeriesLine, is_series_table, read_series_table, write_series_table
 from brain_cae.scans.sources.table import FoundTable, find_table
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
@@ -76,7 +77,8 @@ class Dicom:
         create = self.write or self.write_series is not None
         key, caution = read_key(Path(self.key_file) if self.key_file else default_key_file(), create=create)
         names = Pseudonyms(key)
-        table = self._label_table(beside, names)
+        table, choices = self._label_table(beside, names), self._series_table(beside, names)
+        tables = [SERIES_TABLE, *(path.name for path in (*table.files, *choices.files) if path.parent == root)]
         catalogue = read_catalogue(
             root,
             names,
@@ -84,7 +86,7 @@ class Dicom:
             write=self.write,
             workers=self.workers,
             progress=self.progress,
-            leave_out=(*MASKS.values(), SERIES_TABLE, *(path.name for path in table.files if path.parent == root)),
+            leave_out=(*MASKS.values(), *tables),
         )
         if not catalogue.series:
             raise wrong_root(
@@ -98,9 +100,11 @@ class Dicom:
         identities = {one.name: _identity(one, catalogue, names) for one in catalogue.series}
         people = _people(catalogue, identities, names)
         taken = take(in_sessions(catalogue.series, identities))
-        choices = self._table(beside)
-        chosen = None if choices is None else read_series_table(choices, _subjects(catalogue), people.find)
-        used = by_table(taken, chosen) if chosen is not None else by_rule(taken)
+        used, choice_notes = by_rule(taken), list(choices.notes)
+        if choices.path:
+            chosen, more = read_series_table(choices.path, _subjects(catalogue), people.find)
+            used = by_table(taken, chosen)
+            choice_notes += more
         redaction = Redaction(root, names, {one.patient for one in identities.values()})
         aliases = _aliases(used, redaction, identities)
         ordered = sorted(used, key=lambda one: (one.series.patient, one.session, number_of(one), one.series.name))
@@ -111,7 +115,7 @@ class Dicom:
         labels, label_notes = people.labels(table.path, otherwise=self.label or "unknown") if table.path else ({}, [])
         masks, mask_notes = self._find_masks(beside, people, names)
         self._notes = [*([caution] if caution else []), *describe_others(catalogue.others)]
-        self._notes += [*_cautions(used, catalogue, identities), *table.notes, *label_notes, *mask_notes]
+        self._notes += [*_cautions(used, catalogue, identities), *choice_notes, *table.notes, *label_notes, *mask_notes]
         words = frozenset().union(*(one.words for one in identities.values()))
         self._notes += counted(
             {
@@ -132,15 +136,18 @@ class Dicom:
         """Return every series with what it is used as and why, after :meth:`locate`."""
         return list(self._lines)
 
-    def _table(self, beside: Path) -> Path | None:
+    def _series_table(self, beside: Path, names: Pseudonyms) -> FoundTable:
         if self.series is not None:
-            return Path(self.series)
-        return path if (path := beside / SERIES_TABLE).is_file() else None
+            return FoundTable(Path(self.series))
+        found = find_table(beside, (SERIES_TABLE,), stems=("series",), shown=partial(names.name, "x"))
+        if found.path is None or found.path.name == SERIES_TABLE or is_series_table(found.path):
+            return found
+        return FoundTable()  # of another program
 
     def _label_table(self, beside: Path, names: Pseudonyms) -> FoundTable:
         if self.labels:
             return FoundTable(Path(self.labels))
-        return find_table(beside, LABEL_TABLES, stems=("labels", "label"), shown=lambda name: names.name("x", name))
+        return find_table(beside, LABEL_TABLES, stems=("labels", "label"), shown=partial(names.name, "x"))
 
     def _find_masks(
         self, beside: Path, people: People, names: Pseudonyms
@@ -310,6 +317,8 @@ def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[s
             "{study is|studies are} divided into sessions, because {its|their} series are days apart": divided,
             "{subject has|subjects have} sessions that no date tells apart, whose order is unknown": unordered,
             "series {is|are} used in doubt": doubtful,
+            "series {is|are} not in the table of series, which decides for {its|their} subject, and {is|are} left "
+            "out": (not_listed(used)),
         }
     )
     if kinds:

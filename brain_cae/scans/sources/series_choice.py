@@ -23,6 +23,7 @@ REASONS = (
     "shows the head", "covers the whole head", "leaves no doubt", "is original", "is no fast scout", "has more slices",
     "has more voxels", "has the higher number", "comes later by name",
 )  # fmt: skip
+NOT_LISTED = "not in the table of series"
 
 
 @dataclass(frozen=True)
@@ -170,10 +171,25 @@ def by_table(taken: Sequence[Taken], chosen: Mapping[str, str]) -> list[Taken]:
             )
         places[place] = one.series.name
         said = "chosen in the table of series" if modality else "left out in the table of series"
-        said = said if one.series.name in chosen else "not in the table of series"
+        said = said if one.series.name in chosen else NOT_LISTED
         why = f"{said} ({one.contrast.name}: {one.contrast.why})"
         used.append(replace(one, modality=modality, read_for=modality, why=why))
     return sorted(used, key=lambda one: (one.series.patient, one.session, one.series.name))
+
+
+def not_listed(used: Sequence[Taken]) -> list[str]:
+    """Return series that a table does not name although it decides for their subject, where it chose no other.
+
+    They may be new: a later export, or the next visit of the subject.
+    """
+    chosen = {(one.series.patient, one.session, one.modality) for one in used}
+    return [
+        f"{one.series.patient} {one.session} {one.contrast.name} ({one.series.name})"
+        for one in used
+        if one.why.startswith(NOT_LISTED)
+        and one.contrast.name in MODALITIES
+        and (one.series.patient, one.session, one.contrast.name) not in chosen
+    ]
 
 
 def _may_be_part(one: Series, other: Series) -> bool:

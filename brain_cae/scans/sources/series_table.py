@@ -9,7 +9,7 @@ import pandas as pd
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.files.atomic import write_text
 from brain_cae.files.tables import to_csv
-from brain_cae.scans.sources.base import SPELLINGS, some
+from brain_cae.scans.sources.base import SPELLINGS, counted, some
 from brain_cae.scans.sources.table import read_table, require_columns
 from brain_cae.vocabulary import MODALITIES
 
@@ -54,8 +54,20 @@ def write_series_table(path: Path, lines: Sequence[SeriesLine]) -> None:
     write_text(path, text)
 
 
-def read_series_table(path: Path, known: Mapping[str, str], find: Callable[[str], str | None]) -> dict[str, str]:
-    """Return what each series of the table is used as: a modality, or ``""`` for those that are left out.
+def is_series_table(path: Path) -> bool:
+    """Return whether a file can be read as a table with the columns of a table of series."""
+    try:
+        return set(REQUIRED) <= set(read_table(path, expected=EXPECTED, lower=True).columns)
+    except DatasetError:
+        return False
+
+
+def read_series_table(
+    path: Path, known: Mapping[str, str], find: Callable[[str], str | None]
+) -> tuple[dict[str, str], list[str]]:
+    """Return what each series of the table is used as (a modality, or ``""`` if it is left out), and notes.
+
+    The notes name lines about series that the tree does not have, as after another export with other identifiers.
 
     Args:
         path: The table: CSV, TSV or spreadsheet.
@@ -65,11 +77,11 @@ def read_series_table(path: Path, known: Mapping[str, str], find: Callable[[str]
     Raises:
         DatasetError: A damaged table, or a line that contradicts the tree or another line.
     """
-    table = read_table(path, expected=EXPECTED)
+    table = read_table(path, expected=EXPECTED, lower=True)
     require_columns(table, REQUIRED, expected=EXPECTED)
     used: dict[str, str] = {}
-    unknown: list[str] = []
-    for where, row in table.lines():
+    unknown: dict[int, tuple[str, str]] = {}
+    for number, (where, row) in zip(table.numbers, table.lines(), strict=True):
         series, word = row["series"], row["modality"].lower()
         modality = SPELLINGS.get(word, "")
         if word and not modality:
@@ -77,7 +89,7 @@ def read_series_table(path: Path, known: Mapping[str, str], find: Callable[[str]
         if series in used:
             raise _refuse(f"{series} again", where)
         if series not in known:
-            unknown.append(series)
+            unknown[number] = (series, find(row["subject"]) or "")
             continue
         if row["subject"] and find(row["subject"]) != known[series]:
             raise _refuse(f"{series} under another subject", where)
@@ -86,11 +98,19 @@ def read_series_table(path: Path, known: Mapping[str, str], find: Callable[[str]
         raise DatasetError(
             "No series of the table is in the tree.",
             expected="series of this tree, named with the same key",
-            found=f"other series: {some(unknown)}" if unknown else "no lines",
+            found=f"other series: {some([name for name, _ in unknown.values()])}" if unknown else "no lines",
             where=str(path),
             advice=f"Check dataset.root and dataset.key_file. {AGAIN}",
         )
-    return used
+    subjects = set(known.values())
+    lost = [f"{subject} (line {number})" for number, (_, subject) in unknown.items() if subject in subjects]
+    others = [f"line {number}" for number, (_, subject) in unknown.items() if subject not in subjects]
+    notes = {
+        "{line|lines} of the table of series {names|name} a series that {its|their} subject does not have, as after "
+        "another export, and {is|are} ignored": lost,
+        "{line|lines} of the table of series {names|name} a subject and a series that are not in the tree": others,
+    }
+    return used, counted(notes)
 
 
 def _refuse(actual: str, where: str) -> DatasetError:

@@ -168,6 +168,15 @@ def test_a_table_beside_the_scans_is_read_without_being_named(tmp_path, source):
     source(write_series=str(table)).locate()
     corrected(table, lambda row: row | {"modality": "" if row["modality"] == "t2" else row["modality"]})
     assert {place[2] for place in found(source().locate())} == {"t1", "flair", "t1ce"}
+    table.rename(table.with_name("Series.csv"))
+    write_exam(tmp_path / "scans", "1", date="20200101", exam={"t1": EXAM["t1"]})
+    (one := source()).locate()
+    new = next(line for line in one.overview() if line.session == "s2")
+    said = "1 series is not in the table of series, which decides for its subject, and is left out: "
+    assert not new.modality
+    assert {"Series.csv is read as series.csv.", f"{said}{patient(1)} s2 t1 ({new.series})."} <= {*one.notes()}
+    table.with_name("Series.csv").rename(table.with_name("series.txt")).write_text("series,images\n1,20\n")
+    assert {place[2] for place in found(source().locate()) if place[1] == "s1"} == {"t1", "t2", "flair", "t1ce"}
 
 
 def test_labels_and_masks_name_patients_or_pseudonyms(tmp_path, source):

@@ -9,7 +9,7 @@ from brain_cae.scans.catalogue import Series
 from brain_cae.scans.contrast_rules import Physics
 from brain_cae.scans.headers import SeriesFacts
 from brain_cae.scans.identity import Identity
-from brain_cae.scans.sources.series_choice import by_rule, by_table, in_sessions, take
+from brain_cae.scans.sources.series_choice import by_rule, by_table, in_sessions, not_listed, take
 
 T1 = Physics(tr=500, te=12, flip=90, codes=("SE",))
 T2 = Physics(tr=5000, te=95, flip=150, codes=("SE",))
@@ -94,3 +94,9 @@ def test_a_table_decides_for_the_subjects_that_it_names():
         by_table(take([(one, "s1") for one in scans]), {"a": "t1", "b": "t1"})
     in_two_sessions = [(scans[0], "s1"), (scans[1], "s2")]
     assert used(by_table(take(in_two_sessions), {"a": "t1", "b": "t1"})) == {"a": "t1", "b": "t1"}
+
+
+def test_a_series_that_a_table_does_not_name_is_told_where_the_table_chose_no_other():
+    scans = [(series("a"), "s1"), (series("b"), "s1"), (series("c", T2), "s1"), (series("d"), "s2")]
+    used = by_table(take([*scans, (series("e", patient="p-2"), "s1")]), {"a": "t1"})
+    assert not_listed(used) == ["p-1 s1 t2 (c)", "p-1 s2 t1 (d)"]

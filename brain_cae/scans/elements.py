@@ -239,6 +239,10 @@ class Elements:
         stop = None if length == UNDEFINED else start + length
         return name, memoryview(self._source.data)[start:stop]
 
+    def has_fragments(self) -> bool:
+        """Return whether the pixel element is divided into fragments, as compressed pixels are."""
+        return (self._pixel_place() or ("", 0, 0))[2] == UNDEFINED
+
     def data_size(self) -> int:
         """Return the number of pixel bytes that the header declares, read or left on disk; 0 if it does not say."""
         length = (self._pixel_place() or ("", 0, 0))[2]

@@ -46,10 +46,19 @@ def read_pixels(file: DicomFile) -> np.ndarray:
         raise refuse(file, "no pixel data", "an image", "only a header")
     shape = shape_of(file)
     check_voxels(shape, where=str(file.path))
-    count, (name, data), syntax = math.prod(shape), element, elements.syntax
-    if syntax not in BYTE_ORDER:
-        _check_compressed(file, count, syntax)
-        return _stored_bits(file, _decode(file, syntax, shape)) if file.pixels else zeros(shape)
+    count, syntax = math.prod(shape), elements.syntax
+    if syntax in BYTE_ORDER or _is_uncompressed(file, count):
+        return _uncompressed(file, shape, *element)
+    _check_compressed(file, count, syntax)
+    return _stored_bits(file, _decode(file, syntax, shape)) if file.pixels else zeros(shape)
+
+
+def _uncompressed(file: DicomFile, shape: tuple[int, int, int], name: str, data: memoryview) -> np.ndarray:
+    """Return pixels (frames, rows, columns) from the bytes ``data`` of the pixel element ``name``."""
+    elements, count = file.elements, math.prod(shape)
+    if elements.has_fragments():
+        compressed = "compressed ones, in fragments"
+        raise refuse(file, "unreadable pixel data", "uncompressed pixels, by the transfer syntax", compressed)
     kind = "f" if name != "PixelData" else "i" if elements.whole("PixelRepresentation", 0) else "u"
     length = elements.data_size()
     size = {"FloatPixelData": 4, "DoubleFloatPixelData": 8}.get(name, 0) or _pixel_size(file, length / count)
@@ -57,7 +66,7 @@ def read_pixels(file: DicomFile) -> np.ndarray:
     frames, rest = divmod(length, math.prod(shape[1:]) * size)
     if rest < 2 and frames != shape[0]:
         raise miscounted(file, shape[0], f"pixels of {frames}")
-    order = BYTE_ORDER[syntax] if syntax else "<" if elements.is_little else ">"
+    order = BYTE_ORDER.get(elements.syntax, "<") if elements.syntax else "<" if elements.is_little else ">"
     in_words = size == 1 and order == ">" and _are_words(file)
     needed = count * size + (count % 2 if in_words else 0)
     if length < needed:
@@ -123,6 +132,12 @@ def _are_words(file: DicomFile) -> bool:
     Two pixels of 8 bits share a word.
     """
     return file.header.get_item("PixelData").VR == "OW"
+
+
+def _is_uncompressed(file: DicomFile, count: int) -> bool:
+    """Return whether pixels have the length of uncompressed ones: some programs that decompress keep the old syntax."""
+    needed = count * file.elements.whole("BitsAllocated", 16) // 8
+    return not file.elements.has_fragments() and file.elements.data_size() in (needed, needed + needed % 2)
 
 
 def _check_compressed(file: DicomFile, count: int, syntax: str) -> None:

@@ -148,6 +148,28 @@ def test_slices_of_signed_and_unsigned_pixels_keep_their_values(tmp_path):
     assert np.array_equal(volume.array, stack.transpose(2, 1, 0))
 
 
+@pytest.mark.parametrize("shape", [(3, 6, 8), (3, 5, 7)])
+def test_pixels_that_were_decompressed_under_the_old_syntax_are_read(tmp_path, shape):
+    stack = voxels(shape).astype(np.uint8)
+    files = write_series(tmp_path, stack)
+    for path in files:
+        old, new = (
+            b"UI" + bytes([len(name), 0]) + name for name in (b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.4.90")
+        )
+        path.write_bytes(path.read_bytes().replace(old, new))
+    assert dcmread(files[0]).file_meta.TransferSyntaxUID == uid.JPEG2000Lossless
+    assert np.array_equal(read_series(files).array, stack.transpose(2, 1, 0))
+
+
+def test_compressed_pixels_under_an_uncompressed_syntax_are_named(tmp_path):
+    files = [transcode(path, uid.JPEG2000Lossless) for path in write_series(tmp_path, voxels((3, 64, 64)))]
+    for path in files:
+        path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.4.90", b"1.2.840.10008.1.2.1\0\0\0"))
+    with pytest.raises(ScanError, match="compressed ones, in fragments") as raised:
+        read_series(files)
+    assert raised.value.reason == "unreadable pixel data"
+
+
 def test_an_unknown_compression_is_named(tmp_path):
     def change(header, number):
         header.compress(uid.RLELossless, generate_instance_uid=False)

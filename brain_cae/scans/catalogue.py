@@ -39,13 +39,13 @@ from brain_cae.scans.headers import (
 )
 from brain_cae.scans.placeholders import anonymity
 from brain_cae.scans.pseudonym import Pseudonyms
-from brain_cae.scans.series_groups import by_echo, mended
+from brain_cae.scans.series_groups import divided, mended
 from brain_cae.scans.silence import silence
 from brain_cae.scans.sources.base import agreeing
 from brain_cae.scans.tree import list_files
 
 # Increase this whenever the same headers would give another row or other facts.
-VERSION = 4
+VERSION = 5
 CHUNK = 500
 """Files that one process reads before it reports; also those of a piece in the store, times ``PIECE``."""
 PIECE = 20
@@ -56,11 +56,14 @@ SPLIT = 5
 ROW = np.dtype(
     [
         ("file", "S21"), ("size", "i8"), ("changed", "i8"), ("status", "i1"), ("frames", "i4"), ("diffusion", "?"),
-        ("apart", "?"), ("number", "i4"), ("echo", "f4"), ("patient", "S14"), ("study", "S18"), ("series", "S15"),
-        ("uid", "S16"),
+        ("apart", "?"), ("number", "i4"), ("serial", "i4"), ("echo", "f4"), ("place", "f8"), ("type", "S12"),
+        ("patient", "S14"), ("study", "S18"), ("series", "S15"), ("uid", "S16"),
     ]
 )  # fmt: skip
-READ = ("status", "frames", "diffusion", "apart", "number", "echo", "patient", "study", "series", "uid")
+READ = (
+    "status", "frames", "diffusion", "apart", "number", "serial", "echo", "place", "type", "patient", "study", "series",
+    "uid",
+)  # fmt: skip
 """Columns that come from the file itself."""
 
 
@@ -69,7 +72,7 @@ class Series:
     """One series: pseudonyms, its files in the order of their paths, and what its first header says.
 
     At the end of ``files`` are those that may have been slices of it, but cannot be read: ``images`` does not count
-    them. ``uid`` is the pseudonym of its SeriesInstanceUID, which two echoes share.
+    them. ``uid`` is the pseudonym of its SeriesInstanceUID, which series share that were divided.
     """
 
     patient: str
@@ -223,14 +226,16 @@ def _fill(row: np.void, file: FileHeader, names: Pseudonyms) -> None:
     row["status"], row["frames"], row["diffusion"] = file.status, file.frames, file.diffusion
     if file.status == IMAGE:
         row["apart"], row["number"], row["echo"] = file.apart, file.number, file.echo
+        row["serial"], row["place"], row["type"] = file.serial, file.place, names.digest("type", file.type)[:12]
         row["patient"], row["study"] = names.patient(file.patient), names.name("study", file.study)
         row["series"] = names.name("se", file.patient, file.study, file.series)
         row["uid"] = names.name("uid", file.uid) if file.uid else ""
 
 
 def _kind(row: np.void) -> str:
-    """Return the key of the facts of a file: its series, its echo, and whether it is apart."""
-    return f"{row['series'].decode()} {row['echo']:g}{' apart' if row['apart'] else ''}"
+    """Return the key of the facts of a file: its series, number, ImageType and echo, and whether it is apart."""
+    place = f"{row['series'].decode()} {row['serial']} {row['type'].decode()} {row['echo']:g}"
+    return f"{place} apart" if row["apart"] else place
 
 
 def _grouped(
@@ -256,7 +261,7 @@ def _grouped(
         return how == "word" or (how != "" and len(studies[row["patient"]]) > 1)
 
     whole_series = mended(np.split(order, ends) if len(order) else [], rows, is_nobody)
-    for group in (part for one in whole_series for part in by_echo(one, rows)):
+    for group in (part for one in whole_series for part in divided(one, rows)):
         row = rows[group.main]
         name, patient = row["series"].decode(), row["patient"].decode()
         if is_nobody(row):
@@ -269,7 +274,7 @@ def _grouped(
             Series(
                 patient=patient,
                 study=row["study"].decode(),
-                name=names.name("se", name, "second echo") if group.second else name,
+                name=names.name("se", name, group.part) if group.part else name,
                 files=tuple(listing[number][0] for number in group.files),
                 images=int(rows["frames"][images].sum()),
                 facts=_of_kind(_facts(facts[_kind(rows[images[0]])]), kind),

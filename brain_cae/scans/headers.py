@@ -51,6 +51,8 @@ SEQUENCES = {
     "IR": r"flair|tir\d|spcir|tfl3d|mprage|bravo|fir",
     "EP": r"ep2d|epi|epfid|epse",
 }
+# Of two positions that differ, the sums with these weights differ too.
+PLACE = (1.0, math.sqrt(2), math.sqrt(3))
 VARIANTS = ("SK", "MTC", "SS", "TRSS", "SP", "MP", "OSP")
 
 
@@ -58,9 +60,10 @@ VARIANTS = ("SK", "MTC", "SS", "TRSS", "SP", "MP", "OSP")
 class FileHeader:
     """Of one file: what it is, its identifiers (not to be written), the number of its frames, whether b is above 0.
 
-    ``uid`` is empty where ``series`` stands in for it, and ``number`` is the instance number, 0 without one; so is
-    ``echo``, the echo time as written. A file
-    that is ``apart`` may lie in the series of an anatomical image without being one: it does not describe that series.
+    ``uid`` is empty where ``series`` stands in for it. ``number`` is the instance number and ``serial`` that of the
+    series, ``echo`` the echo time as written, ``place`` a number that only images at one position share; each is 0 if
+    it is unknown. ``type`` is ImageType. A file that is ``apart`` may lie in the series of an anatomical image without
+    being one: it does not describe that series.
     """
 
     status: int
@@ -74,6 +77,9 @@ class FileHeader:
     number: int = 0
     apart: bool = False
     echo: float = 0.0
+    serial: int = 0
+    type: str = ""
+    place: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,8 @@ def _foreign(start: bytes) -> int:
 def _image(elements: Elements, header: FileDataset | None) -> FileHeader:
     uid = elements.text("SeriesInstanceUID")
     patient, study = (elements.plain(tag) for tag in (PATIENT, STUDY))
+    types = elements.texts("ImageType")
+    position = elements.lengths("ImagePositionPatient", 3)
     return FileHeader(
         IMAGE,
         patient,
@@ -176,7 +184,11 @@ def _image(elements: Elements, header: FileDataset | None) -> FileHeader:
         uid=uid,
         number=max(0, elements.whole("InstanceNumber", 0)),
         echo=max(0.0, elements.number("EchoTime") or 0.0),
-        apart=elements.whole("Columns", 0) < 1 or kind_of(elements.texts("ImageType")) in SEPARABLE,
+        apart=elements.whole("Columns", 0) < 1 or kind_of(types) in SEPARABLE,
+        serial=max(0, elements.whole("SeriesNumber", 0)),
+        type="\\".join(types),
+        # Rounded to 0.01 mm, since exports cut the last digits of positions.
+        place=sum(round(value, 2) * weight for value, weight in zip(position, PLACE, strict=False)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which files of a tree are one series: parts under several identifiers are joined, and two echoes divided."""
+"""Which files of a tree are one series: parts under several identifiers are joined, series under one are divided."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -12,13 +12,13 @@ APART = 1.5
 class Group(NamedTuple):
     """Files of one series, as numbers of their rows; ``main`` is one whose header says whose series it is.
 
-    ``torn``: nobody can say whose it is. ``second``: it is the longer one of two echoes.
+    ``torn``: nobody can say whose it is. ``part`` tells series under one identifier apart, ``""`` if it has only this.
     """
 
     files: np.ndarray
     main: int
     torn: bool = False
-    second: bool = False
+    part: str = ""
 
 
 def mended(groups: list[np.ndarray], rows: np.ndarray, is_nobody: Callable[[np.void], bool]) -> Iterator[Group]:
@@ -44,7 +44,45 @@ def mended(groups: list[np.ndarray], rows: np.ndarray, is_nobody: Callable[[np.v
         yield Group(files, int(largest[0]), torn=len(patients) > 1)
 
 
-def by_echo(group: Group, rows: np.ndarray) -> Iterator[Group]:
+def divided(group: Group, rows: np.ndarray) -> Iterator[Group]:
+    """Yield the series of a group: by series number, then by ImageType, then by echo."""
+    for number in _by_number(group, rows):
+        for kind in _by_type(number, rows):
+            yield from _by_echo(kind, rows)
+
+
+def _by_number(group: Group, rows: np.ndarray) -> Iterator[Group]:
+    """Yield a group, or its series, if an anonymiser gave all series of a study one SeriesInstanceUID.
+
+    Each counts its images from one. One series of which an archive changed the number in a part goes on counting.
+    """
+    serials, images = rows["serial"][group.files], ~rows["apart"][group.files]
+    numbers = rows["number"][group.files[images]]
+    largest = max(np.unique(serials[images], return_counts=True)[1], default=0)
+    if len(np.unique(serials)) < 2 or not numbers.all() or len(np.unique(numbers)) > largest:
+        yield group
+        return
+    for serial in np.unique(serials):
+        yield group._replace(files=group.files[serials == serial], part=f"number {serial}")
+
+
+def _by_type(group: Group, rows: np.ndarray) -> Iterator[Group]:
+    """Yield a group, or its images by ImageType if each type is at all positions, as water and fat of a Dixon scan.
+
+    What is no anatomical image stays with the first of them.
+    """
+    types, places, images = (rows[name][group.files] for name in ("type", "place", "apart"))
+    names = np.unique(types[~images])
+    each = [places[(types == name) & ~images] for name in names]
+    if len(names) < 2 or any(len(np.unique(one)) < len(one) or {*one} != {*each[0]} for one in each):
+        yield group
+        return
+    for number, name in enumerate(names):
+        files = group.files[(types == name) | (images if number == 0 else False)]
+        yield group._replace(files=files, part=f"{group.part} type {name.decode()}".strip())
+
+
+def _by_echo(group: Group, rows: np.ndarray) -> Iterator[Group]:
     """Yield a group, or its two echoes, the shorter one first: PD and T2 of a dual echo have one SeriesInstanceUID.
 
     Each has the same number of images. Of more echoes nothing is yielded apart: they are made to compute a map.
@@ -58,5 +96,5 @@ def by_echo(group: Group, rows: np.ndarray) -> Iterator[Group]:
     if not limit or (later & images).sum() != (~later & images).sum():
         yield group
         return
-    for second, there in enumerate((~later, later)):
-        yield group._replace(files=group.files[there], second=bool(second))
+    yield group._replace(files=group.files[~later])
+    yield group._replace(files=group.files[later], part=f"{group.part} second echo".strip())

@@ -199,6 +199,29 @@ def test_two_series_to_which_one_identifier_was_given_stay_two(tmp_path):
     assert [one.images for one in series] == [12, 12] and len({one.patient for one in series}) == 2
 
 
+def test_a_study_whose_series_share_one_identifier_is_divided_by_their_numbers(tmp_path):
+    exam = {name: EXAM[name] for name in ("t1", "t2", "t1ce")}
+    written = write_exam(tmp_path, exam=exam, change=lambda header, name: setattr(header, "SeriesInstanceUID", "1.2.3"))
+    series = sorted(read_catalogue(tmp_path, NAMES).series, key=lambda one: one.facts.number)
+    assert [one.files for one in series] == [tuple(files) for files in written.values()]
+    assert [(one.facts.physics.te, one.facts.physics.agent) for one in series] == [
+        (2.98, False), (93.0, False), (2.98, True),
+    ]  # fmt: skip
+    assert len({one.name for one in series}) == 3 and len({one.uid for one in series}) == 1
+
+
+def test_water_and_fat_under_one_identifier_are_two_series(tmp_path):
+    exam = {name: EXAM["t1"] | {"type": ["DERIVED", "PRIMARY", "DIXON", name]} for name in ("WATER", "FAT")}
+
+    def one_series(header, name):
+        header.SeriesInstanceUID, header.SeriesNumber = "1.2.3", 5
+        header.InstanceNumber += 12 * (name == "FAT")
+
+    written = write_exam(tmp_path, exam=exam, change=one_series)
+    kinds = {one.files: one.facts.physics.kind for one in read_catalogue(tmp_path, NAMES).series}
+    assert kinds == {tuple(written["WATER"]): "", tuple(written["FAT"]): "fat image"}
+
+
 def test_without_an_identifier_the_date_tells_studies_apart(tmp_path):
     for date in ("20190304", "20210506"):
         write_exam(

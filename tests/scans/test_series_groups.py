@@ -3,28 +3,27 @@
 import numpy as np
 import pytest
 
-from brain_cae.scans.series_groups import Group, by_echo
+from brain_cae.scans.series_groups import Group, divided
 
 DUAL = [12.0, 93.0] * 4
+COLUMNS = [("echo", "f4"), ("apart", "?"), ("serial", "i4"), ("number", "i4"), ("type", "S1"), ("place", "f8")]
 
 
-def rows_of(echoes, apart=()):
-    rows = np.zeros(len(echoes), [("echo", "f4"), ("apart", "?")])
+def parts(echoes, apart=(), **columns):
+    rows = np.zeros(len(echoes), COLUMNS)
     rows["echo"], rows["apart"][list(apart)] = echoes, True
-    return rows
-
-
-def divided(echoes, apart=()):
-    groups = by_echo(Group(np.arange(len(echoes)), 0), rows_of(echoes, apart))
-    return [(one.files.tolist(), one.second) for one in groups]
+    for name, values in columns.items():
+        rows[name] = values
+    groups = divided(Group(np.arange(len(echoes)), 0), rows)
+    return [(one.files.tolist(), one.part) for one in groups]
 
 
 def test_two_echoes_are_two_series_whatever_lies_among_them():
-    assert divided(DUAL) == [([0, 2, 4, 6], False), ([1, 3, 5, 7], True)]
+    assert parts(DUAL) == [([0, 2, 4, 6], ""), ([1, 3, 5, 7], "second echo")]
     # A picture without an echo, and the phase of the second one.
-    assert divided([*DUAL, 0.0, 93.0], apart=(8, 9)) == [
-        ([0, 2, 4, 6, 8], False),
-        ([1, 3, 5, 7, 9], True),
+    assert parts([*DUAL, 0.0, 93.0], apart=(8, 9)) == [
+        ([0, 2, 4, 6, 8], ""),
+        ([1, 3, 5, 7, 9], "second echo"),
     ]
 
 
@@ -33,4 +32,36 @@ def test_two_echoes_are_two_series_whatever_lies_among_them():
     [[12.0] * 6, [0.0] * 6, [2.98, 2.981] * 3, [11.0, 11.6] * 3, [12.0, 93.0, 93.0], [10.0, 20.0, 30.0] * 2, [12.0, 0]],
 )  # fmt: skip
 def test_others_stay_as_they_are(echoes):
-    assert divided(echoes) == [(list(range(len(echoes))), False)]
+    assert parts(echoes) == [(list(range(len(echoes))), "")]
+
+
+def test_series_that_each_count_from_one_are_told_apart_by_their_numbers():
+    numbers = [1, 2, 3, 4, 1, 2, 1, 2, 3]
+    serials = [3, 3, 3, 3, 5, 5, 8, 8, 8]
+    said = parts([9.0] * 9, serial=serials, number=numbers)
+    assert said == [([0, 1, 2, 3], "number 3"), ([4, 5], "number 5"), ([6, 7, 8], "number 8")]
+    assert len(parts([*[12.0] * 4, 93.0, 93.0, 12.0, 93.0, 9.0], serial=serials, number=numbers)) == 3
+
+
+@pytest.mark.parametrize("numbers", [[1, 2, 3, 4, 5, 6], [1, 2, 3, 3, 4, 5], [0] * 6])
+def test_a_series_that_counts_on_is_one_whatever_its_numbers(numbers):
+    assert parts([9.0] * 6, serial=[3, 3, 3, 1003, 1003, 1003], number=numbers) == [([0, 1, 2, 3, 4, 5], "")]
+
+
+def test_images_of_two_types_at_the_same_positions_are_two_series():
+    places = [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]
+    assert parts([9.0] * 6, type=[b"w"] * 3 + [b"f"] * 3, place=places) == [
+        ([3, 4, 5], "type f"),
+        ([0, 1, 2], "type w"),
+    ]
+    # A phase stays with one of them.
+    said = parts([9.0] * 7, apart=(6,), type=[b"w"] * 3 + [b"f"] * 3 + [b"p"], place=[*places, 1.0])
+    assert said == [([3, 4, 5, 6], "type f"), ([0, 1, 2], "type w")]
+
+
+@pytest.mark.parametrize(
+    "places",
+    [[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 2.0, 3.0, 1.0, 2.0, 4.0], [0.0] * 6, [1.0, 1.0, 2.0, 1.0, 1.0, 2.0]],
+)
+def test_types_at_other_positions_are_slices_of_one_series(places):
+    assert len(parts([9.0] * 6, type=[b"w"] * 3 + [b"f"] * 3, place=places)) == 1

@@ -158,7 +158,8 @@ OPEN = (
 AFTER_AGENT = {"t1": "t1ce"}
 OTHER_PART = "its header names another part of the body"
 NATIVE_IN_DESCRIPTION = "its header names a contrast agent, its description none"
-REMARKS = {"ce", "native"}
+COMPUTED = "its description names a computed image"
+REMARKS = {"ce", "native", "computed"}
 AGENT_IN_DESCRIPTION = "its description names a contrast agent, its header none"
 
 
@@ -222,6 +223,8 @@ def _doubt(physics: Physics, name: str) -> str:
         return ""
     if physics.elsewhere:
         return OTHER_PART
+    if "computed" in physics.hints:
+        return COMPUTED
     if name in ("t2", "flair") and physics.agent:
         return "after contrast agent"
     weighting = "t1" if name == "t1ce" else name
@@ -242,8 +245,8 @@ def settled(contrasts: Sequence[Contrast]) -> list[Contrast]:
     one in their headers, those whose description names it are taken as acquired after it, in doubt; a single one stays
     a T1. Of several with one, those whose description says that there was none are taken as acquired before it.
     """
-    native = any(one.name == "t1" and one.doubt != AGENT_IN_DESCRIPTION for one in contrasts)
-    after = any(one.name == "t1ce" and one.doubt != NATIVE_IN_DESCRIPTION for one in contrasts)
+    native = any(one.name == "t1" and one.doubt not in (AGENT_IN_DESCRIPTION, COMPUTED) for one in contrasts)
+    after = any(one.name == "t1ce" and one.doubt not in (NATIVE_IN_DESCRIPTION, COMPUTED) for one in contrasts)
     decided = "decided by its description"
     known = []
     for one in contrasts:

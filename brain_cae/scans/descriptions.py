@@ -29,7 +29,7 @@ HEAD_WORDS = re.compile(
     r"|en[ck]ephal|encefal|cabe[zcç]a|c[eé]rebro"
 )
 ELSEWHERE = re.compile(
-    r"spin(?:e|al)|lumb|lomb|cervic|zervi[kc]|thora[ckx]|dorsal|rachis|wirbel|colonna|columna|coluna|sacr(?:um|al)"
+    r"spin(?:e(?!cho)|al)|lumb|lomb|cervic|zervi[kc]|thora[ckx]|dorsal|rachis|wirbel|colonna|columna|coluna|sacr(?:um|al)"
     r"|abdom|pelvi|prostat|extremity|(?<![a-z])(?:[lhb]ws|neck|hals|chest|becken|liver|leber|breast|mamma|heart|knees?"
     r"|knie|genou|shoulder|schulter|hips?|h(?:ue|ü)fte|wrist|hand|ankle|foot|feet|fu(?:ss|ß)|elbow|legs?|arms?|thigh)"
     r"(?![a-z])"
@@ -40,6 +40,8 @@ HINTS = {
     "t2": r"(?<![a-z0-9])t2(?!\s*\*|.?star|\s*flash)",
     "pd": r"(?<![a-z0-9])(?:pd|proton.?dens)",
     "angiogram": r"(?<![a-z])(?:tof|mra|angio)",
+    # A subtraction, a projection, a map, or a contrast computed from maps; "sub-01" is a subject.
+    "computed": r"(?<![a-z])(?:sub(?!\s*-?\s*\d)|subtra[ckh]\w*|m(?:in?|n)?ip|adc|map(?:s|it|ping)?|synth\w*|symri)(?![a-z])",
     "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|pg|t1c)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])|c\+|i\.?v\.?\s?\+",
 }
 

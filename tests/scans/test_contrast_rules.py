@@ -116,6 +116,14 @@ def test_another_part_of_the_body_is_a_doubt():
     assert contrast_of(spine).name == "t2" and "another part of the body" in contrast_of(spine).doubt
 
 
+def test_a_computed_image_is_a_doubt_and_no_t1_beside_which_another_is_after_contrast_agent():
+    facts = {"tr": 500, "te": 12, "flip": 90, "codes": SE}
+    subtraction, after = Physics(**facts, hints=("t1", "computed")), Physics(**facts, hints=("t1", "ce"))
+    assert contrast_of(subtraction).name == "t1" and "a computed image" in contrast_of(subtraction).doubt
+    assert contrast_of(Physics(**facts, agent=True, hints=("t1", "computed"))).name == "t1ce"
+    assert [one.name for one in settled([contrast_of(subtraction), contrast_of(after)])] == ["t1", "t1"]
+
+
 def test_without_codes_the_times_decide():
     assert contrast_of(Physics(tr=8, te=3.5, flip=10)).name == "t1"
     assert contrast_of(Physics(tr=5000, te=95)).name == "t2"

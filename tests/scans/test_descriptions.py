@@ -11,7 +11,10 @@ from brain_cae.scans.descriptions import hints_of, names_other_part
      ("T1 pre KM", ("t1", "native")), ("t1_ohne_km", ("t1", "native")), ("T1 post-op", ("t1",)),
      ("T1 nach KM", ("t1", "ce")), ("AX T1 PRE", ("t1", "native")), ("T1 pre-op", ("t1",)),
      ("t1 nativ", ("t1", "native")), ("AX T1 W/O", ("t1", "native")), ("T1 pre and post gad", ("t1", "ce")),
-     ("t2*_fl2d", ()), ("3D TOF head", ("angiogram",)), ("spine", ()), ("sag pd tse", ("pd",)), ("CT12", ())],
+     ("t2*_fl2d", ()), ("3D TOF head", ("angiogram",)), ("spine", ()), ("sag pd tse", ("pd",)), ("CT12", ()),
+     ("T1 SUB", ("t1", "computed")), ("t1_subtraction", ("t1", "computed")), ("T1map", ("t1", "computed")),
+     ("AX MIP T1", ("t1", "computed")), ("Synthetic T2 FLAIR", ("flair", "t2", "computed")), ("sub-01_T1w", ("t1",)),
+     ("sub 2 t1", ("t1",)), ("T1 subject", ("t1",)), ("T1 subcortical", ("t1",)), ("ADC", ("computed",))],
 )  # fmt: skip
 def test_a_description_becomes_words(text, words):
     assert hints_of(text) == words
@@ -34,7 +37,7 @@ def test_a_description_names_a_contrast_agent_in_many_languages(text, named):
     [("", "", False), ("t2_tse_tra", "BRAIN", False), ("T2 TSE tra LWS", "", True), ("t2_tse C-spine", "HEAD", True),
      ("AX T2", "LSPINE", True), ("T2 brain + C-spine", "SPINE", False), ("t1 knie", "", True), ("AX T2", "KNEE", True),
      ("T1 cervicale", "", True), ("T1 hippocampus", "", False), ("MPRAGE", "HEADNECK", False), ("sagittal", "", False),
-     ("T2 Schädel", "NECK", False), ("t1_neuro", "CHEST", False), ("T2 spin echo", "", False), ("T1 hand", "", True)],
+     ("T2 Schädel", "NECK", False), ("t1_neuro", "CHEST", False), ("T2 spin echo", "", False), ("t1_spinecho_tra", "", False), ("T1 SPINE SE", "", True), ("T1 hand", "", True)],
 )  # fmt: skip
 def test_a_description_names_a_part_of_the_body_and_goes_before_the_code(description, part, elsewhere):
     assert names_other_part(description, part) == elsewhere

@@ -41,7 +41,8 @@ HINTS = {
     "pd": r"(?<![a-z0-9])(?:pd|proton.?dens)",
     "angiogram": r"(?<![a-z])(?:tof|mra|angio)",
     # A subtraction, a projection, a map, or a contrast computed from maps; "sub-01" is a subject.
-    "computed": r"(?<![a-z])(?:sub(?!\s*-?\s*\d)|subtra[ckh]\w*|m(?:in?|n)?ip|adc|map(?:s|it|ping)?|synth\w*|symri)(?![a-z])",
+    "computed": r"(?<![a-z])(?:sub(?!\s*-?\s*\d)|subtra[ckh]\w*|m(?:in?|n)?ip|adc|map(?:s|it|ping)?|synth\w*|symri)"
+    r"(?![a-z])",
     "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|pg|t1c)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])|c\+|i\.?v\.?\s?\+",
 }
 

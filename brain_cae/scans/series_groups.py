@@ -85,7 +85,8 @@ def _by_type(group: Group, rows: np.ndarray) -> Iterator[Group]:
 def _by_echo(group: Group, rows: np.ndarray) -> Iterator[Group]:
     """Yield a group, or its two echoes, the shorter one first: PD and T2 of a dual echo have one SeriesInstanceUID.
 
-    Each has the same number of images. Of more echoes nothing is yielded apart: they are made to compute a map.
+    Both are at the same positions, but for slices that were lost. At different ones they are what is left of two echoes
+    of which an archive kept one image for each number. Of more echoes nothing is yielded apart: a map is made of them.
     """
     echoes, images = rows["echo"][group.files], ~rows["apart"][group.files]
     times = np.unique(echoes[images & (echoes > 0)])
@@ -93,8 +94,16 @@ def _by_echo(group: Group, rows: np.ndarray) -> Iterator[Group]:
     limit = float(times[ends[0]]) if len(ends) == 1 else 0.0
     # What has no echo time, such as a picture of a screen, stays with the first.
     later = echoes > limit
-    if not limit or (later & images).sum() != (~later & images).sum():
+    first, second = (rows["place"][group.files[images & there]] for there in (~later, later))
+    if not limit or not _are_same_places(first, second):
         yield group
         return
     yield group._replace(files=group.files[~later])
     yield group._replace(files=group.files[later], part=f"{group.part} second echo".strip())
+
+
+def _are_same_places(first: np.ndarray, second: np.ndarray) -> bool:
+    """Return whether images of two echoes are at the same places; one of them may lack some."""
+    places = {*first}, {*second}
+    counted = len(first) == len(second) or (len(places[0]) == len(first) and len(places[1]) == len(second))
+    return counted and (places[0] <= places[1] or places[1] <= places[0])

@@ -37,7 +37,8 @@ def test_a_description_names_a_contrast_agent_in_many_languages(text, named):
     [("", "", False), ("t2_tse_tra", "BRAIN", False), ("T2 TSE tra LWS", "", True), ("t2_tse C-spine", "HEAD", True),
      ("AX T2", "LSPINE", True), ("T2 brain + C-spine", "SPINE", False), ("t1 knie", "", True), ("AX T2", "KNEE", True),
      ("T1 cervicale", "", True), ("T1 hippocampus", "", False), ("MPRAGE", "HEADNECK", False), ("sagittal", "", False),
-     ("T2 Schädel", "NECK", False), ("t1_neuro", "CHEST", False), ("T2 spin echo", "", False), ("t1_spinecho_tra", "", False), ("T1 SPINE SE", "", True), ("T1 hand", "", True)],
+     ("T2 Schädel", "NECK", False), ("t1_neuro", "CHEST", False), ("T2 spin echo", "", False), ("T1 hand", "", True),
+     ("t1_spinecho_tra", "", False), ("T1 SPINE SE", "", True)],
 )  # fmt: skip
 def test_a_description_names_a_part_of_the_body_and_goes_before_the_code(description, part, elsewhere):
     assert names_other_part(description, part) == elsewhere

@@ -35,6 +35,17 @@ def test_others_stay_as_they_are(echoes):
     assert parts(echoes) == [(list(range(len(echoes))), "")]
 
 
+def test_of_two_echoes_one_may_lack_slices():
+    assert parts([*[12.0] * 3, *[93.0] * 2], place=[1.0, 2.0, 3.0, 1.0, 3.0]) == [
+        ([0, 1, 2], ""), ([3, 4], "second echo"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("echoes", [[12.0] * 3 + [93.0] * 3, [12.0, 93.0] * 3])
+def test_slices_of_one_echo_between_those_of_another_are_left_together(echoes):
+    assert parts(echoes, place=range(1, 7)) == [(list(range(6)), "")]
+
+
 def test_series_that_each_count_from_one_are_told_apart_by_their_numbers():
     numbers = [1, 2, 3, 4, 1, 2, 1, 2, 3]
     serials = [3, 3, 3, 3, 5, 5, 8, 8, 8]

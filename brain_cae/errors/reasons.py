@@ -90,6 +90,8 @@ WHAT_TO_DO = {
     "compare with the archive, and export the series again if it has more.",
     "series of several contrasts": "The folder holds series of different contrasts, and only their size or number says "
     "which is meant: leave one in the folder, or name it in a table (dataset.table).",
+    "series of several dates": "The folder holds series of several examinations, and only their size or number says "
+    "which is meant: leave one in the folder, or select one in series.csv.",
     "series of several patients": "The folder holds series with different PatientIDs: check whose scans they are.",
     "times in seconds": "DICOM uses milliseconds; the times were converted, all of a header together.",
     "times of unknown unit": "The header's TR, TE and TI fit neither milliseconds nor seconds: they are not used.",

@@ -30,6 +30,7 @@ LOST = (*EMPTY, "damaged header", "unreadable file")
 SCATTERED, PARTS = "a series UID in every file", "one volume under several series UIDs"
 IN_SECONDS, IN_NO_UNIT = "times in seconds", "times of unknown unit"
 CONTRASTS, PATIENTS = "series of several contrasts", "series of several patients"
+DATES = "series of several dates"
 SHORTER = "the first or the last slices may be missing"
 BETWEEN = "slices between the others may be missing"
 NOT_CHOSEN = "another series was taken"
@@ -130,8 +131,8 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     form a regular volume, one is taken: one of a head's size before others, one of the head before other parts of the
     body, ordinary images before fat images and the like, original before derived, any before a fast scout, then the one
     with the most slices, most voxels, the highest SeriesNumber, the last UID. ``chosen``, a file or a folder, restricts
-    this to series with a file there. A note says if the others are of another contrast, or if the files are those of
-    several patients.
+    this to series with a file there. A note says if the others are of another contrast or date, or if the files are
+    those of several patients.
     Objects without an image, and images of another kind under the same UID (such as the phase), are set aside.
     Everything else is listed with its reason; a DICOMDIR is ignored. If a lost file may have been a slice of the
     series, of which no other export has a copy, nothing is taken (``completeness.py``). Without ``pixels`` only headers
@@ -171,7 +172,10 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     refused += lost_reasons
     if best is None:
         return FolderReading(None, tuple(refused))
-    found = ((CONTRASTS, _may_be_another(best, candidates)), (PATIENTS, len(patients) > 1))
+    equals = _as_good(best, candidates)
+    names = {contrast_of(series_facts(one.opened[0]).physics).name for one in equals} if len(equals) > 1 else set()
+    dates = {one.opened[0].elements.text("StudyDate") for one in equals} - {""}
+    found = ((CONTRASTS, len(names) > 1), (DATES, len(dates) > 1), (PATIENTS, len(patients) > 1))
     said = (*best.notes, *(note for note, holds in found if holds))
     return FolderReading(best.assembly.volume, tuple(refused), best.path, said, best.assembly.slices)
 
@@ -228,16 +232,13 @@ def _remove_others(groups: dict[str, list[DicomFile]], chosen: Path | None) -> l
     return [Refused(f"{NOT_CHOSEN}: it was chosen", (o := groups.pop(name))[0].path, len(o)) for name in others]
 
 
-def _may_be_another(best: _Candidate, candidates: Sequence[_Candidate]) -> bool:
-    """Return whether series of different contrasts were as good but for their size, number or identifier.
+def _as_good(best: _Candidate, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """Return the series that were as good but for their size, number or identifier, with the one that was taken.
 
     A series of less than half as many slices is no scan of the same brain that could have been meant.
     """
     as_good = [one for one in candidates if one.rank[:TELLING] == best.rank[:TELLING]]
-    equals = [one for one in as_good if 2 * one.assembly.volume.array.shape[2] >= best.assembly.volume.array.shape[2]]
-    if len(equals) < 2:
-        return False
-    return len({contrast_of(series_facts(one.opened[0]).physics).name for one in equals}) > 1
+    return [one for one in as_good if 2 * one.assembly.volume.array.shape[2] >= best.assembly.volume.array.shape[2]]
 
 
 def _rank(assembly: Assembly) -> Rank:

@@ -298,7 +298,7 @@ def test_without_identifiers_the_number_tells_series_apart(tmp_path):
     assert [one.reason for one in reading.refused] == ["another series was taken: it has the higher number"]
 
 
-def test_a_choice_between_contrasts_or_patients_is_noted(tmp_path):
+def test_a_choice_between_contrasts_dates_or_patients_is_noted(tmp_path):
     first = write_series(tmp_path / "a", change=set_all(SeriesNumber=3))
     repeat = write_series(tmp_path / "b", series="1.2.3.2", change=set_all(SeriesNumber=4))
     t1 = set_all(RepetitionTime=500.0, EchoTime=12.0, SeriesNumber=5)
@@ -306,6 +306,9 @@ def test_a_choice_between_contrasts_or_patients_is_noted(tmp_path):
     stranger = write_series(tmp_path / "d", series="1.2.3.4", change=set_all(PatientID="4712"))
     assert read_folder([*first, *repeat]).notes == ()
     assert read_folder([*first, *contrast]).notes == ("series of several contrasts",)
+    later = write_series(tmp_path / "f", series="1.2.3.6", change=set_all(StudyDate="20220102", SeriesNumber=4))
+    assert read_folder([*first, *later]).notes == ("series of several dates",)
+    assert read_folder([*first, *later], chosen=first[0].parent).notes == ()
     own = write_series(tmp_path / "e", series="1.2.3.5", change=set_all(PatientID="4711", SeriesNumber=2))
     assert read_folder([*own, *stranger]).notes == ("series of several patients",)
 

@@ -91,6 +91,7 @@ CONTENTS = {
     "synthetic image": frozenset({"SYNTHETIC"}),
     "susceptibility image": frozenset({"SWI", "SWAN", "VENBOLD", "SWI COMBINED"}),
     UNIFORM: frozenset({"UNI", "UNI IMAGE"}),
+    "stir": frozenset({"STIR"}),
     "angiogram": frozenset({"TOF", "ANGIO", "MRA", "PCA", "FLOW"}),
 }
 

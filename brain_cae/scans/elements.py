@@ -50,6 +50,7 @@ TAGS = {
     "EchoTime": (0x00180081, "decimal"),
     "EffectiveEchoTime": (0x00189082, "double"),
     "FrameType": (0x00089007, "text"),
+    "AcquisitionContrast": (0x00089209, "text"),
     "ComplexImageComponent": (0x00089208, "text"),
     "DiffusionBValue": (0x00189087, "double"),
     "SeriesInstanceUID": (0x0020000E, "text"),

@@ -51,6 +51,8 @@ SEQUENCES = {
     "IR": r"flair|tir\d|spcir|tfl3d|mprage|bravo|fir",
     "EP": r"ep2d|epi|epfid|epse",
 }
+# Values of ImageType, of Philips and of the standard, for which the magnetisation is inverted before.
+INVERTED = frozenset({"M_IR", "IR", "FLUID_ATTENUATED"})
 # Of two positions that differ, the sums with these weights differ too.
 PLACE = (1.0, math.sqrt(2), math.sqrt(3))
 VARIANTS = ("SK", "MTC", "SS", "TRSS", "SP", "MP", "OSP")
@@ -217,8 +219,9 @@ def series_facts(file: DicomFile) -> SeriesFacts:
 def _facts(file: DicomFile, groups: Sequence[Elements]) -> SeriesFacts:
     header, elements = file.header, file.elements
     known = read_acquisition(header)
-    image_type = [value.upper().replace("_", " ") for value in elements.texts("ImageType")]
     places = [header, *(item for group in groups for name in _NESTED for item in _items(group.dataset, name))]
+    contrasts = [value for place in places for value in _texts(place, "AcquisitionContrast")]
+    image_type = [*_texts(header, "ImageType"), *contrasts]
     options = {value for place in places for value in _texts(place, "ScanOptions")}
     variants = tuple(value for value in _texts(header, "SequenceVariant") if value in VARIANTS)
     # GE sets AngioFlag for flow compensation too, so it says nothing about a spin echo.
@@ -230,7 +233,7 @@ def _facts(file: DicomFile, groups: Sequence[Elements]) -> SeriesFacts:
         te=known["echo_time_ms"],
         ti=known["inversion_time_ms"],
         flip=known["flip_angle_deg"],
-        codes=_codes(header, known["sequence"], places),
+        codes=_codes(header, known["sequence"], places, image_type),
         variants=variants,
         three_d=known["dimensionality"] == "3D",
         inversions=max(len({*_numbers(place, "InversionTimes")}) for place in places),
@@ -255,7 +258,8 @@ def _facts(file: DicomFile, groups: Sequence[Elements]) -> SeriesFacts:
 
 _NESTED = (
     "PixelMeasuresSequence", "MRTimingAndRelatedParametersSequence", "MRModifierSequence", "MREchoSequence",
-    "UnassignedSharedConvertedAttributesSequence", "UnassignedPerFrameConvertedAttributesSequence",
+    "MRImageFrameTypeSequence", "UnassignedSharedConvertedAttributesSequence",
+    "UnassignedPerFrameConvertedAttributesSequence",
 )  # fmt: skip
 
 
@@ -267,10 +271,11 @@ def _kind(file: DicomFile, groups: Sequence[Elements]) -> str:
     return ""
 
 
-def _codes(header: Dataset, sequence: str, places: Sequence[Dataset]) -> tuple[str, ...]:
+def _codes(header: Dataset, sequence: str, places: Sequence[Dataset], image_type: Sequence[str]) -> tuple[str, ...]:
     """Return the values of ScanningSequence; an enhanced file has other elements for the same.
 
-    GE writes RM (research mode) for many; there the pulse sequence's name, a word of the scanner, says what it is.
+    ImageType and AcquisitionContrast (``image_type``) may name an inversion of which the time is missing. GE writes RM
+    (research mode) for many; there the pulse sequence's name, a word of the scanner, says what it is.
     """
     codes = [value for place in (header, *places) for value in _texts(place, "ScanningSequence") if value in CODES]
     if not set(codes) - {"RM"}:
@@ -280,6 +285,7 @@ def _codes(header: Dataset, sequence: str, places: Sequence[Dataset]) -> tuple[s
     if not codes:
         codes = [code for word, code in (("SPIN", "SE"), ("GRADIENT", "GR")) if pulse in (word, "BOTH")]
         codes += ["IR"] if sequence == "IR" else []
+    codes += ["IR"] if INVERTED.intersection(image_type) else []
     if "YES" in _texts(header, "EchoPlanarPulseSequence"):
         codes.append("EP")
     return tuple(dict.fromkeys(codes))

@@ -172,7 +172,7 @@ def kind_of_image(file: DicomFile) -> str:
         return "screenshot"
     if elements.text("Modality").upper() not in ("", "MR"):
         return "not MR"
-    kind = kind_of(elements.texts("ImageType"))
+    kind = kind_of(elements.texts("ImageType")) or kind_of(elements.texts("AcquisitionContrast"))
     if kind:
         return kind
     if max(elements.number("DiffusionBValue") or 0.0, _private_b_value(elements)) > 0:
@@ -187,7 +187,8 @@ def kind_of_frame(places: Sequence[Elements]) -> str:
         places: The functional groups of the frame, then those shared by all.
     """
     types = [item for place in places for item in place.items("MRImageFrameTypeSequence")[:1]][:1]
-    kind = next(filter(None, (kind_of(item.texts("FrameType")) for item in types)), "")
+    coded = [item.texts(name) for item in types for name in ("FrameType", "AcquisitionContrast")]
+    kind = next(filter(None, map(kind_of, coded)), "")
     if kind:
         return kind
     diffusion = [item for place in places for item in place.items("MRDiffusionSequence")]

@@ -185,6 +185,40 @@ def test_an_enhanced_file_says_the_same_in_its_functional_groups(tmp_path):
     assert contrast_of(facts.physics).name == "t1"
 
 
+@pytest.mark.parametrize(
+    ("contrast", "name"),
+    [("PERFUSION", "perfusion or functional image"), ("STIR", "stir"), ("TOF", "angiogram"), ("T2", "t2"),
+     ("FLUID_ATTENUATED", "flair")],
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["image", "frame"])
+def test_an_enhanced_file_names_its_contrast_by_a_code(tmp_path, contrast, name, place):
+    def change(header):
+        (shared,) = header.SharedFunctionalGroupsSequence
+        shared.MRTimingAndRelatedParametersSequence[0].RepetitionTime = 9000.0
+        shared.MRModifierSequence[0].InversionRecovery = "NO"
+        del shared.MRModifierSequence[0].InversionTimes
+        header.EchoPulseSequence = "SPIN"
+        for frame in header.PerFrameFunctionalGroupsSequence:
+            frame.MREchoSequence[0].EffectiveEchoTime = 90.0
+            (kind,) = frame.MRImageFrameTypeSequence = Sequence([Dataset()])
+            kind.FrameType = ["ORIGINAL", "PRIMARY", "M", "NONE"]
+            (header if place == "image" else kind).AcquisitionContrast = contrast
+
+    path = write_enhanced(tmp_path / "one", voxels((6, 5, 4)), change=change)
+    found = contrast_of(facts_of(path, read_header(path).header).physics)
+    assert (found.name, found.doubt) == (name, "TI is missing" if name == "flair" else "")
+
+
+def test_an_inversion_without_its_time_is_known_by_the_type_of_the_image(tmp_path):
+    change = set_all(
+        ImageType=["ORIGINAL", "PRIMARY", "M_IR", "M", "IR"], ScanningSequence="SE", RepetitionTime=11000.0,
+        EchoTime=125.0, InversionTime=None,
+    )  # fmt: skip
+    path = write_series(tmp_path, voxels((1, 4, 4)), change=change)[0]
+    found = contrast_of(facts_of(path, read_header(path).header).physics)
+    assert (found.name, found.doubt) == ("flair", "TI is missing")
+
+
 def test_facts_hold_numbers_and_codes_alone(tmp_path):
     change = set_all(
         SeriesDescription="Doe t2 knee", ScanningSequence=["SE", "Doe"], ImageType=["DERIVED", "PRIMARY", "Doe"]

@@ -72,7 +72,8 @@ class Series:
     """One series: pseudonyms, its files in the order of their paths, and what its first header says.
 
     At the end of ``files`` are those that may have been slices of it, but cannot be read: ``images`` does not count
-    them. ``uid`` is the pseudonym of its SeriesInstanceUID, which series share that were divided.
+    them. ``study`` is empty if each file has another. ``uid`` is the pseudonym of its SeriesInstanceUID, which series
+    share that were divided.
     """
 
     patient: str
@@ -316,7 +317,10 @@ def _joined(series: list[Series]) -> list[Series]:
     joined = [one for one in series if one.name not in split]
     for parts in {id(parts): parts for parts in split.values()}.values():
         files = tuple(sorted(path for part in parts for path in part.files))
-        joined.append(replace(min(parts, key=lambda part: part.name), files=files, images=len(files)))
+        first = min(parts, key=lambda part: part.name)
+        # Identifiers of studies that were replaced file by file tell no studies apart.
+        study = first.study if len({part.study for part in parts}) == 1 else ""
+        joined.append(replace(first, files=files, images=len(files), study=study))
     return joined
 
 

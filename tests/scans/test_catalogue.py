@@ -10,7 +10,9 @@ import pytest
 from brain_cae.errors import DatasetError
 from brain_cae.scans import catalogue
 from brain_cae.scans.catalogue import describe_others, read_catalogue
+from brain_cae.scans.identity import Identity
 from brain_cae.scans.pseudonym import Pseudonyms
+from brain_cae.scans.sources.series_choice import in_sessions
 from tests.scans.sources.hospital import EXAM, flat, write_exam
 
 NAMES = Pseudonyms(b"k" * 32)
@@ -208,6 +210,19 @@ def test_a_study_whose_series_share_one_identifier_is_divided_by_their_numbers(t
         (2.98, False), (93.0, False), (2.98, True),
     ]  # fmt: skip
     assert len({one.name for one in series}) == 3 and len({one.uid for one in series}) == 1
+
+
+def test_identifiers_that_were_replaced_file_by_file_tell_no_studies_apart(tmp_path):
+    def replaced(header, name):
+        end = f"{header.SeriesNumber}.{header.InstanceNumber}"
+        header.SeriesInstanceUID, header.StudyInstanceUID = f"1.2.3.{end}", f"1.2.4.{end}"
+        header.FrameOfReferenceUID = f"1.2.5.{end}"
+
+    write_exam(tmp_path, exam={name: EXAM[name] for name in ("t1", "flair")}, change=replaced)
+    found = read_catalogue(tmp_path, NAMES).series
+    assert {(one.images, one.study) for one in found} == {(12, ""), (11, "")}
+    moments = {one.name: Identity("1", "20190304 101500", frozenset()) for one in found}
+    assert [session for _, session in in_sessions(found, moments)] == ["s1", "s1"]
 
 
 def test_water_and_fat_under_one_identifier_are_two_series(tmp_path):

@@ -285,7 +285,8 @@ def _sessions_in_doubt(used: Sequence[Taken], identities: Mapping[str, Identity]
         identity = identities[one.series.name]
         known = moments.setdefault(one.series.patient, {}).setdefault(one.session, set())
         known |= {identity.moment} if identity.has_date else set()
-    divided = [f"{patient} ({', '.join(sorted(there))})" for (patient, _), there in studies.items() if len(there) > 1]
+    parted = [(patient, there) for (patient, study), there in studies.items() if study and len(there) > 1]
+    divided = [f"{patient} ({', '.join(sorted(there))})" for patient, there in parted]
     starts = {patient: [min(known, default="") for known in there.values()] for patient, there in moments.items()}
     unordered = [name for name, each in starts.items() if len(each) > 1 and ("" in each or len({*each}) < len(each))]
     return sorted(divided), sorted(unordered)

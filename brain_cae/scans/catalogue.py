@@ -285,9 +285,10 @@ def _grouped(
     rest = np.flatnonzero(rows["status"] != IMAGE)
     others = Counter(_what(rows["status"][number], listing[number][0]) for number in rest)
     series = sorted(_joined(series), key=lambda one: (one.patient, one.study, one.name))
-    lost = [listing[number][0] for number in rest if rows["status"][number] in LOST]
-    if lost:
-        added = possible_slices(lost, [one.files for one in series])
+    files = [one.files for one in series]
+    for foreign, kinds in enumerate((LOST, (NOT_DICOM,))):
+        lost = [listing[number][0] for number in rest if rows["status"][number] in kinds]
+        added = possible_slices(lost, files, foreign=bool(foreign)) if lost else [()] * len(series)
         series = [replace(one, files=(*one.files, *more)) for one, more in zip(series, added, strict=True)]
     return Catalogue(tuple(series), dict(others), tuple(closed), frozenset(anonymous), read)
 

@@ -132,11 +132,25 @@ def check_concatenations(files: Sequence[DicomFile], where: str) -> None:
             )
 
 
-def possible_slices(lost: Sequence[Path], series: Sequence[Sequence[Path]]) -> list[tuple[Path, ...]]:
+def is_numbered_alike(path: Path, files: Sequence[Path]) -> bool:
+    """Return whether a file that is not DICOM has the name of a slice, as a page of an error saved by a download has.
+
+    The names beside it in the folder, three at least, differ in their numbers alone, and its number continues them.
+    """
+    pattern = re.sub(r"\d+", "#", path.name)
+    beside = [file for file in files if file.parent == path.parent] if "#" in pattern else []
+    alike = len(beside) > 2 and all(re.sub(r"\d+", "#", file.name) == pattern for file in beside)
+    return alike and _continues(path, beside)
+
+
+def possible_slices(
+    lost: Sequence[Path], series: Sequence[Sequence[Path]], *, foreign: bool = False
+) -> list[tuple[Path, ...]]:
     """Return, for the files of each series, the lost files that may be among its slices; those must be compared.
 
     They lie in a folder of the series. If several series have files there, their names must continue those of the
-    series, and of no more than one other: names such as hashes continue all, so they tell nothing.
+    series, and of no more than one other: names such as hashes continue all, so they tell nothing. Of ``foreign`` files
+    that are not DICOM, names must be :func:`is_numbered_alike`.
     """
     found: list[list[Path]] = [[] for _ in series]
     places = {path.parent for path in lost}
@@ -146,6 +160,7 @@ def possible_slices(lost: Sequence[Path], series: Sequence[Sequence[Path]]) -> l
             here.setdefault(folder, []).append(number)
     for path in lost:
         near = here.get(path.parent, [])
+        near = [number for number in near if not foreign or is_numbered_alike(path, series[number])]
         near = [number for number in near if _continues(path, series[number])] if len(near) > 1 else near
         for number in near if len(near) <= 2 else ():
             found[number].append(path)

@@ -9,6 +9,7 @@ from brain_cae.errors import ScanError
 from brain_cae.scans.assembly import Assembly, Slice, assemble
 from brain_cae.scans.completeness import (
     drop_cut_copies,
+    is_numbered_alike,
     is_repeated,
     may_be_slice,
     may_lack_every_other,
@@ -299,5 +300,10 @@ def _split(files: Sequence[Path], pixels: bool) -> tuple[dict[str, list[DicomFil
             groups.setdefault(file.series, []).append(file)
         else:
             lost.append(("truncated file", path, False))
+    series = [[file.path for file in opened] for opened in groups.values()]
+    for reason, path in [*others]:
+        if reason == NOT_DICOM and any(is_numbered_alike(path, files) for files in series):
+            others.remove((reason, path))
+            lost.append(("damaged header", path, True))
     others += [("truncated file", path) for path in drop_cut_copies(groups)]
     return groups, lost, _counted(others)

@@ -317,3 +317,12 @@ def test_a_look_writes_nothing(tmp_path):
     write_exam(tmp_path / "scans", "1")
     read_catalogue(tmp_path / "scans", NAMES, store=tmp_path / "store", write=False)
     assert not (tmp_path / "store").exists()
+
+
+def test_a_page_of_an_error_in_place_of_a_slice_is_compared_with_the_series(tmp_path):
+    (files,) = write_exam(tmp_path, exam={"t1": EXAM["t1"]}).values()
+    files[-1].write_text("<html>404 Not Found</html>")
+    (tmp_path / "README 1").write_text("not a slice")
+    found = read_catalogue(tmp_path, NAMES)
+    (one,) = found.series
+    assert (one.images, one.files, found.others) == (11, tuple(files), {"not DICOM": 2})

@@ -7,7 +7,7 @@ import pytest
 from pydicom import dcmread
 
 from brain_cae.errors.reasons import advice_for
-from brain_cae.scans.completeness import may_be_slice, possible_slices
+from brain_cae.scans.completeness import is_numbered_alike, may_be_slice, possible_slices
 from brain_cae.scans.dicom import SHORTER, read_folder
 from brain_cae.scans.file import open_dicom
 
@@ -29,6 +29,23 @@ def test_an_empty_file_is_a_slice_if_its_name_continues_the_others(tmp_path, nam
     files = series(tmp_path, names=[f"IM{number + 1:04d}" for number in range(6)])
     assert may_be_slice(tmp_path / name, files, empty=True) == lost
     assert may_be_slice(tmp_path / name, files, empty=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "alike"),
+    [("IM0007", True), ("IM0000", True), ("IM9999", False), ("IM0007.txt", False), ("README1", False), ("log", False)],
+)
+def test_what_is_not_dicom_is_a_slice_only_if_its_number_continues_the_others(tmp_path, name, alike):
+    files = write_series(tmp_path, names=[f"IM{number + 1:04d}" for number in range(6)])
+    assert is_numbered_alike(tmp_path / name, files) == alike
+    assert possible_slices([tmp_path / name], [files], foreign=True) == [(tmp_path / name,) if alike else ()]
+    assert not is_numbered_alike(tmp_path / name, [*files, tmp_path / "5f5"])
+    (tmp_path / name).write_text("<html>404 Not Found</html>")
+    reading = read_folder([*files, tmp_path / name])
+    assert (reading.volume is None) == alike
+    assert [(one.reason, one.path) for one in reading.refused] == [
+        ("damaged header" if alike else "not DICOM", tmp_path / name)
+    ]
 
 
 def test_missing_instance_numbers_leave_room_for_any_file(tmp_path):

@@ -97,7 +97,8 @@ def may_lack_every_other(files: Sequence[DicomFile], distance_mm: float) -> bool
     """Return whether slices lie a whole number of times as far apart as their headers say, as if others were left out.
 
     Some scanners write the gap for the distance (SpacingBetweenSlices). Then gap and thickness together are the
-    distance, and only instance numbers that skip as many slices tell.
+    distance, and only instance numbers that skip as many slices tell. So it is where slices are as thick as they are
+    apart: programs that compress files add a distance of 1 mm.
     """
     elements = files[0].elements
     declared, thickness = (elements.number(name) or 0.0 for name in ("SpacingBetweenSlices", "SliceThickness"))
@@ -106,7 +107,8 @@ def may_lack_every_other(files: Sequence[DicomFile], distance_mm: float) -> bool
         return False
     numbers = sorted({file.elements.whole("InstanceNumber", -1) for file in files})
     skipped = len(numbers) == len(files) and {b - a for a, b in pairwise(numbers)} == {times}
-    return skipped or abs(distance_mm - declared - thickness) > ROUNDING * distance_mm
+    filled = (thickness, declared + thickness)
+    return skipped or all(abs(distance_mm - length) > ROUNDING * distance_mm for length in filled)
 
 
 def check_concatenations(files: Sequence[DicomFile], where: str) -> None:

@@ -214,7 +214,7 @@ def _decode(file: DicomFile, syntax: str, shape: tuple[int, int, int]) -> np.nda
             raise
         except Exception as error:
             # Each decoder raises different exceptions; only a missing decoder needs other advice.
-            if "missing dependencies" in str(error):
+            if any(words in str(error) for words in ("missing dependencies", "does not support")):
                 name = UID(syntax).name
                 raise refuse(file, "missing decoder", "a decoder for the compression", name) from error
             raise refuse(file, "unreadable pixel data", "complete compressed pixels", type(error).__name__) from error

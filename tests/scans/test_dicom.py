@@ -315,8 +315,9 @@ def test_a_choice_between_contrasts_dates_or_patients_is_noted(tmp_path):
 
 @pytest.mark.parametrize(
     ("thickness", "declared", "step", "noted"),
-    [(3.0, 3.0, 2, True), (3.0, 3.0, 1, False), (1.0, 3.0, 1, True), (6.0, 6.0, 2, False), (3.0, None, 2, False)],
-)
+    [(3.0, 3.0, 2, True), (3.0, 3.0, 1, False), (1.0, 3.0, 1, True), (6.0, 6.0, 2, False), (3.0, None, 2, False),
+     (6.0, 1.0, 1, False), (2.0, 1.0, 1, True)],
+)  # fmt: skip
 def test_slices_that_lie_twice_as_far_apart_as_they_say_are_noted(tmp_path, thickness, declared, step, noted):
     def change(header, number):
         header.SliceThickness, header.InstanceNumber = thickness, 1 + step * number

@@ -148,6 +148,17 @@ def test_slices_of_signed_and_unsigned_pixels_keep_their_values(tmp_path):
     assert np.array_equal(volume.array, stack.transpose(2, 1, 0))
 
 
+def test_a_compression_that_no_decoder_supports_is_named(tmp_path):
+    files = [transcode(path, uid.JPEGLosslessSV1) for path in write_series(tmp_path, voxels().astype(np.uint16))]
+    for path in files:
+        header = dcmread(path)
+        header.file_meta.TransferSyntaxUID, header.BitsStored, header.HighBit = uid.JPEGExtended12Bit, 12, 11
+        header.save_as(path)
+    with pytest.raises(ScanError) as raised:
+        read_series(files)
+    assert raised.value.reason == "missing decoder"
+
+
 @pytest.mark.parametrize("shape", [(3, 6, 8), (3, 5, 7)])
 def test_pixels_that_were_decompressed_under_the_old_syntax_are_read(tmp_path, shape):
     stack = voxels(shape).astype(np.uint8)

@@ -74,7 +74,9 @@ def _by_type(group: Group, rows: np.ndarray) -> Iterator[Group]:
     types, places, images = (rows[name][group.files] for name in ("type", "place", "apart"))
     names = np.unique(types[~images])
     each = [places[(types == name) & ~images] for name in names]
-    if len(names) < 2 or any(len(np.unique(one)) < len(one) or {*one} != {*each[0]} for one in each):
+    # One place of several images is one that is unknown.
+    known = all(len(one) == 1 or len({*one}) > 1 for one in each)
+    if len(names) < 2 or not known or any({*one} != {*each[0]} for one in each):
         yield group
         return
     for number, name in enumerate(names):

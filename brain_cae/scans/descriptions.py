@@ -23,6 +23,7 @@ NEGATED = re.compile(
     r"(?<!\w)(?:no|none|non|not|nil|null|w/?o|w/out|without|unenhanced|ohne|kein\w*|nein|nicht|sans|aucune?|sin|ningun\w*"
     r"|senza|nessun\w*|sem|nenhum\w*|zonder|geen|utan|uten|ingen|bez|brak)(?![\w-])"
 )
+ZERO_DOSE = re.compile(r"(?<![\d.,])0+(?:[.,]0+)?\s?(?:ml|cc)(?![a-z])")
 # Where the body was scanned, in the codes of BodyPartExamined and the words of descriptions. The head goes first.
 HEAD_WORDS = re.compile(
     r"head|brain|skull|crani|cerebr|(?<![a-z])neuro|kopf|sch(?:ae|ä)del|hirn|t[eê]te|cerveau|(?<![a-z])testa"
@@ -41,7 +42,7 @@ HINTS = {
     "pd": r"(?<![a-z0-9])(?:pd|proton.?dens)",
     "angiogram": r"(?<![a-z])(?:tof|mra|angio)",
     # A subtraction, a projection, a map, or a contrast computed from maps; "sub-01" is a subject.
-    "computed": r"(?<![a-z])(?:sub(?!\s*-?\s*\d)|subtra[ckh]\w*|m(?:in?|n)?ip|adc|map(?:s|it|ping)?|synth\w*|symri)"
+    "computed": r"(?<![a-z])(?:sub(?!\s*-?\s*\d)|subtr\w*|m(?:in?|n)?ip|adc|map(?:s|it|ping)?|synth\w*|symri)"
     r"(?![a-z])",
     "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|pg|t1c)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])|c\+|i\.?v\.?\s?\+",
 }
@@ -68,7 +69,8 @@ def names_agent(text: str) -> bool:
     name = " ".join(text.lower().split()).strip(" .!?()")
     # An x alone marks that there was one.
     removed = len(name) > 1 and anonymity(name) == "word"
-    return not (removed or NO_AGENT.fullmatch(name) or NEGATED.search(name) or WITHOUT.search(name))
+    none = (NEGATED, WITHOUT, ZERO_DOSE)
+    return not (removed or NO_AGENT.fullmatch(name) or any(pattern.search(name) for pattern in none))
 
 
 def names_other_part(*texts: str) -> bool:

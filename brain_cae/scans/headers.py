@@ -277,10 +277,14 @@ def _codes(header: Dataset, sequence: str, places: Sequence[Dataset], image_type
     ImageType and AcquisitionContrast (``image_type``) may name an inversion of which the time is missing. GE writes RM
     (research mode) for many; there the pulse sequence's name, a word of the scanner, says what it is.
     """
-    codes = [value for place in (header, *places) for value in _texts(place, "ScanningSequence") if value in CODES]
+    written = [value for place in (header, *places) for value in _texts(place, "ScanningSequence")]
+    # Some writers separate them by a comma.
+    codes = [code for value in written for code in re.split(r"\W+", value) if code in CODES]
+    sequences = " ".join([*_values(header, "SequenceName"), *_values(header, "PulseSequenceName")]).lower()
     if not set(codes) - {"RM"}:
-        sequences = " ".join([*_values(header, "SequenceName"), *_values(header, "PulseSequenceName")]).lower()
         codes += [code for code, pattern in SEQUENCES.items() if re.search(pattern, sequences)]
+    elif "SE" in codes and re.search(r"flair|tir\d", sequences):
+        codes.append("IR")
     pulse = "".join(_texts(header, "EchoPulseSequence")[:1])
     if not codes:
         codes = [code for word, code in (("SPIN", "SE"), ("GRADIENT", "GR")) if pulse in (word, "BOTH")]

@@ -13,6 +13,7 @@ from brain_cae.scans.descriptions import hints_of, names_other_part
      ("t1 nativ", ("t1", "native")), ("AX T1 W/O", ("t1", "native")), ("T1 pre and post gad", ("t1", "ce")),
      ("t2*_fl2d", ()), ("3D TOF head", ("angiogram",)), ("spine", ()), ("sag pd tse", ("pd",)), ("CT12", ()),
      ("T1 SUB", ("t1", "computed")), ("t1_subtraction", ("t1", "computed")), ("T1map", ("t1", "computed")),
+     ("T1 Subtr.", ("t1", "computed")),
      ("AX MIP T1", ("t1", "computed")), ("Synthetic T2 FLAIR", ("flair", "t2", "computed")), ("sub-01_T1w", ("t1",)),
      ("sub 2 t1", ("t1",)), ("T1 subject", ("t1",)), ("T1 subcortical", ("t1",)), ("ADC", ("computed",))],
 )  # fmt: skip

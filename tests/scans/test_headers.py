@@ -33,7 +33,9 @@ from tests.scans.synthesise import set_all, voxels, write_enhanced, write_series
      ("No contrast", False), ("ohne KM", False), ("n/a", False), ("-", False), ("Contrast", True), ("x", True),
      ("MAGNEVIST non-ionic", True), ("GADOVIST 8 ml NaCl 20 ml", True), ("W/O", False), ("w/o contrast", False),
      ("None given", False), ("NONE\\NONE", False), ("Gadovist: no", False), ("pre gad", False), ("0 ml", False),
-     ("0.0", False), ("NaCl 0.9%", False), ("NOT APPLICABLE", False), ("n.a.", False), ("sin contraste", False),
+     ("0.0", False), ("Gadovist 0ml", False), ("Gadovist 0.0 ml", False), ("Gadovist 10 ml", True),
+     ("Dotarem 1.0 ml", True),
+     ("NaCl 0.9%", False), ("NOT APPLICABLE", False), ("n.a.", False), ("sin contraste", False),
      ("senza mdc", False), ("nessuno", False), ("Aucun", False), ("geen", False), ("REMOVED", False), ("xxxx", False)],
 )  # fmt: skip
 def test_words_for_no_contrast_agent_are_understood(agent, given):
@@ -209,11 +211,16 @@ def test_an_enhanced_file_names_its_contrast_by_a_code(tmp_path, contrast, name,
     assert (found.name, found.doubt) == (name, "TI is missing" if name == "flair" else "")
 
 
-def test_an_inversion_without_its_time_is_known_by_the_type_of_the_image(tmp_path):
-    change = set_all(
-        ImageType=["ORIGINAL", "PRIMARY", "M_IR", "M", "IR"], ScanningSequence="SE", RepetitionTime=11000.0,
-        EchoTime=125.0, InversionTime=None,
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"ImageType": ["ORIGINAL", "PRIMARY", "M_IR", "M", "IR"]}, {"SequenceName": "*tir2d1_16"},
+        {"ScanningSequence": "SE,IR"},
+    ],
+)  # fmt: skip
+def test_an_inversion_without_its_time_is_known_by_other_codes(tmp_path, said):
+    facts = {"ScanningSequence": "SE", "RepetitionTime": 11000.0, "EchoTime": 125.0, "InversionTime": None}
+    change = set_all(**(facts | said))
     path = write_series(tmp_path, voxels((1, 4, 4)), change=change)[0]
     found = contrast_of(facts_of(path, read_header(path).header).physics)
     assert (found.name, found.doubt) == ("flair", "TI is missing")

@@ -57,12 +57,12 @@ ROW = np.dtype(
     [
         ("file", "S21"), ("size", "i8"), ("changed", "i8"), ("status", "i1"), ("frames", "i4"), ("diffusion", "?"),
         ("apart", "?"), ("number", "i4"), ("serial", "i4"), ("echo", "f4"), ("place", "f8"), ("type", "S12"),
-        ("patient", "S14"), ("study", "S18"), ("series", "S15"), ("uid", "S16"),
+        ("day", "S12"), ("patient", "S14"), ("study", "S18"), ("series", "S15"), ("uid", "S16"),
     ]
 )  # fmt: skip
 READ = (
-    "status", "frames", "diffusion", "apart", "number", "serial", "echo", "place", "type", "patient", "study", "series",
-    "uid",
+    "status", "frames", "diffusion", "apart", "number", "serial", "echo", "place", "type", "day", "patient", "study",
+    "series", "uid",
 )  # fmt: skip
 """Columns that come from the file itself."""
 
@@ -73,7 +73,7 @@ class Series:
 
     At the end of ``files`` are those that may have been slices of it, but cannot be read: ``images`` does not count
     them. ``study`` is empty if each file has another. ``uid`` is the pseudonym of its SeriesInstanceUID, which series
-    share that were divided.
+    share that were divided, and ``day`` that of the date of the study.
     """
 
     patient: str
@@ -83,6 +83,7 @@ class Series:
     images: int
     facts: SeriesFacts
     uid: str = ""
+    day: str = ""
 
 
 @dataclass(frozen=True)
@@ -228,15 +229,16 @@ def _fill(row: np.void, file: FileHeader, names: Pseudonyms) -> None:
     if file.status == IMAGE:
         row["apart"], row["number"], row["echo"] = file.apart, file.number, file.echo
         row["serial"], row["place"], row["type"] = file.serial, file.place, names.digest("type", file.type)[:12]
+        row["day"] = names.digest("day", file.day)[:12]
         row["patient"], row["study"] = names.patient(file.patient), names.name("study", file.study)
         row["series"] = names.name("se", file.patient, file.study, file.series)
         row["uid"] = names.name("uid", file.uid) if file.uid else ""
 
 
 def _kind(row: np.void) -> str:
-    """Return the key of the facts of a file: its series, number, ImageType and echo, and whether it is apart."""
-    place = f"{row['series'].decode()} {row['serial']} {row['type'].decode()} {row['echo']:g}"
-    return f"{place} apart" if row["apart"] else place
+    """Return the key of the facts of a file: all that may divide its series, and whether it is apart."""
+    series, kind, day = (row[name].decode() for name in ("series", "type", "day"))
+    return f"{series} {row['serial']} {kind} {day} {row['echo']:g}{' apart' if row['apart'] else ''}"
 
 
 def _grouped(
@@ -280,6 +282,7 @@ def _grouped(
                 images=int(rows["frames"][images].sum()),
                 facts=_of_kind(_facts(facts[_kind(rows[images[0]])]), kind),
                 uid=row["uid"].decode(),
+                day=rows["day"][group.files[0]].decode(),
             )
         )
     rest = np.flatnonzero(rows["status"] != IMAGE)
@@ -313,7 +316,7 @@ def _joined(series: list[Series]) -> list[Series]:
         if len(one.files) == 1 == one.images:
             # The study's identifier may have been replaced file by file, too.
             study = one.study if studies[one.patient, one.study] > 1 else ""
-            single.setdefault((one.patient, study, repr(one.facts)), []).append(one)
+            single.setdefault((one.patient, study, one.day, repr(one.facts)), []).append(one)
     split = {part.name: parts for parts in single.values() if len(parts) >= SPLIT for part in parts}
     joined = [one for one in series if one.name not in split]
     for parts in {id(parts): parts for parts in split.values()}.values():

@@ -60,12 +60,12 @@ VARIANTS = ("SK", "MTC", "SS", "TRSS", "SP", "MP", "OSP")
 
 @dataclass(frozen=True)
 class FileHeader:
-    """Of one file: what it is, its identifiers (not to be written), the number of its frames, whether b is above 0.
+    """Of one file: what it is, its identifiers and date (not to be written), its frames, whether b is above 0.
 
     ``uid`` is empty where ``series`` stands in for it. ``number`` is the instance number and ``serial`` that of the
     series, ``echo`` the echo time as written, ``place`` a number that only images at one position share; each is 0 if
-    it is unknown. ``type`` is ImageType. A file that is ``apart`` may lie in the series of an anatomical image without
-    being one: it does not describe that series.
+    it is unknown. ``type`` is ImageType, and ``day`` the date of the study. A file that is ``apart`` may lie in the
+    series of an anatomical image without being one: it does not describe that series.
     """
 
     status: int
@@ -82,6 +82,7 @@ class FileHeader:
     serial: int = 0
     type: str = ""
     place: float = 0.0
+    day: str = ""
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,7 @@ def _image(elements: Elements, header: FileDataset | None) -> FileHeader:
         apart=elements.whole("Columns", 0) < 1 or kind_of(types) in SEPARABLE,
         serial=max(0, elements.whole("SeriesNumber", 0)),
         type="\\".join(types),
+        day=elements.text("StudyDate"),
         # Rounded to 0.01 mm, since exports cut the last digits of positions.
         place=sum(round(value, 2) * weight for value, weight in zip(position, PLACE, strict=False)),
     )

@@ -45,25 +45,29 @@ def mended(groups: list[np.ndarray], rows: np.ndarray, is_nobody: Callable[[np.v
 
 
 def divided(group: Group, rows: np.ndarray) -> Iterator[Group]:
-    """Yield the series of a group: by series number, then by ImageType, then by echo."""
+    """Yield the series of a group: by number and date, then by ImageType, then by echo."""
     for number in _by_number(group, rows):
         for kind in _by_type(number, rows):
             yield from _by_echo(kind, rows)
 
 
 def _by_number(group: Group, rows: np.ndarray) -> Iterator[Group]:
-    """Yield a group, or its series, if an anonymiser gave all series of a study one SeriesInstanceUID.
+    """Yield a group, or its series, if an anonymiser gave all series of a study or a patient one SeriesInstanceUID.
 
-    Each counts its images from one. One series of which an archive changed the number in a part goes on counting.
+    Each has a number and a date, and counts its images from one. One series of which an archive changed the number in a
+    part goes on counting.
     """
-    serials, images = rows["serial"][group.files], ~rows["apart"][group.files]
+    images = ~rows["apart"][group.files]
+    names, series = np.unique(rows[["serial", "day"]][group.files], return_inverse=True)
     numbers = rows["number"][group.files[images]]
-    largest = max(np.unique(serials[images], return_counts=True)[1], default=0)
-    if len(np.unique(serials)) < 2 or not numbers.all() or len(np.unique(numbers)) > largest:
+    largest = max(np.bincount(series[images]), default=0)
+    if len(names) < 2 or not numbers.all() or len(np.unique(numbers)) > largest:
         yield group
         return
-    for serial in np.unique(serials):
-        yield group._replace(files=group.files[serials == serial], part=f"number {serial}")
+    several = len(np.unique(names["day"])) > 1
+    for place, (serial, day) in enumerate(names.tolist()):
+        part = f"number {serial} day {day.decode()}" if several else f"number {serial}"
+        yield group._replace(files=group.files[series == place], part=part)
 
 
 def _by_type(group: Group, rows: np.ndarray) -> Iterator[Group]:

@@ -212,6 +212,19 @@ def test_a_study_whose_series_share_one_identifier_is_divided_by_their_numbers(t
     assert len({one.name for one in series}) == 3 and len({one.uid for one in series}) == 1
 
 
+def test_visits_whose_identifiers_are_all_alike_are_divided_by_date(tmp_path):
+    def alike(header, name):
+        header.SeriesInstanceUID = header.StudyInstanceUID = "1.2.3"
+        if header.StudyDate == "20210506":
+            header.ContrastBolusAgent = "Gadovist"
+
+    written = {
+        tuple(write_exam(tmp_path, date=date, exam={"t1": EXAM["t1"]}, change=alike)["t1"]): date > "2020"
+        for date in ("20190304", "20210506")
+    }
+    assert {one.files: one.facts.physics.agent for one in read_catalogue(tmp_path, NAMES).series} == written
+
+
 def test_identifiers_that_were_replaced_file_by_file_tell_no_studies_apart(tmp_path):
     def replaced(header, name):
         end = f"{header.SeriesNumber}.{header.InstanceNumber}"

@@ -6,7 +6,15 @@ import pytest
 from brain_cae.scans.series_groups import Group, divided
 
 DUAL = [12.0, 93.0] * 4
-COLUMNS = [("echo", "f4"), ("apart", "?"), ("serial", "i4"), ("number", "i4"), ("type", "S1"), ("place", "f8")]
+COLUMNS = [
+    ("echo", "f4"),
+    ("apart", "?"),
+    ("serial", "i4"),
+    ("number", "i4"),
+    ("type", "S1"),
+    ("place", "f8"),
+    ("day", "S1"),
+]
 
 
 def parts(echoes, apart=(), **columns):
@@ -52,6 +60,12 @@ def test_series_that_each_count_from_one_are_told_apart_by_their_numbers():
     said = parts([9.0] * 9, serial=serials, number=numbers)
     assert said == [([0, 1, 2, 3], "number 3"), ([4, 5], "number 5"), ([6, 7, 8], "number 8")]
     assert len(parts([*[12.0] * 4, 93.0, 93.0, 12.0, 93.0, 9.0], serial=serials, number=numbers)) == 3
+
+
+def test_series_of_two_dates_are_told_apart():
+    said = parts([9.0] * 6, serial=[3] * 6, number=[1, 2, 3] * 2, day=[b"a"] * 3 + [b"b"] * 3)
+    assert said == [([0, 1, 2], "number 3 day a"), ([3, 4, 5], "number 3 day b")]
+    assert len(parts([9.0] * 6, serial=[3] * 6, number=range(1, 7), day=[b"a"] * 3 + [b"b"] * 3)) == 1
 
 
 @pytest.mark.parametrize("numbers", [[1, 2, 3, 4, 5, 6], [1, 2, 3, 3, 4, 5], [0] * 6])

@@ -81,6 +81,7 @@ class DrawnMask:
         return MaskFacts(
             kind=self.kind,
             cut=self.mask.cut,
+            negative=self.mask.negative,
             beside=beside if moved else "",
             apart_mm=apart if moved else 0.0,
             outside=self._outside(region, grid),

@@ -65,7 +65,8 @@ class MaskFacts:
 
     Attributes:
         kind: ``brain`` or ``lesion``.
-        cut: Whether it holds probabilities, of which the lower ones do not count.
+        cut: Whether it holds probabilities, or labels that were interpolated, of which the lower ones do not count.
+        negative: Whether it marks nothing because all of its labels are below 0.
         beside: Modality of a scan with as many voxels along each axis, if the mask is on the grid of none; else empty.
         apart_mm: Distance to the grid of that scan.
         outside: Share of the mask that lies outside: of a lesion mask, outside the brain; of a brain mask, the scan.
@@ -75,6 +76,7 @@ class MaskFacts:
 
     kind: str
     cut: bool = False
+    negative: bool = False
     beside: str = ""
     apart_mm: float = 0.0
     outside: float = 0.0

@@ -32,8 +32,12 @@ def mask_cautions(labels: pd.Series, prepared: Mapping[str, PreparedSubject]) ->
             "wrong": [name for name, one in prepared.items() if one.has_lesion and labels.get(name) == "healthy"],
             "{lesion mask covers|lesion masks cover} most of the brain; {it is|they are} rather a brain mask or the "
             "scan itself": [f"{name} ({100 * share:.0f} %)" for name, share in _shares(prepared) if share > MOST],
-            "{mask holds|masks hold} grey values or probabilities, not labels: voxels below half of the maximum count "
-            "as outside": [f"{name} ({one.kind} mask)" for name, one in _masks(prepared) if one.cut],
+            "{mask marks|masks mark} nothing, because {its|their} labels are below 0; a program may have stored 255 in "
+            "a signed byte": [f"{name} ({one.kind} mask)" for name, one in _masks(prepared) if one.negative],
+            "{mask holds|masks hold} grey values, probabilities or interpolated labels: voxels below half of the "
+            "maximum, or of the lowest label, count as outside": [
+                f"{name} ({one.kind} mask)" for name, one in _masks(prepared) if one.cut
+            ],
             "{mask has|masks have} as many voxels as a scan but {lies|lie} elsewhere according to the header; look "
             "whether {it fits|they fit} the scan": [
                 f"{name} ({one.kind} mask, {one.apart_mm:.0f} mm from the {one.beside})"

@@ -34,6 +34,47 @@ def test_hard_masks_are_whole(truth, kind):
     assert np.array_equal(marked, truth) and not cut
 
 
+def tumour(size=48):
+    """Labels 1, 2 and 4 in shells, as in BraTS: core, oedema and enhancing rim."""
+    grid = np.stack(np.meshgrid(*[np.arange(size) - size / 2] * 3, indexing="ij"))
+    return np.select([(grid**2).sum(axis=0) < radius**2 for radius in (6, 10, 16)], [1, 4, 2], 0).astype(float)
+
+
+@pytest.mark.parametrize("rounding", [np.rint, np.floor])
+def test_labels_that_were_scaled_to_a_byte_are_all_marked(rounding):
+    """Written as floats into a file of bytes, 1 of 4 becomes 64 of 255, and is read as 1.004."""
+    labels = tumour()
+    marked, cut = marked_voxels(rounding(labels / 4 * 255) * (4 / 255))
+    assert np.array_equal(marked, labels > 0) and not cut
+
+
+def test_labels_in_a_file_of_bytes_with_a_slope_are_all_marked(tmp_path):
+    image = nibabel.Nifti1Image(tumour(), np.eye(4))
+    image.header.set_data_dtype(np.uint8)
+    nibabel.save(image, tmp_path / "mask.nii.gz")
+    assert nibabel.load(tmp_path / "mask.nii.gz").dataobj.slope == pytest.approx(4 / 255)
+    mask = read_mask(tmp_path / "mask.nii.gz", "lesion mask")
+    assert np.array_equal(mask.marked > 0, tumour() > 0) and not mask.cut
+
+
+def test_several_labels_that_were_interpolated_are_cut_at_half_of_the_lowest():
+    """Half of the highest label would lose two of three."""
+    labels = tumour()
+    moved = ndimage.shift(labels, (0.3, 0.2, 0.4), order=1)
+    marked, cut = marked_voxels(moved)
+    assert cut and (labels > 0).sum() < marked.sum() < 1.1 * (labels > 0).sum()
+    # Of one label, the half of it is the edge.
+    marked, cut = marked_voxels(ndimage.shift(4.0 * (labels > 0), (0.3, 0.2, 0.4), order=1))
+    assert cut and marked.sum() == pytest.approx((labels > 0).sum(), rel=0.01)
+
+
+def test_labels_below_0_alone_mark_nothing_and_are_reported(tmp_path, truth):
+    for stored, negative in ((-truth.astype(np.int8), True), (0 * truth.astype(np.int8), False)):
+        nibabel.save(nibabel.Nifti1Image(stored, np.eye(4)), tmp_path / "mask.nii")
+        mask = read_mask(tmp_path / "mask.nii", "lesion mask")
+        assert not mask.marked.any() and mask.negative == negative
+
+
 @pytest.mark.parametrize("scale", [1, 0.6, 100, 255])
 def test_soft_masks_are_cut_at_the_half_and_reported(truth, scale):
     soft = ndimage.gaussian_filter(truth.astype(float), 1.5)

@@ -33,8 +33,15 @@ def test_empty_lesion_masks_of_abnormal_subjects_are_named():
 def test_soft_masks_are_counted_and_named():
     prepared = {"b": subject(), "c": subject(MaskFacts("brain", cut=True), MaskFacts("lesion", cut=True))}
     (caution,) = mask_cautions(LABELS, prepared)
-    assert caution.startswith("2 masks hold grey values or probabilities, not labels: voxels below half of the maximum")
+    assert caution.startswith("2 masks hold grey values, probabilities or interpolated labels: voxels below half of")
     assert caution.endswith(": c (brain mask), c (lesion mask).")
+
+
+def test_masks_of_negative_labels_are_named_whatever_the_label_of_the_subject():
+    (caution,) = mask_cautions(LABELS, {"c": subject(MaskFacts("lesion", negative=True), lesion=0)})
+    assert caution.startswith("1 mask marks nothing, because its labels are below 0") and caution.endswith(
+        ": c (lesion mask)."
+    )
 
 
 def test_masks_that_lie_elsewhere_are_named_with_the_distance():

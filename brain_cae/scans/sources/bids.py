@@ -25,12 +25,12 @@ from brain_cae.scans.sources.base import (
     unused,
 )
 from brain_cae.scans.sources.choice import CHOICES, apply_choices
-from brain_cae.scans.sources.derivatives import find_masks
+from brain_cae.scans.sources.derivatives import NATIVE_SPACES, find_masks
 from brain_cae.scans.sources.matching import alike_subjects, match
 from brain_cae.scans.sources.participants import Participant, Participants
 from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.session_tables import read_session_tables
-from brain_cae.scans.sources.sidecar import Sidecars, parse_name
+from brain_cae.scans.sources.sidecar import Sidecars, parse_name, written_in
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
 SUFFIXES = {"T1w": "t1", "T2w": "t2", "FLAIR": "flair"}
@@ -40,6 +40,8 @@ LAYOUT = "sub-<name>/[ses-<name>/]anat/sub-<name>_…_T1w.nii.gz (T2w, FLAIR; wi
 STANDARD = ("README", "CHANGES", "LICENSE", "code", "derivatives", "sourcedata", "stimuli", CHOICES)
 TEXT = (".json", ".tsv", ".md", ".txt", ".rst", ".cff", ".bval", ".bvec")
 """Names and endings that belong to a data set in BIDS and hold no scan."""
+STRIPPED = re.compile(r"(?i)^(brain|bet)$|skull|strip")
+"""What processed copies without skull are called."""
 ADVICE = "Set dataset.root to the folder that holds dataset_description.json and the folders sub-*."
 
 
@@ -79,13 +81,14 @@ class Bids:
         sidecars = Sidecars(root)
         scans, unused = _find(root, sidecars)
         if not any(one.files for one in scans.values()):
-            others = sorted(path.name for one in scans.values() for pairs in one.left_out.values() for path, _ in pairs)
+            left_out = [pair for one in scans.values() for pairs in one.left_out.values() for pair in pairs]
+            others = sorted(f"{path.name} ({reason})" for path, reason in left_out)
             raise wrong_root(
                 "bids",
                 root,
                 problem="The folder contains no anatomical scan in BIDS layout.",
                 expected=LAYOUT,
-                found=f"images of another kind: {some(others + unused)}" if others + unused else describe(root),
+                found=f"images that cannot be used: {some(others + unused)}" if others + unused else describe(root),
                 advice=ADVICE,
             )
         subjects = sorted({subject for subject, _ in scans})
@@ -245,7 +248,7 @@ def _judge(path: Path, sidecars: Sidecars, *folders: str) -> tuple[str | None, s
     if name.suffix not in SUFFIXES:
         return modality, f"another suffix: {name.suffix} is none of {', '.join(SUFFIXES)}"
     for key, folder in zip(("sub", "ses"), folders, strict=False):
-        written = f"{key}-{name.entities.get(key, folder.removeprefix(f'{key}-'))}"
+        written = written_in(path, key, folder) or folder
         if not match([written], [folder]).subjects:
             return modality, f"contradictory name: {written} in {folder}"
     if name.entities.get("part", "mag") != "mag":
@@ -262,21 +265,37 @@ def _names_agent(path: Path) -> bool:
 
 
 def _may_be_after_agent(path: Path) -> bool:
-    """Return whether the name may say so, in free words: ``acq-post``, ``acq-T1wPostGd``."""
-    words = re.sub(r"(?<=[a-z\d])(?=[A-Z])", " ", parse_name(path).entities.get("acq", ""))
+    """Return whether the name may say so, in free words: ``acq-post``, ``rec-T1wPostGd``."""
+    entities = parse_name(path).entities
+    words = re.sub(r"(?<=[a-z\d])(?=[A-Z])", " ", " ".join(entities.get(key, "") for key in ("acq", "rec", "desc")))
     return not _names_agent(path) and "ce" in hints_of(words)
 
 
-def _rank(path: Path) -> tuple[bool, int, int, str]:
-    """Return the sort key: after contrast agent, number of entities besides subject, session, run and ce, run, name."""
+def _is_stripped(path: Path) -> bool:
+    """Return whether the name says that the skull was removed: ``desc-brain``, ``rec-skullstripped``."""
+    entities = parse_name(path).entities
+    return any(STRIPPED.search(entities.get(key, "")) for key in ("desc", "rec"))
+
+
+def _rank(path: Path) -> tuple[bool, bool, bool, int, int, str]:
+    """Return the sort key, which :func:`_reason` puts into words; subject, session, run and ce are not counted."""
     entities = parse_name(path).entities
     run = int(text) if (text := entities.get("run", "0")).isdecimal() else 0
-    return _may_be_after_agent(path), len(set(entities) - {"sub", "ses", "run", "ce"}), run, path.name
+    return (
+        _may_be_after_agent(path),
+        _is_stripped(path),
+        entities.get("space", "") not in NATIVE_SPACES,
+        len(set(entities) - {"sub", "ses", "run", "ce"}),
+        run,
+        path.name,
+    )
 
 
 def _reason(taken: Path, other: Path) -> str:
     reasons = (
         "the other may be after contrast agent",
+        "the other is without skull by its name",
+        "the other is in another space by its name",
         "its name has fewer entities",
         "it has the lower run",
         "its name comes first",
@@ -302,5 +321,10 @@ def _choose(one: SeriesLocation, sidecars: Sidecars) -> SeriesLocation:
         if path != taken
     )
     return replace(
-        one, files=nifti_files(taken), left_out=others + one.left_out, acquisition=sidecars.acquisition(taken)
+        one,
+        files=nifti_files(taken),
+        left_out=others + one.left_out,
+        acquisition=sidecars.acquisition(taken),
+        # The image shows it; of a brain, stripping a second time would cut off more.
+        skull="unknown" if one.skull == "on" and _is_stripped(taken) else one.skull,
     )

@@ -8,7 +8,7 @@ from brain_cae.errors import DatasetError
 from brain_cae.scans.formats import is_nifti
 from brain_cae.scans.sources.base import UNREADABLE, counted, describe, is_broken, some, visible_files
 from brain_cae.scans.sources.matching import match, require_unique
-from brain_cae.scans.sources.sidecar import parse_name
+from brain_cae.scans.sources.sidecar import parse_name, written_in
 
 # Masks in a template space do not match the scan, whatever their affine says.
 NATIVE_SPACES = ("", "orig", "native", "individual", "T1w", "T2w", "FLAIR")
@@ -147,9 +147,9 @@ def find_masks(root: Path, names: Sequence[str]) -> Masks:
 
 def _add(masks: Masks, path: Path, folder: Path, number: int) -> None:
     name, kind = parse_name(path), _kind(path)
-    named = _place(name.entities.get(key, "") for key in ("sub", "ses"))
     parts = path.relative_to(folder).parts[:-1]
     around = [next((part for part in parts if part.startswith(start)), "") for start in ("sub-", "ses-")]
+    named = [written_in(path, key, place) for key, place in zip(("sub", "ses"), around, strict=True)]
     subject, session = (ours or theirs for ours, theirs in zip(named, around, strict=True))
     if kind is None or not subject:
         if kind or name.suffix in ("mask", "roi"):
@@ -167,10 +167,6 @@ def _add(masks: Masks, path: Path, folder: Path, number: int) -> None:
     elif is_broken(path):
         reason = BROKEN
     masks.found.append(Mask(path, kind, subject, session, number, reason))
-
-
-def _place(values: Iterable[str]) -> list[str]:
-    return [f"{key}-{value}" if value else "" for key, value in zip(("sub", "ses"), values, strict=True)]
 
 
 def _places(mask: Mask, subject: str, scans: Iterable[Place]) -> list[Place]:

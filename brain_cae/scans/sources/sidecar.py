@@ -41,6 +41,18 @@ def parse_name(path: Path) -> BidsName:
     return BidsName({key: value for key, _, value in pairs}, suffix)
 
 
+def written_in(path: Path, key: str, folder: str) -> str:
+    """Return the subject (key ``sub``) or session (``ses``) in a file's name, such as ``sub-01``; ``""`` without one.
+
+    ``folder`` is that of the subject or session around it, if any: in ``sub-a_1/…/sub-a_1_T1w.nii.gz`` the name goes on
+    after the underscore, which BIDS does not allow.
+    """
+    if folder and f"_{folder}_" in f"_{path.name}":
+        return folder
+    value = parse_name(path).entities.get(key, "")
+    return f"{key}-{value}" if value else ""
+
+
 def sidecar_of(scan: Path) -> Path:
     """Return where the sidecar of a NIfTI file is, if it has one."""
     return scan.with_name(f"{nifti_stem(scan)}.json")

@@ -56,6 +56,44 @@ def test_of_several_scans_one_is_used_and_the_others_are_listed(root):
     ]
 
 
+def test_processed_copies_are_taken_last_and_a_brain_is_not_called_a_head(tmp_path):
+    """As in a folder that fMRIPrep wrote."""
+    names = ("desc-brain", "space-MNI152NLin6Asym", "desc-preproc_run-1_rec-norm")
+    for number, name in enumerate(names):
+        write_volume(tmp_path / "sub-01" / "anat" / f"sub-01_{name}_T1w.nii.gz", number)
+    write_volume(tmp_path / "sub-02" / "anat" / "sub-02_rec-skullstripped_T1w.nii.gz", 9)
+    scans = located(tmp_path, modalities=["t1"])
+    assert [path.name for path in scans["sub-01", "t1"].files] == [f"sub-01_{names[2]}_T1w.nii.gz"]
+    assert [reason for _, reason in scans["sub-01", "t1"].left_out] == [
+        "another scan was taken: the other is in another space by its name",
+        "another scan was taken: the other is without skull by its name",
+    ]
+    assert {subject: one.skull for (subject, _), one in scans.items()} == {"sub-01": "on", "sub-02": "unknown"}
+    assert located(tmp_path, modalities=["t1"], skull="stripped")["sub-02", "t1"].skull == "stripped"
+
+
+def test_names_with_an_underscore_belong_to_the_folder_that_is_called_so(tmp_path):
+    for name in ("sub-a_1", "sub-a_2"):
+        write_volume(tmp_path / name / "anat" / f"{name}_T1w.nii.gz", int(name[-1]))
+    touch(tmp_path, "derivatives/m/sub-a_2/anat/sub-a_2_desc-brain_mask.nii.gz", "sub-a_3/anat/sub-a_4_T1w.nii.gz")
+    scans = located(tmp_path, modalities=["t1"], derivatives=["m"])
+    assert {name: [path.name for path in one.files] for (name, _), one in scans.items()} == {
+        "sub-a_1": ["sub-a_1_T1w.nii.gz"],
+        "sub-a_2": ["sub-a_2_T1w.nii.gz"],
+        "sub-a_3": [],
+    }
+    assert [reason for _, reason in scans["sub-a_3", "t1"].left_out] == ["contradictory name: sub-a in sub-a_3"]
+    assert [one.brain_mask is not None for one in scans.values()] == [False, True, False]
+
+
+def test_if_no_image_can_be_used_the_reasons_are_named(tmp_path):
+    touch(tmp_path, "sub-1/anat/sub-2_T1w.nii.gz", "sub-1/anat/sub-1_T1W.nii.gz")
+    with pytest.raises(DatasetError) as raised:
+        Bids(tmp_path).locate()
+    assert "sub-1_T1W.nii.gz (another suffix: T1W is none of T1w, T2w, FLAIR)" in str(raised.value)
+    assert "sub-2_T1w.nii.gz (contradictory name: sub-2 in sub-1)" in str(raised.value)
+
+
 def test_unusable_images_are_listed_with_the_reason(root, tmp_path):
     for name in ("UNIT1", "part-phase_T1w", "PDw"):
         write_volume(root / "sub-03" / "anat" / f"sub-03_{name}.nii.gz")
@@ -183,7 +221,7 @@ def test_a_wrong_root_says_what_was_expected_and_what_is_there(root):
         located(root / "sub-01")
     assert "Found: anat, func" in str(raised.value)
     touch(root / "other", "sub-01/anat/sub-01_UNIT1.nii.gz")
-    with pytest.raises(DatasetError, match=r"images of another kind: sub-01_UNIT1\.nii\.gz"):
+    with pytest.raises(DatasetError, match=r"cannot be used: sub-01_UNIT1\.nii\.gz \(another suffix"):
         located(root / "other")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from brain_cae.scans.sources.folder import Folder
-from brain_cae.scans.sources.sidecar import Sidecars, parse_name
+from brain_cae.scans.sources.sidecar import Sidecars, parse_name, written_in
 
 from .layouts import touch, write_json
 
@@ -11,6 +11,20 @@ from .layouts import touch, write_json
 def test_a_name_is_entities_and_a_suffix(tmp_path):
     name = parse_name(tmp_path / "sub-01_ses-2_acq-a-b_T1w.nii.gz")
     assert name.entities == {"sub": "01", "ses": "2", "acq": "a-b"} and name.suffix == "T1w"
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "written"),
+    [
+        ("sub-01_T1w.nii.gz", "sub-02", "sub-01"),
+        ("sub-a_1_T1w.nii.gz", "sub-a_1", "sub-a_1"),
+        ("sub-a_10_T1w.nii.gz", "sub-a_1", "sub-a"),
+        ("T1w.nii.gz", "sub-01", ""),
+        ("sub-01_T1w.nii.gz", "", "sub-01"),
+    ],
+)
+def test_the_subject_of_a_name_may_have_an_underscore_if_the_folder_has_it(tmp_path, name, folder, written):
+    assert written_in(tmp_path / name, "sub", folder) == written
 
 
 def test_specific_sidecars_win_over_general_ones(tmp_path):

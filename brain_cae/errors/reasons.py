@@ -78,7 +78,11 @@ WHAT_TO_DO = {
     "no study": "DICOM objects belong to a study; export=bids writes this brain.",
     "more than one study": "DICOM objects belong to one study; export=bids writes this brain.",
     "no SOPInstanceUID of each file": "DICOM objects refer to files by it; export=bids writes this brain.",
-    # Unusual headers.
+    # Unusual scans.
+    "as few values as a mask": "The image may be a mask or a map of tissues, or intensities between 0 and 1 that were "
+    "stored as whole numbers: check which file is meant.",
+    "first voxel at the origin": "Programs that do not know where a scan lies write this place: check that left, right "
+    "and the top of the head are where the header says, or convert the scan again.",
     "a series UID in every file": "An anonymiser or an archive gave each slice its own SeriesInstanceUID. Check that "
     "the volume is complete, or anonymise again with one UID per series.",
     "one volume under several series UIDs": "Slices that belong together have several SeriesInstanceUIDs. Check that "

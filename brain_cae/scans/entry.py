@@ -24,7 +24,7 @@ from brain_cae.scans import archives
 from brain_cae.scans.dicom import NOT_DICOM, FolderReading, Refused, read_folder
 from brain_cae.scans.extent import check_size
 from brain_cae.scans.formats import is_half, is_kind, is_nifti, nifti_files, unread_format
-from brain_cae.scans.nifti import read_nifti
+from brain_cae.scans.nifti import read_nifti, unusual
 from brain_cae.scans.silence import silence
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
@@ -207,7 +207,8 @@ def _only_nifti(files: Sequence[Path], *, pixels: bool) -> FolderReading:
     scans = [path for path in files if is_nifti(path)] or [path for path in files if is_half(path)]
     if len(scans) > 1:
         return FolderReading(None, (Refused("several NIfTI files", scans[0], len(scans)),))
-    return FolderReading(read_nifti(scans[0], pixels=pixels), (), scans[0])
+    volume = read_nifti(scans[0], pixels=pixels)
+    return FolderReading(volume, (), scans[0], unusual(volume))
 
 
 def _of_head_size(reading: FolderReading) -> FolderReading:

@@ -23,6 +23,10 @@ from brain_cae.scans.volume import Volume, check_values, smallest_type
 GZIP_LIMIT = 1100
 """Upper limit of the compression ratio of gzip, which is about 1030."""
 GZIP = b"\x1f\x8b"
+FEW_VALUES = 16
+"""A mask or a map of tissues has at most so many values, and an image hundreds."""
+SAMPLES = 100_000
+"""Number of evenly spaced voxels of an image that have more."""
 
 
 def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
@@ -63,6 +67,21 @@ def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
         "orientation": plane_of_affine(header.affine),
     }
     return Volume(array=array, affine=header.affine, acquisition=acquisition)
+
+
+def unusual(volume: Volume) -> tuple[str, ...]:
+    """Return what is unusual about a volume that was read from NIfTI, for the report: it may be no scan, or lie wrong.
+
+    A volume without values, as read from its header, is not looked at for these.
+    """
+    array, affine = volume.array, volume.affine
+    found = []
+    if any(array.strides):
+        step = max(1, array.size // SAMPLES)
+        few = len(np.unique(array.ravel(order="K")[::step])) <= FEW_VALUES and len(np.unique(array)) <= FEW_VALUES
+        found += ["as few values as a mask"] if few else []
+    upright = (affine[:3, :3] != 0).sum() == 3
+    return (*found, *(["first voxel at the origin"] if upright and not affine[:3, 3].any() else []))
 
 
 def read_values(path: Path) -> tuple[np.ndarray, np.ndarray]:

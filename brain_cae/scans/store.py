@@ -97,12 +97,12 @@ def inspect_series(
 
 
 def reading_notes(report: pd.DataFrame) -> list[str]:
-    """Return one caution for each note about series that were imported although their headers are unusual."""
+    """Return one caution for each note about series that were imported although they are unusual."""
     imported = report[(report["status"] == "imported") & (report["reason"] != "")]
     notes = imported["reason"].str.split("; ").explode()
     names = (imported["subject"] + " " + imported["modality"]).reindex(notes.index)
     return [
-        f"{len(scans)} series imported with unusual headers: {note} ({some(list(scans))}). "
+        f"{len(scans)} series imported although unusual: {note} ({some(list(scans))}). "
         f"{advice_for(str(note)) or ''}".rstrip()
         for note, scans in names.groupby(notes.to_numpy())
     ]

@@ -12,7 +12,7 @@ import pytest
 from brain_cae.errors import ScanError
 from brain_cae.errors.reasons import advice_for
 from brain_cae.scans.formats import is_nifti, nifti_files
-from brain_cae.scans.nifti import read_nifti
+from brain_cae.scans.nifti import read_nifti, unusual
 
 AFFINE = np.array([[-9.5, 0, 0, 10], [0, 0, 12.0, 20], [0, -10.0, 0, -30], [0, 0, 0, 1]])
 FIELDS = {
@@ -329,3 +329,23 @@ def test_voxels_are_read_not_mapped_into_memory(tmp_path):
         owner = getattr(owner, "base", None)
     os.truncate(path, 352)
     assert np.array_equal(array, before)
+
+
+def test_a_map_of_tissues_in_place_of_a_scan_is_unusual(tmp_path):
+    labels = np.digitize(noise(), [80, 95, 110]).astype(np.uint8)
+    for name, values, few in (("labels", labels, True), ("scan", noise(kind=np.int16), False)):
+        volume = read_nifti(save(tmp_path / f"{name}.nii", values))
+        assert unusual(volume) == (("as few values as a mask",) if few else ())
+        assert unusual(read_nifti(tmp_path / f"{name}.nii", pixels=False)) == ()
+
+
+@pytest.mark.parametrize(
+    ("affine", "unknown"),
+    [(np.diag([10, 9, 15, 1]), True), (np.diag([-10, -9, 15, 1]), True), (AFFINE, False)],
+)
+def test_a_first_voxel_at_the_origin_is_unusual(tmp_path, affine, unknown):
+    """nibabel writes it for np.eye(4), SimpleITK for an array: neither knows how the head lies."""
+    expected = ("first voxel at the origin",) if unknown else ()
+    path = save(tmp_path / "a.nii", noise(), affine)
+    assert unusual(read_nifti(path)) == unusual(read_nifti(path, pixels=False)) == expected
+    assert all(map(advice_for, expected))

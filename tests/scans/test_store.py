@@ -41,7 +41,8 @@ def cohort(tmp_path):
     gap = SeriesLocation("00002", "t2", gap.files[:2] + gap.files[3:])
     image = root / "00003" / "flair.nii.gz"
     image.parent.mkdir()
-    nibabel.Nifti1Image(voxels(GRID, seed=2).astype(np.float32) + 0.5, np.diag([9.0, 8, 3, 1])).to_filename(image)
+    affine = np.array([[9.0, 0, 0, -50], [0, 8, 0, -60], [0, 0, 3, -10], [0, 0, 0, 1]])
+    nibabel.Nifti1Image(voxels(GRID, seed=2).astype(np.float32) + 0.5, affine).to_filename(image)
     return [gap, good, SeriesLocation("00003", "flair", (image,), age=7.5, sex="M"), SeriesLocation("00003", "t1", ())]
 
 
@@ -78,7 +79,7 @@ def test_stored_volumes_equal_the_scans(cohort, tmp_path):
     assert dicom.get_data_dtype() == np.int16
     assert dicom.affine == pytest.approx(np.array([[-25.0, 0, 0, 10], [0, -30.0, 0, 20], [0, 0, 3, -30], [0, 0, 0, 1]]))
     assert np.array_equal(nifti.get_fdata(), voxels(GRID, seed=2) + 0.5)
-    assert nifti.affine == pytest.approx(np.diag([9.0, 8, 3, 1]))
+    assert nifti.affine == pytest.approx(np.array([[9.0, 0, 0, -50], [0, 8, 0, -60], [0, 0, 3, -10], [0, 0, 0, 1]]))
     assert dicom.header.get_xyzt_units()[0] == "mm"
     assert json.loads(Path(index["path"][0]).with_suffix(".json").read_text())["acquisition"]["rows"] == 5
 
@@ -200,8 +201,17 @@ def test_unusual_headers_are_in_the_report_and_counted_in_a_caution(tmp_path):
     report = run([slow], tmp_path / "store").report
     assert report[["status", "reason"]].to_numpy().tolist() == [["imported", "times in seconds"]]
     (caution,) = reading_notes(report)
-    assert caution.startswith("1 series imported with unusual headers: times in seconds (00001 t1).")
+    assert caution.startswith("1 series imported although unusual: times in seconds (00001 t1).")
     assert reading_notes(run([locate(tmp_path / "b")], tmp_path / "store").report) == []
+
+
+def test_a_nifti_file_without_a_place_is_named(tmp_path):
+    path = tmp_path / "a.nii"
+    nibabel.Nifti1Image(voxels(GRID, seed=2).astype(np.float32), np.diag([9.0, 8, 3, 1])).to_filename(path)
+    locations = [SeriesLocation("a", "t1", (path,))]
+    for result in (run(locations, tmp_path / "store"), inspect_series(locations)):
+        (caution,) = reading_notes(result.report)
+        assert caution.startswith("1 series imported although unusual: first voxel at the origin (a t1). Programs")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")

@@ -34,7 +34,9 @@ def write_volume(path: Path, seed: int = 0, shape: tuple[int, int, int] = (12, 1
     """Write a NIfTI file of noise, spacing 10, 9, 3 mm."""
     path.parent.mkdir(parents=True, exist_ok=True)
     values = np.random.default_rng(seed).integers(1, 2000, shape).astype(np.int16)
-    nibabel.Nifti1Image(values, np.diag([10.0, 9.0, 3.0, 1.0])).to_filename(path)
+    affine = np.diag([10.0, 9.0, 3.0, 1.0])
+    affine[:3, 3] = -60, -58, -6
+    nibabel.Nifti1Image(values, affine).to_filename(path)
     return path
 
 

@@ -22,6 +22,7 @@ from brain_cae.scans.sources.base import (
     unused,
 )
 from brain_cae.scans.sources.choice import CHOICES, apply_choices
+from brain_cae.scans.sources.matching import alike_subjects
 from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
@@ -93,8 +94,9 @@ class Brats:
             "{file is not named by its|files are not named by their} folder and a suffix of BraTS and {is|are} left out"
         )
         lists = unused([*other, *inside.others], root, text)
-        self._notes = counted(lists | {"{scan has|scans have} several lesion masks, none of which is used": several})
+        lists |= {"{scan has|scans have} several lesion masks, none of which is used": several}
         locations = [one for name, files in sorted(scans.items()) for one in self._scan(name, files)]
+        self._notes = counted(lists | alike_subjects(dict.fromkeys(one.subject for one in locations)))
         return apply_choices(locations, root)
 
     def notes(self) -> list[str]:

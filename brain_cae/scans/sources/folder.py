@@ -208,9 +208,7 @@ class Folder:
         lists = {
             "{label is|labels are} matched with a subject whose name is written in another way": matches.changed,
             "{labelled subject has|labelled subjects have} no scans and {is|are} left out": matches.names,
-            f"{{subject has|subjects have}} no label and {{is|are}} treated as {self.label or 'unknown'}": (
-                matches.rest if people else ()
-            ),
+            f"{{subject has|subjects have}} no label and {{is|are}} treated as {self.label or 'unknown'}": matches.rest,
             **alike_subjects((), people, table.path.name),
             **not_understood((name, people[name]) for name in matches.subjects),
             "{column of the table of labels is unknown and is|columns of the table of labels are unknown and are} "

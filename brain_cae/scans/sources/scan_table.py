@@ -1,7 +1,7 @@
 """Reads a table with one scan per line: its path and what is known about the subject."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +82,22 @@ def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, An
             arguments.append(
                 {"subject": subject, "session": session, "modality": modality, "files": files} | _facts(known, root)
             )
-    return arguments, _notes(table, root, facts, list(unknown.values()), _shared(root, scans))
+    paths = ((key, row["path"]) for key, row in scans.items())
+    lesions = ((key[:1], one["lesion_mask"]) for key, one in facts.items() if one.get("lesion_mask"))
+    shared = {
+        "{file is|files are} the path of several scans; training stops if subjects share one": _shared(root, paths),
+        "{file is|files are} the lesion mask of several subjects": _shared(root, lesions),
+    }
+    return arguments, _notes(table, root, facts, list(unknown.values()), shared)
 
 
-def _shared(root: Path, scans: Mapping[tuple[str, str, str], Mapping[str, str]]) -> list[str]:
-    """Return the files that several scans have; a folder of DICOM may hold more than one scan."""
-    owners: dict[str, list[str]] = {}
-    for key, row in scans.items():
-        file = os.path.normpath(root / row["path"])
+def _shared(root: Path, paths: Iterable[tuple[tuple[str, ...], str]]) -> list[str]:
+    """Return the files with more than one owner; a folder of DICOM may hold more than one scan."""
+    owners: dict[str, dict[str, None]] = {}
+    for key, path in paths:
+        file = os.path.normpath(root / path)
         if is_nifti(Path(file)):
-            owners.setdefault(file, []).append(" ".join(filter(None, key)))
+            owners.setdefault(file, {})[" ".join(filter(None, key))] = None
     return [" and ".join(names) for names in owners.values() if len(names) > 1]
 
 
@@ -155,12 +161,12 @@ def _notes(
     root: Path,
     facts: Mapping[tuple[str, ...], Mapping[str, str]],
     unknown: Sequence[str],
-    shared: Sequence[str],
+    shared: Mapping[str, Sequence[str]],
 ) -> list[str]:
     masks = [one[name] for one in facts.values() for name in ("lesion_mask", "brain_mask") if one.get(name)]
     lists = {
         "{line of the table has|lines of the table have} an unknown modality and {is|are} left out": unknown,
-        "{file is|files are} the path of several scans; training stops if subjects share one": shared,
+        **shared,
         **not_understood((row["subject"], _row(row)) for row in table.rows),
         "{column of the table is unknown and is|columns of the table are unknown and are} ignored": [
             name

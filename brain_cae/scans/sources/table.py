@@ -71,7 +71,7 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
         raise DatasetError("A table is missing.", expected=expected, found="no such file", where=str(path))
     try:
         content = path.read_bytes()
-        lines = _cells(content) if content.startswith(SPREADSHEET_STARTS) else _text(path, content)
+        lines = _columns(_cells(content) if content.startswith(SPREADSHEET_STARTS) else _text(path, content))
     except UnicodeDecodeError as error:
         raise DatasetError(
             "A table cannot be read.",
@@ -211,11 +211,25 @@ def _text(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
     start = START.match(text)
     skipped, text = text[: start.end()].count("\n"), text[start.end() :]  # type: ignore[union-attr]
     header = text.partition("\n")[0]
-    # Column names may contain the other characters: the separator is the one that gives the most columns.
     # In a .tsv the tab goes first: names in it may contain commas.
-    characters = "\t" if path.suffix.lower() == ".tsv" and "\t" in header else ",;\t"
-    delimiter = max(characters, key=lambda character: len(_split(header, character)))
-    return _rows(text, delimiter, path, skipped)
+    tab = path.suffix.lower() == ".tsv" and "\t" in header
+    return _rows(text, "\t" if tab else _separator(header), path, skipped)
+
+
+def _separator(header: str) -> str:
+    """Return the character that gives the most columns, as column names may contain the others."""
+    return max(",;\t", key=lambda character: len(_split(header, character)))
+
+
+def _columns(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Return rows in columns if each has all of its values in the first cell: ``"subject,label"``.
+
+    So spreadsheet programs save a text that they opened with another separator.
+    """
+    separator = _separator(rows[0][1][0]) if rows and rows[0][1] else ""
+    if not separator or separator not in rows[0][1][0] or any("".join(cells[1:]).strip() for _, cells in rows):
+        return rows
+    return [(number, _split(cells[0], separator) if cells else []) for number, cells in rows]
 
 
 def _rows(text: str, delimiter: str, path: Path, skipped: int) -> list[tuple[int, list[str]]]:

@@ -109,6 +109,17 @@ def test_radiotherapy_scans_have_a_skull_and_other_masks(tmp_path):
     ]
 
 
+def test_names_that_differ_in_the_last_part_alone_may_be_one_patient(tmp_path):
+    """Names of UPENN-GBM: 11 is the scan before surgery, 21 a later one of the same patient."""
+    for name in ("UPENN-GBM-00001_11", "UPENN-GBM-00001_21", "UPENN-GBM-00002_11", "UPENN-GBM-00003_11"):
+        touch(tmp_path, f"{name}/{name}_T1.nii.gz")
+    source = Brats(tmp_path, modalities=["t1"])
+    source.locate()
+    (note,) = source.notes()
+    assert "count as different people" in note.replace("counts", "count")
+    assert note.endswith(": UPENN-GBM-00001_11 and UPENN-GBM-00001_21.")
+
+
 def test_further_files_of_a_scan_are_noted(root):
     touch(root, "BraTS2021_00000/BraTS2021_00000_seg_corrected.nii.gz")
     source = Brats(root)

@@ -46,6 +46,14 @@ def test_labels(root):
     assert "2 labelled subjects have no scans and are left out: c, z." in source.notes()
 
 
+def test_a_table_of_labels_without_a_line_is_noted(tmp_path):
+    touch(tmp_path, "a/t1.nii.gz", "b/t1.nii.gz")
+    (tmp_path / "labels.csv").write_text("subject,label\n")
+    source = Folder(tmp_path, modalities=["t1"])
+    source.locate()
+    assert source.notes() == ["2 subjects have no label and are treated as unknown: a, b."]
+
+
 def test_the_table_of_labels_may_give_age_sex_and_site(root):
     (root / "labels.csv").write_text(
         "subject,label,Age,Gender,Site,note\na,healthy,30,M,Bonn,x\nb,abnormal,old,F,n/a,y\n"

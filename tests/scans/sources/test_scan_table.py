@@ -100,6 +100,16 @@ def test_a_file_of_several_scans_is_noted(table):
     ]
 
 
+def test_a_lesion_mask_of_several_subjects_is_noted(table):
+    table.write_text(
+        "subject,session,modality,path,lesion_mask,brain_mask\na,1,t1,nifti/a.nii.gz,masks/b.nii.gz,masks/b.nii.gz\n"
+        "a,2,t1,dicom/b,masks/b.nii.gz,\nb,,t1,elsewhere,masks/../masks/b.nii.gz,masks/b.nii.gz\n"
+    )
+    folder = source(table)
+    folder.locate()
+    assert folder.notes() == ["1 file is the lesion mask of several subjects: a and b."]
+
+
 def test_keys_apply_to_subjects_without_values_in_the_table(table):
     table.write_text("subject,modality,path,skull\na,t1,nifti/a.nii.gz,\nb,t1,nifti/a.nii.gz,on\n")
     scans = source(table, label="healthy", skull="stripped").locate()

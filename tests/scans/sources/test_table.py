@@ -54,6 +54,19 @@ def test_text(tmp_path, name, text):
     assert [where for where, _ in table.lines()][1].endswith("line 4")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['"id,age"\n"007,45"\n"8,"\n', '"id;age"\n"007;45"\n\n"8;"\n', '"""id"",""age"""\n"007,""45"""\n"""8"","\n'],
+)
+def test_lines_that_a_spreadsheet_program_put_into_one_cell_are_divided(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    write_xlsx(tmp_path / "a.xlsx", [["id,age"], ["007,45"], ["8,"]])
+    for name in ("a.csv", "a.xlsx"):
+        table = read_table(tmp_path / name, expected="x")
+        assert table.columns == ("id", "age")
+        assert table.rows == ({"id": "007", "age": "45"}, {"id": "8", "age": ""})
+
+
 @pytest.mark.parametrize("start", ["sep=;\n", '"sep=;"\r\n', "\n;;\n", "\r\n\r\nsep=;\r\n"])
 def test_lines_before_the_column_names_are_skipped_and_counted(tmp_path, start):
     (tmp_path / "a.csv").write_text(f"{start};id;age\n1;007;45,5\n", encoding="utf-8-sig", newline="")

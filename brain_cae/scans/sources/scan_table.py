@@ -8,7 +8,7 @@ from typing import Any
 from brain_cae.errors import DatasetError
 from brain_cae.scans.formats import is_kind, is_nifti, nifti_files
 from brain_cae.scans.sources.base import SPELLINGS, counted, visible_files
-from brain_cae.scans.sources.matching import alike_subjects
+from brain_cae.scans.sources.matching import alike_subjects, match
 from brain_cae.scans.sources.roots import as_path
 from brain_cae.scans.sources.table import (
     NO_VALUE,
@@ -52,10 +52,16 @@ def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, An
     facts: dict[tuple[str, ...], dict[str, str]] = {}
     given: dict[tuple[str, str], set[str]] = {}
     unknown: dict[str, str] = {}
+    visits: dict[str, dict[str, None]] = {}
+    rewritten: dict[str, None] = {}
     for where, line in table.lines():
         row = _row(line)
         _check(row, where)
-        subject, session, modality = row["subject"], row.get("session", ""), row["modality"]
+        subject, modality = row["subject"], row["modality"]
+        session = _session(row, visits.get(subject, ()), scans)
+        visits.setdefault(subject, {})[session] = None
+        if session != row.get("session", ""):
+            rewritten[f"{subject} {row['session']} as {session}"] = None
         _collect(facts.setdefault((subject,), {}), row, SUBJECT, where)
         _collect(facts.setdefault((subject, session), {}), row, SESSION, where)
         for name in CHANGING:
@@ -84,11 +90,24 @@ def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, An
             )
     paths = ((key, row["path"]) for key, row in scans.items())
     lesions = ((key[:1], one["lesion_mask"]) for key, one in facts.items() if one.get("lesion_mask"))
-    shared = {
+    odd = {
+        "{session is|sessions are} written in several ways and {is|are} read as one": list(rewritten),
         "{file is|files are} the path of several scans; training stops if subjects share one": _shared(root, paths),
         "{file is|files are} the lesion mask of several subjects": _shared(root, lesions),
     }
-    return arguments, _notes(table, root, facts, list(unknown.values()), shared)
+    return arguments, _notes(table, root, facts, list(unknown.values()), odd)
+
+
+def _session(
+    row: Mapping[str, str], visits: Iterable[str], scans: Mapping[tuple[str, str, str], Mapping[str, str]]
+) -> str:
+    """Return the session of a line, as a line above writes it: spreadsheet programs make ``1.0`` of ``01``.
+
+    Two spellings with a scan of one modality each are two sessions. ``visits`` are those above of the same subject.
+    """
+    session = row.get("session", "")
+    known = match([session], visits).subjects.get(session, session) if session else ""
+    return session if (row["subject"], known, row["modality"]) in scans else known
 
 
 def _shared(root: Path, paths: Iterable[tuple[tuple[str, ...], str]]) -> list[str]:
@@ -161,12 +180,12 @@ def _notes(
     root: Path,
     facts: Mapping[tuple[str, ...], Mapping[str, str]],
     unknown: Sequence[str],
-    shared: Mapping[str, Sequence[str]],
+    odd: Mapping[str, Sequence[str]],
 ) -> list[str]:
     masks = [one[name] for one in facts.values() for name in ("lesion_mask", "brain_mask") if one.get(name)]
     lists = {
         "{line of the table has|lines of the table have} an unknown modality and {is|are} left out": unknown,
-        **shared,
+        **odd,
         **not_understood((row["subject"], _row(row)) for row in table.rows),
         "{column of the table is unknown and is|columns of the table are unknown and are} ignored": [
             name

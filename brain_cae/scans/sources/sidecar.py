@@ -113,7 +113,8 @@ class Sidecars:
             "{sidecar gives|sidecars give} times that no single unit explains; they are treated as unknown": sorted(
                 self.implausible
             ),
-            "{value|values} in sidecars {is|are} not numbers and {is|are} treated as unknown": sorted(self.malformed),
+            "{value of a sidecar is not a number and is|values of sidecars are not numbers and are} treated as "
+            "unknown": sorted(self.malformed),
         }
 
     def has_agent(self, scan: Path) -> bool:

@@ -110,6 +110,21 @@ def test_a_lesion_mask_of_several_subjects_is_noted(table):
     assert folder.notes() == ["1 file is the lesion mask of several subjects: a and b."]
 
 
+@pytest.mark.parametrize(("one", "other"), [("Pre", "pre"), ("1", "1.0"), ("02", "2"), ("month_6", "Month 6")])
+def test_a_session_written_in_two_ways_is_one(table, one, other):
+    lines = f"a,{one},t1,nifti/a.nii.gz\na,{other},flair,dicom/b\na,3,t1,elsewhere\nb,{other},t1,nifti/b.nii.gz\n"
+    table.write_text("subject,session,modality,path\n" + lines)
+    folder = source(table)
+    found = {(scan.subject, scan.session): () for scan in folder.locate()}
+    assert list(found) == [("a", one), ("a", "3"), ("b", other)]
+    assert folder.notes() == [f"1 session is written in several ways and is read as one: a {other} as {one}."]
+
+
+def test_two_spellings_of_a_session_with_a_scan_each_stay_two(table):
+    table.write_text("subject,session,modality,path\na,01,t1,nifti/a.nii.gz\na,1,t1,dicom/b\n")
+    assert {scan.session for scan in source(table).locate()} == {"01", "1"}
+
+
 def test_keys_apply_to_subjects_without_values_in_the_table(table):
     table.write_text("subject,modality,path,skull\na,t1,nifti/a.nii.gz,\nb,t1,nifti/a.nii.gz,on\n")
     scans = source(table, label="healthy", skull="stripped").locate()

@@ -1,11 +1,17 @@
 """Masks in a folder beside the scans, each named after its subject."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from brain_cae.scans.formats import is_nifti, nifti_stem
 from brain_cae.scans.sources.base import counted, is_broken, listing, unused
-from brain_cae.scans.sources.matching import match, require_unique
+from brain_cae.scans.sources.matching import Matches, match, require_unique
+
+ANY_MASK = r"mask|seg(mentation)?|labels?|roi"
+WORDS = {"masks": rf"{ANY_MASK}|lesions?|tumou?r", "brain_masks": rf"{ANY_MASK}|brain|bet"}
+"""What the name of a mask may have behind that of its subject, by the name of the folder."""
 
 
 def read_masks(
@@ -16,7 +22,7 @@ def read_masks(
     ``shown`` returns a name, or the path of a file, as notes and messages may show it.
 
     A mask is ``<subject>.nii[.gz]``, the header of a pair, or a folder of such a name with one file in it, as some
-    programs export files.
+    programs export files. Behind the subject, its name may say what it is: ``<subject>_seg.nii.gz``.
 
     Raises:
         DatasetError: The name of a mask could stand for several subjects, or the reverse.
@@ -30,7 +36,7 @@ def read_masks(
             others.append(path)
         else:
             files.setdefault(nifti_stem(place), []).append(path)
-    matches = match(files, subjects)
+    matches = _match([*files], [*subjects], WORDS.get(folder.name, ANY_MASK))
     written = matches.written(shown)
     require_unique(written, what="masks", place=folder)
     name = folder.name
@@ -46,3 +52,21 @@ def read_masks(
     }
     masks = {subject: files[mask][0] for mask, subject in matches.subjects.items() if len(files[mask]) == 1}
     return masks, counted(lists)
+
+
+def _match(names: Sequence[str], subjects: Sequence[str], words: str) -> Matches:
+    """Return the masks with their subjects; a name without the words at its end counts where no mask has it alone."""
+    matches = match(names, subjects)
+    longer: dict[str, list[str]] = {}
+    for name in matches.names:
+        plain = re.sub(rf"([_\-. ]({words}))+$", "", name, flags=re.IGNORECASE)
+        if plain != name:
+            longer.setdefault(plain, []).append(name)
+    shorter = match(longer, matches.rest).subjects
+    found = {longer[plain][0]: subject for plain, subject in shorter.items() if len(longer[plain]) == 1}
+    return replace(
+        matches,
+        subjects={**matches.subjects, **found},
+        names=tuple(name for name in matches.names if name not in found),
+        rest=tuple(name for name in matches.rest if name not in found.values()),
+    )

@@ -17,6 +17,24 @@ def test_masks_find_their_subject_in_every_form_of_file(tmp_path):
     assert notes == ["1 file in masks has the name of its subject written in another way: B for b."]
 
 
+def test_a_name_may_say_behind_the_subject_that_it_is_a_mask(tmp_path):
+    touch(
+        tmp_path, "masks/a_seg.nii.gz", "masks/b_Lesion-mask.nii.gz", "masks/c.nii", "masks/c_mask.nii",
+        "masks/d_seg.nii", "masks/d_mask.nii", "masks/e_brain.nii", "brain_masks/a_brain_mask.nii",
+    )  # fmt: skip
+    masks, notes = read_masks(tmp_path / "masks", "abcde")
+    assert {name: path.name for name, path in masks.items()} == {
+        "a": "a_seg.nii.gz", "b": "b_Lesion-mask.nii.gz", "c": "c.nii"
+    }  # fmt: skip
+    assert notes == [
+        "2 files in masks have the name of their subject written in another way: a_seg for a, b_Lesion-mask for b.",
+        "4 files in masks are not named after a subject: c_mask, d_mask, d_seg, e_brain.",
+    ]
+    assert read_masks(tmp_path / "brain_masks", "abc")[0]["a"].name == "a_brain_mask.nii"
+    # A subject that is called so has its mask under its whole name.
+    assert set(read_masks(tmp_path / "masks", ["a", "a_seg"])[0]) == {"a_seg"}
+
+
 def test_everything_else_is_noted(tmp_path):
     touch(
         tmp_path, "masks/a.nii", "masks/a.nii.gz", "masks/z.nii", "masks/b.img", "masks/c.mgz", "masks/old/a.nii"

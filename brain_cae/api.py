@@ -4,6 +4,7 @@ The functions are those of the commands. The names are also in ``brain_cae`` its
 one of them is asked for.
 """
 
+import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -130,18 +131,18 @@ class Detector:
             skull: ``on`` or ``stripped``; default: found from the image.
 
         Raises:
-            ConfigurationError: A contrast is missing or unknown.
+            ConfigurationError: A contrast is missing or unknown, or what was given for it is not a scan.
             ScanError: A scan cannot be used; the message gives the reason and what to do.
             LeakageError: The network was trained on these scans, or calibrated with them.
         """
-        from brain_cae.workflows.evaluation import refuse_seen  # loads PyTorch
+        from brain_cae.workflows.evaluation import reading_cautions, refuse_seen  # loads PyTorch
         from brain_cae.workflows.scoring import score_one
 
-        if set(scans) != set(self.contrasts):
+        if not isinstance(scans, Mapping) or set(scans) != set(self.contrasts):
             raise ConfigurationError(
                 "The detector needs one scan of each of its contrasts.",
                 expected=", ".join(self.contrasts),
-                found=", ".join(scans) or "none",
+                found=", ".join(map(str, scans)) or "none" if isinstance(scans, Mapping) else type(scans).__name__,
                 where="scans",
                 advice="Name the scans by contrast: {'t1': 't1.nii.gz', 'flair': 'flair.nii.gz'}.",
             )
@@ -171,7 +172,7 @@ class Detector:
             clusters=list(lesions),
             probability=None if pd.isna(probability) else float(probability),
             out_of_calibration=bool(row["out_of_calibration"]),
-            cautions=list(dict.fromkeys([*self.model.cautions, *assessment.cohort.cautions])),
+            cautions=list(dict.fromkeys(map(str, reading_cautions(self.model, assessment)))),
         )
 
     def save(self, path: Path | str) -> Path:
@@ -196,14 +197,37 @@ class Detector:
 
 def _file(scan: Scan, path: Path) -> Path:
     """Return the path of a scan; an image in memory is written to ``path``, with the same voxels and affine."""
-    if isinstance(scan, (str, Path)):
+    if isinstance(scan, (str, os.PathLike)):
         return Path(scan).resolve()
-    voxels, affine = scan if isinstance(scan, tuple) else (np.asanyarray(scan.dataobj), scan.affine)
-    voxels = np.asarray(voxels)
-    image = nibabel.Nifti1Image(voxels.astype(np.uint8) if voxels.dtype == bool else voxels, affine, dtype=voxels.dtype)
+    voxels, affine = _voxels(scan, path.stem)
+    # NIfTI has neither truth values nor half precision.
+    stored = {"bool": np.uint8, "float16": np.float32}.get(voxels.dtype.name, voxels.dtype)
+    image = nibabel.Nifti1Image(voxels.astype(stored), affine, dtype=stored)
     image.header.set_xyzt_units("mm")
     nibabel.save(image, path)
     return path
+
+
+def _voxels(scan: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the voxels and the affine of a scan in memory."""
+    if hasattr(scan, "dataobj"):
+        scan = (np.asanyarray(scan.dataobj), scan.affine)
+    found = type(scan).__name__
+    if isinstance(scan, (tuple, list)) and len(scan) == 2:
+        voxels, affine = (np.asarray(part) for part in scan)
+        numbers = voxels.dtype.kind in "biuf" and affine.dtype.kind in "iuf"
+        square = numbers and affine.shape == (4, 4)
+        if square and np.isfinite(affine).all() and np.linalg.det(affine[:3, :3]):
+            return voxels, affine
+        found = f"voxels {voxels.shape} of type {voxels.dtype} with an affine {affine.shape}"
+        found += " that is not finite or not invertible" if square else ""
+    raise ConfigurationError(
+        "This is not a scan.",
+        expected="a path, a nibabel image, or (voxels, affine) with an affine of shape (4, 4) to RAS+ mm",
+        found=found,
+        where=name,
+        advice="Give an array together with its affine: (image.get_fdata(), image.affine).",
+    )
 
 
 def fit(dataset: str | Path = "phantom", *, output: Path | str | None = None, **choices: Any) -> Detector:

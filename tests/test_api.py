@@ -105,6 +105,8 @@ def test_what_cannot_be_scored_is_named(tiny_run, scans, tmp_path) -> None:
     detector = Detector.load(tiny_run)
     with pytest.raises(ConfigurationError, match="t1, flair"):
         detector.score({"t1": scans["t1"]})
+    with pytest.raises(ConfigurationError, match="Found: list"):
+        detector.score([scans["t1"], scans["flair"]])
     with pytest.raises(ConfigurationError, match="zip file"):
         detector.save(tmp_path / "model")
     with pytest.raises(ConfigurationError, match=r"scoring\.alpha"):
@@ -114,6 +116,26 @@ def test_what_cannot_be_scored_is_named(tiny_run, scans, tmp_path) -> None:
         detector.score({"t1": empty, "flair": empty})
     with pytest.raises(LeakageError, match="trained on some of these"):
         detector.score(scans_of(tiny_run, "train"))
+
+
+def test_what_is_not_a_scan_is_refused_by_the_name_of_its_contrast(tmp_path) -> None:
+    array, affine = np.ones((3, 4, 5)), np.diag([4.0, 4, 6, 1])
+    texts, flat, unknown = np.full((3, 4, 5), "1"), np.zeros((4, 4)), np.full((4, 4), np.nan)
+    for scan in (array, None, (array,), (array, np.eye(3)), (array, flat), (array, unknown), (texts, affine)):
+        with pytest.raises(ConfigurationError, match=r"not a scan[\s\S]*In: flair"):
+            api._file(scan, tmp_path / "flair.nii")
+    for dtype in (bool, np.float16, np.int64):
+        written = nibabel.load(api._file((array.astype(dtype), affine.tolist()), tmp_path / "flair.nii"))
+        np.testing.assert_array_equal(written.get_fdata(), array)
+        np.testing.assert_array_equal(written.affine, affine)
+
+
+def test_the_cautions_of_a_brain_are_those_of_the_report(tiny_run, scans) -> None:
+    detector = Detector.load(tiny_run)
+    cautions = detector.score(scans).cautions
+    assert any(caution.startswith("The network learnt from") for caution in cautions)
+    stripped = detector.score(scans, skull="stripped" if detector.model.skull == ("on",) else "on").cautions
+    assert any("scores and p-values are meaningless" in caution for caution in stripped)
 
 
 @pytest.mark.extras

@@ -283,15 +283,7 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         software = environment(config.seed, scope.splits, cohort.index)
         metrics = measure(detector, assessment, audit, scope=scope, environment=software | _origin(scope.model_run))
         folder.write_csv("subjects.csv", by_subject(table, assessment.findings, assessment.transfer.arms))
-        cautions = [
-            *trial_cautions(config, detector.training_brains),
-            *skull_cautions(detector.skull, cohort.skull[list(table.index)]),
-            *uncovered,
-            *detector.cautions,
-            *cohort.cautions,
-            *harmonise_cautions(assessment.unreached, len(table)),
-            *scope.cautions,
-        ]
+        cautions = [*reading_cautions(detector, assessment), *scope.cautions]
         metrics = replace(metrics, cautions=serious(cautions))
         folder.write_csv("lesions.csv", lesion_table(table, assessment.findings))
         _write_pages(detector, assessment, metrics, cautions, scope, folder)
@@ -300,6 +292,19 @@ def conclude(detector: Detector, assessment: Assessment, scope: Scope, folder: R
         # The last lines of a run are read; a caution in the report alone may not be.
         log.warning(caution)
     return metrics
+
+
+def reading_cautions(detector: Detector, assessment: Assessment) -> list[str]:
+    """Return what a reader of the scores must know first: of the detector, the subjects, and how both fit together."""
+    table, cohort = assessment.table, assessment.cohort
+    return [
+        *trial_cautions(detector.config, detector.training_brains),
+        *skull_cautions(detector.skull, cohort.skull[list(table.index)]),
+        *out_of_calibration_cautions(table["out_of_calibration_reason"]),
+        *detector.cautions,
+        *cohort.cautions,
+        *harmonise_cautions(assessment.unreached, len(table)),
+    ]
 
 
 def _origin(source: Path | None) -> dict[str, str | None]:

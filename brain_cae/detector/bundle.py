@@ -101,14 +101,9 @@ def pack(detector: "Detector", run: Path, path: Path) -> None:
             config=without_paths(detector.config, read_stored(folder)),
             cautions=[without_names(caution, names) for caution in detector.cautions],
         )
-        save(public, Path(temporary) / "model")
-        # Written anew, the other files would be equal in content but not in bytes: skops stores addresses of memory.
-        content = {
-            f"model/{file.name}": (file if file.suffix == ".skops" else Path(temporary) / "model" / file.name)
-            for file in sorted((folder / "model").iterdir())
-            if (Path(temporary) / "model" / file.name).is_file()
-        }
-        files = {name: file.read_bytes() for name, file in content.items()}
+        classifier = folder / "model" / "classifier.skops"
+        save(public, Path(temporary) / "model", classifier=classifier if classifier.is_file() else None)
+        files = {f"model/{file.name}": file.read_bytes() for file in sorted((Path(temporary) / "model").iterdir())}
         card = card_of(replace(public, config=detector.config), folder)
     files |= {CARD: _json(card), CARD_TEXT: card_text(card).encode()}
     write_bytes(path, _archive(files))

@@ -3,7 +3,8 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -25,6 +26,7 @@ from brain_cae.detector.build import (
     member_networks,
     network_stride,
 )
+from brain_cae.detector.bundle import digest
 from brain_cae.detector.detector import Detector
 from brain_cae.errors import BrainCaeError, RunError
 from brain_cae.files.run_folder import RunFolder
@@ -32,20 +34,31 @@ from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.scoring.reference import HealthyReference
 from brain_cae.transfer.pipeline import load_pipeline, save_pipeline
 
+CLASSIFIER = "classifier.skops"
 
-def save(detector: Detector, folder: Path) -> None:
+
+def save(detector: Detector, folder: Path, *, classifier: Path | None = None) -> None:
     """Write ``network.ckpt`` (weights only), ``calibration.npz``, ``config.yaml`` and ``classifier.skops``.
 
     Further members have files of their own, ``1_translation.ckpt``; a model without network has none. The files of
-    cross-fitted detectors after the first begin with ``fold1_``.
+    cross-fitted detectors after the first begin with ``fold1_``. ``calibration.npz`` knows the SHA-256 of weights and
+    classifier.
+
+    Args:
+        detector: The fitted detector.
+        folder: Folder of the model.
+        classifier: File with the classifier, to be copied: written anew it would differ in bytes, since skops stores
+            addresses of memory.
     """
     files = RunFolder(folder)
     # Written last: a folder with a config.yaml contains a complete model.
     (folder / "config.yaml").unlink(missing_ok=True)
+    if classifier is not None:
+        files.write(CLASSIFIER, partial(shutil.copyfile, classifier))
+    elif detector.classifier is not None:
+        save_pipeline(detector.classifier, folder / CLASSIFIER)
     for number, one in enumerate((detector, *detector.folds)):
         _save_fitted(one, files, _prefix(number))
-    if detector.classifier is not None:
-        save_pipeline(detector.classifier, folder / "classifier.skops")
     text = yaml.safe_dump(asdict(detector.config), sort_keys=False)
     files.write("config.yaml", lambda path: path.write_text(text))
 
@@ -56,11 +69,14 @@ def _prefix(fold: int) -> str:
 
 
 def _save_fitted(detector: Detector, files: RunFolder, prefix: str) -> None:
+    others = [] if prefix or detector.classifier is None else [CLASSIFIER]
     for name, network in {"network": detector.network, **detector.members}.items():
         if network is not None:
-            files.write(f"{prefix}{name}.ckpt", partial(_save_weights, network))
+            others.append(f"{prefix}{name}.ckpt")
+            files.write(others[-1], partial(_save_weights, network))
     arrays, facts = detector.learnt()
     facts |= {
+        "files": {name: digest(files / name) for name in others},
         "protocols": detector.protocols.to_dict(),
         "known_protocols": detector.known_protocols,
         "skull": detector.skull,
@@ -123,9 +139,9 @@ def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
     with _readable(folder / "calibration.npz"):
         if any(scorer.calibration.folds.max(initial=0) > further for scorer in detector.scorers.values()):
             raise ValueError("a score of a detector that is not stored")
-    if (folder / "classifier.skops").is_file():
-        with _readable(folder / "classifier.skops"):
-            detector.classifier = load_pipeline(folder / "classifier.skops", prefixes(list(extensions)))
+    if (folder / CLASSIFIER).is_file():
+        with _readable(folder / CLASSIFIER):
+            detector.classifier = load_pipeline(folder / CLASSIFIER, prefixes(list(extensions)))
     return detector
 
 
@@ -146,6 +162,7 @@ def _load_fitted(config: Config, folder: Path, prefix: str) -> tuple[Detector, i
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         facts = json.loads(str(arrays.pop("facts")))
+        _require_files(folder, facts.get("files", {}))
         arrays |= {name: arrays[stored] for name, stored in facts.get("same", {}).items()}
         detector = Detector(
             config=config,
@@ -172,6 +189,21 @@ def _load_fitted(config: Config, folder: Path, prefix: str) -> tuple[Detector, i
             for level, factors in facts.get("encoder_factors", {}).items()
         }
         return detector, int(facts.get("folds", 0))
+
+
+def _require_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Refuse weights or a classifier of another model: thresholds and references hold for those they were fitted with.
+
+    Args:
+        folder: Folder of the model.
+        files: SHA-256 of each file; empty for a model that was stored before this was recorded.
+    """
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise RunError(f"{name} is missing.")
+        if digest(path) != expected:
+            raise RunError(f"{name} belongs to another model, or is damaged.")
 
 
 @contextmanager

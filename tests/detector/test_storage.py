@@ -54,6 +54,28 @@ def test_a_damaged_file_is_named(run, name: str) -> None:
     assert raised.value.where == str(run / "model" / name)
 
 
+def test_files_of_two_models_are_not_one(make_detector, run, tmp_path: Path) -> None:
+    save(make_detector(), tmp_path / "other" / "model")
+    for name in ("network.ckpt", "calibration.npz"):
+        mine, other = run / "model" / name, tmp_path / "other" / "model" / name
+        kept = mine.read_bytes()
+        assert kept != other.read_bytes()
+        mine.write_bytes(other.read_bytes())
+        with pytest.raises(RunError, match=r"network\.ckpt belongs to another model"):
+            load(run)
+        mine.write_bytes(kept)
+    load(run)
+
+
+def test_a_classifier_that_was_not_copied_is_missed(detector, tmp_path: Path) -> None:
+    (tmp_path / "fitted").write_bytes(b"a classifier")
+    detector.classifier = object()
+    save(detector, tmp_path / "model", classifier=tmp_path / "fitted")
+    (tmp_path / "model" / "classifier.skops").unlink()
+    with pytest.raises(RunError, match=r"classifier\.skops is missing"):
+        load(tmp_path)
+
+
 def test_pickled_arrays_are_refused(run) -> None:
     np.savez(run / "model" / "calibration.npz", facts=np.asarray([{"seen": {}}], dtype=object))
     with pytest.raises(RunError, match=r"calibration\.npz"):

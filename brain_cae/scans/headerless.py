@@ -13,6 +13,9 @@ from brain_cae.scans.protocol import MINIMUM, UNKNOWN, pooled_names
 # differences separate groups; the audit also uses the values themselves.
 APART = float(np.log(1.5))
 
+WITHOUT_HEADERS = "no header"
+"""How the names of these groups begin."""
+
 
 def group_without_headers(
     acquisition: pd.DataFrame, appearance: pd.DataFrame, source: pd.Series, *, minimum: int = MINIMUM
@@ -43,7 +46,7 @@ def group_without_headers(
         return pd.Series(UNKNOWN, index=acquisition.index, name="protocol", dtype=object)
     sizes = np.bincount(numbers)
     place = {number: place for place, number in enumerate(np.argsort(-sizes, kind="stable"), start=1)}
-    families = [f"no header, {name.strip()}" for name in family]
+    families = [f"{WITHOUT_HEADERS}, {name.strip()}" for name in family]
     names = [f"{name} #{place[number]}" for name, number in zip(families, numbers, strict=True)]
     pooled = pooled_names(dict(zip(names, families, strict=True)), Counter(names), minimum)
     return pd.Series([pooled[name] for name in names], index=acquisition.index, name="protocol", dtype=object)

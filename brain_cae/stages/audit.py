@@ -1,18 +1,23 @@
 """Audit of a scored cohort: input tables, strata, and the meaning of the classes."""
 
+import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from brain_cae.audit import AuditResult, ExtraTest, audit
 from brain_cae.audit.nuisance_images import KINDS
+from brain_cae.audit.standing import AT_RISK, CLEAR
 from brain_cae.configuration.schema import Audit
-from brain_cae.scans.headerless import group_without_headers
+from brain_cae.scans.headerless import WITHOUT_HEADERS, group_without_headers
 from brain_cae.scans.protocol import UNKNOWN
 from brain_cae.scans.sources.build import make_source
 from brain_cae.stages.cohort import Cohort
-from brain_cae.vocabulary import NOBODY, LabelMeaning
+from brain_cae.vocabulary import CLASSES, NOBODY, LabelMeaning
+
+log = logging.getLogger(__name__)
 
 
 def audit_scores(
@@ -47,7 +52,7 @@ def audit_scores(
     subjects = table.assign(lesion=pd.Series(lesion).reindex(table.index))
     subjects, acquisition = with_strata(subjects, acquisition, cohort.index, appearance, settings.strata)
     nuisance_prefixes = tuple(f"{kind}_" for kind in KINDS)
-    return audit(
+    result = audit(
         subjects,
         acquisition=acquisition,
         margin=settings.margin,
@@ -61,6 +66,27 @@ def audit_scores(
         fingerprints=pd.DataFrame(fingerprints).T,
         meaning=label_meaning(make_source(cohort.dataset, modalities=cohort.modalities), settings),
     )
+    return with_header_warning(result, subjects, settings.strata)
+
+
+def with_header_warning(result: AuditResult, subjects: pd.DataFrame, strata: str) -> AuditResult:
+    """Return the result with a warning if the headers of most labelled subjects name neither scanner nor settings.
+
+    Groups by the grid and look of the images stand for protocols then, and these show gross differences only.
+    """
+    labelled = subjects[subjects["label"].isin(CLASSES)]
+    verdicts = {result.verdict, (result.classifier or {}).get("verdict")}
+    without = int(labelled["protocol"].astype(str).str.startswith(WITHOUT_HEADERS).sum())
+    if strata != "protocol" or 2 * without < len(labelled) or not verdicts & {CLEAR, AT_RISK}:
+        return result
+    warning = (
+        f"The headers of {without} of {len(labelled)} subjects name no scanner, TR or TE. Grid, noise and smoothness "
+        "of their images stand for the protocol, and show gross differences only: this audit cannot show that the "
+        "classes were scanned alike. If you know the scanner or hospital of each subject, give it as site in the "
+        "table of labels and set audit.strata=site."
+    )
+    log.warning(warning)
+    return replace(result, warnings=[*result.warnings, warning])
 
 
 def label_meaning(source: Any, settings: Audit) -> LabelMeaning:

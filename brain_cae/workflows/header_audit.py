@@ -16,7 +16,7 @@ from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
 from brain_cae.scans.sources.build import make_source
 from brain_cae.scans.store import inspect_series, reading_notes
-from brain_cae.stages.audit import label_meaning, with_strata
+from brain_cae.stages.audit import label_meaning, with_header_warning, with_strata
 from brain_cae.vocabulary import MODALITIES
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ def run(config: EvaluateConfig, output: Path) -> AuditResult:
                 scans=index.assign(role="not drawn yet")[["subject", "role", "series_hash"]],
                 meaning=label_meaning(make_source(config.dataset, modalities=MODALITIES), settings),
             )
+            result = with_header_warning(result, subjects, settings.strata)
         metrics = {"schema_version": 1, "audit": result.to_dict() | {"kind": "headers"}}
         content = ReportContent(
             title=f"{' and '.join(sorted(set(index['source'])))}: headers and labels",

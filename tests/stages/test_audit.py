@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
+import pytest
 
+from brain_cae.audit import audit
 from brain_cae.scans.protocol import UNKNOWN
 from brain_cae.scans.sources.brats import Brats
 from brain_cae.scans.sources.combined import Combined
 from brain_cae.scans.sources.folder import Folder
 from brain_cae.scans.sources.ixi import Ixi
 from brain_cae.scans.sources.rsna_miccai import RsnaMiccai
-from brain_cae.stages.audit import label_meaning, with_strata
+from brain_cae.stages.audit import label_meaning, with_header_warning, with_strata
 from brain_cae.workflows.header_audit import DEFAULTS
 
 
@@ -41,3 +44,22 @@ def test_strata_can_be_a_column_of_the_index():
     stratified, acquisition = with_strata(subjects, empty, index, empty, "site")
     assert stratified["site"].tolist() == ["north", "south"]
     assert UNKNOWN not in set(stratified["protocol"]) and acquisition.empty
+
+
+@pytest.mark.parametrize(("named", "warned"), [(0, 1), (101, 0)])
+def test_a_verdict_on_scans_whose_headers_name_no_scanner_is_no_proof(named, warned):
+    rng = np.random.default_rng(0)
+    names = [f"s{number}" for number in range(200)]
+    labels = np.repeat(["healthy", "abnormal"], 100)
+    subjects = pd.DataFrame({"label": labels, "protocol": UNKNOWN, "source": "folder"}, index=names)
+    subjects["score"] = rng.normal(size=200) + 2 * (labels == "abnormal")
+    subjects.loc[rng.permutation(names)[:named], "protocol"] = "Acme 3.0 T axial #1"
+    acquisition = pd.DataFrame({"orientation": "axial", "t1_spacing_row_mm": 1.0}, index=names)
+    noise = pd.DataFrame({"t1_noise": rng.normal(0.1, 0.01, 200)}, index=names)
+    index = pd.DataFrame({"subject": names})
+    subjects, acquisition = with_strata(subjects, acquisition, index, noise, "protocol")
+    result = audit(subjects, acquisition=acquisition)
+    assert result.verdict == "clear" and not result.warnings
+    warnings = with_header_warning(result, subjects, "protocol").warnings
+    assert len(warnings) == warned and all(f"{200 - named} of 200 subjects name no scanner" in one for one in warnings)
+    assert not with_header_warning(result, subjects, "site").warnings

@@ -127,7 +127,7 @@ def average_precision(
 def proportion(successes: int, total: int, *, level: float = 0.95) -> Estimate:
     """Return the share of successes with the score interval of Wilson (1927)."""
     if total <= 0:
-        return undefined("no trial", n=0, n_positive=0)
+        return undefined("no subject to count", n=0, n_positive=0)
     if not 0 <= successes <= total:
         raise DatasetError(
             "A proportion cannot have more successes than trials.",

@@ -34,6 +34,8 @@ from brain_cae.stages.records import (
 )
 from brain_cae.stages.scope import Scope
 
+UNDECIDED = "too few calibration brains to flag anything"
+
 LESIONS_PER_PART = 5
 """Least number of lesions whose sensitivity is shown together."""
 DISTORTIONS = ("scale_ratio", "anisotropy_mm", "size_spread_mm", "round_trip_l1", "voxels")
@@ -178,7 +180,7 @@ class Measurement:
         flagged = self.labelled[column]
         if flagged.notna().all():
             return estimates.threshold_metrics(self.labelled["label"], flagged.astype(bool))
-        reason = estimates.undefined("too few calibration brains to flag anything", n=len(flagged))
+        reason = estimates.undefined(UNDECIDED, n=len(flagged))
         return {"sensitivity": reason, "specificity": reason}
 
     def _decision(self, rule: Guarantee) -> Decision:
@@ -224,7 +226,14 @@ class Measurement:
         return None if overlap is None else replace(overlap, lesions=self.lesions())
 
     def lesions(self) -> LesionDetection | None:
-        """Return how well the clusters of flagged brains find lesions; None if no lesion is known."""
+        """Return how well the clusters of flagged brains find lesions; None if no lesion is known.
+
+        Undefined if nothing could be flagged, as sensitivity is.
+        """
+        if self.predictions["flagged.residual"].isna().any():
+            known = [finding for finding in self.findings.values() if finding.lesion_counts is not None]
+            undecided = estimates.undefined(UNDECIDED, n=len(known))
+            return LesionDetection(undecided, undecided, undecided) if known else None
         flagged = self.predictions["flagged.residual"].eq(True)
         sensitivity: list[float] = []
         f1: list[float] = []
@@ -273,7 +282,7 @@ class Measurement:
     def _false_alarms(self, rows: pd.DataFrame, column: str = "flagged.residual") -> Estimate:
         healthy = rows[rows["label"] == "healthy"]
         if healthy.empty or healthy[column].isna().any():
-            reason = "no healthy brain" if healthy.empty else "too few calibration brains to flag anything"
+            reason = "no healthy brain" if healthy.empty else UNDECIDED
             return estimates.undefined(reason)
         return estimates.proportion(int(healthy[column].astype(bool).sum()), len(healthy))
 

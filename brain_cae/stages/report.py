@@ -118,12 +118,16 @@ def curves(table: pd.DataFrame, baselines: Sequence[str], min_per_class: int) ->
 
 
 def views(config: Config, assessment: Assessment, read_map: ReadMap = lambda subject: None) -> list[SubjectView]:
-    """Return views of the subjects with the highest scores and of the healthy subjects with the highest scores."""
+    """Return views of the subjects with the highest scores and of the healthy subjects with the highest scores.
+
+    Both by falling score.
+    """
     table, count = assessment.table, config.evaluation.views
     highest = table.sort_values("score", ascending=False)
     healthy = highest[highest["label"] == "healthy"].head(max(1, count // 4) if count else 0)
     others = highest[~highest.index.isin(healthy.index)].head(count - len(healthy))
-    return [view(config, assessment, name, read_map) for name in [*others.index, *healthy.index]]
+    shown = highest.index[highest.index.isin([*others.index, *healthy.index])]
+    return [view(config, assessment, name, read_map) for name in shown]
 
 
 def view(config: Config, assessment: Assessment, name: str, read_map: ReadMap = lambda subject: None) -> SubjectView:

@@ -102,6 +102,15 @@ def test_rates_are_undefined_with_a_reason_if_nothing_can_be_flagged(table, find
     assert detection.residual.auroc.value == 14 / 16
 
 
+def test_lesions_found_are_undefined_with_a_reason_if_nothing_can_be_flagged(table, findings):
+    findings["h"] = replace(finding("h"), lesion_counts=LesionCounts(1, 1, 1, 1, lesion_ml=2.0))
+    assert measurement(table, findings).lesions().sensitivity.value == float(table.loc["h", "flagged.residual"])
+    table["flagged.residual"] = None
+    lesions = measurement(table, findings).lesions()
+    for estimate in (lesions.sensitivity, lesions.f1, lesions.false_per_healthy_brain):
+        assert estimate.value is None and estimate.n == 1 and "too few calibration brains" in estimate.method
+
+
 def test_classes_smaller_than_the_minimum_have_no_auroc(table, findings):
     assert measurement(table, findings, min_per_class=4).detection().residual.auroc.value == 14 / 16
     assert measurement(table, findings, min_per_class=5).detection().residual.auroc.value is None

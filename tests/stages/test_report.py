@@ -81,6 +81,9 @@ def test_the_views_show_the_highest_scores_and_the_highest_healthy_scores(
     assert drawn[0].anomaly_map.shape == drawn[0].image.shape
     np.testing.assert_array_equal(drawn[0].anomaly_map[inside] > 0, prepared["s11"].mask)
     assert views(make_config("modality=t1_flair", "evaluation.views=0"), assessment) == []
+    all_healthy = replace(assessment, table=table.assign(label="healthy"))
+    drawn = views(make_config("modality=t1_flair", "evaluation.views=4"), all_healthy)
+    assert [view.subject for view in drawn] == ["s11", "s10", "s09", "s08"]
 
 
 def test_a_map_that_was_written_is_shown_at_its_place(make_subject, make_config, table, tmp_path):

@@ -49,7 +49,8 @@ def within_protocol(cohort: AuditTable, *, seed: int = 0, resamples: int = 2000,
     else:
         verdict = CANNOT_TELL
         needed = max(math.ceil(n * ((detectable - 0.5) / (target - 0.5)) ** 2), math.ceil(1.25 * n))
-        text += f" Only {detectable:.2f} or more would have been detected; about {needed} subjects would be needed."
+        text += f" Only {detectable:.2f} or more" if detectable < 1 else " No AUROC at all"
+        text += f" would have been detected; about {needed} subjects would be needed."
     p = _permuted_p(truth, scores, protocols, permutations, seed)
     return AuditTest(
         "within_protocol",

@@ -97,8 +97,9 @@ def metrics(content: ReportContent) -> Part:
     detection = blocks_of(performance.detection_table(content), performance.difference_table(content))
     overlap = (
         "Voxels inside the foreground mask, in the native space of the scan; mean over subjects with a lesion mask. "
-        "Dice is computed at the threshold set on healthy brains. Oracle Dice uses the best threshold, chosen with the "
-        "lesions known: it is an upper bound, not a result."
+        "Dice is that of the clusters above the threshold set on healthy brains, whether or not the brain is flagged. "
+        "Oracle Dice is that of all voxels above the best threshold, chosen with the lesions known: not a result, but "
+        "what a threshold alone can reach."
     )
     classifier = (
         "Classifier on features of the frozen autoencoder. Every prediction is for a subject not used in training it."

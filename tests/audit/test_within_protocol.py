@@ -36,3 +36,9 @@ def test_few_pairs_cannot_tell(simulate) -> None:
     test = within_protocol(make_table(subjects, acquisition))
     assert test.verdict == "cannot tell"
     assert test.n_needed > 14
+
+
+def test_of_two_brains_a_class_no_auroc_is_detected() -> None:
+    table = pd.DataFrame({"label": ["healthy", "abnormal"] * 2, "score": [0.0, 1.0, 2.0, 3.0], "protocol": "a"})
+    sentence = within_protocol(make_table(table, pd.DataFrame(index=table.index))).sentence
+    assert "No AUROC at all would have been detected" in sentence

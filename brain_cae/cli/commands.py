@@ -66,6 +66,7 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
             print("\n".join(info.lines()))  # noqa: T201
             return
         started.clear()
+        sys.argv[1:] = sweep_first(sys.argv[1:])
         try:
             if config_name == "train":
                 sys.argv[1:] = with_stored_choices(sys.argv[1:])
@@ -80,6 +81,16 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
             _stop(message)
 
     return call
+
+
+def sweep_first(arguments: list[str]) -> list[str]:
+    """Return the arguments with ``-m`` before all others: between others, Hydra's parser does not know the later ones.
+
+    Example:
+        >>> sweep_first(["modality=t1", "-m", "seed=0,1"])
+        ['-m', 'modality=t1', 'seed=0,1']
+    """
+    return sorted(arguments, key=lambda argument: argument not in ("-m", "--multirun"))
 
 
 def train(config: DictConfig) -> float | None:

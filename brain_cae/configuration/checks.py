@@ -57,7 +57,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "executor.mem_gb": (0.1, math.inf, "a size in GB, 0.1 or more"),
     "executor.cpus_per_task": (1, math.inf, "a number of cores, 1 or more"),
     "workers": (1, math.inf, "a number of processes, 1 or more"),
-    "seed": (0, 2**32 - 1, "a whole number, 0 or more"),
+    "seed": (0, 2**32 - 1, f"a whole number from 0 to {2**32 - 1}"),
     "limit": (1, math.inf, "a number of subjects, 1 or more"),
     "overfit_subjects": (1, math.inf, "a number of subjects, 1 or more"),
 }

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from brain_cae.cli.commands import sweep_first
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,6 +41,13 @@ def test_an_unknown_key_is_compared_with_the_keys_of_the_chosen_option(tmp_path)
     done = run("dataset=bids", "dataset.rot=/scans", cwd=tmp_path)
     assert done.returncode == 1
     assert "label_column" in done.stderr and "Did you mean `dataset.root`?" in done.stderr
+
+
+def test_the_switch_of_a_sweep_may_stand_between_other_arguments(tmp_path):
+    assert sweep_first(["b=1", "--multirun", "a=0,1"]) == ["--multirun", "b=1", "a=0,1"]
+    done = run("dataset=folder", "-m", "dataset.root=/no/such,/no/other", cwd=tmp_path)
+    assert done.returncode == 1 and "unrecognized" not in done.stderr
+    assert len(list(tmp_path.glob("multirun/*/*/summary.csv"))) == 1
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -44,6 +44,10 @@ class ConsoleHandler(logging.Handler):
         try:
             console = self.console or get_console()
             console.print(_line(record, self.format(record), console), soft_wrap=True, highlight=False)
+        except SystemExit:
+            # Rich ends the program once nobody reads its output (``| head``), after silencing the console. A run goes
+            # on: its files and its log do not need the console.
+            pass
         except Exception:
             self.handleError(record)
 

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import subprocess
 import sys
 import warnings
 
@@ -96,3 +97,15 @@ def test_a_file_has_whole_lines_and_no_escapes(console):
     assert len(out.getvalue().splitlines()) == 1 and "\x1b" not in out.getvalue()
     console("quiet", terminal=True)
     assert not on_terminal()
+
+
+def test_a_run_goes_on_when_nobody_reads_its_output(tmp_path):
+    code = (
+        "import logging; from pathlib import Path; from brain_cae.cli.logs import ConsoleHandler;"
+        "logging.basicConfig(handlers=[ConsoleHandler()], level='INFO');"
+        "[logging.info('line %d', number) for number in range(100_000)]; Path('done').touch()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE) as started:
+        started.stdout.readline()
+        started.stdout.close()
+    assert started.returncode == 0 and (tmp_path / "done").exists()

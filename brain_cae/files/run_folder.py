@@ -68,11 +68,14 @@ class RunFolder:
                 # Exclusive creation: if two runs use the same folder, the second one stops here.
                 file = (self / "status.json").open("x")
             except FileExistsError as error:
+                advice = "Leave hydra.run.dir out, or name an empty folder."
+                if (self / "checkpoints" / "last.ckpt").is_file() and not (self / "metrics.json").is_file():
+                    advice += f" `python train.py resume={self.path}` continues that run in a new folder."
                 raise RunError(
                     "This folder holds another run.",
                     expected="a folder of its own for each run",
                     where=str(self.path),
-                    advice="Leave hydra.run.dir out, or name an empty folder.",
+                    advice=advice,
                 ) from error
             return hold(file, json.dumps({"status": "running"} | known))
 

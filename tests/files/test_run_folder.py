@@ -34,7 +34,15 @@ def test_a_failure_stores_its_first_line_and_is_raised(tmp_path):
 def test_a_second_run_cannot_use_the_same_folder(tmp_path):
     with RunFolder(tmp_path).status():
         pass
-    with pytest.raises(RunError, match="another run"), RunFolder(tmp_path).status():
+    with pytest.raises(RunError, match="another run") as raised, RunFolder(tmp_path).status():
+        pass
+    assert "resume=" not in raised.value.advice
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    with pytest.raises(RunError, match=f"resume={tmp_path}"), RunFolder(tmp_path).status():
+        pass
+    (tmp_path / "metrics.json").touch()
+    with pytest.raises(RunError, match=r"empty folder\.$"), RunFolder(tmp_path).status():
         pass
 
 

@@ -111,7 +111,7 @@ class Detector:
         from brain_cae.workflows.evaluation import load_detector  # loads PyTorch
 
         scoring = EvaluateScoring(alpha, guarantee, confidence)
-        config = EvaluateConfig(run=str(path), cache="", workers=1, extensions=list(extensions), scoring=scoring)
+        config = EvaluateConfig(run=str(path), cache=".cache", workers=1, extensions=list(extensions), scoring=scoring)
         check_values(config)
         model = load_detector(config, Path(path))
         quiet = replace(model.config, trainer=replace(model.config.trainer, progress=False))

@@ -82,8 +82,24 @@ WORDS: dict[str, tuple[str, ...]] = {
 }
 
 
+PATHS = (
+    "cache", "run", "resume", "calibrate", "export", "dataset.root", "dataset.table", "external.root",
+    "external.table", "split.file", "audit.table",
+)  # fmt: skip
+"""Keys that name a file or folder; an empty text would stand for the current folder, or for no choice at all."""
+
+
 def check_values(config: Config | EvaluateConfig) -> None:
     """Check every value separately: its range, or its list of allowed words."""
+    for key in PATHS:
+        if _select(config, key) == "":
+            raise ConfigurationError(
+                f"The key `{key}` has no value.",
+                expected="a path",
+                found="nothing after `=`, as a variable of the shell that is not set leaves it",
+                where=key,
+                advice="Write the path, or leave the key out.",
+            )
     for key, (low, high, meaning) in RANGES.items():
         value = _select(config, key)
         if value is not None and not (low <= value <= high):

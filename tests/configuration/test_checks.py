@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from brain_cae.configuration import classifier_option
+from brain_cae.configuration import EvaluateConfig, classifier_option
 from brain_cae.configuration.checks import (
     RANGES,
     WORDS,
@@ -14,6 +14,7 @@ from brain_cae.configuration.checks import (
     check_alpha,
     check_classes,
     check_target,
+    check_values,
     validation_size,
 )
 from brain_cae.configuration.options import conf_folder, read_option
@@ -67,6 +68,19 @@ def test_invalid_values_of_a_harmonisation_name_the_key_and_what_is_valid(make_c
         make_config(f"harmonise={option}", f"harmonise.{value}")
     assert f"harmonise.{value.partition('=')[0]}" in str(caught.value)
     assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize("override", ["cache=''", "resume=", "split.file=", "dataset.root="])
+def test_a_path_of_nothing_is_refused(make_config, override):
+    with pytest.raises(ConfigurationError, match=f"The key `{override.partition('=')[0]}` has no value") as raised:
+        make_config(override)
+    assert "shell" in raised.value.found
+
+
+def test_an_evaluation_without_the_name_of_its_run_does_not_take_another():
+    for keys in ({"run": ""}, {"run": None, "calibrate": ""}):
+        with pytest.raises(ConfigurationError, match="has no value"):
+            check_values(EvaluateConfig(**keys, cache=".cache", workers=1))
 
 
 def test_every_rule_is_for_an_existing_key():

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
-from brain_cae.configuration import Config, EvaluateConfig, read_stored, validate
+from brain_cae.configuration import Config, EvaluateConfig, dataset_option, read_stored, validate
 from brain_cae.data.strippers import require_stripper
 from brain_cae.detector.bundle import require_run, unpacked
 from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError
@@ -132,6 +132,11 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
         inspection = _inspect(
             dataset, run_config, limit=limit, workers=config.workers, cache=config.cache, trained=True
         )
+        if config.calibrate is not None:
+            # Raises an error if no scans are there, which an evaluation finds after the import of the subjects only.
+            options: dict[str, Any] = {"limit": None, "progress": False, "write": False, "cache": config.cache}
+            local = dataset_option("folder", root=config.calibrate)
+            make_source(local, modalities=run_config.modality.names, workers=config.workers, **options).locate()
         inspection.title += f", scored with {run}"
         inspection.of_training = False
         if new and config.calibrate is None and not inspection.usable.empty:

@@ -150,6 +150,8 @@ def test_new_subjects_from_an_uncalibrated_protocol_are_reported(tiny_run, scans
     text = text_of(preview)
     assert "Nothing is promised about false alarms for 12 of 12 subjects" in text
     assert "Nobody was scored" in text and "stop_after" not in text, "a key of train.py alone"
+    with pytest.raises(DatasetError, match="nowhere"):
+        inspection.inspect_evaluation(replace(config, calibrate=str(tmp_path / "nowhere")))
     with pytest.raises(RunError, match="no model"):
         inspection.inspect_evaluation(EvaluateConfig(run=str(tmp_path), cache="", workers=1, inspect=True))
 

@@ -4,11 +4,12 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -134,19 +135,26 @@ def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
     read_stored(run)  # raises an error if there is no model
     with _readable(folder / "config.yaml"):
         config = validate(OmegaConf.create(read_stored(run) | {"extensions": list(extensions)}))
-    detector, further = _load_fitted(config, folder, "")
-    detector.folds = [_load_fitted(config, folder, _prefix(number))[0] for number in range(1, further + 1)]
+    detector, facts = _load_fitted(config, folder, "")
+    files, further = dict(facts.get("files", {})), int(facts.get("folds", 0))
+    for number in range(1, further + 1):
+        fold, facts = _load_fitted(config, folder, _prefix(number))
+        detector.folds.append(fold)
+        files |= facts.get("files", {})
     with _readable(folder / "calibration.npz"):
         if any(scorer.calibration.folds.max(initial=0) > further for scorer in detector.scorers.values()):
             raise ValueError("a score of a detector that is not stored")
     if (folder / CLASSIFIER).is_file():
         with _readable(folder / CLASSIFIER):
             detector.classifier = load_pipeline(folder / CLASSIFIER, prefixes(list(extensions)))
+    for name, expected in files.items():
+        with _readable(folder / name):
+            _require_same(folder / name, expected)
     return detector
 
 
-def _load_fitted(config: Config, folder: Path, prefix: str) -> tuple[Detector, int]:
-    """Return a detector without classifier, and the number of cross-fitted detectors beside it."""
+def _load_fitted(config: Config, folder: Path, prefix: str) -> tuple[Detector, dict[str, Any]]:
+    """Return a detector without classifier, and the facts that are stored with it."""
     with _readable(folder / "config.yaml"):
         networks = {"network": make_network(config)}
         networks |= {name: make_network(chosen) for name, chosen in member_networks(config).items()}
@@ -162,7 +170,6 @@ def _load_fitted(config: Config, folder: Path, prefix: str) -> tuple[Detector, i
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         facts = json.loads(str(arrays.pop("facts")))
-        _require_files(folder, facts.get("files", {}))
         arrays |= {name: arrays[stored] for name, stored in facts.get("same", {}).items()}
         detector = Detector(
             config=config,
@@ -188,22 +195,20 @@ def _load_fitted(config: Config, folder: Path, prefix: str) -> tuple[Detector, i
             level: HealthyReference(arrays[f"encoder:{level}.mean"], arrays[f"encoder:{level}.spread"], factors)
             for level, factors in facts.get("encoder_factors", {}).items()
         }
-        return detector, int(facts.get("folds", 0))
+        return detector, facts
 
 
-def _require_files(folder: Path, files: Mapping[str, str]) -> None:
+def _require_same(path: Path, expected: str) -> None:
     """Refuse weights or a classifier of another model: thresholds and references hold for those they were fitted with.
 
     Args:
-        folder: Folder of the model.
-        files: SHA-256 of each file; empty for a model that was stored before this was recorded.
+        path: A file of the model.
+        expected: SHA-256 of the file that the model was stored with.
     """
-    for name, expected in files.items():
-        path = folder / name
-        if not path.is_file():
-            raise RunError(f"{name} is missing.")
-        if digest(path) != expected:
-            raise RunError(f"{name} belongs to another model, or is damaged.")
+    if not path.is_file():
+        raise RunError("no such file")
+    if digest(path) != expected:
+        raise RunError("a file of another model")
 
 
 @contextmanager

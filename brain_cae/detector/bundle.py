@@ -100,6 +100,7 @@ def pack(detector: "Detector", run: Path, path: Path) -> None:
             detector,
             config=without_paths(detector.config, read_stored(folder)),
             cautions=[without_names(caution, names) for caution in detector.cautions],
+            prints=detector.prints[:0],  # they are coarse pictures of single brains
         )
         classifier = folder / "model" / "classifier.skops"
         save(public, Path(temporary) / "model", classifier=classifier if classifier.is_file() else None)

@@ -27,5 +27,5 @@ def crossfitted(folds: Sequence[Detector]) -> Detector:
         sites=sorted({site for one in folds for site in one.sites}),
         seen=dict.fromkeys(first.seen, "train"),
         calibration="crossfit",
-        folds=[replace(one, seen={}, cautions=[]) for one in others],
+        folds=[replace(one, seen={}, prints=one.prints[:0], cautions=[]) for one in others],
     )

@@ -19,7 +19,6 @@ from brain_cae.harmonise import ImageHarmoniser, Unharmonised
 from brain_cae.reshape import Group, Reshape
 from brain_cae.reshape.network import from_network, to_native, to_network
 from brain_cae.scans.protocol import ProtocolGroups
-from brain_cae.scans.skulls import unlike
 from brain_cae.scoring.frame import box_in_frame, place_in_frame, to_frame
 from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.scoring.reference import HealthyReference
@@ -79,6 +78,7 @@ class Detector:
         local: Whether ``calibrate=`` calibrated, with brains from where the user's patients are scanned.
         seen: Role (``train``, ``validation`` or ``classifier``) of each scan used for training or calibration, by hash
             of its content.
+        prints: Fingerprints of the healthy ones of these brains, (n, 512): another hash may be the same brain.
         cautions: Cautions that apply to every result of this model.
         cost: Cost of the training: see :class:`brain_cae.models.cost.Cost`.
         harmoniser: Image harmonisation; applied to every brain before it is passed to this class.
@@ -101,6 +101,7 @@ class Detector:
     sites: list[str] = field(default_factory=list)
     local: bool = False
     seen: dict[str, str] = field(default_factory=dict)
+    prints: np.ndarray = field(default_factory=lambda: np.empty((0, 512), np.float32))
     cautions: list[str] = field(default_factory=list)
     cost: dict[str, float | None] = field(default_factory=dict)
     harmoniser: ImageHarmoniser = field(default_factory=Unharmonised)
@@ -286,10 +287,6 @@ class Detector:
     def baselines(self) -> list[str]:
         """Scores that do not look at the network."""
         return [name for name, scorer in self.scorers.items() if scorer.signal == "intensity"]
-
-    def unlike_skull(self, state: str) -> bool:
-        """Return whether the skull state differs from those of the calibration brains; False if any is unknown."""
-        return unlike(state, self.skull)
 
     def fingerprint(self) -> str:
         """Return a hash of everything that the findings depend on: weights, references, configuration."""

@@ -90,7 +90,7 @@ def _save_fitted(detector: Detector, files: RunFolder, prefix: str) -> None:
         "harmonise": detector.harmoniser.state(),
         "folds": len(detector.folds),
     }
-    arrays, facts["same"] = _once(arrays)
+    arrays, facts["same"] = _once(arrays | {"prints": detector.prints})
     arrays["facts"] = np.asarray(json.dumps(facts))
     files.write(f"{prefix}calibration.npz", lambda path: np.savez(path, **arrays))  # type: ignore[arg-type]
 
@@ -183,6 +183,7 @@ def _load_fitted(config: Config, folder: Path, prefix: str) -> tuple[Detector, d
             sites=list(facts.get("sites", [])),
             local=bool(facts.get("local", False)),
             seen=dict(facts["seen"]),
+            **({"prints": arrays["prints"]} if "prints" in arrays else {}),
             cautions=list(facts["cautions"]),
             cost=dict(facts.get("cost", {})),
             harmoniser=make_harmoniser(config).restore(facts.get("harmonise", {})),

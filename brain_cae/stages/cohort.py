@@ -1,12 +1,13 @@
 """Import of a cohort from a source on disk: the first step of training and evaluation."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from brain_cae.configuration import Config
@@ -79,6 +80,11 @@ class Cohort:
     def subjects(self, names: list[str]) -> "list[PreparedSubject]":
         """Return prepared subjects in the order of ``names``."""
         return [self.prepared[name] for name in names]
+
+    def fingerprints(self, names: Iterable[str]) -> np.ndarray:
+        """Return the fingerprints of those subjects that are prepared, (n, 512)."""
+        prints = [self.prepared[name].fingerprint for name in names if name in self.prepared]
+        return np.stack(prints) if prints else np.empty((0, 512), np.float32)
 
     def without(self, refused: Mapping[str, str]) -> "Cohort":
         """Return the cohort without the refused subjects, which the report and a caution name with the reason."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from brain_cae.scans.protocol import UNKNOWN
+from brain_cae.scans.skulls import unlike
 
 if TYPE_CHECKING:
     from brain_cae.detector.detector import Detector  # needs PyTorch, which an inspection does not load
@@ -87,7 +88,7 @@ def coverage(detector: "Detector", cohort: "Cohort", known_dimensions: pd.Series
     for name in names:
         here = [reasons[name]] if reasons[name] else []
         here += [] if known_dimensions[name] else [DIMENSIONS]
-        here += [SKULL] if detector.unlike_skull(skull[name]) else []
+        here += [SKULL] if unlike(skull[name], detector.skull) else []
         reasons[name] = "; ".join(here)
     return pd.DataFrame({"protocol": protocols, "reason": reasons})
 

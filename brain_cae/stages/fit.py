@@ -265,6 +265,7 @@ def uncalibrated(
         skull=sorted(set(cohort.skull[validation])),
         sites=sorted(set(cohort.sites[validation])),
         seen=_scan_hashes(cohort, splits),
+        prints=cohort.fingerprints(splits.loc[splits["role"].isin(HEALTHY_ROLES), "subject"]),
         cost=cost.to_dict(),
         harmoniser=harmoniser,
     )

@@ -4,6 +4,7 @@ import logging
 from copy import deepcopy
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from brain_cae.data.splits import check_leakage
@@ -56,6 +57,7 @@ def recalibrated(
         sites=sorted(set(local.sites)),
         local=True,
         seen=seen | dict.fromkeys(local.index["series_hash"], "validation"),
+        prints=np.concatenate([detector.prints, local.fingerprints(names)]),
         classifier=None,
     )
     calibrate(calibrated, calibrating, executor, reference=reference)

@@ -1,6 +1,7 @@
 """Score and classify subjects with a fitted detector; write features, anomaly maps and tuning trials."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from brain_cae.executor import HERE, Executor
 from brain_cae.files.names import file_names
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages.cohort import Cohort, import_cohort
+from brain_cae.stages.lookalikes import lookalike_cautions
 from brain_cae.stages.prediction import (
     UNSEEN_ROLES,
     Assessment,
@@ -48,6 +50,7 @@ def score_new(
     Raises:
         DatasetError: No subject remains to evaluate.
     """
+    cohort = _compared(detector, cohort)
     scores = _score(detector, cohort, splits, folder, cache=cache, executor=executor, required=UNSEEN_ROLES)
     with folder.stage("transfer"):
         return classify_new(detector, scores)
@@ -77,12 +80,18 @@ def score_one(
     refuse(detector, cohort)
     cohort = placed(prepare(cohort, make_preparation(config, cache, HERE), progress=False), config)
     _require_scans(cohort)
+    cohort = _compared(detector, cohort)
     (name,) = cohort.prepared
     maps: dict[str, nibabel.Nifti1Image] = {}
     known = FindingsCache(Path(cache) / "examined", detector)
     roles = pd.Series("test", index=[name])
     scores = score(detector, cohort, [name], roles, known=known, write_map=maps.__setitem__)
     return classify_new(detector, scores), {key.removeprefix(f"{name}_"): image for key, image in maps.items()}
+
+
+def _compared(detector: Detector, cohort: Cohort) -> Cohort:
+    """Return the cohort with the caution about subjects that look like brains that the detector has seen."""
+    return replace(cohort, cautions=[*cohort.cautions, *lookalike_cautions(detector.prints, cohort.prepared)])
 
 
 def _require_scans(cohort: Cohort) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -30,6 +31,7 @@ def stored(make_detector, tmp_path_factory) -> Path:
     tmp_path, detector = tmp_path_factory.mktemp("stored"), make_detector()
     detector.cautions = ["12 subjects have no role: 12, Jane Roe, p-7.", "Calibrated with scans of /home/roe/scans."]
     detector.config = replace(detector.config, cache="/home/roe/cache")
+    detector.prints = np.ones((3, 512), np.float32)
     folder = tmp_path / "run"
     save(detector, folder / "model")
     pd.DataFrame({"subject": NAMES, "role": ["train", "validation", "test"]}).to_csv(folder / "splits.csv", index=False)
@@ -73,6 +75,12 @@ def test_no_name_and_no_path_of_the_run_is_handed_on(packed, stored) -> None:
     assert str(stored).encode() not in b"".join(content.values())
     assert "12 subjects have no role: …, …, …." in content["card.md"].decode()
     assert yaml.safe_load(content["model/config.yaml"])["dataset"]["root"] == bundle.OMITTED
+
+
+def test_no_picture_of_a_brain_is_handed_on_however_coarse(run, packed) -> None:
+    assert load(run).prints.shape == (3, 512)
+    with unpacked(packed) as folder:
+        assert load(folder).prints.shape == (0, 512)
 
 
 def test_numbers_before_words_are_not_taken_for_names() -> None:

@@ -21,6 +21,9 @@ def test_a_loaded_detector_gives_the_same_scores(detector, run, ill) -> None:
     assert again.scores == pytest.approx(before.scores, rel=1e-5)
     assert again.p_values == before.p_values
     assert load(run).fingerprint() == detector.fingerprint()
+    detector.prints = np.arange(1024, dtype=np.float32).reshape(2, 512)
+    save(detector, run / "model")
+    assert load(run).prints.tolist() == detector.prints.tolist()
 
 
 @pytest.mark.parametrize("choices", [

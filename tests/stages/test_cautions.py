@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from brain_cae.detector.detector import Detector
+from brain_cae.scans.skulls import unlike
 from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.stages.cautions import (
     calibration_cautions,
@@ -41,10 +42,10 @@ def test_too_few_calibration_brains_for_a_good_threshold_or_for_any_threshold():
 
 def test_a_different_and_an_unknown_skull_state_have_one_caution_each(skull):
     detector = calibrated("stripped")
-    assert [detector.unlike_skull(state) for state in skull] == [True, False, False]
-    unlike, unknown = skull_cautions(detector.skull, skull)
-    assert serious([unlike, unknown]) == [unlike], "scores of another skull state mean nothing"
-    assert unlike.startswith("In 1 of these subjects the skull is on, but in the calibration brains it is stripped")
+    assert [unlike(state, detector.skull) for state in skull] == [True, False, False]
+    other, unknown = skull_cautions(detector.skull, skull)
+    assert serious([other, unknown]) == [other], "scores of another skull state mean nothing"
+    assert other.startswith("In 1 of these subjects the skull is on, but in the calibration brains it is stripped")
     assert unknown.startswith("The skull state of 1 of these subjects is unknown")
 
 

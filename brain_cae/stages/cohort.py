@@ -82,8 +82,9 @@ class Cohort:
         return [self.prepared[name] for name in names]
 
     def fingerprints(self, names: Iterable[str]) -> np.ndarray:
-        """Return the fingerprints of those subjects that are prepared, (n, 512)."""
+        """Return the fingerprints of those subjects that have one, (n, 512)."""
         prints = [self.prepared[name].fingerprint for name in names if name in self.prepared]
+        prints = [one for one in prints if one.size]
         return np.stack(prints) if prints else np.empty((0, 512), np.float32)
 
     def without(self, refused: Mapping[str, str]) -> "Cohort":

@@ -26,10 +26,11 @@ def test_short_work_stays_here_in_its_order(executor):
     assert run([], executor) == []
 
 
-def test_long_work_goes_to_processes_and_keeps_its_order(monkeypatch):
+def test_long_work_goes_to_processes_too_and_keeps_its_order(monkeypatch):
     monkeypatch.setattr(brains, "START_S", 0.01)
-    items = [(number, 0.2 if number < 2 else 0.05) for number in range(5)]
+    items = [(number, 0.2) for number in range(8)]
     results = run(items, Processes(2))
-    assert [result for result, _ in results] == [0, 1, 4, 9, 16]
-    assert results[0][1] == os.getpid() and os.getpid() not in {process for _, process in results[2:]}
+    assert [result for result, _ in results] == [number**2 for number in range(8)]
+    processes = [process for _, process in results]
+    assert processes[0] == os.getpid() and len({*processes}) == 2
     assert {process for _, process in run(items, Processes(2), here=True)} == {os.getpid()}

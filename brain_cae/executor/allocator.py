@@ -13,7 +13,7 @@ def keep_freed_memory() -> bool:
 
     By default, glibc asks the system for each block above 32 MiB and returns it when it is freed. In each step of a
     training, the system then clears the same pages again, which takes a quarter of the time at a batch of four brains,
-    and a sixth of the processor time of preparing or scoring a brain at 1 mm. Freed memory stays with the process until
+    and in scoring a quarter of the time of a brain at 1 mm. Freed memory stays with the process until
     :func:`return_freed_memory`. Free blocks are not moved together, so peak memory of a training is up to one and a
     half times as high (measured with brains of 8 and of 24 shapes, where it levels off).
 

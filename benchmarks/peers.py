@@ -40,21 +40,15 @@ def prepared(seed: int, subjects: int) -> tuple[Any, Any, pd.Series]:
     from omegaconf import OmegaConf
 
     from brain_cae.configuration import validate
-    from brain_cae.stages.executor import make_executor
-    from brain_cae.stages.preparation import make_preparation, prepare
     from brain_cae.stages.roles import split
-    from brain_cae.stages.space import placed, with_space
-    from brain_cae.workflows.training import import_configured
+    from brain_cae.workflows.training import import_configured, prepare_configured
 
     with initialize_config_module("conf", version_base=None):
         chosen = ["dataset=phantom", f"dataset.seed={seed}", f"dataset.subjects={subjects}"]
         given = OmegaConf.to_container(compose("train", overrides=chosen), resolve=False)
     assert isinstance(given, dict)
     config = validate(OmegaConf.create({name: value for name, value in given.items() if name != "hydra"}))
-    cohort = import_configured(config)
-    cohort = prepare(cohort, make_preparation(config, config.cache, make_executor(config)), progress=False)
-    config = with_space(config, cohort)
-    cohort = placed(cohort, config)
+    config, cohort = prepare_configured(config, import_configured(config))
     return config, cohort, split(config, cohort).set_index("subject")["role"]
 
 

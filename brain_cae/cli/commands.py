@@ -24,6 +24,7 @@ from brain_cae.cli.messages import groups, interrupted, message_for
 from brain_cae.cli.resume import with_stored_choices
 from brain_cae.configuration import conf_folder
 from brain_cae.errors import BrainCaeError, ConfigurationError
+from brain_cae.executor.garbage import collect_rarely
 from brain_cae.files.links import refuse_links
 from brain_cae.files.names import printable
 from brain_cae.stages.processes import is_main_process
@@ -53,6 +54,7 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
     entry = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(run)
 
     def call() -> None:
+        collect_rarely()
         # With this, Hydra raises exceptions instead of printing a shortened traceback.
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")
         # Without this, a failed log record, for example on a full disk, prints another traceback.

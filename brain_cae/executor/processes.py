@@ -14,6 +14,7 @@ from multiprocessing.synchronize import Event
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.executor.allocator import keep_freed_memory
+from brain_cae.executor.garbage import collect_rarely
 from brain_cae.executor.threads import limited_threads
 
 
@@ -104,6 +105,7 @@ def _begin(started: Event) -> None:
     # no incomplete file wherever it stops, would add a traceback.
     signal.signal(signal.SIGINT, lambda number, frame: os._exit(128 + number))
     started.set()
+    collect_rarely()
     keep_freed_memory()
     _end_with_parent()
 

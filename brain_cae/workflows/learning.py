@@ -1,4 +1,4 @@
-"""The workflow of ``train.py`` after the import: prepare, split, reshape, train, calibrate, evaluate."""
+"""The workflow of ``train.py`` after the preparation: split, reshape, train, calibrate, evaluate."""
 
 import logging
 from dataclasses import replace
@@ -26,12 +26,10 @@ from brain_cae.stages.fit import (
     uncalibrated,
 )
 from brain_cae.stages.harmonisation import harmonise_images
-from brain_cae.stages.preparation import make_preparation, prepare
 from brain_cae.stages.records import Metrics
 from brain_cae.stages.report import predictions
 from brain_cae.stages.roles import split
 from brain_cae.stages.scope import Scope
-from brain_cae.stages.space import placed, with_space
 from brain_cae.vocabulary import HEALTHY_ROLES
 from brain_cae.workflows.crossfit import fit_folds, refuse_harmonised
 from brain_cae.workflows.evaluation import conclude, conclude_unseen, score_external, write_metrics
@@ -41,28 +39,23 @@ from brain_cae.workflows.scoring import score_trained
 log = logging.getLogger(__name__)
 
 
-def learn_and_evaluate(config: Config, cohort: Cohort, folder: RunFolder) -> Metrics | None:
-    """Return the metrics of a run whose scans are imported; all its files are written to ``folder``.
+def check(config: Config) -> None:
+    """Check what takes too long before the import, so that errors are reported before the preparation.
 
-    With ``stop_after=prepare`` there are none: the run ends with the prepared scans in the cache.
+    Raises:
+        ConfigurationError: A class cannot be built, or choices exclude each other.
+    """
+    check_classes(config, [classifier_option(name) for name in config.transfer.compare])
+    refuse_harmonised(config)
+
+
+def learn_and_evaluate(config: Config, cohort: Cohort, folder: RunFolder) -> Metrics:
+    """Return the metrics of a run whose scans are prepared; all its files are written to ``folder``.
 
     Raises:
         BrainCaeError: A stage failed for a reason that the user can correct; the message says how.
     """
-    check_classes(config, [classifier_option(name) for name in config.transfer.compare])
-    refuse_harmonised(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    with folder.stage("prepare"):
-        steps = make_preparation(config, config.cache, make_executor(config))
-        cohort = prepare(cohort, steps, progress=config.trainer.progress)
-        config = with_space(config, cohort)
-        cohort = placed(cohort, config)
-        folder.write_csv("import_report.csv", cohort.report)
-        folder.write_csv("index.csv", cohort.index)
-        cohort.require_subjects()
-    if config.stop_after == "prepare":
-        log.info("prepared: %d subjects", len(cohort.prepared))
-        return None
     splits = split(config, cohort)
     folder.write_csv("splits.csv", splits)
     detector = fit(config, splits, cohort, folder)
@@ -77,9 +70,6 @@ def learn_and_evaluate(config: Config, cohort: Cohort, folder: RunFolder) -> Met
 def only_train(config: Config, cohort: Cohort, folder: RunFolder) -> None:
     """Take part in the training of the main process, which does everything else."""
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    cohort = prepare(cohort, make_preparation(config, config.cache, make_executor(config)), progress=False)
-    config = with_space(config, cohort)
-    cohort = placed(cohort, config)
     splits = split(config, cohort)
     _, cohort = harmonise_images(config, cohort, members(splits, "train"))
     _learn(config, assemble(config, cohort, splits), folder)

@@ -39,7 +39,7 @@ def run(config: Config, output: Path) -> float | None:
     last_checkpoint(config)  # errors are reported before the import
     folder = RunFolder(output)
     if not is_main_process():
-        cohort = import_configured(config)
+        config, cohort = prepare_configured(config, import_configured(config))
         from brain_cae.workflows import learning
 
         learning.only_train(config, cohort, folder)
@@ -56,11 +56,32 @@ def run(config: Config, output: Path) -> float | None:
         # Conflicts, and what the evaluation will lack, are reported before preparation starts.
         for caution in evaluation_cautions(config, cohort.index, draw_roles(config, cohort.index)):
             log.warning(caution)
-        # Imported here because torch, Lightning, MONAI and scikit-learn take seconds, and the import needs none.
-        from brain_cae.workflows import learning
+        if config.stop_after is None:
+            # Imported here because torch, Lightning, MONAI and scikit-learn take seconds, and all before needs none.
+            from brain_cae.workflows import learning
 
+            learning.check(config)
+        with folder.stage("prepare"):
+            config, cohort = prepare_configured(config, cohort, progress=config.trainer.progress)
+            folder.write_csv("import_report.csv", cohort.report)
+            folder.write_csv("index.csv", cohort.index)
+            cohort.require_subjects()
+        if config.stop_after == "prepare":
+            log.info("prepared: %d subjects", len(cohort.prepared))
+            return None
         metrics = learning.learn_and_evaluate(config, cohort, folder)
-    return None if metrics is None else metrics.detection.residual.auroc.value
+    return metrics.detection.residual.auroc.value
+
+
+def prepare_configured(config: Config, cohort: Cohort, *, progress: bool = False) -> tuple[Config, Cohort]:
+    """Prepare the imported scans; return the configuration that names their space, and the cohort with them."""
+    # Imported here because SciPy and scikit-learn take a second or two, and the import of scans needs neither.
+    from brain_cae.stages.preparation import make_preparation, prepare
+    from brain_cae.stages.space import placed, with_space
+
+    cohort = prepare(cohort, make_preparation(config, config.cache, make_executor(config)), progress=progress)
+    config = with_space(config, cohort)
+    return config, placed(cohort, config)
 
 
 def import_configured(config: Config) -> Cohort:

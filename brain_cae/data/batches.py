@@ -1,8 +1,11 @@
 """Batches of equal shape: every subject once per epoch, batches and their members reshuffled each epoch."""
 
 from collections.abc import Iterator
+from itertools import count
+from typing import Any
 
 import numpy as np
+from monai.data import DataLoader
 from torch.utils.data import Sampler
 
 
@@ -19,6 +22,7 @@ class GroupedBatchSampler(Sampler[list[int]]):
         seed: Seed of the shuffling.
         rank: Rank of this process.
         world_size: Number of processes.
+        endless: Whether iteration goes on with the next epochs, for :class:`ContinuedLoader`.
     """
 
     def __init__(
@@ -30,6 +34,7 @@ class GroupedBatchSampler(Sampler[list[int]]):
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
+        endless: bool = False,
     ) -> None:
         self.groups = list(groups)
         self.batch_size = batch_size
@@ -37,6 +42,7 @@ class GroupedBatchSampler(Sampler[list[int]]):
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
+        self.endless = endless
         self.epoch = 0
 
     @property
@@ -55,14 +61,15 @@ class GroupedBatchSampler(Sampler[list[int]]):
         return sum(-(-self.groups.count(name) // self.batch_size) for name in set(self.groups))
 
     def __iter__(self) -> Iterator[list[int]]:
-        batches = self._batches()
-        missing = len(self) * self.world_size - len(batches)
-        # Cycle: with more than twice as many processes as batches, one pass would leave some processes without any.
-        batches += [batches[number % len(batches)] for number in range(missing)]
-        yield from batches[self.rank :: self.world_size]
+        for epoch in count(self.epoch) if self.endless else [self.epoch]:
+            batches = self._batches(epoch)
+            missing = len(self) * self.world_size - len(batches)
+            # Cycle: with more than twice as many processes as batches, one pass would leave some processes without any.
+            batches += [batches[number % len(batches)] for number in range(missing)]
+            yield from batches[self.rank :: self.world_size]
 
-    def _batches(self) -> list[list[int]]:
-        generator = np.random.default_rng([self.seed, self.epoch])
+    def _batches(self, epoch: int) -> list[list[int]]:
+        generator = np.random.default_rng([self.seed, epoch])
         batches: list[list[int]] = []
         for name in sorted(set(self.groups)):
             members = np.flatnonzero([group == name for group in self.groups])
@@ -72,3 +79,32 @@ class GroupedBatchSampler(Sampler[list[int]]):
         if self.shuffle:
             batches = [batches[i] for i in generator.permutation(len(batches))]
         return batches
+
+
+class ContinuedLoader(DataLoader):
+    """Loads the first batches of an epoch while the network works on the last ones of the epoch before.
+
+    The processes of a plain loader do nothing between two epochs, and each epoch begins with waiting for a whole batch.
+
+    Args:
+        dataset: Items.
+        batch_sampler: Batches of one epoch after the other: an endless sampler.
+        arguments: Of a loader with at least one process.
+    """
+
+    def __init__(self, dataset: Any, batch_sampler: GroupedBatchSampler, **arguments: Any) -> None:
+        super().__init__(dataset, batch_sampler=batch_sampler, persistent_workers=True, **arguments)
+        self._coming: int | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the batches of the epoch that the sampler is set to."""
+        epoch, batches = self.batch_sampler.epoch, self._iterator
+        # Begun anew after an epoch that was left early or out of turn, and where Lightning has ended the processes.
+        if batches is None or self._coming != epoch:
+            batches = super().__iter__()
+        self._coming = None
+        for missing in range(len(self), 0, -1):
+            batch = next(batches)
+            if missing == 1:
+                self._coming = epoch + 1
+            yield batch

@@ -11,7 +11,7 @@ import torch
 from monai.data import DataLoader
 from torch.utils.data import Dataset
 
-from brain_cae.data.batches import GroupedBatchSampler
+from brain_cae.data.batches import ContinuedLoader, GroupedBatchSampler
 from brain_cae.data.subject import PreparedSubject
 from brain_cae.reshape import Reshape
 from brain_cae.reshape.measures import network_spacing
@@ -112,6 +112,8 @@ class BrainData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Return shuffled batches; all volumes of a batch have one shape."""
         volumes, trainer = self.train, self.trainer
+        # What is not kept is read by another process, while the network works on the batch before.
+        workers = self.workers or (0 if volumes.fits else 1)
         sampler = GroupedBatchSampler(
             ["x".join(map(str, group.target)) for group in volumes.groups],
             batch_size=self.batch_size,
@@ -119,15 +121,11 @@ class BrainData(pl.LightningDataModule):
             seed=self.seed,
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
+            endless=workers > 0,
         )
-        # What is not kept is read by another process, while the network works on the batch before.
-        workers = self.workers or (0 if volumes.fits else 1)
-        return DataLoader(
-            volumes,
-            batch_sampler=sampler,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            # One batch ahead is enough where reading takes a fraction of a step, and large batches are large.
-            prefetch_factor=None if workers == 0 else 2 if volumes.fits else 1,
-            pin_memory=torch.cuda.is_available(),
-        )
+        pinned = torch.cuda.is_available()
+        if workers == 0:
+            return DataLoader(volumes, batch_sampler=sampler, num_workers=0, pin_memory=pinned)
+        # One batch ahead is enough where reading takes a fraction of a step, and large batches are large.
+        ahead = 2 if volumes.fits else 1
+        return ContinuedLoader(volumes, sampler, num_workers=workers, prefetch_factor=ahead, pin_memory=pinned)

@@ -1,8 +1,9 @@
 from collections import Counter
 
 import pytest
+from torch.utils.data import Dataset
 
-from brain_cae.data.batches import GroupedBatchSampler
+from brain_cae.data.batches import ContinuedLoader, GroupedBatchSampler
 
 GROUPS = ["a"] * 7 + ["b"] * 5 + ["c"]
 
@@ -39,3 +40,49 @@ def test_processes_share_an_epoch_with_equal_steps(world_size):
     repeated = sum(counts.values()) - len(counts)
     assert repeated <= world_size - 1
     assert sorted({i for batch in counts for i in batch}) == list(range(len(GROUPS)))
+
+
+def loaded(loader, epoch):
+    loader.batch_sampler.set_epoch(epoch)
+    return [batch.tolist() for batch in loader]
+
+
+def test_a_continued_loader_gives_each_epoch_its_batches_in_any_order_of_epochs():
+    loader = ContinuedLoader(list(range(len(GROUPS))), sampler(endless=True), num_workers=1, prefetch_factor=1)
+    plain = {}
+    for epoch in range(4):
+        one = sampler()
+        one.set_epoch(epoch)
+        plain[epoch] = list(one)
+    assert loaded(loader, 0) == plain[0]
+    running = loader._iterator
+    assert loaded(loader, 1) == plain[1] and loader._iterator is running  # epoch 1 was begun in epoch 0
+    loader.batch_sampler.set_epoch(2)
+    assert next(iter(loader)).tolist() == plain[2][0]  # left early
+    assert loaded(loader, 2) == plain[2]
+    assert loaded(loader, 1) == plain[1]  # out of turn
+    loader._iterator._shutdown_workers()  # as Lightning does at the end of a training
+    loader._iterator = None
+    assert loaded(loader, 2) == plain[2]
+
+
+def test_the_next_epoch_is_loaded_before_it_begins():
+    seen = []
+
+    class Items(Dataset):
+        def __len__(self):
+            return len(GROUPS)
+
+        def __getitem__(self, number):
+            return number
+
+    class Watched(GroupedBatchSampler):
+        def __iter__(self):
+            for batch in super().__iter__():
+                seen.append(batch)
+                yield batch
+
+    watched = Watched(GROUPS, batch_size=3, shuffle=True, endless=True)
+    loader = ContinuedLoader(Items(), watched, num_workers=1, prefetch_factor=1)
+    loaded(loader, 0)
+    assert len(seen) == len(loader) + 1

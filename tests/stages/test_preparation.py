@@ -1,5 +1,7 @@
 """Prepared subjects, subjects that fail, and the cautions about both."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,6 +14,10 @@ from brain_cae.errors import DatasetError
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.preparation import Preparation, prepare
 
+LOADED = """
+import sys, brain_cae.workflows.training, brain_cae.stages.preparation, brain_cae.stages.space
+print([name for name in ("torch", "monai", "pytorch_lightning", "nilearn") if name in sys.modules])
+"""
 LESION, EMPTY, MASK = np.arange(8).reshape(2, 2, 2) < 1, np.zeros((2, 2, 2), bool), np.ones((2, 2, 2), bool)
 
 
@@ -125,3 +131,8 @@ def test_scans_that_cannot_be_aligned_are_left_out_and_movements_stand_in_the_re
     assert rows.loc[("b", "flair"), "shift_mm"] != rows.loc[("b", "flair"), "shift_mm"]  # the reference does not move
     assert rows.loc[("a", "t1"), ["status", "reason"]].tolist() == ["refused", "not aligned"]
     assert any("3 scans lay more than 10 mm" in caution for caution in after.cautions)
+
+
+def test_a_run_that_stops_after_preparation_loads_no_torch():
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

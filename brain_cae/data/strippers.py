@@ -17,7 +17,6 @@ import nibabel
 import numpy as np
 
 from brain_cae.arrays.boxes import box_of
-from brain_cae.data.foreground import foreground_mask
 from brain_cae.errors import ConfigurationError, ScanError
 
 DEEPBET = "deepbet"
@@ -163,6 +162,9 @@ def _deepbet(scan: Path) -> nibabel.Nifti1Image:
 
 def _near_head(image: nibabel.Nifti1Image) -> tuple[slice, slice, slice]:
     """Return the part of a scan (X, Y, Z) without the air further than ``AIR_MM`` from the head."""
+    # Imported here because looks at headers also import this module, and need no SciPy.
+    from brain_cae.data.foreground import foreground_mask
+
     spacing = nibabel.affines.voxel_sizes(image.affine)
     steps = np.maximum(1, COARSE_MM // spacing).astype(int)
     some = np.asarray(image.dataobj)[tuple(slice(None, None, step) for step in steps)]

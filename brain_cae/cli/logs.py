@@ -16,6 +16,9 @@ PREFIXES = {logging.WARNING: ("Caution: ", "bold yellow"), logging.ERROR: ("Erro
 WARNINGS = "py.warnings"
 """Logger of Python's warnings, which libraries address to programmers."""
 
+DRAWING = "matplotlib"
+"""Logger of the library that draws, which warns of its own cache where the home folder cannot be written."""
+
 
 class PrintableFormatter(logging.Formatter):
     """Formats records with escapes in place of controls; arguments that are text become one line."""
@@ -61,7 +64,8 @@ def set_verbosity(verbosity: str) -> None:
     """
     quiet, debug = verbosity == "quiet", verbosity == "debug"
     logging.captureWarnings(True)
-    logging.getLogger(WARNINGS).setLevel(logging.WARNING if debug else logging.CRITICAL)
+    for name in (WARNINGS, DRAWING):
+        logging.getLogger(name).setLevel(logging.WARNING if debug else logging.CRITICAL)
     logging.getLogger("brain_cae").setLevel(logging.DEBUG if debug else logging.INFO)
     get_console().quiet = quiet
     for handler in logging.getLogger().handlers:

@@ -48,6 +48,7 @@ def console(monkeypatch):
     logging.captureWarnings(False)
     logging.getLogger("brain_cae").setLevel(kept[0])
     logging.getLogger("py.warnings").setLevel(kept[1])
+    logging.getLogger("matplotlib").setLevel(logging.NOTSET)
     warnings.showwarning = kept[2]
 
 
@@ -58,6 +59,7 @@ def speak() -> None:
     log.warning("Only 8 brains.")
     log.error("job 3 failed")
     logging.getLogger("some.library").info("chatter")
+    logging.getLogger("matplotlib").warning("a temporary cache directory")
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         logging.captureWarnings(True)
@@ -77,7 +79,8 @@ def test_verbosity_decides_what_is_shown_and_where(console, verbosity, out, err)
     speak()
     shown = [[line[9:] for line in output.getvalue().splitlines()] for output in outputs]
     assert shown[0][: len(out)] == out and shown[1] == err
-    assert ("for programmers" in outputs[0].getvalue()) == (verbosity == "debug")
+    for text in ("for programmers", "a temporary cache directory"):
+        assert (text in outputs[0].getvalue()) == (verbosity == "debug")
     assert on_terminal() is False
 
 

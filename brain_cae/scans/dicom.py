@@ -19,7 +19,7 @@ from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, UNIFORM, co
 from brain_cae.scans.extent import has_head_size
 from brain_cae.scans.file import DicomFile, open_dicom, truncated
 from brain_cae.scans.headers import PATIENT, is_elsewhere, series_facts
-from brain_cae.scans.kind import OBJECTS, OTHER_OBJECT, is_derived, object_of
+from brain_cae.scans.kind import OBJECTS, OTHER_OBJECT, frame_types, is_derived, object_of
 from brain_cae.scans.parts import join_parts
 from brain_cae.scans.scattered import have_repeated_numbers, join_scattered
 from brain_cae.scans.times import MILLISECONDS, SECONDS
@@ -248,7 +248,10 @@ def _rank(assembly: Assembly) -> Rank:
     scout = tr < SCOUT_TR_MS and te < SCOUT_TE_MS
     number = first.elements.number("SeriesNumber") or 0.0
     fits = has_head_size(volume.array.shape, volume.affine)
-    ordinary = content_of(first.elements.texts("ImageType")) in ("", UNIFORM)
+    groups = first.elements.items("SharedFunctionalGroupsSequence")
+    groups = [*groups, *first.elements.items("PerFrameFunctionalGroupsSequence")[:1]]
+    types = (first.elements.texts("ImageType"), *frame_types(groups))
+    ordinary = all(content_of(one) in ("", UNIFORM) for one in types)
     return (
         fits,
         not is_elsewhere(first.header),

@@ -17,7 +17,7 @@ from pydicom.valuerep import TEXT_VR_DELIMS
 
 from brain_cae.scans.raw_header import PIXELS, UNDEFINED, DamagedError, EndOfDataError, Place, RawHeader, read_items
 
-# Tag and format of its bytes: text, decimal (text of numbers), short (uint16), double (float64).
+# Tag and format of its bytes: text, decimal (text of numbers), short (uint16), long (int32), double (float64).
 TAGS = {
     "StudyDate": (0x00080020, "text"),
     "Manufacturer": (0x00080070, "text"),
@@ -74,6 +74,7 @@ TAGS = {
     "SiemensBValue": (0x0019100C, "decimal"),
     "PhilipsImagingCreator": (0x20010010, "text"),
     "PhilipsBValue": (0x20011003, "double"),
+    "PhilipsEpiFactor": (0x20011013, "long"),
     "GeParameterCreator": (0x00430010, "text"),
     "GeImageKind": (0x0043102F, "short"),
     "GeBValue": (0x00431039, "decimal"),
@@ -95,9 +96,9 @@ SEQUENCES = {
 }
 
 # Format of a value by its representation; all others are text. Each element may have those of its kind only.
-FORMATS = {b"US": "H", b"SS": "h", b"FL": "f", b"FD": "d"}
-SIZES = {b"US": 2, b"SS": 2, b"FL": 4, b"FD": 8}
-KINDS = {"short": (b"US", b"SS"), "double": (b"FD", b"FL"), "decimal": (), "text": ()}
+FORMATS = {b"US": "H", b"SS": "h", b"SL": "i", b"UL": "I", b"FL": "f", b"FD": "d"}
+SIZES = {b"US": 2, b"SS": 2, b"SL": 4, b"UL": 4, b"FL": 4, b"FD": 8}
+KINDS = {"short": (b"US", b"SS"), "long": (b"SL", b"UL"), "double": (b"FD", b"FL"), "decimal": (), "text": ()}
 # What differs between the slices of a series: all other elements that are read decide about a slice as about the next.
 SLICE = ("InstanceNumber", "ImagePositionPatient")
 # Begins a change of the character set (ISO 2022).

@@ -7,6 +7,7 @@ each are read. Nothing here holds a name, a date or a free text of the header.
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,16 @@ from brain_cae.scans.descriptions import hints_of, names_agent, names_other_part
 from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, open_dicom
 from brain_cae.scans.formats import POINTER
-from brain_cae.scans.kind import MR_IMAGES, SEPARABLE, check_kind, is_derived, kind_of, kind_of_frame
+from brain_cae.scans.kind import (
+    MR_IMAGES,
+    SEPARABLE,
+    check_kind,
+    frame_types,
+    is_derived,
+    is_single_shot,
+    kind_of,
+    kind_of_frame,
+)
 from brain_cae.scans.raw_header import DamagedError, EndOfDataError, RawHeader, parse_file
 from brain_cae.scans.silence import silence
 
@@ -49,7 +59,7 @@ SEQUENCES = {
     "SE": r"tse|fse|frfse|spc|cube|tir\d|flair|\bse\d|hst",
     "GR": r"\*?t?fl[23]d|spgr|fgre|gre|ffe|tfe|mprage|bravo",
     "IR": r"flair|tir\d|spcir|tfl3d|mprage|bravo|fir",
-    "EP": r"ep2d|epi|epfid|epse",
+    "EP": r"ep2d|epi|epfid|epse|ep_b|dwi",
 }
 # Values of ImageType, of Philips and of the standard, for which the magnetisation is inverted before.
 INVERTED = frozenset({"M_IR", "IR", "FLUID_ATTENUATED"})
@@ -202,9 +212,15 @@ def facts_of(path: Path, header: FileDataset) -> SeriesFacts:
 
 
 def series_facts(file: DicomFile) -> SeriesFacts:
-    """Return what a file says about its series; an enhanced one is opened again for its functional groups."""
+    """Return what a file says about its series.
+
+    An enhanced file is opened again for its functional groups, and one of Philips for its private elements.
+    """
     with silence():
         groups: list[Elements] = []
+        if "PHILIPS" in file.elements.text("Manufacturer").upper():
+            with suppress(ScanError):
+                file = open_dicom(file.path, pixels=False)
         if file.elements.text("SOPClassUID") in MULTI_FRAME:
             try:
                 file = open_dicom(file.path, pixels=False)
@@ -241,7 +257,7 @@ def _facts(file: DicomFile, groups: Sequence[Elements]) -> SeriesFacts:
         inversions=max(len({*_numbers(place, "InversionTimes")}) for place in places),
         agent=has_agent(header),
         flow=angiogram or "MTC" in variants or bool(options & {"FC", "MT", "FLOW COMP", "TONE"}),
-        kind=_kind(file, groups) or content_of(image_type),
+        kind=_kind(file, groups) or next(filter(None, map(content_of, (image_type, *frame_types(groups)))), ""),
         hints=hints_of(*_descriptions(header)),
         elsewhere=is_elsewhere(header),
     )
@@ -285,6 +301,8 @@ def _codes(header: Dataset, sequence: str, places: Sequence[Dataset], image_type
     sequences = " ".join([*_values(header, "SequenceName"), *_values(header, "PulseSequenceName")]).lower()
     if not set(codes) - {"RM"}:
         codes += [code for code, pattern in SEQUENCES.items() if re.search(pattern, sequences)]
+    elif re.search(SEQUENCES["EP"], sequences):
+        codes.append("EP")
     elif "SE" in codes and re.search(r"flair|tir\d", sequences):
         codes.append("IR")
     pulse = "".join(_texts(header, "EchoPulseSequence")[:1])
@@ -292,7 +310,7 @@ def _codes(header: Dataset, sequence: str, places: Sequence[Dataset], image_type
         codes = [code for word, code in (("SPIN", "SE"), ("GRADIENT", "GR")) if pulse in (word, "BOTH")]
         codes += ["IR"] if sequence == "IR" else []
     codes += ["IR"] if INVERTED.intersection(image_type) else []
-    if "YES" in _texts(header, "EchoPlanarPulseSequence"):
+    if "YES" in _texts(header, "EchoPlanarPulseSequence") or is_single_shot(Elements(header)):
         codes.append("EP")
     return tuple(dict.fromkeys(codes))
 

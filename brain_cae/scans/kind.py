@@ -127,6 +127,8 @@ EXPLAINED = {
     "inverted grey scale": ("high values for bright pixels", "MONOCHROME1"),
     "colour image": ("one value per pixel", "a colour or a palette"),
 }
+# Echoes that one excitation reads: 3 to 15 in a mixture of spin and gradient echoes, 20 and more in an EPI.
+SINGLE_SHOT = 16
 # GE adds this to b-values of multi-directional series.
 GE_OFFSET = 10**9
 GREY = ("", "MONOCHROME2")
@@ -197,6 +199,11 @@ def kind_of_frame(places: Sequence[Elements]) -> str:
     return "phase image" if any(map(_complex_part, types)) else ""
 
 
+def frame_types(groups: Sequence[Elements]) -> list[list[str]]:
+    """Return the values of FrameType in functional groups of an enhanced file, whose ImageType is of all frames."""
+    return [item.texts("FrameType") for group in groups for item in group.items("MRImageFrameTypeSequence")]
+
+
 def kind_of(image_type: Sequence[str]) -> str:
     """Return the kind, a key of ``KINDS``, from the values of ImageType; ``""`` for an anatomical image."""
     return _kind_of(tuple(image_type))
@@ -225,6 +232,15 @@ def is_derived(file: DicomFile) -> bool:
     return values[:1] == ["DERIVED"] or values[1:] == ["SECONDARY"]
 
 
+def is_single_shot(elements: Elements) -> bool:
+    """Return whether Philips's element says that one excitation reads a whole image, as in echo-planar imaging.
+
+    Their ScanningSequence is SE or GR also for diffusion and function. Sequences that mix echoes (GRASE) read a few.
+    """
+    creator, owner = B_VALUES["PhilipsBValue"]
+    return elements.text(creator) == owner and (elements.number("PhilipsEpiFactor") or 0.0) >= SINGLE_SHOT
+
+
 def _colour(elements: Elements) -> str:
     photometric = elements.text("PhotometricInterpretation")
     if photometric == "MONOCHROME1":
@@ -233,11 +249,12 @@ def _colour(elements: Elements) -> str:
 
 
 def _private_b_value(elements: Elements) -> float:
-    # Only for echo-planar sequences: in others, GE uses its element for something else.
-    if "EP" not in elements.texts("ScanningSequence"):
-        return 0.0
+    # In other sequences than echo-planar ones, GE uses its element for something else. Philips writes no code for them.
+    planar = "EP" in elements.texts("ScanningSequence")
     values = (
-        elements.number(name) or 0.0 for name, (creator, owner) in B_VALUES.items() if elements.text(creator) == owner
+        elements.number(name) or 0.0
+        for name, (creator, owner) in B_VALUES.items()
+        if elements.text(creator) == owner and (planar or name != "GeBValue")
     )
     return max((value % GE_OFFSET for value in values), default=0.0)
 

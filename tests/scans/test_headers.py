@@ -226,6 +226,41 @@ def test_an_inversion_without_its_time_is_known_by_other_codes(tmp_path, said):
     assert (found.name, found.doubt) == ("flair", "TI is missing")
 
 
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda block: block.add_new(0x13, "SL", 55), "echo-planar image"),
+        (lambda block: block.add_new(0x13, "UN", b"\x37\0\0\0"), "echo-planar image"),
+        (lambda block: block.add_new(0x13, "SL", 7), "t2"),  # a mixture of spin and gradient echoes
+        (lambda block: block.add_new(0x03, "FL", 1000.0), "diffusion image"),
+        (lambda block: block.add_new(0x03, "FL", 0.0), "t2"),
+    ],
+)
+def test_an_echo_planar_image_of_philips_is_known_by_private_elements(tmp_path, change, name):
+    def edit(header, number):
+        header.Manufacturer = "Philips Medical Systems"
+        change(header.private_block(0x2001, "Philips Imaging DD 001", create=True))
+
+    (path, *_) = write_series(tmp_path, change=edit)
+    assert contrast_of(facts_of(path, read_header(path).header).physics).name == name
+
+
+@pytest.mark.parametrize("names", [{"SequenceName": "epse2d1_90"}, {"PulseSequenceName": "SEEPI"}])
+def test_an_echo_planar_image_without_its_code_is_known_by_the_name_of_the_sequence(tmp_path, names):
+    (path, *_) = write_series(tmp_path, change=set_all(**names))
+    assert contrast_of(facts_of(path, read_header(path).header).physics).name == "echo-planar image"
+
+
+def test_an_enhanced_image_of_fat_is_known_by_its_frame_type(tmp_path):
+    def fat(header):
+        frame = Dataset()
+        frame.FrameType = ["ORIGINAL", "PRIMARY", "DIXON", "FAT"]
+        header.SharedFunctionalGroupsSequence[0].MRImageFrameTypeSequence = Sequence([frame])
+
+    path = write_enhanced(tmp_path / "one", voxels(), change=fat)
+    assert contrast_of(facts_of(path, read_header(path).header).physics).name == "fat image"
+
+
 def test_facts_hold_numbers_and_codes_alone(tmp_path):
     change = set_all(
         SeriesDescription="Doe t2 knee", ScanningSequence=["SE", "Doe"], ImageType=["DERIVED", "PRIMARY", "Doe"]

@@ -123,6 +123,15 @@ def test_the_b_value_element_of_ge_is_ignored_outside_echo_planar_imaging(tmp_pa
     assert read_series(write_series(tmp_path, change=change)).array.shape == (4, 5, 6)
 
 
+def test_the_b_value_element_of_philips_counts_in_every_sequence(tmp_path):
+    def change(header, number):
+        header.ScanningSequence = "SE"
+        header.private_block(0x2001, "Philips Imaging DD 001", create=True).add_new(0x03, "FL", 1000.0)
+
+    with pytest.raises(ScanError, match="diffusion image"):
+        read_series(write_series(tmp_path, change=change))
+
+
 def test_a_b_value_of_zero_and_a_magnitude_image_are_accepted(tmp_path):
     change = set_all(DiffusionBValue=0.0, ComplexImageComponent="MAGNITUDE")
     assert read_series(write_series(tmp_path, change=change)).array.shape == (4, 5, 6)

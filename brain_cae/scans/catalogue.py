@@ -39,7 +39,7 @@ from brain_cae.scans.headers import (
 )
 from brain_cae.scans.placeholders import anonymity
 from brain_cae.scans.pseudonym import Pseudonyms
-from brain_cae.scans.series_groups import divided, mended
+from brain_cae.scans.series_groups import divided, holds_repeats, mended
 from brain_cae.scans.silence import silence
 from brain_cae.scans.sources.base import agreeing
 from brain_cae.scans.tree import list_files
@@ -73,7 +73,7 @@ class Series:
 
     At the end of ``files`` are those that may have been slices of it, but cannot be read: ``images`` does not count
     them. ``study`` is empty if each file has another. ``uid`` is the pseudonym of its SeriesInstanceUID, which series
-    share that were divided, and ``day`` that of the date of the study.
+    share that were divided, and ``day`` that of the date of the study. One that is ``repeated`` is no single volume.
     """
 
     patient: str
@@ -84,6 +84,7 @@ class Series:
     facts: SeriesFacts
     uid: str = ""
     day: str = ""
+    repeated: bool = False
 
 
 @dataclass(frozen=True)
@@ -283,6 +284,7 @@ def _grouped(
                 facts=_of_kind(_facts(facts[_kind(rows[images[0]])]), kind),
                 uid=row["uid"].decode(),
                 day=rows["day"][group.files[0]].decode(),
+                repeated=holds_repeats(rows[images]),
             )
         )
     rest = np.flatnonzero(rows["status"] != IMAGE)

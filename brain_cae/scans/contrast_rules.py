@@ -11,7 +11,8 @@ physics leaves open, or raises a doubt.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from brain_cae.vocabulary import MODALITIES
 
@@ -160,7 +161,9 @@ AFTER_AGENT = {"t1": "t1ce"}
 OTHER_PART = "its header names another part of the body"
 NATIVE_IN_DESCRIPTION = "its header names a contrast agent, its description none"
 COMPUTED = "its description names a computed image"
-REMARKS = {"ce", "native", "computed"}
+OTHER_KIND = "its description names another kind of image"
+AFTER_ANOTHER = "it follows a series after contrast agent, its header names none"
+REMARKS = {"ce", "native", "computed", "other"}
 AGENT_IN_DESCRIPTION = "its description names a contrast agent, its header none"
 
 
@@ -226,12 +229,16 @@ def _doubt(physics: Physics, name: str) -> str:
         return OTHER_PART
     if "computed" in physics.hints:
         return COMPUTED
+    if "other" in physics.hints:
+        return OTHER_KIND
     if name in ("t2", "flair") and physics.agent:
         return "after contrast agent"
     weighting = "t1" if name == "t1ce" else name
     # "T2 FLAIR" and "T1 FLAIR" name the weighting and the preparation.
     accepted = {"flair": {"flair", "t2"}, "t1": {"t1", "flair"}}.get(weighting, {weighting})
     named = set(physics.hints) - REMARKS
+    if name == "t2" and "flair" in named:
+        return "its description names flair"  # its inversion time may be lost
     if named and not named & accepted:
         return f"its description names {' and '.join(sorted(named))}"
     if name == "t1ce" and "native" in physics.hints:
@@ -239,19 +246,47 @@ def _doubt(physics: Physics, name: str) -> str:
     return AGENT_IN_DESCRIPTION if name == "t1" and "ce" in physics.hints else ""
 
 
-def settled(contrasts: Sequence[Contrast]) -> list[Contrast]:
+class Beside(NamedTuple):
+    """What of a series counts for the others of its session.
+
+    Attributes:
+        agent: Whether it was acquired after contrast agent, by its header.
+        number: Its number at the scanner, by which series are in the order of their acquisition; NaN if unknown.
+        derived: Whether it was computed from another series, as a reformatted one, whose number is another's.
+    """
+
+    agent: bool = False
+    number: float = math.nan
+    derived: bool = False
+
+
+def settled(contrasts: Sequence[Contrast], beside: Sequence[Beside] = ()) -> list[Contrast]:
     """Return the contrasts of the series of one session, each seen beside the others.
 
     Many scanners do not record the contrast agent, and some record it for the whole examination. Of several T1 without
-    one in their headers, those whose description names it are taken as acquired after it, in doubt; a single one stays
-    a T1. Of several with one, those whose description says that there was none are taken as acquired before it.
+    one in their headers, those whose description names it, or whose number follows that of a series after contrast
+    agent (as after a perfusion), are taken as acquired after it, in doubt; a single one stays a T1. Of several with
+    one, those whose description says that there was none are taken as acquired before it.
+
+    Args:
+        contrasts: Of each series.
+        beside: The same series; empty if nothing is known but their contrasts.
     """
-    native = any(one.name == "t1" and one.doubt not in (AGENT_IN_DESCRIPTION, COMPUTED) for one in contrasts)
+    beside = beside or [Beside()] * len(contrasts)
+    contrasts = _after_another(contrasts, beside)
+    agent = (AGENT_IN_DESCRIPTION, AFTER_ANOTHER)
+    native = any(
+        one.name == "t1" and one.doubt not in (*agent, COMPUTED, OTHER_KIND) and not other.derived
+        for one, other in zip(contrasts, beside, strict=True)
+    )
     after = any(one.name == "t1ce" and one.doubt not in (NATIVE_IN_DESCRIPTION, COMPUTED) for one in contrasts)
     decided = "decided by its description"
     known = []
-    for one in contrasts:
-        if native and one.name == "t1" and one.doubt == AGENT_IN_DESCRIPTION:
+    for one, other in zip(contrasts, beside, strict=True):
+        if native and one.name == "t1" and one.doubt == AFTER_ANOTHER and not other.derived:
+            why = f"{one.why}, after contrast agent by its number, beside a T1 before"
+            known.append(Contrast("t1ce", why, AFTER_ANOTHER))
+        elif native and one.name == "t1" and one.doubt == AGENT_IN_DESCRIPTION:
             why = f"{one.why}, contrast agent in its description, beside a T1 without"
             known.append(Contrast("t1ce", why, decided))
         elif after and one.name == "t1ce" and one.doubt == NATIVE_IN_DESCRIPTION:
@@ -260,6 +295,20 @@ def settled(contrasts: Sequence[Contrast]) -> list[Contrast]:
         else:
             known.append(one)
     return known
+
+
+def _after_another(contrasts: Sequence[Contrast], beside: Sequence[Beside]) -> list[Contrast]:
+    """Return the contrasts, with a doubt about each T1 whose number follows that of a series after contrast agent."""
+    given = [
+        other.number
+        for one, other in zip(contrasts, beside, strict=True)
+        if (other.agent or one.doubt == AGENT_IN_DESCRIPTION) and not other.derived
+    ]
+    first = min((number for number in given if not math.isnan(number)), default=math.inf)
+    return [
+        replace(one, doubt=AFTER_ANOTHER) if one.name == "t1" and not one.doubt and other.number > first else one
+        for one, other in zip(contrasts, beside, strict=True)
+    ]
 
 
 def _times(physics: Physics) -> str:

@@ -8,17 +8,22 @@ from brain_cae.scans.placeholders import anonymity
 # Before and after a treatment, "post op", is something else.
 AGENT = (
     r"contrast\w*|kontrast\w*|gado\w*|gad|gd|ce|km|mdc|mdk|inj\w*|iniett\w*|dotarem|clariscan|magnevist|omniscan|prohance"
-    r"|multihance|vueway|elucirem|primovist|eovist"
+    r"|multihance|vueway|elucirem|primovist|eovist|dota(?:graf|spin|vist)|artirem|civ|ctte?"
 )
 WITHOUT = re.compile(
     rf"(?<![a-z])(?:pre|non|no|without|w/?o|ohne|vor|sans|avant|before|sin|sem|senza|zonder|utan|uten|s/)[\s-]*(?:{AGENT}|c)(?![a-z])"
 )
-AFTER_TREATMENT = re.compile(r"(?:pre|post)[\s-]*(?:op|surg|rt|chemo|treat|trauma)\w*")
+AFTER_TREATMENT = re.compile(
+    r"(?:pr[eé]|p[oó]st?)[\s-]*(?:op|surg|x?rt|rad(?:iat|ioth|iosurg)|s[br][rs]t?(?![a-z])|chemo|treat|resect|biops|trauma)\w*"
+)
 NATIVE = re.compile(r"(?<![a-z])(?:pre|nati[fv]e?|unenhanced|w/o)(?![a-z])")
 # Whole values, and words of a value, that say that no contrast agent was given: "0 ml", "None given", "Gadovist: no".
 NO_AGENT = re.compile(
-    r"[-.?0]*|0+[.,]?0*\s?(?:ml|cc|mmol)?|n|nc|n\.?/?a\.?|off|false|pre|saline|nacl.*|plain|nati[fv]e?"
+    r"[-.?0]*|0+[.,]?0*\s?(?:ml|cc|mmol)?|n|nc|n\.?/?a\.?|n\.?v\.?t\.?|-\s?c|c\s?-|off|false|pre|saline|nacl.*|plain"
+    r"|nati[fv]e?"
 )
+# After an agent was given: "Gadovist 7 ml, no reaction".
+HARMLESS = re.compile(r"(?<!\w)(?:no|without|w/o|nil)\s(?:\w+\s)?(?:reactions?|events?|complications?|issues?)")
 NEGATED = re.compile(
     r"(?<!\w)(?:no|none|non|not|nil|null|w/?o|w/out|without|unenhanced|ohne|kein\w*|nein|nicht|sans|aucune?|sin|ningun\w*"
     r"|senza|nessun\w*|sem|nenhum\w*|zonder|geen|utan|uten|ingen|bez|brak)(?![\w-])"
@@ -40,16 +45,28 @@ HINTS = {
     "t1": r"(?<![a-z0-9])t1|mp.?rage|bravo|mprage|spgr",
     "t2": r"(?<![a-z0-9])t2(?!\s*\*|.?star|\s*flash)",
     "pd": r"(?<![a-z0-9])(?:pd|proton.?dens)",
-    "angiogram": r"(?<![a-z])(?:tof|mra|angio)",
+    "angiogram": r"(?<![a-z])(?:tof|mra|angio|mrv(?![a-z])|venog)",
     # A subtraction, a projection, a map, or a contrast computed from maps; "sub-01" is a subject.
-    "computed": r"(?<![a-z])(?:sub(?!\s*-?\s*\d)|subtr\w*|m(?:in?|n)?ip|adc|map(?:s|it|ping)?|synth\w*|symri)"
+    "computed": r"(?<![a-z])(?:sub(?!\s*-?\s*\d)|subtr\w*|m(?:in?|n)?ip|adc|map(?:s|it|ping)?|synth\w*|symri|magic)"
     r"(?![a-z])",
-    "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|pg|t1c)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])|c\+|i\.?v\.?\s?\+",
+    # Scans to plan, calibrate or correct others, of diffusion or perfusion, with two inversions, of fat.
+    "other": r"(?<![a-z])(?:loc(?:ali[sz]\w*)?|scout|survey|cal(?:ib\w*)?|ref(?:erence)?\s?scan|coca|field\s?map|fmap"
+    r"|topup|b\s?=?\s?0|dwi|dti|diff(?:usion)?|dsc|dce|perf(?:usion)?|asl|dyn(?:amic)?|twist|tricks|bold|fmri|dir"
+    r"|double\s?inv\w*|inv\s?-?[12]|qalas|mrf|fat\s?(?:only|image)|out\s?-?(?:of\s?-?)?phase|opp(?:osed)?\s?-?phase"
+    r")(?![a-z0-9])"
+    r"|(?<![a-z])fat:",
+    "t2*": r"(?<![a-z0-9])t2\s?(?:\*|.?star|flash)|(?<![a-z])(?:swi|swan|swip|qsm|hemo)(?![a-z])",
+    "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|p[oó]s|pg|t1c)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])"
+    r"|c\+|c/c(?![a-z])|i\.?v\.?\s?\+|(?<![a-z])t1[a-z]{0,2}\s?\(?\+(?!\s?t\d)",
 }
 
 
 def hints_of(*descriptions: str) -> tuple[str, ...]:
-    """Return what a description names, in the words of ``HINTS``, and ``native`` if it says that there is no agent."""
+    """Return what a description names, in the words of ``HINTS``, and ``native`` if it says that there is no agent.
+
+    >>> hints_of("AX T1 POST GAD"), hints_of("t1_ohne_km"), hints_of("T1 DCE")
+    (('t1', 'ce'), ('t1', 'native'), ('t1', 'other'))
+    """
     written = AFTER_TREATMENT.sub(" ", " ".join(descriptions).lower().replace("_", " "))
     text = WITHOUT.sub(" ", written)
     named = [name for name, pattern in HINTS.items() if re.search(pattern, text)]
@@ -66,7 +83,7 @@ def names_agent(text: str) -> bool:
     >>> names_agent("DOTAREM 15 ml"), names_agent("None given"), names_agent("")
     (True, False, False)
     """
-    name = " ".join(text.lower().split()).strip(" .!?()")
+    name = HARMLESS.sub("", " ".join(text.lower().split())).strip(" .,!?()")
     # An x alone marks that there was one.
     removed = len(name) > 1 and anonymity(name) == "word"
     none = (NEGATED, WITHOUT, ZERO_DOSE)

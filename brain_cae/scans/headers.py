@@ -258,7 +258,7 @@ def _facts(file: DicomFile, groups: Sequence[Elements]) -> SeriesFacts:
         agent=has_agent(header),
         flow=angiogram or "MTC" in variants or bool(options & {"FC", "MT", "FLOW COMP", "TONE"}),
         kind=_kind(file, groups) or next(filter(None, map(content_of, (image_type, *frame_types(groups)))), ""),
-        hints=hints_of(*_descriptions(header)),
+        hints=_hints(header),
         elsewhere=is_elsewhere(header),
     )
     names = ("SliceThickness", "SpacingBetweenSlices")
@@ -341,6 +341,14 @@ def is_elsewhere(header: Dataset) -> bool:
     return names_other_part(" ".join(_descriptions(header)), _text(header, "BodyPartExamined"))
 
 
+def _hints(header: Dataset) -> tuple[str, ...]:
+    """Return what the description names. ProtocolName adds to it, but with GE, which names the whole examination."""
+    series, protocol = _descriptions(header)
+    if _text(header, "Manufacturer").upper().startswith("GE"):
+        return hints_of(series) or hints_of(protocol)
+    return hints_of(series, protocol)
+
+
 def _descriptions(header: Dataset) -> list[str]:
     return [_text(header, name) for name in ("SeriesDescription", "ProtocolName")]
 
@@ -367,13 +375,8 @@ def _values(place: Dataset, name: str) -> list[str]:
         return []
     if value is None:
         return []
-    return (
-        [value]
-        if isinstance(value, str)
-        else [str(part) for part in value]
-        if hasattr(value, "__iter__")
-        else [str(value)]
-    )
+    several = hasattr(value, "__iter__") and not isinstance(value, str)
+    return [str(part) for part in value] if several else [str(value)]
 
 
 def _numbers(place: Dataset, name: str) -> list[float]:

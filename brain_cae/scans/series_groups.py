@@ -44,6 +44,15 @@ def mended(groups: list[np.ndarray], rows: np.ndarray, is_nobody: Callable[[np.v
         yield Group(files, int(largest[0]), torn=len(patients) > 1)
 
 
+def holds_repeats(images: np.ndarray) -> bool:
+    """Return whether the images of a series are no single volume: times or echoes, several at each of most places.
+
+    Copies of an image have its number and its echo.
+    """
+    places, different = (np.unique(images[names]) for names in (["place"], ["place", "number", "echo"]))
+    return len(places) > 1 and len(different) >= 2 * len(places)
+
+
 def divided(group: Group, rows: np.ndarray) -> Iterator[Group]:
     """Yield the series of a group: by number and date, then by ImageType, then by echo."""
     for number in _by_number(group, rows):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from brain_cae.scans.contrast_rules import UNKNOWN, Physics, contrast_of, settled
+from brain_cae.scans.contrast_rules import AFTER_ANOTHER, OTHER_KIND, UNKNOWN, Beside, Physics, contrast_of, settled
 
 SE, GR, SEIR, GRIR = ("SE",), ("GR",), ("SE", "IR"), ("GR", "IR")
 N = math.nan
@@ -138,6 +138,34 @@ def test_of_two_t1_with_an_agent_in_the_header_the_description_tells_which_was_b
     (alone,) = settled([contrast_of(before)])
     assert alone.name == "t1ce" and "its description none" in alone.doubt
     assert contrast_of(Physics(**(facts | {"agent": False}), hints=("t1", "native"))).doubt == ""
+
+
+def test_a_t1_that_follows_a_series_after_contrast_agent_is_one_too():
+    t1, ep = Physics(tr=500, te=12, flip=90, codes=SE), Physics(tr=1500, te=30, codes=("EP", "GR"), agent=True)
+    contrasts = [contrast_of(one) for one in (t1, ep, t1, t1)]
+    beside = [Beside(number=2), Beside(agent=True, number=6), Beside(number=9), Beside(number=201, derived=True)]
+    found = settled(contrasts, beside)
+    assert [one.name for one in found] == ["t1", "echo-planar image", "t1ce", "t1"]
+    assert [one.doubt for one in found] == ["", "", AFTER_ANOTHER, AFTER_ANOTHER]
+    # Without an earlier one it stays a T1, and without numbers nothing is known.
+    assert [one.name for one in settled(contrasts[1:3], beside[1:3])] == ["echo-planar image", "t1"]
+    assert settled(contrasts, [Beside(agent=one.agent) for one in beside]) == contrasts
+
+
+def test_a_reformatted_t1_does_not_show_that_another_is_after_contrast_agent():
+    after, reformatted = (Physics(tr=500, te=12, flip=90, codes=SE, hints=hints) for hints in (("t1", "ce"), ()))
+    contrasts = [contrast_of(one) for one in (after, reformatted)]
+    found = settled(contrasts, [Beside(number=8), Beside(number=801, derived=True)])
+    assert [one.name for one in found] == ["t1", "t1"] and all(one.doubt for one in found)
+
+
+def test_a_flair_that_lost_its_inversion_time_is_a_t2_in_doubt():
+    physics = Physics(tr=9000, te=120, flip=90, codes=SE, hints=("flair", "t2"))
+    assert contrast_of(physics).name == "t2" and "flair" in contrast_of(physics).doubt
+
+
+def test_another_kind_of_image_is_a_doubt():
+    assert contrast_of(Physics(tr=500, te=12, codes=SE, hints=("t1", "other"))).doubt == OTHER_KIND
 
 
 def test_of_two_t1_the_description_tells_which_is_after_contrast_agent():

@@ -11,10 +11,16 @@ from brain_cae.scans.descriptions import hints_of, names_other_part
      ("T1 pre KM", ("t1", "native")), ("t1_ohne_km", ("t1", "native")), ("T1 post-op", ("t1",)),
      ("T1 nach KM", ("t1", "ce")), ("AX T1 PRE", ("t1", "native")), ("T1 pre-op", ("t1",)),
      ("t1 nativ", ("t1", "native")), ("AX T1 W/O", ("t1", "native")), ("T1 pre and post gad", ("t1", "ce")),
-     ("t2*_fl2d", ()), ("3D TOF head", ("angiogram",)), ("spine", ()), ("sag pd tse", ("pd",)), ("CT12", ()),
+     ("t2*_fl2d", ("t2*",)), ("3D TOF head", ("angiogram",)), ("spine", ()), ("sag pd tse", ("pd",)), ("CT12", ()),
      ("T1 SUB", ("t1", "computed")), ("t1_subtraction", ("t1", "computed")), ("T1map", ("t1", "computed")),
      ("T1 Subtr.", ("t1", "computed")),
      ("AX MIP T1", ("t1", "computed")), ("Synthetic T2 FLAIR", ("flair", "t2", "computed")), ("sub-01_T1w", ("t1",)),
+     ("T1W: MAGiC", ("t1", "computed")), ("localizer HASTE", ("other",)), ("t1_twist_DCE", ("t1", "other")),
+     ("ASSET calibration", ("other",)), ("AX T2 ASSET", ("t2",)), ("FAT: Ax T1 FLEX", ("t1", "other")),
+     ("OutPhase: Ax T1", ("t1", "other")), ("t1 fat sat", ("t1",)), ("3D_DIR", ("other",)),
+     ("mp2rage_INV1", ("t1", "other")),
+     ("T1 SWI", ("t1", "t2*")), ("T2 hemo", ("t2", "t2*")), ("3D MRV", ("angiogram",)), ("DWI b0", ("other",)),
+     ("T1 neuronavigation", ("t1",)), ("T1 planning", ("t1",)), ("T1 location", ("t1",)), ("T2 different", ("t2",)),
      ("sub 2 t1", ("t1",)), ("T1 subject", ("t1",)), ("T1 subcortical", ("t1",)), ("ADC", ("computed",))],
 )  # fmt: skip
 def test_a_description_becomes_words(text, words):
@@ -25,7 +31,9 @@ def test_a_description_becomes_words(text, words):
     ("text", "named"),
     [("T1 MPRAGE con contraste", True), ("T1 dopo mdc", True), ("T1 Kontrastmittel", True),
      ("T1 APRES INJECTION", True), ("T1 POSTGD", True), ("AX T1 +GD", True), ("t1 IV+", True), ("Dotarem T1", True),
-     ("T1 post", True),
+     ("T1 post", True), ("T1+", True), ("AX T1W (+)", True), ("T1 C/C", True), ("T1 pós", True), ("T1 con CIV", True),
+     ("t1 Dotagraf", True), ("T1+T2 map", False), ("T1 post radiation", False), ("T1 post XRT", False),
+     ("T1 pos-op", False),
      ("T1 senza mdc", False), ("T1 sin contraste", False), ("T1 sans injection", False), ("T1 s/c", False),
      ("T1 posterior fossa", False), ("T1 post-op", False), ("T1 MPRAGE", False)],
 )  # fmt: skip

@@ -35,7 +35,8 @@ from tests.scans.synthesise import set_all, voxels, write_enhanced, write_series
      ("None given", False), ("NONE\\NONE", False), ("Gadovist: no", False), ("pre gad", False), ("0 ml", False),
      ("0.0", False), ("Gadovist 0ml", False), ("Gadovist 0.0 ml", False), ("Gadovist 10 ml", True),
      ("Dotarem 1.0 ml", True),
-     ("NaCl 0.9%", False), ("NOT APPLICABLE", False), ("n.a.", False), ("sin contraste", False),
+     ("NaCl 0.9%", False), ("C-", False), ("-C", False), ("n.v.t.", False), ("Gadovist 7 ml, no reaction", True),
+     ("ProHance (no adverse events)", True), ("NOT APPLICABLE", False), ("n.a.", False), ("sin contraste", False),
      ("senza mdc", False), ("nessuno", False), ("Aucun", False), ("geen", False), ("REMOVED", False), ("xxxx", False)],
 )  # fmt: skip
 def test_words_for_no_contrast_agent_are_understood(agent, given):
@@ -54,6 +55,17 @@ def test_a_dose_of_zero_is_no_agent_and_a_dose_without_name_is_one():
     usage.ContrastBolusAgentAdministered = "NO"
     header.ContrastBolusUsageSequence = Sequence([usage])
     assert not has_agent(header)
+
+
+def test_the_name_of_the_examination_which_ge_writes_says_nothing_of_a_series(tmp_path):
+    def named(maker, series, protocol):
+        names = {"Manufacturer": maker, "SeriesDescription": series, "ProtocolName": protocol}
+        (path, *_) = write_series(tmp_path / maker / (series or "none"), change=set_all(**names))
+        return facts_of(path, read_header(path).header).physics.hints
+
+    assert named("GE MEDICAL SYSTEMS", "Ax T1", "BRAIN W CONTRAST") == ("t1",)
+    assert named("GE MEDICAL SYSTEMS", "", "T1 CONTRAST") == ("t1", "ce")
+    assert named("SIEMENS", "MPR tra", "t1_mprage_km") == ("t1", "ce")
 
 
 def test_an_enhanced_file_that_starts_with_a_phase_is_what_its_magnitude_is(tmp_path):

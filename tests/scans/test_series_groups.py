@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brain_cae.scans.series_groups import Group, divided
+from brain_cae.scans.series_groups import Group, divided, holds_repeats
 
 DUAL = [12.0, 93.0] * 4
 COLUMNS = [
@@ -92,3 +92,20 @@ def test_images_of_two_types_at_the_same_positions_are_two_series():
 )
 def test_types_at_other_positions_are_slices_of_one_series(places):
     assert len(parts([9.0] * 6, type=[b"w"] * 3 + [b"f"] * 3, place=places)) == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "repeated"),
+    [
+        ({"place": [1, 2, 3, 1, 2, 3], "number": range(1, 7)}, True),  # two times
+        ({"place": [1, 2, 3] * 2, "number": [1, 2, 3] * 2, "echo": [2, 2, 2, 4, 4, 4]}, True),
+        ({"place": [1, 2, 3] * 2, "number": [1, 2, 3] * 2}, False),  # a second export
+        ({"place": [1, 2, 3, 4, 5, 1], "number": range(1, 7)}, False),  # one slice twice
+        ({"place": 0, "number": range(1, 7)}, False),  # unknown
+    ],
+)
+def test_times_and_echoes_are_no_single_volume(columns, repeated):
+    rows = np.zeros(6, COLUMNS)
+    for name, values in columns.items():
+        rows[name] = values
+    assert holds_repeats(rows) == repeated

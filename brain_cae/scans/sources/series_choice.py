@@ -9,7 +9,7 @@ from typing import Any
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.catalogue import Series
-from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, Contrast, contrast_of, settled
+from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, UNKNOWN, Beside, Contrast, contrast_of, settled
 from brain_cae.scans.identity import Identity
 from brain_cae.vocabulary import MODALITIES
 
@@ -18,11 +18,12 @@ WHOLE_MM = 90.0
 # A study goes on after midnight, and may be finished on the next day.
 NIGHT = timedelta(days=2)
 # Series that agree in the first criteria are all read; the import takes the best that forms a regular volume.
-ALIKE = 4
+ALIKE = 5
 REASONS = (
-    "shows the head", "covers the whole head", "leaves no doubt", "is original", "is no fast scout", "has more slices",
-    "has more voxels", "has the higher number", "comes later by name",
+    "shows the head", "covers the whole head", "is one volume", "leaves no doubt", "is original", "is no fast scout",
+    "has more slices", "has more voxels", "has the higher number", "comes later by name",
 )  # fmt: skip
+MAY_BE_AFTER_AGENT = "another T1 was acquired before other series, and no header names a contrast agent"
 NOT_LISTED = "not in the table of series"
 
 
@@ -117,24 +118,36 @@ def take(series: Sequence[tuple[Series, str]]) -> list[Taken]:
     return [
         Taken(one, session, contrast)
         for (_, session), scans in sessions.items()
-        for one, contrast in zip(scans, settled([contrast_of(one.facts.physics) for one in scans]), strict=True)
+        for one, contrast in zip(scans, settled(*_beside(scans)), strict=True)
     ]
+
+
+def _beside(scans: Sequence[Series]) -> tuple[list[Contrast], list[Beside]]:
+    facts = [one.facts for one in scans]
+    agents = [one.physics.agent and "native" not in one.physics.hints for one in facts]
+    beside = [Beside(agent, one.number, one.derived) for agent, one in zip(agents, facts, strict=True)]
+    return [contrast_of(one.physics) for one in facts], beside
 
 
 def by_rule(taken: Sequence[Taken]) -> list[Taken]:
     """Return the series with the best of each subject, session and modality in use, and why the others are not."""
     best: dict[tuple[str, str, str], Taken] = {}
+    sessions: dict[tuple[str, str], list[Taken]] = {}
     for one in taken:
+        sessions.setdefault((one.series.patient, one.session), []).append(one)
         place = (one.series.patient, one.session, one.contrast.name)
         if one.contrast.name in MODALITIES and (place not in best or _rank(one) > _rank(best[place])):
             best[place] = one
     used = []
     for one in taken:
-        why, doubt = one.contrast.why, f"; in doubt: {one.contrast.doubt}" if one.contrast.doubt else ""
         winner = best.get((one.series.patient, one.session, one.contrast.name))
+        contrast = one.contrast
+        if winner is one and _may_be_after_agent(one, sessions[one.series.patient, one.session]):
+            contrast = replace(contrast, doubt=MAY_BE_AFTER_AGENT)
+        why, doubt = contrast.why, f"; in doubt: {contrast.doubt}" if contrast.doubt else ""
         if winner is one:
-            name = one.contrast.name
-            used.append(replace(one, modality=name, why=f"{why}{doubt}", read_for=name))
+            name = contrast.name
+            used.append(replace(one, contrast=contrast, modality=name, why=f"{why}{doubt}", read_for=name))
         elif winner is None:
             used.append(replace(one, why=f"{one.contrast.name}: {why}{doubt}"))
         else:
@@ -146,6 +159,22 @@ def by_rule(taken: Sequence[Taken]) -> list[Taken]:
             also &= not one.series.uid or one.series.uid != winner.series.uid
             used.append(replace(one, why=said, read_for=one.contrast.name if also else ""))
     return used
+
+
+def _may_be_after_agent(one: Taken, session: Sequence[Taken]) -> bool:
+    """Return whether another T1 was acquired before other contrasts, and no header of the session names an agent.
+
+    A repeat, made because the first one went wrong, follows it at once.
+    """
+    if one.contrast.name != "t1" or one.contrast.doubt:
+        return False
+    if any(other.contrast.name == "t1ce" or other.series.facts.physics.agent for other in session):
+        return False
+    earlier = [other for other in session if number_of(other) < number_of(one) and number_of(other)]
+    t1 = [other for other in earlier if other.contrast.name == "t1" and _rank(other)[:ALIKE] == _rank(one)[:ALIKE]]
+    first = min(map(number_of, t1), default=math.inf)
+    others = (other for other in earlier if other.contrast.name not in ("t1", UNKNOWN, "localiser"))
+    return any(number_of(other) > first for other in others)
 
 
 def by_table(taken: Sequence[Taken], chosen: Mapping[str, str]) -> list[Taken]:
@@ -199,13 +228,14 @@ def _may_be_part(one: Series, other: Series) -> bool:
 
 
 def _rank(one: Taken) -> tuple[Any, ...]:
-    """Rank of a series among those of one contrast, by ``REASONS``: the rule of ``scans/dicom.py`` after two others."""
+    """Rank of a series among those of one contrast, by ``REASONS``: the rule of ``scans/dicom.py`` after others."""
     facts, physics = one.series.facts, one.series.facts.physics
     height = facts.thickness * one.series.images
     scout = physics.tr < SCOUT_TR_MS and physics.te < SCOUT_TE_MS
     return (
         not physics.elsewhere,
         not height < WHOLE_MM,
+        not one.series.repeated,
         not one.contrast.doubt,
         not facts.derived,
         not scout,

@@ -9,15 +9,15 @@ from brain_cae.scans.catalogue import Series
 from brain_cae.scans.contrast_rules import Physics
 from brain_cae.scans.headers import SeriesFacts
 from brain_cae.scans.identity import Identity
-from brain_cae.scans.sources.series_choice import by_rule, by_table, in_sessions, not_listed, take
+from brain_cae.scans.sources.series_choice import MAY_BE_AFTER_AGENT, by_rule, by_table, in_sessions, not_listed, take
 
 T1 = Physics(tr=500, te=12, flip=90, codes=("SE",))
 T2 = Physics(tr=5000, te=95, flip=150, codes=("SE",))
 
 
-def series(name, physics=T1, *, patient="p-1", study="a", images=30, thickness=5.0, derived=False, number=1.0):
-    facts = SeriesFacts(physics, derived=derived, number=number, rows=10, columns=10, thickness=thickness)
-    return Series(patient, study, name, (Path(name),), images, facts)
+def series(name, physics=T1, *, patient="p-1", study="a", images=30, thickness=5.0, repeated=False, **more):
+    facts = SeriesFacts(physics, **{"number": 1.0} | more, rows=10, columns=10, thickness=thickness)
+    return Series(patient, study, name, (Path(name),), images, facts, repeated=repeated)
 
 
 def used(taken):
@@ -33,6 +33,7 @@ def read(taken):
     [
         (series("a", thickness=2), series("b", Physics(**(vars(T1) | {"elsewhere": True}))), "shows the head", False),
         (series("a", thickness=5), series("b", images=100, thickness=0.5), "covers the whole head", False),
+        (series("a", derived=True), series("b", images=60, repeated=True), "is one volume", False),
         (series("a"), series("b", Physics(**(vars(T1) | {"hints": ("t2",)}))), "leaves no doubt", False),
         (series("a", images=30), series("b", images=60, derived=True), "is original", False),
         (series("a", images=60), series("b", images=30), "has more slices", True),
@@ -45,6 +46,21 @@ def test_the_first_criterion_that_differs_decides(better, worse, reason, also_re
         assert used(taken) == {"a": "t1", "b": ""}
         assert f"it {reason}" in next(one.why for one in taken if one.series.name == "b")
         assert read(taken) == ({"a", "b"} if also_read else {"a"})
+
+
+@pytest.mark.parametrize(
+    ("numbers", "physics", "in_doubt"),
+    [
+        ((2, 3, 4), T2, True),
+        ((2, 4, 3), T2, False),  # a repeat
+        ((2, 3, 4), Physics(**(vars(T2) | {"agent": True})), False),  # this is known, so the second T1 is a t1ce
+    ],
+)
+def test_a_t1_after_another_and_other_contrasts_may_be_after_contrast_agent(numbers, physics, in_doubt):
+    scans = [series(name, what, number=n) for name, what, n in zip("abc", (T1, physics, T1), numbers, strict=True)]
+    taken = by_rule(take([(one, "s1") for one in scans]))
+    doubts = [one.contrast.doubt for one in taken if one.modality == "t1"]
+    assert doubts == [MAY_BE_AFTER_AGENT if in_doubt else ""]
 
 
 def test_a_series_that_may_be_a_part_of_the_best_is_read_too():

@@ -132,6 +132,7 @@ WHAT_TO_DO = {
     "non-finite values": "Export the scan again; NaN and infinite values cannot be repaired here.",
     "blank slice": "The content of slices was lost: export or convert the scan again.",
     "constant volume": "The scan is empty; export it again.",
+    "unsigned values read as signed": "The header calls unsigned values signed: correct it there, or convert again.",
     "constant inside the mask": "Check that the modalities of the subject cover the same part of the head.",
     "no positive intensity scale": "Give the scan as it was before its mean was subtracted: much is 0 or negative.",
     "empty mask": "Open the scan and the brain mask in a viewer.",

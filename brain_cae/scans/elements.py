@@ -70,6 +70,8 @@ TAGS = {
     "PixelRepresentation": (0x00280103, "short"),
     "RescaleIntercept": (0x00281052, "decimal"),
     "RescaleSlope": (0x00281053, "decimal"),
+    "RealWorldValueIntercept": (0x00409224, "double"),
+    "RealWorldValueSlope": (0x00409225, "double"),
     "SiemensHeaderCreator": (0x00190010, "text"),
     "SiemensBValue": (0x0019100C, "decimal"),
     "PhilipsImagingCreator": (0x20010010, "text"),
@@ -91,6 +93,7 @@ SEQUENCES = {
     "PixelValueTransformationSequence": 0x00289145,
     "UnassignedSharedConvertedAttributesSequence": 0x00209170,
     "UnassignedPerFrameConvertedAttributesSequence": 0x00209171,
+    "RealWorldValueMappingSequence": 0x00409096,
     "SharedFunctionalGroupsSequence": 0x52009229,
     "PerFrameFunctionalGroupsSequence": 0x52009230,
 }

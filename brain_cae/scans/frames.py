@@ -91,6 +91,8 @@ def _place(file: DicomFile, pixels: np.ndarray, places: list[Elements], kind: st
     spacing = _numbers(places, "PixelSpacing", 2, "PixelMeasuresSequence")
     slope = _numbers(places, "RescaleSlope", 1, "PixelValueTransformationSequence")
     intercept = _numbers(places, "RescaleIntercept", 1, "PixelValueTransformationSequence")
+    if not slope and not intercept:
+        slope, intercept = _real_world(places)
     if not kind:
         _check_placed(file, position, orientation, spacing)
     return Frame(
@@ -129,6 +131,13 @@ def _shown(file: DicomFile, name: str) -> str:
     if not written.strip("\\"):
         return f"no {name}"
     return f"{name} {written[:80]}" if set(written) <= set("0123456789+-.,eE\\ ") else f"{name} is not a number"
+
+
+def _real_world(places: list[Elements]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return slope and intercept to real-world values, which Philips may write for each slice in place of a rescale."""
+    items = (item for place in places for item in place.items("RealWorldValueMappingSequence"))
+    item = next((item for item in items if item.number("RealWorldValueSlope")), None)
+    return ((), ()) if item is None else (item.numbers("RealWorldValueSlope"), item.numbers("RealWorldValueIntercept"))
 
 
 def _echo_time(places: list[Elements]) -> float | None:

@@ -11,6 +11,8 @@ from brain_cae.errors import ScanError
 
 # Of a plane, every n-th voxel is looked at first; and the share of voxels with another value that makes an image.
 THIN, IMAGE = 5, 0.02
+# Half of the positive values that int16 has.
+HALF = 2**14
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,10 @@ def smallest_type(array: np.ndarray) -> np.ndarray:
 
 
 def check_values(array: np.ndarray, *, where: str) -> None:
-    """Raise ScanError (non-finite, constant volume, blank slice) if the voxels (X, Y, Z) cannot be used."""
+    """Raise ScanError if the voxels (X, Y, Z) cannot be used.
+
+    Reasons: non-finite, constant volume, unsigned values read as signed, blank slice.
+    """
     low, high = array.min(), array.max()
     # NaN and infinity both reach the minimum or the maximum, so two passes detect them.
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -56,7 +61,26 @@ def check_values(array: np.ndarray, *, where: str) -> None:
         )
     if low == high:
         raise ScanError("constant volume", expected="an image", found=f"the value {low} in every voxel", where=where)
+    if array.dtype == np.int16 and low < -HALF and high > HALF and _wraps(array):
+        raise ScanError(
+            "unsigned values read as signed",
+            expected=f"values that do not jump from {np.iinfo(np.int16).max} to {np.iinfo(np.int16).min}",
+            found=f"values from {low} to {high}, with jumps between neighbours",
+            where=where,
+            advice="The header calls unsigned values signed (in DICOM: PixelRepresentation 1). Correct it there.",
+        )
     _check_planes(array, where)
+
+
+def _wraps(array: np.ndarray) -> bool:
+    """Return whether bright tissue jumps to the lowest values, around air of about 0, as unsigned values do if signed.
+
+    Values that use the whole range have their air at the lowest one.
+    """
+    faces = np.concatenate([np.take(array, end, axis).ravel() for axis in range(3) for end in (0, -1)])
+    if float(np.median(np.abs(faces.astype(np.int32)))) > HALF / 4:
+        return False
+    return any(bool((np.abs(np.diff(array.astype(np.int32), axis=axis)) > 3 * HALF).any()) for axis in range(3))
 
 
 def _check_planes(array: np.ndarray, where: str) -> None:

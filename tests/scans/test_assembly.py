@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.assembly import assemble
 from brain_cae.scans.dicom import read_series
 from brain_cae.scans.file import open_dicom
 
-from .synthesise import SAGITTAL, set_all, set_pixels, set_some, voxels, write_series
+from .synthesise import SAGITTAL, set_all, set_pixels, set_some, voxels, write_enhanced, write_series
 from .test_dicom import reason_of
 
 
@@ -160,3 +162,27 @@ def test_echoes_in_seconds_are_told_apart(tmp_path):
         header.RepetitionTime, header.EchoTime = "3.0", "0.012" if number % 2 else "0.090"
 
     assert reason_of(write_series(tmp_path, change=change)) == "mixed echo times"
+
+
+@pytest.mark.parametrize("enhanced", [False, True])
+def test_slices_with_a_real_world_scale_of_their_own_are_scaled(tmp_path, enhanced):
+    def mapping(number):
+        item = Dataset()
+        item.RealWorldValueSlope, item.RealWorldValueIntercept = 0.5 * (number + 1), 2.0
+        item.RealWorldValueFirstValueMapped, item.RealWorldValueLastValueMapped = 0, 4095
+        return Sequence([item])
+
+    def change(header):
+        for number, group in enumerate(header.PerFrameFunctionalGroupsSequence):
+            del group.PixelValueTransformationSequence
+            group.RealWorldValueMappingSequence = mapping(number)
+
+    stack = voxels((6, 5, 4))
+    if enhanced:
+        paths = [write_enhanced(tmp_path / "one", stack, change=change)]
+    else:
+        paths = write_series(
+            tmp_path, stack, change=lambda header, n: setattr(header, "RealWorldValueMappingSequence", mapping(n))
+        )
+    expected = stack * 0.5 * np.arange(1, 7)[:, None, None] + 2
+    assert np.allclose(read_series(paths).array, expected.transpose(2, 1, 0))

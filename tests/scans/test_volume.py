@@ -75,3 +75,21 @@ def test_a_rest_beside_a_stripped_brain_is_no_image_but_a_lost_slice_of_a_large_
     np.moveaxis(array, axis, 0)[30:32] = 0
     with pytest.raises(ScanError, match="one value throughout 2 of"):
         check_values(array, where="x")
+
+
+def bright_egg(level):
+    """An egg of tissue (20, 22, 18), brightest in its middle, in air of 0 to 3, with noise."""
+    generator = np.random.default_rng(0)
+    grid = np.stack(np.meshgrid(*[np.linspace(-1.3, 1.3, n) for n in (20, 22, 18)], indexing="ij"))
+    radius = np.sqrt((grid**2).sum(0))
+    tissue = level * (1.2 - radius**2) + generator.normal(0, 0.02 * level, radius.shape)
+    return np.where(radius < 1, tissue, generator.integers(0, 4, radius.shape))
+
+
+def test_unsigned_values_that_a_header_calls_signed_are_refused():
+    values = bright_egg(40000)
+    check_values(values.astype(np.uint16), where="scan")
+    with pytest.raises(ScanError, match="unsigned values read as signed"):
+        check_values(values.astype(np.uint16).view(np.int16), where="scan")
+    # The whole range of signed values, with air at the lowest one, is an image.
+    check_values((values * 65535 / values.max() - 32768).astype(np.int16), where="scan")

@@ -25,6 +25,8 @@ ECHO_TOLERANCE_MS = 0.1
 ECHO_TOLERANCE = 0.05
 # Positions of the magnitude and the phase of one slice agree but for rounding.
 SAME_PLACE_MM = 0.1
+# Of a page in another plane: the cosine of its angle with the slices, and the slices beside which it may lie.
+PAGE, ACROSS, SLICES_BESIDE_PAGE = "a page in another plane", 0.5, 10
 
 Pair = tuple[Frame, DicomFile]
 
@@ -67,6 +69,7 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
     """
     check_concatenations(files, where)
     images, others = _separate([(frame, file) for file in files for frame in read_frames(file)])
+    images, pages = _without_page(images)
     pairs, copies = _drop_copies(images)
     frames = [frame for frame, _ in pairs]
     first = frames[0]
@@ -103,7 +106,7 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
     return Assembly(
         volume=Volume(array=array, affine=affine, acquisition=acquisition),
         copies=copies,
-        set_aside=tuple(dict.fromkeys((frame.kind, file.path) for frame, file in others)),
+        set_aside=tuple(dict.fromkeys((frame.kind or PAGE, file.path) for frame, file in (*others, *pages))),
         first=source,
         unit=times_of(source.elements).unit,
         slices=tuple(
@@ -136,6 +139,19 @@ def _separate(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
         if parallel and np.linalg.norm(places - frame.position, axis=1).min() > SAME_PLACE_MM:
             raise refuse_kind(file, frame.kind)
     return images, others
+
+
+def _without_page(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Return the slices, and the one that lies across all others: a page of planning lines, as reformatting adds."""
+    if len(pairs) <= SLICES_BESIDE_PAGE or len({frame.orientation for frame, _ in pairs}) == 1:
+        return pairs, []
+    orientations = np.array([frame.orientation for frame, _ in pairs])
+    normals = np.cross(orientations[:, :3], orientations[:, 3:])
+    across = (np.abs(normals @ normals.T) < ACROSS).sum(axis=1)
+    pages = np.flatnonzero(across == len(pairs) - 1)
+    if len(pages) != 1:
+        return pairs, []
+    return [pair for number, pair in enumerate(pairs) if number != pages[0]], [pairs[pages[0]]]
 
 
 def _drop_copies(pairs: list[Pair]) -> tuple[list[Pair], tuple[Path, ...]]:

@@ -80,16 +80,17 @@ def _by_number(group: Group, rows: np.ndarray) -> Iterator[Group]:
 
 
 def _by_type(group: Group, rows: np.ndarray) -> Iterator[Group]:
-    """Yield a group, or its images by ImageType if each type is at all positions, as water and fat of a Dixon scan.
+    """Yield a group, or its images by ImageType if all types have the same positions, as water and fat of a Dixon scan.
 
-    What is no anatomical image stays with the first of them.
+    Some may lack slices that another type has. What is no anatomical image stays with the first of them.
     """
     types, places, images = (rows[name][group.files] for name in ("type", "place", "apart"))
     names = np.unique(types[~images])
     each = [places[(types == name) & ~images] for name in names]
     # One place of several images is one that is unknown.
     known = all(len(one) == 1 or len({*one}) > 1 for one in each)
-    if len(names) < 2 or not known or any({*one} != {*each[0]} for one in each):
+    largest = {*max(each, key=lambda one: len({*one}), default=())}
+    if len(names) < 2 or not known or not all({*one} <= largest for one in each):
         yield group
         return
     for number, name in enumerate(names):

@@ -186,3 +186,20 @@ def test_slices_with_a_real_world_scale_of_their_own_are_scaled(tmp_path, enhanc
         )
     expected = stack * 0.5 * np.arange(1, 7)[:, None, None] + 2
     assert np.allclose(read_series(paths).array, expected.transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize(("size", "pages", "kept"), [((14, 5, 4), 1, 13), ((14, 5, 4), 2, 0), ((6, 5, 4), 1, 0)])
+def test_a_page_with_planning_lines_is_set_aside_and_several_planes_are_not(tmp_path, size, pages, kept):
+    def change(header, number):
+        if number >= size[0] - pages:  # in another plane and with another matrix
+            header.ImageOrientationPatient = list(SAGITTAL)
+            set_pixels(header, voxels((1, 7, 9))[0])
+
+    files = [open_dicom(path) for path in write_series(tmp_path, voxels(size), change=change)]
+    if not kept:
+        with pytest.raises(ScanError):
+            assemble(files, "scan")
+        return
+    assembly = assemble(files, "scan")
+    assert np.array_equal(assembly.volume.array, voxels(size)[:kept].transpose(2, 1, 0))
+    assert assembly.set_aside == (("a page in another plane", files[kept].path),)

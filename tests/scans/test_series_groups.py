@@ -94,6 +94,13 @@ def test_types_at_other_positions_are_slices_of_one_series(places):
     assert len(parts([9.0] * 6, type=[b"w"] * 3 + [b"f"] * 3, place=places)) == 1
 
 
+def test_images_of_a_type_that_lacks_slices_are_a_series_too():
+    types, places = list("aaaabbb"), [1, 2, 3, 4, 1, 2, 4]
+    assert parts([3.0] * 7, type=types, place=places) == [([0, 1, 2, 3], "type a"), ([4, 5, 6], "type b")]
+    # Of one volume, some slices were processed in another way.
+    assert parts([3.0] * 7, type=types, place=range(1, 8)) == [(list(range(7)), "")]
+
+
 @pytest.mark.parametrize(
     ("columns", "repeated"),
     [

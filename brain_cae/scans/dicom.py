@@ -19,7 +19,7 @@ from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, UNIFORM, co
 from brain_cae.scans.extent import has_head_size
 from brain_cae.scans.file import DicomFile, open_dicom, truncated
 from brain_cae.scans.headers import PATIENT, is_elsewhere, series_facts
-from brain_cae.scans.kind import OBJECTS, OTHER_OBJECT, frame_types, is_derived, object_of
+from brain_cae.scans.kind import OBJECTS, OTHER_OBJECT, frame_types, is_derived, is_echo_planar, object_of
 from brain_cae.scans.parts import join_parts
 from brain_cae.scans.scattered import have_repeated_numbers, join_scattered
 from brain_cae.scans.times import MILLISECONDS, SECONDS
@@ -130,10 +130,10 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
     Files are grouped by SeriesInstanceUID, in any folder; slices that each have their own are joined where they can be
     one series (``scattered.py``), and so are series that are parts of one volume (``parts.py``). Of the series that
     form a regular volume, one is taken: one of a head's size before others, one of the head before other parts of the
-    body, ordinary images before fat images and the like, original before derived, any before a fast scout, then the one
-    with the most slices, most voxels, the highest SeriesNumber, the last UID. ``chosen``, a file or a folder, restricts
-    this to series with a file there. A note says if the others are of another contrast or date, or if the files are
-    those of several patients.
+    body, ordinary images before fat and echo-planar ones and the like, original before derived, any before a fast
+    scout, then the one with the most slices, most voxels, the highest SeriesNumber, the last UID. ``chosen``, a file or
+    a folder, restricts this to series with a file there. A note says if the others are of another contrast or date, or
+    if the files are those of several patients.
     Objects without an image, and images of another kind under the same UID (such as the phase), are set aside.
     Everything else is listed with its reason; a DICOMDIR is ignored. If a lost file may have been a slice of the
     series, of which no other export has a copy, nothing is taken (``completeness.py``). Without ``pixels`` only headers
@@ -251,7 +251,7 @@ def _rank(assembly: Assembly) -> Rank:
     groups = first.elements.items("SharedFunctionalGroupsSequence")
     groups = [*groups, *first.elements.items("PerFrameFunctionalGroupsSequence")[:1]]
     types = (first.elements.texts("ImageType"), *frame_types(groups))
-    ordinary = all(content_of(one) in ("", UNIFORM) for one in types)
+    ordinary = all(content_of(one) in ("", UNIFORM) for one in types) and not is_echo_planar(first.elements)
     return (
         fits,
         not is_elsewhere(first.header),

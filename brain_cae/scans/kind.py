@@ -241,6 +241,11 @@ def is_single_shot(elements: Elements) -> bool:
     return elements.text(creator) == owner and (elements.number("PhilipsEpiFactor") or 0.0) >= SINGLE_SHOT
 
 
+def is_echo_planar(elements: Elements) -> bool:
+    """Return whether a classic header names echo-planar imaging, by its code or the element of Philips."""
+    return "EP" in elements.texts("ScanningSequence") or is_single_shot(elements)
+
+
 def _colour(elements: Elements) -> str:
     photometric = elements.text("PhotometricInterpretation")
     if photometric == "MONOCHROME1":

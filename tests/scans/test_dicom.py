@@ -158,6 +158,7 @@ CHOICES = {
     # by reason in the report: how the better series differs from the other one
     "shows the head": ({}, {"change": set_all(BodyPartExamined="SPINE"), "stack": voxels((9, 5, 4))}),
     "is an ordinary image": ({}, {"change": set_all(ImageType=["DERIVED", "PRIMARY", "DIXON", "FAT"], SeriesNumber=9)}),
+    "is an ordinary image, EPI": ({}, {"change": set_all(ScanningSequence=["EP", "SE"]), "stack": voxels((9, 5, 4))}),
     "is original": ({}, {"change": set_all(ImageType=DERIVED), "stack": voxels((9, 5, 4))}),
     "is no fast scout": (
         {},
@@ -181,7 +182,7 @@ def test_one_of_several_series_is_taken_by_rule(tmp_path, advantage, swapped):
     reading = read_folder(files)
     assert reading.path in taken
     assert [(one.reason, one.path in other) for one in reading.refused] == [
-        (f"another series was taken: it {advantage}", True)
+        (f"another series was taken: it {advantage.removesuffix(', EPI')}", True)
     ]
 
 

@@ -95,7 +95,7 @@ class Dicom:
                 problem=f"The {'zip file' if archives.is_archive(root) else 'folder'} contains no DICOM image.",
                 expected=LAYOUT,
                 found=_other_content(catalogue),
-                advice=ADVICE,
+                advice=f"Unpack the archives that are not opened. {ADVICE}" if catalogue.closed else ADVICE,
             )
         identities = {one.name: _identity(one, catalogue, names) for one in catalogue.series}
         people = _people(catalogue, identities, names)

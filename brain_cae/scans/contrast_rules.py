@@ -243,7 +243,7 @@ def _doubt(physics: Physics, name: str) -> str:
         return f"its description names {' and '.join(sorted(named))}"
     if name == "t1ce" and "native" in physics.hints:
         return NATIVE_IN_DESCRIPTION
-    return AGENT_IN_DESCRIPTION if name == "t1" and "ce" in physics.hints else ""
+    return AGENT_IN_DESCRIPTION if name != "t1ce" and "ce" in physics.hints else ""
 
 
 class Beside(NamedTuple):
@@ -298,15 +298,20 @@ def settled(contrasts: Sequence[Contrast], beside: Sequence[Beside] = ()) -> lis
 
 
 def _after_another(contrasts: Sequence[Contrast], beside: Sequence[Beside]) -> list[Contrast]:
-    """Return the contrasts, with a doubt about each T1 whose number follows that of a series after contrast agent."""
+    """Return the contrasts, with a doubt about each T1 and FLAIR whose number follows that of one after contrast agent.
+
+    Little of a T2 changes.
+    """
     given = [
         other.number
         for one, other in zip(contrasts, beside, strict=True)
-        if (other.agent or one.doubt == AGENT_IN_DESCRIPTION) and not other.derived
+        if (other.agent or (one.name == "t1" and one.doubt == AGENT_IN_DESCRIPTION)) and not other.derived
     ]
     first = min((number for number in given if not math.isnan(number)), default=math.inf)
     return [
-        replace(one, doubt=AFTER_ANOTHER) if one.name == "t1" and not one.doubt and other.number > first else one
+        replace(one, doubt=AFTER_ANOTHER)
+        if one.name in ("t1", "flair") and not one.doubt and other.number > first
+        else one
         for one, other in zip(contrasts, beside, strict=True)
     ]
 

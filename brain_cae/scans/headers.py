@@ -214,11 +214,11 @@ def facts_of(path: Path, header: FileDataset) -> SeriesFacts:
 def series_facts(file: DicomFile) -> SeriesFacts:
     """Return what a file says about its series.
 
-    An enhanced file is opened again for its functional groups, and one of Philips for its private elements.
+    An enhanced file is opened again for its functional groups, and one of Philips or GE for private elements.
     """
     with silence():
         groups: list[Elements] = []
-        if "PHILIPS" in file.elements.text("Manufacturer").upper():
+        if file.elements.text("Manufacturer").upper().startswith(("PHILIPS", "GE")):
             with suppress(ScanError):
                 file = open_dicom(file.path, pixels=False)
         if file.elements.text("SOPClassUID") in MULTI_FRAME:

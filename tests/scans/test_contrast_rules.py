@@ -152,6 +152,16 @@ def test_a_t1_that_follows_a_series_after_contrast_agent_is_one_too():
     assert settled(contrasts, [Beside(agent=one.agent) for one in beside]) == contrasts
 
 
+def test_of_two_flair_the_one_before_contrast_agent_leaves_no_doubt():
+    facts = {"tr": 9000, "te": 90, "ti": 2500, "flip": 150, "codes": SEIR}
+    flair, t1ce = Physics(**facts), Physics(tr=500, te=12, flip=90, codes=SE, agent=True)
+    contrasts = [contrast_of(one) for one in (flair, t1ce, flair)]
+    found = settled(contrasts, [Beside(number=2), Beside(agent=True, number=3), Beside(number=4)])
+    assert [one.doubt for one in found] == ["", "", AFTER_ANOTHER]
+    assert "contrast agent" in contrast_of(Physics(**facts, hints=("flair", "ce"))).doubt
+    assert contrast_of(Physics(tr=5000, te=95, codes=SE, hints=("t2", "ce"))).doubt
+
+
 def test_a_reformatted_t1_does_not_show_that_another_is_after_contrast_agent():
     after, reformatted = (Physics(tr=500, te=12, flip=90, codes=SE, hints=hints) for hints in (("t1", "ce"), ()))
     contrasts = [contrast_of(one) for one in (after, reformatted)]

@@ -257,6 +257,15 @@ def test_an_echo_planar_image_of_philips_is_known_by_private_elements(tmp_path, 
     assert contrast_of(facts_of(path, read_header(path).header).physics).name == name
 
 
+def test_a_phase_image_of_ge_is_known_by_its_private_element(tmp_path):
+    def phase(header, number):
+        header.Manufacturer = "GE MEDICAL SYSTEMS"
+        header.private_block(0x0043, "GEMS_PARM_01", create=True).add_new(0x2F, "SS", 1)
+
+    (path, *_) = write_series(tmp_path, change=phase)
+    assert contrast_of(facts_of(path, read_header(path).header).physics).name == "phase image"
+
+
 @pytest.mark.parametrize("names", [{"SequenceName": "epse2d1_90"}, {"PulseSequenceName": "SEEPI"}])
 def test_an_echo_planar_image_without_its_code_is_known_by_the_name_of_the_sequence(tmp_path, names):
     (path, *_) = write_series(tmp_path, change=set_all(**names))

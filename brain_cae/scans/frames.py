@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from brain_cae.scans.contrast_rules import content_of
 from brain_cae.scans.elements import MODALITY_LUT, Elements
 from brain_cae.scans.file import DicomFile, miscounted, refuse, truncated
-from brain_cae.scans.kind import SEPARABLE, kind_of_frame, kind_of_image, refuse_kind
+from brain_cae.scans.kind import SEPARABLE, frame_types, kind_of_frame, kind_of_image, refuse_kind
 from brain_cae.scans.pixels import padding_of, read_pixels, shape_of, zeros
 
 # Series whose headers are remembered.
@@ -80,9 +81,17 @@ def _read(file: DicomFile) -> list[Frame]:
     kinds = [kind or kind_of_frame(place[:-1]) for place in places]
     if strange := next((one for one in kinds if one and one not in SEPARABLE), ""):
         raise refuse_kind(file, strange)
+    kinds = _with_contents(kinds, places) if groups else kinds
     pixels = zeros((len(places), *shape_of(file)[1:])) if all(kinds) else read_pixels(file)
     numbers = range(1, len(places) + 1)
     return [_place(file, *frame) for frame in zip(pixels, places, kinds, numbers, strict=False)]
+
+
+def _with_contents(kinds: list[str], places: list[list[Elements]]) -> list[str]:
+    """Return the kinds of frames; those of fat and the like have one if others are of water, as in a Dixon scan."""
+    types = [next(iter(frame_types(place[:-1])), []) for place in places]
+    contents = [kind or content_of(one) for kind, one in zip(kinds, types, strict=True)]
+    return contents if "" in contents else kinds
 
 
 def _place(file: DicomFile, pixels: np.ndarray, places: list[Elements], kind: str, number: int) -> Frame:

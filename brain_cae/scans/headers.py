@@ -255,7 +255,7 @@ def _facts(file: DicomFile, groups: Sequence[Elements]) -> SeriesFacts:
         variants=variants,
         three_d=known["dimensionality"] == "3D",
         inversions=max(len({*_numbers(place, "InversionTimes")}) for place in places),
-        agent=has_agent(header),
+        agent=has_agent(header, groups),
         flow=angiogram or "MTC" in variants or bool(options & {"FC", "MT", "FLOW COMP", "TONE"}),
         kind=_kind(file, groups) or next(filter(None, map(content_of, (image_type, *frame_types(groups)))), ""),
         hints=_hints(header),
@@ -315,13 +315,14 @@ def _codes(header: Dataset, sequence: str, places: Sequence[Dataset], image_type
     return tuple(dict.fromkeys(codes))
 
 
-def has_agent(header: Dataset) -> bool:
+def has_agent(header: Dataset, groups: Sequence[Elements] = ()) -> bool:
     """Return whether the header says that a contrast agent was given.
 
     Scanners write words into ContrastBolusAgent also where none was given, and a dose or volume of 0. An enhanced file
-    says so in ContrastBolusAgentSequence and ContrastBolusUsageSequence.
+    says so in ContrastBolusAgentSequence, and of a frame in ContrastBolusUsageSequence of its functional ``groups``.
     """
-    usage = _items(header, "ContrastBolusUsageSequence")
+    places = [header, *(group.dataset for group in groups)]
+    usage = [item for place in places for item in _items(place, "ContrastBolusUsageSequence")]
     if usage:
         return any("YES" in _texts(item, "ContrastBolusAgentAdministered") for item in usage)
     if _items(header, "ContrastBolusAgentSequence"):

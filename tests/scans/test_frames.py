@@ -121,3 +121,18 @@ def test_of_an_enhanced_file_the_magnitude_frames_are_taken(tmp_path):
     reading = read_folder([tmp_path / "one"])
     assert np.array_equal(reading.volume.array, (2 * stack[::2] - 7).transpose(2, 1, 0))
     assert [one.reason for one in reading.refused] == ["set aside: phase image"]
+
+
+@pytest.mark.parametrize(("first", "second", "taken"), [("WATER", "FAT", True), ("FAT", "FAT", False)])
+def test_of_an_enhanced_file_with_water_and_fat_the_water_is_taken(tmp_path, first, second, taken):
+    stack = mixed(tmp_path / "one", ["MAGNITUDE"] * 6)
+    header = dcmread(tmp_path / "one")
+    for number, item in enumerate(header.PerFrameFunctionalGroupsSequence):
+        frame = item.MRImageFrameTypeSequence[0]
+        frame.FrameType = ["ORIGINAL", "PRIMARY", "DIXON", second if number % 2 else first]
+    header.save_as(tmp_path / "one", enforce_file_format=True)
+    reading = read_folder([tmp_path / "one"])
+    if taken:
+        assert np.array_equal(reading.volume.array, (2 * stack[::2] - 7).transpose(2, 1, 0))
+    refused = "set aside: fat image" if taken else "duplicate slice position"
+    assert [one.reason for one in reading.refused] == [refused]

@@ -57,6 +57,19 @@ def test_a_dose_of_zero_is_no_agent_and_a_dose_without_name_is_one():
     assert not has_agent(header)
 
 
+@pytest.mark.parametrize(("given", "name"), [("YES", "t1ce"), ("NO", "t1")])
+def test_an_enhanced_file_says_of_its_frames_whether_they_are_after_contrast_agent(tmp_path, given, name):
+    def change(header):
+        usage, agent = Dataset(), Dataset()
+        usage.ContrastBolusAgentAdministered, agent.ContrastBolusAgentNumber = given, 1
+        header.ContrastBolusAgentSequence = Sequence([agent])
+        for group in header.PerFrameFunctionalGroupsSequence:
+            group.ContrastBolusUsageSequence = Sequence([usage])
+
+    path = write_enhanced(tmp_path / "one", voxels(), change=change)
+    assert contrast_of(facts_of(path, read_header(path).header).physics).name == name
+
+
 def test_the_name_of_the_examination_which_ge_writes_says_nothing_of_a_series(tmp_path):
     def named(maker, series, protocol):
         names = {"Manufacturer": maker, "SeriesDescription": series, "ProtocolName": protocol}

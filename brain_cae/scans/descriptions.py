@@ -25,7 +25,7 @@ NO_AGENT = re.compile(
 # After an agent was given: "Gadovist 7 ml, no reaction".
 HARMLESS = re.compile(r"(?<!\w)(?:no|without|w/o|nil)\s(?:\w+\s)?(?:reactions?|events?|complications?|issues?)")
 NEGATED = re.compile(
-    r"(?<!\w)(?:no|none|non|not|nil|null|w/?o|w/out|without|unenhanced|ohne|kein\w*|nein|nicht|sans|aucune?|sin|ningun\w*"
+    r"(?<!\w)(?:no|none|non|not|nil|null|refus\w*|declin\w*|w/?o|w/out|without|unenhanced|ohne|kein\w*|nein|nicht|sans|aucune?|sin|ningun\w*"
     r"|senza|nessun\w*|sem|nenhum\w*|zonder|geen|utan|uten|ingen|bez|brak)(?![\w-])"
 )
 ZERO_DOSE = re.compile(r"(?<![\d.,])0+(?:[.,]0+)?\s?(?:ml|cc)(?![a-z])")
@@ -45,15 +45,15 @@ HINTS = {
     "t1": r"(?<![a-z0-9])t1|mp.?rage|bravo|mprage|spgr",
     "t2": r"(?<![a-z0-9])t2(?!\s*\*|.?star|\s*flash)",
     "pd": r"(?<![a-z0-9])(?:pd|proton.?dens)",
-    "angiogram": r"(?<![a-z])(?:tof|mra|angio|mrv(?![a-z])|venog)",
+    "angiogram": r"(?<![a-z])(?:tof|mra(?!c)|angio|mrv(?![a-z])|venog)",
     # A subtraction, a projection, a map, or a contrast computed from maps; "sub-01" is a subject.
     "computed": r"(?<![a-z])(?:sub(?!\s*-?\s*\d)|subtr\w*|m(?:in?|n)?ip|adc|map(?:s|it|ping)?|synth\w*|symri|magic)"
     r"(?![a-z])",
     # Scans to plan, calibrate or correct others, of diffusion or perfusion, with two inversions, of fat.
-    "other": r"(?<![a-z])(?:loc(?:ali[sz]\w*)?|scout|survey|cal(?:ib\w*)?|ref(?:erence)?\s?scan|coca|field\s?map|fmap"
-    r"|topup|b\s?=?\s?0|dwi|dti|diff(?:usion)?|dsc|dce|perf(?:usion)?|asl|dyn(?:amic)?|twist|tricks|bold|fmri|dir"
-    r"|double\s?inv\w*|inv\s?-?[12]|qalas|mrf|fat\s?(?:only|image)|out\s?-?(?:of\s?-?)?phase|opp(?:osed)?\s?-?phase"
-    r")(?![a-z0-9])"
+    "other": r"(?<![a-z])(?:loc(?:ali[sz]\w*)?|scout|survey|pilot|rep[eé]rage|3\s?-?pl(?:anes?)?|cal(?:ib\w*)?|coca"
+    r"|mrac|ute|zte|ref(?:erence)?\s?scan|field\s?map|fmap|topup|b\s?=?\s?0|dwi|dti|tensor|diff|diff?us\w*|dsc|dce"
+    r"|perf(?:us\w*)?|asl|dyn|d[iy]nam\w*|twist|tricks|bold|fmri|cest|dir|double\s?inv\w*|inv\s?-?[12]|qalas|mrf"
+    r"|fat\s?(?:only|image)|out\s?-?(?:of\s?-?)?phase|opp(?:osed)?\s?-?phase)(?![a-z0-9])"
     r"|(?<![a-z])fat:",
     "t2*": r"(?<![a-z0-9])t2\s?(?:\*|.?star|flash)|(?<![a-z])(?:swi|swan|swip|qsm|hemo)(?![a-z])",
     "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|p[oó]s|pg|t1c)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])"

@@ -35,7 +35,8 @@ from tests.scans.synthesise import set_all, voxels, write_enhanced, write_series
      ("None given", False), ("NONE\\NONE", False), ("Gadovist: no", False), ("pre gad", False), ("0 ml", False),
      ("0.0", False), ("Gadovist 0ml", False), ("Gadovist 0.0 ml", False), ("Gadovist 10 ml", True),
      ("Dotarem 1.0 ml", True),
-     ("NaCl 0.9%", False), ("C-", False), ("-C", False), ("n.v.t.", False), ("Gadovist 7 ml, no reaction", True),
+     ("NaCl 0.9%", False), ("C-", False), ("patient refused", False), ("-C", False), ("n.v.t.", False),
+     ("Gadovist 7 ml, no reaction", True),
      ("ProHance (no adverse events)", True), ("NOT APPLICABLE", False), ("n.a.", False), ("sin contraste", False),
      ("senza mdc", False), ("nessuno", False), ("Aucun", False), ("geen", False), ("REMOVED", False), ("xxxx", False)],
 )  # fmt: skip

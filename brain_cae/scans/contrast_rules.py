@@ -253,11 +253,13 @@ class Beside(NamedTuple):
         agent: Whether it was acquired after contrast agent, by its header.
         number: Its number at the scanner, by which series are in the order of their acquisition; NaN if unknown.
         derived: Whether it was computed from another series, as a reformatted one, whose number is another's.
+        study: Its study, of which a session may have several; each counts its series anew.
     """
 
     agent: bool = False
     number: float = math.nan
     derived: bool = False
+    study: str = ""
 
 
 def settled(contrasts: Sequence[Contrast], beside: Sequence[Beside] = ()) -> list[Contrast]:
@@ -302,15 +304,14 @@ def _after_another(contrasts: Sequence[Contrast], beside: Sequence[Beside]) -> l
 
     Little of a T2 changes.
     """
-    given = [
-        other.number
-        for one, other in zip(contrasts, beside, strict=True)
-        if (other.agent or (one.name == "t1" and one.doubt == AGENT_IN_DESCRIPTION)) and not other.derived
-    ]
-    first = min((number for number in given if not math.isnan(number)), default=math.inf)
+    first: dict[str, float] = {}
+    for one, other in zip(contrasts, beside, strict=True):
+        given = other.agent or (one.name == "t1" and one.doubt == AGENT_IN_DESCRIPTION)
+        if given and not other.derived and not math.isnan(other.number):
+            first[other.study] = min(other.number, first.get(other.study, math.inf))
     return [
         replace(one, doubt=AFTER_ANOTHER)
-        if one.name in ("t1", "flair") and not one.doubt and other.number > first
+        if one.name in ("t1", "flair") and not one.doubt and other.number > first.get(other.study, math.inf)
         else one
         for one, other in zip(contrasts, beside, strict=True)
     ]

@@ -125,7 +125,9 @@ def take(series: Sequence[tuple[Series, str]]) -> list[Taken]:
 def _beside(scans: Sequence[Series]) -> tuple[list[Contrast], list[Beside]]:
     facts = [one.facts for one in scans]
     agents = [one.physics.agent and "native" not in one.physics.hints for one in facts]
-    beside = [Beside(agent, one.number, one.derived) for agent, one in zip(agents, facts, strict=True)]
+    beside = [
+        Beside(agent, one.facts.number, one.facts.derived, one.study) for agent, one in zip(agents, scans, strict=True)
+    ]
     return [contrast_of(one.physics) for one in facts], beside
 
 
@@ -170,7 +172,8 @@ def _may_be_after_agent(one: Taken, session: Sequence[Taken]) -> bool:
         return False
     if any(other.contrast.name == "t1ce" or other.series.facts.physics.agent for other in session):
         return False
-    earlier = [other for other in session if number_of(other) < number_of(one) and number_of(other)]
+    study = [other for other in session if other.series.study == one.series.study]
+    earlier = [other for other in study if 0 < number_of(other) < number_of(one)]
     t1 = [other for other in earlier if other.contrast.name == "t1" and _rank(other)[:ALIKE] == _rank(one)[:ALIKE]]
     first = min(map(number_of, t1), default=math.inf)
     others = (other for other in earlier if other.contrast.name not in ("t1", UNKNOWN, "localiser"))

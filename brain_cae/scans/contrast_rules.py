@@ -163,7 +163,7 @@ NATIVE_IN_DESCRIPTION = "its header names a contrast agent, its description none
 COMPUTED = "its description names a computed image"
 OTHER_KIND = "its description names another kind of image"
 AFTER_ANOTHER = "it follows a series after contrast agent, its header names none"
-REMARKS = {"ce", "native", "computed", "other"}
+REMARKS = {"ce", "native", "computed", "other", "bolus"}
 AGENT_IN_DESCRIPTION = "its description names a contrast agent, its header none"
 
 
@@ -250,13 +250,15 @@ class Beside(NamedTuple):
     """What of a series counts for the others of its session.
 
     Attributes:
-        agent: Whether it was acquired after contrast agent, by its header.
+        agent: Whether it was acquired after contrast agent, by its header, or with it, as a perfusion.
+        native: Whether its description says that it was acquired before.
         number: Its number at the scanner, by which series are in the order of their acquisition; NaN if unknown.
         derived: Whether it was computed from another series, as a reformatted one, whose number is another's.
         study: Its study, of which a session may have several; each counts its series anew.
     """
 
     agent: bool = False
+    native: bool = False
     number: float = math.nan
     derived: bool = False
     study: str = ""
@@ -307,11 +309,14 @@ def _after_another(contrasts: Sequence[Contrast], beside: Sequence[Beside]) -> l
     first: dict[str, float] = {}
     for one, other in zip(contrasts, beside, strict=True):
         given = other.agent or (one.name == "t1" and one.doubt == AGENT_IN_DESCRIPTION)
-        if given and not other.derived and not math.isnan(other.number):
+        if given and not other.native and not other.derived and not math.isnan(other.number):
             first[other.study] = min(other.number, first.get(other.study, math.inf))
     return [
         replace(one, doubt=AFTER_ANOTHER)
-        if one.name in ("t1", "flair") and not one.doubt and other.number > first.get(other.study, math.inf)
+        if one.name in ("t1", "flair")
+        and not one.doubt
+        and not other.native
+        and other.number > first.get(other.study, math.inf)
         else one
         for one, other in zip(contrasts, beside, strict=True)
     ]

@@ -55,6 +55,8 @@ HINTS = {
     r"|perf(?:us\w*)?|asl|dyn|d[iy]nam\w*|twist|tricks|bold|fmri|cest|dir|double\s?inv\w*|inv\s?-?[12]|qalas|mrf"
     r"|fat\s?(?:only|image)|out\s?-?(?:of\s?-?)?phase|opp(?:osed)?\s?-?phase)(?![a-z0-9])"
     r"|(?<![a-z])fat:",
+    # A perfusion with contrast agent, which is seldom recorded.
+    "bolus": r"^(?!.*(?<![a-z])p?c?asl(?![a-z])).*(?<![a-z])(?:dsc|dce|perf(?:us\w*)?)(?![a-z])",
     "t2*": r"(?<![a-z0-9])t2\s?(?:\*|.?star|flash)|(?<![a-z])(?:swi|swan|swip|qsm|hemo)(?![a-z])",
     "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|p[oó]s|pg|t1c)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])"
     r"|c\+|c/c(?![a-z])|i\.?v\.?\s?\+|(?<![a-z])t1[a-z]{0,2}\s?\(?\+(?!\s?t\d)",
@@ -64,7 +66,7 @@ HINTS = {
 def hints_of(*descriptions: str) -> tuple[str, ...]:
     """Return what a description names, in the words of ``HINTS``, and ``native`` if it says that there is no agent.
 
-    >>> hints_of("AX T1 POST GAD"), hints_of("t1_ohne_km"), hints_of("T1 DCE")
+    >>> hints_of("AX T1 POST GAD"), hints_of("t1_ohne_km"), hints_of("T1 scout")
     (('t1', 'ce'), ('t1', 'native'), ('t1', 'other'))
     """
     written = AFTER_TREATMENT.sub(" ", " ".join(descriptions).lower().replace("_", " "))

@@ -147,6 +147,9 @@ def test_a_t1_that_follows_a_series_after_contrast_agent_is_one_too():
     found = settled(contrasts, beside)
     assert [one.name for one in found] == ["t1", "echo-planar image", "t1ce", "t1"]
     assert [one.doubt for one in found] == ["", "", AFTER_ANOTHER, AFTER_ANOTHER]
+    # So does one that is named as before the agent, whatever its number.
+    named = [one._replace(native=one.number == 9) for one in beside]
+    assert [one.doubt for one in settled(contrasts, named)] == ["", "", "", AFTER_ANOTHER]
     # The second part of an examination counts its series anew.
     parts = [one._replace(study="b" if one.agent else "a") for one in beside]
     assert [one.doubt for one in settled(contrasts, parts)] == [""] * 4

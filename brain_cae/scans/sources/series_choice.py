@@ -9,7 +9,7 @@ from typing import Any
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.catalogue import Series
-from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, UNKNOWN, Beside, Contrast, contrast_of, settled
+from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, Beside, Contrast, contrast_of, settled
 from brain_cae.scans.identity import Identity
 from brain_cae.vocabulary import MODALITIES
 
@@ -123,12 +123,17 @@ def take(series: Sequence[tuple[Series, str]]) -> list[Taken]:
 
 
 def _beside(scans: Sequence[Series]) -> tuple[list[Contrast], list[Beside]]:
-    facts = [one.facts for one in scans]
-    agents = [one.physics.agent and "native" not in one.physics.hints for one in facts]
     beside = [
-        Beside(agent, one.facts.number, one.facts.derived, one.study) for agent, one in zip(agents, scans, strict=True)
+        Beside(
+            agent=one.facts.physics.agent or "bolus" in one.facts.physics.hints,
+            native="native" in one.facts.physics.hints,
+            number=one.facts.number,
+            derived=one.facts.derived,
+            study=one.study,
+        )
+        for one in scans
     ]
-    return [contrast_of(one.physics) for one in facts], beside
+    return [contrast_of(one.facts.physics) for one in scans], beside
 
 
 def by_rule(taken: Sequence[Taken]) -> list[Taken]:
@@ -176,7 +181,7 @@ def _may_be_after_agent(one: Taken, session: Sequence[Taken]) -> bool:
     earlier = [other for other in study if 0 < number_of(other) < number_of(one)]
     t1 = [other for other in earlier if other.contrast.name == "t1" and _rank(other)[:ALIKE] == _rank(one)[:ALIKE]]
     first = min(map(number_of, t1), default=math.inf)
-    others = (other for other in earlier if other.contrast.name not in ("t1", UNKNOWN, "localiser"))
+    others = (other for other in earlier if other.contrast.name not in ("t1", "localiser"))
     return any(number_of(other) > first for other in others)
 
 

@@ -39,7 +39,7 @@ from brain_cae.scans.headers import (
 )
 from brain_cae.scans.placeholders import anonymity
 from brain_cae.scans.pseudonym import Pseudonyms
-from brain_cae.scans.series_groups import divided, holds_repeats, mended
+from brain_cae.scans.series_groups import divided, holds_repeats, mended, typical
 from brain_cae.scans.silence import silence
 from brain_cae.scans.sources.base import agreeing
 from brain_cae.scans.tree import list_files
@@ -281,7 +281,7 @@ def _grouped(
                 name=names.name("se", name, group.part) if group.part else name,
                 files=tuple(listing[number][0] for number in group.files),
                 images=int(rows["frames"][images].sum()),
-                facts=_of_kind(_facts(facts[_kind(rows[images[0]])]), kind),
+                facts=_of_kind(_facts(facts[_kind(rows[typical(images, rows)])]), kind),
                 uid=row["uid"].decode(),
                 day=rows["day"][group.files[0]].decode(),
                 repeated=holds_repeats(rows[images]),

@@ -44,6 +44,13 @@ def mended(groups: list[np.ndarray], rows: np.ndarray, is_nobody: Callable[[np.v
         yield Group(files, int(largest[0]), torn=len(patients) > 1)
 
 
+def typical(images: np.ndarray, rows: np.ndarray) -> int:
+    """Return the first of the images with the most frequent echo time: some may have lost their times."""
+    echoes, counts = np.unique(rows["echo"][images], return_counts=True)
+    frequent = echoes[counts == counts.max()]
+    return int(images[np.isin(rows["echo"][images], frequent)][0])
+
+
 def holds_repeats(images: np.ndarray) -> bool:
     """Return whether the images of a series are no single volume: times or echoes, several at each of most places.
 

@@ -238,6 +238,16 @@ def test_identifiers_that_were_replaced_file_by_file_tell_no_studies_apart(tmp_p
     assert [session for _, session in in_sessions(found, moments)] == ["s1", "s1"]
 
 
+def test_a_first_image_that_lost_its_times_does_not_describe_the_series(tmp_path):
+    def lost(header, name):
+        if header.InstanceNumber == 1:
+            del header.EchoTime, header.RepetitionTime
+
+    write_exam(tmp_path, exam={"t2": EXAM["t2"]}, change=lost)
+    (series,) = read_catalogue(tmp_path, NAMES).series
+    assert (series.facts.physics.tr, series.facts.physics.te, series.images) == (5000.0, 93.0, 11)
+
+
 def test_water_and_fat_under_one_identifier_are_two_series(tmp_path):
     exam = {name: EXAM["t1"] | {"type": ["DERIVED", "PRIMARY", "DIXON", name]} for name in ("WATER", "FAT")}
 

@@ -94,6 +94,8 @@ WHAT_TO_DO = {
     "compare with the archive, and export the series again if it has more.",
     "series of several contrasts": "The folder holds series of different contrasts, and only their size or number says "
     "which is meant: leave one in the folder, or name it in a table (dataset.table).",
+    "slices of two acquisitions may alternate": "The slices overlap, and their numbers take turns between two halves: "
+    "look at the scan. If a repeat lies between the slices, export both as separate series.",
     "series of several dates": "The folder holds series of several examinations, and only their size or number says "
     "which is meant: leave one in the folder, or select one in series.csv.",
     "series of several patients": "The folder holds series with different PatientIDs: check whose scans they are.",

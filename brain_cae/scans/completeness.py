@@ -11,6 +11,8 @@ from brain_cae.scans.file import DicomFile
 INSTANCE = 0x00080018
 # Part of a distance by which headers round it.
 ROUNDING = 0.05
+# Thickness of slices over their distance, and so many slices that their order is no chance.
+OVERLAPPING, FEW = 1.5, 8
 
 
 def may_be_slice(path: Path, files: Sequence[DicomFile], *, empty: bool) -> bool:
@@ -109,6 +111,20 @@ def may_lack_every_other(files: Sequence[DicomFile], distance_mm: float) -> bool
     skipped = len(numbers) == len(files) and {b - a for a, b in pairwise(numbers)} == {times}
     filled = (thickness, declared + thickness)
     return skipped or all(abs(distance_mm - length) > ROUNDING * distance_mm for length in filled)
+
+
+def may_alternate(files: Sequence[DicomFile], distance_mm: float) -> bool:
+    """Return whether slices of two acquisitions take turns, as after a repeat under one identifier between the slices.
+
+    Each slice is half as thick again as they are apart, and in the order of their positions (of ``files``), the first
+    and the second half of the instance numbers take turns. Packages of one acquisition do so, but do not overlap.
+    """
+    numbers = [file.elements.whole("InstanceNumber", -1) for file in files]
+    thickness = files[0].elements.number("SliceThickness") or 0.0
+    if thickness < OVERLAPPING * distance_mm or len(set(numbers)) < len(numbers) or len(files) < FEW:
+        return False
+    middle = sorted(numbers)[len(numbers) // 2]
+    return all((one < middle) != (other < middle) for one, other in pairwise(numbers))
 
 
 def check_concatenations(files: Sequence[DicomFile], where: str) -> None:

@@ -11,6 +11,7 @@ from brain_cae.scans.completeness import (
     drop_cut_copies,
     is_numbered_alike,
     is_repeated,
+    may_alternate,
     may_be_slice,
     may_lack_every_other,
     may_lack_slices,
@@ -34,6 +35,7 @@ CONTRASTS, PATIENTS = "series of several contrasts", "series of several patients
 DATES = "series of several dates"
 SHORTER = "the first or the last slices may be missing"
 BETWEEN = "slices between the others may be missing"
+ALTERNATING = "slices of two acquisitions may alternate"
 NOT_CHOSEN = "another series was taken"
 COPY = "identical copy"
 SET_ASIDE = "set aside"
@@ -214,7 +216,10 @@ def _notes(assembly: Assembly, opened: list[DicomFile], joined: str) -> tuple[st
     shorter = SHORTER if plain and may_lack_slices(opened) else ""
     distance = assembly.volume.acquisition["spacing_slice_mm"]
     between = BETWEEN if plain and may_lack_every_other(opened, distance) else ""
-    return tuple(filter(None, (joined, unit, shorter, between)))
+    paths = {file.path: file for file in opened}
+    ordered = [paths[one.path] for one in assembly.slices if one.path in paths]
+    alternating = ALTERNATING if plain and len(paths) == len(ordered) and may_alternate(ordered, distance) else ""
+    return tuple(filter(None, (joined, unit, shorter, between, alternating)))
 
 
 def _counted(named: Sequence[tuple[str, Path]]) -> list[Refused]:

@@ -8,7 +8,7 @@ from pydicom import dcmread
 
 from brain_cae.errors.reasons import advice_for
 from brain_cae.scans.completeness import is_numbered_alike, may_be_slice, possible_slices
-from brain_cae.scans.dicom import SHORTER, read_folder
+from brain_cae.scans.dicom import ALTERNATING, SHORTER, read_folder
 from brain_cae.scans.file import open_dicom
 
 from .synthesise import remove, set_all, voxels, write_enhanced, write_series
@@ -135,3 +135,21 @@ def test_a_concatenation_of_which_files_are_missing_is_refused(tmp_path, total):
         assert [one.reason for one in reading.refused] == ["incomplete concatenation: 2 of 3 files"]
     if not total:  # nothing shows it
         assert read_folder(paths[:2]).volume is not None
+
+
+@pytest.mark.parametrize(
+    ("numbers", "thickness", "noted"),
+    [
+        ([1, 6, 2, 7, 3, 8, 4, 9, 5, 10], 12.0, True),  # a repeat between the slices
+        ([1, 6, 2, 7, 3, 8, 4, 9, 5, 10], 6.0, False),  # packages side by side
+        ([*range(1, 11)], 12.0, False),  # interpolated
+        ([1, 3, 5, 7, 9, 2, 4, 6, 8, 10], 12.0, False),
+    ],
+)
+def test_two_acquisitions_whose_slices_take_turns_are_noted(tmp_path, numbers, thickness, noted):
+    def change(header, place):
+        header.InstanceNumber, header.SliceThickness = numbers[place], thickness
+
+    reading = read_folder(write_series(tmp_path, voxels((10, 5, 4)), distance=6.0, change=change))
+    assert reading.volume is not None and reading.notes == ((ALTERNATING,) if noted else ())
+    assert advice_for(ALTERNATING)

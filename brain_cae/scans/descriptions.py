@@ -50,15 +50,15 @@ HINTS = {
     "computed": r"(?<![a-z])(?:sub(?!\s*-?\s*\d)|subtr\w*|m(?:in?|n)?ip|adc|map(?:s|it|ping)?|synth\w*|symri|magic)"
     r"(?![a-z])",
     # Scans to plan, calibrate or correct others, of diffusion or perfusion, with two inversions, of fat.
-    "other": r"(?<![a-z])(?:loc(?:ali[sz]\w*)?|scout|survey|pilot|rep[eé]rage|3\s?-?pl(?:anes?)?|cal(?:ib\w*)?|coca"
-    r"|mrac|ute|zte|ref(?:erence)?\s?scan|field\s?map|fmap|topup|b\s?=?\s?0|dwi|dti|tensor|diff|diff?us\w*|dsc|dce"
-    r"|perf(?:us\w*)?|asl|dyn|d[iy]nam\w*|twist|tricks|bold|fmri|cest|dir|double\s?inv\w*|inv\s?-?[12]|qalas|mrf"
+    "other": r"(?<![a-z])(?:loc(?:ali[sz]\w*)?|scout|survey|pilot|rep[eé]rage|3\s?-?pl(?:anes?)?(?!\s?mpr)"
+    r"|cal(?:ib\w*)?|coca|mrac|ute|zte|ref(?:erence)?\s?scan|field\s?map|fmap|topup|b\s?=?\s?0|dwi|dti|tensor|diff|diff?us\w*"
+    r"|dsc|dce|perf(?:us\w*)?|asl|dyn|d[iy]nam\w*|twist|tricks|bold|fmri|cest|dir|double\s?inv\w*|inv\s?-?[12]|qalas|mrf"
     r"|fat\s?(?:only|image)|out\s?-?(?:of\s?-?)?phase|opp(?:osed)?\s?-?phase)(?![a-z0-9])"
     r"|(?<![a-z])fat:",
     # A perfusion with contrast agent, which is seldom recorded.
     "bolus": r"^(?!.*(?<![a-z])p?c?asl(?![a-z])).*(?<![a-z])(?:dsc|dce|perf(?:us\w*)?)(?![a-z])",
     "t2*": r"(?<![a-z0-9])t2\s?(?:\*|.?star|flash)|(?<![a-z])(?:swi|swan|swip|qsm|hemo)(?![a-z])",
-    "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|p[oó]s|pg|t1c)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])"
+    "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|pós|(?<=t1.)pos|pg|t1c)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])"
     r"|c\+|c/c(?![a-z])|i\.?v\.?\s?\+|(?<![a-z])t1[a-z]{0,2}\s?\(?\+(?!\s?t\d)",
 }
 

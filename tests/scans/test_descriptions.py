@@ -37,7 +37,7 @@ def test_a_description_becomes_words(text, words):
      ("T1 APRES INJECTION", True), ("T1 POSTGD", True), ("AX T1 +GD", True), ("t1 IV+", True), ("Dotarem T1", True),
      ("T1 post", True), ("T1+", True), ("AX T1W (+)", True), ("T1 C/C", True), ("T1 pós", True), ("T1 con CIV", True),
      ("t1 Dotagraf", True), ("T1+T2 map", False), ("T1 post radiation", False), ("T1 post XRT", False),
-     ("T1 pos-op", False),
+     ("T1 pos-op", False), ("AX T1 POS", True), ("T1 head pos 1", False),
      ("T1 senza mdc", False), ("T1 sin contraste", False), ("T1 sans injection", False), ("T1 s/c", False),
      ("T1 posterior fossa", False), ("T1 post-op", False), ("T1 MPRAGE", False)],
 )  # fmt: skip

@@ -91,12 +91,15 @@ class DrawnMask:
 
     def _outside(self, region: np.ndarray, grid: np.ndarray) -> float:
         """Return the share of the marked voxels, as stored, that lie outside a region of the grid (X, Y, Z)."""
-        marked = np.argwhere(self.mask.marked)
-        if not len(marked):
-            return 0.0
-        places = np.rint(apply_affine(np.linalg.inv(grid) @ self.affine, marked)).astype(int)
-        places = places[((places >= 0) & (places < region.shape)).all(axis=1)]
-        return 1 - float(region[tuple(places.T)].sum()) / len(marked)
+        count = int(self.mask.marked.sum())
+        places = _places(self.mask, self.affine, grid, region.shape)
+        return 1 - float(region[tuple(places.T)].sum()) / count if count else 0.0
+
+
+def _places(mask: Mask, affine: np.ndarray, grid: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the voxel (n, 3) of a grid of this shape in which each marked voxel lies; those outside are left out."""
+    places = np.rint(apply_affine(np.linalg.inv(grid) @ affine, np.argwhere(mask.marked))).astype(int)
+    return places[((places >= 0) & (places < shape)).all(axis=1)]
 
 
 def drawn_mask(kind: str, grid: nibabel.Nifti1Image, paths: pd.Series, there: Places) -> DrawnMask | None:
@@ -126,7 +129,11 @@ def drawn_mask(kind: str, grid: nibabel.Nifti1Image, paths: pd.Series, there: Pl
     modality, apart = there.drawn_on(mask.image, candidates)
     affine = there.affine(modality, np.asarray(mask.image.affine))
     values, covered = resample(mask.marked, affine, grid.shape, grid.affine, order=0)
-    drawn = DrawnMask(kind, path, mask, affine, (values > 0) & covered, apart)
+    on_grid = (values > 0) & covered
+    if not on_grid.any():
+        # Between the centres of coarser voxels, a small mask was not sampled.
+        on_grid[tuple(_places(mask, affine, grid.affine, grid.shape).T)] = True
+    drawn = DrawnMask(kind, path, mask, affine, on_grid, apart)
     if mask.marked.any() and not drawn.on_grid.any():
         raise drawn.elsewhere("a mask that overlaps the scan")
     if mask.marked.all() and drawn.on_grid.all():

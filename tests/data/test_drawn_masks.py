@@ -77,3 +77,12 @@ def test_a_brain_mask_has_the_volume_of_a_brain_or_of_a_slab_of_one(tmp_path):
     assert facts(tmp_path, LESION, AFFINE, "lesion").plausible
     assert smallest_ml((200, 200, 40), (1, 1, 3)) == pytest.approx(600 * 0.8**2)
     assert smallest_ml((200, 200, 200), (1, 1, 1)) == 600
+
+
+def test_a_lesion_smaller_than_a_voxel_of_the_scan_marks_that_voxel(tmp_path):
+    """Between the centres of coarser voxels it was not sampled, and the subject was left out."""
+    fine = AFFINE @ nibabel.affines.from_matvec(np.eye(3) / 4, [-0.375] * 3)
+    marked = np.zeros([size * 4 for size in SHAPE], bool)
+    marked[4 * 25 + 3, 4 * 24, 4 * 18 + 3] = True
+    one = facts(tmp_path, marked, fine)
+    assert one.volume_ml == pytest.approx(4**3 / 1000) and one.outside == 0

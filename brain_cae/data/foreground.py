@@ -7,6 +7,9 @@ from scipy import ndimage
 from brain_cae.arrays.boxes import box_of
 from brain_cae.errors import ScanError
 
+VERSION = 2
+"""Raise this number whenever the foreground of a scan changes, so that what was stored about it is not used."""
+
 SMOOTHING_MM = 1.0
 """Standard deviation of the Gaussian that averages out noise in air before thresholding."""
 
@@ -27,6 +30,10 @@ SHORTEST_BRAIN_MM = 100.0
 
 CENTRED_SHARE = 0.1
 """Interpolation leaves a few values below 0, near it; z-scores leave half of a brain below 0."""
+
+RIM_LEVEL, RIM_SHARE = 0.02, 0.05
+"""Values up to this fraction of tissue are no tissue, and a rim of them around a brain is more than this share of it:
+the dark fluid at the edge of a brain is less, but what smoothing or splines leave around it is not."""
 
 CONSTANT_SHARE = 0.95
 """The background is constant if at least this share of it has one value; in a head that is not stripped it is noise."""
@@ -57,7 +64,7 @@ def foreground_mask(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
         inside = volume[mask] - background
         # Values far below the background are no air either: the mean was subtracted.
         if not (inside > 0).any() or (abs(inside) < HEAD_SHARE * tissue_level(inside)).mean() < AIR_SHARE:
-            return np.asarray(ndimage.binary_fill_holes(_largest(mask)), bool)
+            return _without_rim(mask, volume - background)
     lifted = np.asarray(volume, np.float32) - np.float32(background if share > 0.5 else zero_level(volume))
     sigma = SMOOTHING_MM / voxel_sizes(affine)
     smooth = ndimage.gaussian_filter(lifted, sigma, truncate=2.0)
@@ -144,6 +151,22 @@ def _largest(mask: np.ndarray) -> np.ndarray:
     if count == 0:
         raise _empty()
     return np.asarray(labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:])))
+
+
+def _without_rim(mask: np.ndarray, lifted: np.ndarray) -> np.ndarray:
+    """Return a mask of all that differs from the background as one filled component, without a rim of no tissue.
+
+    ``lifted`` are the intensities above the background; slightly negative ones are undershoot of an interpolation.
+    """
+    brain = np.asarray(ndimage.binary_fill_holes(_largest(mask)), bool)
+    if not (lifted > 0).any():
+        return brain
+    level = tissue_level(lifted[mask])
+    tissue = (lifted > RIM_LEVEL * level) | (lifted < -HEAD_SHARE * level)
+    if tissue[brain].mean() >= 1 - RIM_SHARE:
+        return brain
+    core = np.asarray(ndimage.binary_fill_holes(_largest(tissue & brain)), bool)
+    return core if core.sum() < (1 - RIM_SHARE) * brain.sum() else brain
 
 
 def _filled(mask: np.ndarray) -> np.ndarray:

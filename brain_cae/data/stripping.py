@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from brain_cae.data import strippers
-from brain_cae.data.foreground import foreground_mask, measured_state
+from brain_cae.data.foreground import VERSION, foreground_mask, measured_state
 from brain_cae.data.strippers import DEEPBET, brain_mask
 from brain_cae.errors import ScanError
 from brain_cae.executor import HERE, Executor, results
@@ -156,7 +156,7 @@ class BrainMasks:
 
     def _foreground_of(self, path: Path) -> Path:
         """Return the file of a mask: the brain of a T1 that came stripped, for a reference that is a head."""
-        target = (self.folder / f"{path.stem}_delivered.nii.gz").absolute()
+        target = (self.folder / f"{path.stem}_delivered_{VERSION}.nii.gz").absolute()
         if not target.exists():
             image = nibabel.as_closest_canonical(nibabel.load(path))
             brain = foreground_mask(np.asarray(image.dataobj, np.float32), image.affine)
@@ -177,7 +177,7 @@ class BrainMasks:
 
     def _came_stripped(self, path: Path) -> bool:
         """Return whether a scan of unknown state shows no skull; what was found is stored beside the masks."""
-        found = self.folder / f"{path.stem}_skull.txt"
+        found = self.folder / f"{path.stem}_skull_{VERSION}.txt"
         if not found.exists():
             state, foreground = _state(path)
             if state == "unknown":

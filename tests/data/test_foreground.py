@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from brain_cae.data.foreground import foreground_mask, intensity_scale, skull_state
 from brain_cae.errors import ScanError
@@ -24,6 +25,24 @@ def test_a_stripped_brain_without_its_mean_is_whole():
     truth = ball()
     values = np.random.default_rng(0).normal(0, 1, truth.shape)
     assert np.array_equal(foreground_mask(np.where(truth, values, 0), np.eye(4)), truth)
+
+
+@pytest.mark.parametrize("rim", ["smoothed", "splines"])
+def test_the_rim_around_a_smoothed_or_interpolated_brain_is_background(rim):
+    """Splines leave weak waves, of which whole numbers keep the strongest."""
+    truth = ball(64, 25)
+    brain = np.where(truth, np.random.default_rng(0).normal(100, 20, truth.shape).clip(40, 160), 0)
+    smooth = ndimage.gaussian_filter(brain, 0.5)
+    volume = smooth if rim == "smoothed" else ndimage.shift(smooth * truth, (0.4, 0.4, 0.3), order=3).round()
+    differs = volume != 0
+    assert differs.sum() > 1.2 * truth.sum()
+    assert foreground_mask(volume, np.eye(4)).sum() < 1.15 * truth.sum()
+
+
+def test_dark_fluid_at_the_edge_of_a_stripped_brain_is_no_rim():
+    truth = ball(48, 17)
+    volume = np.where(ball(48, 16), 100.0, np.where(truth, 3.0, 0.0))
+    assert np.array_equal(foreground_mask(volume, np.eye(4)), truth)
 
 
 def dice(one, two):

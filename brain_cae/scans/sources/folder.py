@@ -38,6 +38,7 @@ from brain_cae.scans.sources.base import (
     unused,
 )
 from brain_cae.scans.sources.choice import CHOICES, apply_choices
+from brain_cae.scans.sources.contrast_names import named_otherwise
 from brain_cae.scans.sources.mask_folder import read_masks
 from brain_cae.scans.sources.matching import alike_subjects, match_all
 from brain_cae.scans.sources.roots import wrong_root
@@ -124,7 +125,7 @@ class Folder:
         chosen = apply_choices([SeriesLocation(**(defaults | scan)) for scan in scans], root)
         sidecars = Sidecars(root)
         found = [replace(one, acquisition=sidecars.beside(one.files)) for one in chosen]
-        self._notes += counted(sidecars.findings())
+        self._notes += counted(sidecars.findings() | named_otherwise(found))
         return found
 
     def notes(self) -> list[str]:

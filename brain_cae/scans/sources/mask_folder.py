@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from brain_cae.scans.formats import is_nifti, nifti_stem
-from brain_cae.scans.sources.base import counted, is_broken, listing, unused
+from brain_cae.scans.sources.base import SPELLINGS, counted, is_broken, listing, unused
 from brain_cae.scans.sources.matching import Matches, match, require_unique
 
-ANY_MASK = r"mask|seg(mentation)?|labels?|roi"
+ANY_MASK = rf"mask|seg(mentation)?|labels?|roi|{'|'.join(SPELLINGS)}"
 WORDS = {"masks": rf"{ANY_MASK}|lesions?|tumou?r", "brain_masks": rf"{ANY_MASK}|brain|bet"}
-"""What the name of a mask may have behind that of its subject, by the name of the folder."""
+"""What the name of a mask may have behind that of its subject, by the name of the folder; also the contrast on which it
+was drawn."""
 
 
 def read_masks(

@@ -35,6 +35,18 @@ def test_a_name_may_say_behind_the_subject_that_it_is_a_mask(tmp_path):
     assert set(read_masks(tmp_path / "masks", ["a", "a_seg"])[0]) == {"a_seg"}
 
 
+def test_a_name_may_say_on_which_contrast_a_mask_was_drawn(tmp_path):
+    touch(
+        tmp_path, "masks/a_flair_seg.nii.gz", "masks/b_mask_T1.nii", "masks/c_FLAIR.nii", "masks/d_t1_seg.nii",
+        "masks/d_flair_seg.nii",
+    )  # fmt: skip
+    masks, notes = read_masks(tmp_path / "masks", "abcd")
+    assert {name: path.name for name, path in masks.items()} == {
+        "a": "a_flair_seg.nii.gz", "b": "b_mask_T1.nii", "c": "c_FLAIR.nii"
+    }  # fmt: skip
+    assert notes[-1] == "2 files in masks are not named after a subject: d_flair_seg, d_t1_seg."
+
+
 def test_everything_else_is_noted(tmp_path):
     touch(
         tmp_path, "masks/a.nii", "masks/a.nii.gz", "masks/z.nii", "masks/b.img", "masks/c.mgz", "masks/old/a.nii"

@@ -28,8 +28,12 @@ NO_VALUE = ("", "n/a", "na", "nan", "unknown", "-")
 NO_SITE = tuple(word for word in NO_VALUE if word != "na")
 SEX_COLUMNS = ("sex", "gender")
 SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
+# Beside H (hombre, homem, homme), M is mujer or mulher.
+SEXES_WITH_H = {"h": "M", "m": "F"}
 # An age as DICOM or a form writes it: 045Y, 18M, 45 years.
-AGE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:\+|(y|m|w|d)(?:rs?|ears?|os?|onths?|eeks?|ays?)?\.?)?", re.IGNORECASE)
+AGE = re.compile(
+    r"(?:[>\u2265]=?\s*)?(\d+(?:[.,]\d+)?)\s*(?:\+|(y|m|w|d)(?:rs?|ears?|os?|onths?|eeks?|ays?)?\.?)?", re.IGNORECASE
+)
 PER_YEAR = {"y": 1.0, "m": 12.0, "w": 365.25 / 7, "d": 365.25}
 # Empty lines, and the line with which spreadsheet programs name the separator.
 EMPTY = r"(?:[ \t,;]*\n)*"
@@ -118,7 +122,16 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
             values = [*map(_value, cells)] + [""] * len(header)
             rows.append({name: value for name, value in zip(header, values, strict=False) if name})
             numbers.append(number)
+    _set_sexes(rows)
     return Table(path, tuple(named), tuple(rows), tuple(numbers))
+
+
+def _set_sexes(rows: Sequence[dict[str, str]]) -> None:
+    """Replace H and M by M and F where a column of sexes has both; M alone is male."""
+    for column in {name for row in rows[:1] for name in row if name.lower() in SEX_COLUMNS}:
+        if any(row[column].lower() == "h" for row in rows):
+            for row in rows:
+                row[column] = SEXES_WITH_H.get(row[column].lower(), row[column])
 
 
 @dataclass(frozen=True)
@@ -288,7 +301,7 @@ def _value(cell: str) -> str:
 
 
 def age_of(text: str) -> float | None:
-    """Return an age in years (``45``, ``45,5``, ``89+``, ``045Y``, ``18M``); None if the text is not an age."""
+    """Return an age in years (``45``, ``45,5``, ``89+``, ``>89``, ``045Y``, ``18M``); None if it is not an age."""
     match = AGE.fullmatch(text.strip())
     age = float(match[1].replace(",", ".")) / PER_YEAR[(match[2] or "y").lower()] if match else math.nan
     return age if 0 < age < 130 else None

@@ -184,8 +184,8 @@ def test_no_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "age"), [("45", 45), ("45.5", 45.5), ("45,5", 45.5), ("89+", 89), ("n/a", None), ("", None), ("0", None),
-    ("nan", None), ("200", None)]
+    ("text", "age"), [("45", 45), ("45.5", 45.5), ("45,5", 45.5), ("89+", 89), (">89", 89), ("≥ 90", 90), ("n/a", None),
+    ("", None), ("0", None), ("nan", None), ("200", None)]
 )  # fmt: skip
 def test_age(text, age):
     assert age_of(text) == age
@@ -193,6 +193,13 @@ def test_age(text, age):
 
 def test_sex():
     assert [sex_of(text) for text in ("m", "F", "Female", "male", "o", "")] == ["M", "F", "F", "M", "", ""]
+
+
+@pytest.mark.parametrize("column, others, expected", [("Sex", "hM", "MF"), ("gender", "HF", "MF"), ("sex", "mF", "MF")])
+def test_m_beside_h_is_mujer(tmp_path, column, others, expected):
+    (tmp_path / "a.csv").write_text(f"subject,{column}\n1,{others[0]}\n2,{others[1]}\n3,\n", encoding="utf-8")
+    rows = read_table(tmp_path / "a.csv", expected="x").rows
+    assert "".join(sex_of(row[column]) for row in rows) == expected
 
 
 def test_site():

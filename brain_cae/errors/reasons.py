@@ -81,6 +81,8 @@ WHAT_TO_DO = {
     # Unusual scans.
     "as few values as a mask": "The image may be a mask or a map of tissues, or intensities between 0 and 1 that were "
     "stored as whole numbers: check which file is meant.",
+    "another voxel size in pixdim": "The sform places it, and pixdim says otherwise: check the size of the head, "
+    "and convert the scan again if it is wrong.",
     "first voxel at the origin": "Programs that do not know where a scan lies write this place: check that left, right "
     "and the top of the head are where the header says, or convert the scan again.",
     "a series UID in every file": "An anonymiser or an archive gave each slice its own SeriesInstanceUID. Check that "

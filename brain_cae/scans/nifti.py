@@ -6,6 +6,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +31,14 @@ SAMPLES = 100_000
 """Number of evenly spaced voxels of an image that have more."""
 
 
-def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
+@dataclass(frozen=True)
+class NiftiVolume(Volume):
+    """A volume and what is unusual about its header, for the report."""
+
+    doubts: tuple[str, ...] = ()
+
+
+def read_nifti(path: Path, *, pixels: bool = True) -> NiftiVolume:
     """Return the volume of one NIfTI scan in the file's axis order; trailing axes of length 1 are dropped.
 
     NIfTI-1 or NIfTI-2, one file or a pair (``path`` is either half), compressed or not, whatever the ending says.
@@ -68,10 +76,11 @@ def read_nifti(path: Path, *, pixels: bool = True) -> Volume:
         "spacing_slice_mm": lengths[2],
         "orientation": plane_of_affine(header.affine),
     }
-    return Volume(array=array, affine=header.affine, acquisition=acquisition)
+    doubts = ("another voxel size in pixdim",) if header.other_size else ()
+    return NiftiVolume(array=array, affine=header.affine, acquisition=acquisition, doubts=doubts)
 
 
-def unusual(volume: Volume) -> tuple[str, ...]:
+def unusual(volume: NiftiVolume) -> tuple[str, ...]:
     """Return what is unusual about a volume that was read from NIfTI, for the report: it may be no scan, or lie wrong.
 
     A volume without values, as read from its header, is not looked at for these.
@@ -83,7 +92,7 @@ def unusual(volume: Volume) -> tuple[str, ...]:
         few = len(np.unique(array.ravel(order="K")[::step])) <= FEW_VALUES and len(np.unique(array)) <= FEW_VALUES
         found += ["as few values as a mask"] if few else []
     upright = (affine[:3, :3] != 0).sum() == 3
-    return (*found, *(["first voxel at the origin"] if upright and not affine[:3, 3].any() else []))
+    return (*found, *volume.doubts, *(["first voxel at the origin"] if upright and not affine[:3, 3].any() else []))
 
 
 def read_values(path: Path) -> tuple[np.ndarray, np.ndarray]:

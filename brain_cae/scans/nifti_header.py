@@ -42,6 +42,7 @@ class NiftiHeader:
         intercept: Added to them.
         affine: (4, 4), voxel index -> RAS+ mm.
         unit: Unit of length in the header.
+        other_size: Whether pixdim, where no qform uses it, has another voxel size than the affine.
     """
 
     shape: tuple[int, ...]
@@ -52,6 +53,7 @@ class NiftiHeader:
     intercept: float
     affine: np.ndarray
     unit: str
+    other_size: bool
 
     @property
     def size(self) -> int:
@@ -70,6 +72,7 @@ def read_header(block: bytes, *, where: str, pair: bool) -> NiftiHeader:
     raw = _parse(block, where, pair)
     shape = _shape(raw, where)
     dtype = _data_type(raw, where)
+    affine = affine_of_header(raw, where)
     slope, intercept = float(raw["scl_slope"]), float(raw["scl_inter"])
     if not np.isfinite(slope) or slope == 0:  # the standard's sign for "no scaling"
         slope, intercept = 1.0, 0.0
@@ -82,8 +85,9 @@ def read_header(block: bytes, *, where: str, pair: bool) -> NiftiHeader:
         starts=(0,) if pair else (end + 4, end),
         slope=slope,
         intercept=intercept if np.isfinite(intercept) else 0.0,
-        affine=affine_of_header(raw, where),
+        affine=affine,
         unit=_unit(raw)[0],
+        other_size=_has_other_size(raw, affine),
     )
 
 
@@ -134,7 +138,7 @@ def _check_agreement(sform: np.ndarray, qform: np.ndarray, where: str) -> None:
             found=actual,
             where=where,
         )
-    if np.abs(np.log(lengths[0] / lengths[1])).max() > np.log(LARGEST_SCALE):
+    if _differ(*lengths):
         shown = " and ".join(" x ".join(f"{length:.3g}" for length in one) for one in lengths)
         raise ScanError(
             f"contradictory voxel size: {shown} mm",
@@ -142,6 +146,23 @@ def _check_agreement(sform: np.ndarray, qform: np.ndarray, where: str) -> None:
             found=f"{shown} mm",
             where=where,
         )
+
+
+def _has_other_size(header: Any, affine: np.ndarray) -> bool:
+    """Return whether pixdim, which only a qform uses, has another voxel size than an affine (4, 4) by the sform.
+
+    All of it may be 1 in a header that was made anew, and 0 or below where a program does not know it.
+    """
+    lengths = np.asarray(header["pixdim"][1:4], dtype=np.float64)
+    known = np.isfinite(lengths).all() and lengths.min() > 0 and (lengths != 1).any()
+    if int(header["qform_code"]) > 0 or not known:
+        return False
+    return _differ(np.linalg.norm(affine[:3, :3], axis=0), lengths * _unit(header)[1])
+
+
+def _differ(first: np.ndarray, second: np.ndarray) -> bool:
+    """Return whether two voxel sizes (3,) differ by more than a head and a template do."""
+    return bool(np.abs(np.log(first / second)).max() > np.log(LARGEST_SCALE))
 
 
 def _rotation(axes: np.ndarray) -> np.ndarray:

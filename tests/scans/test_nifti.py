@@ -349,3 +349,10 @@ def test_a_first_voxel_at_the_origin_is_unusual(tmp_path, affine, unknown):
     path = save(tmp_path / "a.nii", noise(), affine)
     assert unusual(read_nifti(path)) == unusual(read_nifti(path, pixels=False)) == expected
     assert all(map(advice_for, expected))
+
+
+def test_a_voxel_size_that_was_set_in_the_header_alone_is_unusual(tmp_path):
+    image = nibabel.Nifti1Image(noise(), AFFINE)
+    image.header.set_zooms((9.5, 10, 30))
+    image.to_filename(tmp_path / "t1.nii")
+    assert unusual(read_nifti(tmp_path / "t1.nii", pixels=False)) == ("another voxel size in pixdim",)

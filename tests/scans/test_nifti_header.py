@@ -176,6 +176,15 @@ def test_sform_and_qform_must_agree_in_the_voxel_size_but_for_the_scale_of_a_tem
         assert np.allclose(read(made).affine, AFFINE @ np.diag([factor, 1, 1, 1]), rtol=1e-6)
     made.set_qform(None, 0)
     assert np.allclose(read(made).affine, AFFINE @ np.diag([factor, 1, 1, 1]), rtol=1e-6)
+    assert read(made).other_size == contradicts
+
+
+@pytest.mark.parametrize("pixdim", [[0, 0, 0], [1, 1, 1], [np.nan, 4, 4], [-4, 4, 4]])
+def test_a_pixdim_that_was_never_set_does_not_contradict_the_sform(pixdim):
+    made = header()
+    made.set_qform(None, 0)
+    made["pixdim"][1:4] = pixdim
+    assert not read(made).other_size
 
 
 @pytest.mark.parametrize(("degrees", "contradicts"), [(0, False), (40, False), (90, True), (180, True)])

@@ -10,6 +10,7 @@ from brain_cae.scans.formats import is_kind, is_nifti, nifti_files
 from brain_cae.scans.sources.base import SPELLINGS, counted, visible_files
 from brain_cae.scans.sources.matching import alike_subjects, match
 from brain_cae.scans.sources.roots import as_path
+from brain_cae.scans.sources.session_dates import year_first
 from brain_cae.scans.sources.table import (
     NO_VALUE,
     Table,
@@ -54,8 +55,10 @@ def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, An
     unknown: dict[str, str] = {}
     visits: dict[str, dict[str, None]] = {}
     rewritten: dict[str, None] = {}
+    dates, unclear = year_first(line.get("session", "") for line in table.rows)
     for where, line in table.lines():
         row = _row(line)
+        row["session"] = dates.get(row.get("session", ""), row.get("session", ""))
         _check(row, where)
         subject, modality = row["subject"], row["modality"]
         session = _session(row, visits.get(subject, ()), scans)
@@ -91,6 +94,8 @@ def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, An
     paths = ((key, row["path"]) for key, row in scans.items())
     lesions = ((key[:1], one["lesion_mask"]) for key, one in facts.items() if one.get("lesion_mask"))
     odd = {
+        "{session is a date|sessions are dates} where the table does not tell whether the day or the month is first; "
+        "write the year, the month and the day": unclear,
         "{session is|sessions are} written in several ways and {is|are} read as one": list(rewritten),
         "{file is|files are} the path of several scans; training stops if subjects share one": _shared(root, paths),
         "{file is|files are} the lesion mask of several subjects": _shared(root, lesions),

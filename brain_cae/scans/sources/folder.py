@@ -139,7 +139,8 @@ class Folder:
         check_folder(root, problem="The data set's folder does not exist.", expected=LAYOUT, advice=advice)
         entries = sorted(path for path in root.iterdir() if not is_litter(path.name))
         folders = [path for path in entries if path.is_dir() and is_visible(path.name)]
-        contents = {path.name: _look(path) for path in folders if path.name not in MASKS.values()}
+        mask_folders = {kind: _called(name, folders) or root / name for kind, name in MASKS.items()}
+        contents = {path.name: _look(path) for path in folders if path not in mask_folders.values()}
         contrasts = _Contrasts()
         if not any(content.names_a_modality for content in contents.values()):
             contrasts = _look_by_contrast(folders)
@@ -151,7 +152,7 @@ class Folder:
             raise _no_scan(root, contents, advice)
         table = find_table(root, LABEL_TABLES, stems=("labels", "label"))
         people, label_notes = self._people(table, list(subjects), sorted(set(contents) - set(subjects)))
-        masks = {kind: read_masks(root / folder, contents) for kind, folder in MASKS.items()}
+        masks = {kind: read_masks(folder, contents) for kind, folder in mask_folders.items()}
         beside = [path for path in entries if path not in (*folders, *table.files, root / CHOICES)]
         nameless = contrasts.others + [
             path
@@ -275,6 +276,12 @@ def _look(folder: Path) -> _Subject:
         content.names += [path.name] if is_visible(path.name) else []
         content.add(path, SPELLINGS.get(_stem(path).lower()) if is_visible(path.name) else None)
     return content
+
+
+def _called(name: str, folders: Sequence[Path]) -> Path | None:
+    """Return the folder of this name, or the first one that has it in other capitals."""
+    near = [folder for folder in folders if folder.name.lower() == name]
+    return min(near, key=lambda folder: folder.name != name, default=None)
 
 
 def _entries(folder: Path) -> list[Path]:

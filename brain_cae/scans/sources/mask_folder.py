@@ -37,7 +37,7 @@ def read_masks(
             others.append(path)
         else:
             files.setdefault(nifti_stem(place), []).append(path)
-    matches = _match([*files], [*subjects], WORDS.get(folder.name, ANY_MASK))
+    matches = _match([*files], [*subjects], WORDS.get(folder.name.lower(), ANY_MASK))
     written = matches.written(shown)
     require_unique(written, what="masks", place=folder)
     name = folder.name

@@ -345,3 +345,14 @@ def test_subjects_that_may_be_one_are_named(tmp_path):
     text = " ".join(source.notes())
     assert "count as different subjects: P01 and P1." in text
     assert "2 groups of names in labels.csv have" in text and "may be one subject: P01 and P1, P2 and p02." in text
+
+
+def test_folders_of_masks_may_be_called_in_capitals(tmp_path):
+    touch(tmp_path, "a/t1.nii", "Masks/a_mask.nii", "Brain_Masks/a_brain.nii", "masks_old/a.nii")
+    source = Folder(str(tmp_path), modalities=["t1"])
+    (scan,) = source.locate()
+    assert scan.lesion_mask == tmp_path / "Masks/a_mask.nii" and scan.brain_mask == tmp_path / "Brain_Masks/a_brain.nii"
+    assert "1 folder contains no known modality and is left out: masks_old (a.nii)." in source.notes()
+    touch(tmp_path, "masks/a.nii")
+    assert source.locate()[0].lesion_mask == tmp_path / "masks/a.nii"
+    assert any("Masks (a_mask.nii)" in note for note in source.notes())

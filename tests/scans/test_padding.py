@@ -103,3 +103,12 @@ def test_values_missing_inside_the_image_or_infinite_are_left_to_be_refused(head
     assert np.isnan(without_padding(head)[12, 14, 10])
     head[12, 14, 10], head[0, 0, 0] = 50, np.inf
     assert np.isinf(without_padding(head)[0, 0, 0])
+
+
+def test_nan_in_place_of_every_0_of_a_stripped_brain_is_its_background(brain):
+    """Also where single voxels within the brain are 0, as in dark fluid; more of them are damage."""
+    few, many = brain.copy(), brain.copy()
+    few[12, 14, 8:12] = 0
+    many[10:14, 12:16, 8:12] = 0
+    assert np.array_equal(without_padding(np.where(few == 0, np.nan, few)), few)
+    assert np.isnan(without_padding(np.where(many == 0, np.nan, many))).any()

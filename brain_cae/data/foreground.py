@@ -22,6 +22,9 @@ AIR_SHARE = 0.3
 SAMPLES = 200_000
 """Number of evenly spaced voxels that suffices for a median."""
 
+BRIGHT = 99
+"""Percentile of the values above 0 that is at least as bright as typical tissue."""
+
 LARGEST_BRAIN_ML, SMALLEST_HEAD_ML = 1900.0, 2300.0
 """Brain and fluid of an adult fill 1.0 to 1.9 litres, the head above the neck more than 2.3."""
 
@@ -138,7 +141,8 @@ def tissue_level(values: np.ndarray) -> float:
     if not positive.size:
         raise _empty()
     positive = positive[:: max(1, positive.size // SAMPLES)]
-    level = float(np.sqrt(np.mean(np.square(positive, dtype=np.float64))))
+    # A voxel that was divided by nearly 0 can lift the mean above all tissue.
+    level = min(float(np.sqrt(np.mean(np.square(positive, dtype=np.float64)))), float(np.percentile(positive, BRIGHT)))
     for _ in range(50):
         before, level = level, float(np.median(positive[positive >= level / 2]))
         if abs(level - before) <= 1e-3 * level:

@@ -21,7 +21,7 @@ from brain_cae.data.foreground import foreground_mask, measured_state
 from brain_cae.data.resampling import isotropic, resample
 from brain_cae.errors import ScanError
 
-VERSION = 4
+VERSION = 5
 """Raise this number whenever the transforms change, so that stored ones are not used."""
 
 COARSE_MM, FINE_MM = 4.0, 2.0

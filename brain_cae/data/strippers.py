@@ -24,7 +24,7 @@ DEEPBET = "deepbet"
 
 INSTALL_DEEPBET = "pip install 'brain-cae[strip]'"
 
-VERSION = 2
+VERSION = 3
 """Raise this number whenever deepbet's masks change, so that stored ones are not used."""
 
 SMALLEST_ML, LARGEST_ML = 600.0, 2300.0

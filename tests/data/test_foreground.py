@@ -80,6 +80,16 @@ def test_a_head_in_noise_is_segmented_with_holes_filled(contrast, frame):
     assert dice(foreground_mask(volume, np.diag([4, 4, 4, 1])), truth) > 0.96
 
 
+@pytest.mark.parametrize("stripped", [False, True])
+def test_single_voxels_far_brighter_than_tissue_do_not_change_the_mask(stripped):
+    """As where a bias field, or a ratio of two images, is nearly 0."""
+    volume, truth = head(CONTRASTS["T1"])
+    volume = np.where(truth, volume, 0) if stripped else volume
+    hot = volume.copy()
+    hot[28, 32, 30:33] *= 1e6
+    assert dice(foreground_mask(hot, np.diag([4, 4, 4, 1])), foreground_mask(volume, np.diag([4, 4, 4, 1]))) > 0.99
+
+
 def test_strong_noise_does_not_add_air_to_the_mask():
     volume, truth = head(CONTRASTS["T1"], noise=9.0)
     assert dice(foreground_mask(volume, np.diag([4, 4, 4, 1])), truth) > 0.95

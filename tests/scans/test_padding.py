@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from brain_cae.scans.padding import without_padding
 
@@ -112,3 +113,22 @@ def test_nan_in_place_of_every_0_of_a_stripped_brain_is_its_background(brain):
     many[10:14, 12:16, 8:12] = 0
     assert np.array_equal(without_padding(np.where(few == 0, np.nan, few)), few)
     assert np.isnan(without_padding(np.where(many == 0, np.nan, many))).any()
+
+
+@pytest.mark.parametrize("shape_of", ["brain", "head"])
+def test_a_frame_of_0_around_z_scores_becomes_their_background(shape_of, request):
+    """As programs pad that crop all scans to one shape. Around a brain of which the mean was subtracted, 0 may stay."""
+    volume = request.getfixturevalue(shape_of)
+    scores = (volume - volume.mean()) / volume.std()
+    filled = without_padding(np.pad(scores, 5))
+    assert np.array_equal(filled[5:-5, 5:-5, 5:-5], scores)
+    assert np.ptp(filled[:5]) == 0 and filled[0, 0, 0] == pytest.approx(np.median(scores[0]), abs=0.05)
+    centred = np.pad(np.where(volume > 30, scores, 0), 5).astype(np.float32)
+    assert np.array_equal(without_padding(centred), centred)
+
+
+def test_a_frame_of_0_around_values_of_0_and_above_or_waves_of_splines_stays(brain, head):
+    for volume in (np.pad(head, 5), np.pad(brain + 20, 5), np.pad(brain, 5)):
+        assert without_padding(volume) is volume
+    waves = ndimage.shift(np.pad(brain, 5), (0.4, 0.3, 0.4), order=3)
+    assert waves.min() < -1 and np.array_equal(without_padding(waves), waves)

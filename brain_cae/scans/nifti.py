@@ -18,7 +18,7 @@ from brain_cae.scans.extent import check_localiser, check_size, check_voxels
 from brain_cae.scans.formats import is_half, nifti_files
 from brain_cae.scans.geometry import plane_of_affine
 from brain_cae.scans.nifti_header import LONGEST, NiftiHeader, cut, read_header
-from brain_cae.scans.overflow import has_overflowed
+from brain_cae.scans.overflow import check_overflow
 from brain_cae.scans.padding import without_padding
 from brain_cae.scans.volume import Volume, check_values, smallest_type
 
@@ -50,8 +50,8 @@ def read_nifti(path: Path, *, pixels: bool = True) -> NiftiVolume:
 
     Raises:
         ScanError: unreadable file, truncated file, damaged compression, half of a pair, single slice, unusable
-            vox_offset, unusable scaling, values beyond the stored bits, and the reasons of ``nifti_header.py``,
-            ``extent.py`` and ``volume.py``.
+            vox_offset, unusable scaling, and the reasons of ``nifti_header.py``, ``extent.py``, ``overflow.py`` and
+            ``volume.py``.
     """
     where = str(path)
     with _faults(where):
@@ -181,15 +181,8 @@ def _voxels(header: NiftiHeader, image: Path) -> np.ndarray:
             found=f"{scaling}, which give a {fault.reason} image",
             where=str(image),
         ) from fault
-    stored = (array - np.float32(header.intercept)) / np.float32(header.slope) if _is_scaled(header) else array
-    if has_overflowed(stored):
-        raise ScanError(
-            "values beyond the stored bits",
-            expected="brighter voxels with higher values",
-            found="bright voxels with values far below 0, as of unsigned numbers of 16 bits stored as signed ones",
-            where=str(image),
-            advice="Convert the scan again, as unsigned numbers or as numbers of 32 bits.",
-        )
+    if _is_scaled(header):
+        check_overflow((array - np.float32(header.intercept)) / np.float32(header.slope), where=str(image))
     return array
 
 

@@ -8,11 +8,10 @@ import numpy as np
 from nibabel.orientations import apply_orientation, io_orientation
 
 from brain_cae.errors import ScanError
+from brain_cae.scans.overflow import check_overflow
 
 # Of a plane, every n-th voxel is looked at first; and the share of voxels with another value that makes an image.
 THIN, IMAGE = 5, 0.02
-# Half of the positive values that int16 has.
-HALF = 2**14
 
 
 @dataclass(frozen=True)
@@ -61,26 +60,8 @@ def check_values(array: np.ndarray, *, where: str) -> None:
         )
     if low == high:
         raise ScanError("constant volume", expected="an image", found=f"the value {low} in every voxel", where=where)
-    if array.dtype == np.int16 and low < -HALF and high > HALF and _wraps(array):
-        raise ScanError(
-            "unsigned values read as signed",
-            expected=f"values that do not jump from {np.iinfo(np.int16).max} to {np.iinfo(np.int16).min}",
-            found=f"values from {low} to {high}, with jumps between neighbours",
-            where=where,
-            advice="The header calls unsigned values signed (in DICOM: PixelRepresentation 1). Correct it there.",
-        )
+    check_overflow(array, where=where)
     _check_planes(array, where)
-
-
-def _wraps(array: np.ndarray) -> bool:
-    """Return whether bright tissue jumps to the lowest values, around air of about 0, as unsigned values do if signed.
-
-    Values that use the whole range have their air at the lowest one.
-    """
-    faces = np.concatenate([np.take(array, end, axis).ravel() for axis in range(3) for end in (0, -1)])
-    if float(np.median(np.abs(faces.astype(np.int32)))) > HALF / 4:
-        return False
-    return any(bool((np.abs(np.diff(array.astype(np.int32), axis=axis)) > 3 * HALF).any()) for axis in range(3))
 
 
 def _check_planes(array: np.ndarray, where: str) -> None:

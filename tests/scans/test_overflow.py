@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.nifti import read_nifti
-from brain_cae.scans.overflow import has_overflowed
+from brain_cae.scans.overflow import check_overflow
 
 
 @pytest.fixture
@@ -16,6 +16,14 @@ def brain():
     texture = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=radius.shape), 2)
     tissue = np.clip(0.55 + 1.5 * texture, 0.35, 0.7)
     return np.where(radius < 0.8, np.where(radius < 0.25, 0.9 + radius / 3, tissue), 0)
+
+
+def has_overflowed(stored):
+    try:
+        check_overflow(stored, where="scan.nii")
+    except ScanError as error:
+        return error.reason == "unsigned values read as signed"
+    return False
 
 
 def as_signed(brain, brightest):
@@ -47,4 +55,4 @@ def test_a_scan_with_overflow_is_refused_whatever_its_scaling(brain, tmp_path, s
     image.to_filename(tmp_path / "flair.nii.gz")
     with pytest.raises(ScanError, match="unsigned numbers") as raised:
         read_nifti(tmp_path / "flair.nii.gz")
-    assert raised.value.reason == "values beyond the stored bits"
+    assert raised.value.reason == "unsigned values read as signed"

@@ -94,15 +94,15 @@ class ContinuedLoader(DataLoader):
 
     def __init__(self, dataset: Any, batch_sampler: GroupedBatchSampler, **arguments: Any) -> None:
         super().__init__(dataset, batch_sampler=batch_sampler, persistent_workers=True, **arguments)
-        self._coming: int | None = None
+        self._order, self._coming = batch_sampler, -1
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Any:
         """Yield the batches of the epoch that the sampler is set to."""
-        epoch, batches = self.batch_sampler.epoch, self._iterator
+        epoch, batches = self._order.epoch, self._iterator
         # Begun anew after an epoch that was left early or out of turn, and where Lightning has ended the processes.
         if batches is None or self._coming != epoch:
             batches = super().__iter__()
-        self._coming = None
+        self._coming = -1
         for missing in range(len(self), 0, -1):
             batch = next(batches)
             if missing == 1:

@@ -55,13 +55,12 @@ class AlignmentStore:
         pairs = self._pairs(index)
         remove_leftovers(self.folder, age_s=LEFTOVER_AGE_S)
         with exclusive(self.folder / ".lock"):  # of parallel jobs in a sweep, one registers and the others wait
-            missing = [pair for pair in pairs if not pair.stored.exists()]
+            missing = [pair for pair in pairs if not _is_whole(pair.stored)]
             known = len(pairs) - len(missing)
             refused = refusals(_register, missing, known=known, executor=self.executor, task="align", bar=progress)
         for pair in pairs:
             if pair.subject not in refused:
-                content = json.loads(pair.stored.read_text(encoding="utf-8"))
-                alignments[pair.subject][pair.modality] = Alignment.from_dict(content)
+                alignments[pair.subject][pair.modality] = _read(pair.stored)
         return {name: found for name, found in alignments.items() if name not in refused}, refused
 
     def _pairs(self, index: pd.DataFrame) -> list[Pair]:
@@ -73,6 +72,19 @@ class AlignmentStore:
             name = f"{reference.stem}_{scan.stem}_{registration.VERSION}.json"
             pairs.append(Pair(str(row.subject), str(row.modality), reference, scan, self.folder / name))
         return pairs
+
+
+def _read(path: Path) -> Alignment:
+    return Alignment.from_dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether an alignment is stored; a power cut may leave its file empty."""
+    try:
+        _read(path)
+    except (FileNotFoundError, ValueError, TypeError):
+        return False
+    return True
 
 
 def _register(pair: Pair) -> ScanError | None:

@@ -16,7 +16,7 @@ from brain_cae.data.preprocess import prepare_subject
 from brain_cae.data.subject import MaskFacts, PreparedSubject, Shown, save_array
 from brain_cae.errors import ScanError
 from brain_cae.executor import HERE, Executor, refusals
-from brain_cae.files.atomic import LEFTOVER_AGE_S, remove_leftovers, whole
+from brain_cae.files.atomic import LEFTOVER_AGE_S, remove, remove_leftovers, whole
 from brain_cae.files.locks import exclusive
 
 CHANGED = "changed during preparation"
@@ -83,7 +83,9 @@ class PreparedStore:
         remove_leftovers(self.folder, age_s=LEFTOVER_AGE_S)
         jobs = [_Job(self, str(name), scans, alignments.get(str(name))) for name, scans in index.groupby("subject")]
         with exclusive(self.folder / ".lock"):  # of parallel jobs in a sweep, one prepares and the others wait
-            missing = [job for job in jobs if not job.path.exists()]
+            missing = [job for job in jobs if not _is_whole(job.path)]
+            for job in missing:
+                remove(job.path)
             known = len(jobs) - len(missing)
             refused = refusals(_run, missing, known=known, executor=self.executor, task="prepare", bar=progress)
         return {job.subject: _read(job.path, job.subject) for job in jobs if job.subject not in refused}, refused
@@ -118,6 +120,23 @@ def _run(job: _Job) -> ScanError | None:
         return ScanError(CHANGED, expected="masks that stay as they are", where=f"subject {job.subject}")
     _write(job.path, subject)
     return None
+
+
+def _is_whole(folder: Path) -> bool:
+    """Return whether a subject is stored with all its files: clusters delete old files, and power cuts empty new ones.
+
+    Raises:
+        PermissionError: The files belong to somebody else.
+    """
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        for name in ("volume", "mask", *(["lesion"] if facts["lesion"] else [])):
+            np.load(folder / f"{name}.npy", mmap_mode="r")  # compares header and size
+    except PermissionError:
+        raise
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        return False
+    return True
 
 
 def _read(folder: Path, subject: str) -> PreparedSubject:

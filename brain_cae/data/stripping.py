@@ -1,6 +1,9 @@
 """Brain masks for scans that show the skull; scans that came stripped are recognised and left alone."""
 
 import logging
+import math
+import os
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +12,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pandas as pd
+from nibabel.filebasedimages import ImageFileError
 
 from brain_cae.data import strippers
 from brain_cae.data.foreground import VERSION, foreground_mask, measured_state
@@ -23,6 +27,8 @@ log = logging.getLogger(__name__)
 
 KEPT_SHARE = 0.9
 """deepbet keeps 93 to 97 % of a stripped brain, but at most 64 % of a head or of a slab of one."""
+
+STATES = ("stripped", "on")
 
 MIN_SCANS_FOR_PROCESSES = 4
 """deepbet takes about 4 s for a scan, a process about 5 s to start."""
@@ -157,7 +163,7 @@ class BrainMasks:
     def _foreground_of(self, path: Path) -> Path:
         """Return the file of a mask: the brain of a T1 that came stripped, for a reference that is a head."""
         target = (self.folder / f"{path.stem}_delivered_{VERSION}.nii.gz").absolute()
-        if not target.exists():
+        if not _is_whole(target):
             image = nibabel.as_closest_canonical(nibabel.load(path))
             brain = foreground_mask(np.asarray(image.dataobj, np.float32), image.affine)
             with whole(target) as aside:
@@ -168,7 +174,7 @@ class BrainMasks:
         # The file name of a stored scan is a hash of its voxels and affine.
         version = f"_{strippers.VERSION}" if self.tool == DEEPBET else ""
         target = (self.folder / f"{path.stem}_{self.tool}{version}.nii.gz").absolute()
-        if not target.exists():
+        if not _is_whole(target):
             self.folder.mkdir(parents=True, exist_ok=True)
             mask = brain_mask(self.tool, path, self.folder)
             with whole(target) as aside:
@@ -178,7 +184,7 @@ class BrainMasks:
     def _came_stripped(self, path: Path) -> bool:
         """Return whether a scan of unknown state shows no skull; what was found is stored beside the masks."""
         found = self.folder / f"{path.stem}_skull_{VERSION}.txt"
-        if not found.exists():
+        if not found.exists() or found.read_text(encoding="utf-8", errors="replace") not in STATES:
             state, foreground = _state(path)
             if state == "unknown":
                 brain = nibabel.as_closest_canonical(nibabel.load(self._mask_of(path)))
@@ -186,6 +192,19 @@ class BrainMasks:
                 state = "stripped" if kept >= KEPT_SHARE else "on"
             write_text(found, state)
         return found.read_text(encoding="utf-8") == "stripped"
+
+
+def _is_whole(mask: Path) -> bool:
+    """Return whether a mask is stored with all its voxels; a power cut may leave its file empty or cut."""
+    try:
+        image: Any = nibabel.load(mask)
+        with mask.open("rb") as file:
+            file.seek(-4, os.SEEK_END)
+            unpacked = int.from_bytes(file.read(4), "little")  # gzip ends with the size, modulo 2**32
+    except (FileNotFoundError, ImageFileError, EOFError, ValueError, zlib.error):
+        return False
+    size = image.dataobj.offset + math.prod(image.shape) * image.get_data_dtype().itemsize
+    return unpacked == size % 2**32
 
 
 def _mark(index: pd.DataFrame, subjects: Collection[str], stripper: str) -> None:

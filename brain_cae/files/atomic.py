@@ -40,7 +40,7 @@ def whole(path: Path) -> Iterator[Path]:
             yield temporary
             _rename(temporary, path)
         except BaseException:
-            _remove(temporary)
+            remove(temporary)
             raise
 
 
@@ -76,7 +76,7 @@ def remove_leftovers(folder: Path, *, age_s: float = 0.0) -> None:
     for path in folder.glob(".*.part-*"):
         try:
             if now - path.stat().st_mtime >= age_s:
-                _remove(path)
+                remove(path)
         except FileNotFoundError:
             pass  # the writing process has just renamed it
 
@@ -89,11 +89,12 @@ def _rename(temporary: Path, path: Path) -> None:
         taken = (errno.ENOTEMPTY, errno.EEXIST) if os.name == "posix" else (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES)
         if error.errno not in taken or not path.is_dir():
             raise
-        _remove(temporary)
+        remove(temporary)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder, if there is one; what cannot be removed from a folder stays."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)

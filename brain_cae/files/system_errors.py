@@ -24,11 +24,18 @@ REFUSALS = (
         f"Change its permissions, or {ELSEWHERE}",
     ),
     (
-        (errno.ENOTDIR, errno.EEXIST, errno.EISDIR),
+        (errno.ENOTDIR, errno.EEXIST),
         "A file stands where a folder is needed.",
         "a folder, or a path that is free",
         "a file",
         "Move the file away, or name another folder.",
+    ),
+    (
+        (errno.EISDIR,),
+        "A folder stands where a file is needed.",
+        "a file, or a path that is free",
+        "a folder",
+        "Move the folder away, or name another one.",
     ),
     (
         (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO),

@@ -3,6 +3,7 @@
 import nibabel
 import numpy as np
 import pandas as pd
+import pytest
 
 from brain_cae.data import alignments
 from brain_cae.data.alignments import AlignmentStore
@@ -41,3 +42,13 @@ def test_a_pair_is_registered_once_and_a_failure_is_named(tmp_path, monkeypatch,
     # Other reference, other pair.
     AlignmentStore(tmp_path / "aligned", "t1").load_all(index[index["subject"] == "a"], progress=False)
     assert calls[-1] == 0 and len(calls) == 5
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0\0", b"{}"])
+def test_a_stored_alignment_that_is_damaged_is_computed_again(tmp_path, monkeypatch, content) -> None:
+    monkeypatch.setattr(alignments, "align", lambda *_: Alignment(np.eye(4).tolist(), 3.0, 1.0, 0.8, 0.9))
+    store, index = AlignmentStore(tmp_path / "aligned", "flair"), scans(tmp_path, "a")
+    store.load_all(index, progress=False)
+    (stored,) = (tmp_path / "aligned").glob("*.json")
+    stored.write_bytes(content)
+    assert store.load_all(index, progress=False)[0]["a"]["t1"].shift_mm == 3.0

@@ -6,6 +6,7 @@ import time
 import nibabel
 import numpy as np
 import pandas as pd
+import pytest
 
 from brain_cae.data import prepared, preprocess
 from brain_cae.data.prepared import PreparedStore
@@ -91,3 +92,29 @@ def test_what_a_killed_preparation_left_is_removed_after_an_hour(tmp_path):
     table = rows(flair=write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0])))
     store(tmp_path).load_all(table, {}, progress=False)
     assert not old.exists() and young.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("facts.json", None), ("facts.json", b""), ("volume.npy", None), ("volume.npy", b""), ("mask.npy", b"\0" * 400)],
+)
+def test_a_stored_subject_that_lost_a_file_is_prepared_again(tmp_path, name, content):
+    table = rows(flair=write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0])))
+    cache = store(tmp_path / "store")
+    volume = cache.load_all(table, {}, progress=False)[0]["s"].volume
+    damaged = cache.folder_of(table) / name
+    damaged.unlink()
+    if content is not None:
+        damaged.write_bytes(content)
+    subjects, refused = cache.load_all(table, {}, progress=False)
+    assert refused == {}
+    assert np.array_equal(subjects["s"].volume, volume) and subjects["s"].mask.any()
+
+
+def test_a_stored_volume_that_was_cut_is_prepared_again(tmp_path):
+    table = rows(flair=write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0])))
+    cache = store(tmp_path / "store")
+    volume = cache.load_all(table, {}, progress=False)[0]["s"].volume
+    file = cache.folder_of(table) / "volume.npy"
+    file.write_bytes(file.read_bytes()[:-100])
+    assert np.array_equal(cache.load_all(table, {}, progress=False)[0]["s"].volume, volume)

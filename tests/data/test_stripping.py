@@ -85,6 +85,21 @@ def test_the_mask_of_a_tool_becomes_the_brain_mask(install, index, tmp_path, nam
     assert len(list((tmp_path / "masks").glob("[!.]*"))) == 2
 
 
+@pytest.mark.parametrize("left", [0, 10, 100])
+def test_a_stored_mask_that_lost_its_end_is_made_again(install, index, tmp_path, left):
+    install()
+    masks = BrainMasks(tmp_path / "masks", "synthstrip", "flair")
+    done, _ = masks.complete(index, progress=False)
+    stored = tmp_path / "masks" / done["brain_mask_path"][1]
+    whole = np.asarray(nibabel.load(stored).dataobj)
+    stored.write_bytes(stored.read_bytes()[:left])
+    again, refused = masks.complete(index, progress=False)
+    assert refused == {}
+    pd.testing.assert_frame_equal(again, done)
+    assert np.array_equal(np.asarray(nibabel.load(stored).dataobj), whole)
+    assert len((tmp_path / "calls").read_text().splitlines()) == 3
+
+
 def test_a_scan_with_a_mask_or_without_a_skull_is_not_stripped(install, index, tmp_path):
     install()
     index.loc[index["subject"] == "a", ["skull", "stripped_by"]] = "stripped", "delivered"

@@ -1,7 +1,7 @@
 """Import of a cohort from a source on disk: the first step of training and evaluation."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -131,6 +131,7 @@ def import_cohort(
     cache: str,
     executor: Executor,
     limit: int | None = None,
+    chosen: Collection[str] | None = None,
     trained: bool = False,
 ) -> Cohort:
     """Find and import the scans, and keep the subjects that have all modalities in use.
@@ -141,6 +142,7 @@ def import_cohort(
         cache: Folder of the import store.
         executor: Where series are read.
         limit: Maximum number of subjects.
+        chosen: The subjects that a run with this limit has used, since another draw may take others.
         trained: Whether the modalities are those of a trained model, which cannot be chosen.
 
     Raises:
@@ -165,7 +167,7 @@ def import_cohort(
         *check_skulls(locations, reference=reference, skull_strip=config.preprocess.skull_strip),
     ]
     with exclusive(store / ".lock"):  # of parallel jobs in a sweep, the first imports and the others reuse its scans
-        result = import_series(limited(locations, limit), store, executor=executor, progress=progress)
+        result = import_series(limited(locations, limit, chosen), store, executor=executor, progress=progress)
     index = complete_subjects(result.index, modalities)
     cautions += [*slab_cautions(index), *copy_cautions(index)]
     cautions += reading_notes(result.report)
@@ -243,11 +245,14 @@ def require_modalities(
                 )
 
 
-def limited(locations: list[SeriesLocation], limit: int | None) -> list[SeriesLocation]:
-    """Return the locations of at most ``limit`` subjects, with the share of each label unchanged."""
+def limited(
+    locations: list[SeriesLocation], limit: int | None, chosen: Collection[str] | None = None
+) -> list[SeriesLocation]:
+    """Return the locations of at most ``limit`` subjects, with the share of each label unchanged, or of ``chosen``."""
     if limit is None:
         return locations
-    kept = _sample_evenly(sorted({(loc.label, loc.subject) for loc in locations}), limit)
+    labelled = sorted({(loc.label, loc.subject) for loc in locations})
+    kept = _sample_evenly(labelled, limit) if chosen is None else set(chosen)
     return [location for location in locations if location.subject in kept]
 
 

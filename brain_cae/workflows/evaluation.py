@@ -31,6 +31,7 @@ from brain_cae.stages.cautions import (
     skull_cautions,
     trial_cautions,
 )
+from brain_cae.stages.changed import changed_cautions
 from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.executor import make_executor
 from brain_cae.stages.lesions import lesion_table
@@ -113,8 +114,7 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
                 exports.check(export_format(config.export), cohort)
         if config.calibrate is not None:
             with folder.stage("calibrate"):
-                unseen = splits.loc[splits["role"].isin(UNSEEN_ROLES), "subject"]
-                scored = cohort.index[cohort.index["subject"].isin(unseen)]
+                scored = cohort.index[cohort.index["subject"].isin(_unseen(splits))]
                 detector = recalibrate(detector, config, scored, folder)
                 save(detector, folder / "model")
         with folder.stage("prepare"):
@@ -136,7 +136,7 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
             assessment = score_unseen(
                 detector, cohort, splits, folder, cache=config.cache, executor=make_executor(config)
             )
-            cautions = cohort_cautions(detector.config, cohort, splits)
+            cautions = [*_changed(source, cohort, splits), *cohort_cautions(detector.config, cohort, splits)]
             metrics = conclude_unseen(detector, assessment, replace(scope, cautions=tuple(cautions)), folder)
         if config.export is not None:
             run = source if config.calibrate is None else output
@@ -195,11 +195,14 @@ def _import(config: EvaluateConfig, detector: Detector, source: Path) -> tuple[C
             cache=config.cache,
             executor=executor,
             limit=run_config.limit,
+            chosen=set(roles["subject"]),
             trained=True,
         )
+        unseen = cohort.index[cohort.index["subject"].isin(_unseen(roles))]
+        refuse_seen(detector, unseen, "Their files have changed since the run: restore them, or train again.")
         return cohort, roles
     cohort = import_cohort(config.dataset, run_config, cache=config.cache, executor=executor, trained=True)
-    refuse_seen(detector, cohort)
+    refuse_seen(detector, cohort.index)
     return cohort, pd.DataFrame({"subject": sorted(set(cohort.index["subject"])), "role": "test"})
 
 
@@ -223,14 +226,31 @@ def _roles_of_run(source: Path) -> pd.DataFrame:
     return roles
 
 
-def refuse_seen(detector: Detector, cohort: Cohort) -> None:
-    """Check that the network was neither trained nor calibrated with a new subject, whatever its name.
+def _unseen(roles: pd.DataFrame) -> pd.Series:
+    return roles.loc[roles["role"].isin(UNSEEN_ROLES), "subject"]
+
+
+def _changed(source: Path, cohort: Cohort, roles: pd.DataFrame) -> list[str]:
+    """Return the cautions about what has changed in the data set since the run; they are also logged."""
+    stored = source / "index.csv"
+    before = read_csv(stored, dtype=str, keep_default_na=False) if stored.is_file() else None
+    cautions = changed_cautions(before, cohort.index, roles.set_index("subject")["role"])
+    for caution in cautions:
+        log.warning(caution)
+    return cautions
+
+
+def refuse_seen(
+    detector: Detector,
+    index: pd.DataFrame,
+    advice: str = "Remove them, or omit dataset= to score the unseen subjects of the run.",
+) -> None:
+    """Check that the network was neither trained nor calibrated with a scan of the index, whatever its subject's name.
 
     Raises:
         LeakageError: The model was trained or calibrated with some of the scans.
     """
-    roles = cohort.index["series_hash"].map(detector.seen)
-    known = cohort.index[roles.isin(HEALTHY_ROLES)]
+    known = index[index["series_hash"].map(detector.seen).isin(HEALTHY_ROLES)]
     if len(known):
         names = sorted(set(known["subject"]))
         raise LeakageError(
@@ -238,7 +258,7 @@ def refuse_seen(detector: Detector, cohort: Cohort) -> None:
             expected="subjects that the model has never seen",
             found=f"{len(names)} that it has seen, such as {', '.join(names[:5])}",
             where="dataset",
-            advice="Remove them, or omit dataset= to score the unseen subjects of the run.",
+            advice=advice,
         )
 
 

@@ -1,7 +1,7 @@
 """Preview of a run, from headers alone: nothing is imported, trained or written."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError
 from brain_cae.errors.reasons import advice_for
 from brain_cae.files.names import printable
 from brain_cae.files.run_folder import newest_run
+from brain_cae.files.tables import read_csv
 from brain_cae.scans.extent import slab_cautions
 from brain_cae.scans.protocol import ProtocolGroups, subject_acquisition
 from brain_cae.scans.sessions import one_session
@@ -129,12 +130,14 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
         run_config = validate(OmegaConf.create(stored))
         dataset = config.dataset if new else run_config.dataset
         limit = None if new else run_config.limit
-        inspection = _inspect(
-            dataset, run_config, limit=limit, workers=config.workers, cache=config.cache, trained=True
-        )
+        splits = run / "splits.csv"
+        stored_roles = not new and splits.is_file()
+        chosen = set(read_csv(splits, dtype=str, keep_default_na=False)["subject"]) if stored_roles else None
+        options: dict[str, Any] = {"limit": limit, "workers": config.workers, "cache": config.cache}
+        inspection = _inspect(dataset, run_config, **options, chosen=chosen, trained=True)
         if config.calibrate is not None:
             # Raises an error if no scans are there, which an evaluation finds after the import of the subjects only.
-            options: dict[str, Any] = {"limit": None, "progress": False, "write": False, "cache": config.cache}
+            options = {"limit": None, "progress": False, "write": False, "cache": config.cache}
             local = dataset_option("folder", root=config.calibrate)
             make_source(local, modalities=run_config.modality.names, workers=config.workers, **options).locate()
         inspection.title += f", scored with {run}"
@@ -145,7 +148,14 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
 
 
 def _inspect(
-    dataset: Any, config: Config, *, limit: int | None, workers: int, cache: str, trained: bool = False
+    dataset: Any,
+    config: Config,
+    *,
+    limit: int | None,
+    workers: int,
+    cache: str,
+    chosen: Collection[str] | None = None,
+    trained: bool = False,
 ) -> Inspection:
     config = with_stripper(config)
     modalities, reference = config.modality.names, config.modality.reference
@@ -170,10 +180,10 @@ def _inspect(
         problems.append(str(error))
     located = [
         {"subject": scan.subject, "label": scan.label, "source": scan.source, "modality": scan.modality}
-        for scan in limited([*locations, *unused], limit)
+        for scan in limited([*locations, *unused], limit, chosen)
         if scan.files
     ]
-    headers = inspect_series(limited(locations, limit), workers=workers, store=Path(cache) / "imported")
+    headers = inspect_series(limited(locations, limit, chosen), workers=workers, store=Path(cache) / "imported")
     cautions += reading_notes(headers.report)
     inspection = Inspection(
         title=", ".join(
@@ -195,7 +205,7 @@ def _inspect(
     else:
         inspection.cautions += slab_cautions(inspection.usable)
         if config.preprocess.skull_strip == "none":
-            heads = with_skull(limited(locations, limit), reference=reference)
+            heads = with_skull(limited(locations, limit, chosen), reference=reference)
             usable = inspection.usable.drop_duplicates("subject").set_index("subject")["skull"]
             inspection.cautions += head_cautions(usable[usable.index.isin(heads)])
         acquisition = _acquisition(inspection, reference)

@@ -57,7 +57,7 @@ def score_new(
 
 
 def score_one(
-    detector: Detector, dataset: Any, *, cache: str, refuse: Callable[[Detector, Cohort], None]
+    detector: Detector, dataset: Any, *, cache: str, refuse: Callable[[Detector, pd.DataFrame], None]
 ) -> tuple[Assessment, dict[str, nibabel.Nifti1Image]]:
     """Import, prepare and score a data set of one subject; nothing is written but to the cache.
 
@@ -77,7 +77,7 @@ def score_one(
     require_stripper(config.preprocess.skull_strip)
     cohort = import_cohort(dataset, config, cache=cache, executor=HERE, trained=True)
     _require_scans(cohort)
-    refuse(detector, cohort)
+    refuse(detector, cohort.index)
     cohort = placed(prepare(cohort, make_preparation(config, cache, HERE), progress=False), config)
     _require_scans(cohort)
     cohort = _compared(detector, cohort)

@@ -10,7 +10,7 @@ from brain_cae.executor import Processes
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.sources.build import make_source
 from brain_cae.stages.cautions import serious
-from brain_cae.stages.cohort import import_cohort, part_cautions
+from brain_cae.stages.cohort import import_cohort, limited, part_cautions
 
 from ..scans.sources.layouts import write_volume
 
@@ -136,6 +136,16 @@ def test_a_limit_counts_the_simulated_brains_that_are_not_written(make_config, t
     written = [SeriesLocation(f"s{number}", "t1", (tmp_path,)) for number in range(source.subjects)]
     cautions = part_cautions(source, written, limit)
     assert [f"of the {total} subjects" in caution for caution in cautions] == [True] * bool(total)
+
+
+def test_a_run_with_a_limit_finds_its_subjects_again_when_others_have_changed():
+    def scan(subject, label="healthy"):
+        return SeriesLocation(subject, "flair", label=label)
+
+    before = [scan(f"s{number}") for number in range(10)]
+    drawn = {location.subject for location in limited(before, 5)}
+    after = [scan("s2", "abnormal"), *before[3:], scan("new")]
+    assert {location.subject for location in limited(after, 5, drawn)} == drawn - {"s0"}
 
 
 def test_a_test_only_part_has_only_the_role_test(make_config):

@@ -137,6 +137,17 @@ def test_brains_that_the_model_was_trained_or_calibrated_with_are_rejected_as_ne
         evaluation.run(config, tmp_path / "out")
 
 
+def test_a_scan_that_trained_the_model_is_rejected_under_the_name_of_an_unseen_subject(tiny_run, cache, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run / "model", run / "model")
+    splits = pd.read_csv(tiny_run / "splits.csv", dtype=str)
+    learnt = splits["subject"][splits["role"] == "train"].iloc[0]
+    splits.loc[splits["subject"] == learnt, "role"] = "test"
+    splits.to_csv(run / "splits.csv", index=False)
+    with pytest.raises(LeakageError, match=f"1 that it has seen, such as {learnt}"):
+        evaluation.run(evaluate_config(f"run={run}", cache), tmp_path / "out")
+
+
 def test_a_new_patient_is_scored_as_in_the_run(tiny_run, cache, patients, tmp_path):
     config = evaluate_config(f"run={tiny_run}", cache, "dataset=folder", f"dataset.root={patients}")
     evaluation.run(config, tmp_path / "out")

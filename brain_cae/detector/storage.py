@@ -34,6 +34,7 @@ from brain_cae.files.run_folder import RunFolder
 from brain_cae.scans.protocol import ProtocolGroups
 from brain_cae.scoring.reference import HealthyReference
 from brain_cae.transfer.pipeline import load_pipeline, save_pipeline
+from brain_cae.vocabulary import Serious
 
 CLASSIFIER = "classifier.skops"
 
@@ -85,6 +86,7 @@ def _save_fitted(detector: Detector, files: RunFolder, prefix: str) -> None:
         "local": detector.local,
         "seen": detector.seen,
         "cautions": detector.cautions,
+        "serious": [str(caution) for caution in detector.cautions if isinstance(caution, Serious)],
         "cost": detector.cost,
         "calibration": detector.calibration,
         "harmonise": detector.harmoniser.state(),
@@ -184,7 +186,7 @@ def _load_fitted(config: Config, folder: Path, prefix: str) -> tuple[Detector, d
             local=bool(facts.get("local", False)),
             seen=dict(facts["seen"]),
             **({"prints": arrays["prints"]} if "prints" in arrays else {}),
-            cautions=list(facts["cautions"]),
+            cautions=[Serious(one) if one in facts.get("serious", []) else one for one in facts["cautions"]],
             cost=dict(facts.get("cost", {})),
             harmoniser=make_harmoniser(config).restore(facts.get("harmonise", {})),
             calibration=str(facts.get("calibration", "leave_one_out")),

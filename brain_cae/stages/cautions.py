@@ -1,7 +1,7 @@
 """Cautions of a run: what a reader must know before the figures."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -121,6 +121,25 @@ def training_cautions(config: Config, splits: pd.DataFrame) -> list[str]:
     for caution in cautions:
         log.warning(caution)
     return cautions
+
+
+def divergence_cautions(histories: Mapping[str, Sequence[float]]) -> list[str]:
+    """Return the serious caution about networks whose training loss did not fall; it is logged and stored with them.
+
+    Args:
+        histories: Mean training loss of each epoch, by network.
+    """
+    cautions = [
+        Serious(
+            f"The network has not learnt what healthy brains look like, and scores mean nothing: its training loss was "
+            f"{losses[0]:.3g} in the first epoch and {losses[-1]:.3g} in the last ({name}). Lower model.learning_rate."
+        )
+        for name, losses in histories.items()
+        if len(losses) > 1 and losses[-1] >= losses[0]
+    ]
+    for caution in cautions:
+        log.warning(caution)
+    return list(cautions)
 
 
 def cohort_cautions(config: Config, cohort: Cohort, splits: pd.DataFrame) -> list[str]:

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytorch_lightning as pl
@@ -10,12 +11,14 @@ from brain_cae.configuration import Config, check_classes, classifier_option
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import save
 from brain_cae.files.run_folder import RunFolder
+from brain_cae.files.tables import read_csv
 from brain_cae.models.cost import Cost
 from brain_cae.stages.calibration import calibrate
-from brain_cae.stages.cautions import cohort_cautions, nested_cautions, training_cautions
+from brain_cae.stages.cautions import cohort_cautions, divergence_cautions, nested_cautions, training_cautions
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.executor import make_executor
 from brain_cae.stages.fit import (
+    MEMBERS,
     Assembly,
     assemble,
     copy_checkpoints,
@@ -31,7 +34,7 @@ from brain_cae.stages.report import predictions
 from brain_cae.stages.roles import split
 from brain_cae.stages.scope import Scope
 from brain_cae.vocabulary import HEALTHY_ROLES
-from brain_cae.workflows.crossfit import fit_folds, refuse_harmonised
+from brain_cae.workflows.crossfit import FOLDS, fit_folds, refuse_harmonised
 from brain_cae.workflows.evaluation import conclude, conclude_unseen, score_external, write_metrics
 from brain_cae.workflows.nested import assess_nested
 from brain_cae.workflows.scoring import score_trained
@@ -87,6 +90,7 @@ def fit(config: Config, splits: pd.DataFrame, cohort: Cohort, folder: RunFolder)
         detector = fit_folds(config, splits, cohort, folder, _fit)
     else:
         detector = _fit(config, splits, cohort, folder)
+    cautions += divergence_cautions(losses_of(folder.path))
     detector = replace(detector, cautions=cautions)
     save(detector, folder / "model")
     return detector
@@ -126,6 +130,13 @@ def _learn(config: Config, assembly: Assembly, folder: RunFolder) -> Cost:
             )
         )
     return costs[0] if costs else Cost()
+
+
+def losses_of(folder: Path) -> dict[str, list[float]]:
+    """Return the losses of all epochs of each network of a run, by the path of its table."""
+    tables = [path for fold in ("", f"{FOLDS}/*/") for path in folder.glob(f"{fold}training.csv")]
+    tables += [path for fold in ("", f"{FOLDS}/*/") for path in folder.glob(f"{fold}{MEMBERS}/*/training.csv")]
+    return {path.relative_to(folder).as_posix(): read_csv(path)["loss"].tolist() for path in sorted(tables)}
 
 
 def _evaluate(config: Config, detector: Detector, cohort: Cohort, splits: pd.DataFrame, folder: RunFolder) -> Metrics:

@@ -1,5 +1,6 @@
 """A detector is stored completely, loaded without executing code, and damaged files are named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from brain_cae.detector.findings import examine
 from brain_cae.detector.storage import load, save
 from brain_cae.errors import RunError
+from brain_cae.vocabulary import Serious
 
 
 @pytest.fixture
@@ -99,3 +101,10 @@ def test_an_incompletely_written_model_is_not_loaded(run) -> None:
     (run / "model" / "config.yaml").unlink()
     with pytest.raises(RunError, match="no model"):
         load(run)
+
+
+def test_a_serious_caution_of_a_model_stays_serious(detector, tmp_path: Path) -> None:
+    save(replace(detector, cautions=[Serious("diverged"), "coarse"]), tmp_path / "model")
+    cautions = load(tmp_path).cautions
+    assert cautions == ["diverged", "coarse"]
+    assert [isinstance(caution, Serious) for caution in cautions] == [True, False]

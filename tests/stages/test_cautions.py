@@ -9,6 +9,7 @@ from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.stages.cautions import (
     calibration_cautions,
     cohort_cautions,
+    divergence_cautions,
     harmonise_cautions,
     nested_cautions,
     out_of_calibration_cautions,
@@ -100,3 +101,11 @@ def test_a_trial_and_too_few_brains_are_serious(make_config):
     assert few.startswith("The network learnt from 3 healthy brains (minimum 20)")
     assert serious([trial, few, "another"]) == [trial, few]
     assert "1 healthy brain (" in trial_cautions(make_config(), 1)[0]
+
+
+def test_a_training_whose_loss_did_not_fall_is_serious():
+    histories = {"training.csv": [0.5, 900.0, 0.4], "members/1_translation/training.csv": [0.5], "none": []}
+    assert divergence_cautions(histories) == []
+    (caution,) = divergence_cautions(histories | {"folds/1/training.csv": [17900.0, 36140.0]})
+    assert "1.79e+04 in the first epoch and 3.61e+04 in the last (folds/1/training.csv)" in caution
+    assert serious([caution]) == [caution]

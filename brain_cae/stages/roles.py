@@ -266,12 +266,14 @@ def split(config: Config, cohort: Cohort) -> pd.DataFrame:
     Raises:
         ConfigurationError: ``split.protocol`` is not the name of a protocol.
         DatasetError: There are no or too few healthy brains.
-        LeakageError: A subject, series or pixel content has two roles.
+        LeakageError: A subject, series or pixel content has two roles, or not the role of the run to resume.
+        RunError: The scans of the run to resume have changed.
     """
     splits = draw_roles(config, cohort.index)
     check_leakage(splits, cohort.index)
     if config.resume is not None:
         _check_same_roles(splits, Path(config.resume) / "splits.csv")
+        _check_same_scans(splits, cohort.index, Path(config.resume))
     return splits
 
 
@@ -296,4 +298,27 @@ def _check_same_roles(splits: pd.DataFrame, path: Path) -> None:
             found=f"{len(differ)} subjects differ, among them {', '.join(sorted(differ)[:5])}",
             where=str(path),
             advice="Use the same data set and limit, or start a new run.",
+        )
+
+
+def _check_same_scans(splits: pd.DataFrame, index: pd.DataFrame, run: Path) -> None:
+    """Check that a training goes on with the scans it began with: another brain may bear the name of the first.
+
+    Raises:
+        RunError: Healthy brains have other scans than in the interrupted run.
+    """
+    stored = run / "index.csv"
+    if not stored.is_file() or not (run / "splits.csv").is_file():
+        return  # interrupted before training
+    before = read_csv(stored, dtype=str, keep_default_na=False)[["subject", "modality", "series_hash"]]
+    both = index.merge(splits, on="subject").merge(before, on=["subject", "modality"], suffixes=("", "_before"))
+    changed = both[both["role"].isin(HEALTHY_ROLES) & (both["series_hash"] != both["series_hash_before"])]
+    names = sorted(set(changed["subject"]))
+    if names:
+        raise RunError(
+            "The scans of healthy brains differ from those of the run to resume.",
+            expected="the scans that the training began with",
+            found=f"{len(names)} subjects differ, among them {', '.join(names[:5])}",
+            where=str(stored),
+            advice="Restore the scans, or start a new run.",
         )

@@ -3,10 +3,12 @@
 import pandas as pd
 import pytest
 
-from brain_cae.errors import ConfigurationError, DatasetError
+from brain_cae.errors import ConfigurationError, DatasetError, RunError
+from brain_cae.files.tables import to_csv
 from brain_cae.scans.index import make_index
 from brain_cae.stages.cautions import protocol_cautions
-from brain_cae.stages.roles import calibrating, draw_roles, evaluation_cautions, fold_roles
+from brain_cae.stages.cohort import Cohort
+from brain_cae.stages.roles import calibrating, draw_roles, evaluation_cautions, fold_roles, split
 
 SCANNERS = {
     "a": {"manufacturer": "SIEMENS", "model": "Skyra", "field_strength_t": 3.0},
@@ -141,3 +143,23 @@ def test_every_healthy_brain_calibrates_in_one_fold_and_trains_in_the_others(mak
     assert table.loc[healthy].eq("validation").sum(axis=1).eq(1).all()
     assert table.loc[healthy].eq("train").sum(axis=1).eq(4).all()
     assert table.drop(healthy).eq(drawn.drop(healthy), axis=0).all(axis=None)
+
+
+def test_a_training_is_resumed_with_the_brains_it_began_with(make_config, index, tmp_path):
+    def roles(table, *choices):
+        return split(make_config("modality=t1", *choices), Cohort(table, pd.DataFrame(), [], ["t1"], "t1"))
+
+    before = roles(index)
+    (tmp_path / "splits.csv").write_text(to_csv(before))
+    (tmp_path / "index.csv").write_text(to_csv(index))
+    resume = f"resume={tmp_path}"
+    assert roles(index, resume).equals(before)
+
+    def rescanned(role):
+        subject = before["subject"][before["role"] == role].iloc[0]
+        return subject, index.assign(series_hash=index["series_hash"].mask(index["subject"] == subject, "another"))
+
+    assert roles(rescanned("test")[1], resume).equals(before)
+    subject, changed = rescanned("train")
+    with pytest.raises(RunError, match=f"differ from those of the run to resume[\\s\\S]*1 subjects differ.*{subject}"):
+        roles(changed, resume)

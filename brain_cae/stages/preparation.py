@@ -90,6 +90,8 @@ def prepare(cohort: Cohort, steps: Preparation, *, progress: bool) -> Cohort:
         report=with_shown(with_alignments(cohort.report, alignments), prepared),
         prepared=prepared,
     ).without(refused)
+    if refused:
+        log.warning(cohort.cautions[-1])  # each was named when it failed, among the others that did not
     prepared = cohort.prepared
     refuse_mixed_skulls(cohort.skull)
     cautions = [

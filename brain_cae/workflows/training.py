@@ -54,7 +54,8 @@ def run(config: Config, output: Path) -> float | None:
             log.info("import report: %s", output / "import_report.csv")
             return None
         # Conflicts, and what the evaluation will lack, are reported before preparation starts.
-        for caution in evaluation_cautions(config, cohort.index, draw_roles(config, cohort.index)):
+        lacking = evaluation_cautions(config, cohort.index, draw_roles(config, cohort.index))
+        for caution in lacking:
             log.warning(caution)
         if config.stop_after is None:
             # Imported here because torch, Lightning, MONAI and scikit-learn take seconds, and all before needs none.
@@ -69,6 +70,9 @@ def run(config: Config, output: Path) -> float | None:
         if config.stop_after == "prepare":
             log.info("prepared: %d subjects", len(cohort.prepared))
             return None
+        for caution in evaluation_cautions(config, cohort.index, draw_roles(config, cohort.index)):
+            if caution not in lacking:  # because of subjects that could not be prepared
+                log.warning(caution)
         metrics = learning.learn_and_evaluate(config, cohort, folder)
     return metrics.detection.residual.auroc.value
 

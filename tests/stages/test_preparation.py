@@ -73,14 +73,15 @@ def test_incomplete_brains_and_odd_masks_are_cautions(cohort):
     assert second.startswith("1 abnormal subject has an empty lesion mask")
 
 
-def test_subjects_that_cannot_be_prepared_are_removed_from_the_index_and_refused_in_the_report(cohort):
+def test_subjects_that_cannot_be_prepared_are_removed_from_the_index_and_refused_in_the_report(cohort, caplog):
     prepared = {name: subject() for name in "bd"}
     after = prepare(cohort, store(prepared, {"a": "empty volume"}, {"c": "no brain mask"}), progress=False)
     assert after.index["subject"].tolist() == sorted(after.prepared) == ["b", "d"]
     rows = after.report.set_index("subject")
     assert rows["status"].to_dict() == {"a": "refused", "b": "imported", "c": "refused", "d": "imported"}
     assert rows.loc[["a", "c"], "reason"].tolist() == ["empty volume", "no brain mask"]
-    assert "2 subjects could not be prepared and are left out: c: no brain mask; a: empty volume." in after.cautions
+    caution = "2 subjects could not be prepared and are left out: c: no brain mask; a: empty volume."
+    assert caution in after.cautions and caution in caplog.messages
 
 
 def test_preparation_does_not_change_its_input(cohort):

@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from brain_cae.configuration import EvaluateConfig
 from brain_cae.data.strippers import deepbet_installed
 from brain_cae.detector.storage import load
-from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, RunError
+from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError, LeakageError, RunError
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages import transfer_plan
 from brain_cae.workflows import evaluation, training
@@ -362,3 +362,19 @@ def test_a_sweep_is_summarised_even_if_a_job_fails(tiny_overrides, tiny_run, tmp
 def test_the_folder_of_another_run_is_rejected(tiny_run, make_config, tiny_overrides):
     with pytest.raises(RunError, match="another run"):
         training.run(make_config(*tiny_overrides), RunFolder(tiny_run).path)
+
+
+def test_what_cannot_be_computed_after_losses_in_preparation_is_said_before_training(
+    tiny_overrides, make_config, tmp_path, monkeypatch, caplog
+):
+    def lose(config, cohort, **_):
+        return config, cohort.without(dict.fromkeys(cohort.labels.index[cohort.labels == "abnormal"], "not aligned"))
+
+    def train(*_):
+        assert "AUROC cannot be computed" in caplog.text
+        raise BrainCaeError("trained")
+
+    monkeypatch.setattr(training, "prepare_configured", lose)
+    monkeypatch.setattr("brain_cae.workflows.learning.learn_and_evaluate", train)
+    with pytest.raises(BrainCaeError, match="trained"):
+        training.run(make_config(*tiny_overrides), tmp_path / "run")

@@ -198,10 +198,19 @@ class Detector:
 def _file(scan: Scan, path: Path) -> Path:
     """Return the path of a scan; an image in memory is written to ``path``, with the same voxels and affine."""
     if isinstance(scan, (str, os.PathLike)):
-        return Path(scan).resolve()
+        given = Path(scan).expanduser()
+        if not str(scan) or not given.exists():
+            raise ConfigurationError(
+                "This is not a scan.",
+                expected="the path of a NIfTI file or of a folder of DICOM",
+                found="no such file or folder" if str(scan) else "a path of nothing",
+                where=f"{path.stem}: {scan}",
+            )
+        return given.resolve()
     voxels, affine = _voxels(scan, path.stem)
-    # NIfTI has neither truth values nor half precision.
-    stored = {"bool": np.uint8, "float16": np.float32}.get(voxels.dtype.name, voxels.dtype)
+    # NIfTI has neither truth values nor half precision, and nibabel no long double of every machine.
+    known = {"bool": np.uint8, "float16": np.float32, np.dtype(np.longdouble).name: np.float64}
+    stored = known.get(voxels.dtype.name, voxels.dtype)
     image = nibabel.Nifti1Image(voxels.astype(stored), affine, dtype=stored)
     image.header.set_xyzt_units("mm")
     nibabel.save(image, path)
@@ -245,6 +254,14 @@ def fit(dataset: str | Path = "phantom", *, output: Path | str | None = None, **
     from brain_cae.workflows import training
 
     config = composed(dataset, choices)
+    if config.inspect or config.stop_after is not None:
+        raise ConfigurationError(
+            "A detector is fitted only by a whole run.",
+            expected="neither inspect nor stop_after",
+            found=f"inspect={config.inspect}, stop_after={config.stop_after}",
+            where="fit",
+            advice="Use the command for both: python train.py inspect=true.",
+        )
     if output is None:
         now = datetime.now()
         output = Path("outputs") / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-{secrets.token_hex(3)}"

@@ -118,13 +118,26 @@ def test_what_cannot_be_scored_is_named(tiny_run, scans, tmp_path) -> None:
         detector.score(scans_of(tiny_run, "train"))
 
 
+@pytest.mark.parametrize("choice", [{"inspect": True}, {"stop_after": "import"}])
+def test_what_fits_no_detector_is_refused_before_the_run(tmp_path, choice) -> None:
+    with pytest.raises(ConfigurationError, match="only by a whole run"):
+        api.fit("phantom", output=tmp_path / "run", **choice)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("path", "found"), [("", "a path of nothing"), ("gone.nii.gz", "no such file or folder")])
+def test_a_path_without_a_scan_is_refused_by_the_name_of_its_contrast(tmp_path, path, found) -> None:
+    with pytest.raises(ConfigurationError, match=rf"not a scan[\s\S]*Found: {found}[\s\S]*In: flair"):
+        api._file(path, tmp_path / "flair.nii")
+
+
 def test_what_is_not_a_scan_is_refused_by_the_name_of_its_contrast(tmp_path) -> None:
     array, affine = np.ones((3, 4, 5)), np.diag([4.0, 4, 6, 1])
     texts, flat, unknown = np.full((3, 4, 5), "1"), np.zeros((4, 4)), np.full((4, 4), np.nan)
     for scan in (array, None, (array,), (array, np.eye(3)), (array, flat), (array, unknown), (texts, affine)):
         with pytest.raises(ConfigurationError, match=r"not a scan[\s\S]*In: flair"):
             api._file(scan, tmp_path / "flair.nii")
-    for dtype in (bool, np.float16, np.int64):
+    for dtype in (bool, np.float16, np.int64, np.longdouble):
         written = nibabel.load(api._file((array.astype(dtype), affine.tolist()), tmp_path / "flair.nii"))
         np.testing.assert_array_equal(written.get_fdata(), array)
         np.testing.assert_array_equal(written.affine, affine)

@@ -1,6 +1,7 @@
 """Explanations of file system errors that tell the user what to do."""
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from brain_cae.errors import StorageError
 
 ELSEWHERE = "write elsewhere: cache=<folder>, hydra.run.dir=<folder>."
+IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST)
+LINK = "Is the disk mounted that the link leads to? Otherwise remove the link, or name another folder."
 REFUSALS = (
     (
         (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
@@ -24,7 +27,7 @@ REFUSALS = (
         f"Change its permissions, or {ELSEWHERE}",
     ),
     (
-        (errno.ENOTDIR, errno.EEXIST),
+        IN_THE_WAY,
         "A file stands where a folder is needed.",
         "a folder, or a path that is free",
         "a file",
@@ -74,5 +77,15 @@ def explain(error: OSError, path: Path | str | None = None) -> StorageError | No
     where = str(path or error.filename or "") or None
     for codes, problem, expected, found, advice in REFUSALS:
         if error.errno in codes:
+            if error.errno in IN_THE_WAY and where and (blocking := _in_the_way(Path(where))):
+                where = str(blocking)
+                if not blocking.exists():
+                    found, advice = f"a link to {os.readlink(blocking)}, which is not there", LINK
             return StorageError(problem, expected=expected, found=found, where=where, advice=advice)
     return None
+
+
+def _in_the_way(path: Path) -> Path | None:
+    """Return the first part of a path that is there and is not a folder; None if there is none."""
+    parts = (path, *path.parents)[::-1]
+    return next((part for part in parts if os.path.lexists(part) and not part.is_dir()), None)

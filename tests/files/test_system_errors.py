@@ -31,3 +31,18 @@ def test_an_error_that_the_user_cannot_fix_is_not_changed(tmp_path):
 def test_a_file_named_by_the_system_is_named_in_the_message():
     refusal = explain(PermissionError(errno.EACCES, "denied", "/scans/flair.nii.gz"))
     assert refusal is not None and refusal.where == "/scans/flair.nii.gz"
+
+
+def test_what_is_in_the_way_of_a_folder_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "cache").symlink_to(tmp_path / "scratch" / "cache")
+    for name, found in (("file", "a file"), ("cache", f"a link to {tmp_path}/scratch/cache, which is not there")):
+        target = tmp_path / name / "imported" / ".lock"
+        with pytest.raises(StorageError, match="stands where a folder") as raised, writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        assert (raised.value.where, raised.value.found) == (str(tmp_path / name), found)
+
+
+def test_a_folder_in_the_way_of_a_file_is_called_so(tmp_path):
+    with pytest.raises(StorageError, match="A folder stands where a file is needed"), writing(tmp_path):
+        tmp_path.write_text("")

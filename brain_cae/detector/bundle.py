@@ -99,7 +99,7 @@ def pack(detector: "Detector", run: Path, path: Path) -> None:
         public = replace(
             detector,
             config=without_paths(detector.config, read_stored(folder)),
-            cautions=[without_names(caution, names) for caution in detector.cautions],
+            cautions=[type(caution)(without_names(caution, names)) for caution in detector.cautions],
             prints=detector.prints[:0],  # they are coarse pictures of single brains
         )
         classifier = folder / "model" / "classifier.skops"

@@ -65,7 +65,7 @@ def recalibrated(
         *(caution for caution in detector.cautions if caution not in outdated),
         *_changes(detector, origin, len(names), before),
         *_how(calibrating, reference, rule),
-        *(f"Calibration: {caution}" for caution in local.cautions),
+        *(type(caution)(f"Calibration: {caution}") for caution in local.cautions),
         *calibration_cautions(len(calibrating), rule),
         *_shared_names(local, scored),
     ]

@@ -21,6 +21,7 @@ from brain_cae.detector.bundle import MANIFEST, digest, pack, unpacked, without_
 from brain_cae.detector.findings import examine
 from brain_cae.detector.storage import load, save
 from brain_cae.errors import DatasetError, RunError
+from brain_cae.vocabulary import Serious
 
 NAMES = ["Jane Roe", "12", "p-7"]
 
@@ -30,6 +31,7 @@ def stored(make_detector, tmp_path_factory) -> Path:
     """A run whose cautions name subjects and folders, with the tables that know the names; and its bundle."""
     tmp_path, detector = tmp_path_factory.mktemp("stored"), make_detector()
     detector.cautions = ["12 subjects have no role: 12, Jane Roe, p-7.", "Calibrated with scans of /home/roe/scans."]
+    detector.cautions.append(Serious("The network has not learnt."))
     detector.config = replace(detector.config, cache="/home/roe/cache")
     detector.prints = np.ones((3, 512), np.float32)
     folder = tmp_path / "run"
@@ -57,6 +59,12 @@ def test_a_bundle_scores_like_its_run_with_the_same_maps(run, packed, ill) -> No
     (before, maps, joint), (again, same_maps, same_joint) = examine(load(run), ill), examine(detector, ill)
     assert (again.scores, again.p_values, again.features) == (before.scores, before.p_values, before.features)
     assert (maps == same_maps).all() and (joint == same_joint).all()
+
+
+def test_a_serious_caution_stays_serious_in_a_bundle(packed) -> None:
+    with unpacked(packed) as folder:
+        cautions = load(folder).cautions
+    assert [isinstance(caution, Serious) for caution in cautions] == [False, False, True]
 
 
 def test_the_same_model_gives_the_same_bytes_and_a_bundle_of_a_bundle_the_same_model(run, packed, tmp_path) -> None:

@@ -9,9 +9,10 @@ import pytest
 from brain_cae.detector.crossfit import crossfitted
 from brain_cae.errors import LeakageError
 from brain_cae.scans.index import make_index
-from brain_cae.stages.cautions import calibration_cautions
+from brain_cae.stages.cautions import calibration_cautions, serious
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.recalibration import halves, healthy_only, recalibrated, refuse_overlap
+from brain_cae.vocabulary import Serious
 
 from ..detector.conftest import make_detector  # noqa: F401
 
@@ -70,6 +71,12 @@ def test_of_cross_fitted_detectors_the_first_is_calibrated_with_the_local_brains
     assert any("Of 3 cross-fitted networks only the first is used" in caution for caution in after.cautions)
 
 
+def test_a_serious_caution_about_the_local_brains_is_serious_for_all_that_they_calibrate(detector, local):
+    broken = replace(local, cautions=[Serious("one image as several contrasts", ["a"])])
+    (caution,) = serious(recalibrated(detector, broken, index_of(["z"]), origin="/local").cautions)
+    assert caution == "Calibration: one image as several contrasts"
+
+
 def test_cautions_of_the_run_are_kept_except_those_about_its_calibration(detector, local):
     outdated = calibration_cautions(6, detector.guarantee)
     assert len(outdated) == 2
@@ -79,7 +86,7 @@ def test_cautions_of_the_run_are_kept_except_those_about_its_calibration(detecto
     assert "come from 4 local healthy brains (/local), not from the 6 of the run" in cautions[1]
     assert cautions[2].startswith("The transfer classifier is left out")
     assert "(leave-one-out), so p-values and bounds are approximations. From 58 local brains on" in cautions[3]
-    assert cautions[4] == "Calibration: caution of the import"
+    assert cautions[4] == "Calibration: caution of the import" and not isinstance(cautions[4], Serious)
     assert cautions[5].startswith("Only 4 healthy brains") and cautions[6].startswith("No brain is flagged")
     assert cautions[7].startswith("1 subjects have the same name as a calibration subject, among them d")
     assert len(cautions) == 8

@@ -23,6 +23,11 @@ MIN_TRAINING = 20
 """Number of healthy training brains without a caution."""
 
 
+DIVERGED = 3.0
+"""Training loss that no network has that sees anything: intensities are divided by their median, or that of white
+matter, so that the loss of an empty image is about 1."""
+
+
 def brains(number: int) -> str:
     """Return a number of healthy brains in words: ``1 healthy brain``, ``3 healthy brains``."""
     return f"{number} healthy brain{'' if number == 1 else 's'}"
@@ -124,7 +129,9 @@ def training_cautions(config: Config, splits: pd.DataFrame) -> list[str]:
 
 
 def divergence_cautions(histories: Mapping[str, Sequence[float]]) -> list[str]:
-    """Return the serious caution about networks whose training loss did not fall; it is logged and stored with them.
+    """Return the serious caution about networks that diverged; it is logged and stored with them.
+
+    Their training loss did not fall, or is still that of no image.
 
     Args:
         histories: Mean training loss of each epoch, by network.
@@ -132,10 +139,11 @@ def divergence_cautions(histories: Mapping[str, Sequence[float]]) -> list[str]:
     cautions = [
         Serious(
             f"The network has not learnt what healthy brains look like, and scores mean nothing: its training loss was "
-            f"{losses[0]:.3g} in the first epoch and {losses[-1]:.3g} in the last ({name}). Lower model.learning_rate."
+            f"{losses[0]:.3g} in the first epoch and {losses[-1]:.3g} in the last ({name}); that of an empty image is "
+            "about 1. Lower model.learning_rate."
         )
         for name, losses in histories.items()
-        if len(losses) > 1 and losses[-1] >= losses[0]
+        if losses and (losses[-1] > DIVERGED or (len(losses) > 1 and losses[-1] >= losses[0]))
     ]
     for caution in cautions:
         log.warning(caution)

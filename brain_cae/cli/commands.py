@@ -201,21 +201,21 @@ def _to_inspect(arguments: list[str], config_name: str) -> DictConfig | None:
 
     It is composed here because ``hydra.main`` would create a run folder for each inspection.
     """
-    if not any(argument.lstrip("+").startswith("inspect=") for argument in arguments):
+    asked = [argument.partition("=")[2] for argument in arguments if argument.lstrip("+").startswith("inspect=")]
+    if not asked:
         return None
     if any(argument.startswith("--") and argument != "--multirun" for argument in arguments):
         return None
     given = [argument for argument in arguments if not argument.startswith("-")]
+    if given != arguments and asked[-1].lower() not in ("false", "no", "off", "0"):
+        # A list of values for the sweep cannot be composed.
+        raise ConfigurationError("`inspect=true` cannot be used with a sweep.", where="inspect", advice="Remove -m.")
     with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
         config = compose(config_name, overrides=given, return_hydra_config=True)
     HydraConfig.instance().set_config(config)
     OmegaConf.set_struct(config, False)
     del config["hydra"]
-    if not config.inspect:
-        return None
-    if given != arguments:
-        raise ConfigurationError("`inspect=true` cannot be used with a sweep.", where="inspect", advice="Remove -m.")
-    return config
+    return config if config.inspect else None
 
 
 def _refuse_lists() -> None:

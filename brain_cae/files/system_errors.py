@@ -77,10 +77,11 @@ def explain(error: OSError, path: Path | str | None = None) -> StorageError | No
     where = str(path or error.filename or "") or None
     for codes, problem, expected, found, advice in REFUSALS:
         if error.errno in codes:
-            if error.errno in IN_THE_WAY and where and (blocking := _in_the_way(Path(where))):
-                where = str(blocking)
-                if not blocking.exists():
-                    found, advice = f"a link to {os.readlink(blocking)}, which is not there", LINK
+            blocking = _in_the_way(Path(where)) if where and error.errno in IN_THE_WAY else None
+            if blocking is not None and not blocking.exists():
+                link = f"a link to {blocking.readlink()}, which is not there"
+                return StorageError(problem, expected=expected, found=link, where=str(blocking), advice=LINK)
+            where = where if blocking is None else str(blocking)
             return StorageError(problem, expected=expected, found=found, where=where, advice=advice)
     return None
 

@@ -50,6 +50,12 @@ def test_the_switch_of_a_sweep_may_stand_between_other_arguments(tmp_path):
     assert len(list(tmp_path.glob("multirun/*/*/summary.csv"))) == 1
 
 
+def test_an_inspection_of_a_sweep_is_refused_as_such(tmp_path):
+    done = run("-m", "inspect=true", "modality=flair,t1", cwd=tmp_path)
+    assert done.returncode == 1 and "`inspect=true` cannot be used with a sweep" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_missing_folder_is_named(tmp_path):
     done = run("dataset=folder", "dataset.root=/no/such/place", cwd=tmp_path)
     assert done.returncode == 1

@@ -30,7 +30,7 @@ def export(work: Export) -> list[Path]:
 
 
 def _inference(work: Export) -> dict[str, Any]:
-    """Return the configuration: ``load`` loads the weights, ``reconstruct`` applies the network to (N, C, X, Y, Z)."""
+    """Return the configuration: ``load`` loads the weights, and ``reconstruct``, too, for volumes (N, C, X, Y, Z)."""
     config = work.detector.config
     return {
         "imports": ["$import torch"],
@@ -41,7 +41,8 @@ def _inference(work: Export) -> dict[str, Any]:
         "network": "$@network_def.to(@device).eval()",
         "load": "$@network.load_state_dict(torch.load(@checkpoint, weights_only=True, map_location=@device))",
         "inferer": {"_target_": "SimpleInferer"},
-        "reconstruct": "$lambda volumes: @inferer(volumes.to(@device), @network)",
+        # An expression loads what it refers to first: without the weights, the network would be a random one.
+        "reconstruct": "$(@load, lambda volumes: @inferer(volumes.to(@device), @network))[1]",
     }
 
 

@@ -39,9 +39,13 @@ def volumes(
     ]
     anomaly = np.nan_to_num(np.asarray(view.anomaly_map, dtype=np.float32)[box], nan=0, posinf=top, neginf=0)
     small = np.clip(_reduced(anomaly, factors) / top, 0, 1)
+    # Where the map was largest before it was cut at the top of the scale, as in the pictures.
+    sizes = zip(peak(anomaly), small.shape, anomaly.shape, strict=True)
+    home = [int((place + 0.5) * new / old) for place, new, old in sizes]
     lesion = None
-    if view.lesion is not None and np.any(view.lesion):
-        inside = _reduced(np.asarray(view.lesion, dtype=np.float32)[box], factors) >= 0.5
+    if view.lesion is not None and np.any(known := np.asarray(view.lesion)[box]):
+        share = _reduced(known.astype(np.float32), factors)
+        inside = share >= min(0.5, share.max(initial=1e-6))  # a lesion smaller than a voxel of the page is shown as one
         outline = inside & ~binary_erosion(inside)
         lesion = _nifti(outline.astype(np.uint8), view.spacing, factors, slope=1.0)
     return {
@@ -51,7 +55,7 @@ def volumes(
         "top": round(top, 3),
         "threshold": round(threshold if threshold is not None and 0 < threshold < top else top / 3, 3),
         "rates": [[round(value, 3), share] for value, share in rates],
-        "peak": [int(place) for place in peak(small)],
+        "peak": home,
     }
 
 

@@ -23,6 +23,7 @@ from brain_cae.errors import ConfigurationError, DatasetError, ScanError
 from brain_cae.exports import Export
 from brain_cae.files.names import file_names
 from brain_cae.files.run_folder import RunFolder
+from brain_cae.reporting import formatting
 from brain_cae.scans.dicom import read_folder
 from brain_cae.scans.formats import is_half, is_nifti
 from brain_cae.scans.identifiers import Image, Series, read_series
@@ -56,7 +57,7 @@ class Segment:
     def label(self) -> str:
         """Text of at most 64 characters, the limit of DICOM."""
         p_value = "" if self.p_value is None else f", p = {self.p_value:.3f}"
-        return f"{self.volume_ml:.1f} mL, peak z = {self.peak_z:.1f}{p_value}"
+        return f"{formatting.volume(self.volume_ml)} mL, peak z = {self.peak_z:.1f}{p_value}"
 
 
 def export(work: Export) -> list[Path]:

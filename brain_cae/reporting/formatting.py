@@ -84,13 +84,17 @@ def estimate(value: Any, *, signed: bool = False) -> str:
 
 
 def p_value(value: Any) -> str:
-    """Format a p-value with at most three decimals: ``0.03``, ``0.004``, ``< 0.001``."""
+    """Format a p-value with three decimals, ``0.154``, ``< 0.001``: with fewer, it could seem to be at most alpha."""
     p = finite(value)
     if p is None:
         return NOT_DEFINED
-    if p < 0.001:
-        return "< 0.001"
-    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def volume(value: Any) -> str:
+    """Format a volume in mL with one decimal; a small one with more, so that it is not ``0.0``: ``0.023``."""
+    millilitres = finite(value)
+    return number(millilitres, digits=None if millilitres is not None and 0 < millilitres < 0.1 else 1)
 
 
 def percent(value: Any) -> str:

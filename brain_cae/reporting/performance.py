@@ -201,7 +201,7 @@ def lesion_rows(lesions: pd.DataFrame) -> Table | None:
             for prefix in ("", "mni_")
         )
         where = " ".join(filter(None, (str(row["hemisphere"]), MATTER.get(str(row["tissue"]), str(row["tissue"])))))
-        measured = (number(row[name], digits=1) for name in ("volume_ml", "peak_z"))
+        measured = (formatting.volume(row["volume_ml"]), number(row["peak_z"], digits=1))
         p = Cell(formatting.p_value(row["p_value"]), True)
         rows.append(
             [label(str(row["subject"])), *(Cell(text, True) for text in measured), p, label(where), *map(Cell, places)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from brain_cae.reporting.formatting import details, estimate, is_estimate, number, p_value, reason, words
+from brain_cae.reporting.formatting import details, estimate, is_estimate, number, p_value, reason, volume, words
 
 
 def estimate_of(value, low, high, n=78, **more):
@@ -51,10 +51,15 @@ def test_the_printed_value_equals_the_value(value, below, above):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0004, "< 0.001"), (0.024, "0.024"), (0.41, "0.41"), (None, "not defined")]
+    ("value", "text"), [(0.0004, "< 0.001"), (0.024, "0.024"), (2 / 13, "0.154"), (1.0, "1.000"), (None, "not defined")]
 )
-def test_a_p_value_has_at_most_three_decimals(value, text):
+def test_a_p_value_has_three_decimals(value, text):
     assert p_value(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(208.7, "208.7"), (0.1, "0.1"), (0.0232, "0.023"), (0.0, "0.0")])
+def test_no_volume_is_printed_as_nothing(value, text):
+    assert volume(value) == text
 
 
 def test_reason_and_details_come_from_the_method():

@@ -174,7 +174,7 @@ def alarms(content: ReportContent, theme: Theme) -> Figure | None:
     calibration = finite(at(content.metrics, "scoring", "n_calibration"))
     if calibration:
         steps = np.arange(1, int(calibration) + 1)
-        steps = steps[steps / (calibration + 1) <= right + 1e-9]
+        steps = steps[(steps - 1) / (calibration + 1) <= right]  # one more: the last step reaches the edge
         if len(steps):
             low, high = betabinom.interval(0.95, len(values), steps, calibration + 1 - steps)
             axis.fill_between(steps / (calibration + 1), low / len(values), high / len(values), step="post",

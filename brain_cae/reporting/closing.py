@@ -78,9 +78,16 @@ def _figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         value = at(metrics, *(part.format(best=best) for part in path))
         text = estimate(value, signed=name.startswith("gain"))
         if value is not None and text != NOT_DEFINED:
-            caution = caution_for(content, path[0])
+            caution = caution_for(content, _judged(content, path))
             rows.append((name, f"{text}: {caution}" if caution else text))
     return rows
+
+
+def _judged(content: ReportContent, path: tuple[str, ...]) -> str:
+    """Return the key under which the audit judged a figure: its own, or that of the section."""
+    figures = at(content.metrics, "audit", "figures") or []
+    own = ".".join(path)
+    return own if any(own in (row.get("keys") or []) for row in figures) else path[0]
 
 
 def _metrics(folder: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -102,7 +103,9 @@ def _inline(figure: Figure, *, salt: str) -> Markup:
     """Return a figure as an SVG element for HTML, with text as text and colours as variables of the style sheet."""
     buffer = io.StringIO()
     # The salt makes the names of its markers and clips differ from those of other figures of the page.
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}), warnings.catch_warnings():
+        # The browser has the letters that Matplotlib's font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         figure.savefig(buffer, format="svg")
     figure.clear()
     text = buffer.getvalue()

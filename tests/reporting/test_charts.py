@@ -69,6 +69,21 @@ def test_the_false_alarm_rate_at_alpha_is_the_fraction_of_flagged_healthy_brains
         assert drawn == pytest.approx((healthy <= alpha + 1e-9).mean(), abs=1 / 44 + 1e-9)
 
 
+def test_the_band_of_chance_reaches_the_edge_of_the_chart(make_content):
+    content = make_content(views=0)
+    content.metrics["scoring"]["n_calibration"] = 12  # 6 / 13 is below 0.5, the right edge, and 7 / 13 is above
+    axis = charts.alarms(content, LIGHT).axes[0]
+    band = axis.collections[0].get_paths()[0].vertices[:, 0]
+    assert band.min() == pytest.approx(1 / 13) and band.max() >= axis.get_xlim()[1] == 0.5
+
+
+def test_letters_that_the_font_lacks_raise_no_warning(make_content, recwarn):
+    content = make_content(views=0)
+    content = dataclasses.replace(content, predictions=content.predictions.assign(protocol="西门子 3.0 T"))
+    assert "西门子 3.0 T" in charts.chart_of("protocols", content).svg
+    assert not [one for one in recwarn if "Glyph" in str(one.message)]
+
+
 def test_names_from_headers_cannot_break_a_figure(make_content):
     content = make_content(views=0)
     content = dataclasses.replace(content, predictions=content.predictions.assign(protocol="$\\frac{ \n$" * 20))

@@ -47,6 +47,20 @@ def test_figures_that_are_no_evidence_say_so(run, make_content):
     assert "no evidence" not in rows["localisation, Dice"]
 
 
+def test_a_figure_that_stands_has_no_caution_of_its_section(run):
+    figures = [
+        {"keys": ["detection", "baseline"], "standing": "no evidence"},
+        {"keys": ["detection.specificity", "detection.false_alarms"], "standing": "stands"},
+    ]
+    rate = {"value": 0.1, "low": 0.05, "high": 0.2, "n": 44}
+    metrics = run().joinpath("metrics.json")
+    detection = json.loads(metrics.read_text())["detection"] | {"false_alarms": rate, "sensitivity": rate}
+    audit = {"verdict": "confounded", "reasons": [], "figures": figures}
+    rows = dict(closing_rows(run(audit=audit, detection=detection)))
+    assert rows["false alarms"] == "0.10 [0.05, 0.20] (n=44)"
+    assert rows["sensitivity"].endswith("no evidence of detection: see the verdict")
+
+
 def test_a_run_that_stopped_after_the_import_has_its_report_only(tmp_path):
     (tmp_path / "import_report.csv").touch()
     assert closing_rows(tmp_path) == [("import report", str(tmp_path / "import_report.csv"))]

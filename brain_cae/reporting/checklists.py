@@ -11,7 +11,7 @@ from typing import Any
 
 from brain_cae.reporting import formatting
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.evidence import at, column, label_counts
+from brain_cae.reporting.evidence import at, column, division, is_of_the_study, label_counts, learner, outer_folds
 from brain_cae.reporting.tables import Cell, Table
 
 Answer = str | Callable[[ReportContent], str]
@@ -50,13 +50,23 @@ def _lost(content: ReportContent) -> str:
 
 def _roles(content: ReportContent) -> str:
     roles = at(content.metrics, "subjects") or {}
+    if outer_folds(content):
+        return f"test {roles.get('test')}, each once"
     return ", ".join(f"{name} {count}" for name, count in roles.items() if count)
 
 
 def _partition(content: ReportContent) -> str:
     roles = _roles(content)
-    seed = at(content.settings, "seed")
-    return f"by subject, stratified by label, seed {seed}: {roles}; splits.csv" if roles else OPEN
+    where = "outer/*/splits.csv" if outer_folds(content) else "splits.csv"
+    if roles and not is_of_the_study(content):
+        return f"all are new: none of them trained or calibrated the model ({roles})"
+    return f"by subject, {division(content)}: {roles}; {where}" if roles else OPEN
+
+
+def _disjoint(content: ReportContent) -> str:
+    tests = at(content.metrics, "audit", "tests") or []
+    found = [test for test in tests if test.get("name") == "leakage" and test.get("verdict") == "no concern"]
+    return "subject; also no series and no pixel content is shared" if found else OPEN
 
 
 def _sample(content: ReportContent) -> str:
@@ -65,17 +75,31 @@ def _sample(content: ReportContent) -> str:
     return text if any(counts.values()) else OPEN
 
 
+def _has_network(content: ReportContent) -> bool:
+    return learner(content) == "network"
+
+
 def _network(content: ReportContent) -> str:
     name = at(content.settings, "model", "name")
-    return f"3D convolutional autoencoder '{name}': paragraph above and section Configuration" if name else OPEN
+    kind = "3D U-Net" if name == "translation" else "3D convolutional autoencoder"
+    kind = kind if _has_network(content) else "linear space of healthy brains, without a network,"
+    return f"{kind} '{name}': paragraph above and section Configuration" if name else OPEN
 
 
 def _training(content: ReportContent) -> str:
+    if not _has_network(content):
+        return "no network; paragraph above"
     epochs = at(content.settings, "trainer", "max_epochs")
     return f"{epochs} epochs; paragraph above, section Training, training.csv" if epochs else OPEN
 
 
+def _selection(content: ReportContent) -> str:
+    return "the last epoch; nothing is selected" if _has_network(content) else "nothing is selected"
+
+
 def _seed(content: ReportContent) -> str:
+    if not _has_network(content):
+        return "no network"
     seed = at(content.settings, "seed")
     return OPEN if seed is None else f"random, seed {seed}; no pretrained weights"
 
@@ -95,6 +119,17 @@ def _demographics(content: ReportContent) -> str:
     return f"{' and '.join(known)} by subject in index.csv" if known else OPEN
 
 
+def _acquired(content: ReportContent) -> str:
+    known = [name for name in ACQUISITION if column(content.index, name).notna().any()]
+    text = "index.csv lists the parameters of each scan; section Acquisition compares the classes"
+    return text if known else OPEN
+
+
+def _accuracy(content: ReportContent) -> str:
+    rates = {name: _estimate("detection", name)(content) for name in ("sensitivity", "specificity")}
+    return ", ".join(f"{name} {rate}" for name, rate in rates.items() if rate)
+
+
 def _false_alarms(content: ReportContent) -> str:
     return "worst false alarms in section Subjects" if any(view.label == "healthy" for view in content.views) else OPEN
 
@@ -107,7 +142,8 @@ def _hashes(content: ReportContent) -> str:
 
 
 PREPARED = "paragraph above and section Configuration"
-ACQUIRED = "index.csv lists the parameters of each scan; section Acquisition compares the classes"
+ACQUISITION = ("manufacturer", "field_strength_t", "repetition_time_ms", "echo_time_ms")
+"""Columns of ``index.csv`` that headers fill; geometry is known of every scan."""
 CONFORMAL = "threshold from healthy brains only; section Calibration"
 MAPS = "anomaly maps against healthy brains, clusters with p-values: sections Lesions and Subjects"
 INTERVALS = "95 % intervals over subjects beside every figure"
@@ -125,20 +161,20 @@ CLAIM: list[tuple[str, str, Answer]] = [
     ("10", "selection of subsets of data", OPEN),
     ("11", "de-identification", OPEN),
     ("12", "missing data", _lost),
-    ("13", "acquisition protocol", ACQUIRED),
+    ("13", "acquisition protocol", _acquired),
     ("14", "definition of the reference standard", OPEN),
     ("15", "rationale of the reference standard", OPEN),
     ("16", "who made the reference annotations", OPEN),
     ("17", "annotation of the test set", OPEN),
     ("18", "variability between and within annotators", OPEN),
     ("19", "how data were assigned to partitions", _partition),
-    ("20", "level at which partitions are disjoint", "subject; also no series and no pixel content is shared"),
+    ("20", "level at which partitions are disjoint", _disjoint),
     ("21", "sample size", _sample),
     ("22", "description of the model", _network),
     ("23", "software and its versions", _versions),
     ("24", "initialisation of parameters", _seed),
     ("25", "training", _training),
-    ("26", "selection of the final model", "the last epoch; nothing is selected"),
+    ("26", "selection of the final model", _selection),
     ("27", "ensembling", OPEN),
     ("28", "metrics of performance", "section Metrics"),
     ("29", "uncertainty and significance", INTERVALS),
@@ -150,7 +186,7 @@ CLAIM: list[tuple[str, str, Answer]] = [
     ("35", "numbers included and excluded", _lost),
     ("36", "demographics and clinical characteristics by partition", _demographics),
     ("37", "performance with uncertainty", _auroc),
-    ("38", "diagnostic accuracy and its precision", _estimate("detection", "sensitivity")),
+    ("38", "diagnostic accuracy and its precision", _accuracy),
     ("39", "analysis of failures", _false_alarms),
     ("40", "limitations", OPEN),
     ("41", "implications for practice", OPEN),
@@ -167,7 +203,7 @@ TRIPOD: list[tuple[str, str, Answer]] = [
     ("6a", "setting", OPEN), ("6b", "eligibility", OPEN), ("6c", "treatments", OPEN),
     ("7", "preparation of data", PREPARED),
     ("8a", "outcome", OPEN), ("8b", "assessors of the outcome", OPEN), ("8c", "blinding to predictors", OPEN),
-    ("9a", "choice of predictors", OPEN), ("9b", "definition of predictors", ACQUIRED),
+    ("9a", "choice of predictors", OPEN), ("9b", "definition of predictors", _acquired),
     ("9c", "assessors of predictors", OPEN),
     ("10", "sample size", _sample), ("11", "missing data", _lost),
     ("12a", "use of the data, partition", _partition), ("12b", "handling of predictors", PREPARED),

@@ -84,12 +84,45 @@ def why_no_transfer(content: ReportContent) -> str:
 
 
 def threshold(content: ReportContent) -> float | None:
-    """Return the threshold of the scores; None if there is none, or if the folds have different ones."""
-    stored = finite(at(content.metrics, "scoring", "threshold"))
-    if stored is not None:
-        return stored
+    """Return the threshold of the scores; None if there is none, or if the folds have different ones.
+
+    Those of the brains come first: in a nested evaluation, the stored model decided about none of them.
+    """
     thresholds = set(numbers(scored(content), "threshold").dropna())
+    if not thresholds:
+        return finite(at(content.metrics, "scoring", "threshold"))
     return thresholds.pop() if len(thresholds) == 1 else None
+
+
+def learner(content: ReportContent) -> str:
+    """Return what learnt from healthy brains: the network, or the model if it has none."""
+    model = at(content.settings, "model")
+    return "model" if isinstance(model, Mapping) and model.get("network") is None else "network"
+
+
+def is_of_the_study(content: ReportContent) -> bool:
+    """Return whether the scored subjects were divided with those that trained, and are not subjects of their own."""
+    return bool(finite(at(content.metrics, "subjects", "train")))
+
+
+def outer_folds(content: ReportContent) -> int:
+    """Return the number of outer folds of a nested evaluation; 0 of any other."""
+    evaluation = at(content.settings, "evaluation") or {}
+    return int(evaluation["folds"]) if evaluation.get("name") == "nested" and is_of_the_study(content) else 0
+
+
+def division(content: ReportContent) -> str:
+    """Return how the subjects of a study were assigned to their roles."""
+    split = at(content.settings, "split") or {}
+    seed = f"(seed {at(content.settings, 'seed')})"
+    if folds := outer_folds(content):
+        return f"into {folds} outer folds, stratified by label {seed}"
+    if split.get("file"):
+        return "by a list of subjects and roles"
+    if split.get("name") == "leave_protocol_out":
+        held_out = f"the protocol {split['protocol']} was held out for the test" if split.get("protocol") else ""
+        return f"at random, stratified by label {seed}, but {held_out or 'one protocol was held out for the test'}"
+    return f"at random, stratified by label{' and protocol' if split.get('name') == 'protocol' else ''} {seed}"
 
 
 def best_baseline(content: ReportContent) -> str:

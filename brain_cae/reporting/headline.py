@@ -139,6 +139,8 @@ def answer(content: ReportContent) -> str:
         return text + "This is not a result to rely on: see the cautions above."
     if verdict in ("confounded", "cannot tell", ""):
         return text + "Whether it sees the disease or the scanner cannot be said from it."
+    if evidence.learner(content) == "model":
+        return text  # nothing was trained that could be worth it
     gain, baseline = evidence.gain(content), evidence.best_baseline(content)
     low, high = (formatting.finite(gain.get(key)) if isinstance(gain, Mapping) else None for key in ("low", "high"))
     if low is None or high is None:
@@ -154,7 +156,7 @@ def summary(content: ReportContent) -> str:
     """Return one line: how many subjects were scored, how well, and how many brains the network learnt from."""
     text = _summary(content)
     if content.learnt is not None:
-        text += f" The network learnt from {content.learnt} healthy brain{'' if content.learnt == 1 else 's'}."
+        text += f" The {evidence.learner(content)} {learnt(content)}."
     return f"Not a result: see the cautions. {text}" if serious(content) else text
 
 
@@ -194,7 +196,7 @@ def cards(content: ReportContent) -> list[Card]:
     metrics = content.metrics
     why = evidence.why_undefined(content)
     alpha = at(metrics, "scoring", "alpha")
-    detection = _figure("AUROC, residual score", at(metrics, "detection", "auroc"), why, note=_learnt(content))
+    detection = _figure("AUROC, residual score", at(metrics, "detection", "auroc"), why, note=learnt(content))
     baselines = [
         _figure(f"baseline {name}", at(metrics, "baseline", name, "auroc"), why)
         for name in performance.BASELINES
@@ -234,7 +236,8 @@ def cards(content: ReportContent) -> list[Card]:
     ]
 
 
-def _learnt(content: ReportContent) -> str:
+def learnt(content: ReportContent) -> str:
+    """Return how many healthy brains the model learnt from; empty if it is not known."""
     if content.learnt is None:
         return ""
     return f"learnt from {content.learnt} healthy brain{'' if content.learnt == 1 else 's'}"
@@ -249,24 +252,24 @@ def _patient_cards(content: ReportContent) -> list[Card]:
     threshold = evidence.threshold(content)
     limit = "no threshold" if threshold is None else f"threshold {formatting.number(threshold, digits=2)}"
     calibration = content.calibration_scores
-    higher = int((calibration >= highest["score"]).sum()) if len(calibration) else 0
+    higher = (
+        f"{int((calibration >= highest['score']).sum())} of {len(calibration)}" if len(calibration) else "not known"
+    )
     flagged = evidence.flags(rows)
     one, alpha = len(rows) == 1, formatting.number(at(content.metrics, "scoring", "alpha"))
     decided = "not decided"
     if flagged.notna().any():
         decided = f"{int(flagged.sum())} of {int(flagged.notna().sum())}"
         decided = decided if not one else "yes" if flagged.any() else "no"
-    learnt = "not known" if content.learnt is None else str(content.learnt)
+    brains = "not known" if content.learnt is None else str(content.learnt)
     score = formatting.number(highest["score"], digits=2)
     whose = ", ".join(filter(None, [who, limit]))
     return [
         Card(Figure("Score" if one else "Highest score", score, "", note=whose), caution=_outside(highest)),
         Card(Figure("p-value", formatting.p_value(highest.get("p_value")), "", note=f"conformal {who}".strip())),
-        Card(
-            Figure("Healthy brains with a score as high", f"{higher} of {len(calibration)}", "", note="that calibrate")
-        ),
+        Card(Figure("Healthy brains with a score as high", higher, "", note="that calibrate")),
         Card(Figure("Flagged", decided, "", note=f"alpha = {alpha}")),
-        Card(Figure("Learnt from", learnt, "", note="healthy brains")),
+        Card(Figure("Learnt from", brains, "", note="healthy brains")),
     ]
 
 

@@ -63,8 +63,11 @@ def data(content: ReportContent) -> str:
         text += f" Of {len(report)} series, {kept} were imported"
         text += "; import_report.csv gives the reasons for the others." if kept < len(report) else "."
     roles = at(content.metrics, "subjects") or {}
-    if finite(roles.get("train")):
-        used = f"{roles['train']} healthy brains trained the network and {roles.get('validation')} others calibrated it"
+    learner = evidence.learner(content)
+    if evidence.is_of_the_study(content):
+        used = (
+            f"{roles['train']} healthy brains trained the {learner} and {roles.get('validation')} others calibrated it"
+        )
         if at(content.metrics, "scoring", "calibration") == "crossfit":
             used = (
                 f"{roles['train'] + (roles.get('validation') or 0)} healthy brains were divided into "
@@ -72,13 +75,15 @@ def data(content: ReportContent) -> str:
                 "others and calibrated on the fold (cross-conformal prediction, an approximation); scores and maps are "
                 "the means over the networks, p-values compare each score with its own fold"
             )
-        text += (
-            f" Subjects, not scans, were divided at random, stratified by label (seed {_setting(content, 'seed')}): "
-            f"{used}; {len(rows)} subjects that neither used ({counts['healthy']} healthy, {counts['abnormal']} "
-            "abnormal) were evaluated."
-        )
+        classes = f"({counts['healthy']} healthy, {counts['abnormal']} abnormal)"
+        if evidence.outer_folds(content):
+            used = f"for each, {learner}, threshold and classifier were fitted anew, with subjects of other folds only"
+            evaluated = f"{len(rows)} subjects {classes} were evaluated, each once"
+        else:
+            evaluated = f"{len(rows)} subjects that neither used {classes} were evaluated"
+        text += f" Subjects, not scans, were divided {evidence.division(content)}: {used}; {evaluated}."
     elif content.learnt is not None:
-        text += f" The network had been trained with {_number(content.learnt, 'other healthy brain')}."
+        text += f" The {learner} had been trained with {_number(content.learnt, 'other healthy brain')}."
     return text
 
 
@@ -136,9 +141,9 @@ def model(content: ReportContent) -> str:
     part = _setting(content, "model") or {}
     text = "There is no network: the model is the linear space below." if part.get("network") is None else ""
     text = text or _network(content)
-    names = {"subspace": "the smoothed image itself, without network"}
+    names = {"subspace": "the smoothed image itself, without a network"}
     if joined := [names.get(str(name), f"a further model '{name}'") for name in part.get("members") or []]:
-        text += f" To its residual that of {_listed(joined)} was joined."
+        text += f" Its residual was joined with that of {_listed(joined)}."
     return text
 
 
@@ -185,7 +190,7 @@ def decision(content: ReportContent) -> str:
     text += (
         f". The score of a brain is {_statistic(settings)} of this map inside the brain. The "
         f"threshold is conformal {cite('vovk2012', 'bates2023')}: it uses the scores of "
-        f"{number(at(content.metrics, 'scoring', 'n_calibration'))} healthy brains and no lesion, at alpha = "
+        f"{_calibrating(content)} and no lesion, at alpha = "
         f"{settings.get('alpha')} (rule: {settings.get('guarantee')}). Maps were thresholded where "
         f"{formatting.percent(settings.get('voxel_false_positive_rate'))} of healthy voxels lie above, and the largest "
         "cluster and others like it that few healthy brains have were kept. Baselines "
@@ -195,11 +200,18 @@ def decision(content: ReportContent) -> str:
     if classifier and _defined(at(content.metrics, "transfer", "auroc")):
         text += (
             f" A classifier ({classifier}, {at(content.metrics, 'transfer', 'features')} features; scikit-learn "
-            f"{cite('pedregosa2011')}, imbalanced-learn {cite('lemaitre2017')}) predicted each subject out of fold"
+            f"{cite('pedregosa2011')}, imbalanced-learn {cite('lemaitre2017')}) "
+            + ("predicted each subject out of fold" if evidence.is_of_the_study(content) else "was fitted on others")
         )
         trials = finite(_setting(content, "classifier", "tuning", "trials"))
         text += f", tuned with Optuna {cite('akiba2019')} in {trials:.0f} trials inside each fold." if trials else "."
     return text
+
+
+def _calibrating(content: ReportContent) -> str:
+    if evidence.outer_folds(content):
+        return "the healthy brains that calibrate each fold"
+    return f"{number(at(content.metrics, 'scoring', 'n_calibration'))} healthy brains"
 
 
 def _statistic(settings: Mapping[str, Any]) -> str:
@@ -224,7 +236,9 @@ def statistics(content: ReportContent) -> str:
         f"class), Wilson for proportions. The AUROC of the residual score was {formatting.estimate(auroc)}"
     )
     gain, baseline = evidence.gain(content), evidence.best_baseline(content)
-    text += f", {formatting.estimate(gain, signed=True)} to the best baseline, {baseline}." if _defined(gain) else "."
+    if _defined(gain):
+        text += f", with a difference of {formatting.estimate(gain, signed=True)} to the best baseline, {baseline}"
+    text += "."
     if verdict := at(content.metrics, "audit", "verdict"):
         reasons = " ".join(str(reason) for reason in at(content.metrics, "audit", "reasons") or [])
         text += (

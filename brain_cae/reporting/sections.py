@@ -212,10 +212,12 @@ def subjects(content: ReportContent, gallery: Gallery) -> Part:
     shown = bool(gallery.suspects or gallery.healthy)
     intro = ""
     if shown:
+        several = len(gallery.suspects) + len(gallery.healthy) > 1
+        scale = "all maps share one colour scale" if several else "the colour scale is that of this brain alone"
         intro = (
             f"Planes through the maximum of the anomaly map, {gallery.convention} convention (the patient's right is "
             f"on the {side} of coronal and axial images). The map is the joint z-score of the residual relative to "
-            "healthy brains; all maps share one colour scale. Cyan: contour of the lesion, where known."
+            f"healthy brains; {scale}. Cyan: contour of the lesion, where known."
         )
     blocks = [Block("gallery", gallery)] if shown else []
     table = subject_tables.subject_table(content)
@@ -230,7 +232,9 @@ def subjects(content: ReportContent, gallery: Gallery) -> Part:
 
 def training(content: ReportContent, charts: dict[str, Chart]) -> Part:
     """Return the section on training: loss, reshape and its cost, search for the classifier."""
-    intro = "" if content.learnt is None else f"The network learnt from {content.learnt} healthy brains. "
+    intro = ""
+    if content.learnt is not None:
+        intro = f"The {evidence.learner(content)} {headline.learnt(content)}. "
     if charts.get("loss"):
         intro += "Nothing is chosen during training: the weights are those of the last epoch. "
     reshape = blocks_of(*training_tables.reshape_tables(content))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.evidence import at, column, flags, numbers, scored
+from brain_cae.reporting.evidence import at, column, flags, numbers, outer_folds, scored
 from brain_cae.reporting.formatting import finite, number, p_value
 from brain_cae.reporting.tables import Cell, Table, label, of_counts
 from brain_cae.vocabulary import CLASSES, LABELS, ROLES
@@ -86,7 +86,11 @@ def _roles(content: ReportContent) -> Table | None:
             # Predictions hold no labels of the training brains: such a role shows its total only.
             shown = [str(count) for count in counts] if sum(counts) == total else ["\N{EN DASH}"] * len(LABELS)
             rows.append([label(role), *(Cell(text, True) for text in shown), Cell(str(total), True)])
-    return Table(["role", *LABELS, "total"], rows, caption="Subjects by role") if rows else None
+    note = (
+        "Each subject was tested once, by the model of its outer fold; the other roles are those of the stored model."
+    )
+    note = note if outer_folds(content) else ""
+    return Table(["role", *LABELS, "total"], rows, note, "Subjects by role") if rows else None
 
 
 def import_sentence(content: ReportContent) -> str:

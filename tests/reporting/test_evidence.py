@@ -64,7 +64,12 @@ def test_false_alarms_are_read_or_derived_from_specificity_or_counted():
 def test_thresholds_of_folds_that_differ_are_no_threshold():
     content = content_of(["healthy"] * 2, threshold=[1.0, 2.0])
     assert evidence.threshold(content) is None
-    assert evidence.threshold(dataclasses.replace(content, metrics={"scoring": {"threshold": 3.0}})) == 3.0
+    stored = {"scoring": {"threshold": 3.0}}  # the model of a nested evaluation decided about none of its brains
+    assert evidence.threshold(dataclasses.replace(content, metrics=stored)) is None
+    one = dataclasses.replace(content, metrics=stored, predictions=content.predictions.head(1))
+    assert evidence.threshold(one) == 1.0
+    none = dataclasses.replace(content, metrics=stored, predictions=content.predictions.assign(threshold=None))
+    assert evidence.threshold(none) == 3.0
 
 
 def test_subjects_without_any_label_are_patients():

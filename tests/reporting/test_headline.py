@@ -85,6 +85,9 @@ def test_the_answer_says_whether_the_network_is_worth_its_training(make_content)
     ]:
         content.metrics["detection"]["difference"]["healthy_mean"] = {"value": 0.0, "low": low, "high": high}
         assert words in headline.answer(content)
+    without = dataclasses.replace(content, settings={"model": {"name": "subspace", "network": None}}, learnt=56)
+    assert "network" not in headline.answer(without) + headline.summary(without)
+    assert headline.summary(without).endswith("The model learnt from 56 healthy brains.")
     content.metrics["audit"]["verdict"] = "confounded"
     assert "disease or the scanner cannot be said" in headline.answer(content)
 

@@ -25,7 +25,7 @@ MEASURES = {
     ),
     "reconstruction": (
         "reconstruction",
-        "mean absolute error of the network on healthy brains, in the native space of the scan",
+        "mean absolute error of reconstructed healthy brains, in the native space of the scan",
     ),
     "voxels": ("voxels", "number of voxels of one brain at the network input, including padding"),
     "seconds_per_epoch": ("seconds per epoch", "median over the epochs"),

@@ -43,19 +43,20 @@ def trial_cautions(config: Config, learnt: int) -> list[str]:
 
     Args:
         config: Configuration of the run.
-        learnt: Number of healthy brains that the network was trained with.
+        learnt: Number of healthy brains that the network, or the model without one, was trained with.
     """
-    cautions = []
+    cautions, network = [], config.model.network is not None
     if config.debug is not None:
         epochs = f"{config.trainer.max_epochs} epoch{'' if config.trainer.max_epochs == 1 else 's'}"
+        trained = f", {epochs} of training" if network else ""
         cautions.append(
-            f"This is a trial (debug={config.debug}, {epochs} of training): it shows that the program runs. Its "
-            "scores, figures and verdict mean nothing."
+            f"This is a trial (debug={config.debug}{trained}): it shows that the program runs. Its scores, figures and "
+            "verdict mean nothing."
         )
     if learnt < MIN_TRAINING:
         cautions.append(
-            f"The network learnt from {brains(learnt)} (minimum {MIN_TRAINING}): whatever else a healthy brain may "
-            "look like counts as an anomaly, and scores mean little."
+            f"The {'network' if network else 'model'} learnt from {brains(learnt)} (minimum {MIN_TRAINING}): whatever "
+            "else a healthy brain may look like counts as an anomaly, and scores mean little."
         )
     return [Serious(caution) for caution in cautions]
 

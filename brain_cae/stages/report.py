@@ -118,16 +118,17 @@ def curves(table: pd.DataFrame, baselines: Sequence[str], min_per_class: int) ->
 
 
 def views(config: Config, assessment: Assessment, read_map: ReadMap = lambda subject: None) -> list[SubjectView]:
-    """Return views of the subjects with the highest scores and of the healthy subjects with the highest scores.
+    """Return views of the subjects that the report shows."""
+    return [view(config, assessment, name, read_map) for name in shown(config, assessment.table)]
 
-    Both by falling score.
-    """
-    table, count = assessment.table, config.evaluation.views
+
+def shown(config: Config, table: pd.DataFrame) -> list[str]:
+    """Return the subjects with the highest scores and the healthy ones with the highest scores, by falling score."""
+    count = config.evaluation.views
     highest = table.sort_values("score", ascending=False)
-    healthy = highest[highest["label"] == "healthy"].head(max(1, count // 4) if count else 0)
+    healthy = highest[highest["label"] == "healthy"].head(max(1, count // 4) if count > 1 else 0)
     others = highest[~highest.index.isin(healthy.index)].head(count - len(healthy))
-    shown = highest.index[highest.index.isin([*others.index, *healthy.index])]
-    return [view(config, assessment, name, read_map) for name in shown]
+    return list(highest.index[highest.index.isin([*others.index, *healthy.index])])
 
 
 def view(config: Config, assessment: Assessment, name: str, read_map: ReadMap = lambda subject: None) -> SubjectView:
@@ -166,14 +167,16 @@ MOST_PAGES = 500
 def with_pages(config: Config, table: pd.DataFrame, *, new_subjects: bool) -> list[str]:
     """Return the subjects that have a page of their own, by falling score.
 
-    New subjects all have one. Of a study those with the highest scores do: ``PAGES_PER_VIEW`` for each subject that the
-    report shows. So it is of new subjects whose maps are not stored, because each of them is examined again for its
-    page.
+    New subjects all have one. Of a study those with the highest scores do, ``PAGES_PER_VIEW`` for each subject that the
+    report shows, and these themselves. So it is of new subjects whose maps are not stored, because each of them is
+    examined again for its page.
     """
     highest = table.sort_values("score", ascending=False).index
-    shown = config.evaluation.views
-    everyone = new_subjects and shown and config.evaluation.maps
-    return list(highest[: MOST_PAGES if everyone else min(PAGES_PER_VIEW * shown, MOST_PAGES)])
+    count = config.evaluation.views
+    if new_subjects and count and config.evaluation.maps:
+        return list(highest[:MOST_PAGES])
+    chosen = {*highest[: min(PAGES_PER_VIEW * count, MOST_PAGES)], *shown(config, table)}
+    return [name for name in highest if name in chosen]
 
 
 def map_reader(folder: Path, files: Mapping[str, str]) -> ReadMap:

@@ -70,6 +70,9 @@ def test_the_views_show_the_highest_scores_and_the_highest_healthy_scores(
     )
     config = make_config("evaluation.views=1")
     assert with_pages(config, table, new_subjects=False) == [f"s{number:02d}" for number in (11, 10)]
+    # A healthy brain that the report shows has a page, too.
+    more = with_pages(make_config("evaluation.views=2"), table, new_subjects=False)
+    assert more == ["s11", "s10", "s09", "s08", "s05"]
     assert len(with_pages(config, table, new_subjects=True)) == 12
     assert len(with_pages(make_config("evaluation.views=1", "evaluation.maps=false"), table, new_subjects=True)) == 2
     drawn = views(make_config("modality=t1_flair", "evaluation.views=4"), assessment)
@@ -81,6 +84,8 @@ def test_the_views_show_the_highest_scores_and_the_highest_healthy_scores(
     assert drawn[0].anomaly_map.shape == drawn[0].image.shape
     np.testing.assert_array_equal(drawn[0].anomaly_map[inside] > 0, prepared["s11"].mask)
     assert views(make_config("modality=t1_flair", "evaluation.views=0"), assessment) == []
+    (one,) = views(make_config("modality=t1_flair", "evaluation.views=1"), assessment)
+    assert one.subject == "s11"  # not the highest healthy score
     all_healthy = replace(assessment, table=table.assign(label="healthy"))
     drawn = views(make_config("modality=t1_flair", "evaluation.views=4"), all_healthy)
     assert [view.subject for view in drawn] == ["s11", "s10", "s09", "s08"]

@@ -87,6 +87,8 @@ def other_choices(configuration: Configuration, key: str) -> tuple[tuple[str, st
 def paired(table: pd.DataFrame, reference: pd.DataFrame, column: str, kind: str, min_per_class: int) -> Estimate | None:
     """Return the paired difference of one column between two configurations; None if a column is missing.
 
+    Only subjects with the same label in both are used.
+
     Args:
         table: Values of one configuration, averaged by subject.
         reference: Values of the reference configuration, averaged by subject.
@@ -96,8 +98,10 @@ def paired(table: pd.DataFrame, reference: pd.DataFrame, column: str, kind: str,
     """
     if column not in table or column not in reference:
         return None
-    both = pd.DataFrame({"label": table["label"], "choice": table[column], "reference": reference[column]}).dropna()
-    both = both[both["label"] != "unknown"]
+    values = {"choice": table[column], "reference": reference[column]}
+    both = pd.DataFrame({"label": table["label"], "other": reference["label"], **values}).dropna()
+    # Under another label, a name means another person, or another question.
+    both = both[(both["label"] != "unknown") & (both["label"] == both["other"])]
     metric = "auroc" if kind == "auroc" else "mean"
     if kind in CLASSES:
         both = both[both["label"] == kind]

@@ -125,9 +125,14 @@ def _choices(folder: Path, metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 def _shared(runs: list[Run]) -> pd.Index:
     """Return the labelled subjects that every run evaluated under the same label."""
-    labels = pd.concat([run.subjects["label"].rename(run.name) for run in runs], axis=1, join="inner")
+    labels = _labels(runs).dropna()
     same = labels.nunique(axis=1) == 1
     return labels.index[same & labels.iloc[:, 0].isin(CLASSES)]
+
+
+def _labels(runs: list[Run]) -> pd.DataFrame:
+    """Return the label of each subject (rows) in each run (columns); missing where the run did not evaluate it."""
+    return pd.concat([run.subjects["label"].rename(run.name) for run in runs], axis=1)
 
 
 def _cautions(runs: list[Run], shared: pd.Index) -> list[str]:
@@ -138,6 +143,12 @@ def _cautions(runs: list[Run], shared: pd.Index) -> list[str]:
     ]
     if len({str(at(run.metrics, "environment", "data_hash")) for run in runs}) > 1:
         cautions.append("The runs used different scans. Subjects are matched by name; check that names mean the same.")
+    labels = _labels(runs)
+    if contradicted := int((labels.where(labels.isin(CLASSES)).nunique(axis=1) > 1).sum()):
+        subjects = "1 subject has" if contradicted == 1 else f"{contradicted} subjects have"
+        cautions.append(
+            f"{subjects} different labels in the runs and cannot be compared: their names probably mean other people."
+        )
     if not len(shared):
         cautions.append("No labelled subject was evaluated by all runs, so there is no common ROC curve.")
     return cautions

@@ -60,6 +60,13 @@ def test_other_choices_leave_out_one_key():
     assert other_choices(configuration(1, reshape="fixed", modality="t2"), "reshape") == (("modality", "t2"),)
 
 
+def test_subjects_with_another_label_are_not_paired():
+    one, other = table_of(1), table_of(1)
+    other.loc[[0, 39], "label"] = ["abnormal", "healthy"]
+    common = paired(one, other, "score.residual", "auroc", 1)
+    assert common is not None and (common.n, common.value) == (38, 0)
+
+
 def test_only_common_subjects_are_paired_and_small_classes_give_no_difference():
     one, other = table_of(1).iloc[:30], table_of(1).iloc[10:]
     common = paired(one, other, "score.residual", "auroc", 1)

@@ -54,6 +54,16 @@ def test_differences_are_paired_over_the_shared_subjects(make_run, tmp_path):
     assert "ROC curves of runs A, B" in page
 
 
+def test_subjects_whose_labels_contradict_are_left_out_and_counted(make_run, tmp_path):
+    first, second = make_run("a", subjects=range(0, 60)), make_run("b", subjects=range(0, 60), gain=3.0)
+    table = pd.read_csv(second / "subjects.csv")
+    table.loc[:8, "label"] = np.where(table.loc[:8, "label"] == "healthy", "abnormal", "healthy")
+    table.to_csv(second / "subjects.csv", index=False)
+    page = write_comparison([first, second], tmp_path / "comparison.html").read_text()
+    assert "51 labelled subjects were evaluated by all of them" in page and "(n=51)" in page
+    assert "9 subjects have different labels in the runs and cannot be compared" in page
+
+
 def test_runs_without_common_subjects_say_what_is_left_out(make_run, tmp_path):
     runs = [make_run("a", subjects=range(0, 20)), make_run("b", subjects=range(20, 40))]
     page = write_comparison(runs, tmp_path / "comparison.html").read_text()

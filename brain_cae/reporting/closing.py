@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from brain_cae.files.documents import read_json
+from brain_cae.files.tables import read_csv
 from brain_cae.progress import duration
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.evidence import at, best_baseline
+from brain_cae.reporting.evidence import at, best_baseline, unlabelled
 from brain_cae.reporting.formatting import NOT_DEFINED, estimate
 from brain_cae.reporting.headline import banner, caution_for
 
@@ -39,7 +40,7 @@ PLACES = {
 def closing_rows(folder: Path) -> list[tuple[str, str]]:
     """Return heading and text of each row of the closing table of a run; what the run does not have is left out."""
     metrics = _metrics(folder)
-    rows = _verdict(metrics) + [(name, text) for name, text in _figures(metrics)] if metrics else []
+    rows = _verdict(folder, metrics) + [(name, text) for name, text in _figures(metrics)] if metrics else []
     rows += [(name, shown(folder / place)) for name, place in PLACES.items() if (folder / place).exists()]
     if (folder / "report.html").exists():
         rows = [row for row in rows if row[0] != "import report"]
@@ -65,8 +66,15 @@ def shown(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def _verdict(metrics: dict[str, Any]) -> list[tuple[str, str]]:
-    verdict = banner(ReportContent("", metrics))
+def _verdict(folder: Path, metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the verdict of the audit; of subjects without labels, which cannot be audited, the decision about them."""
+    try:
+        content = ReportContent("", metrics, predictions=read_csv(folder / "predictions.csv"))
+    except (OSError, ValueError):
+        content = ReportContent("", metrics)
+    verdict = banner(content)
+    if unlabelled(content):
+        return [("decision", f"{verdict.heading}.")]
     return [("verdict", f"{verdict.verdict}. {verdict.meaning}")]
 
 

@@ -61,6 +61,15 @@ def test_a_figure_that_stands_has_no_caution_of_its_section(run):
     assert rows["sensitivity"].endswith("no evidence of detection: see the verdict")
 
 
+def test_patients_without_labels_have_a_decision_and_no_verdict(run):
+    folder = run(audit={"verdict": "cannot tell", "reasons": [], "figures": []})
+    lines = ["subject,label,role,score,flagged,out_of_calibration"]
+    lines += ["a,unknown,test,5.2,True,False", "b,unknown,test,0.1,False,False"]
+    (folder / "predictions.csv").write_text("\n".join(lines) + "\n")
+    rows = dict(closing_rows(folder))
+    assert rows["decision"] == "1 of 2 brains flagged." and "verdict" not in rows
+
+
 def test_a_run_that_stopped_after_the_import_has_its_report_only(tmp_path):
     (tmp_path / "import_report.csv").touch()
     assert closing_rows(tmp_path) == [("import report", str(tmp_path / "import_report.csv"))]

@@ -131,7 +131,7 @@ def _is_whole(folder: Path) -> bool:
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         for name in ("volume", "mask", *(["lesion"] if facts["lesion"] else [])):
-            np.load(folder / f"{name}.npy", mmap_mode="r")  # compares header and size
+            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)  # compares header and size
     except PermissionError:
         raise
     except (OSError, EOFError, ValueError, KeyError, TypeError):

@@ -74,4 +74,4 @@ def test_a_lock_that_cannot_be_created_names_its_file(tmp_path):
     (tmp_path / "store").write_text("a file")
     with pytest.raises(StorageError) as caught, exclusive(tmp_path / "store" / ".lock"):
         pass
-    assert caught.value.where == str(tmp_path / "store" / ".lock")
+    assert caught.value.where == str(tmp_path / "store")

@@ -169,7 +169,7 @@ def test_the_report_says_that_a_small_run_is_no_result_and_links_to_pages_of_sub
     (part,) = (caution for caution in cautions if caution.startswith("Only 36 of the 160 subjects"))
     assert page.index(part) < page.index("Verdict of the audit") and 'class="banner green"' not in page
     linked = set(re.findall(r'href="(patients/[^"]*)"', page))
-    assert len(linked) == 4 and all((tiny_run / name).is_file() for name in linked)
+    assert len(linked) == 5 and all((tiny_run / name).is_file() for name in linked)
     assert "healthy voxels lie above" in page and '"rates": [[' in page
     epochs = pd.read_csv(tiny_run / "training.csv")
     assert epochs["epoch"].tolist() == [1, 2] and epochs["loss"].gt(0).all() and "kept: epoch 2" in page

@@ -203,7 +203,7 @@ def _file(scan: Scan, path: Path) -> Path:
             raise ConfigurationError(
                 "This is not a scan.",
                 expected="the path of a NIfTI file or of a folder of DICOM",
-                found="no such file or folder" if str(scan) else "a path of nothing",
+                found="no such file or folder" if str(scan) else "an empty path",
                 where=f"{path.stem}: {scan}",
             )
         return given.resolve()

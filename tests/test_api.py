@@ -125,7 +125,7 @@ def test_what_fits_no_detector_is_refused_before_the_run(tmp_path, choice) -> No
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(("path", "found"), [("", "a path of nothing"), ("gone.nii.gz", "no such file or folder")])
+@pytest.mark.parametrize(("path", "found"), [("", "an empty path"), ("gone.nii.gz", "no such file or folder")])
 def test_a_path_without_a_scan_is_refused_by_the_name_of_its_contrast(tmp_path, path, found) -> None:
     with pytest.raises(ConfigurationError, match=rf"not a scan[\s\S]*Found: {found}[\s\S]*In: flair"):
         api._file(path, tmp_path / "flair.nii")

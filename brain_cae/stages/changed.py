@@ -6,6 +6,12 @@ from brain_cae.scans.sources.base import counted
 from brain_cae.vocabulary import HEALTHY_ROLES, UNSEEN_ROLES, Serious
 
 
+def with_other_scans(before: pd.DataFrame, index: pd.DataFrame) -> set[str]:
+    """Return the subjects of which a scan has other voxels than before, by the indices of then and of today."""
+    both = index.merge(before, on=["subject", "modality"], suffixes=("", "_before"))
+    return set(both.loc[both["series_hash"] != both["series_hash_before"], "subject"])
+
+
 def changed_cautions(before: pd.DataFrame | None, index: pd.DataFrame, roles: pd.Series) -> list[str]:
     """Return the cautions about subjects of a run whose scans or labels are not those of its training.
 
@@ -31,8 +37,8 @@ def changed_cautions(before: pd.DataFrame | None, index: pd.DataFrame, roles: pd
         ] = _names(relabelled[learnt])
         plain = {
             "{subject has|subjects have} another label than when the model was trained": _names(relabelled[~learnt]),
-            "{subject has|subjects have} other scans than when the model was trained": _names(
-                both[(both["series_hash"] != both["series_hash_before"]) & both["subject"].isin(unseen)]
+            "{subject has|subjects have} other scans than when the model was trained": sorted(
+                with_other_scans(before, index) & set(unseen)
             ),
         }
     return [*(Serious(caution) for caution in counted(serious)), *counted(plain)]

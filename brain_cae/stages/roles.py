@@ -11,6 +11,7 @@ from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, Run
 from brain_cae.estimates import MIN_PER_CLASS_HELD_OUT
 from brain_cae.files.tables import read_csv
 from brain_cae.scans.protocol import MINIMUM, UNKNOWN, ProtocolGroups, as_typed, subject_acquisition
+from brain_cae.stages.changed import with_other_scans
 from brain_cae.stages.cohort import Cohort
 from brain_cae.vocabulary import CLASSES, HEALTHY_ROLES, UNSEEN_ROLES
 
@@ -310,10 +311,8 @@ def _check_same_scans(splits: pd.DataFrame, index: pd.DataFrame, run: Path) -> N
     stored = run / "index.csv"
     if not stored.is_file() or not (run / "splits.csv").is_file():
         return  # interrupted before training
-    before = read_csv(stored, dtype=str, keep_default_na=False)[["subject", "modality", "series_hash"]]
-    both = index.merge(splits, on="subject").merge(before, on=["subject", "modality"], suffixes=("", "_before"))
-    changed = both[both["role"].isin(HEALTHY_ROLES) & (both["series_hash"] != both["series_hash_before"])]
-    names = sorted(set(changed["subject"]))
+    healthy = splits.loc[splits["role"].isin(HEALTHY_ROLES), "subject"]
+    names = sorted(with_other_scans(read_csv(stored, dtype=str, keep_default_na=False), index) & set(healthy))
     if names:
         raise RunError(
             "The scans of healthy brains differ from those of the run to resume.",

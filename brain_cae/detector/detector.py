@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from imblearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 from torch import nn
 from torch.nn import functional
 
@@ -215,6 +216,8 @@ class Detector:
         closest = self.scorers["residual"].expected(residual)[: len(subject.volume)]
         return subject.on_grid(residual.at_all_voxels(closest))
 
+    # NumPy's matrices are small here: with two threads, fitting a subspace took seven times that of one or more.
+    @threadpool_limits.wrap(limits=1, user_api="blas")
     def calibrate(
         self,
         healthy: Sequence[PreparedSubject],

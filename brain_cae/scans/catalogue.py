@@ -45,7 +45,7 @@ from brain_cae.scans.sources.base import agreeing
 from brain_cae.scans.tree import list_files
 
 # Increase this whenever the same headers would give another row or other facts.
-VERSION = 6
+VERSION = 7
 CHUNK = 500
 """Files that one process reads before it reports; also those of a piece in the store, times ``PIECE``."""
 PIECE = 20
@@ -56,13 +56,14 @@ SPLIT = 5
 ROW = np.dtype(
     [
         ("file", "S21"), ("size", "i8"), ("changed", "i8"), ("status", "i1"), ("frames", "i4"), ("diffusion", "?"),
-        ("apart", "?"), ("number", "i4"), ("serial", "i4"), ("echo", "f4"), ("place", "f8"), ("type", "S12"),
-        ("day", "S12"), ("patient", "S14"), ("study", "S18"), ("series", "S15"), ("uid", "S16"),
+        ("apart", "?"), ("agent", "?"), ("dated", "?"), ("number", "i4"), ("serial", "i4"), ("echo", "f4"),
+        ("place", "f8"), ("type", "S12"), ("day", "S12"), ("patient", "S14"), ("study", "S18"), ("series", "S15"),
+        ("uid", "S16"),
     ]
 )  # fmt: skip
 READ = (
-    "status", "frames", "diffusion", "apart", "number", "serial", "echo", "place", "type", "day", "patient", "study",
-    "series", "uid",
+    "status", "frames", "diffusion", "apart", "agent", "dated", "number", "serial", "echo", "place", "type", "day",
+    "patient", "study", "series", "uid",
 )  # fmt: skip
 """Columns that come from the file itself."""
 
@@ -92,13 +93,15 @@ class Catalogue:
     """All series, ordered by patient, study and name; ``others`` counts the other files by what they are.
 
     ``closed`` are archives of the tree that were not opened, each with the reason. ``anonymous`` are patients without a
-    number that tells them apart, and ``read`` is the number of files that were opened.
+    number that tells them apart, ``adopted`` those who have series without one by their study, and ``read`` is the
+    number of files that were opened.
     """
 
     series: tuple[Series, ...]
     others: dict[str, int]
     closed: tuple[tuple[str, str], ...] = ()
     anonymous: frozenset[str] = frozenset()
+    adopted: frozenset[str] = frozenset()
     read: int = 0
 
 
@@ -228,9 +231,9 @@ def _read_chunk(paths: list[Path], names: Pseudonyms) -> tuple[np.ndarray, dict[
 def _fill(row: np.void, file: FileHeader, names: Pseudonyms) -> None:
     row["status"], row["frames"], row["diffusion"] = file.status, file.frames, file.diffusion
     if file.status == IMAGE:
-        row["apart"], row["number"], row["echo"] = file.apart, file.number, file.echo
+        row["apart"], row["agent"], row["number"], row["echo"] = file.apart, file.agent, file.number, file.echo
         row["serial"], row["place"], row["type"] = file.serial, file.place, names.digest("type", file.type)[:12]
-        row["day"] = names.digest("day", file.day)[:12]
+        row["day"], row["dated"] = names.digest("day", file.day)[:12], file.dated
         row["patient"], row["study"] = names.patient(file.patient), names.name("study", file.study)
         row["series"] = names.name("se", file.patient, file.study, file.series)
         row["uid"] = names.name("uid", file.uid) if file.uid else ""
@@ -255,7 +258,7 @@ def _grouped(
     order = images[np.argsort(rows["series"][images], kind="stable")]
     ends = np.flatnonzero(rows["series"][order][1:] != rows["series"][order][:-1]) + 1
     series = []
-    anonymous = set()
+    anonymous, adopted = set[str](), set[str]()
     studies: dict[bytes, set[bytes]] = {}
     for patient, study in np.unique(rows[order][["patient", "study"]]).tolist():
         studies.setdefault(patient, set()).add(study)
@@ -264,13 +267,21 @@ def _grouped(
         how = facts[_kind(row)]["anonymous"]
         return how == "word" or (how != "" and len(studies[row["patient"]]) > 1)
 
+    owners: dict[bytes, set[bytes]] = {}
+    for place in np.unique(rows[order][["patient", "study"]], return_index=True)[1]:
+        row = rows[order[place]]
+        if not row["dated"] and not is_nobody(row):
+            owners.setdefault(row["study"], set()).add(row["patient"])
     whole_series = mended(np.split(order, ends) if len(order) else [], rows, is_nobody)
     for group in (part for one in whole_series for part in divided(one, rows)):
         row = rows[group.main]
         name, patient = row["series"].decode(), row["patient"].decode()
         if is_nobody(row):
-            patient = names.name("p", "study", row["study"].decode())
-            anonymous.add(patient)
+            # A study is of one person: a workstation may lose the number in what it adds.
+            owner = owners.get(row["study"], set())
+            known = not row["dated"] and len(owner) == 1
+            patient = next(iter(owner)).decode() if known else names.name("p", "study", row["study"].decode())
+            (adopted if known else anonymous).add(patient)
         kind = TORN if group.torn else "diffusion image" if rows["diffusion"][group.files].any() else ""
         ordinary = group.files[~rows["apart"][group.files]]
         images = ordinary if len(ordinary) else group.files
@@ -281,7 +292,9 @@ def _grouped(
                 name=names.name("se", name, group.part) if group.part else name,
                 files=tuple(listing[number][0] for number in group.files),
                 images=int(rows["frames"][images].sum()),
-                facts=_of_kind(_facts(facts[_kind(rows[typical(images, rows)])]), kind),
+                facts=_of_all(
+                    _facts(facts[_kind(rows[typical(images, rows)])]), kind, agent=bool(rows["agent"][images].any())
+                ),
                 uid=row["uid"].decode(),
                 day=rows["day"][group.files[0]].decode(),
                 repeated=holds_repeats(rows[images]),
@@ -295,7 +308,7 @@ def _grouped(
         lost = [listing[number][0] for number in rest if rows["status"][number] in kinds]
         added = possible_slices(lost, files, foreign=bool(foreign)) if lost else [()] * len(series)
         series = [replace(one, files=(*one.files, *more)) for one, more in zip(series, added, strict=True)]
-    return Catalogue(tuple(series), dict(others), tuple(closed), frozenset(anonymous), read)
+    return Catalogue(tuple(series), dict(others), tuple(closed), frozenset(anonymous), frozenset(adopted), read)
 
 
 def _what(status: int, path: Path) -> str:
@@ -305,9 +318,13 @@ def _what(status: int, path: Path) -> str:
     return unread_format(path) or ("NIfTI" if is_nifti(path) else STATUS[status])
 
 
-def _of_kind(facts: SeriesFacts, kind: str) -> SeriesFacts:
-    """Return facts with what other files tell: the first image of a diffusion series has b = 0 and looks like a T2."""
-    return replace(facts, physics=replace(facts.physics, kind=facts.physics.kind or kind))
+def _of_all(facts: SeriesFacts, kind: str, *, agent: bool) -> SeriesFacts:
+    """Return facts with what other files tell: the first image of a diffusion series has b = 0 and looks like a T2.
+
+    So it may be the only one that does not name the contrast ``agent``.
+    """
+    physics = replace(facts.physics, kind=facts.physics.kind or kind, agent=facts.physics.agent or agent)
+    return replace(facts, physics=physics)
 
 
 def _joined(series: list[Series]) -> list[Series]:

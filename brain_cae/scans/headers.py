@@ -20,8 +20,9 @@ from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageSt
 from brain_cae.errors import ScanError
 from brain_cae.scans import archives
 from brain_cae.scans.acquisition import read_acquisition
+from brain_cae.scans.contrast_agent import has_agent
 from brain_cae.scans.contrast_rules import Physics, content_of
-from brain_cae.scans.descriptions import hints_of, names_agent, names_other_part
+from brain_cae.scans.descriptions import hints_of, names_other_part
 from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, open_dicom
 from brain_cae.scans.formats import POINTER
@@ -75,7 +76,8 @@ class FileHeader:
     ``uid`` is empty where ``series`` stands in for it. ``number`` is the instance number and ``serial`` that of the
     series, ``echo`` the echo time as written, ``place`` a number that only images at one position share; each is 0 if
     it is unknown. ``type`` is ImageType, and ``day`` the date of the study. A file that is ``apart`` may lie in the
-    series of an anatomical image without being one: it does not describe that series.
+    series of an anatomical image without being one: it does not describe that series. ``agent``: a classic image names
+    a contrast agent, which may be recorded in a part of its series only. ``dated``: a date stands in for ``study``.
     """
 
     status: int
@@ -93,6 +95,8 @@ class FileHeader:
     type: str = ""
     place: float = 0.0
     day: str = ""
+    agent: bool = False
+    dated: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def identify(path: Path) -> FileHeader:
     if header is not None:
         elements = Elements(header)
         if elements.text("SeriesInstanceUID") and not _is_directory(elements):
-            return _image(elements, None)
+            return image_header(elements)
     return read_header(path)
 
 
@@ -165,11 +169,11 @@ def _read(path: Path, head: int) -> FileHeader:
     elements = Elements(header)
     if not elements.text("SeriesInstanceUID"):
         if elements.text("SOPClassUID") in MR_IMAGES:
-            return _image(elements, header) if elements.whole("Columns", 0) else FileHeader(TRUNCATED)
+            return image_header(elements, header) if elements.whole("Columns", 0) else FileHeader(TRUNCATED)
         if elements.text("SOPClassUID") or elements.plain(STUDY) or elements.plain(PATIENT):
             return FileHeader(NO_SERIES)
         return FileHeader(TRUNCATED if prefixed else NOT_DICOM)
-    return _image(elements, header)
+    return image_header(elements, header)
 
 
 def _foreign(start: bytes) -> int:
@@ -180,18 +184,20 @@ def _foreign(start: bytes) -> int:
     return NOT_DICOM if start.strip(b"\0") else TRUNCATED
 
 
-def _image(elements: Elements, header: FileDataset | None) -> FileHeader:
+def image_header(elements: Elements, header: FileDataset | None = None) -> FileHeader:
+    """Return what an image says of itself."""
     uid = elements.text("SeriesInstanceUID")
     patient, study = (elements.plain(tag) for tag in (PATIENT, STUDY))
     types = elements.texts("ImageType")
     position = elements.lengths("ImagePositionPatient", 3)
+    frames = max(1, elements.whole("NumberOfFrames", 1))
     return FileHeader(
         IMAGE,
         patient,
         # Where an anonymiser removed the identifiers, date and number tell studies, and the series of a study, apart.
         study or f"date {elements.text('StudyDate')}",
         uid or f"number {elements.text('SeriesNumber')}",
-        frames=max(1, elements.whole("NumberOfFrames", 1)),
+        frames=frames,
         diffusion=(elements.number("DiffusionBValue") or 0.0) > 0,
         header=header,
         uid=uid,
@@ -201,6 +207,8 @@ def _image(elements: Elements, header: FileDataset | None) -> FileHeader:
         serial=max(0, elements.whole("SeriesNumber", 0)),
         type="\\".join(types),
         day=elements.text("StudyDate"),
+        agent=frames == 1 and has_agent(elements),
+        dated=not study,
         # Rounded to 0.01 mm, since exports cut the last digits of positions.
         place=sum(round(value, 2) * weight for value, weight in zip(position, PLACE, strict=False)),
     )
@@ -255,7 +263,7 @@ def _facts(file: DicomFile, groups: Sequence[Elements]) -> SeriesFacts:
         variants=variants,
         three_d=known["dimensionality"] == "3D",
         inversions=max(len({*_numbers(place, "InversionTimes")}) for place in places),
-        agent=has_agent(header, groups),
+        agent=has_agent(elements, groups),
         flow=angiogram or "MTC" in variants or bool(options & {"FC", "MT", "FLOW COMP", "TONE"}),
         kind=_kind(file, groups) or next(filter(None, map(content_of, (image_type, *frame_types(groups)))), ""),
         hints=_hints(header),
@@ -313,25 +321,6 @@ def _codes(header: Dataset, sequence: str, places: Sequence[Dataset], image_type
     if "YES" in _texts(header, "EchoPlanarPulseSequence") or is_single_shot(Elements(header)):
         codes.append("EP")
     return tuple(dict.fromkeys(codes))
-
-
-def has_agent(header: Dataset, groups: Sequence[Elements] = ()) -> bool:
-    """Return whether the header says that a contrast agent was given.
-
-    Scanners write words into ContrastBolusAgent also where none was given, and a dose or volume of 0. An enhanced file
-    says so in ContrastBolusAgentSequence, and of a frame in ContrastBolusUsageSequence of its functional ``groups``.
-    """
-    places = [header, *(group.dataset for group in groups)]
-    usage = [item for place in places for item in _items(place, "ContrastBolusUsageSequence")]
-    if usage:
-        return any("YES" in _texts(item, "ContrastBolusAgentAdministered") for item in usage)
-    if _items(header, "ContrastBolusAgentSequence"):
-        return True
-    name = _text(header, "ContrastBolusAgent").strip()
-    doses = [dose for name_ in ("ContrastBolusVolume", "ContrastBolusTotalDose") for dose in _numbers(header, name_)]
-    if not names_agent(name):
-        return not name and any(dose > 0 for dose in doses)
-    return not doses or any(dose > 0 for dose in doses)
 
 
 def is_elsewhere(header: Dataset) -> bool:

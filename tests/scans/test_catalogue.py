@@ -349,3 +349,34 @@ def test_a_page_of_an_error_in_place_of_a_slice_is_compared_with_the_series(tmp_
     found = read_catalogue(tmp_path, NAMES)
     (one,) = found.series
     assert (one.images, one.files, found.others) == (11, tuple(files), {"not DICOM": 2})
+
+
+def test_a_series_without_a_patient_belongs_to_the_one_of_its_study(tmp_path):
+    nobody = lambda header, name: setattr(header, "PatientID", "") if name == "t2" else None  # noqa: E731
+    write_exam(tmp_path / "scans", "1", change=nobody)
+    result = read_catalogue(tmp_path / "scans", NAMES)
+    owner = NAMES.patient("CANARY-4711-1")
+    assert {one.patient for one in result.series} == {owner} == result.adopted and not result.anonymous
+
+    def dated(header, name):
+        nobody(header, name)
+        del header.StudyInstanceUID
+
+    write_exam(tmp_path / "dated", "1", change=dated)
+    result = read_catalogue(tmp_path / "dated", NAMES)  # others may have been scanned on that day
+    assert len({one.patient for one in result.series}) == 2 and len(result.anonymous) == 1 and not result.adopted
+    # Two patients under one identifier of a study.
+    shared = lambda header, name: (nobody(header, name), setattr(header, "StudyInstanceUID", "1.2.9"))  # noqa: E731
+    for number in ("1", "2"):
+        write_exam(tmp_path / "shared", number, change=shared)
+    assert len({one.patient for one in read_catalogue(tmp_path / "shared", NAMES).series}) == 3
+
+
+def test_a_contrast_agent_is_found_in_whichever_file_names_it(tmp_path):
+    def change(header, name):
+        if name == "t1" and header.InstanceNumber == 5:
+            header.ContrastBolusAgent = "Gadovist"
+
+    write_exam(tmp_path, "1", exam={"t1": EXAM["t1"], "t2": EXAM["t2"]}, change=change)
+    agents = {one.facts.physics.tr: one.facts.physics.agent for one in read_catalogue(tmp_path, NAMES).series}
+    assert agents == {2300.0: True, 5000.0: False}

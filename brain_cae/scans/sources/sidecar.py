@@ -14,10 +14,10 @@ from pydicom.dataset import Dataset
 
 from brain_cae.files.documents import read_json
 from brain_cae.scans.acquisition import in_tesla
-from brain_cae.scans.elements import decimals
+from brain_cae.scans.contrast_agent import has_agent
+from brain_cae.scans.elements import Elements, decimals
 from brain_cae.scans.formats import SUFFIXES as NIFTI_SUFFIXES
 from brain_cae.scans.formats import is_kind, is_nifti, nifti_stem
-from brain_cae.scans.headers import has_agent
 from brain_cae.scans.times import MILLISECONDS, SECONDS, UNKNOWN, in_milliseconds
 
 TIMES = {"RepetitionTime": "repetition_time_ms", "EchoTime": "echo_time_ms", "InversionTime": "inversion_time_ms"}
@@ -195,7 +195,7 @@ def _agent(sidecar: Mapping[str, Any]) -> bool | None:
     for key in doses:
         dose = _positive(sidecar[key])
         setattr(header, key, 0 if math.isnan(dose) else round(dose, 3))
-    return has_agent(header)
+    return has_agent(Elements(header))
 
 
 def _is_given(value: Any) -> bool:

@@ -89,8 +89,8 @@ def _read(file: DicomFile) -> list[Frame]:
 
 def _with_contents(kinds: list[str], places: list[list[Elements]]) -> list[str]:
     """Return the kinds of frames; those of fat and the like have one if others are of water, as in a Dixon scan."""
-    types = [next(iter(frame_types(place[:-1])), []) for place in places]
-    contents = [kind or content_of(one) for kind, one in zip(kinds, types, strict=True)]
+    types = [frame_types(place[:-1]) for place in places]
+    contents = [kind or next(filter(None, map(content_of, one)), "") for kind, one in zip(kinds, types, strict=True)]
     return contents if "" in contents else kinds
 
 

@@ -190,6 +190,7 @@ def kind_of_frame(places: Sequence[Elements]) -> str:
     """
     types = [item for place in places for item in place.items("MRImageFrameTypeSequence")[:1]][:1]
     coded = [item.texts(name) for item in types for name in ("FrameType", "AcquisitionContrast")]
+    coded += _siemens_types(places)
     kind = next(filter(None, map(kind_of, coded)), "")
     if kind:
         return kind
@@ -201,7 +202,15 @@ def kind_of_frame(places: Sequence[Elements]) -> str:
 
 def frame_types(groups: Sequence[Elements]) -> list[list[str]]:
     """Return the values of FrameType in functional groups of an enhanced file, whose ImageType is of all frames."""
-    return [item.texts("FrameType") for group in groups for item in group.items("MRImageFrameTypeSequence")]
+    written = [item.texts("FrameType") for group in groups for item in group.items("MRImageFrameTypeSequence")]
+    return [*written, *_siemens_types(groups)]
+
+
+def _siemens_types(groups: Sequence[Elements]) -> list[list[str]]:
+    """Return the values that stood in ImageType before, as Siemens writes them into enhanced files of XA software."""
+    items = (item for group in groups for item in group.items("SiemensFrameSequence"))
+    owned = (item for item in items if item.text("SiemensFrameCreator") == "SIEMENS MR SDI 02")
+    return [texts for item in owned if (texts := item.texts("SiemensImageTypeText"))]
 
 
 def kind_of(image_type: Sequence[str]) -> str:

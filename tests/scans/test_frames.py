@@ -10,6 +10,7 @@ from brain_cae.errors import ScanError
 from brain_cae.scans.dicom import read_folder, read_series
 from brain_cae.scans.file import open_dicom
 from brain_cae.scans.frames import read_frames
+from brain_cae.scans.headers import facts_of, read_header
 
 from .synthesise import remove, set_all, voxels, write_enhanced, write_series
 from .test_dicom import reason_of
@@ -136,3 +137,38 @@ def test_of_an_enhanced_file_with_water_and_fat_the_water_is_taken(tmp_path, fir
         assert np.array_equal(reading.volume.array, (2 * stack[::2] - 7).transpose(2, 1, 0))
     refused = "set aside: fat image" if taken else "duplicate slice position"
     assert [one.reason for one in reading.refused] == [refused]
+
+
+@pytest.mark.parametrize(
+    ("owner", "values", "reasons"),
+    [
+        ("SIEMENS MR SDI 02", ["ORIGINAL", "PRIMARY", "P", "ND"], ["phase image"]),
+        ("SIEMENS MR SDI 02", ["DERIVED", "PRIMARY", "T1 MAP", "DIS3D"], ["parameter map"]),
+        ("SIEMENS MR SDI 02", ["ORIGINAL", "PRIMARY", "M", "ND", "NORM"], []),
+        ("ANOTHER OWNER", ["ORIGINAL", "PRIMARY", "P", "ND"], []),
+    ],
+)
+def test_a_vendor_may_keep_the_type_of_a_frame_in_its_own_element(tmp_path, owner, values, reasons):
+    def change(header):
+        for frame in header.PerFrameFunctionalGroupsSequence:
+            item = Dataset()
+            item.add_new(0x00210011, "LO", owner)
+            item.add_new(0x00211175, "CS", values)
+            frame.add_new(0x00210011, "LO", owner)
+            frame.add_new(0x002111FE, "SQ", Sequence([item]))
+
+    path = write_enhanced(tmp_path / "one", voxels(), change=change)
+    assert [one.reason for one in read_folder([path]).refused] == reasons
+    physics = facts_of(path, read_header(path).header).physics
+    assert physics.kind == "".join(reasons)
+
+
+def test_the_uniform_image_of_an_mp2rage_is_known_in_an_enhanced_file_too(tmp_path):
+    def change(header):
+        item = Dataset()
+        item.add_new(0x00210011, "LO", "SIEMENS MR SDI 02")
+        item.add_new(0x00211175, "CS", ["DERIVED", "PRIMARY", "M", "ND", "UNI"])
+        header.PerFrameFunctionalGroupsSequence[0].add_new(0x002111FE, "SQ", Sequence([item]))
+
+    path = write_enhanced(tmp_path / "one", voxels(), change=change)
+    assert facts_of(path, read_header(path).header).physics.kind == "uniform image"

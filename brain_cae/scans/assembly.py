@@ -10,7 +10,7 @@ from brain_cae.errors import ScanError
 from brain_cae.scans.acquisition import read_acquisition, times_of
 from brain_cae.scans.completeness import check_concatenations
 from brain_cae.scans.extent import check_localiser
-from brain_cae.scans.file import DicomFile, truncated
+from brain_cae.scans.file import DicomFile, open_dicom, truncated
 from brain_cae.scans.frames import Frame, read_frames
 from brain_cae.scans.geometry import ANGLE_TOLERANCE, affine_of, order_slices, plane_of, slice_normal
 from brain_cae.scans.kind import refuse_kind
@@ -164,23 +164,41 @@ def _drop_copies(pairs: list[Pair]) -> tuple[list[Pair], tuple[Path, ...]]:
     if len({_place(frame)[0] for frame, _ in pairs}) == len(pairs):
         return pairs, ()
     if not pairs[0][1].pixels:
-        # Only pixels can tell a copy from another slice at the same position: assume a copy.
+        if _differ(pairs):
+            return pairs, ()
         first = {_place(frame)[:2]: (frame, file) for frame, file in reversed(pairs)}
         return list(first.values())[::-1], ()
     seen: set[tuple] = set()
     kept: list[Pair] = []
     copies: list[Path] = []
     for frame, file in pairs:
-        # As one type, exact for all: archives store the same values in another order of bytes, or as unsigned.
-        pixels = hashlib.sha256(np.ascontiguousarray(frame.pixels, dtype="<f8").data).digest()
-        scaling = (frame.slope or 1.0, frame.intercept or 0.0)
-        content = (_place(frame), scaling, frame.echo_time, frame.pixels.shape, pixels)
+        content = _content(frame)
         if content in seen:
             copies.append(file.path)
         else:
             seen.add(content)
             kept.append((frame, file))
     return kept, tuple(copies)
+
+
+def _differ(pairs: list[Pair]) -> bool:
+    """Return whether slices whose pixels were not read are no copies: those at one place in the middle are compared."""
+    places: dict[tuple, list[Pair]] = {}
+    for frame, file in pairs:
+        places.setdefault(_place(frame)[:2], []).append((frame, file))
+    repeated = [places[place] for place in sorted(places) if len(places[place]) > 1]
+    if not repeated:
+        return False
+    together = repeated[len(repeated) // 2]
+    whole = (read_frames(open_dicom(file.path))[frame.number - 1] for frame, file in together)
+    return len({_content(frame) for frame in whole}) > 1
+
+
+def _content(frame: Frame) -> tuple:
+    # As one type, exact for all: archives store the same values in another order of bytes, or as unsigned.
+    pixels = hashlib.sha256(np.ascontiguousarray(frame.pixels, dtype="<f8").data).digest()
+    scaling = (frame.slope or 1.0, frame.intercept or 0.0)
+    return _place(frame), scaling, frame.echo_time, frame.pixels.shape, pixels
 
 
 def _place(frame: Frame) -> tuple[tuple[float, ...], ...]:

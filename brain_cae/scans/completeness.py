@@ -13,6 +13,8 @@ INSTANCE = 0x00080018
 ROUNDING = 0.05
 # Thickness of slices over their distance, and so many slices that their order is no chance.
 OVERLAPPING, FEW = 1.5, 8
+# Endings of single files that were compressed.
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
 def may_be_slice(path: Path, files: Sequence[DicomFile], *, empty: bool) -> bool:
@@ -153,8 +155,10 @@ def check_concatenations(files: Sequence[DicomFile], where: str) -> None:
 def is_numbered_alike(path: Path, files: Sequence[Path]) -> bool:
     """Return whether a file that is not DICOM has the name of a slice, as a page of an error saved by a download has.
 
-    The names beside it in the folder, three at least, differ in their numbers alone, and its number continues them.
+    The names beside it in the folder, three at least, differ in their numbers alone, and its number continues them. So
+    it is for one that a program has compressed, and for which it stopped on the way.
     """
+    path = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
     pattern = re.sub(r"\d+", "#", path.name)
     beside = [file for file in files if file.parent == path.parent] if "#" in pattern else []
     alike = len(beside) > 2 and all(re.sub(r"\d+", "#", file.name) == pattern for file in beside)
@@ -179,7 +183,7 @@ def possible_slices(
     for path in lost:
         near = here.get(path.parent, [])
         near = [number for number in near if not foreign or is_numbered_alike(path, series[number])]
-        near = [number for number in near if _continues(path, series[number])] if len(near) > 1 else near
+        near = near if foreign or len(near) < 2 else [number for number in near if _continues(path, series[number])]
         for number in near if len(near) <= 2 else ():
             found[number].append(path)
     return [*map(tuple, found)]

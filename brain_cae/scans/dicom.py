@@ -1,8 +1,8 @@
 """Selects and reads one series among the DICOM files of a scan."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brain_cae.errors import ScanError
@@ -16,15 +16,18 @@ from brain_cae.scans.completeness import (
     may_lack_every_other,
     may_lack_slices,
 )
-from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, UNIFORM, content_of, contrast_of
+from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, UNIFORM, content_of
+from brain_cae.scans.division import divide
 from brain_cae.scans.extent import has_head_size
 from brain_cae.scans.file import DicomFile, open_dicom, truncated
-from brain_cae.scans.headers import PATIENT, is_elsewhere, series_facts
+from brain_cae.scans.headers import PATIENT, is_elsewhere
+from brain_cae.scans.identity import place_of
 from brain_cae.scans.kind import OBJECTS, OTHER_OBJECT, frame_types, is_derived, is_echo_planar, object_of
 from brain_cae.scans.parts import join_parts
 from brain_cae.scans.scattered import have_repeated_numbers, join_scattered
 from brain_cae.scans.times import MILLISECONDS, SECONDS
 from brain_cae.scans.volume import Volume
+from brain_cae.scans.wanted import fit, names_of
 
 # Files without content, and damage, after which it is unknown which series the file belongs to.
 EMPTY = ("truncated file", "not downloaded")
@@ -72,17 +75,17 @@ class FolderReading:
     slices: tuple[Slice, ...] = ()
 
 
-Rank = tuple[bool, bool, bool, bool, bool, int, int, float, str]
+Rank = tuple[bool, bool, bool, int, bool, bool, int, int, float, str, str, str, str]
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A regular series; the one with the largest ``rank`` is taken (see :func:`read_folder`)."""
+    """A regular series, and its contrast."""
 
     assembly: Assembly
-    rank: Rank
     opened: list[DicomFile]
     notes: tuple[str, ...]
+    contrast: str = ""
 
     @property
     def path(self) -> Path:
@@ -94,11 +97,12 @@ class _Candidate:
 
 
 # So many criteria of the rank say which series is wanted; by the others, any of them might be.
-TELLING = 5
+TELLING = 6
 # The advantage of the series that was taken, for each value of the rank. The report stores these words.
 ADVANTAGES = (
-    "has the size of a head", "shows the head", "is an ordinary image", "is original", "is no fast scout",
-    "has more slices", "has more voxels", "has the higher number", "has the later UID",
+    "has the size of a head", "shows the head", "is an ordinary image", "has the contrast that is wanted",
+    "is original", "is no fast scout", "has more slices", "has more voxels", "has the higher number",
+    "was acquired later", "has the later UID", "has the later ImageType", "has the later path",
 )  # fmt: skip
 
 
@@ -126,33 +130,60 @@ def read_series(files: Sequence[Path]) -> Volume:
     return assemble(opened, where).volume
 
 
-def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bool = True) -> FolderReading:
+def read_folder(
+    files: Sequence[Path], chosen: Path | None = None, *, pixels: bool = True, modality: str = ""
+) -> FolderReading:
     """Return one series from files that may hold several series or other files. Never raises ScanError.
 
-    Files are grouped by SeriesInstanceUID, in any folder; slices that each have their own are joined where they can be
-    one series (``scattered.py``), and so are series that are parts of one volume (``parts.py``). Of the series that
-    form a regular volume, one is taken: one of a head's size before others, one of the head before other parts of the
-    body, ordinary images before fat and echo-planar ones and the like, original before derived, any before a fast
-    scout, then the one with the most slices, most voxels, the highest SeriesNumber, the last UID. ``chosen``, a file or
-    a folder, restricts this to series with a file there. A note says if the others are of another contrast or date, or
-    if the files are those of several patients.
+    Files are grouped by SeriesInstanceUID, in any folder; several series under one identifier are divided
+    (``division.py``), slices that each have their own are joined where they can be one series (``scattered.py``), and
+    so are series that are parts of one volume (``parts.py``). Of the series that form a regular volume, one is taken:
+    one of a head's size before others, one of the head before other parts of the body, ordinary images before fat and
+    echo-planar ones and the like, one of the wanted ``modality`` before other contrasts, original before derived, any
+    before a fast scout, then the one with the most slices, most voxels, the highest SeriesNumber, the one acquired
+    last. ``chosen``, a file or a folder, restricts this to series with a file there. A note says if the others are of
+    another contrast or date, or if the files are those of several patients.
     Objects without an image, and images of another kind under the same UID (such as the phase), are set aside.
     Everything else is listed with its reason; a DICOMDIR is ignored. If a lost file may have been a slice of the
     series, of which no other export has a copy, nothing is taken (``completeness.py``). Without ``pixels`` only headers
     are read: the volume has the right shape but holds zeros, and no series is refused for its values.
     """
     groups, lost, refused = _split(files, pixels)
+    # Of files without any identifier, only the series number tells whose they are.
+    groups = divide({name: opened for name, opened in groups.items() if name}) | {"": groups.get("", [])}
+    groups = {name: opened for name, opened in groups.items() if opened}
     joined = dict.fromkeys(join_scattered(groups), SCATTERED)
     joined |= dict.fromkeys(join_parts(groups), PARTS)
     if set(groups) == {""}:
-        groups = _by_number(groups[""])
+        groups = divide(_by_number(groups[""]))
     refused += _remove_others(groups, chosen)
     if chosen is not None and not groups:
         refused.append(Refused("the chosen file is no image", chosen, len(files)))
-    best: _Candidate | None = None
-    candidates: list[_Candidate] = []
     patients = {file.elements.plain(PATIENT) for opened in groups.values() for file in opened[:1]} - {""}
-    regular = 0
+    candidates, more = _candidates(groups, joined)
+    refused += more
+    best, equals, worse = _best(candidates, modality)
+    refused += worse
+    lost_reasons = [Refused(reason, path, 1) for reason, path, _ in lost]
+    if lost and (best is None or any(_may_be_slice_of(best, path, empty) for _, path, empty in lost)):
+        first = Refused(lost[0][0], lost[0][1], len(lost) + sum(one.files for one in candidates))
+        return FolderReading(None, (first, *lost_reasons[1:], *refused))
+    refused += lost_reasons
+    if best is None:
+        return FolderReading(None, tuple(refused))
+    names = {one.contrast for one in equals}
+    dates = {one.opened[0].elements.text("StudyDate") for one in equals} - {""}
+    found = ((CONTRASTS, len(names) > 1), (DATES, len(dates) > 1), (PATIENTS, len(patients) > 1))
+    said = (*best.notes, *(note for note, holds in found if holds))
+    return FolderReading(best.assembly.volume, tuple(refused), best.path, said, best.assembly.slices)
+
+
+def _candidates(
+    groups: dict[str, list[DicomFile]], joined: Mapping[str, str]
+) -> tuple[list[_Candidate], list[Refused]]:
+    """Return the series that form a regular volume, and what was left out; the groups are emptied to save memory."""
+    candidates: list[_Candidate] = []
+    refused: list[Refused] = []
     for name in sorted(groups):
         opened = groups.pop(name)
         try:
@@ -161,26 +192,31 @@ def read_folder(files: Sequence[Path], chosen: Path | None = None, *, pixels: bo
             named = next((file.path for file in opened if str(file.path) == error.where), opened[0].path)
             refused.append(Refused(error.reason, named, len(opened)))
             continue
-        regular += len(opened)
         refused += [Refused(COPY, copy, len(assembly.copies)) for copy in assembly.copies[:1]]
         refused += _counted([(f"{SET_ASIDE}: {kind}", path) for kind, path in assembly.set_aside])
-        notes = _notes(assembly, opened, joined.get(name, ""))
-        candidates.append(_Candidate(assembly, _rank(assembly), opened, notes))
-        best, worse = _better(best, candidates[-1])
-        refused += worse
-    lost_reasons = [Refused(reason, path, 1) for reason, path, _ in lost]
-    if lost and (best is None or any(_may_be_slice_of(best, path, empty) for _, path, empty in lost)):
-        first = Refused(lost[0][0], lost[0][1], len(lost) + regular)
-        return FolderReading(None, (first, *lost_reasons[1:], *refused))
-    refused += lost_reasons
+        candidates.append(_Candidate(assembly, opened, _notes(assembly, opened, joined.get(name, ""))))
+    return candidates, refused
+
+
+def _best(candidates: list[_Candidate], modality: str) -> tuple[_Candidate | None, list[_Candidate], list[Refused]]:
+    """Return the best series, those that were as good with it, and the others with the reason."""
+    if len(candidates) > 1:
+        names = names_of([one.opened for one in candidates])
+        candidates = [replace(one, contrast=name) for one, name in zip(candidates, names, strict=True)]
+    ranks = {id(one): _rank(one, modality) for one in candidates}
+    best = max(candidates, key=lambda one: ranks[id(one)], default=None)
     if best is None:
-        return FolderReading(None, tuple(refused))
-    equals = _as_good(best, candidates)
-    names = {contrast_of(series_facts(one.opened[0]).physics).name for one in equals} if len(equals) > 1 else set()
-    dates = {one.opened[0].elements.text("StudyDate") for one in equals} - {""}
-    found = ((CONTRASTS, len(names) > 1), (DATES, len(dates) > 1), (PATIENTS, len(patients) > 1))
-    said = (*best.notes, *(note for note, holds in found if holds))
-    return FolderReading(best.assembly.volume, tuple(refused), best.path, said, best.assembly.slices)
+        return None, [], []
+    rank, slices = ranks[id(best)], best.assembly.volume.array.shape[2]
+    refused = []
+    for one in candidates:
+        if one is not best:
+            pairs = zip(ADVANTAGES, rank, ranks[id(one)], strict=True)
+            advantage = next(text for text, first, second in pairs if first != second)
+            refused.append(Refused(f"{NOT_CHOSEN}: it {advantage}", one.path, one.files))
+    # A series of less than half as many slices is no scan of the same brain that could have been meant.
+    as_good = [one for one in candidates if ranks[id(one)][:TELLING] == rank[:TELLING]]
+    return best, [one for one in as_good if 2 * one.assembly.volume.array.shape[2] >= slices], refused
 
 
 def _may_be_slice_of(best: _Candidate, path: Path, empty: bool) -> bool:
@@ -238,17 +274,9 @@ def _remove_others(groups: dict[str, list[DicomFile]], chosen: Path | None) -> l
     return [Refused(f"{NOT_CHOSEN}: it was chosen", (o := groups.pop(name))[0].path, len(o)) for name in others]
 
 
-def _as_good(best: _Candidate, candidates: Sequence[_Candidate]) -> list[_Candidate]:
-    """Return the series that were as good but for their size, number or identifier, with the one that was taken.
-
-    A series of less than half as many slices is no scan of the same brain that could have been meant.
-    """
-    as_good = [one for one in candidates if one.rank[:TELLING] == best.rank[:TELLING]]
-    return [one for one in as_good if 2 * one.assembly.volume.array.shape[2] >= best.assembly.volume.array.shape[2]]
-
-
-def _rank(assembly: Assembly) -> Rank:
-    first, volume = assembly.first, assembly.volume
+def _rank(candidate: _Candidate, modality: str) -> Rank:
+    """Return the rank of a series, by ``ADVANTAGES``; the largest is the best."""
+    first, volume = candidate.assembly.first, candidate.assembly.volume
     tr, te = (volume.acquisition.get(name) or math.nan for name in ("repetition_time_ms", "echo_time_ms"))
     scout = tr < SCOUT_TR_MS and te < SCOUT_TE_MS
     number = first.elements.number("SeriesNumber") or 0.0
@@ -261,23 +289,15 @@ def _rank(assembly: Assembly) -> Rank:
         fits,
         not is_elsewhere(first.header),
         ordinary,
+        fit(candidate.contrast, modality),
         not is_derived(first),
         not scout,
         volume.array.shape[2],
         volume.array.size,
         number,
-        first.series,
+        *place_of(first.elements),
+        str(candidate.path),
     )
-
-
-def _better(best: _Candidate | None, new: _Candidate) -> tuple[_Candidate, list[Refused]]:
-    """Return the better of two candidates, and the other one with the reason."""
-    if best is None:
-        return new, []
-    winner, other = (new, best) if new.rank > best.rank else (best, new)
-    pairs = zip(ADVANTAGES, winner.rank, other.rank, strict=True)
-    advantage = next(text for text, first, second in pairs if first != second)
-    return winner, [Refused(f"{NOT_CHOSEN}: it {advantage}", other.path, other.files)]
 
 
 Lost = tuple[str, Path, bool]

@@ -21,6 +21,7 @@ from brain_cae.errors import ScanError
 from brain_cae.files.atomic import whole, write_bytes, write_pieces
 from brain_cae.files.special import is_special
 from brain_cae.scans import archives
+from brain_cae.scans.completeness import is_numbered_alike
 from brain_cae.scans.dicom import NOT_DICOM, FolderReading, Refused, read_folder
 from brain_cae.scans.extent import check_size
 from brain_cae.scans.formats import is_half, is_kind, is_nifti, nifti_files, unread_format
@@ -30,7 +31,7 @@ from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
 
 # Increase this whenever the same files would give a different volume, column or reason.
-VERSION = "10"
+VERSION = "11"
 # Folder of the store with the keys of unchanged files.
 SEEN = "seen"
 MEASURED_COLUMNS = ("shift_mm", "rotation_deg", "overlap_before", "overlap", "coverage_mm", "looks_like")
@@ -143,7 +144,7 @@ def _unreadable(location: SeriesLocation, error: OSError) -> Outcome:
 def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None, dict[str, Any]]:
     """Read a location; return its volume, if any, and its entry. Nothing is written."""
     with silence():
-        reading = _read(location.files, location.chosen, pixels=pixels)
+        reading = _read(location, pixels=pixels)
     volume, refused, path = reading.volume, list(reading.refused), reading.path
     reason, notes = "", "; ".join(reading.notes)
     if volume is None:
@@ -168,20 +169,26 @@ def _keep(volume: Volume | None, entry: dict[str, Any], store: Path, key: str) -
         write_bytes(store / f"{key}.json", json.dumps(entry, indent=1, allow_nan=False).encode())
 
 
-def _read(files: Sequence[Path], chosen: Path | None, *, pixels: bool) -> FolderReading:
+def _read(location: SeriesLocation, *, pixels: bool) -> FolderReading:
+    files = location.files
     unread = [Refused(reason, path, 1) for path in files if (reason := unread_format(path))]
     if not unread:
-        return _read_known(files, chosen, pixels=pixels)
+        return _read_known(files, location, pixels=pixels)
     known = [path for path in files if path not in {one.path for one in unread}]
-    reading = _read_known(known, chosen, pixels=pixels) if known else FolderReading(None, ())
+    reading = _read_known(known, location, pixels=pixels) if known else FolderReading(None, ())
+    slices = [one for one in unread if is_numbered_alike(one.path, known)]
+    if slices:
+        reading = replace(reading, volume=None, path=None, notes=())
+        # The main reason is that of most files.
+        unread = [replace(slices[0], files=len(location.files)), *(one for one in unread if one is not slices[0])]
     return replace(reading, refused=(*reading.refused, *unread))
 
 
-def _read_known(files: Sequence[Path], chosen: Path | None, *, pixels: bool) -> FolderReading:
+def _read_known(files: Sequence[Path], location: SeriesLocation, *, pixels: bool) -> FolderReading:
     try:
         if _is_one_nifti(files):
             return _only_nifti(files, pixels=pixels)
-        reading = read_folder(files, chosen, pixels=pixels)
+        reading = read_folder(files, location.chosen, pixels=pixels, modality=location.modality)
         # A converter may leave NIfTI files beside the DICOM files, which then win. Without DICOM, NIfTI is the scan.
         volumes = any(is_nifti(path) or is_half(path) for path in files)
         if volumes and all(one.reason == NOT_DICOM for one in reading.refused) and reading.volume is None:
@@ -309,11 +316,13 @@ def _key(location: SeriesLocation) -> str:
     if location.chosen is not None:
         contents += ["chosen", *sorted(hashes[path] for path in files if path.is_relative_to(location.chosen))]
     contents += sorted(filter(None, map(unread_format, files)))
+    # Of several series in one folder, one of this contrast is taken.
+    kind += f" {location.modality}" if kind == "dicom" else ""
     return hashlib.sha256("\n".join((VERSION, kind, *contents)).encode()).hexdigest()[:32]
 
 
 def _stamp(location: SeriesLocation) -> str:
-    digest = hashlib.sha256(f"{VERSION}\0{location.chosen or ''}".encode(errors="surrogateescape"))
+    digest = hashlib.sha256(f"{VERSION}\0{location.modality}\0{location.chosen or ''}".encode(errors="surrogateescape"))
     for path in location.files:
         known = archives.status(path)
         digest.update(f"\n{path.absolute()}\0{known.size}\0{known.changed}".encode(errors="surrogateescape"))

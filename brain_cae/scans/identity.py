@@ -11,10 +11,11 @@ from pydicom.dataset import Dataset
 
 from brain_cae.scans.elements import ESCAPE, Elements
 from brain_cae.scans.headers import LAST, first_part, read_header
+from brain_cae.scans.placeholders import anonymity
 from brain_cae.scans.raw_header import RawHeader
 from brain_cae.scans.silence import silence
 
-PATIENT, BIRTH, SEX, FRAME = 0x00100020, 0x00100030, 0x00100040, 0x00200052
+NAME, PATIENT, BIRTH, SEX, FRAME = 0x00100010, 0x00100020, 0x00100030, 0x00100040, 0x00200052
 # Date and time of the study; where an anonymiser removed them, of the acquisition or the series.
 MOMENTS = ((0x00080020, 0x00080030), (0x00080022, 0x00080032), (0x00080021, 0x00080031))
 ISSUER = 0x00100021
@@ -33,8 +34,9 @@ class Identity:
     """Identifying content of one header: in memory only. ``words`` are in lower case, without signs between them.
 
     ``words`` are those of four characters and more of all texts, and the patient's names and identifiers of any length.
-    ``birth`` and ``sex`` of the patient, and the ``issuer`` of the PatientID, tell people with one PatientID apart;
-    they are empty where unknown. ``frame`` is the frame of reference, in which one examination has its positions.
+    ``birth``, ``sex`` and ``name`` (its parts) of the patient, and the ``issuer`` of the PatientID, tell people with
+    one PatientID apart; they are empty where unknown. ``frame`` is the frame of reference, in which one examination has
+    its positions, and ``place`` what :func:`place_of` returns.
     """
 
     patient: str
@@ -44,6 +46,8 @@ class Identity:
     sex: str = ""
     issuer: str = ""
     frame: str = ""
+    place: tuple[str, ...] = ("", "", "")
+    name: frozenset[str] = frozenset()
 
     @property
     def has_date(self) -> bool:
@@ -70,7 +74,19 @@ def identity_of(path: Path) -> Identity:
     patient, birth, sex, issuer, frame = map(plain, (PATIENT, BIRTH, SEX, ISSUER, FRAME))
     day, hour = next(((plain(day), plain(hour)) for day, hour in MOMENTS if plain(day)), ("", ""))
     sex = sex.upper()
-    return Identity(patient, f"{day} {hour}", frozenset(words), birth, sex if sex in ("M", "F") else "", issuer, frame)
+    known = sex if sex in ("M", "F") else ""
+    place = place_of(Elements(header))
+    name = plain(NAME)
+    parts = frozenset() if anonymity(name) else frozenset(tokens_of(name))
+    return Identity(patient, f"{day} {hour}", frozenset(words), birth, known, issuer, frame, place, parts)
+
+
+def place_of(header: Elements) -> tuple[str, str, str]:
+    """Return by what series without a number are ordered: when they were acquired, their identifier and ImageType."""
+    texts = header.text
+    moments = [(texts(f"{of}Date"), texts(f"{of}Time")) for of in ("Series", "Acquisition")]
+    day, time = next((moment for moment in moments if all(moment)), ("", ""))
+    return f"{day} {time}".strip(), texts("SeriesInstanceUID"), "\\".join(header.texts("ImageType"))
 
 
 def _identifying(header: RawHeader | Dataset) -> Iterator[tuple[int, str, str]]:

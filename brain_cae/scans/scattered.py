@@ -20,13 +20,15 @@ def join_scattered(groups: dict[str, list[DicomFile]]) -> set[str]:
     Returns:
         The names of the joined groups, which replace the others in ``groups``.
     """
-    single = [files[0] for files in groups.values() if len(files) == 1 and is_slice(files[0])]
+    # By file: a name may be that of a part of a series that was divided.
+    single = {id(files[0]): name for name, files in groups.items() if len(files) == 1 and is_slice(files[0])}
     joined = set()
-    for files in _alike(single):
-        for file in files:
-            del groups[file.series]
-        groups[files[0].series] = files
-        joined.add(files[0].series)
+    for files in _alike([groups[name][0] for name in single.values()]):
+        names = [single[id(file)] for file in files]
+        for name in names:
+            del groups[name]
+        groups[names[0]] = files
+        joined.add(names[0])
     return joined
 
 

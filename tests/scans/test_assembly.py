@@ -97,6 +97,16 @@ def test_copies_are_listed_and_without_pixels_the_volume_is_zero(tmp_path):
     assert np.array_equal(bare.volume.affine, whole.volume.affine)
 
 
+@pytest.mark.parametrize("pixels", [True, False])
+def test_two_times_under_one_identifier_are_no_copies(tmp_path, pixels):
+    # The first slice shows air alone.
+    first, second = voxels(seed=1), voxels(seed=2)
+    first[0] = second[0] = 0
+    files = write_series(tmp_path / "a", first) + write_series(tmp_path / "b", second)
+    with pytest.raises(ScanError, match="duplicate slice position"):
+        assemble([open_dicom(path, pixels=pixels) for path in files], "here")
+
+
 def test_a_copy_may_have_another_encoding_and_a_scaling_that_changes_nothing(tmp_path):
     stack = voxels()
     files = write_series(tmp_path / "a", stack)

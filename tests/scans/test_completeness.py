@@ -48,6 +48,13 @@ def test_what_is_not_dicom_is_a_slice_only_if_its_number_continues_the_others(tm
     ]
 
 
+def test_a_slice_that_was_compressed_has_the_name_of_the_others(tmp_path):
+    files = [tmp_path / f"IM{number:04d}.dcm" for number in range(6)]
+    packed = tmp_path / "IM0006.dcm.gz"
+    assert is_numbered_alike(packed, files) and not is_numbered_alike(tmp_path / "IM0009.dcm.gz", files)
+    assert possible_slices([packed], [files, [tmp_path / "A1.dcm"]], foreign=True) == [(packed,), ()]
+
+
 def test_missing_instance_numbers_leave_room_for_any_file(tmp_path):
     files = series(tmp_path, left=slice(1, None))
     assert may_be_slice(tmp_path / "log", files, empty=True)

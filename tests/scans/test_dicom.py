@@ -167,6 +167,10 @@ CHOICES = {
     "has more slices": ({"stack": voxels((7, 5, 4))}, {"stack": voxels((6, 9, 9))}),
     "has more voxels": ({"stack": voxels((6, 6, 4))}, {}),
     "has the higher number": ({"change": set_all(SeriesNumber=12)}, {"change": set_all(SeriesNumber=9)}),
+    "was acquired later": (
+        {"change": set_all(SeriesDate="20190304", SeriesTime="110000")},
+        {"change": set_all(SeriesDate="20190304", SeriesTime="101500")},
+    ),
     "has the later UID": ({}, {}),
 }
 

@@ -1,5 +1,6 @@
 """Entries of the store: when they are reused or made again, and their contents."""
 
+import gzip
 import math
 import os
 import zipfile
@@ -13,7 +14,7 @@ from brain_cae.scans import entry
 from brain_cae.scans.entry import import_location, inspect_location, known_outcome
 from brain_cae.scans.sources.base import SeriesLocation
 
-from .synthesise import voxels, write_enhanced, write_series
+from .synthesise import set_all, voxels, write_enhanced, write_series
 from .test_store import locate, run
 
 
@@ -247,3 +248,29 @@ def test_a_damaged_note_of_files_seen_before_is_ignored(tmp_path):
         path.write_bytes(b"\xff\x00")
     assert known_outcome(location, tmp_path / "store") is None
     assert import_location(location, tmp_path / "store") == first
+
+
+def test_slices_that_a_program_has_compressed_leave_no_shorter_volume(tmp_path):
+    location = locate(tmp_path / "a")
+    last = location.files[-1]
+    packed = last.with_name(f"{last.name}.gz")
+    packed.write_bytes(gzip.compress(last.read_bytes()))
+    other = packed.with_name("notes.txt.gz")
+    other.write_bytes(packed.read_bytes())
+    last.unlink()
+    for inspected in (True, False):
+        changed = replace(location, files=(*location.files[:-1], packed))
+        outcome = inspect_location(changed) if inspected else import_location(changed, tmp_path / "store")
+        assert outcome.row is None and outcome.lines[0]["reason"] == "another format: .gz"
+    beside = replace(location, files=(*location.files[:-1], other))
+    assert inspect_location(beside).row is not None
+
+
+def test_a_folder_of_two_contrasts_gives_each_modality_its_own(tmp_path):
+    native = write_series(tmp_path / "a", voxels(seed=1), change=set_all(RepetitionTime=500.0, EchoTime=12.0))
+    t2 = write_series(tmp_path / "b", voxels(seed=2), series="1.2.3.2")
+    rows = {}
+    for modality in ("t1", "t2"):
+        location = SeriesLocation("p", modality, (*native, *t2), source="folder")
+        rows[modality] = import_location(location, tmp_path / "store").row
+    assert (rows["t1"]["echo_time_ms"], rows["t2"]["echo_time_ms"]) == (12.0, 90.0)

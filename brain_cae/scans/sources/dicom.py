@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import ClassVar
 
@@ -95,11 +96,11 @@ class Dicom:
                 problem=f"The {'zip file' if archives.is_archive(root) else 'folder'} contains no DICOM image.",
                 expected=LAYOUT,
                 found=_other_content(catalogue),
-                advice=f"Unpack the archives that are not opened. {ADVICE}" if catalogue.closed else ADVICE,
+                advice=f"Unpack archives and compressed files. {ADVICE}" if _is_packed(catalogue) else ADVICE,
             )
         identities = {one.name: _identity(one, catalogue, names) for one in catalogue.series}
         people = _people(catalogue, identities, names)
-        taken = take(in_sessions(catalogue.series, identities))
+        taken = take(in_sessions(catalogue.series, identities), identities)
         used, choice_notes = by_rule(taken), list(choices.notes)
         if choices.path:
             chosen, more = read_series_table(choices.path, _subjects(catalogue), people.find)
@@ -218,6 +219,11 @@ def _root(text: str) -> Path:
     return check_folder(root, problem=problem, expected=LAYOUT, advice=ADVICE)
 
 
+def _is_packed(catalogue: Catalogue) -> bool:
+    """Return whether the tree holds archives that are not opened, or files of formats that are not read."""
+    return bool(catalogue.closed) or any(what.startswith("another format") for what in catalogue.others)
+
+
 def _other_content(catalogue: Catalogue) -> str:
     """Return what a tree without images holds, without the names of files."""
     closed = Counter(why for _, why in catalogue.closed)
@@ -237,10 +243,11 @@ def _identity(series: Series, catalogue: Catalogue, names: Pseudonyms) -> Identi
 
 
 def _people(catalogue: Catalogue, identities: Mapping[str, Identity], names: Pseudonyms) -> People:
-    identifiers = {
-        one.patient: "" if one.patient in catalogue.anonymous else identities[one.name].patient
-        for one in catalogue.series
-    }
+    identifiers = dict.fromkeys((one.patient for one in catalogue.series), "")
+    for one in catalogue.series:
+        patient = identities[one.name].patient
+        if one.patient not in catalogue.anonymous and names.patient(patient) == one.patient:
+            identifiers[one.patient] = patient
     return People(identifiers, names)
 
 
@@ -292,13 +299,23 @@ def _sessions_in_doubt(used: Sequence[Taken], identities: Mapping[str, Identity]
     return sorted(divided), sorted(unordered)
 
 
+def _are_several(known: Sequence[Identity]) -> bool:
+    """Return whether headers of one patient seem to be of several people; names are spelt and change in many ways."""
+    facts = [{getattr(one, name) for one in known} - {""} for name in ("birth", "sex", "issuer")]
+    names = {one.name for one in known} - {frozenset()}
+    return max(map(len, facts)) > 1 or any(_are_others(first, second) for first, second in combinations(names, 2))
+
+
+def _are_others(first: frozenset[str], second: frozenset[str]) -> bool:
+    """Return whether two names, given by their parts, have nothing in common, or other numbers: those of a study."""
+    numbers = [{part for part in name if part.isdigit()} for name in (first, second)]
+    return first.isdisjoint(second) or (all(numbers) and numbers[0].isdisjoint(numbers[1]))
+
+
 def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[str, Identity]) -> list[str]:
-    people: dict[str, tuple[set[str], set[str], set[str]]] = {}
+    people: dict[str, list[Identity]] = {}
     for one in catalogue.series:
-        births, sexes, issuers = people.setdefault(one.patient, (set(), set(), set()))
-        births |= {identities[one.name].birth} - {""}
-        sexes |= {identities[one.name].sex} - {""}
-        issuers |= {identities[one.name].issuer} - {""}
+        people.setdefault(one.patient, []).append(identities[one.name])
     divided, unordered = _sessions_in_doubt(used, identities)
     doubtful = [
         f"{taken.series.patient} {taken.modality}: {taken.contrast.doubt}"
@@ -311,9 +328,11 @@ def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[s
         {
             "{subject has|subjects have} no PatientID that tells them apart; each study of theirs counts as a "
             "subject": sorted(catalogue.anonymous),
-            "{PatientID stands|PatientIDs stand} in scans of people with different birth dates, sexes or issuers of "
-            "the number, who count as one subject each": sorted(
-                name for name, known in people.items() if max(map(len, known)) > 1
+            "{subject has|subjects have} series without a PatientID, which count as {its own|their own} because they "
+            "are of one study": sorted(catalogue.adopted),
+            "{PatientID stands|PatientIDs stand} in scans of people with different names, birth dates, sexes or "
+            "issuers of the number, who count as one subject each": sorted(
+                name for name, known in people.items() if _are_several(known)
             ),
             "{study is|studies are} divided into sessions, because {its|their} series are days apart": divided,
             "{subject has|subjects have} sessions that no date tells apart, whose order is unknown": unordered,

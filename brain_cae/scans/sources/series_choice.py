@@ -9,19 +9,24 @@ from typing import Any
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.catalogue import Series
-from brain_cae.scans.contrast_rules import SCOUT_TE_MS, SCOUT_TR_MS, Beside, Contrast, contrast_of, settled
+from brain_cae.scans.contrast_rules import AFTER_AGENT, SCOUT_TE_MS, SCOUT_TR_MS, Contrast, contrast_of, settled
 from brain_cae.scans.identity import Identity
+from brain_cae.scans.wanted import beside_of
 from brain_cae.vocabulary import MODALITIES
 
 # A brain is about 130 mm high and 170 mm long: of a thinner stack most of it is missing.
 WHOLE_MM = 90.0
 # A study goes on after midnight, and may be finished on the next day.
 NIGHT = timedelta(days=2)
+BEFORE = {after: before for before, after in AFTER_AGENT.items()}
+# An anonymiser writes earlier dates, the same for all studies.
+EARLIEST = 1980
 # Series that agree in the first criteria are all read; the import takes the best that forms a regular volume.
 ALIKE = 5
 REASONS = (
     "shows the head", "covers the whole head", "is one volume", "leaves no doubt", "is original", "is no fast scout",
-    "has more slices", "has more voxels", "has the higher number", "comes later by name",
+    "has more slices", "has more voxels", "has the higher number", "was acquired later", "has the later UID",
+    "has the later ImageType", "comes later by name",
 )  # fmt: skip
 MAY_BE_AFTER_AGENT = "another T1 was acquired before other series, and no header names a contrast agent"
 NOT_LISTED = "not in the table of series"
@@ -32,7 +37,7 @@ class Taken:
     """A series, its session, what it was taken for, what it is used as (``""`` if it is left out), and why.
 
     ``read_for`` is also set for the runners-up: if the best series turns out to lack slices, the import takes the next.
-    So it is for series that may be parts of the best one.
+    So it is for series that may be parts of the best one. ``place`` orders series without a number.
     """
 
     series: Series
@@ -41,13 +46,15 @@ class Taken:
     modality: str = ""
     why: str = ""
     read_for: str = ""
+    place: tuple[str, ...] = ("", "", "")
 
 
 def in_sessions(series: Sequence[Series], identities: Mapping[str, Identity]) -> list[tuple[Series, str]]:
     """Return each series with the name of its session: the studies of a patient in the order of their dates.
 
     A study is one visit. Where its series are days apart, an anonymiser gave several visits one identifier. Studies of
-    one day in one frame of reference are one visit: the parts of an examination may be booked separately.
+    one day are one visit if they are in one frame of reference, or if none has a contrast of another: the parts of an
+    examination may be booked separately, or be divided by a restart of the scanner.
     """
     patients: dict[str, dict[str, list[Series]]] = {}
     for one in series:
@@ -67,18 +74,37 @@ def in_sessions(series: Sequence[Series], identities: Mapping[str, Identity]) ->
 
 
 def _joined(visits: Sequence[list[Series]], identities: Mapping[str, Identity]) -> list[list[Series]]:
-    """Return visits with those joined that share a day and a frame of reference."""
-    joined: list[tuple[list[Series], set[tuple[date, str]]]] = []
-    for visit in visits:
-        known = [identities[one.name] for one in visit]
-        places = {(day, one.frame) for one in known if one.frame and (day := _day(one.moment))}
-        same = next(((scans, others) for scans, others in joined if others & places), None)
+    """Return visits with those joined that are one, see :func:`in_sessions`."""
+    joined: list[_Visit] = []
+    for scans in visits:
+        known = [(identities[one.name], _day(identities[one.name].moment)) for one in scans]
+        names = {contrast_of(one.facts.physics).name for one in scans} & set(MODALITIES)
+        new = _Visit(scans, {(day, one.frame) for one, day in known if day}, {BEFORE.get(name, name) for name in names})
+        same = next((one for one in joined if one.is_one_with(new)), None)
         if same is None:
-            joined.append((visit, places))
+            joined.append(new)
         else:
-            same[0].extend(visit)
-            same[1].update(places)
-    return [visit for visit, _ in joined]
+            same.scans.extend(new.scans)
+            same.places.update(new.places)
+            same.contrasts.update(new.contrasts)
+    return [one.scans for one in joined]
+
+
+@dataclass
+class _Visit:
+    """Series of one visit, their days and frames of reference, and their contrasts, those before an agent for both."""
+
+    scans: list[Series]
+    places: set[tuple[date, str]]
+    contrasts: set[str]
+
+    def is_one_with(self, other: "_Visit") -> bool:
+        """Return whether another visit is a part of the same."""
+        if any(frame and (day, frame) in other.places for day, frame in self.places):
+            return True
+        days = [{day for day, _ in one.places if day.year >= EARLIEST} for one in (self, other)]
+        parts = self.contrasts and other.contrasts and self.contrasts.isdisjoint(other.contrasts)
+        return bool(days[0] & days[1]) and bool(parts)
 
 
 def _start(visit: Sequence[Series], identities: Mapping[str, Identity]) -> str:
@@ -110,30 +136,22 @@ def _day(moment: str) -> date | None:
         return None
 
 
-def take(series: Sequence[tuple[Series, str]]) -> list[Taken]:
+def take(series: Sequence[tuple[Series, str]], identities: Mapping[str, Identity] | None = None) -> list[Taken]:
     """Return what each series is taken for, alone and beside the others of its session."""
+    places = {name: identity.place for name, identity in (identities or {}).items()}
     sessions: dict[tuple[str, str], list[Series]] = {}
     for one, session in series:
         sessions.setdefault((one.patient, session), []).append(one)
     return [
-        Taken(one, session, contrast)
+        Taken(one, session, contrast, place=places.get(one.name, ("", "", "")))
         for (_, session), scans in sessions.items()
-        for one, contrast in zip(scans, settled(*_beside(scans)), strict=True)
+        for one, contrast in zip(scans, _settled(scans), strict=True)
     ]
 
 
-def _beside(scans: Sequence[Series]) -> tuple[list[Contrast], list[Beside]]:
-    beside = [
-        Beside(
-            agent=one.facts.physics.agent or "bolus" in one.facts.physics.hints,
-            native="native" in one.facts.physics.hints,
-            number=one.facts.number,
-            derived=one.facts.derived,
-            study=one.study,
-        )
-        for one in scans
-    ]
-    return [contrast_of(one.facts.physics) for one in scans], beside
+def _settled(scans: Sequence[Series]) -> list[Contrast]:
+    beside = [beside_of(one.facts, one.study) for one in scans]
+    return settled([contrast_of(one.facts.physics) for one in scans], beside)
 
 
 def by_rule(taken: Sequence[Taken]) -> list[Taken]:
@@ -250,6 +268,7 @@ def _rank(one: Taken) -> tuple[Any, ...]:
         one.series.images,
         one.series.images * facts.rows * facts.columns,
         number_of(one),
+        *one.place,
         one.series.name,
     )
 

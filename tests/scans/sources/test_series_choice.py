@@ -1,5 +1,6 @@
 """The choice among series, from their facts alone."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,18 @@ def test_the_first_criterion_that_differs_decides(better, worse, reason, also_re
         assert read(taken) == ({"a", "b"} if also_read else {"a"})
 
 
+def test_without_numbers_the_later_acquisition_is_taken():
+    scans = [(series(name, number=math.nan), "s1") for name in "ab"]
+    for last, places in (
+        ("a", {"a": ("20190304 110000", "1.2.1", "M"), "b": ("20190304 101500", "1.2.2", "M")}),
+        ("b", {"a": ("", "1.2.1", "M"), "b": ("", "1.2.2", "M")}),
+        ("b", {"a": ("", "1.2.1", "M"), "b": ("", "1.2.1", "M\\NORM")}),
+    ):
+        identities = {name: Identity("1", "", frozenset(), place=place) for name, place in places.items()}
+        taken = used(by_rule(take(scans, identities)))
+        assert [name for name, modality in taken.items() if modality] == [last]
+
+
 @pytest.mark.parametrize(
     ("numbers", "physics", "in_doubt"),
     [
@@ -91,6 +104,23 @@ def test_studies_of_one_day_in_one_frame_of_reference_are_one_session():
     scans = [series(name, study=name) for name in days]
     sessions = {one.name: session for one, session in in_sessions(scans, identities)}
     assert sessions == {"e": "s1", "a": "s2", "b": "s2", "c": "s3", "d": "s4"}
+
+
+@pytest.mark.parametrize(
+    ("physics", "days", "sessions"),
+    [
+        (T2, ("20190304", "20190304"), 1),  # as after a restart of the scanner
+        (T1, ("20190304", "20190304"), 2),
+        (Physics(**(vars(T1) | {"agent": True})), ("20190304", "20190304"), 2),
+        (T2, ("20190304", "20190305"), 2),
+        (T2, ("19000101", "19000101"), 2),  # of an anonymiser
+        (T2, ("", ""), 2),
+    ],
+)
+def test_studies_of_one_day_with_different_contrasts_are_one_session(physics, days, sessions):
+    scans = [series("a", study="x"), series("b", physics, study="y")]
+    identities = {name: Identity("1", f"{day} 101500", frozenset()) for name, day in zip("ab", days, strict=True)}
+    assert len({session for _, session in in_sessions(scans, identities)}) == sessions
 
 
 def test_a_series_without_a_date_does_not_put_its_visit_first():

@@ -240,9 +240,10 @@ def _fill(row: np.void, file: FileHeader, names: Pseudonyms) -> None:
 
 
 def _kind(row: np.void) -> str:
-    """Return the key of the facts of a file: all that may divide its series, and whether it is apart."""
+    """Return the key of the facts of a file: all that may divide its series."""
     series, kind, day = (row[name].decode() for name in ("series", "type", "day"))
-    return f"{series} {row['serial']} {kind} {day} {row['echo']:g}{' apart' if row['apart'] else ''}"
+    flags = "".join(f" {name}" for name in ("apart", "agent") if row[name])
+    return f"{series} {row['serial']} {kind} {day} {row['echo']:g}{flags}"
 
 
 def _grouped(
@@ -292,9 +293,7 @@ def _grouped(
                 name=names.name("se", name, group.part) if group.part else name,
                 files=tuple(listing[number][0] for number in group.files),
                 images=int(rows["frames"][images].sum()),
-                facts=_of_all(
-                    _facts(facts[_kind(rows[typical(images, rows)])]), kind, agent=bool(rows["agent"][images].any())
-                ),
+                facts=_of_all(_facts(facts[_kind(rows[typical(images, rows)])]), kind, rows[images]),
                 uid=row["uid"].decode(),
                 day=rows["day"][group.files[0]].decode(),
                 repeated=holds_repeats(rows[images]),
@@ -318,13 +317,13 @@ def _what(status: int, path: Path) -> str:
     return unread_format(path) or ("NIfTI" if is_nifti(path) else STATUS[status])
 
 
-def _of_all(facts: SeriesFacts, kind: str, *, agent: bool) -> SeriesFacts:
+def _of_all(facts: SeriesFacts, kind: str, images: np.ndarray) -> SeriesFacts:
     """Return facts with what other files tell: the first image of a diffusion series has b = 0 and looks like a T2.
 
-    So it may be the only one that does not name the contrast ``agent``.
+    So it may be the only one that does not name the contrast agent.
     """
-    physics = replace(facts.physics, kind=facts.physics.kind or kind, agent=facts.physics.agent or agent)
-    return replace(facts, physics=physics)
+    agent = facts.physics.agent or bool(images["agent"].any())
+    return replace(facts, physics=replace(facts.physics, kind=facts.physics.kind or kind, agent=agent))
 
 
 def _joined(series: list[Series]) -> list[Series]:

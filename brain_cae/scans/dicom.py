@@ -27,7 +27,7 @@ from brain_cae.scans.parts import join_parts
 from brain_cae.scans.scattered import have_repeated_numbers, join_scattered
 from brain_cae.scans.times import MILLISECONDS, SECONDS
 from brain_cae.scans.volume import Volume
-from brain_cae.scans.wanted import fit, names_of
+from brain_cae.scans.wanted import UNSEEN, Seen, contrasts_of, fit
 
 # Files without content, and damage, after which it is unknown which series the file belongs to.
 EMPTY = ("truncated file", "not downloaded")
@@ -75,7 +75,7 @@ class FolderReading:
     slices: tuple[Slice, ...] = ()
 
 
-Rank = tuple[bool, bool, bool, int, bool, bool, int, int, float, str, str, str, str]
+Rank = tuple[bool, bool, bool, int, bool, bool, bool, int, int, float, str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class _Candidate:
     assembly: Assembly
     opened: list[DicomFile]
     notes: tuple[str, ...]
-    contrast: str = ""
+    seen: Seen = UNSEEN
 
     @property
     def path(self) -> Path:
@@ -97,12 +97,12 @@ class _Candidate:
 
 
 # So many criteria of the rank say which series is wanted; by the others, any of them might be.
-TELLING = 6
+TELLING = 7
 # The advantage of the series that was taken, for each value of the rank. The report stores these words.
 ADVANTAGES = (
     "has the size of a head", "shows the head", "is an ordinary image", "has the contrast that is wanted",
-    "is original", "is no fast scout", "has more slices", "has more voxels", "has the higher number",
-    "was acquired later", "has the later UID", "has the later ImageType", "has the later path",
+    "leaves no doubt about it", "is original", "is no fast scout", "has more slices", "has more voxels",
+    "has the higher number", "was acquired later", "has the later UID", "has the later ImageType", "has the later path",
 )  # fmt: skip
 
 
@@ -139,10 +139,10 @@ def read_folder(
     (``division.py``), slices that each have their own are joined where they can be one series (``scattered.py``), and
     so are series that are parts of one volume (``parts.py``). Of the series that form a regular volume, one is taken:
     one of a head's size before others, one of the head before other parts of the body, ordinary images before fat and
-    echo-planar ones and the like, one of the wanted ``modality`` before other contrasts, original before derived, any
-    before a fast scout, then the one with the most slices, most voxels, the highest SeriesNumber, the one acquired
-    last. ``chosen``, a file or a folder, restricts this to series with a file there. A note says if the others are of
-    another contrast or date, or if the files are those of several patients.
+    echo-planar ones and the like, one of the wanted ``modality`` before other contrasts, without doubt if possible,
+    original before derived, any before a fast scout, then the one with the most slices, most voxels, the highest
+    SeriesNumber, the one acquired last. ``chosen``, a file or a folder, restricts this to series with a file there. A
+    note says if the others are of another contrast or date, or if the files are those of several patients.
     Objects without an image, and images of another kind under the same UID (such as the phase), are set aside.
     Everything else is listed with its reason; a DICOMDIR is ignored. If a lost file may have been a slice of the
     series, of which no other export has a copy, nothing is taken (``completeness.py``). Without ``pixels`` only headers
@@ -159,7 +159,7 @@ def read_folder(
     refused += _remove_others(groups, chosen)
     if chosen is not None and not groups:
         refused.append(Refused("the chosen file is no image", chosen, len(files)))
-    patients = {file.elements.plain(PATIENT) for opened in groups.values() for file in opened[:1]} - {""}
+    patients = {file.elements.plain(PATIENT) for opened in groups.values() for file in opened} - {""}
     candidates, more = _candidates(groups, joined)
     refused += more
     best, equals, worse = _best(candidates, modality)
@@ -171,7 +171,7 @@ def read_folder(
     refused += lost_reasons
     if best is None:
         return FolderReading(None, tuple(refused))
-    names = {one.contrast for one in equals}
+    names = {one.seen.contrast.name for one in equals}
     dates = {one.opened[0].elements.text("StudyDate") for one in equals} - {""}
     found = ((CONTRASTS, len(names) > 1), (DATES, len(dates) > 1), (PATIENTS, len(patients) > 1))
     said = (*best.notes, *(note for note, holds in found if holds))
@@ -201,8 +201,8 @@ def _candidates(
 def _best(candidates: list[_Candidate], modality: str) -> tuple[_Candidate | None, list[_Candidate], list[Refused]]:
     """Return the best series, those that were as good with it, and the others with the reason."""
     if len(candidates) > 1:
-        names = names_of([one.opened for one in candidates])
-        candidates = [replace(one, contrast=name) for one, name in zip(candidates, names, strict=True)]
+        seen = contrasts_of([one.opened for one in candidates])
+        candidates = [replace(one, seen=known) for one, known in zip(candidates, seen, strict=True)]
     ranks = {id(one): _rank(one, modality) for one in candidates}
     best = max(candidates, key=lambda one: ranks[id(one)], default=None)
     if best is None:
@@ -289,7 +289,7 @@ def _rank(candidate: _Candidate, modality: str) -> Rank:
         fits,
         not is_elsewhere(first.header),
         ordinary,
-        fit(candidate.contrast, modality),
+        *fit(candidate.seen, modality),
         not is_derived(first),
         not scout,
         volume.array.shape[2],

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from brain_cae.scans.file import DicomFile
-from brain_cae.scans.headers import image_header
+from brain_cae.scans.headers import PATIENT, image_header
+from brain_cae.scans.scattered import have_repeated_numbers
 from brain_cae.scans.series_groups import Group, divided
 
-COLUMNS = ("apart", "number", "serial", "echo", "place", "type", "day")
+COLUMNS = ("apart", "agent", "number", "serial", "echo", "place", "type", "day")
 ROW = np.dtype(
     [
-        ("apart", "?"), ("number", "i4"), ("serial", "i4"), ("echo", "f4"), ("place", "f8"), ("type", "S256"),
-        ("day", "S32"),
+        ("apart", "?"), ("agent", "?"), ("number", "i4"), ("serial", "i4"), ("echo", "f4"), ("place", "f8"),
+        ("type", "S256"), ("day", "S32"),
     ]
 )  # fmt: skip
 
@@ -20,13 +21,29 @@ ROW = np.dtype(
 def divide(groups: dict[str, list[DicomFile]]) -> dict[str, list[DicomFile]]:
     """Return series (files by SeriesInstanceUID), with those divided that are several under one identifier.
 
-    They have other numbers, dates, types of image or echo times, see :func:`brain_cae.scans.series_groups.divided`.
+    They have other patients, numbers, dates, types of image, agents or echo times, see
+    :func:`brain_cae.scans.series_groups.divided`.
     """
-    series = {}
+    series: dict[str, list[DicomFile]] = {}
     for name, files in groups.items():
-        for place, part in enumerate(divided(Group(np.arange(len(files)), 0), _rows(files))):
-            series[f"{name} {place}" if place else name] = [files[number] for number in part.files]
+        parts = [
+            [whose[number] for number in part.files]
+            for whose in _by_patient(files)
+            for part in divided(Group(np.arange(len(whose)), 0), _rows(whose))
+        ]
+        series |= {f"{name} {place}" if place else name: part for place, part in enumerate(parts)}
     return series
+
+
+def _by_patient(files: list[DicomFile]) -> list[list[DicomFile]]:
+    """Return the files of each patient, if they are two series to which one identifier was given.
+
+    Of one series, an archive may have corrected the PatientID in a part: then no instance number occurs twice.
+    """
+    patients: dict[str, list[DicomFile]] = {}
+    for file in files:
+        patients.setdefault(file.elements.plain(PATIENT), []).append(file)
+    return [*patients.values()] if len(patients) > 1 and have_repeated_numbers(files) else [files]
 
 
 def _rows(files: Sequence[DicomFile]) -> np.ndarray:

@@ -61,10 +61,11 @@ def holds_repeats(images: np.ndarray) -> bool:
 
 
 def divided(group: Group, rows: np.ndarray) -> Iterator[Group]:
-    """Yield the series of a group: by number and date, then by ImageType, then by echo."""
+    """Yield the series of a group: by number and date, then by ImageType, by contrast agent, and by echo."""
     for number in _by_number(group, rows):
         for kind in _by_type(number, rows):
-            yield from _by_echo(kind, rows)
+            for agent in _by_agent(kind, rows):
+                yield from _by_echo(agent, rows)
 
 
 def _by_number(group: Group, rows: np.ndarray) -> Iterator[Group]:
@@ -103,6 +104,18 @@ def _by_type(group: Group, rows: np.ndarray) -> Iterator[Group]:
     for number, name in enumerate(names):
         files = group.files[(types == name) | (images if number == 0 else False)]
         yield group._replace(files=files, part=f"{group.part} type {name.decode()}".strip())
+
+
+def _by_agent(group: Group, rows: np.ndarray) -> Iterator[Group]:
+    """Yield a group, or its images before and after contrast agent, if both are at the same places."""
+    agent, images = rows["agent"][group.files], ~rows["apart"][group.files]
+    before, after = (rows["place"][group.files[images & there]] for there in (~agent, agent))
+    if not len(before) or not len(after) or not _are_same_places(before, after):
+        yield group
+        return
+    later = agent & images
+    yield group._replace(files=group.files[~later])
+    yield group._replace(files=group.files[later], part=f"{group.part} agent".strip())
 
 
 def _by_echo(group: Group, rows: np.ndarray) -> Iterator[Group]:

@@ -1,37 +1,52 @@
 """Which of several series has the contrast that is wanted, such as that after which their folder is named."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from brain_cae.scans.contrast_agent import has_agent
-from brain_cae.scans.contrast_rules import AFTER_AGENT, UNIFORM, UNKNOWN, Beside, contrast_of, settled
+from brain_cae.scans.contrast_rules import AFTER_AGENT, UNIFORM, UNKNOWN, Beside, Contrast, contrast_of, settled
 from brain_cae.scans.file import DicomFile
 from brain_cae.scans.headers import SeriesFacts, series_facts
 
-# Of a series whose headers leave its contrast open, or a T1 of which they may not tell whether it is after an agent.
-MAY_FIT = 1
+
+@dataclass(frozen=True)
+class Seen:
+    """What one of several series is taken for beside the others, and whether it is after contrast ``agent``."""
+
+    contrast: Contrast
+    agent: bool = False
 
 
-def names_of(series: Sequence[Sequence[DicomFile]]) -> list[str]:
+UNSEEN = Seen(Contrast(UNKNOWN, ""))
+"""Of a series that is alone, which needs no comparison."""
+
+
+def contrasts_of(series: Sequence[Sequence[DicomFile]]) -> list[Seen]:
     """Return the contrast of each of several series in one place, given the files of each."""
     facts = [_facts(files) for files in series]
     studies = [files[0].elements.text("StudyInstanceUID") for files in series]
     beside = [beside_of(one, study) for one, study in zip(facts, studies, strict=True)]
-    return [one.name for one in settled([contrast_of(one.physics) for one in facts], beside)]
+    contrasts = settled([contrast_of(one.physics) for one in facts], beside)
+    return [Seen(contrast, one.physics.agent) for contrast, one in zip(contrasts, facts, strict=True)]
 
 
-def fit(name: str, modality: str) -> int:
-    """Return 2 if a contrast is the wanted modality, 1 if it may be, and 0 if it is another one.
+def fit(seen: Seen, modality: str) -> tuple[int, bool]:
+    """Return 2 if a contrast is the wanted modality, 1 if it may be, and 0 if it is not; and whether that is certain.
 
     The uniform image of an MP2RAGE is its T1. Nothing is wanted of a folder without the name of a modality (``""``).
+    Of series whose headers leave the contrast open, the contrast agent is left to tell them apart.
 
-    >>> fit("t1", "t1"), fit("t1", "t1ce"), fit("t2", "t1")
-    (2, 1, 0)
+    >>> fit(Seen(Contrast("t1", "")), "t1"), fit(Seen(Contrast("t1", "")), "t1ce"), fit(Seen(Contrast("t2", "")), "t1")
+    ((2, True), (1, True), (0, True))
     """
-    if name == modality or (name, modality) == (UNIFORM, "t1"):
-        return 2
+    name = seen.contrast.name
+    if not modality:
+        return 0, True
+    if name == UNKNOWN:
+        return 1, seen.agent == (modality in AFTER_AGENT.values())
     pair = {*AFTER_AGENT, *AFTER_AGENT.values()}
-    return MAY_FIT if modality and (name == UNKNOWN or {name, modality} <= pair) else 0
+    fits = name == modality or (name, modality) == (UNIFORM, "t1")
+    return 2 if fits else int({name, modality} <= pair), not seen.contrast.doubt
 
 
 def beside_of(facts: SeriesFacts, study: str) -> Beside:

@@ -380,3 +380,20 @@ def test_a_contrast_agent_is_found_in_whichever_file_names_it(tmp_path):
     write_exam(tmp_path, "1", exam={"t1": EXAM["t1"], "t2": EXAM["t2"]}, change=change)
     agents = {one.facts.physics.tr: one.facts.physics.agent for one in read_catalogue(tmp_path, NAMES).series}
     assert agents == {2300.0: True, 5000.0: False}
+
+
+def test_images_before_and_after_an_agent_under_one_identifier_are_two_series(tmp_path):
+    one = {"SeriesInstanceUID": "1.2.9.7", "SeriesNumber": 3}
+    after = lambda header, _: [setattr(header, name, value) for name, value in one.items()]  # noqa: E731
+
+    def before(header, name):
+        after(header, name)
+        header.InstanceNumber += 12
+        del header.ContrastBolusAgent
+
+    # The first file by path names the agent.
+    write_exam(tmp_path, "1", exam={"t1ce": EXAM["t1ce"]}, change=after, place=lambda *at: f"a/{at[2]}")
+    write_exam(tmp_path, "1", exam={"t1ce": EXAM["t1ce"]}, change=before, place=lambda *at: f"b/{at[2]}")
+    found = read_catalogue(tmp_path, NAMES).series
+    assert {one.files[0].parent.name: one.facts.physics.agent for one in found} == {"a": True, "b": False}
+    assert [one.images for one in found] == [12, 12]

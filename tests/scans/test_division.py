@@ -54,3 +54,16 @@ def test_single_slices_that_share_an_identifier_with_another_type_are_joined_by_
     reading = read_folder([*others, *files])
     assert np.array_equal(reading.volume.array, voxels(seed=1).transpose(2, 1, 0))
     assert [one.reason for one in reading.refused] == ["another series was taken: it is original"]
+
+
+def test_two_patients_under_one_identifier_are_not_mixed(tmp_path):
+    numbered = lambda patient: set_all(PatientID=patient)  # noqa: E731
+    first = write_series(tmp_path / "a", voxels(seed=1), change=numbered("4711"))
+    second = write_series(tmp_path / "b", voxels(seed=2), change=numbered("4712"))
+    reading = read_folder([*first, *second])
+    assert reading.volume is not None and reading.notes == ("series of several patients",)
+    # Half of each: one series, of which a part was corrected, or a mixture.
+    reading = read_folder([*first[:3], *second[3:]])
+    assert reading.volume is not None and reading.notes == ("series of several patients",)
+    part = write_series(tmp_path / "c", voxels(seed=1), change=lambda header, number: number > 2 and numbered("4711"))
+    assert read_folder(part).notes == ()

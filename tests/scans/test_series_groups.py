@@ -9,6 +9,7 @@ DUAL = [12.0, 93.0] * 4
 COLUMNS = [
     ("echo", "f4"),
     ("apart", "?"),
+    ("agent", "?"),
     ("serial", "i4"),
     ("number", "i4"),
     ("type", "S1"),
@@ -99,6 +100,16 @@ def test_images_of_a_type_that_lacks_slices_are_a_series_too():
     assert parts([3.0] * 7, type=types, place=places) == [([0, 1, 2, 3], "type a"), ([4, 5, 6], "type b")]
     # Of one volume, some slices were processed in another way.
     assert parts([3.0] * 7, type=types, place=range(1, 8)) == [(list(range(7)), "")]
+
+
+def test_images_before_and_after_contrast_agent_are_two_series():
+    places, agent = [1, 2, 3, 1, 2, 3], [False] * 3 + [True] * 3
+    assert parts([3.0] * 6, agent=agent, place=places) == [([0, 1, 2], ""), ([3, 4, 5], "agent")]
+    # Of one series, all files but the first name the agent.
+    assert parts([3.0] * 6, agent=[False] + [True] * 5, place=range(1, 7)) == [(list(range(6)), "")]
+    assert parts([3.0] * 7, apart=(6,), agent=[*agent, False], place=[*places, 1]) == [
+        ([0, 1, 2, 6], ""), ([3, 4, 5], "agent"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,17 @@
 
 import pytest
 
+from brain_cae.scans.contrast_rules import Contrast
 from brain_cae.scans.dicom import read_folder
-from brain_cae.scans.wanted import fit
+from brain_cae.scans.wanted import Seen, fit
 from tests.scans.synthesise import set_all, voxels, write_series
 
 T1 = {"RepetitionTime": 500.0, "EchoTime": 12.0}
 T2 = {"RepetitionTime": 5000.0, "EchoTime": 95.0}
+OPEN = {"RepetitionTime": None}
 AGENT = {"ContrastBolusAgent": "Gadovist"}
 NOT_WANTED = "another series was taken: it has the contrast that is wanted"
+DOUBTFUL = "another series was taken: it leaves no doubt about it"
 
 
 def write_two(folder, first, second):
@@ -30,6 +33,10 @@ def write_two(folder, first, second):
         ("t2", T2, T1, 0),
         ("t1", T1, T1, 1),  # a repeat
         ("flair", T1, T2, 1),  # neither is
+        ("t2", T2, T2 | AGENT, 0),
+        ("t1", T1, T1 | {"SeriesDescription": "T1 SUB"}, 0),
+        ("t1", OPEN, OPEN | AGENT, 0),
+        ("t1ce", OPEN | AGENT, OPEN, 0),
     ],
 )
 @pytest.mark.parametrize("pixels", [True, False])
@@ -38,7 +45,7 @@ def test_the_contrast_of_the_folder_goes_before_the_number(tmp_path, modality, f
     reading = read_folder([*files[0], *files[1]], modality=modality, pixels=pixels)
     assert reading.path in files[place]
     if place == 0:
-        assert [one.reason for one in reading.refused] == [NOT_WANTED] and reading.notes == ()
+        assert [one.reason for one in reading.refused] in ([NOT_WANTED], [DOUBTFUL]) and reading.notes == ()
 
 
 def test_an_agent_that_the_first_file_does_not_name_is_found(tmp_path):
@@ -60,6 +67,12 @@ def test_of_a_dual_echo_the_wanted_one_is_taken(tmp_path):
     assert reading.path in t2 and [one.reason for one in reading.refused] == [NOT_WANTED]
 
 
-def test_the_uniform_image_of_an_mp2rage_fits_as_well_as_its_inversions():
-    assert fit("uniform image", "t1") == fit("t1", "t1") > fit("unknown", "t1") > fit("second inversion image", "t1")
-    assert fit("t1", "") == fit("unknown", "") == 0
+def seen(name, doubt="", *, agent=False):
+    return Seen(Contrast(name, "", doubt), agent)
+
+
+def test_the_uniform_image_of_an_mp2rage_fits_as_well_as_its_first_inversion():
+    t1, uniform = fit(seen("t1"), "t1"), fit(seen("uniform image"), "t1")
+    assert t1 == uniform > fit(seen("t1", "in doubt"), "t1") > fit(seen("t1ce", agent=True), "t1")
+    assert fit(seen("unknown"), "t1") > fit(seen("unknown", agent=True), "t1") > fit(seen("t2"), "t1")
+    assert fit(seen("t1"), "") == fit(seen("unknown"), "") == (0, True)

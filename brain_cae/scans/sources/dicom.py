@@ -35,6 +35,8 @@ from brain_cae.vocabulary import MODALITIES, LabelMeaning
 LAYOUT = "DICOM files of any names, in folders of any names, or a zip of them"
 ADVICE = "Set dataset.root to the folder, zip or DICOMDIR of the export; for NIfTI files use dataset=folder."
 MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
+# Of so many PatientIDs at most a person may have been scanned; more have the name and date of an anonymiser.
+ONE_PERSON = 4
 LABEL_TABLES, SERIES_TABLE = ("labels.csv", "labels.tsv"), "series.csv"
 
 
@@ -125,6 +127,8 @@ class Dicom:
                 ],
                 "{group|groups} of subjects {has|have} PatientIDs that differ in case, zeros, separators or Unicode "
                 "form alone, and count as different subjects": people.alike(),
+                "{group|groups} of subjects {has|have} PatientIDs that differ in the last part alone, and "
+                "{counts|count} as different people, in any role": people.visits(),
             }
         )
         return self._locations(used, aliases, labels, masks)
@@ -312,10 +316,24 @@ def _are_others(first: frozenset[str], second: frozenset[str]) -> bool:
     return first.isdisjoint(second) or (all(numbers) and numbers[0].isdisjoint(numbers[1]))
 
 
+def _one_person(people: Mapping[str, Sequence[Identity]]) -> list[str]:
+    """Return the subjects who have a name and a birth date in common."""
+    persons: dict[tuple[frozenset[str], str], set[str]] = {}
+    for subject, known in people.items():
+        for identity in known:
+            if identity.name and identity.birth:
+                persons.setdefault((identity.name, identity.birth), set()).add(subject)
+    return [" and ".join(sorted(subjects)) for subjects in persons.values() if 1 < len(subjects) <= ONE_PERSON]
+
+
 def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[str, Identity]) -> list[str]:
     people: dict[str, list[Identity]] = {}
     for one in catalogue.series:
         people.setdefault(one.patient, []).append(identities[one.name])
+    studies: dict[str, set[str]] = {}
+    for one in catalogue.series:
+        studies.setdefault(one.study, set()).add(one.patient)
+    shared = [" and ".join(sorted(patients)) for study, patients in studies.items() if study and len(patients) > 1]
     divided, unordered = _sessions_in_doubt(used, identities)
     doubtful = [
         f"{taken.series.patient} {taken.modality}: {taken.contrast.doubt}"
@@ -334,6 +352,10 @@ def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[s
             "issuers of the number, who count as one subject each": sorted(
                 name for name, known in people.items() if _are_several(known)
             ),
+            "{group|groups} of PatientIDs {has|have} a name and a birth date in common, and {counts|count} as "
+            "different people, in any role": _one_person(people),
+            "{study has|studies have} series under several PatientIDs, which count as one subject each; correct the "
+            "PatientIDs if they are of one person": sorted(shared),
             "{study is|studies are} divided into sessions, because {its|their} series are days apart": divided,
             "{subject has|subjects have} sessions that no date tells apart, whose order is unknown": unordered,
             "series {is|are} used in doubt": doubtful,

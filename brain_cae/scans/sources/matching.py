@@ -202,7 +202,7 @@ def alike(names: Iterable[str], *, shown: Callable[[str], str] = str) -> list[st
     return [" and ".join(_told_apart([*map(shown, group)])) for group in same.values() if len(group) > 1]
 
 
-def visits(subjects: Iterable[str]) -> list[str]:
+def visits(subjects: Iterable[str], *, shown: Callable[[str], str] = str) -> list[str]:
     """Return the subjects that may be one person at several times, for the notes: ``P1_2019 and P1_2020``.
 
     Their names differ in the last part alone, of which there are few, and fewer than names before them; all dates count
@@ -216,7 +216,8 @@ def visits(subjects: Iterable[str]) -> list[str]:
             people.setdefault(parts[1], []).append(name)
             times.add(DATE.sub("date", parts[2]))
     several = [names for names in people.values() if len(names) > 1]
-    return [" and ".join(_told_apart(names)) for names in several] if len(times) < min(len(people), TIMES) else []
+    few = len(times) < min(len(people), TIMES)
+    return [" and ".join(_told_apart([*map(shown, names)])) for names in several] if few else []
 
 
 def alike_subjects(subjects: Iterable[str], rows: Iterable[str] = (), table: str = "") -> dict[str, list[str]]:

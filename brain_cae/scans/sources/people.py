@@ -15,7 +15,7 @@ from brain_cae.files.atomic import whole
 from brain_cae.scans.pseudonym import Pseudonyms
 from brain_cae.scans.sources.base import counted
 from brain_cae.scans.sources.mask_folder import read_masks
-from brain_cae.scans.sources.matching import alike, match, match_all
+from brain_cae.scans.sources.matching import alike, match, match_all, visits
 from brain_cae.scans.sources.table import read_table, require_columns
 from brain_cae.vocabulary import LABELS
 
@@ -96,6 +96,10 @@ class People:
     def alike(self) -> list[str]:
         """Return the patients whose PatientIDs differ in case, zeros, separators or Unicode form alone."""
         return alike(self.subjects, shown=self.shown)
+
+    def visits(self) -> list[str]:
+        """Return the patients who may be one person at several times: PatientIDs differ in the last part alone."""
+        return visits(self.subjects, shown=self.shown)
 
     def _once(self, values: Iterable[tuple[str, Value]]) -> dict[str, Value]:
         """Return values by name; raises DatasetError if a name has two that differ."""

@@ -37,7 +37,8 @@ class Taken:
     """A series, its session, what it was taken for, what it is used as (``""`` if it is left out), and why.
 
     ``read_for`` is also set for the runners-up: if the best series turns out to lack slices, the import takes the next.
-    So it is for series that may be parts of the best one. ``place`` orders series without a number.
+    So it is for series that may be parts of the best one. ``number`` orders the series of a study, ``place``
+    those of one number.
     """
 
     series: Series
@@ -47,6 +48,7 @@ class Taken:
     why: str = ""
     read_for: str = ""
     place: tuple[str, ...] = ("", "", "")
+    number: float = math.nan
 
 
 def in_sessions(series: Sequence[Series], identities: Mapping[str, Identity]) -> list[tuple[Series, str]]:
@@ -139,18 +141,40 @@ def _day(moment: str) -> date | None:
 def take(series: Sequence[tuple[Series, str]], identities: Mapping[str, Identity] | None = None) -> list[Taken]:
     """Return what each series is taken for, alone and beside the others of its session."""
     places = {name: identity.place for name, identity in (identities or {}).items()}
+    numbers = _numbers([one for one, _ in series], places)
     sessions: dict[tuple[str, str], list[Series]] = {}
     for one, session in series:
         sessions.setdefault((one.patient, session), []).append(one)
     return [
-        Taken(one, session, contrast, place=places.get(one.name, ("", "", "")))
+        Taken(one, session, contrast, place=places.get(one.name, ("", "", "")), number=numbers[one.name])
         for (_, session), scans in sessions.items()
-        for one, contrast in zip(scans, _settled(scans), strict=True)
+        for one, contrast in zip(scans, _settled(scans, numbers), strict=True)
     ]
 
 
-def _settled(scans: Sequence[Series]) -> list[Contrast]:
-    beside = [beside_of(one.facts, one.study) for one in scans]
+def _numbers(series: Sequence[Series], places: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
+    """Return by which number each series is ordered: its own, or its place by time where a study has no numbers.
+
+    An anonymiser removes them, or writes one for all.
+    """
+    studies: dict[tuple[str, str], list[Series]] = {}
+    for one in series:
+        studies.setdefault((one.patient, one.study), []).append(one)
+    numbers: dict[str, float] = {}
+    for scans in studies.values():
+        own = [one.facts.number for one in scans]
+        moments = [places.get(one.name, ("",))[0] for one in scans]
+        lost = any(map(math.isnan, own)) or len({*own}) == 1
+        if lost and all(moments):
+            order = sorted({*moments})
+            numbers |= {one.name: 1.0 + order.index(moment) for one, moment in zip(scans, moments, strict=True)}
+        else:
+            numbers |= {one.name: number for one, number in zip(scans, own, strict=True)}
+    return numbers
+
+
+def _settled(scans: Sequence[Series], numbers: Mapping[str, float]) -> list[Contrast]:
+    beside = [beside_of(one.facts, one.study)._replace(number=numbers[one.name]) for one in scans]
     return settled([contrast_of(one.facts.physics) for one in scans], beside)
 
 
@@ -160,47 +184,61 @@ def by_rule(taken: Sequence[Taken]) -> list[Taken]:
     sessions: dict[tuple[str, str], list[Taken]] = {}
     for one in taken:
         sessions.setdefault((one.series.patient, one.session), []).append(one)
+    earlier = {id(one): _earlier_t1(one, sessions[one.series.patient, one.session]) for one in taken}
+    doubtful = {key for key, t1 in earlier.items() if t1}
+    # Of a pair, the first one is taken.
+    taken = [_doubted(one) if any(_is_pair(first, one) for first in earlier[id(one)]) else one for one in taken]
+    for one in taken:
         place = (one.series.patient, one.session, one.contrast.name)
         if one.contrast.name in MODALITIES and (place not in best or _rank(one) > _rank(best[place])):
             best[place] = one
     used = []
     for one in taken:
         winner = best.get((one.series.patient, one.session, one.contrast.name))
-        contrast = one.contrast
-        if winner is one and _may_be_after_agent(one, sessions[one.series.patient, one.session]):
-            contrast = replace(contrast, doubt=MAY_BE_AFTER_AGENT)
-        why, doubt = contrast.why, f"; in doubt: {contrast.doubt}" if contrast.doubt else ""
+        known = _doubted(one) if winner is one and id(one) in doubtful else one
+        why, doubt = known.contrast.why, f"; in doubt: {known.contrast.doubt}" if known.contrast.doubt else ""
         if winner is one:
-            name = contrast.name
-            used.append(replace(one, contrast=contrast, modality=name, why=f"{why}{doubt}", read_for=name))
+            name = one.contrast.name
+            used.append(replace(known, modality=name, why=f"{why}{doubt}", read_for=name))
         elif winner is None:
             used.append(replace(one, why=f"{one.contrast.name}: {why}{doubt}"))
         else:
             first, second = _rank(winner), _rank(one)
             reason = next(text for text, a, b in zip(REASONS, first, second, strict=True) if a != b)
             said = f"another series was taken: it {reason} ({one.contrast.name}: {why}{doubt})"
-            also = first[:ALIKE] == second[:ALIKE] or _may_be_part(one.series, winner.series)
+            part = one.contrast.doubt == winner.contrast.doubt and _may_be_part(one.series, winner.series)
+            also = first[:ALIKE] == second[:ALIKE] or part
             # Read together, two echoes would be one series again.
             also &= not one.series.uid or one.series.uid != winner.series.uid
             used.append(replace(one, why=said, read_for=one.contrast.name if also else ""))
     return used
 
 
-def _may_be_after_agent(one: Taken, session: Sequence[Taken]) -> bool:
-    """Return whether another T1 was acquired before other contrasts, and no header of the session names an agent.
+def _earlier_t1(one: Taken, session: Sequence[Taken]) -> list[Taken]:
+    """Return the T1 before a T1 that may be after contrast agent: other contrasts were acquired between them.
 
-    A repeat, made because the first one went wrong, follows it at once.
+    A repeat, made because the first one went wrong, follows it at once. Nothing is returned if a header of the session
+    names an agent.
     """
     if one.contrast.name != "t1" or one.contrast.doubt:
-        return False
+        return []
     if any(other.contrast.name == "t1ce" or other.series.facts.physics.agent for other in session):
-        return False
+        return []
     study = [other for other in session if other.series.study == one.series.study]
     earlier = [other for other in study if 0 < number_of(other) < number_of(one)]
     t1 = [other for other in earlier if other.contrast.name == "t1" and _rank(other)[:ALIKE] == _rank(one)[:ALIKE]]
-    first = min(map(number_of, t1), default=math.inf)
-    others = (other for other in earlier if other.contrast.name not in ("t1", "localiser"))
-    return any(number_of(other) > first for other in others)
+    others = [number_of(other) for other in earlier if other.contrast.name not in ("t1", "localiser")]
+    return [other for other in t1 if others and number_of(other) < max(others)]
+
+
+def _is_pair(first: Taken, second: Taken) -> bool:
+    """Return whether two T1 are of one kind of sequence, as those before and after contrast agent mostly are."""
+    one, other = first.series.facts.physics, second.series.facts.physics
+    return (one.three_d, one.gradient) == (other.three_d, other.gradient)
+
+
+def _doubted(one: Taken) -> Taken:
+    return replace(one, contrast=replace(one.contrast, doubt=MAY_BE_AFTER_AGENT))
 
 
 def by_table(taken: Sequence[Taken], chosen: Mapping[str, str]) -> list[Taken]:
@@ -274,5 +312,5 @@ def _rank(one: Taken) -> tuple[Any, ...]:
 
 
 def number_of(one: Taken) -> float:
-    """Return the number of a series at the scanner, 0 if it has none."""
-    return 0.0 if math.isnan(one.series.facts.number) else one.series.facts.number
+    """Return by which number a series is ordered in its study, 0 if it has none."""
+    return 0.0 if math.isnan(one.number) else one.number

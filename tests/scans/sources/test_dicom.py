@@ -266,9 +266,9 @@ def test_people_with_one_number_are_a_caution(tmp_path, source):
     )
     one = source()
     one.locate()
-    (note,) = [note for note in one.notes() if "different birth dates" in note]
+    (note,) = [note for note in one.notes() if "different names, birth dates" in note]
     assert note == (
-        "1 PatientID stands in scans of people with different birth dates, sexes or issuers of the number, who "
+        "1 PatientID stands in scans of people with different names, birth dates, sexes or issuers of the number, who "
         "count as one subject each: "
         f"{patient(2)}."
     )

@@ -62,18 +62,31 @@ def test_without_numbers_the_later_acquisition_is_taken():
 
 
 @pytest.mark.parametrize(
-    ("numbers", "physics", "in_doubt"),
+    ("numbers", "physics", "taken"),
     [
-        ((2, 3, 4), T2, True),
-        ((2, 4, 3), T2, False),  # a repeat
-        ((2, 3, 4), Physics(**(vars(T2) | {"agent": True})), False),  # this is known, so the second T1 is a t1ce
+        ((2, 3, 4), T2, "a"),
+        ((2, 4, 3), T2, "c"),  # a repeat
+        ((2, 3, 4), Physics(**(vars(T2) | {"agent": True})), "a"),  # this is known, so the second T1 is a t1ce
     ],
 )
-def test_a_t1_after_another_and_other_contrasts_may_be_after_contrast_agent(numbers, physics, in_doubt):
-    scans = [series(name, what, number=n) for name, what, n in zip("abc", (T1, physics, T1), numbers, strict=True)]
-    taken = by_rule(take([(one, "s1") for one in scans]))
-    doubts = [one.contrast.doubt for one in taken if one.modality == "t1"]
-    assert doubts == [MAY_BE_AFTER_AGENT if in_doubt else ""]
+@pytest.mark.parametrize("numbered", [True, False])
+def test_of_two_t1_with_other_contrasts_between_them_the_first_is_taken(numbers, physics, taken, numbered):
+    shown = numbers if numbered else (math.nan,) * 3
+    scans = [series(name, what, number=n) for name, what, n in zip("abc", (T1, physics, T1), shown, strict=True)]
+    places = {name: (f"20190304 10{n}000", "", "") for name, n in zip("abc", numbers, strict=True)}
+    identities = {name: Identity("1", "", frozenset(), place=place) for name, place in places.items()}
+    found = by_rule(take([(one, "s1") for one in scans], identities))
+    assert [one.series.name for one in found if one.modality == "t1"] == [taken]
+    assert [one.series.name for one in found if one.read_for == "t1"] == ([taken] if taken == "a" else ["a", "c"])
+    others = [one for one in found if one.contrast.doubt == MAY_BE_AFTER_AGENT]
+    assert [one.series.name for one in others] == (["c"] if taken == "a" and not physics.agent else [])
+
+
+def test_a_later_t1_of_another_sequence_is_taken_in_doubt():
+    mprage = Physics(tr=2300, te=3, ti=900, flip=9, codes=("GR", "IR"), three_d=True)
+    scans = [series("a"), series("b", T2, number=2.0), series("c", mprage, images=170, thickness=1.0, number=3.0)]
+    found = {one.series.name: one for one in by_rule(take([(one, "s1") for one in scans]))}
+    assert found["c"].modality == "t1" and found["c"].contrast.doubt == MAY_BE_AFTER_AGENT
 
 
 def test_a_series_that_may_be_a_part_of_the_best_is_read_too():

@@ -19,6 +19,8 @@ from brain_cae.vocabulary import MODALITIES
 UNKNOWN = "unknown"
 # No brain contrast is acquired with times this short (ms), but time series and scouts are, some of many slices.
 SCOUT_TR_MS, SCOUT_TE_MS = 5.0, 2.0
+# Only a null of fluid needs both a very long TR and a long TE after an inversion.
+LONG_TR_MS, LONG_TE_MS = 5500.0, 70.0
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,7 @@ OPEN = (
 AFTER_AGENT = {"t1": "t1ce"}
 OTHER_PART = "its header names another part of the body"
 NATIVE_IN_DESCRIPTION = "its header names a contrast agent, its description none"
+MAY_BE_INVERTED = "it may be a FLAIR, of which codes and TI are missing"
 COMPUTED = "its description names a computed image"
 OTHER_KIND = "its description names another kind of image"
 AFTER_ANOTHER = "it follows a series after contrast agent, its header names none"
@@ -204,8 +207,7 @@ def _with_agent(physics: Physics, name: str, why: str) -> Contrast:
 
 
 def _without_inversion_time(physics: Physics, times: str) -> Contrast:
-    # Only a null of fluid needs both a very long TR and a long TE after an inversion.
-    if physics.tr >= 5500 and physics.te >= 70:
+    if physics.tr >= LONG_TR_MS and physics.te >= LONG_TE_MS:
         return Contrast("flair", f"inversion, long TR and TE ({times})", "TI is missing")
     return Contrast(UNKNOWN, f"inversion, but TI missing ({times})")
 
@@ -243,6 +245,8 @@ def _doubt(physics: Physics, name: str) -> str:
         return f"its description names {' and '.join(sorted(named))}"
     if name == "t1ce" and "native" in physics.hints:
         return NATIVE_IN_DESCRIPTION
+    if name == "t2" and not physics.codes and physics.tr >= LONG_TR_MS and physics.te >= LONG_TE_MS:
+        return MAY_BE_INVERTED
     return AGENT_IN_DESCRIPTION if name != "t1ce" and "ce" in physics.hints else ""
 
 

@@ -16,7 +16,7 @@ from pydicom.tag import BaseTag
 from pydicom.valuerep import TEXT_VR_DELIMS
 
 from brain_cae.scans.raw_header import PIXELS, UNDEFINED, DamagedError, EndOfDataError, Place, RawHeader, read_items
-from brain_cae.scans.tags import SEQUENCES, TAGS
+from brain_cae.scans.tags import BLOCKS, PRIVATE, SEQUENCES, TAGS
 
 # Format of a value by its representation; all others are text. Each element may have those of its kind only.
 FORMATS = {b"US": "H", b"SS": "h", b"SL": "i", b"UL": "I", b"FL": "f", b"FD": "d"}
@@ -32,6 +32,8 @@ _SERIES = (
     *SEQUENCES.values(),
     CHARACTERS,
     MODALITY_LUT,
+    *sorted({group << 16 | block for group, *_ in PRIVATE.values() for block in BLOCKS}),
+    *(group << 16 | block << 8 | low for group, _, low, _ in PRIVATE.values() for block in BLOCKS),
 )
 # Bytes; no value that is needed is longer.
 LONGEST = 4096
@@ -103,7 +105,7 @@ class Elements:
             return ()
         if not isinstance(value, bytes):
             return _converted(value)
-        kind = TAGS[name][1]
+        kind = (TAGS.get(name) or PRIVATE[name])[-1]
         allowed = KINDS[kind]
         if not allowed:
             return () if vr in BINARY else decimals(value)
@@ -197,8 +199,12 @@ class Elements:
     def items(self, sequence: str) -> list["Elements"]:
         """Return the items of a sequence; empty if it is absent or malformed."""
         if sequence not in self._items:
-            self._items[sequence] = self._read_items(SEQUENCES[sequence])
+            tag = SEQUENCES.get(sequence) or self._private(sequence)
+            self._items[sequence] = self._read_items(tag) if tag else []
         return self._items[sequence]
+
+    def _is_of(self, tag: int, owner: str) -> bool:
+        return self.plain(tag).upper() == owner.upper()
 
     def _read_items(self, tag: int) -> list["Elements"]:
         if isinstance(self._source, RawHeader):
@@ -214,7 +220,15 @@ class Elements:
             return []
 
     def _value(self, name: str) -> tuple[bytes, Any]:
-        return self._at(TAGS[name][0])
+        return self._at(TAGS[name][0] if name in TAGS else self._private(name))
+
+    def _private(self, name: str) -> int:
+        """Return the number of a private element; 0, which no header has, if its owner has no block."""
+        group, owner, low, _ = PRIVATE[name]
+        known = self._source.places if isinstance(self._source, RawHeader) else self._raw
+        there = (block for block in BLOCKS if (tag := group << 16 | block) in known and self._is_of(tag, owner))
+        block = next(there, None)
+        return 0 if block is None else group << 16 | block << 8 | low
 
     def _at(self, tag: int) -> tuple[bytes, Any]:
         """Return the representation of an element and its value: bytes, or what pydicom made of them; None without."""

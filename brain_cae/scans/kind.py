@@ -113,12 +113,8 @@ SEPARABLE = frozenset(
 COMPLEX_LETTERS = frozenset({"P", "R", "I"})
 # GE stores it as a private number: 0 magnitude, 1 phase, 2 real, 3 imaginary.
 GE_COMPLEX = (1, 2, 3)
-# Private elements for the b-value in older software of the vendors: element, creator of its private block.
-B_VALUES = {
-    "SiemensBValue": ("SiemensHeaderCreator", "SIEMENS MR HEADER"),
-    "PhilipsBValue": ("PhilipsImagingCreator", "Philips Imaging DD 001"),
-    "GeBValue": ("GeParameterCreator", "GEMS_PARM_01"),
-}
+# Private elements for the b-value in older software of the vendors.
+B_VALUES = ("SiemensBValue", "PhilipsBValue", "GeBValue")
 # What is expected and found, of the kinds that are not in ``KINDS`` or have another expectation.
 EXPLAINED = {
     "screenshot": ("an image from the scanner", "a secondary capture"),
@@ -209,8 +205,7 @@ def frame_types(groups: Sequence[Elements]) -> list[list[str]]:
 def _siemens_types(groups: Sequence[Elements]) -> list[list[str]]:
     """Return the values that stood in ImageType before, as Siemens writes them into enhanced files of XA software."""
     items = (item for group in groups for item in group.items("SiemensFrameSequence"))
-    owned = (item for item in items if item.text("SiemensFrameCreator") == "SIEMENS MR SDI 02")
-    return [texts for item in owned if (texts := item.texts("SiemensImageTypeText"))]
+    return [texts for item in items if (texts := item.texts("SiemensImageTypeText"))]
 
 
 def kind_of(image_type: Sequence[str]) -> str:
@@ -246,8 +241,7 @@ def is_single_shot(elements: Elements) -> bool:
 
     Their ScanningSequence is SE or GR also for diffusion and function. Sequences that mix echoes (GRASE) read a few.
     """
-    creator, owner = B_VALUES["PhilipsBValue"]
-    return elements.text(creator) == owner and (elements.number("PhilipsEpiFactor") or 0.0) >= SINGLE_SHOT
+    return (elements.number("PhilipsEpiFactor") or 0.0) >= SINGLE_SHOT
 
 
 def is_echo_planar(elements: Elements) -> bool:
@@ -265,15 +259,11 @@ def _colour(elements: Elements) -> str:
 def _private_b_value(elements: Elements) -> float:
     # In other sequences than echo-planar ones, GE uses its element for something else. Philips writes no code for them.
     planar = "EP" in elements.texts("ScanningSequence")
-    values = (
-        elements.number(name) or 0.0
-        for name, (creator, owner) in B_VALUES.items()
-        if elements.text(creator) == owner and (planar or name != "GeBValue")
-    )
+    values = (elements.number(name) or 0.0 for name in B_VALUES if planar or name != "GeBValue")
     return max((value % GE_OFFSET for value in values), default=0.0)
 
 
 def _complex_part(elements: Elements) -> bool:
     if elements.text("ComplexImageComponent").upper() in ("PHASE", "REAL", "IMAGINARY"):
         return True
-    return elements.text("GeParameterCreator") == "GEMS_PARM_01" and elements.whole("GeImageKind", 0) in GE_COMPLEX
+    return elements.whole("GeImageKind", 0) in GE_COMPLEX

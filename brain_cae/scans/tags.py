@@ -63,16 +63,6 @@ TAGS = {
     "RescaleSlope": (0x00281053, "decimal"),
     "RealWorldValueIntercept": (0x00409224, "double"),
     "RealWorldValueSlope": (0x00409225, "double"),
-    "SiemensHeaderCreator": (0x00190010, "text"),
-    "SiemensBValue": (0x0019100C, "decimal"),
-    "SiemensFrameCreator": (0x00210011, "text"),
-    "SiemensImageTypeText": (0x00211175, "text"),
-    "PhilipsImagingCreator": (0x20010010, "text"),
-    "PhilipsBValue": (0x20011003, "double"),
-    "PhilipsEpiFactor": (0x20011013, "long"),
-    "GeParameterCreator": (0x00430010, "text"),
-    "GeImageKind": (0x0043102F, "short"),
-    "GeBValue": (0x00431039, "decimal"),
 }
 SEQUENCES = {
     "ContrastBolusAgentSequence": 0x00180012,
@@ -89,7 +79,20 @@ SEQUENCES = {
     "UnassignedSharedConvertedAttributesSequence": 0x00209170,
     "UnassignedPerFrameConvertedAttributesSequence": 0x00209171,
     "RealWorldValueMappingSequence": 0x00409096,
-    "SiemensFrameSequence": 0x002111FE,
     "SharedFunctionalGroupsSequence": 0x52009229,
     "PerFrameFunctionalGroupsSequence": 0x52009230,
 }
+
+# Private elements: group and owner of their block, low byte in it, and format. The byte above is the number of the
+# block, which an archive may change.
+PRIVATE = {
+    "SiemensBValue": (0x0019, "SIEMENS MR HEADER", 0x0C, "decimal"),
+    "SiemensImageTypeText": (0x0021, "SIEMENS MR SDI 02", 0x75, "text"),
+    "SiemensFrameSequence": (0x0021, "SIEMENS MR SDI 02", 0xFE, "sequence"),
+    "PhilipsBValue": (0x2001, "Philips Imaging DD 001", 0x03, "double"),
+    "PhilipsEpiFactor": (0x2001, "Philips Imaging DD 001", 0x13, "long"),
+    "GeImageKind": (0x0043, "GEMS_PARM_01", 0x2F, "short"),
+    "GeBValue": (0x0043, "GEMS_PARM_01", 0x39, "decimal"),
+}
+BLOCKS = range(0x10, 0x20)
+"""Numbers of the blocks that are looked for; each has its owner at the element of this number."""

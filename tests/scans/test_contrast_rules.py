@@ -191,3 +191,11 @@ def test_of_two_t1_the_description_tells_which_is_after_contrast_agent():
     assert [one.name for one in both] == ["t1", "t1ce"] and both[1].doubt and not both[0].doubt
     assert [one.name for one in settled([contrast_of(after)])] == ["t1"]
     assert [one.name for one in settled([contrast_of(after), contrast_of(after)])] == ["t1", "t1"]
+
+
+def test_a_t2_whose_codes_are_missing_may_be_a_flair():
+    times = {"tr": 9000, "te": 120, "flip": 150}
+    assert contrast_of(Physics(**times)).doubt == "it may be a FLAIR, of which codes and TI are missing"
+    assert contrast_of(Physics(**times, codes=("SE",))).doubt == ""
+    assert contrast_of(Physics(**(times | {"tr": 4000}))).doubt == ""
+    assert contrast_of(Physics(**times, ti=2500)).name == "flair"

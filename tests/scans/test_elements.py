@@ -116,3 +116,30 @@ def test_numbers_that_place_a_slice_are_understood_in_any_representation():
     assert lengths(b"FD", struct.pack("<2d", 0.5, 0.25)) == lengths(b"FL", b"0.5\\0.25 ") == (0.5, 0.25)
     assert lengths(b"DS", b"0.5\\0.25\\") == (0.5, 0.25)
     assert lengths(b"DS", b"0.5") == lengths(b"DS", b"0.5\\0.5\\0.5") == lengths(b"FD", b"12345") == ()
+
+
+@pytest.mark.parametrize("block", [0x10, 0x11, 0x1F])
+@pytest.mark.parametrize("owner", ["Philips Imaging DD 001", "PHILIPS IMAGING DD 001 ", "Philips Imaging DD 002"])
+def test_private_elements_are_found_by_the_owner_of_their_block(tmp_path, block, owner):
+    def change(header, number):
+        if block > 0x10:
+            header.add_new(0x20010010, "LO", "AGFA")
+            header.add_new(0x20011013, "SL", 3)
+        header.add_new(0x20010000 | block, "LO", owner)
+        header.add_new(0x20010000 | block << 8 | 0x13, "SL", 47)
+
+    path = write_series(tmp_path, change=change)[0]
+    expected = None if "002" in owner else 47.0
+    for elements in (open_dicom(path).elements, Elements(dcmread(path))):
+        assert elements.number("PhilipsEpiFactor") == expected
+        assert elements.number("PhilipsBValue") is None and elements.items("SiemensFrameSequence") == []
+
+
+def test_slices_that_differ_in_a_private_element_have_another_key(tmp_path):
+    def change(header, number):
+        header.add_new(0x00190011, "LO", "SIEMENS MR HEADER")
+        header.add_new(0x0019110C, "IS", 1000 * (number % 2))
+
+    keys = [open_dicom(path).elements.series_key for path in write_series(tmp_path, change=change)]
+    assert keys[0] == keys[2] and keys[1] == keys[5]
+    assert [open_dicom(path).elements.number("SiemensBValue") for path in sorted(tmp_path.iterdir())[:2]] == [0, 1000]

@@ -26,6 +26,10 @@ def divide(groups: dict[str, list[DicomFile]]) -> dict[str, list[DicomFile]]:
     """
     series: dict[str, list[DicomFile]] = {}
     for name, files in groups.items():
+        keys = {file.elements.series_key for file in files}
+        if len(keys) == 1 and None not in keys and not have_repeated_numbers(files):
+            series[name] = files  # headers that differ in numbers, positions and times alone
+            continue
         parts = [
             [whose[number] for number in part.files]
             for whose in _by_patient(files)

@@ -23,7 +23,7 @@ FORMATS = {b"US": "H", b"SS": "h", b"SL": "i", b"UL": "I", b"FL": "f", b"FD": "d
 SIZES = {b"US": 2, b"SS": 2, b"SL": 4, b"UL": 4, b"FL": 4, b"FD": 8}
 KINDS = {"short": (b"US", b"SS"), "long": (b"SL", b"UL"), "double": (b"FD", b"FL"), "decimal": (), "text": ()}
 # What differs between the slices of a series: all other elements that are read decide about a slice as about the next.
-SLICE = ("InstanceNumber", "ImagePositionPatient")
+SLICE = ("InstanceNumber", "ImagePositionPatient", "AcquisitionDate", "AcquisitionTime")
 # Begins a change of the character set (ISO 2022).
 ESCAPE = b"\x1b"
 CHARACTERS, MODALITY_LUT = 0x00080005, 0x00283000
@@ -67,7 +67,7 @@ class Elements:
 
     @cached_property
     def series_key(self) -> Hashable | None:
-        """What the header says but for number and position of the slice, and the size of its pixels.
+        """What the header says but for number, position and time of the slice, and the size of its pixels.
 
         Headers of one key differ in no other value that is read. None of a header that was read in another way.
         """

@@ -115,6 +115,7 @@ COMPLEX_LETTERS = frozenset({"P", "R", "I"})
 GE_COMPLEX = (1, 2, 3)
 # Private elements for the b-value in older software of the vendors.
 B_VALUES = ("SiemensBValue", "PhilipsBValue", "GeBValue")
+REFORMATTED = frozenset({"MPR", "REFORMATTED", "CSA MPR"})
 # What is expected and found, of the kinds that are not in ``KINDS`` or have another expectation.
 EXPLAINED = {
     "screenshot": ("an image from the scanner", "a secondary capture"),
@@ -230,10 +231,10 @@ def is_derived(file: DicomFile) -> bool:
     """Return whether the image was computed from others (reformatted, filtered, converted) after acquisition.
 
     Its first value says so, or the second: a secondary image is made after the examination of the patient, as some
-    programs mark reformatted images alone (DICOM PS3.3 C.7.6.1.1.2).
+    programs mark reformatted images alone (DICOM PS3.3 C.7.6.1.1.2). Others mark them by a later value only.
     """
-    values = [value.upper() for value in file.elements.texts("ImageType")[:2]]
-    return values[:1] == ["DERIVED"] or values[1:] == ["SECONDARY"]
+    values = [value.upper() for value in file.elements.texts("ImageType")]
+    return values[:1] == ["DERIVED"] or values[1:2] == ["SECONDARY"] or not REFORMATTED.isdisjoint(values[2:])
 
 
 def is_single_shot(elements: Elements) -> bool:

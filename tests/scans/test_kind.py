@@ -161,6 +161,7 @@ def test_one_frame_of_another_kind_is_detected(tmp_path):
         (["ORIGINAL", "PRIMARY", "M", "ND"], False),
         (["DERIVED", "PRIMARY", "MPR"], True),
         (["ORIGINAL", "SECONDARY", "REFORMATTED", "AVERAGE"], True),
+        (["ORIGINAL", "PRIMARY", "MPR"], True),
         (["derived"], True),
         ([], False),
     ],

@@ -12,6 +12,7 @@ from typing import ClassVar
 from brain_cae.scans import archives
 from brain_cae.scans.catalogue import Catalogue, Series, describe_others, read_catalogue
 from brain_cae.scans.contrast_rules import UNKNOWN
+from brain_cae.scans.directory import missing
 from brain_cae.scans.identity import Identity, identity_of
 from brain_cae.scans.pseudonym import Pseudonyms, default_key_file, read_key
 from brain_cae.scans.redaction import Redaction
@@ -30,6 +31,7 @@ from brain_cae.scans.sources.roots import wrong_root
 from brain_cae.scans.sources.series_choice import Taken, by_rule, by_table, in_sessions, not_listed, number_of, take
 from brain_cae.scans.sources.series_table import SeriesLine, is_series_table, read_series_table, write_series_table
 from brain_cae.scans.sources.table import FoundTable, find_table
+from brain_cae.scans.tree import list_files
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
 LAYOUT = "DICOM files of any names, in folders of any names, or a zip of them"
@@ -117,7 +119,7 @@ class Dicom:
             write_series_table(Path(self.write_series), self._lines)
         labels, label_notes = people.labels(table.path, otherwise=self.label or "unknown") if table.path else ({}, [])
         masks, mask_notes = self._find_masks(beside, people, names)
-        self._notes = [*([caution] if caution else []), *describe_others(catalogue.others)]
+        self._notes = [*([caution] if caution else []), *describe_others(catalogue.others), *_lost(root, catalogue)]
         self._notes += [*_cautions(used, catalogue, identities), *choice_notes, *table.notes, *label_notes, *mask_notes]
         words = frozenset().union(*(one.words for one in identities.values()))
         self._notes += counted(
@@ -221,6 +223,17 @@ def _root(text: str) -> Path:
         return root
     problem = "The data set's folder does not exist."
     return check_folder(root, problem=problem, expected=LAYOUT, advice=ADVICE)
+
+
+def _lost(root: Path, catalogue: Catalogue) -> list[str]:
+    """Return a caution about images that a DICOMDIR lists and that are not there."""
+    if "DICOMDIR" not in catalogue.others:
+        return []
+    listed, lost = missing([path for path, *_ in list_files(root)[0]])
+    text = (
+        f"of {listed} images that a DICOMDIR lists {{is|are}} not in the tree: copy the disc again, series lack slices."
+    )
+    return [agreeing(lost, text)] if lost else []
 
 
 def _is_packed(catalogue: Catalogue) -> bool:

@@ -218,11 +218,12 @@ def _earlier_t1(one: Taken, session: Sequence[Taken]) -> list[Taken]:
     """Return the T1 before a T1 that may be after contrast agent: other contrasts were acquired between them.
 
     A repeat, made because the first one went wrong, follows it at once. Nothing is returned if a header of the session
-    names an agent.
+    names an agent, other than that of a reformatted scan: what it was made of may not name it.
     """
     if one.contrast.name != "t1" or one.contrast.doubt:
         return []
-    if any(other.contrast.name == "t1ce" or other.series.facts.physics.agent for other in session):
+    acquired = [other for other in session if not other.series.facts.derived]
+    if any(other.contrast.name == "t1ce" or other.series.facts.physics.agent for other in acquired):
         return []
     study = [other for other in session if other.series.study == one.series.study]
     earlier = [other for other in study if 0 < number_of(other) < number_of(one)]

@@ -82,6 +82,15 @@ def test_of_two_t1_with_other_contrasts_between_them_the_first_is_taken(numbers,
     assert [one.series.name for one in others] == (["c"] if taken == "a" and not physics.agent else [])
 
 
+def test_an_agent_in_a_reformatted_scan_alone_makes_no_later_t1_a_native_one():
+    after = Physics(**(vars(T1) | {"agent": True}))
+    scans = [series("a"), series("b", T2, number=2.0), series("c", number=3.0)]
+    scans.append(series("d", after, number=4.0, derived=True))
+    found = {one.series.name: one for one in by_rule(take([(one, "s1") for one in scans]))}
+    assert {name: one.modality for name, one in found.items()} == {"a": "t1", "b": "t2", "c": "", "d": "t1ce"}
+    assert found["c"].contrast.doubt == MAY_BE_AFTER_AGENT
+
+
 def test_a_later_t1_of_another_sequence_is_taken_in_doubt():
     mprage = Physics(tr=2300, te=3, ti=900, flip=9, codes=("GR", "IR"), three_d=True)
     scans = [series("a"), series("b", T2, number=2.0), series("c", mprage, images=170, thickness=1.0, number=3.0)]

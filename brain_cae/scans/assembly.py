@@ -25,8 +25,8 @@ ECHO_TOLERANCE_MS = 0.1
 ECHO_TOLERANCE = 0.05
 # Positions of the magnitude and the phase of one slice agree but for rounding.
 SAME_PLACE_MM = 0.1
-# Of a page in another plane: the cosine of its angle with the slices, and the slices beside which it may lie.
-PAGE, ACROSS, SLICES_BESIDE_PAGE = "a page in another plane", 0.5, 10
+# Of a page: the cosine of its angle with the slices across which it lies, and the slices beside which there may be one.
+PAGE, ACROSS, SLICES_BESIDE_PAGE = "a page among the slices", 0.5, 10
 
 Pair = tuple[Frame, DicomFile]
 
@@ -142,13 +142,22 @@ def _separate(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
 
 
 def _without_page(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """Return the slices, and the one that lies across all others: a page of planning lines, as reformatting adds."""
-    if len(pairs) <= SLICES_BESIDE_PAGE or len({frame.orientation for frame, _ in pairs}) == 1:
+    """Return the slices, and a page among them that is none, as reformatting adds one with planning lines.
+
+    It lies across all others, or it alone has another matrix, and lies between them.
+    """
+    alike = len({(frame.orientation, frame.pixels.shape) for frame, _ in pairs}) == 1
+    if alike or len(pairs) <= SLICES_BESIDE_PAGE:
         return pairs, []
     orientations = np.array([frame.orientation for frame, _ in pairs])
     normals = np.cross(orientations[:, :3], orientations[:, 3:])
-    across = (np.abs(normals @ normals.T) < ACROSS).sum(axis=1)
-    pages = np.flatnonzero(across == len(pairs) - 1)
+    pages = np.flatnonzero((np.abs(normals @ normals.T) < ACROSS).sum(axis=1) == len(pairs) - 1)
+    shapes = [frame.pixels.shape for frame, _ in pairs]
+    odd = [number for number, shape in enumerate(shapes) if shapes.count(shape) == 1]
+    if not len(pages) and len(odd) == 1 and len(set(shapes)) == 2:
+        along = np.array([frame.position for frame, _ in pairs]) @ normals[odd[0]]
+        others = np.delete(along, odd[0])
+        pages = np.array(odd if others.min() <= along[odd[0]] <= others.max() else [], int)
     if len(pages) != 1:
         return pairs, []
     return [pair for number, pair in enumerate(pairs) if number != pages[0]], [pairs[pages[0]]]

@@ -212,4 +212,21 @@ def test_a_page_with_planning_lines_is_set_aside_and_several_planes_are_not(tmp_
         return
     assembly = assemble(files, "scan")
     assert np.array_equal(assembly.volume.array, voxels(size)[:kept].transpose(2, 1, 0))
-    assert assembly.set_aside == (("a page in another plane", files[kept].path),)
+    assert assembly.set_aside == (("a page among the slices", files[kept].path),)
+
+
+@pytest.mark.parametrize(("place", "taken"), [(10.0, True), (-10.0, True), (-16.0, False)])
+def test_one_image_of_another_size_between_the_slices_is_set_aside(tmp_path, place, taken):
+    files = write_series(tmp_path / "a", voxels((14, 5, 4)))
+    files += write_series(tmp_path / "b", voxels((1, 9, 8)), origin=(-10.0, -20.0, place - 20.0))
+    opened = [open_dicom(path) for path in files]
+    if taken:
+        assembly = assemble(opened, "here")
+        assert np.array_equal(assembly.volume.array, voxels((14, 5, 4)).transpose(2, 1, 0))
+        assert assembly.set_aside == (("a page among the slices", files[-1]),)
+    else:  # it may be the first slice
+        with pytest.raises(ScanError, match="varying matrix"):
+            assemble(opened, "here")
+    # A slice that is missing leaves a gap.
+    with pytest.raises(ScanError, match=r"gap between slices|varying matrix"):
+        assemble([file for number, file in enumerate(opened) if number != 5], "here")

@@ -75,7 +75,7 @@ class FolderReading:
     slices: tuple[Slice, ...] = ()
 
 
-Rank = tuple[bool, bool, bool, int, bool, bool, bool, int, int, float, str, str, str, str]
+Rank = tuple[bool, bool, bool, int, bool, bool, bool, int, int, float, str, str, str, float, str]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ TELLING = 7
 ADVANTAGES = (
     "has the size of a head", "shows the head", "is an ordinary image", "has the contrast that is wanted",
     "leaves no doubt about it", "is original", "is no fast scout", "has more slices", "has more voxels",
-    "has the higher number", "was acquired later", "has the later UID", "has the later ImageType", "has the later path",
+    "has the higher number", "was acquired later", "has the later UID", "has the later ImageType",
+    "has the shorter echo time", "has the later path",
 )  # fmt: skip
 
 

@@ -29,6 +29,11 @@ PERSON, ACCESSION = 0x0010, 0x00080050
 TELLING = 4
 
 
+Place = tuple[str, str, str, float]
+"""When a series was acquired, its identifier and ImageType, and its echo time with a minus: the shorter comes later."""
+NOWHERE: Place = ("", "", "", 0.0)
+
+
 @dataclass(frozen=True)
 class Identity:
     """Identifying content of one header: in memory only. ``words`` are in lower case, without signs between them.
@@ -46,7 +51,7 @@ class Identity:
     sex: str = ""
     issuer: str = ""
     frame: str = ""
-    place: tuple[str, ...] = ("", "", "")
+    place: Place = NOWHERE
     name: frozenset[str] = frozenset()
 
     @property
@@ -81,12 +86,13 @@ def identity_of(path: Path) -> Identity:
     return Identity(patient, f"{day} {hour}", frozenset(words), birth, known, issuer, frame, place, parts)
 
 
-def place_of(header: Elements) -> tuple[str, str, str]:
-    """Return by what series without a number are ordered: when they were acquired, their identifier and ImageType."""
+def place_of(header: Elements) -> Place:
+    """Return by what series of one number, or without, are ordered."""
     texts = header.text
     moments = [(texts(f"{of}Date"), texts(f"{of}Time")) for of in ("Series", "Acquisition")]
     day, time = next((moment for moment in moments if all(moment)), ("", ""))
-    return f"{day} {time}".strip(), texts("SeriesInstanceUID"), "\\".join(header.texts("ImageType"))
+    kind = "\\".join(header.texts("ImageType"))
+    return f"{day} {time}".strip(), texts("SeriesInstanceUID"), kind, -(header.number("EchoTime") or 0.0)
 
 
 def _identifying(header: RawHeader | Dataset) -> Iterator[tuple[int, str, str]]:

@@ -172,6 +172,7 @@ CHOICES = {
         {"change": set_all(SeriesDate="20190304", SeriesTime="101500")},
     ),
     "has the later UID": ({}, {}),
+    "has the shorter echo time": ({"change": set_all(EchoTime=80.0)}, {"change": set_all(EchoTime=160.0)}),
 }
 
 
@@ -180,6 +181,8 @@ CHOICES = {
 def test_one_of_several_series_is_taken_by_rule(tmp_path, advantage, swapped):
     better, worse = CHOICES[advantage]
     names = ("1.2.3.5", "1.2.3.4") if advantage == "has the later UID" or not swapped else ("1.2.3.4", "1.2.3.5")
+    if advantage == "has the shorter echo time":
+        names = ("1.2.3.4", "1.2.3.4")
     taken = write_series(tmp_path / "a", series=names[0], **better)
     other = write_series(tmp_path / "b", series=names[1], **worse)
     files = [*other, *taken] if swapped else [*taken, *other]

@@ -10,7 +10,7 @@ from typing import Any
 from brain_cae.errors import DatasetError
 from brain_cae.scans.catalogue import Series
 from brain_cae.scans.contrast_rules import AFTER_AGENT, SCOUT_TE_MS, SCOUT_TR_MS, Contrast, contrast_of, settled
-from brain_cae.scans.identity import Identity
+from brain_cae.scans.identity import NOWHERE, Identity, Place
 from brain_cae.scans.wanted import beside_of
 from brain_cae.vocabulary import MODALITIES
 
@@ -26,7 +26,7 @@ ALIKE = 5
 REASONS = (
     "shows the head", "covers the whole head", "is one volume", "leaves no doubt", "is original", "is no fast scout",
     "has more slices", "has more voxels", "has the higher number", "was acquired later", "has the later UID",
-    "has the later ImageType", "comes later by name",
+    "has the later ImageType", "has the shorter echo time", "comes later by name",
 )  # fmt: skip
 MAY_BE_AFTER_AGENT = "another T1 was acquired before other series, and no header names a contrast agent"
 NOT_LISTED = "not in the table of series"
@@ -47,7 +47,7 @@ class Taken:
     modality: str = ""
     why: str = ""
     read_for: str = ""
-    place: tuple[str, ...] = ("", "", "")
+    place: Place = NOWHERE
     number: float = math.nan
 
 
@@ -146,13 +146,13 @@ def take(series: Sequence[tuple[Series, str]], identities: Mapping[str, Identity
     for one, session in series:
         sessions.setdefault((one.patient, session), []).append(one)
     return [
-        Taken(one, session, contrast, place=places.get(one.name, ("", "", "")), number=numbers[one.name])
+        Taken(one, session, contrast, place=places.get(one.name, NOWHERE), number=numbers[one.name])
         for (_, session), scans in sessions.items()
         for one, contrast in zip(scans, _settled(scans, numbers), strict=True)
     ]
 
 
-def _numbers(series: Sequence[Series], places: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
+def _numbers(series: Sequence[Series], places: Mapping[str, Place]) -> dict[str, float]:
     """Return by which number each series is ordered: its own, or its place by time where a study has no numbers.
 
     An anonymiser removes them, or writes one for all.
@@ -163,7 +163,7 @@ def _numbers(series: Sequence[Series], places: Mapping[str, tuple[str, ...]]) ->
     numbers: dict[str, float] = {}
     for scans in studies.values():
         own = [one.facts.number for one in scans]
-        moments = [places.get(one.name, ("",))[0] for one in scans]
+        moments = [places.get(one.name, NOWHERE)[0] for one in scans]
         lost = any(map(math.isnan, own)) or len({*own}) == 1
         if lost and all(moments):
             order = sorted({*moments})

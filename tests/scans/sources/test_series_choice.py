@@ -52,9 +52,10 @@ def test_the_first_criterion_that_differs_decides(better, worse, reason, also_re
 def test_without_numbers_the_later_acquisition_is_taken():
     scans = [(series(name, number=math.nan), "s1") for name in "ab"]
     for last, places in (
-        ("a", {"a": ("20190304 110000", "1.2.1", "M"), "b": ("20190304 101500", "1.2.2", "M")}),
-        ("b", {"a": ("", "1.2.1", "M"), "b": ("", "1.2.2", "M")}),
-        ("b", {"a": ("", "1.2.1", "M"), "b": ("", "1.2.1", "M\\NORM")}),
+        ("a", {"a": ("20190304 110000", "1.2.1", "M", -9.0), "b": ("20190304 101500", "1.2.2", "M", -5.0)}),
+        ("b", {"a": ("", "1.2.1", "M", -5.0), "b": ("", "1.2.2", "M", -9.0)}),
+        ("b", {"a": ("", "1.2.1", "M", -5.0), "b": ("", "1.2.1", "M\\NORM", -9.0)}),
+        ("b", {"a": ("", "1.2.1", "M", -4.8), "b": ("", "1.2.1", "M", -2.3)}),  # two echoes
     ):
         identities = {name: Identity("1", "", frozenset(), place=place) for name, place in places.items()}
         taken = used(by_rule(take(scans, identities)))
@@ -73,7 +74,7 @@ def test_without_numbers_the_later_acquisition_is_taken():
 def test_of_two_t1_with_other_contrasts_between_them_the_first_is_taken(numbers, physics, taken, numbered):
     shown = numbers if numbered else (math.nan,) * 3
     scans = [series(name, what, number=n) for name, what, n in zip("abc", (T1, physics, T1), shown, strict=True)]
-    places = {name: (f"20190304 10{n}000", "", "") for name, n in zip("abc", numbers, strict=True)}
+    places = {name: (f"20190304 10{n}000", "", "", 0.0) for name, n in zip("abc", numbers, strict=True)}
     identities = {name: Identity("1", "", frozenset(), place=place) for name, place in places.items()}
     found = by_rule(take([(one, "s1") for one in scans], identities))
     assert [one.series.name for one in found if one.modality == "t1"] == [taken]

@@ -168,7 +168,9 @@ def test_the_uniform_image_of_an_mp2rage_is_known_in_an_enhanced_file_too(tmp_pa
         item = Dataset()
         item.add_new(0x00210011, "LO", "SIEMENS MR SDI 02")
         item.add_new(0x00211175, "CS", ["DERIVED", "PRIMARY", "M", "ND", "UNI"])
-        header.PerFrameFunctionalGroupsSequence[0].add_new(0x002111FE, "SQ", Sequence([item]))
+        frame = header.PerFrameFunctionalGroupsSequence[0]
+        frame.add_new(0x00210011, "LO", "SIEMENS MR SDI 02")
+        frame.add_new(0x002111FE, "SQ", Sequence([item]))
 
     path = write_enhanced(tmp_path / "one", voxels(), change=change)
     assert facts_of(path, read_header(path).header).physics.kind == "uniform image"

@@ -27,10 +27,14 @@ def environment(seed: int, splits: pd.DataFrame, index: pd.DataFrame) -> dict[st
 def _git() -> str | None:
     """Return the commit of the code, followed by ``+`` if files were modified; None outside a repository."""
     where = Path(__file__).parent
+    # A status that is stopped halfway would leave its lock, and git refuse the user's next commit.
+    commands = (["rev-parse", "--short", "HEAD"], ["--no-optional-locks", "status", "--porcelain", "-uno"])
     try:
         commit, changes = (
-            subprocess.run(command, cwd=where, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-            for command in (["git", "rev-parse", "--short", "HEAD"], ["git", "status", "--porcelain", "-uno"])
+            subprocess.run(
+                ["git", *command], cwd=where, capture_output=True, text=True, check=True, timeout=10
+            ).stdout.strip()
+            for command in commands
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -29,7 +29,7 @@ def contribution(cohort: AuditTable, *, margin: float, seed: int = 0, resamples:
     groups = one_hot(codes)
     if groups.shape[1] == 1:
         text = "All subjects share one protocol, so it adds nothing to the AUROC."
-        return AuditTest("contribution", 0.5, 0.5, 0.5, None, NO_CONCERN, text, n, upper_bound=0.5)
+        return AuditTest("contribution", 0.5, None, None, None, NO_CONCERN, text, n, upper_bound=0.5)
     rng = np.random.default_rng(seed)
     counts = np.ones((resamples + 1, n))
     for kind in (truth, ~truth):
@@ -58,18 +58,21 @@ def contribution(cohort: AuditTable, *, margin: float, seed: int = 0, resamples:
 
 
 def _shifts(truth: NDArray, aligned: NDArray, groups: NDArray, counts: NDArray) -> tuple[NDArray, NDArray]:
-    """Return the shift by protocols for each row of counts, and whether its regression is solvable."""
-    design = np.column_stack([truth.astype(float), groups])
-    present = counts @ groups > 0
-    normal = np.einsum("bi,ij,ik->bjk", counts, design, design, optimize=True)
+    """Return the shift by protocols for each row of counts, and whether its regression is solvable.
+
+    The regression has one effect for the label and one for each protocol. Within protocols the label's is that of the
+    deviations from the protocol's means (Frisch and Waugh 1933), so that the cost does not grow with the protocols'
+    number squared.
+    """
+    members, abnormal = counts @ groups, (counts * truth) @ groups
+    sums, total = (counts * aligned) @ groups, (counts * truth).sum(axis=1)
     # A protocol that is absent from a resample gets an effect of 0 and a share of 0.
-    diagonal = np.arange(1, design.shape[1])
-    normal[:, diagonal, diagonal] += ~present
-    scale = np.sqrt(np.einsum("bjj->bj", normal))
-    conditioned = normal / (scale[:, :, None] * scale[:, None, :])
-    solvable = np.linalg.eigvalsh(conditioned)[:, 0] > 1e-6
-    conditioned[~solvable] = np.eye(design.shape[1])
-    right = (counts * aligned) @ design / scale
-    effects = (np.linalg.solve(conditioned, right[:, :, None])[:, :, 0] / scale)[:, 1:]
+    share = np.divide(abnormal, members, out=np.zeros_like(members), where=members > 0)
+    between = (abnormal * share).sum(axis=1)
+    # The smallest eigenvalue of the normal equations with a unit diagonal.
+    solvable = 1 - np.sqrt(between / total) > 1e-6
+    together = (counts * aligned * truth).sum(axis=1) - (share * sums).sum(axis=1)
+    slope = np.divide(together, total - between, out=np.zeros_like(total), where=solvable)
+    effects = np.divide(sums - slope[:, None] * abnormal, members, out=np.zeros_like(members), where=members > 0)
     shares = [(counts * kind) @ groups / kind.sum() for kind in (truth, ~truth)]
     return ((shares[0] - shares[1]) * effects).sum(axis=1), solvable

@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.smoother import shuffled_rows
 from brain_cae.audit.table import AuditTable, as_codes, as_numbers, one_hot
+from brain_cae.estimates import newcombe_interval
 from brain_cae.vocabulary import MODALITIES
 
 FEW = 20
@@ -69,7 +70,11 @@ def header_comparison(cohort: AuditTable, *, seed: int = 0, permutations: int = 
 def _interval(
     cohort: AuditTable, first: dict[str, Any], *, seed: int, resamples: int
 ) -> tuple[float | None, float | None]:
-    """Return the 95 % interval of the absolute effect of one row of the table."""
+    """Return the 95 % interval of the absolute effect of one row of the table.
+
+    The bootstrap of classes that a parameter separates completely has no width; the interval is then that of an AUROC
+    of 1 (Newcombe 2006) of as many subjects.
+    """
     name = "_".join(part for part in (first["modality"], first["parameter"]) if part)
     column = {str(key): values for key, values in cohort.acquisition.items()}[name]
     rng = np.random.default_rng(seed)
@@ -81,8 +86,16 @@ def _interval(
         compared = _compare(name, column.iloc[drawn], truth, truth[None].astype(float))
         # A parameter that does not vary in a resample has no effect there.
         effects.append(next((abs(row["effect"]) for row, _ in compared if row["what"] == first["what"]), 0.0))
-    low, high = np.quantile(effects, [0.025, 0.975])
-    return float(low), float(high)
+    low, high = (float(bound) for bound in np.quantile(effects, [0.025, 0.975]))
+    effect = abs(float(first["effect"]))
+    if low < high:
+        return min(low, effect), max(high, effect)
+    used = np.ones(cohort.n, dtype=bool) if first["what"] != "value" else column.map(str).ne("") & column.notna()
+    positives, negatives = int((cohort.truth & used).sum()), int((~cohort.truth & used).sum())
+    if not positives or not negatives:
+        return None, None
+    low, high = newcombe_interval((1 + effect) / 2, positives, negatives)
+    return max(2 * low - 1, 0.0), 2 * high - 1
 
 
 def permuted_p_values(statistics: NDArray) -> NDArray:

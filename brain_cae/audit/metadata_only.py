@@ -23,7 +23,7 @@ def metadata_only(cohort: AuditTable, *, margin: float, seed: int = 0, permutati
     truth = cohort.truth
     if cohort.metadata.shape[1] == 0 and truth.any() and not truth.all():
         text = "All subjects were scanned with the same settings, so the settings cannot predict the label."
-        return [AuditTest("metadata_only", 0.5, 0.5, 0.5, None, NO_CONCERN, text, cohort.n, upper_bound=0.5)]
+        return [AuditTest("metadata_only", 0.5, None, None, None, NO_CONCERN, text, cohort.n, upper_bound=0.5)]
     if truth.all() or not truth.any():
         return [unable("metadata_only", "Only one class is present, so acquisition cannot be compared.", n=cohort.n)]
     reading = read_label(truth, cohort.metadata, seed=seed, permutations=permutations)

@@ -17,7 +17,8 @@ def overlap(cohort: AuditTable, *, seed: int = 0, permutations: int = 999, resam
 
     0 means that no protocol has both classes, 1 that the classes are distributed alike. Below 0.10 the classes cannot
     be compared, unless protocols are so small that chance alone explains it (p, against shuffled labels). The interval
-    is a bootstrap over subjects within each class; it does not account for protocols that were never observed.
+    is a bootstrap over subjects within each class; it does not account for protocols that were never observed, and
+    there is none where no resample differs, as with nothing in common.
     ``details`` gives both counts per protocol. If there are several sources and none has both classes, label equals
     source, and the gate is closed regardless of the number of subjects.
     """
@@ -31,7 +32,11 @@ def overlap(cohort: AuditTable, *, seed: int = 0, permutations: int = 999, resam
     value = float(shared[0])
     rng = np.random.default_rng(seed)
     drawn = [bootstrap_counts(rng, int(kind.sum()), resamples) @ groups[kind] for kind in (~cohort.truth, cohort.truth)]
-    low, high = (float(bound) for bound in np.quantile(_overlap_of(*drawn), [0.025, 0.975]))
+    bounds = np.quantile(_overlap_of(*drawn), [0.025, 0.975])
+    low = high = None
+    if bounds[1] > bounds[0]:
+        # Resamples of small protocols have less in common than the subjects themselves.
+        low, high = min(float(bounds[0]), value), max(float(bounds[1]), value)
     p = float((1 + (shared[1:] <= value + 1e-9).sum()) / (permutations + 1))
     both = np.minimum(abnormal[0], healthy[0]) > 0
     subjects_in_both = int(groups.sum(axis=0)[both].sum())

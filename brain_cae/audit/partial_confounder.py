@@ -34,7 +34,7 @@ def partial_confounder(cohort: AuditTable, *, seed: int = 0, permutations: int =
             directions[str(name)] = basis
     if not directions:
         text = "No acquisition parameter varies among subjects of the same label, so none can affect the score."
-        return AuditTest("partial_confounder", 0.0, 0.0, 0.0, None, NO_CONCERN, text, n)
+        return AuditTest("partial_confounder", 0.0, None, None, None, NO_CONCERN, text, n)
     shares = np.stack([((rows @ one) ** 2).sum(axis=1) / n for one in directions.values()])
     p_values = permuted_p_values(shares)
     corrected = smallest_p_correction(p_values)

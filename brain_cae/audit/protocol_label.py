@@ -20,7 +20,7 @@ def protocol_label(cohort: AuditTable, *, margin: float, seed: int = 0, permutat
     groups = one_hot(cohort.pooled)
     if groups.shape[1] < 2:
         text = "All subjects share one protocol, so protocol and label cannot be associated."
-        return AuditTest("protocol_label", 0.0, 0.0, 0.0, None, NO_CONCERN, text, cohort.n, upper_bound=0.5)
+        return AuditTest("protocol_label", 0.0, None, None, None, NO_CONCERN, text, cohort.n, upper_bound=0.5)
     if cohort.truth.all() or not cohort.truth.any():
         return unable("protocol_label", "Only one class is present.", n=cohort.n)
     n, df = cohort.n, groups.shape[1] - 1

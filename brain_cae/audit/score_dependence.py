@@ -87,7 +87,7 @@ def _without_contrast(cohort: AuditTable, p: float, n: int) -> AuditTest:
         text = (
             f"All subjects share one protocol, and within it the score does not depend on the settings (p = {p:.3f})."
         )
-        return AuditTest("score_dependence", 0.0, 0.0, 0.0, p, NO_CONCERN, text, n, upper_bound=0.0)
+        return AuditTest("score_dependence", 0.0, None, None, p, NO_CONCERN, text, n, upper_bound=0.0)
     if p <= ALPHA:
         text = f"Among subjects of the same label, the score depends on the scanner's settings (p = {p:.3f})."
         return AuditTest("score_dependence", None, None, None, p, CONCERN, text, n)

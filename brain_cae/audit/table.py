@@ -22,7 +22,8 @@ class AuditTable:
         truth: Shape (n,), True = abnormal.
         scores: Shape (n,), NaN where unknown.
         protocols: Shape (n,), number of the protocol (source and protocol if there are several sources).
-        pooled: Shape (n,), the same with protocols of fewer than three subjects pooled.
+        pooled: Shape (n,), the same with protocols of fewer than three subjects pooled, unless most subjects belong to
+            such: together they would pass for one protocol.
         names: Name of each protocol number.
         metadata: Shape (n, columns), standardised acquisition; no columns if nothing varies.
         acquisition: The subjects' rows of acquisition, with the source if there are several.
@@ -107,9 +108,9 @@ def make_table(subjects: pd.DataFrame, acquisition: pd.DataFrame, *, strata: str
         known = True
     names, codes = _codes(protocol)
     sizes = np.bincount(codes, minlength=len(names))
-    pooled = (
-        np.unique(np.where(sizes[codes] < RARE, len(names), codes), return_inverse=True)[1] if len(codes) else codes
-    )
+    rare = sizes[codes] < RARE
+    few = len(codes) and rare.mean() <= 0.5
+    pooled = np.unique(np.where(rare, len(names), codes), return_inverse=True)[1] if few else codes
     scores = table["score"] if "score" in table else pd.Series(np.nan, index=table.index)
     return AuditTable(
         table=table,

@@ -41,6 +41,19 @@ def test_the_verdict_and_every_test(simulate, confounding: float, effect: float)
     assert len(result.reasons) <= 3
 
 
+def test_many_sites_of_two_subjects_each_are_several_protocols() -> None:
+    rng = np.random.default_rng(1)
+    site = np.repeat(np.arange(30), 2)
+    offset = rng.normal(0, 3, 30)[site]
+    label = np.where(rng.random(60) < 1 / (1 + np.exp(-2 * offset)), "abnormal", "healthy")
+    subjects = pd.DataFrame({"label": label, "score": offset + rng.normal(0, 0.2, 60), "site": [*map(str, site)]})
+    result = audit(subjects, acquisition=pd.DataFrame(index=subjects.index), strata="site")
+    # The AUROC is 0.96, and 0.40 within the sites: label and score are the site's.
+    assert result.verdict == "cannot tell"
+    verdicts = {test.name: test.verdict for test in result.tests}
+    assert {verdicts[name] for name in ("metadata_only", "protocol_label", "score_dependence")} == {CONCERN}
+
+
 def headers_of(tables) -> str:
     subjects, acquisition = tables
     return audit_headers(subjects.drop(columns="score"), acquisition=acquisition).verdict

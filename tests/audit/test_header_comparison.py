@@ -35,6 +35,20 @@ def test_cliffs_delta_counts_pairs() -> None:
     assert 0.0 <= test.low < 0.5 < test.high <= 1.0
 
 
+@pytest.mark.parametrize(("each", "low"), [(1, 0.0), (3, 0.0), (10, 0.6)])
+def test_a_complete_separation_is_as_certain_as_its_subjects_are_many(each: int, low: float) -> None:
+    labels, scanners = ["healthy"] * each + ["abnormal"] * each, ["A"] * each + ["B"] * each
+    table = pd.DataFrame({"label": labels, "score": 0.0, "protocol": "a"})
+    columns = pd.DataFrame({"manufacturer": scanners, "flip_angle_deg": [10.0] * each + [20.0] * each})
+    for name in columns:
+        test = header_comparison(make_table(table, columns[[name]]), permutations=9, resamples=20)
+        assert test.value == 1.0 and test.low == pytest.approx(low, abs=0.02) and test.high == 1.0
+    # Only one subject of each class has the parameter.
+    columns.loc[(columns.index != 0) & (columns.index != each), "manufacturer"] = ""
+    test = header_comparison(make_table(table, columns[["manufacturer"]]), permutations=9, resamples=20)
+    assert test.low == pytest.approx(0.0, abs=0.02)
+
+
 def test_one_false_alarm_in_twenty_however_many_parameters() -> None:
     rng = np.random.default_rng(0)
     labels = ["healthy"] * 20 + ["abnormal"] * 20

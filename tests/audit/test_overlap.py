@@ -33,6 +33,15 @@ def test_too_fine_protocols_prove_nothing() -> None:
     assert overlap(cohort(["a"] * 2, ["b"] * 2)).verdict == "cannot tell"
 
 
+def test_an_interval_contains_its_value_or_is_not_given() -> None:
+    apart, alike = overlap(cohort(["a"] * 2, ["b"] * 2)), overlap(cohort(["a"] * 9, ["a"] * 9))
+    assert (apart.value, apart.low, apart.high) == (0.0, None, None)
+    assert (alike.value, alike.low, alike.high) == (1.0, None, None)
+    sites = [str(number) for number in range(30)]
+    paired = overlap(cohort(sites, sites))
+    assert paired.value == pytest.approx(1.0) and paired.low < 0.6 and paired.high == paired.value
+
+
 def test_label_is_source_needs_several_sources() -> None:
     table = pd.DataFrame({"label": ["healthy", "abnormal"] * 3, "score": 0.0, "protocol": "a"})
     for source, expected in (

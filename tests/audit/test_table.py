@@ -44,6 +44,13 @@ def test_protocols_of_one_or_two_subjects_are_pooled() -> None:
     assert aligned.pooled.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
+def test_small_protocols_of_most_subjects_do_not_pass_for_one() -> None:
+    pairs = make_table(table := subjects(6, protocol=["a", "a", "b", "b", "c", "c"]), pd.DataFrame(index=table.index))
+    assert pairs.pooled.tolist() == [0, 0, 1, 1, 2, 2] and pairs.metadata.shape[1] == 3
+    most = make_table(table := subjects(7, protocol=[*"aaabbcc"]), pd.DataFrame(index=table.index))
+    assert most.pooled.tolist() == [0, 0, 0, 1, 1, 2, 2]
+
+
 def test_several_sources_are_part_of_the_protocol_and_of_the_acquisition() -> None:
     table = subjects(4, source=["ixi", "brats", "ixi", "brats"])
     several = make_table(table, pd.DataFrame(index=table.index))

@@ -42,7 +42,7 @@ def _inference(work: Export) -> dict[str, Any]:
         "load": "$@network.load_state_dict(torch.load(@checkpoint, weights_only=True, map_location=@device))",
         "inferer": {"_target_": "SimpleInferer"},
         # An expression loads what it refers to first: without the weights, the network would be a random one.
-        "reconstruct": "$(@load, lambda volumes: @inferer(volumes.to(@device), @network))[1]",
+        "reconstruct": "$(@load, torch.no_grad()(lambda volumes: @inferer(volumes.to(@device), @network)))[1]",
     }
 
 

@@ -63,6 +63,7 @@ class ReportContent:
         other_lesions: The same for brains that are not flagged.
         calibration_scores: (n,) scores of the healthy brains that calibrate.
         learnt: Number of healthy brains that the network was trained with; None if it is not known.
+        voxel_threshold: Threshold of the anomaly maps; None if the brains were scored by models with different ones.
         voxel_rates: Values of the anomaly map, with the share of healthy voxels above each, by falling share.
         epochs: Columns epoch, loss: the training.
         settings: The configuration as nested mappings, for the section on methods.
@@ -84,6 +85,7 @@ class ReportContent:
     other_lesions: pd.DataFrame = field(default_factory=pd.DataFrame)
     calibration_scores: np.ndarray = field(default_factory=lambda: np.empty(0))
     learnt: int | None = None
+    voxel_threshold: float | None = None
     voxel_rates: list[tuple[float, float]] = field(default_factory=list)
     epochs: pd.DataFrame = field(default_factory=pd.DataFrame)
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brain_cae.arrays.boxes import box_of
+from brain_cae.reporting.pictures import sides
 from brain_cae.reporting.planes import cut
 from brain_cae.vocabulary import PLANES
 
@@ -24,6 +25,8 @@ def training_panel(
     spacing: Sequence[float] | None = None,
 ) -> Figure:
     """Draw input, reconstruction and residual through the middle of the brain, one row per brain and modality.
+
+    The first input names the sides of the patient; the right is on the left, as in the report.
 
     The grey scale of a row runs from 0 to the 99.5th percentile of the *inputs* of that modality, the scale of the
     residual from minus half to plus half of that. Both depend only on the fixed inputs, so that panels of different
@@ -65,6 +68,8 @@ def training_panel(
                     row[3 * kind : 3 * kind + 3], cut(stack[brain, channel], middle, millimetres), strict=True
                 ):
                     _draw(axis, plane.pixels, plane.extent, window)
+                    if brain == channel == kind == 0:
+                        sides(axis, plane)
             row[0].set_ylabel(f"{brain + 1}  {modality}", color="white", fontsize=9)
     for column, axis in enumerate(axes[0]):
         title = PLANES[column % 3]

@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 
 from brain_cae.arrays.boxes import box_of
 from brain_cae.reporting.content import ReportContent, SubjectView
-from brain_cae.reporting.evidence import at
 from brain_cae.reporting.figures import LIGHT, Chart, data_uri, readable, style
-from brain_cae.reporting.formatting import finite, number, p_value
+from brain_cae.reporting.formatting import number, p_value
 from brain_cae.reporting.planes import Convention, Plane, cut, peak
 
 BUDGET = 2_000_000  # total characters of the data URIs; with viewer and volumes, a report stays below 8 MB
@@ -50,7 +49,7 @@ def gallery(content: ReportContent, resolution: int = 170) -> Gallery:
     """Draw all views of the content, at most at this resolution, and such that the report keeps its size limit."""
     if not content.views:
         return Gallery()
-    threshold = finite(at(content.metrics, "scoring", "voxel_threshold"))
+    threshold = content.voxel_threshold
     top = upper_limit(content.views, threshold)
     uris = [_view_uri(view, top, threshold, resolution) for view in content.views]
     while sum(map(len, uris)) > BUDGET and resolution > 40:
@@ -116,7 +115,7 @@ def _view_uri(view: SubjectView, top: float, threshold: float | None, resolution
                 axis = figure.add_axes((left / width, bottom / total, plane.width_mm / width, plane.height_mm / total))
                 _draw(axis, plane, grey, values, top, threshold, outline[column] if outline else None)
                 if place == 0:
-                    _sides(axis, plane)
+                    sides(axis, plane)
                 left += plane.width_mm + gap
             figure.text(0.006, 1 - (place + 0.5) / len(rows), readable(name), color="#c9d1dc", fontsize=8,
                         rotation=90, va="center", ha="left")  # fmt: skip
@@ -142,7 +141,8 @@ def _draw(
     axis.set(xlim=(0, plane.width_mm), ylim=(plane.height_mm, 0))
 
 
-def _sides(axis: Axes, plane: Plane) -> None:
+def sides(axis: Axes, plane: Plane) -> None:
+    """Write the sides of the patient into the upper corners of a plane."""
     for letter, place, align in ((plane.left, 0.01, "left"), (plane.right, 0.99, "right")):
         axis.text(place, 0.97, letter, transform=axis.transAxes, color="#aab6c6", fontsize=7, ha=align, va="top")
 
@@ -189,6 +189,6 @@ def _window(image: np.ndarray) -> tuple[float, float]:
 
 def _foreground(image: np.ndarray) -> tuple[slice, slice, slice]:
     """Return the bounding box of nonzero voxels with a margin of two voxels; the whole volume if all are 0."""
-    sides = zip(box_of(np.isfinite(image) & (image != 0)), image.shape, strict=True)
-    x, y, z = (slice(max(side.start - 2, 0), min(side.stop + 2, size)) for side, size in sides)
+    spans = zip(box_of(np.isfinite(image) & (image != 0)), image.shape, strict=True)
+    x, y, z = (slice(max(side.start - 2, 0), min(side.stop + 2, size)) for side, size in spans)
     return x, y, z

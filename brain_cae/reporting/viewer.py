@@ -8,8 +8,6 @@ from typing import Any
 
 from brain_cae.reporting import niivue, pictures
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.evidence import at
-from brain_cae.reporting.formatting import finite
 from brain_cae.reporting.pictures import Gallery, Picture
 from brain_cae.reporting.volumes import fitting
 
@@ -29,7 +27,7 @@ def interactive(content: ReportContent, gallery: Gallery, budget: int = BUDGET) 
     """Return the gallery with its pictures connected to volumes, and these; without a viewer it stays as it is."""
     if not content.views or not niivue.bundle():
         return gallery, []
-    threshold = finite(at(content.metrics, "scoring", "voxel_threshold"))
+    threshold = content.voxel_threshold
     top = pictures.upper_limit(content.views, threshold)
     made = fitting(content.views, budget, top=top, threshold=threshold, rates=content.voxel_rates)
     brains = [Brain(f"brain-{number}", data) for number, data in enumerate(made)]

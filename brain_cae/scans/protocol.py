@@ -96,6 +96,27 @@ def as_typed(name: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "_", name.lower()).strip("_")
 
 
+def split_mixtures(names: pd.Series, table: pd.DataFrame) -> pd.Series:
+    """Return the protocols with subjects of different scanners apart, who are one in a pool and among the unseen.
+
+    Unseen protocols become groups of their own. Small groups are named by scanner and plane, however few they are.
+
+    Args:
+        names: Protocol of each subject, see :meth:`ProtocolGroups.assign`.
+        table: Acquisition of the same subjects, see :func:`subject_acquisition`.
+    """
+    split = names.copy()
+    for mixture, ending in ((POOLED, ""), (UNSEEN, f", {UNSEEN}")):
+        members = names.index[names == mixture]
+        if not len(members):
+            continue
+        groups = ProtocolGroups.fit(table.loc[members])
+        families = [f"{family}, small groups" for family, _ in groups._describe(table.loc[members])]
+        found = groups.assign(table.loc[members])
+        split[members] = found.where(found != POOLED, pd.Series(families, index=members)) + ending
+    return split
+
+
 @dataclass(frozen=True, eq=False)
 class Protocol:
     """One protocol: name, family (scanner, field and plane) and the distinct parameters (n, columns) of its members."""

@@ -12,7 +12,7 @@ from brain_cae.audit.nuisance_images import KINDS
 from brain_cae.audit.standing import AT_RISK, CLEAR
 from brain_cae.configuration.schema import Audit
 from brain_cae.scans.headerless import WITHOUT_HEADERS, group_without_headers
-from brain_cae.scans.protocol import UNKNOWN
+from brain_cae.scans.protocol import UNKNOWN, split_mixtures
 from brain_cae.scans.sources.build import make_source
 from brain_cae.stages.cohort import Cohort
 from brain_cae.vocabulary import CLASSES, NOBODY, LabelMeaning
@@ -117,10 +117,13 @@ def with_strata(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return subjects and acquisition with the column of the strata.
 
-    Subjects of unknown protocol are grouped by the spacing and appearance of their images.
+    Subjects of unknown protocol are grouped by the spacing and appearance of their images. Those of several scanners
+    in a pool of small groups, or in protocols that a model has not seen, do not share a protocol.
     """
     if strata not in subjects and strata not in acquisition and strata in index:
         subjects[strata] = index.groupby("subject")[strata].first().reindex(subjects.index)
+    if strata == "protocol":
+        subjects["protocol"] = split_mixtures(subjects["protocol"], acquisition)
     unknown = subjects["protocol"] == UNKNOWN
     if strata == "protocol" and unknown.any():
         without_headers = subjects.index[unknown]

@@ -73,7 +73,7 @@ def report_content(
     calibration = detector.scorers["residual"].calibration
     decided = assessment.table["flagged"].eq(True)
     others = lesion_table(assessment.table[~decided].assign(flagged=True), assessment.findings)
-    # Of a nested evaluation, each fold has other calibration brains than the stored detector.
+    # Of a nested evaluation, each fold has other calibration brains and thresholds than the stored detector.
     stored = all(one is detector or scope.tested is None for one in assessment.detectors.values())
     return ReportContent(
         title=title(config, assessment.cohort, scope.model_run),
@@ -90,7 +90,8 @@ def report_content(
         other_lesions=others,
         calibration_scores=calibration.scores if stored else np.empty(0),
         learnt=detector.training_brains,
-        voxel_rates=list(zip(calibration.voxel_quantiles.tolist(), VOXEL_RATES, strict=False)),
+        voxel_threshold=calibration.voxel_threshold if stored else None,
+        voxel_rates=list(zip(calibration.voxel_quantiles.tolist(), VOXEL_RATES, strict=False)) if stored else [],
         epochs=epochs,
         settings=settings,
         pages=pages,

@@ -27,8 +27,10 @@ def test_monai_builds_the_network_with_its_weights(tiny_run, tmp_path) -> None:
     again = ConfigParser()
     again.read_config(folder / "configs" / "inference.json")
     again["bundle_root"], again["device"] = str(folder), "cpu"
-    with torch.inference_mode():  # the weights need not be asked for
-        torch.testing.assert_close(again.get_parsed_content("reconstruct")(volumes), detector.network(volumes))
+    # Neither the weights need be asked for, nor that no gradients are kept.
+    reconstructed = again.get_parsed_content("reconstruct")(volumes)
+    assert not reconstructed.requires_grad
+    torch.testing.assert_close(reconstructed, detector.network(volumes).detach())
     metadata = json.loads((folder / "configs" / "metadata.json").read_text())
     assert metadata["required_packages_version"] == {"brain-cae": __version__}
     assert metadata["network_data_format"]["inputs"]["image"]["channel_def"] == {"0": "t1", "1": "flair"}

@@ -194,6 +194,7 @@ def build_content(*, verdict: str = "clear", views: int = 2, **replaced: Any) ->
         "title": "T1 and FLAIR, clustered reshape",
         "metrics": build_metrics(predictions, curves, verdict=verdict),
         "predictions": predictions,
+        "voxel_threshold": 2.6,
         "import_report": pd.DataFrame(
             {
                 "subject": [f"{place:05d}" for place in range(10)], "modality": "flair", "series_hash": "",

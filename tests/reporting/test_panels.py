@@ -23,6 +23,12 @@ def test_one_row_for_each_brain_and_modality(stacks):
     assert [axis.get_ylabel() for axis in figure.axes[::9]] == ["1  t1", "1  flair", "2  t1", "2  flair"]
 
 
+def test_the_first_input_names_the_sides_of_the_patient(stacks):
+    figure = training_panel(*stacks, modalities=["t1", "flair"])
+    letters = [[text.get_text() for text in axis.texts] for axis in figure.axes]
+    assert letters[:3] == [["A", "P"], ["R", "L"], ["R", "L"]] and not any(letters[3:])
+
+
 def test_scales_depend_only_on_the_inputs(stacks):
     inputs, reconstructions, residuals = stacks
     early = training_panel(inputs, reconstructions * 0.1, residuals * 50, modalities=["t1", "flair"])

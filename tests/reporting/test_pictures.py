@@ -49,6 +49,15 @@ def test_colours_are_transparent_at_zero_and_opaque_from_the_threshold():
     assert colours(0.26)[3] == pytest.approx(colours(1.0)[3])
 
 
+def test_the_scale_has_a_threshold_only_if_all_maps_do(make_content, monkeypatch):
+    marked = []
+    monkeypatch.setattr(pictures, "_scale", lambda top, threshold: marked.append(threshold))
+    pictures.gallery(make_content(views=1))
+    # Brains of a nested evaluation were scored by models with thresholds of their own.
+    pictures.gallery(make_content(views=1, voxel_threshold=None))
+    assert marked == [2.6, None]
+
+
 @pytest.mark.parametrize("fill", [0.0, np.nan])
 def test_an_empty_map_is_drawn(fill, make_content, make_view):
     view = dataclasses.replace(make_view(), anomaly_map=np.full((36, 44, 30), fill), p_value=None, flagged=None)

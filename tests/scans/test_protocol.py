@@ -8,7 +8,15 @@ import pytest
 
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.scans.index import make_index
-from brain_cae.scans.protocol import POOLED, UNKNOWN, UNSEEN, ProtocolGroups, as_typed, subject_acquisition
+from brain_cae.scans.protocol import (
+    POOLED,
+    UNKNOWN,
+    UNSEEN,
+    ProtocolGroups,
+    as_typed,
+    split_mixtures,
+    subject_acquisition,
+)
 
 SKYRA = {
     "manufacturer": "SIEMENS",
@@ -151,6 +159,21 @@ def test_small_groups_of_one_scanner_are_pooled_apart_from_the_others():
     assert groups.names == ["GE SIGNA 1.5 T axial #1", POOLED, small]
     assert groups.is_small(small) and not groups.is_small("GE SIGNA 1.5 T axial #1")
     assert ProtocolGroups.from_dict(groups.to_dict()).assign(table).equals(names)
+
+
+def test_scanners_in_a_pool_and_among_the_unseen_are_told_apart():
+    long = {"echo_time_ms": 200.0}
+    known = table_of(cohort("a", 9, **SKYRA) + cohort("b", 3, **SIGNA) + cohort("c", 4, **NONE))
+    groups = ProtocolGroups.fit(known)
+    split = split_mixtures(groups.assign(known), known)
+    assert set(split["a00":"a08"]) == {"SIEMENS Skyra 3.0 T axial #1"} and set(split["c00":]) == {UNKNOWN}
+    assert set(split["b00":"b02"]) == {"GE SIGNA 1.5 T axial, small groups"}
+    later = table_of(cohort("d", 8, **SKYRA | long) + cohort("e", 2, **SIGNA | long) + cohort("f", 2, **SKYRA))
+    assert set(groups.assign(later)["d00":"e01"]) == {UNSEEN}
+    split = split_mixtures(groups.assign(later), later)
+    assert set(split["d00":"d07"]) == {"SIEMENS Skyra 3.0 T axial #1, unseen"}
+    assert set(split["e00":"e01"]) == {"GE SIGNA 1.5 T axial, small groups, unseen"}
+    assert set(split["f00":]) == {"SIEMENS Skyra 3.0 T axial #1"}
 
 
 def test_empty_headers_are_unknown_and_new_protocols_unseen():

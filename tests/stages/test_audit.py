@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from brain_cae.audit import audit
-from brain_cae.scans.protocol import UNKNOWN
+from brain_cae.scans.linkage import DEFINING
+from brain_cae.scans.protocol import POOLED, UNKNOWN, UNSEEN
 from brain_cae.scans.sources.brats import Brats
 from brain_cae.scans.sources.combined import Combined
 from brain_cae.scans.sources.folder import Folder
@@ -63,3 +64,19 @@ def test_a_verdict_on_scans_whose_headers_name_no_scanner_is_no_proof(named, war
     warnings = with_header_warning(result, subjects, "protocol").warnings
     assert len(warnings) == warned and all(f"{200 - named} of 200 subjects name no scanner" in one for one in warnings)
     assert not with_header_warning(result, subjects, "site").warnings
+
+
+@pytest.mark.parametrize("name", [POOLED, UNSEEN])
+def test_scanners_that_decide_the_label_are_not_one_protocol_for_being_rare_or_new(name):
+    scanner = np.repeat(["A", "B", "C", "D"], 6)
+    subjects = pd.DataFrame({"label": np.repeat(["healthy", "abnormal"], 12), "protocol": name, "source": "folder"})
+    subjects["score"] = np.random.default_rng(0).normal(size=24) + np.repeat([0, 3], 12)
+    acquisition = pd.DataFrame({"manufacturer": "Acme", "model": scanner, "field_strength_t": 3.0})
+    acquisition = acquisition.assign(orientation="axial", **{f"t1_{parameter}": 3.0 for parameter in DEFINING})
+    index = pd.DataFrame({"subject": subjects.index})
+    empty = pd.DataFrame(index=subjects.index)
+    subjects, acquisition = with_strata(subjects, acquisition, index, empty, "protocol")
+    result = audit(subjects, acquisition=acquisition)
+    assert result.verdict == "confounded"
+    within = next(row for row in result.figures if "within" in str(row["keys"]))
+    assert within["standing"] == "no evidence"

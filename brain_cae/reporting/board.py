@@ -18,6 +18,7 @@ from brain_cae.files.names import printable
 from brain_cae.files.system_errors import writing
 from brain_cae.reporting import charts, pictures
 from brain_cae.reporting.content import ReportContent
+from brain_cae.reporting.doubts import serious
 from brain_cae.reporting.evidence import at, column, numbers, scored
 from brain_cae.reporting.figures import LIGHT, style
 from brain_cae.reporting.formatting import finite
@@ -113,14 +114,15 @@ def write_board(
 
 
 def _card(content: ReportContent) -> str:
-    """Return verdict, key figures and cautions as Markdown."""
-    verdict = banner(content)
-    lines = [f"# {verdict.verdict}", verdict.meaning, "", *(f"- {reason}" for reason in verdict.reasons), ""]
+    """Return verdict, key figures and cautions as Markdown; above it, the cautions under which it is not a result."""
+    verdict, first = banner(content), serious(content)
+    lines = ["# not a result", "", *(f"- {printable(caution)}" for caution in first), ""] if first else []
+    lines += [f"# {verdict.verdict}", verdict.meaning, "", *(f"- {reason}" for reason in verdict.reasons), ""]
     lines += ["", f"**{content.title}**", "", "| figure | value |", "|---|---|"]
     for card in cards(content):
         caution = f": {card.caution}" if card.caution else ""
         lines.append(f"| {card.main.name} | {card.main.value} {card.main.interval}{caution} |")
-    lines += ["", *(f"- **Caution** {printable(caution)}" for caution in content.cautions)]
+    lines += ["", *(f"- **Caution** {printable(caution)}" for caution in content.cautions if caution not in first)]
     return "\n".join(line.replace("<", "&lt;") for line in lines)
 
 
@@ -185,7 +187,8 @@ def _hparams(writer: Any, content: ReportContent, parameters: Mapping[str, str |
     from torch.utils.tensorboard.summary import hparams
 
     metrics = {f"result/{name}": value for name, value in final_metrics(content.metrics).items()}
-    for summary in hparams({**parameters, "verdict": banner(content).verdict}, metrics):
+    verdict = "not a result" if serious(content) else banner(content).verdict
+    for summary in hparams({**parameters, "verdict": verdict}, metrics):
         writer.file_writer.add_summary(summary)
     for name, value in metrics.items():
         writer.add_scalar(name, value, 0)

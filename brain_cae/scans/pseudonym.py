@@ -72,7 +72,7 @@ def read_key(path: Path, *, create: bool) -> tuple[bytes, str]:
             if not create:
                 return _made_up(), (
                     "There is no key yet: the names of subjects and series are made up for this look. "
-                    "A run creates the key, and then they stay the same."
+                    "A run, or dataset.write_series=series.csv, writes the key, and then they stay the same."
                 )
             _create(path)
         content = path.read_bytes().strip()

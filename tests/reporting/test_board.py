@@ -9,6 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from brain_cae.reporting.board import BRAINS, Embedding, board_folder, final_metrics, write_board
+from brain_cae.vocabulary import Serious
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,18 @@ def test_the_text_has_the_verdict_and_escapes_names(events):
     text = events.Tensors("verdict/text_summary")[0].tensor_proto.string_val[0].decode()
     assert text.startswith("# clear") and "AUROC" in text
     assert "Subject a\\x1b&lt;b> is short." in text
+
+
+def test_nothing_is_called_clear_above_the_cautions_that_forbid_it(make_content, tmp_path):
+    cautions = [Serious("This is a trial."), "Subject a is short."]
+    write_board(tmp_path, make_content(views=0, cautions=cautions), parameters={"seed": 3}, embedding=None)
+    events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
+    text = events.Tensors("verdict/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert text.startswith("# not a result\n\n- This is a trial.\n\n# clear") and text.count("This is a trial.") == 1
+    assert "- **Caution** Subject a is short." in text
+    content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
+    assert start.hparams["verdict"].string_value == "not a result"
 
 
 def test_hparams_hold_choices_verdict_and_the_names_of_the_figures(events):

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from brain_cae.cli.logs import wrapped
 from brain_cae.files.names import printable
-from brain_cae.reporting.closing import closing_rows, one_line, shown
+from brain_cae.reporting.closing import CAUTIONS_FIRST, closing_rows, one_line, shown
 from brain_cae.reporting.doubts import VERDICT_TONES
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,10 @@ def show_closing(folder: Path) -> None:
         line = Text.assemble("  ", (name.ljust(width - 2), "dim"), words)
         if name == "verdict":
             verdict = words.partition(".")[0]
-            line.stylize(COLOURS[VERDICT_TONES.get(verdict, "grey")], width, width + len(verdict))
+            colour = VERDICT_TONES.get(verdict, "grey")
+            if colour == "green" and CAUTIONS_FIRST in text:
+                colour = "grey"
+            line.stylize(COLOURS[colour], width, width + len(verdict))
         console.print(line, soft_wrap=True, highlight=False)
     console.print()
 

@@ -113,6 +113,11 @@ def write_board(
         _hparams(writer, content, parameters)
 
 
+def verdict_of(content: ReportContent) -> str:
+    """Return the verdict as TensorBoard and trackers list it; ``not a result`` where cautions stand over it."""
+    return "not a result" if serious(content) else banner(content).verdict
+
+
 def _card(content: ReportContent) -> str:
     """Return verdict, key figures and cautions as Markdown; above it, the cautions under which it is not a result."""
     verdict, first = banner(content), serious(content)
@@ -187,8 +192,7 @@ def _hparams(writer: Any, content: ReportContent, parameters: Mapping[str, str |
     from torch.utils.tensorboard.summary import hparams
 
     metrics = {f"result/{name}": value for name, value in final_metrics(content.metrics).items()}
-    verdict = "not a result" if serious(content) else banner(content).verdict
-    for summary in hparams({**parameters, "verdict": verdict}, metrics):
+    for summary in hparams({**parameters, "verdict": verdict_of(content)}, metrics):
         writer.file_writer.add_summary(summary)
     for name, value in metrics.items():
         writer.add_scalar(name, value, 0)

@@ -37,6 +37,9 @@ PLACES = {
 """Heading of each file or folder to its name in the folder of a run."""
 
 
+CAUTIONS_FIRST = "But read the cautions above before any figure."
+
+
 def closing_rows(folder: Path) -> list[tuple[str, str]]:
     """Return heading and text of each row of the closing table of a run; what the run does not have is left out."""
     metrics = _metrics(folder)
@@ -57,7 +60,8 @@ def one_line(folder: Path) -> str:
     metrics = _metrics(folder)
     if not metrics:
         return ""
-    return f"{banner(ReportContent('', metrics)).verdict}, AUROC {estimate(at(metrics, 'detection', 'auroc'))}"
+    line = f"{banner(ReportContent('', metrics)).verdict}, AUROC {estimate(at(metrics, 'detection', 'auroc'))}"
+    return f"{line}, but see its cautions" if at(metrics, "cautions") else line
 
 
 def shown(path: Path) -> str:
@@ -75,7 +79,8 @@ def _verdict(folder: Path, metrics: dict[str, Any]) -> list[tuple[str, str]]:
     verdict = banner(content)
     if unlabelled(content):
         return [("decision", f"{verdict.heading}.")]
-    return [("verdict", f"{verdict.verdict}. {verdict.meaning}")]
+    doubt = f" {CAUTIONS_FIRST}" if at(metrics, "cautions") else ""
+    return [("verdict", f"{verdict.verdict}. {verdict.meaning}{doubt}")]
 
 
 def _figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:

@@ -9,9 +9,8 @@ from brain_cae.configuration import Config
 from brain_cae.configuration.identity import WITHOUT_EFFECT
 from brain_cae.errors import DatasetError
 from brain_cae.files.documents import read_yaml
-from brain_cae.reporting.board import Embedding, board_folder, final_metrics, write_board
+from brain_cae.reporting.board import Embedding, board_folder, final_metrics, verdict_of, write_board
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.evidence import at
 from brain_cae.stages.prediction import Assessment
 from brain_cae.stages.trackers import record_result
 from brain_cae.transfer.features import select_arm
@@ -72,7 +71,7 @@ def publish(config: Config, assessment: Assessment, content: ReportContent, run:
         run,
         parameters=parameters,
         metrics=final_metrics(content.metrics),
-        verdict=str(at(content.metrics, "audit", "verdict")),
+        verdict=verdict_of(content),
     )
 
 

@@ -37,6 +37,17 @@ def test_the_table_has_whole_lines_without_escapes(run, out):
     assert "\x1b" not in out.getvalue()
 
 
+@pytest.mark.parametrize(("cautions", "green"), [([], True), (["This is a trial."], False)])
+def test_no_verdict_stands_in_green_under_cautions(run, monkeypatch, cautions, green):
+    metrics = json.loads((run / "metrics.json").read_text()) | {"audit": {"verdict": "clear"}, "cautions": cautions}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    file = io.StringIO()
+    console = Console(file=file, width=200, force_terminal=True, color_system="standard", no_color=False)
+    monkeypatch.setattr(rich, "_console", console)
+    show_closing(run)
+    assert ("\x1b[1;32mclear" in file.getvalue()) is green
+
+
 def test_a_quiet_console_has_the_path_of_the_report_alone(run, out, capsys):
     rich.get_console().quiet = True
     show_closing(run)

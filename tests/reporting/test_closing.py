@@ -41,6 +41,12 @@ def test_rows_have_verdict_figures_with_intervals_and_places(run):
     assert rows["duration"] == "5 min 3 s"
 
 
+def test_a_verdict_sends_to_the_cautions_that_stand_over_it(run):
+    folder = run(cautions=["This is a trial."])
+    assert dict(closing_rows(folder))["verdict"].endswith(" But read the cautions above before any figure.")
+    assert one_line(folder).startswith("clear, AUROC 0.") and one_line(folder).endswith("), but see its cautions")
+
+
 def test_figures_that_are_no_evidence_say_so(run, make_content):
     rows = dict(closing_rows(run(audit=make_content(verdict="confounded").metrics["audit"])))
     assert rows["AUROC, residual score"].endswith("no evidence of detection: see the verdict")

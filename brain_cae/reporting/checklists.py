@@ -11,7 +11,16 @@ from typing import Any
 
 from brain_cae.reporting import formatting
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.evidence import at, column, division, is_of_the_study, label_counts, learner, outer_folds
+from brain_cae.reporting.evidence import (
+    at,
+    column,
+    division,
+    is_known,
+    is_of_the_study,
+    label_counts,
+    learner,
+    outer_folds,
+)
 from brain_cae.reporting.tables import Cell, Table
 
 Answer = str | Callable[[ReportContent], str]
@@ -115,12 +124,12 @@ def _by_protocol(content: ReportContent) -> str:
 
 
 def _demographics(content: ReportContent) -> str:
-    known = [name for name in ("age", "sex") if column(content.index, name).notna().any()]
-    return f"{' and '.join(known)} by subject in index.csv" if known else OPEN
+    known = [name for name in ("age", "sex") if is_known(content.index, name)]
+    return f"{' and '.join(known)}: table in section Subjects; by subject in index.csv" if known else OPEN
 
 
 def _acquired(content: ReportContent) -> str:
-    known = [name for name in ACQUISITION if column(content.index, name).notna().any()]
+    known = [name for name in ACQUISITION if is_known(content.index, name)]
     text = "index.csv lists the parameters of each scan; section Acquisition compares the classes"
     return text if known else OPEN
 

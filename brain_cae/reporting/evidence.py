@@ -27,6 +27,12 @@ def column(frame: pd.DataFrame, name: str) -> pd.Series:
     return frame[name] if name in frame.columns else pd.Series([None] * len(frame), index=frame.index, dtype=object)
 
 
+def is_known(frame: pd.DataFrame, name: str) -> bool:
+    """Return whether a column has any value; empty text is none."""
+    values = column(frame, name)
+    return bool((values.notna() & (values.astype(str) != "")).any())
+
+
 def numbers(frame: pd.DataFrame, name: str) -> pd.Series:
     """Return a column as floats; values that are not numbers become NaN."""
     return pd.to_numeric(column(frame, name), errors="coerce").astype(float)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.evidence import at, column, flags, numbers, outer_folds, scored
+from brain_cae.reporting.evidence import at, column, flags, is_known, numbers, outer_folds, scored
 from brain_cae.reporting.formatting import finite, number, p_value
 from brain_cae.reporting.tables import Cell, Table, label, of_counts
 from brain_cae.vocabulary import CLASSES, LABELS, ROLES
@@ -62,10 +62,14 @@ def subject_table(content: ReportContent) -> Table | None:
 
 
 def cohort_tables(content: ReportContent) -> list[Table | None]:
-    """Return the tables of subjects by role and of scored subjects by protocol, each by label."""
+    """Return the tables of subjects by role, of age and sex, and of scored subjects by protocol, each by label."""
     rows = scored(content)
     protocols, labels = column(rows, "protocol"), column(rows, "label")
-    return [_roles(content), of_counts(protocols, labels, corner="protocol", caption="Scored subjects by protocol")]
+    return [
+        _roles(content),
+        people_table(content),
+        of_counts(protocols, labels, corner="protocol", caption="Scored subjects by protocol"),
+    ]
 
 
 def _roles(content: ReportContent) -> Table | None:
@@ -91,6 +95,25 @@ def _roles(content: ReportContent) -> Table | None:
     )
     note = note if outer_folds(content) else ""
     return Table(["role", *LABELS, "total"], rows, note, "Subjects by role") if rows else None
+
+
+def people_table(content: ReportContent) -> Table | None:
+    """Return age and sex by label, of subjects that were scored and of the others; None if no index has them."""
+    people = content.index.drop_duplicates("subject") if "subject" in content.index else content.index
+    if not is_known(people, "age") and not is_known(people, "sex"):
+        return None
+    tested = column(people, "subject").astype(str).isin(column(scored(content), "subject").astype(str))
+    rows = []
+    for part, role in ((people[tested], "scored"), (people[~tested], "not scored")):
+        for name in LABELS:
+            group = part[column(part, "label") == name]
+            if len(group):
+                ages = numbers(group, "age").notna().sum()
+                cells = [Cell(str(len(group)), True), _range(group, "age"), Cell(str(ages), True), _text(group, "sex")]
+                rows.append([label(f"{name}, {role}"), *cells])
+    note = "Age: median and range. Those that are not scored trained or calibrated, or were left out."
+    note += " Classes of different age or sex can differ for that reason alone: no test here looks at it."
+    return Table(["subjects", "n", "age, years", "age known", "sex"], rows, note, "Age and sex")
 
 
 def import_sentence(content: ReportContent) -> str:

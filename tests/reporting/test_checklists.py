@@ -60,6 +60,12 @@ def test_answers_hold_for_the_data_of_the_run(make_content):
     assert other["13"] == "open" and other["19"].startswith("all are new: none of them trained or calibrated")
 
 
+def test_columns_of_empty_text_answer_nothing(make_content):
+    index = make_content().index.assign(age=None, sex="")
+    assert answers_of(make_content(index=index))["36"] == "open"
+    assert answers_of(make_content(index=index.assign(sex="F")))["36"].startswith("sex: table in section Subjects")
+
+
 def test_nothing_is_claimed_that_is_not_known():
     answers = answers_of(ReportContent(title="", metrics={}))
     assert {answers[number] for number in ("7", "8", "13", "19", "20", "21", "25", "32", "37", "38", "39")} == {"open"}

@@ -25,7 +25,8 @@ def test_losses_are_counted_by_reason_with_the_largest_first(make_content):
 
 def test_protocols_count_only_scored_subjects(make_content):
     content = make_content(views=0)
-    roles, protocols = subject_tables.cohort_tables(content)
+    roles, people, protocols = subject_tables.cohort_tables(content)
+    assert people is None  # the index knows neither age nor sex
     counted = pd.crosstab(content.predictions.query("role != 'validation'")["protocol"], "all")["all"]
     assert {row[0]: int(row[-1]) for row in texts(protocols)} == counted.to_dict()
     assert texts(roles) == [
@@ -34,6 +35,26 @@ def test_protocols_count_only_scored_subjects(make_content):
         ["validation", "40", "0", "0", "40"],
         ["classifier", "44", "34", "0", "78"],
     ]
+
+
+def test_age_and_sex_are_shown_by_label_for_those_that_were_scored_and_the_others():
+    index = pd.DataFrame(
+        {
+            "subject": [*"aabcde"], "label": ["healthy"] * 4 + ["abnormal"] * 2,
+            "modality": ["t1", "flair", "t1", "t1", "t1", "t1"],
+            "age": [40.0, 41.0, 30.0, None, 62.0, 70.5], "sex": ["F", "F", "M", "", "F", "F"],
+        }
+    )  # fmt: skip
+    predictions = pd.DataFrame({"subject": [*"abde"], "score": 1.0, "role": "test"})
+    content = ReportContent(title="", metrics={}, index=index, predictions=predictions)
+    dash = "\N{EN DASH}"
+    assert texts(subject_tables.people_table(content)) == [
+        ["healthy, scored", "2", f"35 (30{dash}40)", "2", "F (1), M (1)"],
+        ["abnormal, scored", "2", f"66.2 (62.0{dash}70.5)", "2", "F (2)"],
+        ["healthy, not scored", "1", "", "0", ""],
+    ]
+    nothing = dataclasses.replace(content, index=index.assign(age=None, sex=""))
+    assert subject_tables.people_table(nothing) is None
 
 
 def test_parameters_are_shown_by_label_with_median_and_range():

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from brain_cae.audit.spelling import one_spelling
 from brain_cae.audit.table import as_numbers
 from brain_cae.errors import DatasetError
-from brain_cae.vocabulary import CLASSES, LABELS, ROLES
+from brain_cae.vocabulary import CLASSES, HEALTHY_ROLES, LABELS, ROLES
 
 KNOWN = (
     "manufacturer", "vendor", "model", "modelname", "scanner", "site", "center", "centre", "institution", "hospital",
@@ -24,7 +25,7 @@ KNOWN = (
 NAMES = ("subject", "subjectid", "participant", "participantid", "patient", "patientid", "id")
 """Columns of the names of subjects, without signs and case."""
 NUMBERS = {"1": "abnormal", "1.0": "abnormal", "true": "abnormal", "0": "healthy", "0.0": "healthy", "false": "healthy"}
-MISSING = ("", "nan", "none", "unknown", "na", "n/a")
+MISSING = ("", "nan", "none", "unknown", "na", "n/a", "n.a.", "#n/a", "null", "-")
 NEAR = 1.2
 """Numbers within this ratio of the next one count as the same protocol, as for scans."""
 PROTOCOL = "protocol"
@@ -97,11 +98,20 @@ def read_scores(
     if strata is not None:
         _require(table, strata, "the strata", "audit.strata")
     subjects = subjects.assign(**{name: rows[name] for name in ("role", "source") if name in rows})
+    used, cautions = _evaluated(subjects)
+    subjects, rows = subjects[used], rows[used].copy()
     if "role" in subjects and not subjects["role"].isin(ROLES).all():
         subjects = subjects.drop(columns="role")
-    parameters = rows[[name for name in columns if name != strata]].map(_value)
     known = strata or (PROTOCOL if PROTOCOL in rows else None)
-    cautions = [f"Scan parameters: {', '.join(map(str, columns))}."] if acquisition is None and columns else []
+    merged = []
+    for name in dict.fromkeys([*columns, *([known] if known else [])]):
+        rows[name], several = one_spelling(rows[name].map(_value))
+        merged += [str(name)] if several else []
+    parameters = rows[[name for name in columns if name != strata]]
+    if acquisition is None and columns:
+        cautions.append(f"Scan parameters: {', '.join(map(str, columns))}.")
+    if merged:
+        cautions.append(f"Spellings that differ in case or blanks only count as one: {', '.join(merged)}.")
     if known is None:
         subjects[PROTOCOL] = groups(parameters)
         cautions.append(
@@ -111,6 +121,29 @@ def read_scores(
     else:
         subjects[known] = rows[known]
     return Scored(subjects, parameters.drop(columns=PROTOCOL, errors="ignore"), known or PROTOCOL, cautions)
+
+
+def _evaluated(subjects: pd.DataFrame) -> tuple[pd.Series, list[str]]:
+    """Return which subjects a model can be evaluated on, and what a reader must know of the others."""
+    used, cautions = pd.Series(True, index=subjects.index), []
+    if "role" in subjects and not (known := subjects["role"].isin(ROLES)).all():
+        other = ", ".join(map(str, subjects.loc[~known, "role"].dropna().unique()[:3])) or "nothing"
+        cautions.append(
+            f"The column role is not used: it has other words than {', '.join(ROLES)} ({other}). All subjects count, "
+            "also those that the model learnt from."
+        )
+    elif "role" in subjects:
+        used = ~subjects["role"].isin(HEALTHY_ROLES)
+        if not used.all():
+            cautions.append(f"Subjects with the roles {' and '.join(HEALTHY_ROLES)} are left out ({(~used).sum()}).")
+    labelled = used & subjects["label"].isin(CLASSES)
+    lacking = subjects.loc[labelled & ~np.isfinite(subjects["score"]), "label"]
+    if len(lacking):
+        counts = ", ".join(f"{count} {label}" for label, count in lacking.value_counts().items())
+        cautions.append(
+            f"{len(lacking)} of {labelled.sum()} subjects have no score ({counts}): no figure of it has them."
+        )
+    return used, cautions
 
 
 def groups(parameters: pd.DataFrame) -> pd.Series:
@@ -254,6 +287,8 @@ def _numbers(column: pd.Series, name: str) -> pd.Series:
             expected="a number for each subject, higher means more abnormal; empty where there is none",
             found=f"{len(wrong)} others, such as {wrong[0][:40]}" if wrong else "no numbers",
             where=name,
-            advice="Name the column of the scores: audit.score=…",
+            advice="Write them as plain numbers, or leave their cells empty."
+            if wrong
+            else "Name the column of the scores: audit.score=…",
         )
     return numbers.astype(float)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from brain_cae.audit import AuditResult, AuditTest, LabelMeaning, audit
@@ -79,8 +80,9 @@ class TableAudit:
         return write_audit_report(Path(path), content, summary=self._summary())
 
     def _summary(self) -> str:
-        counts = self.scored.subjects["label"].value_counts()
-        text = f"{len(self.scored.subjects)} subjects with a score of another model ("
+        known = self.scored.subjects[np.isfinite(self.scored.subjects["score"])]
+        counts = known["label"].value_counts()
+        text = f"{len(known)} subjects with a score of another model ("
         text += ", ".join(f"{count} {label}" for label, count in counts.items()) + ")"
         if self.auroc.value is None:
             return f"{text}."

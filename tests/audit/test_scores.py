@@ -91,8 +91,30 @@ def test_a_missing_column_is_named_with_those_that_exist(keys, key) -> None:
     assert "flair_RepetitionTime" in str(refused.value)
 
 
+def test_spellings_of_one_scanner_are_one_group() -> None:
+    table = TABLE.assign(Manufacturer=["S", "s ", "G", "G"], tesla=["3T", "3.0 T", "1.5T", "1.5 T"])
+    read = read_scores(table.drop(columns="flair_RepetitionTime"))
+    assert read.subjects["protocol"].tolist() == ["S, tesla 3"] * 2 + ["G, tesla 1.5"] * 2
+    assert "Spellings that differ in case or blanks only count as one: Manufacturer." in read.cautions
+    sites = read_scores(table.assign(site=["North", "north", "South ", "-"]), strata="site").subjects["site"]
+    assert sites.tolist()[:3] == ["North", "North", "South"] and sites.isna().tolist() == [False] * 3 + [True]
+
+
+def test_subjects_that_are_not_evaluated_are_counted() -> None:
+    table = TABLE.assign(label=["healthy", "abnormal"] * 2, role=["train", "test", "test", "validation"])
+    read = read_scores(table)
+    assert read.subjects.index.tolist() == read.acquisition.index.tolist() == ["b", "c"]
+    assert read.cautions[:2] == [
+        "Subjects with the roles train and validation are left out (2).",
+        "1 of 2 subjects have no score (1 healthy): no figure of it has them.",
+    ]
+    other = read_scores(table.assign(role=["train", "test", "val", "test"]))
+    assert len(other.subjects) == 4 and "role" not in other.subjects
+    assert "The column role is not used: it has other words than" in other.cautions[0] and "(val)" in other.cautions[0]
+
+
 def test_text_in_scores_and_tables_without_parameters_are_refused() -> None:
-    with pytest.raises(DatasetError, match="1 others, such as high"):
+    with pytest.raises(DatasetError, match=r"1 others, such as high(.|\n)*plain numbers"):
         read_scores(TABLE.assign(score=["0.1", "high", "", "0.4"]))
     with pytest.raises(DatasetError, match=r"No column of the table is a scan parameter"):
         read_scores(TABLE[["subject", "label", "score", "age"]])

@@ -11,6 +11,7 @@ from imblearn.pipeline import Pipeline
 from brain_cae import estimates
 from brain_cae.configuration import Classifier
 from brain_cae.stages.records import TransferMetrics
+from brain_cae.stages.roles import FOLDS
 from brain_cae.stages.transfer_metrics import applied_metrics, compared_metrics, searches
 from brain_cae.stages.transfer_plan import TransferPlan
 from brain_cae.transfer.crossfit import Crossfit, crossfit, holdout, tune_and_fit, without_sizes
@@ -19,6 +20,7 @@ from brain_cae.transfer.fitting import abnormal_probability, obstacle
 from brain_cae.transfer.permutation import permutation_p, permutation_p_of_predictions
 from brain_cae.transfer.pipeline import build_pipeline, count_unreached, harmonise_notes
 from brain_cae.transfer.tuning import Tuning
+from brain_cae.vocabulary import CLASSES
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,9 @@ def predict_unseen(plan: TransferPlan, table: pd.DataFrame, features: pd.DataFra
 
 
 def fit_for_patients(plan: TransferPlan, table: pd.DataFrame, features: pd.DataFrame) -> PatientClassifier | None:
-    """Tune and fit the classifier for new patients on the labelled subjects; None without both classes.
+    """Tune and fit the classifier for new patients on the labelled subjects.
 
+    None without both classes, and with one member of a class, where no prediction out of fold could test it.
     The arguments are those of :func:`predict_unseen`. Subjects of a held-out protocol are not used.
     """
     features, _ = usable(select_arm(features, "both", plan.features.levels))
@@ -143,7 +146,8 @@ def fit_for_patients(plan: TransferPlan, table: pd.DataFrame, features: pd.DataF
     labels = known.loc[known["role"] == "classifier", "label"] if plan.holds_out_protocol else known["label"]
     arm = select_arm(features.loc[known.index], plan.features.name, plan.features.levels)
     candidate = Candidate(plan, plan.classifier, plan.features.name, arm)
-    if labels.empty or obstacle(candidate.pipeline, labels):
+    untested = not plan.holds_out and labels.value_counts().reindex(CLASSES, fill_value=0).min() < FOLDS
+    if labels.empty or untested or obstacle(candidate.pipeline, labels):
         return None
     pipeline, _, trials = candidate.fit(labels)
     return PatientClassifier(pipeline, labels.index.tolist(), trials)

@@ -125,6 +125,12 @@ def test_subjects_without_labels_are_not_an_error(evaluation: str) -> None:
     assert fit_for_patients(plan, table.assign(label="unknown"), features) is None
 
 
+def test_a_classifier_that_could_not_be_tested_is_not_kept_for_new_patients() -> None:
+    table, features = make_tables(1, 6)
+    assert fit_for_patients(make_plan(), table, features) is None
+    assert fit_for_patients(make_plan(), *make_tables(2, 6)) is not None
+
+
 def test_the_classifier_for_new_patients_is_not_trained_on_a_held_out_protocol() -> None:
     table, features = make_tables(20, 20)
     held_out = make_plan("split=leave_protocol_out", "split.protocol=a")

@@ -44,9 +44,9 @@ def protocol_label(cohort: AuditTable, *, margin: float, seed: int = 0, permutat
         verdict, needed = CANNOT_TELL, needed_for_margin(abnormal, n - abnormal, df, margin)
         text += f" An AUROC of {margin:.2f} or more from the protocol is not excluded;"
         text += f" about {needed} subjects would be needed."
-    return AuditTest(
-        "protocol_label", min(value, 1.0), min(low, 1.0), min(high, 1.0), p, verdict, text, n, needed, bound
-    )
+    # Of classes that are more alike than by chance, the inversion gives an interval without width.
+    first, last = (min(low, 1.0), min(high, 1.0)) if high > 0 else (None, None)
+    return AuditTest("protocol_label", min(value, 1.0), first, last, p, verdict, text, n, needed, bound)
 
 
 def needed_for_margin(positives: int, negatives: int, df: int, margin: float) -> int:

@@ -48,6 +48,11 @@ def test_an_absent_association_is_shown_by_many_subjects_but_not_by_few() -> Non
     assert few.verdict == "cannot tell" and few.upper_bound > 0.65 and few.n_needed > 20
 
 
+def test_classes_that_are_alike_to_the_subject_have_no_interval_without_width() -> None:
+    test = protocol_label(cohort(["a"] * 3 + ["b"] * 3, ["a"] * 3 + ["b"] * 3), margin=0.65)
+    assert (test.value, test.low, test.high, test.p) == (0.0, None, None, 1.0)
+
+
 def test_rare_protocols_are_pooled() -> None:
     # The four scanners of a single subject each count as one protocol, all of whose subjects are abnormal.
     rare = protocol_label(cohort(["a"] * 20, ["a"] * 16 + ["b", "c", "d", "e"]), margin=0.65)

@@ -32,6 +32,16 @@ def test_of_equal_sessions_the_first_is_kept():
         (("ses-FU1", "ses-1"), "ses-1"),
         (("M12", "M6"), "M6"),
         (("2019-11-02", "2019-02-11"), "2019-02-11"),
+        (("01.12.2019", "15.02.2019"), "15.02.2019"),
+        (("ses-01122018", "ses-15022017"), "ses-15022017"),
+        (("ses-15Feb2019", "ses-01Dec2018"), "ses-01Dec2018"),
+        (("15.02.19", "01.12.18"), "01.12.18"),
+        (("12/01/2018", "02/15/2019"), "12/01/2018"),
+        (("ses-2YearFollowUpYArm1", "ses-baselineYear1Arm1"), "ses-baselineYear1Arm1"),
+        (("ses-2yearfollowupyarm1", "ses-baselineyear1arm1"), "ses-baselineyear1arm1"),
+        (("20200105_preop", "20190105_postop"), "20190105_postop"),
+        (("V04", "BL"), "BL"),
+        (("Verlauf", "präOP"), "präOP"),
     ],
 )
 def test_numbers_and_words_tell_the_order_in_time(names, first):
@@ -40,7 +50,17 @@ def test_numbers_and_words_tell_the_order_in_time(names, first):
     assert {reason for _, reason in kept.left_out} == {f"another session was taken: {first}"}
 
 
-@pytest.mark.parametrize("names", [("ses-b", "ses-a"), ("", "ses-2"), ("ses-w2", "ses-m1"), ("ses-1b", "ses-1")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("ses-b", "ses-a"),
+        ("", "ses-2"),
+        ("ses-w2", "ses-m1"),
+        ("ses-1b", "ses-1"),
+        ("3months", "1year"),
+        ("02/11/2018", "01/12/2018"),
+    ],
+)
 def test_the_report_says_if_the_order_in_time_is_not_known(names):
     (kept,) = one_session([scan(name) for name in names], ["t1"])
     ((_, reason),) = kept.left_out

@@ -15,7 +15,7 @@ from brain_cae.scans.sources.base import SPELLINGS, is_visible, some
 
 # Folders looked into, and files opened, before a layout counts as absent: a root may be the whole disk.
 MAX_FOLDERS, MAX_FILES, MAX_DEPTH = 60, 12, 5
-RSNA_FOLDERS = ("FLAIR", "T1w", "T1wCE", "T2w")
+RSNA_FOLDERS = ("flair", "t1w", "t1wce", "t2w")
 BRATS_FILE = re.compile(r"(?P<folder>.+)[_-](?:seg|t1|t1ce|t1c|t1n|t2|t2w|t2f|flair)\.nii(?:\.gz)?", re.IGNORECASE)
 IXI_FILE = re.compile(r"IXI\d+-[A-Za-z]+-\d+-\w+\.nii(?:\.gz)?", re.IGNORECASE)
 
@@ -234,7 +234,9 @@ def _has_bids(folder: Path) -> bool:
 
 def _has_rsna(folder: Path) -> bool:
     train = folder / "train"
-    return train.is_dir() and any((one / name).is_dir() for one in _folders(train) for name in RSNA_FOLDERS)
+    return train.is_dir() and any(
+        path.name.lower() in RSNA_FOLDERS for one in _folders(train) for path in _folders(one)
+    )
 
 
 def _has_brats(folder: Path) -> bool:

@@ -28,6 +28,7 @@ from brain_cae.vocabulary import MODALITIES, NOBODY, LabelMeaning
 
 LAYOUT = "train/<id>/<FLAIR|T1w|T1wCE|T2w>/<DICOM files>"
 FOLDERS = {"flair": "FLAIR", "t1": "T1w", "t1ce": "T1wCE", "t2": "T2w"}
+"""Names of the folders as published; copies of the data set may have other capitals."""
 LABEL_TABLE = "train_labels.csv"
 PUBLISHED = ("train", "test", "masks", LABEL_TABLE, "sample_submission.csv", CHOICES)
 LABEL_COLUMNS = ("BraTS21ID", "MGMT_value")
@@ -110,12 +111,21 @@ def find_subjects(root: Path) -> list[str]:
         raise wrong_root("rsna_miccai", root, problem=problem, expected=LAYOUT, found=describe(root), advice=advice)
     check_folder(train, problem="The data set has no train folder.", expected=LAYOUT, advice=advice)
     subjects = sorted(path.name for path in train.iterdir() if path.is_dir() and is_visible(path.name))
-    series = (train / subject / folder for subject in subjects for folder in FOLDERS.values())
-    if not any(folder.is_dir() for folder in series):
+    if not any(_series_folders(train / subject) for subject in subjects):
         actual = describe(train / subjects[0]) if subjects else describe(train)
         problem = "The train folder contains no scan."
         raise wrong_root("rsna_miccai", root, problem=problem, expected=LAYOUT, found=actual, advice=advice)
     return subjects
+
+
+def _series_folders(folder: Path) -> dict[str, list[Path]]:
+    """Return the folders of a subject by modality, of which the first one is read."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()) if can_be_read(folder) else ():
+        modality = next((name for name, written in FOLDERS.items() if written.lower() == path.name.lower()), None)
+        if modality is not None and path.is_dir():
+            found.setdefault(modality, []).append(path)
+    return found
 
 
 def _strays(root: Path, subjects: Sequence[str], tables: Sequence[Path]) -> list[str]:
@@ -125,7 +135,8 @@ def _strays(root: Path, subjects: Sequence[str], tables: Sequence[Path]) -> list
     strays = [path for path in train.iterdir() if path.name not in subjects]
     for subject in subjects:
         if can_be_read(train / subject):
-            strays += [path for path in (train / subject).iterdir() if path.name not in FOLDERS.values()]
+            series = [path for paths in _series_folders(train / subject).values() for path in paths[:1]]
+            strays += [path for path in (train / subject).iterdir() if path not in series]
     texts = {
         "{file or folder beside train is|files or folders beside train are} not read": beside,
         "{entry in train is|entries in train are} not series and {is|are} left out": strays,
@@ -197,11 +208,12 @@ def locate_series(
     """Return the series of this layout; a modality without files has an empty tuple, so that it is reported."""
     locations = []
     for subject in subjects:
+        folder = root / "train" / subject
+        # Whatever is in a folder that cannot be read may be this scan: the import refuses it with the reason.
+        hidden = folder.is_dir() and not can_be_read(folder)
+        series = _series_folders(folder)
         for modality in modalities:
-            folder = root / "train" / subject
-            # Whatever is in a folder that cannot be read may be this scan: the import refuses it with the reason.
-            hidden = folder.is_dir() and not can_be_read(folder)
-            files = (folder,) if hidden else visible_files(folder / FOLDERS[modality])
+            files = (folder,) if hidden else visible_files(series[modality][0]) if modality in series else ()
             locations.append(
                 SeriesLocation(
                     subject=subject,

@@ -58,6 +58,16 @@ def test_files_modalities_and_masks(root):
     assert {one.skull for one in locations} == {"stripped"} and {one.source for one in locations} == {"rsna_miccai"}
 
 
+def test_folders_may_have_other_capitals(root):
+    for folder in FOLDERS.values():
+        (root / "train" / "00012" / folder).rename(root / "train" / "00012" / folder.lower())
+    source = RsnaMiccai(root, modalities=["flair", "t1ce"])
+    places = {
+        one.modality: {path.parent.name for path in one.files} for one in source.locate() if one.subject == "00012"
+    }
+    assert places == {"flair": {"flair"}, "t1ce": {"t1wce"}} and source.notes() == []
+
+
 def test_dicom_files_may_have_any_name(root):
     folder = root / "train" / "00012" / "T2w"
     for name in ("IM0001", "Image-2.DCM", "more/Image-10.dcm", "Thumbs.db"):

@@ -1,11 +1,12 @@
 """Reads ``series.csv`` beside the scans, which selects among several series instead of the rule."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.formats import is_nifti
+from brain_cae.scans.formats import DICOM, is_half, is_nifti, nifti_files, nifti_stem
 from brain_cae.scans.sources.base import SPELLINGS, SeriesLocation
 from brain_cae.scans.sources.matching import match
 from brain_cae.scans.sources.table import read_table, require_columns
@@ -32,6 +33,26 @@ def apply_choices(locations: Sequence[SeriesLocation], root: Path) -> list[Serie
         return list(locations)
     chosen = _read(table, locations, root)
     return [_with_choice(one, chosen.get((one.subject, one.modality))) for one in locations]
+
+
+def plainly_named(location: SeriesLocation) -> SeriesLocation:
+    """Return the location with the one of several NIfTI files in its folder that has the name of the modality alone.
+
+    UK Biobank and programs of FSL put what they made of ``T1/T1.nii.gz`` beside it, as ``T1/T1_brain.nii.gz``. Where
+    another file may be DICOM, which goes before NIfTI, nothing is changed.
+    """
+    files = [path for path in location.files if is_nifti(path)]
+    plain = [path for path in files if SPELLINGS.get(nifti_stem(path).lower()) == location.modality]
+    rest = [path for path in location.files if not (is_nifti(path) or is_half(path))]
+    if location.chosen or len(files) < 2 or len(plain) != 1 or not all(map(_is_no_dicom, rest)):
+        return location
+    others = tuple((path, "several candidates: the one named plainly was taken") for path in files if path != plain[0])
+    return replace(location, files=nifti_files(plain[0]), left_out=others + location.left_out)
+
+
+def _is_no_dicom(path: Path) -> bool:
+    """Return whether a file has the ending of another kind of file; DICOM often has none, or a number."""
+    return bool(re.fullmatch(r"\.[a-z]\w*", path.suffix.lower())) and path.suffix.lower() not in DICOM
 
 
 def _with_choice(location: SeriesLocation, place: Path | None) -> SeriesLocation:

@@ -37,7 +37,7 @@ from brain_cae.scans.sources.base import (
     the_only,
     unused,
 )
-from brain_cae.scans.sources.choice import CHOICES, apply_choices
+from brain_cae.scans.sources.choice import CHOICES, apply_choices, plainly_named
 from brain_cae.scans.sources.contrast_names import named_otherwise
 from brain_cae.scans.sources.mask_folder import read_masks
 from brain_cae.scans.sources.matching import alike_subjects, match_all
@@ -54,6 +54,7 @@ from brain_cae.scans.sources.table import (
     read_table,
     require_columns,
     sex_of,
+    sexes,
     site_of,
 )
 from brain_cae.vocabulary import LABELS, MODALITIES, LabelMeaning
@@ -122,7 +123,7 @@ class Folder:
         else:
             scans = self._scans(root)
         defaults = {"label": self.label or "unknown", "skull": self.skull, "source": self.name}
-        chosen = apply_choices([SeriesLocation(**(defaults | scan)) for scan in scans], root)
+        chosen = map(plainly_named, apply_choices([SeriesLocation(**(defaults | scan)) for scan in scans], root))
         sidecars = Sidecars(root)
         found = [replace(one, acquisition=sidecars.beside(one.files)) for one in chosen]
         self._notes += counted(sidecars.findings() | named_otherwise(found))
@@ -385,8 +386,8 @@ def _read_labels(path: Path) -> tuple[dict[str, dict[str, str]], list[str], dict
     columns = {"subject": "subject", "label": "label"}
     columns |= {name: column_of(table, names) or "" for name, names in PERSON.items()}
     people: dict[str, dict[str, str]] = {}
-    for where, line in table.lines():
-        row = {name: line.get(column, "") for name, column in columns.items()}
+    for (where, line), sex in zip(table.lines(), sexes(table.rows, columns["sex"]), strict=True):
+        row = {name: line.get(column, "") for name, column in columns.items()} | {"sex": sex}
         subject, label = row["subject"], row["label"].lower()
         if not subject or label not in LABELS or subject in people:
             actual = f"subject {subject!r}, label {label!r}" + (" again" if subject in people else "")

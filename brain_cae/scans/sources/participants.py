@@ -22,6 +22,7 @@ from brain_cae.scans.sources.table import (
     read_table,
     require_columns,
     sex_of,
+    sexes,
     site_of,
 )
 from brain_cae.vocabulary import CLASSES
@@ -274,10 +275,12 @@ def _rows(
     lines: dict[str, int] = {}
     standard = {"age": column_of(table, AGE), "sex": column_of(table, SEX_COLUMNS), "site": column_of(table, ("site",))}
     ages: dict[str, set[float]] = {}
-    for number, (where, row) in zip(table.numbers, table.lines(), strict=True):
+    every = sexes(table.rows, standard["sex"])
+    for number, (where, row), sex in zip(table.numbers, table.lines(), every, strict=True):
         name = row[identifier]
         subject = name if re.match(r"sub(?:[-_ ]|\d)", name, re.IGNORECASE) else f"sub-{name}"
         person = row | {name: row.get(column or "", "") for name, column in standard.items()}
+        person |= {"sex": sex} if label != "sex" else {}
         before = rows.setdefault(subject, person)
         lines.setdefault(subject, number)
         for column in dict.fromkeys(filter(None, (label, "sex", "site", "age"))):

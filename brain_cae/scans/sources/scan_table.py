@@ -1,7 +1,7 @@
 """Reads a table with one scan per line: its path and what is known about the subject."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from brain_cae.scans.sources.table import (
     read_table,
     require_columns,
     sex_of,
+    sexes,
     site_of,
 )
 from brain_cae.vocabulary import LABELS, MODALITIES, SKULL_STATES
@@ -33,6 +34,9 @@ OPTIONAL = ("label", "age", "sex", "site", "lesion_mask", "brain_mask", "skull")
 COLUMNS = (*REQUIRED, "session", *OPTIONAL)
 EXPECTED = f"one line per scan, the columns {', '.join(REQUIRED)} and, where known, session, {', '.join(OPTIONAL)}"
 WORDS = {"label": LABELS, "skull": SKULL_STATES}
+MAY_BE_EMPTY = ("session", *(name for name in OPTIONAL if name != "site"))
+EMPTY = tuple(word for word in NO_VALUE if word != "unknown")
+"""What programs write where there is no value; NA may be a site."""
 PATHS = ("path", "lesion_mask", "brain_mask")
 
 
@@ -55,15 +59,17 @@ def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, An
     unknown: dict[str, str] = {}
     visits: dict[str, dict[str, None]] = {}
     rewritten: dict[str, None] = {}
-    dates, unclear = year_first(line.get("session", "") for line in table.rows)
-    for where, line in table.lines():
-        row = _row(line)
-        row["session"] = dates.get(row.get("session", ""), row.get("session", ""))
+    rows = _read_rows(table)
+    dates, unclear = year_first(row["session"] for row in rows)
+    for row in rows:
+        row["session"] = dates.get(row["session"], row["session"])
+    filled, alone = _fill_sessions(rows)
+    for (where, _), row in zip(table.lines(), rows, strict=True):
         _check(row, where)
         subject, modality = row["subject"], row["modality"]
         session = _session(row, visits.get(subject, ()), scans)
         visits.setdefault(subject, {})[session] = None
-        if session != row.get("session", ""):
+        if session != row["session"]:
             rewritten[f"{subject} {row['session']} as {session}"] = None
         _collect(facts.setdefault((subject,), {}), row, SUBJECT, where)
         _collect(facts.setdefault((subject, session), {}), row, SESSION, where)
@@ -97,21 +103,52 @@ def read_scans(path: Path, modalities: Sequence[str]) -> tuple[list[dict[str, An
         "{session is a date|sessions are dates} where the table does not tell whether the day or the month is first; "
         "write the year, the month and the day": unclear,
         "{session is|sessions are} written in several ways and {is|are} read as one": list(rewritten),
+        "{scan without a session is|scans without a session are} read as of the only session of the subject": filled,
+        "{scan without a session belongs|scans without a session belong} to no other scan of the subject, which has "
+        "sessions; give {it|them} the session": alone,
         "{file is|files are} the path of several scans; training stops if subjects share one": _shared(root, paths),
         "{file is|files are} the lesion mask of several subjects": _shared(root, lesions),
     }
     return arguments, _notes(table, root, facts, list(unknown.values()), odd)
 
 
+def _fill_sessions(rows: Sequence[dict[str, str]]) -> tuple[list[str], list[str]]:
+    """Give lines without a session that of the other lines of their subject, if these have one, and other modalities.
+
+    Returns:
+        What was filled in, and the scans that are left without a session although their subject has sessions.
+    """
+    sessions: dict[str, set[str]] = {}
+    scans: dict[tuple[str, str], int] = {}
+    for row in rows:
+        sessions.setdefault(row["subject"], set()).update({row["session"]} - {""})
+        scans[row["subject"], row["modality"]] = scans.get((row["subject"], row["modality"]), 0) + 1
+    filled, alone = [], []
+    for row in rows:
+        known, name = sessions[row["subject"]], f"{row['subject']} {row['modality']}"
+        if row["session"] or not known:
+            continue
+        if len(known) == 1 and scans[row["subject"], row["modality"]] == 1:
+            (row["session"],) = known
+            filled.append(f"{name} as {row['session']}")
+        else:
+            alone.append(name)
+    return filled, alone
+
+
 def _session(
-    row: Mapping[str, str], visits: Iterable[str], scans: Mapping[tuple[str, str, str], Mapping[str, str]]
+    row: Mapping[str, str], visits: Collection[str], scans: Mapping[tuple[str, str, str], Mapping[str, str]]
 ) -> str:
     """Return the session of a line, as a line above writes it: spreadsheet programs make ``1.0`` of ``01``.
 
     Two spellings with a scan of one modality each are two sessions. ``visits`` are those above of the same subject.
     """
-    session = row.get("session", "")
-    known = match([session], visits).subjects.get(session, session) if session else ""
+    session = row["session"]
+    if not session:
+        return ""
+    plain = {visit.removeprefix("ses-"): visit for visit in visits}
+    name = session.removeprefix("ses-")
+    known = session if session in visits else plain.get(match([name], plain).subjects.get(name, ""), session)
     return session if (row["subject"], known, row["modality"]) in scans else known
 
 
@@ -125,17 +162,22 @@ def _shared(root: Path, paths: Iterable[tuple[tuple[str, ...], str]]) -> list[st
     return [" and ".join(names) for names in owners.values() if len(names) > 1]
 
 
+def _read_rows(table: Table) -> list[dict[str, str]]:
+    """Return the lines with each value in one form; text that is not an age or a sex is left as it is."""
+    column = "sex" if "sex" in table.columns else "gender"
+    return [_row(line | {"sex": sex}) for line, sex in zip(table.rows, sexes(table.rows, column), strict=True)]
+
+
 def _row(line: Mapping[str, str]) -> dict[str, str]:
-    """Return the values of a line, each in one form; text that is not an age or a sex is left as it is."""
-    row = {"sex": line.get("gender", "")} | dict(line)
-    row |= {name: line.get(name, "").lower() for name in ("modality", *WORDS)}
+    row = {name: "" if name in MAY_BE_EMPTY and text.lower() in EMPTY else text for name, text in line.items()}
+    row |= {name: row.get(name, "").lower() for name in ("modality", *WORDS)}
     row["modality"] = SPELLINGS.get(row["modality"], row["modality"])
     people = {name: row.get(name, "") for name in ("age", "sex")}
     row |= {name: "" if text.lower() in NO_VALUE else text for name, text in people.items()}
     age = age_of(row["age"])
     row |= {"age": row["age"] if age is None else f"{age:g}", "sex": sex_of(row["sex"]) or row["sex"]}
-    row["site"] = site_of(row.get("site", ""))
-    return row | {name: as_path(line.get(name, "")).replace("\\", "/") for name in PATHS}
+    row |= {"site": site_of(row.get("site", "")), "session": row.get("session", "")}
+    return row | {name: as_path(row.get(name, "")).replace("\\", "/") for name in PATHS}
 
 
 def _check(row: Mapping[str, str], where: str) -> None:
@@ -191,7 +233,7 @@ def _notes(
     lists = {
         "{line of the table has|lines of the table have} an unknown modality and {is|are} left out": unknown,
         **odd,
-        **not_understood((row["subject"], _row(row)) for row in table.rows),
+        **not_understood((row["subject"], row) for row in _read_rows(table)),
         "{column of the table is unknown and is|columns of the table are unknown and are} ignored": [
             name
             for name in table.columns

@@ -27,9 +27,20 @@ AS_TEXT = re.compile(r'="([^"]*)"')
 NO_VALUE = ("", "n/a", "na", "nan", "unknown", "-")
 NO_SITE = tuple(word for word in NO_VALUE if word != "na")
 SEX_COLUMNS = ("sex", "gender")
-SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
-# Beside H (hombre, homem, homme), M is mujer or mulher.
+SEXES = {
+    "m": "M",
+    "male": "M",
+    "man": "M",
+    "männlich": "M",
+    "f": "F",
+    "female": "F",
+    "w": "F",
+    "woman": "F",
+    "weiblich": "F",
+}
+# Beside H (hombre, homem, homme), M is mujer or mulher; beside H and F, nobody knows.
 SEXES_WITH_H = {"h": "M", "m": "F"}
+M_BESIDE_H_AND_F = "M beside H and F"
 # An age as DICOM or a form writes it: 045Y, 18M, 45 years.
 AGE = re.compile(
     r"(?:[>\u2265]=?\s*)?(\d+(?:[.,]\d+)?)\s*(?:\+|(y|m|w|d)(?:rs?|ears?|os?|onths?|eeks?|ays?)?\.?)?", re.IGNORECASE
@@ -122,16 +133,17 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
             values = [*map(_value, cells)] + [""] * len(header)
             rows.append({name: value for name, value in zip(header, values, strict=False) if name})
             numbers.append(number)
-    _set_sexes(rows)
     return Table(path, tuple(named), tuple(rows), tuple(numbers))
 
 
-def _set_sexes(rows: Sequence[dict[str, str]]) -> None:
-    """Replace H and M by M and F where a column of sexes has both; M alone is male."""
-    for column in {name for row in rows[:1] for name in row if name.lower() in SEX_COLUMNS}:
-        if any(row[column].lower() == "h" for row in rows):
-            for row in rows:
-                row[column] = SEXES_WITH_H.get(row[column].lower(), row[column])
+def sexes(rows: Iterable[Mapping[str, str]], column: str | None) -> list[str]:
+    """Return a table's column of sexes with H and M as M and F where it has both; M without H is male."""
+    texts = [row.get(column or "", "") for row in rows]
+    known = {text.lower() for text in texts}
+    if "h" not in known:
+        return texts
+    words = SEXES_WITH_H | ({"m": M_BESIDE_H_AND_F} if "f" in known else {})
+    return [words.get(text.lower(), text) for text in texts]
 
 
 @dataclass(frozen=True)

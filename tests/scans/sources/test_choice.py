@@ -122,3 +122,24 @@ def test_one_of_several_nifti_files_in_a_folder_is_selected(root):
     assert report.loc[report["subject"] == "c", ["status", "reason", "path"]].to_numpy().tolist() == [
         ["imported", "", "c/t1/run2.nii.gz"], ["refused", "another scan was taken: it was chosen", "c/t1/run1.nii.gz"],
     ]  # fmt: skip
+
+
+def test_of_several_nifti_files_the_one_named_as_its_folder_is_taken(tmp_path):
+    for seed, name in enumerate(("T1", "T1_brain", "T1_brain_mask", "T1_unbiased", "T1_fast/T1_brain_bias")):
+        write_volume(tmp_path / "a" / "T1" / f"{name}.nii.gz", seed)
+    (tmp_path / "a" / "T1" / "T1_to_MNI.mat").write_text("1 0 0 0")
+    (one,) = Folder(tmp_path, modalities=["t1"]).locate()
+    assert [path.name for path in one.files] == ["T1.nii.gz"] and len(one.left_out) == 4
+    assert {reason for _, reason in one.left_out} == {"several candidates: the one named plainly was taken"}
+    choose(tmp_path, "a,t1,a/T1/T1_unbiased.nii.gz")
+    (one,) = Folder(tmp_path, modalities=["t1"]).locate()
+    assert [path.name for path in one.files] == ["T1_unbiased.nii.gz"]
+
+
+def test_beside_dicom_a_nifti_file_is_not_taken_by_its_name(tmp_path):
+    write_series(tmp_path / "a" / "T1")
+    before = len(list((tmp_path / "a" / "T1").iterdir()))
+    for seed, name in enumerate(("T1", "T1_brain")):
+        write_volume(tmp_path / "a" / "T1" / f"{name}.nii.gz", seed)
+    (one,) = Folder(tmp_path, modalities=["t1"]).locate()
+    assert len(one.files) == before + 2

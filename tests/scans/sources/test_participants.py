@@ -162,3 +162,9 @@ def test_a_value_of_the_label_column_may_be_written_in_several_ways(path, text):
     path.write_text(f"participant_id\tgroup\nsub-01\t{text}\nsub-02\tpra\u0308\n")
     people = Participants("group", ["healthy control"], ["pr\u00e4"]).read(path, SUBJECTS[:2])
     assert [one.label for one in people.values()] == ["healthy", "abnormal"]
+
+
+def test_labels_in_a_column_of_sexes_stay_as_they_are(path):
+    path.write_text("participant_id\tgender\nsub-01\tH\nsub-02\tM\n")
+    people = Participants("gender", ["H"], ["M"]).read(path, ["sub-01", "sub-02"])
+    assert [(one.label, one.sex) for one in people.values()] == [("healthy", "M"), ("abnormal", "F")]

@@ -125,6 +125,29 @@ def test_two_spellings_of_a_session_with_a_scan_each_stay_two(table):
     assert {scan.session for scan in source(table).locate()} == {"01", "1"}
 
 
+@pytest.mark.parametrize("missing", ["", "n/a", "NaN"])
+def test_a_line_without_a_session_is_of_the_only_one_of_its_subject(table, missing):
+    table.write_text(f"subject,session,modality,path\na,2019,t1,nifti/a.nii.gz\na,{missing},flair,nifti/a.nii.gz\n")
+    folder = Folder(str(table.parent), modalities=["t1", "flair"], table="scans.csv")
+    assert {(one.session, one.modality) for one in folder.locate() if one.files} == {("2019", "t1"), ("2019", "flair")}
+    (note,) = [note for note in folder.notes() if "without a session" in note]
+    assert note == "1 scan without a session is read as of the only session of the subject: a flair as 2019."
+
+
+def test_a_scan_without_a_session_beside_several_is_named(table):
+    table.write_text("subject,session,modality,path\na,1,t1,x/1.nii\na,2,t1,nifti/a.nii.gz\na,,flair,x/2.nii\n")
+    folder = source(table)
+    assert {one.session for one in folder.locate()} == {"1", "2", ""}
+    assert any("belongs to no other scan of the subject" in note and "a flair" in note for note in folder.notes())
+
+
+def test_optional_values_may_be_written_as_missing(table):
+    table.write_text("subject,modality,path,label,lesion_mask,skull\na,t1,nifti/a.nii.gz,nan,n/a,NA\n")
+    folder = source(table)
+    one = folder.locate()[0]
+    assert (one.label, one.lesion_mask, one.skull, folder.notes()) == ("unknown", None, "unknown", [])
+
+
 def test_keys_apply_to_subjects_without_values_in_the_table(table):
     table.write_text("subject,modality,path,skull\na,t1,nifti/a.nii.gz,\nb,t1,nifti/a.nii.gz,on\n")
     scans = source(table, label="healthy", skull="stripped").locate()

@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.table import age_of, not_understood, read_table, sex_of, site_of
+from brain_cae.scans.sources.table import age_of, not_understood, read_table, sex_of, sexes, site_of
 
 RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -195,11 +195,17 @@ def test_sex():
     assert [sex_of(text) for text in ("m", "F", "Female", "male", "o", "")] == ["M", "F", "F", "M", "", ""]
 
 
-@pytest.mark.parametrize("column, others, expected", [("Sex", "hM", "MF"), ("gender", "HF", "MF"), ("sex", "mF", "MF")])
-def test_m_beside_h_is_mujer(tmp_path, column, others, expected):
-    (tmp_path / "a.csv").write_text(f"subject,{column}\n1,{others[0]}\n2,{others[1]}\n3,\n", encoding="utf-8")
-    rows = read_table(tmp_path / "a.csv", expected="x").rows
-    assert "".join(sex_of(row[column]) for row in rows) == expected
+@pytest.mark.parametrize(
+    ("written", "expected"), [("hM", "MF"), ("HF", "MF"), ("mF", "MF"), ("HMF", "M F"), ("mw", "MF")]
+)
+def test_m_beside_h_is_mujer(written, expected):
+    rows = [{"sex": letter} for letter in written]
+    assert "".join(sex_of(text) or " " for text in sexes(rows, "sex")) == expected
+
+
+def test_only_sexes_are_read_so(tmp_path):
+    (tmp_path / "a.csv").write_text("subject,gender\n1,H\n2,M\n", encoding="utf-8")
+    assert [row["gender"] for row in read_table(tmp_path / "a.csv", expected="x").rows] == ["H", "M"]
 
 
 def test_site():

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from brain_cae.data.alignments import Alignments
-from brain_cae.scans.sources.base import some
+from brain_cae.scans.sources.base import counted, some
+from brain_cae.vocabulary import Serious
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,28 @@ def with_alignments(report: pd.DataFrame, alignments: Mapping[str, Alignments]) 
             report.loc[rows, "overlap_before"] = round(one.overlap_before, 3)
             report.loc[rows, "overlap"] = round(one.overlap, 3)
     return report
+
+
+def shape_cautions(alignments: Mapping[str, Alignments]) -> list[str]:
+    """Return the cautions about mirrored scans, which is serious, and scans of another size; they are also logged."""
+    scans = [(f"{subject} {modality}", one) for subject, moved in alignments.items() for modality, one in moved.items()]
+    mirrored = [name for name, one in scans if one.is_mirrored]
+    text = (
+        "{scan matches the reference scan of its subject|scans match the reference scans of their subjects} much "
+        "better with left and right exchanged: one of the two is mirrored, and maps may show the wrong side. Find out "
+        "which, and convert it again"
+    )
+    subjects = [subject for subject, moved in alignments.items() if any(one.is_mirrored for one in moved.values())]
+    cautions: list[str] = [Serious(caution, subjects) for caution in counted({text: mirrored})]
+    text = (
+        "{scan is|scans are} larger or smaller than the reference scan of the same subject, as in the space of a "
+        "template or with a wrong voxel size, and the contrasts do not lie on each other; give both in the space of one"
+    )
+    scaled = [f"{name} ({' x '.join(f'{part:.2f}' for part in one.scale)})" for name, one in scans if one.is_scaled]
+    cautions += counted({text: scaled})
+    for caution in cautions:
+        log.warning(caution)
+    return cautions
 
 
 def movement_cautions(alignments: Mapping[str, Alignments]) -> list[str]:

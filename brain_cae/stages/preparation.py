@@ -15,10 +15,16 @@ from brain_cae.data.stripping import BrainMasks
 from brain_cae.data.subject import PreparedSubject
 from brain_cae.executor import Executor
 from brain_cae.scans.sources.base import counted
-from brain_cae.stages.alignment import movement_cautions, with_alignments
+from brain_cae.stages.alignment import movement_cautions, shape_cautions, with_alignments
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.masks import mask_cautions
-from brain_cae.stages.shown import contrast_cautions, coverage_cautions, with_shown, wrong_contrasts
+from brain_cae.stages.shown import (
+    contrast_cautions,
+    contrast_lost_cautions,
+    coverage_cautions,
+    with_shown,
+    wrong_contrasts,
+)
 from brain_cae.stages.stripping import false_skull_cautions, head_cautions, refuse_mixed_skulls
 
 log = logging.getLogger(__name__)
@@ -98,7 +104,9 @@ def prepare(cohort: Cohort, steps: Preparation, *, progress: bool) -> Cohort:
         *head_cautions(cohort.skull),
         *false_skull_cautions(cohort.skull, prepared),
         *movement_cautions(alignments),
+        *shape_cautions(alignments),
         *contrast_cautions(cohort.index, prepared),
+        *contrast_lost_cautions(prepared),
         *coverage_cautions(cohort.index, prepared),
         *_incomplete_images(cohort),
         *mask_cautions(cohort.labels, prepared),

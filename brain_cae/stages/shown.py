@@ -22,6 +22,12 @@ NAMED = 3
 SHORTEST_BRAIN_MM, SHORTEST_HEAD_MM = 100.0, 125.0
 """A whole brain reaches further from inferior to superior, and a scan of a whole brain in its head much further."""
 
+FLAT_LOW, FLAT_HIGH = 0.65, 1.2
+"""Intensities whose 5th and 95th percentile in the brain lie between these, relative to the median, have too little
+contrast. On real brains and phantoms they are 0.07 to 0.62 and 1.07 to 1.73."""
+
+LEVELS = ("05", "50", "95")
+
 TIMES = ("repetition_time_ms", "echo_time_ms", "inversion_time_ms")
 
 
@@ -100,6 +106,24 @@ def coverage_cautions(index: pd.DataFrame, prepared: Mapping[str, PreparedSubjec
             "scores and maps, and places in the rest are compared badly": cut,
         }
     )
+    for caution in cautions:
+        log.warning(caution)
+    return cautions
+
+
+def contrast_lost_cautions(prepared: Mapping[str, PreparedSubject]) -> list[str]:
+    """Return the caution about scans whose intensities have hardly any contrast; it is also logged."""
+    flat = []
+    for subject, one in prepared.items():
+        for modality in one.shown:
+            low, median, high = (one.appearance.get(f"histogram_{modality}_q{level}", np.nan) for level in LEVELS)
+            if low > FLAT_LOW * median and high < FLAT_HIGH * median:
+                flat.append(f"{subject} {modality}")
+    text = (
+        "{scan has|scans have} hardly any contrast between tissues relative to the background, as z-scores around an "
+        "arbitrary background or logarithms have; residuals are too small, so give the intensities as scanned"
+    )
+    cautions = counted({text: flat})
     for caution in cautions:
         log.warning(caution)
     return cautions

@@ -120,3 +120,28 @@ def test_scans_that_no_movement_of_a_head_brings_together_are_refused(shift_mm) 
 def test_an_alignment_survives_being_stored() -> None:
     alignment = Alignment(movement((1, 2, 3), (4, 5, 6)).tolist(), 3.9, 8.8, 0.8, 0.97)
     assert Alignment.from_dict(alignment.to_dict()) == alignment
+
+
+def individual(image: nibabel.Nifti1Image, contrast: float) -> nibabel.Nifti1Image:
+    """Return the brain with structures of its own of about 10 mm, of this contrast."""
+    volume = np.asarray(image.dataobj)
+    structures = ndimage.gaussian_filter(np.random.default_rng(5).normal(size=volume.shape), 1.5)
+    return nibabel.Nifti1Image(volume * (1 + contrast * structures / structures.std()), image.affine)
+
+
+def test_a_mirrored_scan_is_found() -> None:
+    # The template is nearly symmetric; no head is.
+    flair, t1 = individual(brain("flair"), -0.2), individual(brain("t1"), 0.2)
+    mirrored = nibabel.Nifti1Image(np.asarray(t1.dataobj)[::-1], t1.affine)
+    assert align(flair, mirrored).is_mirrored
+    right = align(flair, t1)
+    assert not right.is_mirrored and right.mirrored_gain < 1
+
+
+def test_a_scan_of_another_size_is_found() -> None:
+    t1 = brain("t1")
+    larger = nibabel.Nifti1Image(t1.dataobj, np.diag([1.12, 1.08, 1.15, 1]) @ t1.affine)
+    alignment = align(brain("flair"), larger)
+    assert alignment.is_scaled and alignment.scale == pytest.approx([1.12, 1.08, 1.15], abs=0.04)
+    right = align(brain("flair"), t1)
+    assert not right.is_scaled and right.scaled_gain < 1.03

@@ -1,10 +1,13 @@
 """Movements in the import report, and the caution about far ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from brain_cae.data.registration import Alignment
-from brain_cae.stages.alignment import movement_cautions, with_alignments
+from brain_cae.stages.alignment import movement_cautions, shape_cautions, with_alignments
+from brain_cae.vocabulary import Serious
 
 
 def moved(shift_mm: float) -> dict[str, Alignment]:
@@ -29,3 +32,18 @@ def test_only_scans_far_from_their_reference_are_a_caution_and_the_furthest_come
     assert movement_cautions({"a": moved(9.9), "b": moved(0)}) == []
     (caution,) = movement_cautions({"a": moved(9.9), "b": moved(12), "c": moved(34.1)})
     assert caution.startswith("2 scans lay more than 10 mm") and "c t1 34 mm, b t1 12 mm" in caution
+
+
+def test_mirrored_and_scaled_scans_are_cautions_and_mirrored_ones_a_serious_one() -> None:
+    usual = {"mirrored_gain": 0.8, "scaled_gain": 1.02}
+    odd = {
+        "a": {**usual, "mirrored_gain": 1.2},
+        "b": {**usual, "scaled_gain": 2.0, "scale": (1.1, 1.0, 1.0)},
+        "c": usual,
+    }
+    found = {name: {"t1": replace(moved(0)["t1"], **values)} for name, values in odd.items()}
+    mirrored, scaled = shape_cautions(found)
+    assert (
+        isinstance(mirrored, Serious) and mirrored.subjects == {"a"} and "mirrored" in mirrored and "a t1" in mirrored
+    )
+    assert not isinstance(scaled, Serious) and "b t1 (1.10 x 1.00 x 1.00)" in scaled

@@ -6,8 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brain_cae.data.appearance import histogram
 from brain_cae.data.subject import Shown
-from brain_cae.stages.shown import contrast_cautions, coverage_cautions, with_shown, wrong_contrasts
+from brain_cae.stages.shown import (
+    contrast_cautions,
+    contrast_lost_cautions,
+    coverage_cautions,
+    with_shown,
+    wrong_contrasts,
+)
 
 FLAIR_TIMES = {"repetition_time_ms": 9000.0, "echo_time_ms": 120.0, "inversion_time_ms": 2500.0}
 UNKNOWN_TIMES = dict.fromkeys(FLAIR_TIMES, np.nan)
@@ -81,3 +88,21 @@ def test_extent_and_contrast_stand_in_the_report() -> None:
     assert after.loc[0, ["coverage_mm", "looks_like"]].tolist() == [151.3, "t1"]
     assert after.loc[1, ["coverage_mm", "looks_like"]].isna().all()
     assert list(report.columns) == ["subject", "modality", "status"]
+
+
+@pytest.mark.parametrize(
+    ("change", "flat"),
+    [
+        (lambda values: values, False),
+        (lambda values: (values - values.mean()) / values.std() + 9, True),  # z-scores, background -9
+        (lambda values: (values - values.mean()) / values.std() + 3.5, False),
+    ],
+)
+def test_intensities_that_lost_their_contrast_are_a_caution(change, flat) -> None:
+    tissues = (100, 0.15), (350, 0.45), (500, 0.4)  # fluid, grey and white matter, and their shares
+    rng = np.random.default_rng(0)
+    brain = np.concatenate([rng.normal(level, 40, int(10_000 * share)) for level, share in tissues])
+    found = histogram(change(brain)[None], np.ones(brain.shape, bool), ["t1"])
+    one = SimpleNamespace(shown={"t1": Shown(150.0)}, appearance=found)
+    cautions = contrast_lost_cautions({"s": one})
+    assert len(cautions) == flat and all("s t1" in caution for caution in cautions)

@@ -23,7 +23,7 @@ from brain_cae.scans.padding import shows_air
 
 log = logging.getLogger(__name__)
 
-VERSION = 16
+VERSION = 17
 """Raise this number whenever the output of this module changes, so that outdated cached volumes are not used."""
 
 MIN_COVERAGE = 0.5
@@ -31,6 +31,9 @@ MIN_COVERAGE = 0.5
 
 MAX_DARK = 0.01
 """Up to this fraction of the brain, the lowest value that reaches in from the border is dark fluid or a closer mask."""
+
+MAX_RIM = 0.15
+"""Two masks of one brain, as of two contrasts that were stripped apart, differ by less than this fraction of it."""
 
 UNDERSHOOT = 1.0
 """Percentile of the values outside the brain below which they need not be those of air."""
@@ -230,7 +233,8 @@ def _absent(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return where a scan has no values although its grid reaches there: nowhere, unless that cuts off brain.
 
     Tools that bring scans to one grid fill the outside of the field of view with a constant, the lowest value. Around a
-    stripped brain it means something else, so the scan must show air of its own.
+    stripped brain it means something else, so the scan must show air of its own, or lack more of the brain than two
+    masks differ, as where defacing cut off a lobe.
     """
     constant = values == values.min()
     if constant.all() or (constant & mask).sum() <= MAX_DARK * mask.sum():
@@ -238,5 +242,6 @@ def _absent(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     parts, _ = ndimage.label(constant)
     outer = np.unique(np.concatenate([np.take(parts, [0, -1], axis=axis).ravel() for axis in range(3)]))
     absent = np.isin(parts, outer[outer > 0])
-    cut = (absent & mask).sum() > MAX_DARK * mask.sum()
-    return absent if cut and shows_air(values[~absent]) else np.zeros(mask.shape, bool)
+    share = (absent & mask).sum() / mask.sum()
+    is_cut = share > MAX_RIM or (share > MAX_DARK and shows_air(values[~absent]))
+    return absent if is_cut else np.zeros(mask.shape, bool)

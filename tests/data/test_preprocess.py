@@ -265,7 +265,7 @@ def test_an_aligned_scan_lies_on_the_reference_and_its_masks_move_with_it(tmp_pa
             centre = nibabel.affines.apply_affine(subject.affine, np.argwhere(volume).mean(axis=0))
             assert np.abs(centre - point).max() < 2
         believed = prepare_subject(with_mask, **options)
-        centre = nibabel.affines.apply_affine(subject.affine, np.argwhere(believed.lesion).mean(axis=0))
+        centre = nibabel.affines.apply_affine(believed.affine, np.argwhere(believed.lesion).mean(axis=0))
         assert (abs(centre[0] - point[0] - 14) < 2) == moves
 
 

@@ -7,7 +7,9 @@ import nibabel
 import numpy as np
 import pandas as pd
 from nibabel.affines import apply_affine, voxel_sizes
+from scipy import ndimage
 
+from brain_cae.arrays.boxes import box_of
 from brain_cae.data.masks import Mask, read_mask
 from brain_cae.data.registration import Alignment
 from brain_cae.data.resampling import apart_mm, resample, same_grid
@@ -66,9 +68,9 @@ class DrawnMask:
     on_grid: np.ndarray
     apart: dict[str, float]
 
-    def elsewhere(self, expected: str) -> ScanError:
+    def elsewhere(self, expected: str, found: str = "no marked voxel there") -> ScanError:
         """Return the error for a mask that does not overlap what it must."""
-        return ScanError("mask elsewhere", expected=expected, found="no marked voxel there", where=self.path)
+        return ScanError("mask elsewhere", expected=expected, found=found, where=self.path)
 
     def facts(self, brain: np.ndarray, grid: np.ndarray) -> MaskFacts:
         """Return what is worth a caution, from the brain (X, Y, Z, boolean) and the affine (4, 4) of its grid."""
@@ -87,6 +89,7 @@ class DrawnMask:
             outside=self._outside(region, grid),
             volume_ml=volume,
             plausible=self.kind == "lesion" or smallest_ml(brain.shape, spacing) <= volume <= LARGEST_ML,
+            hole_ml=float(holes(self.on_grid).sum() * np.prod(spacing) / 1000) if self.kind == "brain" else 0.0,
         )
 
     def _outside(self, region: np.ndarray, grid: np.ndarray) -> float:
@@ -94,6 +97,15 @@ class DrawnMask:
         count = int(self.mask.marked.sum())
         places = _places(self.mask, self.affine, grid, region.shape)
         return 1 - float(region[tuple(places.T)].sum()) / count if count else 0.0
+
+
+def holes(mask: np.ndarray) -> np.ndarray:
+    """Return what a mask (X, Y, Z, boolean) encloses without marking it."""
+    enclosed = np.zeros_like(mask)
+    if mask.any():
+        box = box_of(mask)
+        enclosed[box] = ndimage.binary_fill_holes(mask[box]) & ~mask[box]
+    return enclosed
 
 
 def _places(mask: Mask, affine: np.ndarray, grid: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

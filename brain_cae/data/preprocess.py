@@ -12,7 +12,7 @@ from scipy import ndimage
 from brain_cae.data import appearance
 from brain_cae.data.bias import without_bias
 from brain_cae.data.contrast import Contrast, coverage_mm, cut_cm2, looks_like
-from brain_cae.data.drawn_masks import DrawnMask, Places, drawn_mask
+from brain_cae.data.drawn_masks import DrawnMask, Places, drawn_mask, holes
 from brain_cae.data.foreground import HEAD_SHARE, foreground_mask, intensity_scale, tissue_level, zero_level
 from brain_cae.data.registration import COARSE_MM, Alignment
 from brain_cae.data.resampling import isotropic, resample
@@ -83,7 +83,8 @@ def prepare_subject(
     images = {modality: _on_grid(scan, there.affine(modality), grid) for modality, scan in stored.items()}
     mask, properties = _shown_by_all(brain, images, reference=reference, paths=paths)
     if drawn["lesion"] is not None and lesion is not None and lesion.any() and not (lesion & mask).any():
-        raise drawn["lesion"].elsewhere(f"a lesion that overlaps the brain of {reference}")
+        hidden = "it lies in a hole of the brain mask" if (lesion & holes(mask)).any() else "no marked voxel there"
+        raise drawn["lesion"].elsewhere(f"a lesion that overlaps the brain of {reference}", hidden)
     zeros = {modality: _background(values, mask) for modality, (values, _) in images.items()}
     images = {modality: (values - zeros[modality], covered) for modality, (values, covered) in images.items()}
     channels = []

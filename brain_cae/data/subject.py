@@ -72,6 +72,7 @@ class MaskFacts:
         outside: Share of the mask that lies outside: of a lesion mask, outside the brain; of a brain mask, the scan.
         volume_ml: Volume within the scan.
         plausible: Whether a brain, or the part of it that the scan can show, may have this volume; of lesions, True.
+        hole_ml: Volume of the holes in a brain mask.
     """
 
     kind: str
@@ -82,6 +83,7 @@ class MaskFacts:
     outside: float = 0.0
     volume_ml: float = 0.0
     plausible: bool = True
+    hole_ml: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,9 @@ from brain_cae.vocabulary import Serious
 
 log = logging.getLogger(__name__)
 
+LARGEST_HOLES_ML = 5.0
+"""Smaller holes in a brain mask are vessels and parts of the ventricles."""
+
 MOST = 0.5
 """Share of a mask that may lie outside, and share of the brain that a lesion may be, without a caution."""
 
@@ -46,6 +49,10 @@ def mask_cautions(labels: pd.Series, prepared: Mapping[str, PreparedSubject]) ->
             ],
             "{lesion mask lies|lesion masks lie} mostly outside the brain; look whether {it belongs|they belong} to "
             "the scan": _outside(prepared, "lesion"),
+            f"{{brain mask has|brain masks have}} holes of more than {LARGEST_HOLES_ML:.0f} mL; what lies in "
+            "them, such as a tumour that a program left out, has neither score nor map": [
+                f"{name} ({one.hole_ml:.0f} mL)" for name, one in _masks(prepared) if one.hole_ml > LARGEST_HOLES_ML
+            ],
             "{brain mask lies|brain masks lie} mostly outside the scan; look whether {it belongs|they belong} to the "
             "scan": _outside(prepared, "brain"),
         }

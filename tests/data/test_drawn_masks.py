@@ -79,6 +79,14 @@ def test_a_brain_mask_has_the_volume_of_a_brain_or_of_a_slab_of_one(tmp_path):
     assert smallest_ml((200, 200, 200), (1, 1, 1)) == 600
 
 
+def test_the_holes_of_a_brain_mask_are_measured(tmp_path):
+    assert facts(tmp_path, BRAIN, AFFINE, "brain").hole_ml == 0
+    hole = LESION & BRAIN
+    found = facts(tmp_path, BRAIN & ~hole, AFFINE, "brain").hole_ml
+    assert found == pytest.approx(hole.sum() * 64 / 1000)
+    assert facts(tmp_path, BRAIN & ~hole, AFFINE).hole_ml == 0
+
+
 def test_a_lesion_smaller_than_a_voxel_of_the_scan_marks_that_voxel(tmp_path):
     """Between the centres of coarser voxels it was not sampled, and the subject was left out."""
     fine = AFFINE @ nibabel.affines.from_matvec(np.eye(3) / 4, [-0.375] * 3)

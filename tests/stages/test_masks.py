@@ -51,6 +51,12 @@ def test_masks_that_lie_elsewhere_are_named_with_the_distance():
     assert caution.endswith(": a (lesion mask, 17 mm from the t1).")
 
 
+def test_brain_masks_with_large_holes_are_named():
+    prepared = {"a": subject(MaskFacts("brain", hole_ml=31.2)), "b": subject(MaskFacts("brain", hole_ml=4))}
+    (caution,) = mask_cautions(LABELS, prepared)
+    assert caution.startswith("1 brain mask has holes of more than 5 mL") and caution.endswith(": a (31 mL).")
+
+
 def test_masks_that_lie_mostly_outside_are_named():
     prepared = {"a": subject(MaskFacts("brain", outside=0.6), MaskFacts("lesion", outside=0.93))}
     lesion, brain = mask_cautions(LABELS, prepared)

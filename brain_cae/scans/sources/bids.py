@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from brain_cae.scans.descriptions import hints_of, names_agent
+from brain_cae.scans.descriptions import hints_of, names_agent, names_other_part
 from brain_cae.scans.formats import is_nifti, nifti_files
 from brain_cae.scans.sources.base import (
     Label,
@@ -40,6 +40,8 @@ LAYOUT = "sub-<name>/[ses-<name>/]anat/sub-<name>_…_T1w.nii.gz (T2w, FLAIR; wi
 STANDARD = ("README", "CHANGES", "LICENSE", "code", "derivatives", "sourcedata", "stimuli", CHOICES)
 TEXT = (".json", ".tsv", ".md", ".txt", ".rst", ".cff", ".bval", ".bvec")
 """Names and endings that belong to a data set in BIDS and hold no scan."""
+OTHER_KINDS = {"other", "computed", "angiogram"}
+"""What free words in a name may say of an image that is no ordinary scan."""
 STRIPPED = re.compile(r"(?i)^(brain|bet)$|skull|strip")
 """What processed copies without skull are called."""
 ADVICE = "Set dataset.root to the folder that holds dataset_description.json and the folders sub-*."
@@ -124,6 +126,9 @@ class Bids:
             ],
             "{scan|scans} in use may be after contrast agent by {its name|their names}": [
                 path.name for path in taken if _may_be_after_agent(path)
+            ],
+            "{scan|scans} in use may be of another kind, or of another part of the body, by {its name|their names}": [
+                path.name for path in taken if _may_be_another_kind(path)
             ],
             "{subject has|subjects have} no anatomical scan and {is|are} left out": [
                 name for name in without if can_be_read(root / name)
@@ -265,10 +270,20 @@ def _names_agent(path: Path) -> bool:
 
 
 def _may_be_after_agent(path: Path) -> bool:
-    """Return whether the name may say so, in free words: ``acq-post``, ``rec-T1wPostGd``."""
+    """Return whether the name may say so: ``acq-post``, ``rec-T1wPostGd``."""
+    return not _names_agent(path) and "ce" in hints_of(_words(path))
+
+
+def _may_be_another_kind(path: Path) -> bool:
+    """Return whether the name may say that it is a localiser, a map or the like, or of another part of the body."""
+    words = _words(path)
+    return not OTHER_KINDS.isdisjoint(hints_of(words)) or names_other_part(words)
+
+
+def _words(path: Path) -> str:
+    """Return what a name says in free words: ``acq-post3D`` as ``post3 D``."""
     entities = parse_name(path).entities
-    words = re.sub(r"(?<=[a-z\d])(?=[A-Z])", " ", " ".join(entities.get(key, "") for key in ("acq", "rec", "desc")))
-    return not _names_agent(path) and "ce" in hints_of(words)
+    return re.sub(r"(?<=[a-z\d])(?=[A-Z])", " ", " ".join(entities.get(key, "") for key in ("acq", "rec", "desc")))
 
 
 def _is_stripped(path: Path) -> bool:
@@ -277,12 +292,13 @@ def _is_stripped(path: Path) -> bool:
     return any(STRIPPED.search(entities.get(key, "")) for key in ("desc", "rec"))
 
 
-def _rank(path: Path) -> tuple[bool, bool, bool, int, int, str]:
+def _rank(path: Path) -> tuple[bool, bool, bool, bool, int, int, str]:
     """Return the sort key, which :func:`_reason` puts into words; subject, session, run and ce are not counted."""
     entities = parse_name(path).entities
     run = int(text) if (text := entities.get("run", "0")).isdecimal() else 0
     return (
         _may_be_after_agent(path),
+        _may_be_another_kind(path),
         _is_stripped(path),
         entities.get("space", "") not in NATIVE_SPACES,
         len(set(entities) - {"sub", "ses", "run", "ce"}),
@@ -294,6 +310,7 @@ def _rank(path: Path) -> tuple[bool, bool, bool, int, int, str]:
 def _reason(taken: Path, other: Path) -> str:
     reasons = (
         "the other may be after contrast agent",
+        "the other may be of another kind by its name",
         "the other is without skull by its name",
         "the other is in another space by its name",
         "its name has fewer entities",

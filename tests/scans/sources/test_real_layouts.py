@@ -1,4 +1,4 @@
-"""Real scans under the names of public data sets, linked in place."""
+"""Names of public data sets, with real scans linked in place, or none."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from brain_cae.scans.sources.brats import Brats
 from brain_cae.scans.sources.ixi import Ixi
 from brain_cae.scans.store import import_series
 
-from .layouts import write_json
+from .layouts import touch, write_json
 
 
 def link(target: Path, source: Path) -> None:
@@ -42,3 +42,15 @@ def test_a_head_as_ixi_and_as_bids(real_data, tmp_path):
     assert index.loc[index["modality"] == "t1", "series_hash"].nunique() == 1
     assert index["spacing_slice_mm"].tolist() == [2.0, 2.0, 2.0]
     assert index.set_index(["subject", "modality"]).loc[("sub-1", "flair"), "inversion_time_ms"] == 2500
+
+
+def test_localisers_are_taken_last_and_named(tmp_path):
+    touch(
+        tmp_path,
+        *(f"sub-1/anat/sub-1_acq-{acq}_T1w.nii" for acq in ("localizer", "mprage")),
+        "sub-2/anat/sub-2_acq-cspine_T1w.nii",
+    )
+    source = Bids(tmp_path, modalities=["t1"])
+    taken = [one.files[0].name for one in source.locate()]
+    assert taken == ["sub-1_acq-mprage_T1w.nii", "sub-2_acq-cspine_T1w.nii"]
+    assert [note[-27:] for note in source.notes() if "of another kind" in note] == [f": {taken[1]}."]

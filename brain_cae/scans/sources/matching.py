@@ -206,18 +206,22 @@ def visits(subjects: Iterable[str], *, shown: Callable[[str], str] = str) -> lis
     """Return the subjects that may be one person at several times, for the notes: ``P1_2019 and P1_2020``.
 
     Their names differ in the last part alone, of which there are few, and fewer than names before them; all dates count
-    as one. Of numbers within groups or sites, such as ``control_01``, there are more.
+    as one. Of numbers within groups or sites, such as ``control_01``, there are more. What all names end with is not
+    looked at: ``1000001_20252_2_0`` and ``1000001_20252_3_0`` of UK Biobank differ in the time of the scan.
     """
     people: dict[str, list[str]] = {}
     times: set[str] = set()
-    for name in dict.fromkeys(subjects):
-        parts = LAST_PART.fullmatch(name)
+    names = list(dict.fromkeys(subjects))
+    split = [LAST_PART.fullmatch(name) for name in names]
+    while len(names) > 1 and all(split) and len({parts[2] for parts in split if parts}) == 1:
+        split = [LAST_PART.fullmatch(parts[1]) for parts in split if parts]
+    for name, parts in zip(names, split, strict=True):
         if parts:
             people.setdefault(parts[1], []).append(name)
             times.add(DATE.sub("date", parts[2]))
-    several = [names for names in people.values() if len(names) > 1]
+    several = [group for group in people.values() if len(group) > 1]
     few = len(times) < min(len(people), TIMES)
-    return [" and ".join(_told_apart([*map(shown, names)])) for names in several] if few else []
+    return [" and ".join(_told_apart([*map(shown, group)])) for group in several] if few else []
 
 
 def alike_subjects(subjects: Iterable[str], rows: Iterable[str] = (), table: str = "") -> dict[str, list[str]]:

@@ -98,7 +98,9 @@ def test_subjects_under_two_spellings_are_found():
     [
         (["P1_11", "P1_21", "P2_11", "P3_11"], ["P1_11 and P1_21"]),
         (["a-2019", "a-20210304", "b-2018", "c-2020"], ["a-2019 and a-20210304"]),
+        (["7_20252_2_0", "8_20252_2_0", "7_20252_3_0", "9_20252_2_0"], ["7_20252_2_0 and 7_20252_3_0"]),
         (["control_01", "control_02", "patient_01", "patient_02"], []),
+        (["control_01_mri", "control_02_mri", "patient_01_mri", "patient_02_mri"], []),
         ([f"site{site}_{number}" for site in range(20) for number in range(10)], []),
         (["sub_1", "sub_2", "x"], []),
     ],

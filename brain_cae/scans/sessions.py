@@ -15,7 +15,7 @@ LATER = re.compile(
 )
 """Words of a session's name that say when it was, compared with sessions without such a word."""
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
-DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_./]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
 NUMBER = re.compile(r"(?<![\d/])(\d+)(?![\d/])")
 """Not a part of a date whose month is not known, ``2018 01/12``."""
 UNKNOWN = "; by its name, which does not tell their order in time"

@@ -41,6 +41,8 @@ def test_of_equal_sessions_the_first_is_kept():
         (("ses-2yearfollowupyarm1", "ses-baselineyear1arm1"), "ses-baselineyear1arm1"),
         (("20200105_preop", "20190105_postop"), "20190105_postop"),
         (("V04", "BL"), "BL"),
+        (("2019/12/01", "2019/02/15"), "2019/02/15"),
+        (("2/15/19", "12/1/18"), "12/1/18"),
         (("Verlauf", "präOP"), "präOP"),
     ],
 )
@@ -59,6 +61,7 @@ def test_numbers_and_words_tell_the_order_in_time(names, first):
         ("ses-1b", "ses-1"),
         ("3months", "1year"),
         ("02/11/2018", "01/12/2018"),
+        ("31/12/18", "01/10/19"),
     ],
 )
 def test_the_report_says_if_the_order_in_time_is_not_known(names):

@@ -21,7 +21,8 @@ def year_first(sessions: Iterable[str]) -> tuple[dict[str, str], list[str]]:
 
     Between dots, the day is first. Between others, a number above 12 in any of the sessions is a day, and tells what is
     first in all of them. Where nothing does, or two contradict each other, the year goes first, and the rest stays,
-    with a slash. A year of two digits is one only between dots: ``12/01/18`` stays as it is.
+    with a slash. A year of two digits is one between dots, or where the second number is a day: of ``31/12/18``, nobody
+    knows.
 
     Example:
         >>> year_first(["01.12.2019", "15.02.2019"])
@@ -45,7 +46,7 @@ def year_first(sessions: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     for name, match in dates.items():
         first, mark, second, year = parts[name]
         before, after = match.string[: match.start()], match.string[match.end() :]
-        if mark != "." and (len(year) == 2 or (day == month and first != second)):
+        if mark != "." and ((len(year) == 2 and not month) or (day == month and first != second)):
             unclear.append(name)
             if len(year) == 4:
                 changed[name] = f"{before}{year} {first}/{second}{after}"

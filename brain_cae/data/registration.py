@@ -3,7 +3,7 @@
 Source: mutual information after Mattes et al., IEEE Transactions on Medical Imaging 22:120 (2003), as SimpleITK has it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Self
@@ -55,6 +55,10 @@ MIRRORED = 1.1
 SCALED, LARGEST_STRETCH = 1.1, 0.03
 """Gain from other scales, and a scale, by which a scan has another size: up to 1.07 on real heads and brains, and from
 1.12 where one of two was 10 % longer along an axis."""
+
+NEARLY, STRETCH_MM = 0.7, 2.0
+"""Gain from exchanging left and right where a scan lies, above which it may be mirrored, and a step along each axis, at
+the mean distance from the centre, that shows whether it may have another size."""
 
 CHECKED, SEARCHED = 15_000, 4_000
 """Numbers of voxels that suffice to see whether a small move improves the match, and whether a place is worth a try."""
@@ -270,50 +274,61 @@ class _Match:
         self.radius = float(np.linalg.norm(fixed.places - self._centre, axis=1).mean())
         """Mean distance of the foreground from its centre in mm."""
 
-    def __call__(self, shift: np.ndarray, turn: np.ndarray, scale: np.ndarray | float = 1.0) -> float:
-        """Return the information for a shift (mm) and a turn (rotation vector) as in :func:`_rigid`, and for scales."""
-        moved = Rotation.from_rotvec(turn).apply(self._away * scale) + self._centre + shift
+    def __call__(self, place: np.ndarray) -> float:
+        """Return the information at a place: shift, arcs and, if given, stretches at ``radius``, (6,) or (9,) mm."""
+        shift, turn = self.movement(place)
+        moved = Rotation.from_rotvec(turn).apply(self._away * self.scale(place)) + self._centre + shift
         there = ndimage.map_coordinates(self._moving, apply_affine(self._back, moved).T, order=1, mode="nearest")
         return float(mutual_info_score(None, None, contingency=np.histogram2d(self._values, there, BINS)[0]))
 
+    def movement(self, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the shift (mm) and the rotation vector of a place, as in :func:`_rigid`."""
+        return place[:3], place[3:6] / self.radius
+
+    def scale(self, place: np.ndarray) -> np.ndarray:
+        """Return the scales along the axes of the world, (3,)."""
+        return np.exp(place[6:] / self.radius) if len(place) > 6 else np.ones(3)
+
+    def refined(self, place: np.ndarray) -> np.ndarray:
+        """Return a place nearby that matches better."""
+        options = {"maxfev": EVALUATIONS, "xtol": 0.1, "ftol": 1e-3}
+        return np.asarray(minimize(lambda one: -self(one), place, method="Powell", options=options).x)
+
 
 def _described(fixed: _View, moving: _View, alignment: Alignment) -> Alignment:
-    """Return the alignment, the best match of the scans as they are, with how well they match mirrored or scaled."""
-    transform = np.asarray(alignment.transform)
-    as_they_are = _Match(fixed, moving, CHECKED)
-    centre = fixed.places.mean(axis=0)
-    turn = Rotation.from_matrix(transform[:3, :3]).as_rotvec()
-    place = np.concatenate([apply_affine(transform, centre) - centre, turn * as_they_are.radius])
-    here = as_they_are(*_shift_and_turn(place, as_they_are))
-    few = _Match(fixed, moving, SEARCHED, mirrored=True)
-    best = _refined(lambda one: few(*_shift_and_turn(one, few)), place)
-    other = _Match(fixed, moving, CHECKED, mirrored=True)
-    mirrored = other(*_shift_and_turn(best, other)) / here
-    some = _Match(fixed, moving, SEARCHED)
+    """Return the alignment, the best match of the scans as they are, with how well they match mirrored or scaled.
 
-    def scaled(one: np.ndarray, match: _Match) -> float:
-        return match(*_shift_and_turn(one[:6], match), np.exp(one[6:] / match.radius))
-
-    best = _refined(lambda one: scaled(one, some), np.concatenate([place, np.zeros(3)]))
-    gain = scaled(best, as_they_are) / here
-    scale = np.exp(best[6:] / as_they_are.radius).tolist()
-    return replace(alignment, mirrored_gain=mirrored, scaled_gain=gain, scale=scale)
+    Mirrored or scaled, they are moved to where they match best only if they may match better than they are: the search
+    takes four times as long as all else of scans whose headers are true.
+    """
+    transform, centre = np.asarray(alignment.transform), fixed.places.mean(axis=0)
+    some, exchanged = (_Match(fixed, moving, SEARCHED, mirrored=mirrored) for mirrored in (False, True))
+    arcs = Rotation.from_matrix(transform[:3, :3]).as_rotvec() * some.radius
+    place = np.concatenate([apply_affine(transform, centre) - centre, arcs, np.zeros(3)])
+    mirrored = exchanged(place) / some(place)
+    if alignment.moved or mirrored > NEARLY:
+        here, there = (_Match(fixed, moving, CHECKED, mirrored=one) for one in (False, True))
+        mirrored = there(exchanged.refined(place[:6])) / here(place)
+    stretched = [place + sign * STRETCH_MM * axis for axis in np.eye(9)[6:] for sign in (-1, 1)]
+    scaled, best = max(map(some, stretched)) / some(place), place
+    if scaled > 1:
+        best, all_voxels = some.refined(place), _Match(fixed, moving, CHECKED)
+        scaled = all_voxels(best) / all_voxels(place)
+    return replace(alignment, mirrored_gain=mirrored, scaled_gain=scaled, scale=some.scale(best).tolist())
 
 
 def _is_best(fixed: _View, moving: _View) -> bool:
     """Return whether the scans match best where their headers put them, judged by small moves along each parameter."""
     match = _Match(fixed, moving, CHECKED)
     step = float(fixed.grid[0, 0]) / 2
-    still = np.zeros(3)
-    here = match(still, still)
-    for axis in np.eye(3):
-        for move in ((step * axis, still), (still, step / match.radius * axis)):
-            before, after = (match(sign * move[0], sign * move[1]) for sign in (-1, 1))
-            # The top of the parabola through the three values lies step * (before - after) / (2 * curvature) away, on
-            # the average of the head. If no move changes anything, as with scans that share no place, there is no top.
-            curvature = 2 * here - before - after
-            if max(before, after) > here or abs(step * (before - after)) >= 2 * NEAR_MM * curvature:
-                return False
+    here = match(np.zeros(6))
+    for axis in np.eye(6):
+        before, after = (match(sign * step * axis) for sign in (-1, 1))
+        # The top of the parabola through the three values lies step * (before - after) / (2 * curvature) away, on
+        # the average of the head. If no move changes anything, as with scans that share no place, there is no top.
+        curvature = 2 * here - before - after
+        if max(before, after) > here or abs(step * (before - after)) >= 2 * NEAR_MM * curvature:
+            return False
     return True
 
 
@@ -329,26 +344,11 @@ def _best_of_many(fixed: _View, moving: _View, *, shifts_mm: Sequence[float]) ->
     """
     centre = moving.places.mean(axis=0) - fixed.places.mean(axis=0)
     match = _Match(fixed, moving, SEARCHED)
-    turns = [np.radians(turn) for turn in product(TURNS_DEG, repeat=3) if np.linalg.norm(turn) <= LARGEST_DEG]
-    places = [(centre + shift, turn) for shift in product(shifts_mm, repeat=3) for turn in turns]
-    best = sorted(places, key=lambda place: match(*place))[-REFINED:]
-
-    def value(parameters: np.ndarray) -> float:
-        return match(*_shift_and_turn(parameters, match))
-
-    refined = [_refined(value, np.concatenate([shift, turn * match.radius])) for shift, turn in best]
-    return _rigid(fixed, *_shift_and_turn(max(refined, key=value), match))
-
-
-def _refined(value: Callable[[np.ndarray], float], start: np.ndarray) -> np.ndarray:
-    """Return parameters in mm near a start whose value is larger."""
-    options = {"maxfev": EVALUATIONS, "xtol": 0.1, "ftol": 1e-3}
-    return np.asarray(minimize(lambda one: -value(one), start, method="Powell", options=options).x)
-
-
-def _shift_and_turn(parameters: np.ndarray, match: _Match) -> tuple[np.ndarray, np.ndarray]:
-    """Return the shift (mm) and the turn (rotation vector) of six parameters in mm."""
-    return parameters[:3], parameters[3:] / match.radius
+    turns = [turn for turn in product(TURNS_DEG, repeat=3) if np.linalg.norm(turn) <= LARGEST_DEG]
+    starts = product(product(shifts_mm, repeat=3), turns)
+    places = [np.concatenate([centre + shift, np.radians(turn) * match.radius]) for shift, turn in starts]
+    best = sorted(places, key=match)[-REFINED:]
+    return _rigid(fixed, *match.movement(max(map(match.refined, best), key=match)))
 
 
 def _register(

@@ -27,7 +27,9 @@ FACTS = "facts.json"
 
 @dataclass(frozen=True)
 class PreparedStore:
-    """Prepared subjects on disk, keyed by the content of the scans, the settings, and the version of the code.
+    """Prepared subjects on disk, keyed by the content of scans and masks, the settings, and the version of the code.
+
+    A cache or a data set that was moved or is mounted elsewhere keeps its keys.
 
     Args:
         folder: Folder of the files, outside any run folder.
@@ -48,8 +50,10 @@ class PreparedStore:
     def key(self, scans: pd.DataFrame, alignments: Alignments | None = None) -> str:
         """Return a hash of everything that a prepared subject depends on."""
         rows = scans.sort_values("modality")
+        # The file name of a stored scan is a hash of the files that it was read from.
+        stored = rows[["subject", "modality", "series_hash"]].assign(name=[Path(path).name for path in rows["path"]])
         masks = [
-            _stamp(Path(path)) if isinstance(path, str) and path else None
+            _digest(Path(path)) if isinstance(path, str) and path else None
             for column in ("brain_mask_path", "lesion_mask_path")
             for path in rows[column]
         ]
@@ -59,7 +63,7 @@ class PreparedStore:
             self.reference,
             self.scaling,
             self.bias_correction,
-            [[str(value) for value in row] for row in rows[["subject", "modality", "series_hash", "path"]].to_numpy()],
+            [[str(value) for value in row] for row in stored.to_numpy()],
             masks,
             {modality: one.transform for modality, one in (alignments or {}).items()},
             sorted(set(scans.get("skull", []))),
@@ -186,9 +190,9 @@ def _write(folder: Path, subject: PreparedSubject) -> None:
         (aside / FACTS).write_text(json.dumps(facts), encoding="utf-8")
 
 
-def _stamp(path: Path) -> list[str | int]:
+def _digest(path: Path) -> str:
     try:
-        status = path.stat()
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
-        return [str(path)]  # preparation says that the mask cannot be read
-    return [str(path), status.st_mtime_ns, status.st_size]
+        return ""  # preparation says that the mask cannot be read

@@ -118,3 +118,26 @@ def test_a_stored_volume_that_was_cut_is_prepared_again(tmp_path):
     file = cache.folder_of(table) / "volume.npy"
     file.write_bytes(file.read_bytes()[:-100])
     assert np.array_equal(cache.load_all(table, {}, progress=False)[0]["s"].volume, volume)
+
+
+def test_what_was_moved_is_not_prepared_again(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    table, mask = with_mask(tmp_path / "here")
+    cache = store(tmp_path / "here" / "store")
+    volume = np.asarray(cache.load_all(table, {}, progress=False)[0]["s"].in_memory().volume)
+    (tmp_path / "here").rename(tmp_path / "there")
+    os.utime(tmp_path / "there" / mask.name)
+    there = table.apply(lambda column: column.astype(str).str.replace(str(tmp_path / "here"), str(tmp_path / "there")))
+    monkeypatch.setattr(prepared, "prepare_subject", None)
+    subjects, refused = store(tmp_path / "there" / "store").load_all(there, {}, progress=False)
+    assert refused == {} and np.array_equal(subjects["s"].in_memory().volume, volume)
+
+
+def test_a_mask_with_other_content_is_prepared_again(tmp_path):
+    table, mask = with_mask(tmp_path)
+    before, status = store(tmp_path).key(table), mask.stat()
+    content = bytearray(mask.read_bytes())
+    content[4] ^= 1
+    mask.write_bytes(content)
+    os.utime(mask, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert store(tmp_path).key(table) != before

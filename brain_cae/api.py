@@ -17,19 +17,18 @@ import nibabel
 import numpy as np
 import pandas as pd
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from brain_cae.configuration import (
     Config,
-    EvaluateConfig,
     conf_folder,
     dataset_option,
     option_names,
     unknown_option,
     validate,
+    validate_evaluate,
 )
-from brain_cae.configuration.checks import check_values
-from brain_cae.configuration.schema import EvaluateScoring
 from brain_cae.errors import ConfigurationError
 from brain_cae.files.tables import to_csv
 from brain_cae.workflows.table_audit import TableAudit, audit_table
@@ -106,16 +105,26 @@ class Detector:
 
         Raises:
             RunError: There is no model, or it is damaged or of another program.
-            ConfigurationError: A value is out of range.
+            ConfigurationError: A value is out of range, or of the wrong type.
         """
         from brain_cae.workflows.evaluation import load_detector  # loads PyTorch
 
-        scoring = EvaluateScoring(alpha, guarantee, confidence)
-        config = EvaluateConfig(run=str(path), cache=".cache", workers=1, extensions=list(extensions), scoring=scoring)
-        check_values(config)
-        model = load_detector(config, Path(path))
+        if not isinstance(path, (str, os.PathLike)):
+            raise ConfigurationError(
+                "This is not the path of a run.",
+                expected="the folder of a run, or a bundle (.zip)",
+                found=type(path).__name__,
+                where="path",
+                advice="Give it as text: Detector.load('outputs/<date>/<time>').",
+            )
+        run = Path(path).expanduser() if str(path) else path
+        rule = {"alpha": alpha, "guarantee": guarantee, "confidence": confidence}
+        asked = {"run": str(run), "cache": ".cache", "workers": 1, "extensions": extensions}
+        composed = OmegaConf.create({})
+        _update(composed, asked | {f"scoring.{name}": value for name, value in rule.items()})
+        model = load_detector(validate_evaluate(composed), Path(run))
         quiet = replace(model.config, trainer=replace(model.config.trainer, progress=False))
-        return cls(replace(model, config=quiet), Path(path))
+        return cls(replace(model, config=quiet), Path(run))
 
     @property
     def contrasts(self) -> list[str]:
@@ -284,7 +293,7 @@ def composed(dataset: str | Path, choices: Mapping[str, Any]) -> Config:
         key = name.replace("__", ".")
         known = option_names(key.replace(".", "/"))
         if not known:
-            values[key] = str(value) if isinstance(value, Path) else value
+            values[key] = value
         elif value not in known:
             raise unknown_option(key, str(value), known)
         else:
@@ -292,9 +301,40 @@ def composed(dataset: str | Path, choices: Mapping[str, Any]) -> Config:
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         config = compose("train", overrides=[f"{name}={value}" for name, value in options.items()])
     OmegaConf.set_struct(config, False)
-    for key, value in values.items():
-        OmegaConf.update(config, key, value, force_add=True)
+    _update(config, values)
     return validate(config)
+
+
+def _update(config: DictConfig, values: Mapping[str, Any]) -> None:
+    """Set the values of keys such as ``scoring.alpha``; their types are checked by the schema.
+
+    Raises:
+        ConfigurationError: A value is of a type that no configuration holds.
+    """
+    for key, value in values.items():
+        try:
+            OmegaConf.update(config, key, _plain(value), force_add=True)
+        except OmegaConfBaseException as error:
+            raise ConfigurationError(
+                f"The value of `{key}` has the wrong type.",
+                expected="text, a number, true or false, or a list of them",
+                found=type(value).__name__,
+                where=key,
+            ) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a configuration holds it: paths are text, and numbers of NumPy are those of Python.
+
+    Example:
+        >>> _plain((Path("scans"), np.int64(3), np.arange(2)))
+        ['scans', 3, [0, 1]]
+    """
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def simulate(

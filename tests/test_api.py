@@ -118,6 +118,29 @@ def test_what_cannot_be_scored_is_named(tiny_run, scans, tmp_path) -> None:
         detector.score(scans_of(tiny_run, "train"))
 
 
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"alpha": "high"}, r"scoring\.alpha"),
+        ({"confidence": [0.9]}, r"scoring\.confidence"),
+        ({"alpha": object()}, r"wrong type[\s\S]*Found: object"),
+        ({"extensions": "package"}, "extensions"),
+        ({"path": None}, "not the path of a run"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named(tiny_run, values, reason) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
+        Detector.load(**{"path": tiny_run, **values})
+
+
+def test_values_of_numpy_and_text_are_taken_as_the_command_takes_them(tiny_run) -> None:
+    assert Detector.load(tiny_run, alpha="0.1").model.config.scoring.alpha == 0.1
+    assert Detector.load(tiny_run, alpha=np.float64(0.2)).model.config.scoring.alpha == 0.2
+    choices = {"seed": np.int64(3), "transfer__compare": ("knn", "svm"), "split__file": Path("split.csv")}
+    config = composed("phantom", choices)
+    assert (config.seed, config.transfer.compare, config.split.file) == (3, ["knn", "svm"], "split.csv")
+
+
 @pytest.mark.parametrize("choice", [{"inspect": True}, {"stop_after": "import"}])
 def test_what_fits_no_detector_is_refused_before_the_run(tmp_path, choice) -> None:
     with pytest.raises(ConfigurationError, match="only by a whole run"):

@@ -83,15 +83,16 @@ WORDS: dict[str, tuple[str, ...]] = {
 
 
 PATHS = (
-    "cache", "run", "resume", "calibrate", "export", "dataset.root", "dataset.table", "external.root",
-    "external.table", "split.file", "audit.table",
+    "cache", "run", "resume", "calibrate", "export", "split.file", "audit.table",
 )  # fmt: skip
 """Keys that name a file or folder; an empty text would stand for the current folder, or for no choice at all."""
+SOURCE_PATHS = ("root", "table", "labels", "series", "write_series", "key_file")
+"""Such keys of a data set."""
 
 
 def check_values(config: Config | EvaluateConfig) -> None:
     """Check every value separately: its range, or its list of allowed words."""
-    for key in PATHS:
+    for key in (*PATHS, *_source_paths(config)):
         if _select(config, key) == "":
             raise ConfigurationError(
                 f"The key `{key}` has no value.",
@@ -124,8 +125,16 @@ def check_dataset(dataset: Any, key: str = "dataset") -> None:
 def _select(config: Config | EvaluateConfig, key: str) -> Any:
     value: Any = config
     for name in key.split("."):
-        value = getattr(value, name, None)
+        value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
     return value
+
+
+def _source_paths(config: Config | EvaluateConfig) -> list[str]:
+    """Return the keys that name files or folders of the data sets and of their parts."""
+    sources = [(name, _select(config, name)) for name in ("dataset", "external")]
+    keys = [name for name, _ in sources]
+    keys += [f"{name}.parts.{part}" for name, source in sources for part in getattr(source, "parts", {})]
+    return [f"{key}.{name}" for key in keys for name in SOURCE_PATHS]
 
 
 def check_choices(config: Config) -> None:

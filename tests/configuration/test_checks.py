@@ -77,6 +77,19 @@ def test_a_path_of_nothing_is_refused(make_config, override):
     assert "shell" in raised.value.found
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["dataset=combined", "dataset.parts.folder.root=/scans", "dataset.parts.dicom.root="],
+        ["dataset=dicom", "dataset.root=/scans", "dataset.labels="],
+        ["dataset@external=dicom", "external.root=/scans", "external.key_file="],
+    ],
+)
+def test_a_path_of_nothing_is_refused_in_every_data_set(make_config, given):
+    with pytest.raises(ConfigurationError, match=f"The key `{given[-1].strip('=')}` has no value"):
+        make_config(*given)
+
+
 def test_an_evaluation_without_the_name_of_its_run_does_not_take_another():
     for keys in ({"run": ""}, {"run": None, "calibrate": ""}):
         with pytest.raises(ConfigurationError, match="has no value"):

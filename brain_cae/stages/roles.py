@@ -165,8 +165,10 @@ def labelling(dataset: Any) -> str:
     if getattr(dataset, "table", None) and hasattr(dataset, "label"):
         return f"Write healthy or abnormal in the column label of {dataset.table}."
     if hasattr(dataset, "label"):
+        root = Path(dataset.root)
+        folder = root.parent if root.is_file() else root  # of a zip, or of a DICOMDIR
         return (
-            f"Write labels.csv in {dataset.root}: the columns subject,label, healthy or abnormal for each subject. "
+            f"Write labels.csv in {folder}: the columns subject,label, healthy or abnormal for each subject. "
             "dataset.label=healthy labels all subjects that have no other label."
         )
     return ""

@@ -3,12 +3,13 @@
 import pandas as pd
 import pytest
 
+from brain_cae.configuration import dataset_option
 from brain_cae.errors import ConfigurationError, DatasetError, RunError
 from brain_cae.files.tables import to_csv
 from brain_cae.scans.index import make_index
 from brain_cae.stages.cautions import protocol_cautions
 from brain_cae.stages.cohort import Cohort
-from brain_cae.stages.roles import calibrating, draw_roles, evaluation_cautions, fold_roles, split
+from brain_cae.stages.roles import calibrating, draw_roles, evaluation_cautions, fold_roles, labelling, split
 
 SCANNERS = {
     "a": {"manufacturer": "SIEMENS", "model": "Skyra", "field_strength_t": 3.0},
@@ -130,6 +131,11 @@ def test_missing_labels_are_to_be_given_not_replaced_by_another_data_set(make_co
     with pytest.raises(DatasetError, match=advice) as caught:
         draw_roles(make_config("modality=t1", "scoring.alpha=0.5", *options), index)
     assert "another data set" not in str(caught.value)
+
+
+def test_labels_for_a_zip_lie_beside_it(tmp_path):
+    (tmp_path / "export.zip").touch()
+    assert f"labels.csv in {tmp_path}:" in labelling(dataset_option("dicom", root=str(tmp_path / "export.zip")))
 
 
 def test_every_healthy_brain_calibrates_in_one_fold_and_trains_in_the_others(make_config, index):

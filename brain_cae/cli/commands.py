@@ -62,6 +62,8 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # a file has few characters on Windows
+        if foreign := foreign_names(sys.getfilesystemencoding()):
+            print(foreign, file=sys.stderr)  # noqa: T201
         if "--version" in sys.argv[1:]:
             from brain_cae.cli import info
 
@@ -83,6 +85,19 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
             _stop(message)
 
     return call
+
+
+def foreign_names(encoding: str) -> str:
+    """Return the caution about an encoding of file names other than UTF-8, which the files of a run have; or ``""``.
+
+    Python takes UTF-8 in the locale C; others, or ``PYTHONUTF8=0``, give the names of subjects other letters.
+    """
+    if encoding.lower() in ("utf-8", "utf8"):
+        return ""
+    return (
+        f"Caution: This environment reads names of files as {encoding}: letters such as ü are read as others, and "
+        "subjects that are called so match no table. Set PYTHONUTF8=1, then run the same command again."
+    )
 
 
 def sweep_first(arguments: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from brain_cae.cli.commands import sweep_first
+from brain_cae.cli.commands import foreign_names, sweep_first
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,3 +81,12 @@ def test_runs_and_sweeps_started_in_the_same_second_have_different_folders(tmp_p
     assert len(set(folders)) == 4
     # Not only the second at which they started tells them apart.
     assert len({folder.rpartition("-")[2] for folder in folders[::2]}) == 2
+
+
+def test_an_environment_that_misreads_names_of_files_is_named(tmp_path):
+    assert foreign_names(sys.getfilesystemencoding()) == ""
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    environment["PYTHONPATH"] = str(ROOT)
+    command = [sys.executable, str(ROOT / "train.py"), "--version"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert "names of files as ascii" in done.stderr and "PYTHONUTF8=1" in done.stderr and done.returncode == 0

@@ -11,6 +11,7 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 from monai.utils import set_determinism
+from pytorch_lightning.plugins.environments import ClusterEnvironment, LightningEnvironment, SLURMEnvironment
 
 from brain_cae.configuration import Config
 from brain_cae.configuration.schema import Logger, Trainer
@@ -40,7 +41,7 @@ from brain_cae.stages.board import typed_choices
 from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.hardware import precision, scoring_device
-from brain_cae.stages.processes import is_main_process
+from brain_cae.stages.processes import is_main_process, on_slurm
 from brain_cae.stages.trackers import make_loggers
 from brain_cae.vocabulary import HEALTHY_ROLES
 
@@ -102,6 +103,17 @@ def assemble(config: Config, cohort: Cohort, splits: pd.DataFrame) -> Assembly:
     return Assembly(modules, data, reshape)
 
 
+def environment(settings: Trainer) -> list[ClusterEnvironment]:
+    """Return the environment in which Lightning finds the processes of a training; none leaves it to find its own.
+
+    With one device, no cluster is asked. Left alone, Lightning would put a job back into the queue of Slurm as its time
+    runs out, where the same command begins a new run: ``resume=`` continues the old one.
+    """
+    if settings.devices * settings.nodes == 1:
+        return [LightningEnvironment()]
+    return [SLURMEnvironment(auto_requeue=False)] if on_slurm() else []
+
+
 def learn(
     settings: Trainer,
     assembly: Assembly,
@@ -157,7 +169,7 @@ def learn(
         precision=precision(settings.precision, settings.accelerator),  # type: ignore[arg-type]
         max_epochs=settings.max_epochs,
         callbacks=callbacks,
-        plugins=[WholeCheckpoint()],
+        plugins=[WholeCheckpoint(), *environment(settings)],
         logger=make_loggers(logger, folder, board),
         default_root_dir=folder,
         enable_progress_bar=bar,

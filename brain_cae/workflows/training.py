@@ -10,7 +10,7 @@ from brain_cae.files.run_folder import RunFolder
 from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.executor import make_executor
-from brain_cae.stages.processes import is_main_process
+from brain_cae.stages.processes import check_processes, is_main_process
 from brain_cae.stages.roles import draw_roles, evaluation_cautions
 from brain_cae.stages.stripping import with_stripper
 from brain_cae.stages.trackers import require_tracker
@@ -27,6 +27,7 @@ def run(config: Config, output: Path) -> float | None:
     Raises:
         BrainCaeError: A stage failed for a reason that the user can correct; the message says how.
     """
+    check_processes(config.trainer)
     if config.trainer.accelerator == "gpu":
         # Imported here because torch takes seconds, and the import of scans starts without it.
         from brain_cae.stages.hardware import check_hardware

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment
 
 from brain_cae.configuration.schema import Logger
 from brain_cae.errors import BrainCaeError
 from brain_cae.stages.cohort import Cohort
-from brain_cae.stages.fit import assemble, copy_checkpoints, learn, members
+from brain_cae.stages.fit import assemble, copy_checkpoints, environment, learn, members
 
 from ..conftest import INTERRUPTED, TINY_NETWORK
 
@@ -82,3 +83,13 @@ def test_a_new_run_has_no_checkpoint(make_config, interrupted, tmp_path, caplog)
     (interrupted / "checkpoints" / "last.ckpt").unlink()
     assert copy_checkpoints(make_config(*INTERRUPTED, f"resume={interrupted}"), tmp_path) is None
     assert "training starts again" in caplog.text
+
+
+def test_lightning_puts_no_job_back_into_the_queue_of_slurm(make_config, monkeypatch):
+    for name, value in {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "SLURM_JOB_NAME": "train"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    (alone,) = environment(make_config("trainer=cpu").trainer)
+    (several,) = environment(make_config("trainer=ddp", "trainer.devices=2").trainer)
+    assert isinstance(alone, LightningEnvironment)
+    assert isinstance(several, SLURMEnvironment) and not several.auto_requeue

@@ -59,11 +59,7 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")
         # Without this, a failed log record, for example on a full disk, prints another traceback.
         logging.raiseExceptions = False
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")  # a file has few characters on Windows
-        if foreign := foreign_names(sys.getfilesystemencoding()):
-            print(foreign, file=sys.stderr)  # noqa: T201
+        _prepare_streams()
         if "--version" in sys.argv[1:]:
             from brain_cae.cli import info
 
@@ -79,12 +75,29 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
         except KeyboardInterrupt:
             _stop(interrupted(config_name, started), code=130)
         except Exception as error:
-            message = message_for(error, config_name, started=bool(started))
-            if message is None:
-                raise
-            _stop(message)
+            _explain(error, config_name, started=bool(started))
 
     return call
+
+
+def _prepare_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file has few characters on Windows
+    if foreign := foreign_names(sys.getfilesystemencoding()):
+        print(foreign, file=sys.stderr)  # noqa: T201
+
+
+def _explain(error: Exception, config_name: str, *, started: bool) -> None:
+    """End the command with the message of an error; raise an error that the user cannot fix."""
+    if isinstance(error, BrokenPipeError) and not started:
+        # Nobody reads on (``--help | head``); without this, Python would try to write the rest as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    message = message_for(error, config_name, started=started)
+    if message is None:
+        raise error
+    _stop(message)
 
 
 def foreign_names(encoding: str) -> str:

@@ -37,7 +37,7 @@ def message_for(error: Exception, config_name: str, *, started: bool) -> str | N
             StorageError(
                 "The run folder cannot be created.",
                 found=error.strerror,
-                where=str(error.filename),
+                where=error.filename and str(error.filename),
                 advice="Use another folder: hydra.run.dir=<folder>.",
             )
         )

@@ -29,6 +29,16 @@ def test_help_is_a_page_about_the_program(tmp_path, script):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_help_of_which_only_the_first_lines_are_read_ends_quietly(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, str(ROOT / "train.py"), "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize(("argument", "expected"), [("+seeed=3", "Did you mean `seed`?"), ("reshape=foo", "clustered")])
 def test_an_invalid_argument_gets_advice_and_no_traceback(tmp_path, argument, expected):
     done = run(argument, cwd=tmp_path)

@@ -3,6 +3,8 @@
 import logging
 import shutil
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from brain_cae.configuration.schema import Logger, Trainer
 from brain_cae.data.module import BrainData
 from brain_cae.detector.build import make_network, make_reshape, member_networks, network_stride
 from brain_cae.detector.detector import Detector
-from brain_cae.errors import BrainCaeError
+from brain_cae.errors import BrainCaeError, StorageError
 from brain_cae.executor.allocator import keep_freed_memory, return_freed_memory
 from brain_cae.executor.processes import start_method
 from brain_cae.files.atomic import whole, write_text
@@ -103,6 +105,23 @@ def assemble(config: Config, cohort: Cohort, splits: pd.DataFrame) -> Assembly:
     return Assembly(modules, data, reshape)
 
 
+@contextmanager
+def _naming_shared_memory() -> Iterator[None]:
+    """Raise a StorageError in place of PyTorch's error for a shared memory that is full: a container has 64 MB."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "shared memory" not in str(error):
+            raise
+        raise StorageError(
+            "The batches do not fit into the shared memory.",
+            expected="room in /dev/shm for the batches of all processes that load them",
+            found=str(error).splitlines()[-1],
+            where="trainer.workers",
+            advice="Use trainer.workers=0, or give the container more: docker run --shm-size=8g.",
+        ) from error
+
+
 def environment(settings: Trainer) -> list[ClusterEnvironment]:
     """Return the environment in which Lightning finds the processes of a training; none leaves it to find its own.
 
@@ -140,6 +159,7 @@ def learn(
 
     Raises:
         BrainCaeError: The loss became NaN or infinite.
+        StorageError: The disk, or the shared memory, is full.
     """
     keep_freed_memory()
     module = assembly.modules[name]
@@ -184,7 +204,7 @@ def learn(
         warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists.*")
         try:
             # Batches may be loaded by other processes.
-            with writing(folder / "checkpoints"), start_method(None):
+            with writing(folder / "checkpoints"), start_method(None), _naming_shared_memory():
                 trainer.fit(module, assembly.data, ckpt_path=checkpoint, weights_only=True)
         except SystemExit:
             # Lightning turns Ctrl-C into SystemExit, which would hide the interruption.

@@ -8,7 +8,8 @@ import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment
 
 from brain_cae.configuration.schema import Logger
-from brain_cae.errors import BrainCaeError
+from brain_cae.errors import BrainCaeError, StorageError
+from brain_cae.stages import fit
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.fit import assemble, copy_checkpoints, environment, learn, members
 
@@ -93,3 +94,17 @@ def test_lightning_puts_no_job_back_into_the_queue_of_slurm(make_config, monkeyp
     (several,) = environment(make_config("trainer=ddp", "trainer.devices=2").trainer)
     assert isinstance(alone, LightningEnvironment)
     assert isinstance(several, SLURMEnvironment) and not several.auto_requeue
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "unable to allocate shared memory(shm) for file </torch_1>: No space left on device (28)",
+        "DataLoader worker (pid 7) is killed by signal: Bus error. The workers may be out of shared memory.",
+    ],
+)
+def test_a_full_shared_memory_is_named(text):
+    with pytest.raises(StorageError, match=r"trainer\.workers=0"), fit._naming_shared_memory():
+        raise RuntimeError(f"Caught in a worker.\n{text}")
+    with pytest.raises(RuntimeError, match="another"), fit._naming_shared_memory():
+        raise RuntimeError("another error")

@@ -139,7 +139,7 @@ def data_uri(figure: Figure, *, picture: bool = False) -> str:
         picture: True for greyscale images with coloured overlays; greys and colours then get separate palettes.
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", pil_kwargs={"compress_level": 0})  # read back at once
     figure.clear()
     buffer.seek(0)
     with Image.open(buffer) as image:
@@ -156,7 +156,9 @@ def _quantized(image: Image.Image, greys: int = 96) -> Image.Image:
     One common palette would lose thin lines and cause banding in maps.
     """
     pixels = np.asarray(image)
-    coloured = pixels[np.ptp(pixels.astype(int), axis=2) > 24]
+    red, green, blue = np.moveaxis(pixels, 2, 0)  # twenty times as fast as along the last axis
+    highest, lowest = (of(of(red, green), blue) for of in (np.maximum, np.minimum))
+    coloured = pixels[highest - lowest > 24]
     colours = np.repeat(np.linspace(0, 255, greys).astype(np.uint8)[:, None], 3, axis=1).ravel().tolist()
     if len(coloured):
         colours += Image.fromarray(coloured[None]).quantize(256 - greys, dither=Image.Dither.NONE).getpalette() or []

@@ -1,6 +1,6 @@
 """Time to import a cohort of DICOM as a whole command, and to read one series in one process, beside other programs.
 
-    python benchmarks/import_speed.py [--series 240] [--files 15000] [--layout folder|dicom] [--rounds 3]
+    python benchmarks/import_speed.py [--series 240] [--files 15000] [--layout folder|dicom] [--rounds 3] [--cold]
 
 The cohort is synthetic: noise under the headers of a scanner, T1 and FLAIR of each subject. Whole commands take turns,
 in reversed order in every second round; ours and the others use two processes:
@@ -9,6 +9,9 @@ in reversed order in every second round; ours and the others use two processes:
 - ``dcm2niix``: the converter without compression, one call per series, two at a time;
 - ``pydicom``: every file read with pydicom and stacked in file order, without any check or output;
 - ``raw_read``: the bytes of every file, the lower bound.
+
+With ``--cold`` (Linux, as root), none of the files is in the system's memory when one of these starts, as in the first
+import of an export; otherwise all are.
 
 Then `train.py … stop_after=import` once more, which finds everything in the store (``again``), and `train.py
 inspect=true` (``inspect``). CPU time is that of user and system, of all processes; on a busy machine it says more than
@@ -237,7 +240,15 @@ def _dcm2niix() -> str | None:
         return shutil.which("dcm2niix")
 
 
-def measure_commands(root: Path, work: Path, layout: str, rounds: int) -> dict[str, dict[str, float] | None]:
+def forget_files() -> None:
+    """Let the system forget the content of files that it keeps in memory."""
+    os.sync()
+    Path("/proc/sys/vm/drop_caches").write_text("3")
+
+
+def measure_commands(
+    root: Path, work: Path, layout: str, rounds: int, *, cold: bool = False
+) -> dict[str, dict[str, float] | None]:
     """Return the median wall and CPU seconds of each command, None for one that is not installed."""
     program = _dcm2niix()
     other = [sys.executable, str(Path(__file__).resolve()), "--folder", str(root), "--read"]
@@ -255,6 +266,8 @@ def measure_commands(root: Path, work: Path, layout: str, rounds: int) -> dict[s
         for name in list(commands)[:: (-1) ** number]:
             folder = work / name
             folder.mkdir(parents=True)
+            if cold:
+                forget_files()
             times[name].append(timed(partial(commands[name], folder)))
             if name == "import":
                 times["again"].append(timed(partial(ours, folder, "stop_after=import")))
@@ -289,6 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--matrix", type=int, default=256)
     parser.add_argument("--layout", choices=("folder", "dicom"), default="folder")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cold", action="store_true", help="read all files from the disk")
     parser.add_argument("--folder", type=Path, help="where the cohort is written, by default a temporary folder")
     parser.add_argument("--read", choices=PEERS, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -300,10 +314,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         root = Path(name) / "scans"
         write_cohort(root, series=options.series, files=options.files, matrix=options.matrix)
-        commands = measure_commands(root, Path(name) / "work", options.layout, options.rounds)
+        work = Path(name) / "work"
+        commands = measure_commands(root, work, options.layout, options.rounds, cold=options.cold)
     readers = measure_readers(options.matrix, options.rounds)
     size = f"{options.series} series, {options.files} files of {options.matrix}x{options.matrix}"
-    print(f"{size}, dataset={options.layout}, {PROCESSES} processes, median of {options.rounds}")
+    print(
+        f"{size}, dataset={options.layout}, {PROCESSES} processes, median of {options.rounds}"
+        + (", files read from the disk" if options.cold else "")
+    )
     print(f"{'command':<14}{'wall, s':>10}{'CPU, s':>10}{'wall / import':>15}{'CPU / import':>14}")
     ours = commands["import"]
     assert ours is not None

@@ -8,9 +8,13 @@ from .conftest import load_benchmark
 
 
 @pytest.mark.extras
-def test_every_command_and_reader_is_measured(tmp_path, capsys) -> None:
+def test_every_command_and_reader_is_measured(tmp_path, capsys, monkeypatch) -> None:
     benchmark = load_benchmark("import_speed")
-    benchmark.main(["--series", "4", "--files", "42", "--matrix", "32", "--rounds", "1", "--folder", str(tmp_path)])
+    forgotten: list[bool] = []
+    monkeypatch.setattr(benchmark, "forget_files", lambda: forgotten.append(True))
+    size = ["--series", "4", "--files", "42", "--matrix", "32", "--rounds", "1", "--folder", str(tmp_path)]
+    benchmark.main([*size, "--cold"])
+    assert len(forgotten) >= 3  # import, pydicom, bytes, and dcm2niix where it is installed
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert result["name"] == "import_speed"
     assert set(result["ratios"]) >= {

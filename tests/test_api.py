@@ -72,6 +72,7 @@ def scans(tiny_run) -> dict[str, Path]:
     return scans_of(tiny_run, "test")
 
 
+@pytest.mark.extras
 def test_scores_and_maps_are_those_of_the_command_whatever_holds_the_voxels(tiny_run, scans, tmp_path) -> None:
     subject = next(iter(scans.values())).parent.name
     row = pd.read_csv(tiny_run / "predictions.csv", dtype={"subject": str}).set_index("subject").loc[subject]

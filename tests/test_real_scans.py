@@ -15,6 +15,8 @@ from brain_cae.workflows import evaluation, training
 
 from .conftest import TINY_NETWORK
 
+pytestmark = pytest.mark.extras
+
 SMALL = (
     "workers=1",
     "trainer=cpu",

@@ -49,6 +49,7 @@ def test_a_complete_separation_is_as_certain_as_its_subjects_are_many(each: int,
     assert test.low == pytest.approx(0.0, abs=0.02)
 
 
+@pytest.mark.extras
 def test_one_false_alarm_in_twenty_however_many_parameters() -> None:
     rng = np.random.default_rng(0)
     labels = ["healthy"] * 20 + ["abnormal"] * 20

@@ -142,6 +142,7 @@ def verdicts(simulate, number: int, **settings) -> Counter:
     return Counter(audit(subjects, acquisition=acquisition, explain=False).verdict for subjects, acquisition in tables)
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize("dependence", [0.0, 1.0])
 def test_few_false_alarms_and_few_undecided_cohorts_without_confounding(simulate, dependence: float) -> None:
     counts = verdicts(simulate, 60, dependence=dependence)

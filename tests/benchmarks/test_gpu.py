@@ -6,6 +6,8 @@ import pytest
 
 from .conftest import load_benchmark
 
+pytestmark = pytest.mark.extras
+
 
 @pytest.fixture(scope="module")
 def gpu():

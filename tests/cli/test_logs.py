@@ -102,6 +102,7 @@ def test_a_file_has_whole_lines_and_no_escapes(console):
     assert not on_terminal()
 
 
+@pytest.mark.extras
 def test_a_run_goes_on_when_nobody_reads_its_output(tmp_path):
     code = (
         "import logging; from pathlib import Path; from brain_cae.cli.logs import ConsoleHandler;"

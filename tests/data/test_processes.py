@@ -6,6 +6,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import json, sys
@@ -62,6 +64,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.extras
 def test_two_processes_share_each_epoch(tmp_path):
     (tmp_path / "watch.py").write_text(SCRIPT)
     done = subprocess.run(

@@ -85,6 +85,7 @@ def test_scans_that_lie_where_their_headers_say_are_not_moved_by_a_hair() -> Non
     assert alignment.overlap == alignment.overlap_before > 0.95
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize("stripped", [{"t1", "flair"}, set(), {"t1"}, {"flair"}], ids=["both", "none", "t1", "flair"])
 def test_scans_that_were_turned_far_find_each_other_stripped_or_not(stripped) -> None:
     """The foregrounds of a head and of a brain overlap by half, wherever they lie."""

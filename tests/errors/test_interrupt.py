@@ -66,6 +66,7 @@ def check_same(predictions, tiny_run):
     assert np.allclose(predictions["classifier_probability"], whole["classifier_probability"])
 
 
+@pytest.mark.extras
 def test_a_run_that_is_stopped_several_times_gives_the_same_result(run, says, tmp_path, tiny_overrides, tiny_run):
     disturbances = [("train", fill_the_disk), ("train", None), ("report", fill_the_disk), ("score", ctrl_c)]
     check_same(go_through(run, says, tmp_path, tiny_overrides, disturbances), tiny_run)

@@ -246,6 +246,7 @@ def details(folder, line, name):
     return [cell(expected), cell(seen), cell(where), cell(advice_for(line["reason"]) or "")]
 
 
+@pytest.mark.extras
 def test_scans_that_lie_too_far_apart_for_one_head_are_left_out(run, says, cohort, tmp_path, folder_dataset):
     root = cohort(healthy=8)
     for path in root.glob("*/t1.nii.gz"):

@@ -77,6 +77,7 @@ def test_the_table_of_motions_tells_where_the_headers_went(tmp_path: Path) -> No
     assert flair[0].ImagePositionPatient == flair[1].ImagePositionPatient
 
 
+@pytest.mark.extras
 def test_same_bytes_again_with_two_workers(cohort: Path, tmp_path: Path) -> None:
     again = write_cohort(SETTINGS, tmp_path, workers=2, progress=False)
     assert _contents(again) == _contents(cohort)

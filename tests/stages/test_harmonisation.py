@@ -121,6 +121,7 @@ def run(request, tiny_overrides, tmp_path_factory):
     return output
 
 
+@pytest.mark.extras
 def test_a_stored_model_gives_the_predictions_of_the_run(run, tiny_overrides, tmp_path):
     cache = next(item for item in tiny_overrides if item.startswith("cache="))
     evaluation.run(evaluate_config(f"run={run}", cache), tmp_path / "again")

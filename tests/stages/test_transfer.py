@@ -78,6 +78,7 @@ def test_hold_out_compares_only_held_out_subjects() -> None:
     assert {row.figures["auroc"].n for row in transfer.metrics.comparison} == {20}
 
 
+@pytest.mark.extras
 def test_random_labels_give_an_auroc_of_chance() -> None:
     """Scaler, balancing and tuning use only the training part, so shuffled labels cannot be predicted."""
     values = []

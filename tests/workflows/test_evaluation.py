@@ -29,6 +29,7 @@ def cache(tiny_overrides):
     return next(item for item in tiny_overrides if item.startswith("cache="))
 
 
+@pytest.mark.extras
 def test_the_same_subjects_get_the_same_scores(tiny_run, cache, tmp_path):
     evaluation.run(evaluate_config(f"run={tiny_run}", cache), tmp_path / "again")
     first, second = (pd.read_csv(run / "predictions.csv") for run in (tiny_run, tmp_path / "again"))
@@ -41,6 +42,7 @@ def test_the_same_subjects_get_the_same_scores(tiny_run, cache, tmp_path):
     assert str(tiny_run.name) in (tmp_path / "again" / "report.html").read_text()
 
 
+@pytest.mark.extras
 def test_another_classifier_on_a_stored_run_reuses_the_findings(tiny_run, cache, tmp_path, monkeypatch):
     examined, shown = [], []
     monkeypatch.setattr("brain_cae.stages.prediction.examine", lambda detector, subject: examined.append(subject))
@@ -198,6 +200,7 @@ def test_a_tampered_model_cannot_run_arbitrary_code(tiny_run, tmp_path, group, k
     assert not (tmp_path / "owned").exists()
 
 
+@pytest.mark.extras
 def test_a_model_does_not_choose_where_is_written_and_who_works(tiny_run, cache, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(tiny_run, copy, ignore=shutil.ignore_patterns("anomaly_maps", "tensorboard"))

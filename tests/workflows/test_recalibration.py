@@ -82,6 +82,7 @@ def false_alarms(folder):
     return table[table["label"] == "healthy"]["flagged"].mean()
 
 
+@pytest.mark.extras
 def test_a_new_scanner_is_calibrated_with_local_healthy_brains(trained, cache, local, tmp_path):
     healthy, patients = local
     new = [cache, "dataset=folder", f"dataset.root={patients}"]
@@ -159,6 +160,7 @@ def test_calibration_brains_must_be_new_to_the_network_and_not_scored(trained, c
         evaluation.run(evaluate_config(*new, f"calibrate={one}"), tmp_path / "out3")
 
 
+@pytest.mark.extras
 def test_subjects_with_another_skull_state_are_out_of_calibration(trained, cache, tmp_path, monkeypatch):
     assert load(trained).skull == ["stripped"]
     run = shutil.copytree(trained, tmp_path / "run")

@@ -341,6 +341,7 @@ def test_two_processes_train_together(tiny_overrides, tiny_run, tmp_path):
     assert text.count("calibrate: 9 of 9") == 1
 
 
+@pytest.mark.extras
 def test_a_sweep_is_summarised_even_if_a_job_fails(tiny_overrides, tiny_run, tmp_path):
     arguments = [*tiny_overrides, "split.file=null,/no/such/file", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
     arguments += ["trainer.max_epochs=1", "evaluation.maps=false", "evaluation.permutations=2", "evaluation.views=0"]

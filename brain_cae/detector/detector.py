@@ -216,7 +216,7 @@ class Detector:
         closest = self.scorers["residual"].expected(residual)[: len(subject.volume)]
         return subject.on_grid(residual.at_all_voxels(closest))
 
-    # NumPy's matrices are small here: with two threads, fitting a subspace took seven times that of one or more.
+    # NumPy's matrices are small here: beside other work, two threads wait for each other longer than one computes.
     @threadpool_limits.wrap(limits=1, user_api="blas")
     def calibrate(
         self,

@@ -13,6 +13,7 @@ from brain_cae.errors import DatasetError
 from brain_cae.errors.reasons import advice_for
 from brain_cae.executor import HERE, READER_START_S, Executor, Processes, results
 from brain_cae.files.atomic import LEFTOVER_AGE_S, remove_leftovers
+from brain_cae.files.read_ahead import reading_ahead
 from brain_cae.files.system_errors import writing
 from brain_cae.progress import counter
 from brain_cae.scans.entry import (
@@ -70,7 +71,11 @@ def import_series(
     root = root or _common_folder(ordered)
     outcomes = _known(ordered, store)
     rest = [number for number in range(len(ordered)) if number not in outcomes]
-    _read_all(ordered, rest, partial(import_location, store=store), "import", outcomes, executor, progress)
+    # Jobs read on other machines.
+    files = [ordered[number].files for number in rest] if isinstance(executor, Processes) else []
+    with reading_ahead(files) as advance:
+        read = partial(import_location, store=store)
+        _read_all(ordered, rest, read, "import", outcomes, executor, progress, after=advance)
     return _result(ordered, [outcomes[number] for number in range(len(ordered))], root)
 
 
@@ -128,6 +133,7 @@ def _read_all(
     executor: Executor,
     progress: bool,
     start_s: float | None = None,
+    after: Callable[[], None] = lambda: None,
 ) -> None:
     """Read the locations whose numbers are in ``rest`` and add their results to ``outcomes``."""
     with counter(name, len(locations), done=len(outcomes), bar=progress) as advance:
@@ -136,6 +142,7 @@ def _read_all(
         for number, outcome in done:
             outcomes[rest[number]] = outcome
             advance()
+            after()
 
 
 def _series_name(location: SeriesLocation) -> str:

@@ -50,7 +50,7 @@ class PreparedStore:
     def key(self, scans: pd.DataFrame, alignments: Alignments | None = None) -> str:
         """Return a hash of everything that a prepared subject depends on."""
         rows = scans.sort_values("modality")
-        # The file name of a stored scan is a hash of the files that it was read from.
+        # The file name of a stored scan is a hash of its voxels, their place, and what its headers say.
         stored = rows[["subject", "modality", "series_hash"]].assign(name=[Path(path).name for path in rows["path"]])
         masks = [
             _digest(Path(path)) if isinstance(path, str) and path else None

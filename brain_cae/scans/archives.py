@@ -9,8 +9,6 @@ import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
@@ -22,20 +20,6 @@ GIB = 2**30
 LIMITS = Limits(entries=1_000_000, bytes=500 * GIB, entry_bytes=4 * GIB)
 ENDING = ".zip"
 UNPACK = "If it is intact and you trust it, unpack it, and set dataset.root to the folder."
-
-KEPT_BYTES = 2**29
-"""Of the files of one series, kept by :func:`reading_once`."""
-
-
-@dataclass
-class _Kept:
-    """What was read, by path, and the bytes that there is room for."""
-
-    contents: dict[Path, bytes]
-    room: int
-
-
-_kept: ContextVar[_Kept | None] = ContextVar("_kept", default=None)
 
 
 class Status(NamedTuple):
@@ -107,25 +91,8 @@ def source(path: Path) -> Path | BinaryIO:
 
 def read_bytes(path: Path) -> bytes:
     """Return the content of a file on disk or in an archive; raises OSError like ``Path.read_bytes``."""
-    kept = _kept.get()
-    if kept is not None and path in kept.contents:
-        return kept.contents[path]
     archive, name = _split(path)
-    content = path.read_bytes() if archive is None else _content(archive, name)
-    if kept is not None and kept.room >= len(content):
-        kept.contents[path] = content
-        kept.room -= len(content)
-    return content
-
-
-@contextmanager
-def reading_once() -> Iterator[None]:
-    """Read no file twice with :func:`read_bytes` in the block, up to ``KEPT_BYTES`` of content."""
-    token = _kept.set(_Kept({}, KEPT_BYTES))
-    try:
-        yield
-    finally:
-        _kept.reset(token)
+    return path.read_bytes() if archive is None else _content(archive, name)
 
 
 def status(path: Path) -> Status:

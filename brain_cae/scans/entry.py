@@ -1,8 +1,8 @@
 """One entry of the import store: a volume and the JSON file beside it.
 
 ``<key>.nii`` holds the voxels. ``<key>.json``, written last, holds the acquisition, or the reason why the series was
-refused. The key is a hash of the source files' content, the settings and the version of this code. ``seen/<hash>``
-stores the key for files with unchanged path, size and time, so that they are not read again.
+refused. The key is a hash of both: what is read again gets the same one. ``seen/<hash>`` stores the key for files with
+unchanged path, size and time, so that they are not read again.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
 
 # Increase this whenever the same files would give a different volume, column or reason.
-VERSION = "11"
+VERSION = "12"
 # Folder of the store with the keys of unchanged files.
 SEEN = "seen"
 MEASURED_COLUMNS = ("shift_mm", "rotation_deg", "overlap_before", "overlap", "coverage_mm", "looks_like")
@@ -71,24 +71,19 @@ def import_location(location: SeriesLocation, store: Path) -> Outcome:
     """
     if (refused := _not_files(location)) is not None:
         return refused
-    volume = None
     try:
         stamp = _stamp(location)
-        with archives.reading_once():  # for the key, then for the voxels
-            key = _key(location)
-            entry = _read_entry(store, key)
-            known = entry is not None
-            if entry is None:
-                volume, entry = _describe(location, pixels=True)
-        # Large files are read twice after all. What mixes two states of them must not stay in the store.
+        volume, entry = _describe(location, pixels=True)
+        _open_all(location, entry)
+        # What mixes two states of the files must not stay in the store.
         if _stamp(location) != stamp:
             return Outcome(None, (_line("refused", CHANGED, location.files[0]),))
     except OSError as error:
         return _unreadable(location, error)
-    if not known:
-        _keep(volume, entry, store, key)
-    if entry["reason"] not in TRANSIENT_REASONS:
-        write_bytes(store / SEEN / stamp, key.encode())
+    if entry["reason"] in TRANSIENT_REASONS:
+        return _outcome(location, entry, store, "")
+    key, entry = _keep(volume, entry, store)
+    write_bytes(store / SEEN / stamp, key.encode())
     return _outcome(location, entry, store, key)
 
 
@@ -103,13 +98,10 @@ def inspect_location(location: SeriesLocation) -> Outcome:
     if (refused := _not_files(location)) is not None:
         return refused
     _, entry = _describe(location, pixels=False)
-    # Without complaint, every file of a DICOM series was opened; of a pair of NIfTI files, only the header.
-    if entry["reason"] or entry["left_out"] or _is_one_nifti(location.files):
-        try:
-            for path in location.files:
-                archives.read_start(path, 0)
-        except OSError as error:
-            return _unreadable(location, error)
+    try:
+        _open_all(location, entry)
+    except OSError as error:
+        return _unreadable(location, error)
     return as_inspected(_outcome(location, entry | {"series_hash": NOT_READ}, Path(), ""), location)
 
 
@@ -131,6 +123,14 @@ def _not_files(location: SeriesLocation) -> Outcome | None:
     """Return the refusal of a location if one of its paths is not a file: to open a named pipe would wait for ever."""
     special = next((path for path in location.files if is_special(path)), None)
     return None if special is None else Outcome(None, (refusal("not a file", location.shown(special)),))
+
+
+def _open_all(location: SeriesLocation, entry: Mapping[str, Any]) -> None:
+    """Raise OSError if a file of a location that was read cannot be opened."""
+    # Without complaint, every file of a DICOM series was opened; of NIfTI, files beside the scan were not.
+    if entry["reason"] or entry["left_out"] or _is_one_nifti(location.files):
+        for path in location.files:
+            archives.read_start(path, 0)
 
 
 def _unreadable(location: SeriesLocation, error: OSError) -> Outcome:
@@ -159,14 +159,24 @@ def _describe(location: SeriesLocation, *, pixels: bool) -> tuple[Volume | None,
     return volume, entry
 
 
-def _keep(volume: Volume | None, entry: dict[str, Any], store: Path, key: str) -> None:
-    """Write a volume, if any, then its entry, completed with hash and size of the volume."""
+def _keep(volume: Volume | None, entry: dict[str, Any], store: Path) -> tuple[str, dict[str, Any]]:
+    """Write a volume, if any, then its entry, completed with hash and size of the volume; return key and entry.
+
+    What the store has stays: files that were moved or renamed are the same scan.
+    """
+    facts = entry
     if volume is not None:
-        target = store / f"{key}.nii"
         entry["series_hash"] = content_hash(volume.array, volume.affine)
-        entry["bytes"] = _write_volume(volume, target)
-    if entry["reason"] not in TRANSIENT_REASONS:
-        write_bytes(store / f"{key}.json", json.dumps(entry, indent=1, allow_nan=False).encode())
+        # The hash is that of the voxels in any order.
+        form = [str(volume.array.dtype), volume.affine.tolist()]
+        facts = entry | {"file": form, "left_out": [one["reason"] for one in entry["left_out"]]}
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True, allow_nan=False).encode()).hexdigest()[:32]
+    if (known := _read_entry(store, key)) is not None:
+        return key, known
+    if volume is not None:
+        entry["bytes"] = _write_volume(volume, store / f"{key}.nii")
+    write_bytes(store / f"{key}.json", json.dumps(entry, indent=1, allow_nan=False).encode())
+    return key, entry
 
 
 def _read(location: SeriesLocation, *, pixels: bool) -> FolderReading:
@@ -305,20 +315,6 @@ def _write_volume(volume: Volume, target: Path) -> int:
         # NIfTI's first axis runs fastest; for volumes from DICOM the transpose is contiguous and nothing is copied.
         write_pieces(stream, np.ascontiguousarray(volume.array.T).data)
         return stream.tell()
-
-
-def _key(location: SeriesLocation) -> str:
-    files = location.files
-    hashes = {path: hashlib.sha256(archives.read_bytes(path)).hexdigest() for path in files}
-    # Sorted by content, so that renamed or reordered files are the same series.
-    contents = sorted(hashes.values())
-    kind = "nifti" if _is_one_nifti(files) else "dicom"
-    if location.chosen is not None:
-        contents += ["chosen", *sorted(hashes[path] for path in files if path.is_relative_to(location.chosen))]
-    contents += sorted(filter(None, map(unread_format, files)))
-    # Of several series in one folder, one of this contrast is taken.
-    kind += f" {location.modality}" if kind == "dicom" else ""
-    return hashlib.sha256("\n".join((VERSION, kind, *contents)).encode()).hexdigest()[:32]
 
 
 def _stamp(location: SeriesLocation) -> str:

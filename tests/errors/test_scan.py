@@ -207,17 +207,17 @@ def test_a_file_that_is_removed_or_changed_while_it_is_read_is_left_out(
     for subject in ("changed", "removed", "whole"):
         for seed, modality in enumerate(("t1", "flair")):
             brain(tmp_path / "scans" / subject / f"{modality}.nii.gz", seed=seed)
-    usual = entry._key
+    usual = entry._describe
 
-    def disturbed(location):
-        key, (path,) = usual(location), location.files
+    def disturbed(location, **options):
+        described, (path,) = usual(location, **options), location.files
         if path == tmp_path / "scans" / "changed" / "t1.nii.gz":
             brain(path, seed=5)
         elif path == tmp_path / "scans" / "removed" / "t1.nii.gz":
             path.unlink()
-        return key
+        return described
 
-    monkeypatch.setattr(entry, "_key", disturbed)
+    monkeypatch.setattr(entry, "_describe", disturbed)
     assert run("train", "stop_after=import", "hydra.run.dir=run", *folder_dataset).code == 0
     report = pd.read_csv(tmp_path / "run" / "import_report.csv", dtype=str, keep_default_na=False)
     lines = {line["path"]: line for line in report[report["status"] != "imported"].to_dict("records")}

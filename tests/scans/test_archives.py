@@ -57,20 +57,6 @@ def test_a_folder_may_be_named_like_an_archive(tmp_path):
     assert archives.read_bytes(tmp_path / "scans.zip" / "IM1") == b"one"
 
 
-def test_a_file_is_read_once_within_a_block_and_afresh_after_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "KEPT_BYTES", 4)
-    small, large = tmp_path / "small", pack(tmp_path / "a.zip", {"large": b"large"}) / "large"
-    small.write_bytes(b"one")
-    with archives.reading_once():
-        assert archives.read_bytes(small) == b"one"
-        assert archives.read_bytes(large) == b"large"
-        small.write_bytes(b"two")
-        pack(tmp_path / "a.zip", {"large": b"other"})
-        assert archives.read_bytes(small) == b"one"
-        assert archives.read_bytes(large) == b"other"  # there was no room for it
-    assert archives.read_bytes(small) == b"two"
-
-
 @pytest.mark.parametrize(
     ("limit", "value", "said"),
     [("entries", 1, "2"), ("bytes", 1000, "unpacked"), ("entry_bytes", 1000, "entries of at most")],

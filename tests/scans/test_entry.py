@@ -18,12 +18,23 @@ from .synthesise import set_all, voxels, write_enhanced, write_series
 from .test_store import locate, run
 
 
-def test_moved_and_renamed_files_are_found_again(tmp_path, monkeypatch):
+def test_moved_and_renamed_files_are_the_same_scan(tmp_path, monkeypatch):
     first = run([locate(tmp_path / "a")], tmp_path / "store")
-    monkeypatch.setattr(entry, "_describe", lambda *_, **__: pytest.fail("converted again"))
+    monkeypatch.setattr(entry, "_write_volume", lambda *_, **__: pytest.fail("written again"))
     other = locate(tmp_path / "b", names=[f"x{9 - number}" for number in range(6)])
     second = run([other], tmp_path / "store")
     assert second.index["path"].tolist() == first.index["path"].tolist()
+
+
+def test_scans_of_equal_voxels_are_told_apart_by_headers_and_place(tmp_path):
+    locations = [
+        locate(tmp_path / "a", "00001"),
+        locate(tmp_path / "b", "00002", change=set_all(RepetitionTime=4000.0)),
+        locate(tmp_path / "c", "00003", origin=(0.0, 0.0, 0.0)),
+    ]
+    index = run(locations, tmp_path / "store").index
+    assert len(set(index["series_hash"])) == 1 and len(set(index["path"])) == 3
+    assert index["repetition_time_ms"].tolist() == [5000.0, 4000.0, 5000.0]
 
 
 def test_changed_files_are_read_again(tmp_path):
@@ -196,7 +207,7 @@ def during(monkeypatch, name, action):
     monkeypatch.setattr(entry, name, disturbed)
 
 
-@pytest.mark.parametrize("name", ["_key", "_read"])
+@pytest.mark.parametrize("name", ["_describe", "_open_all"])
 @pytest.mark.parametrize("kind", ["dicom", "nifti"])
 def test_a_file_that_changes_while_it_is_read_is_refused_and_read_again_later(tmp_path, monkeypatch, name, kind):
     if kind == "dicom":
@@ -223,7 +234,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused_and_read_again_later(tm
     assert after.row["series_hash"] != first.row["series_hash"]
 
 
-@pytest.mark.parametrize("name", ["_key", "_read"])
+@pytest.mark.parametrize("name", ["_describe", "_open_all"])
 @pytest.mark.parametrize("number", [0, 3, 5])
 def test_a_slice_that_vanishes_while_its_series_is_read_does_not_leave_a_shorter_volume(
     tmp_path, monkeypatch, name, number

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
 from brain_cae.errors import DatasetError
 
@@ -233,7 +233,7 @@ def paired_difference(
 
 def wilson_interval(successes: float, total: float, *, level: float = 0.95) -> tuple[float, float]:
     """Return the score interval of a proportion (Wilson 1927)."""
-    z = ndtri(0.5 + level / 2)
+    z = NormalDist().inv_cdf(0.5 + level / 2)
     share = successes / total
     centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
     half = z / (1 + z**2 / total) * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
@@ -244,7 +244,7 @@ def newcombe_interval(value: float, positives: int, negatives: int, *, level: fl
     """Return the score interval of an AUROC (Newcombe 2006, method 5): solve ``|value - a| = z * sd(a)`` for ``a``."""
     from scipy.optimize import brentq  # with scipy.stats half a second, and a look at a cohort needs neither
 
-    z = ndtri(0.5 + level / 2)
+    z = NormalDist().inv_cdf(0.5 + level / 2)
 
     def spread(a: float) -> float:
         half = (positives + negatives) / 2 - 1

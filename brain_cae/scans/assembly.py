@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -212,8 +213,12 @@ def _content(frame: Frame) -> tuple:
 
 def _place(frame: Frame) -> tuple[tuple[float, ...], ...]:
     """Return position, orientation and spacing, rounded to 0.01 mm and less: exports cut their last digits."""
-    values = ((frame.position, 2), (frame.orientation, 4), (frame.spacing, 4))
-    return tuple(tuple(round(number, digits) for number in numbers) for numbers, digits in values)
+    return _rounded(frame.position, 2), _rounded(frame.orientation, 4), _rounded(frame.spacing, 4)
+
+
+@lru_cache(maxsize=256)  # the slices of a series have one orientation and spacing
+def _rounded(numbers: tuple[float, ...], digits: int) -> tuple[float, ...]:
+    return tuple(round(number, digits) for number in numbers)
 
 
 def _check_alike(frames: list[Frame], where: str) -> None:

@@ -201,13 +201,12 @@ def _candidates(
 
 def _best(candidates: list[_Candidate], modality: str) -> tuple[_Candidate | None, list[_Candidate], list[Refused]]:
     """Return the best series, those that were as good with it, and the others with the reason."""
-    if len(candidates) > 1:
-        seen = contrasts_of([one.opened for one in candidates])
-        candidates = [replace(one, seen=known) for one, known in zip(candidates, seen, strict=True)]
+    if len(candidates) < 2:
+        return next(iter(candidates), None), candidates, []
+    seen = contrasts_of([one.opened for one in candidates])
+    candidates = [replace(one, seen=known) for one, known in zip(candidates, seen, strict=True)]
     ranks = {id(one): _rank(one, modality) for one in candidates}
-    best = max(candidates, key=lambda one: ranks[id(one)], default=None)
-    if best is None:
-        return None, [], []
+    best = max(candidates, key=lambda one: ranks[id(one)])
     rank, slices = ranks[id(best)], best.assembly.volume.array.shape[2]
     refused = []
     for one in candidates:

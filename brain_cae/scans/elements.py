@@ -37,6 +37,8 @@ _SERIES = (
 )
 # Bytes; no value that is needed is longer.
 LONGEST = 4096
+# Series whose numbers are remembered.
+SERIES = 64
 BINARY = frozenset(b"US SS UL SL FL FD OB OW OF OD OL OV AT SQ SV UV".split())
 
 _Elements = dict[BaseTag, DataElement | RawDataElement]
@@ -98,8 +100,25 @@ class Elements:
             return (value.decode() if value.isascii() and ESCAPE not in value else self._decode(value)).strip(" \0")
         return "" if value is None else str(value).strip(" \0")
 
+    @cached_property
+    def _alike(self) -> dict[str, tuple[float, ...]]:
+        """Numbers by name that were read from headers of the same series, or from this one."""
+        key = self.series_key
+        if key is None:
+            return {}
+        if key not in _numbers_of and len(_numbers_of) >= SERIES:
+            _numbers_of.clear()
+        return _numbers_of.setdefault(key, {})
+
     def numbers(self, name: str) -> tuple[float, ...]:
         """Return the numbers of an element; empty if it is absent, malformed, or has the representation of another."""
+        if name in SLICE:
+            return self._read_numbers(name)
+        if name not in self._alike:
+            self._alike[name] = self._read_numbers(name)
+        return self._alike[name]
+
+    def _read_numbers(self, name: str) -> tuple[float, ...]:
         vr, value = self._value(name)
         if value is None:
             return ()
@@ -263,6 +282,9 @@ class Elements:
             return decode_bytes(value, encodings, TEXT_VR_DELIMS)
         except Exception:  # an unknown or a wrong character set
             return value.decode("latin-1")
+
+
+_numbers_of: dict[Hashable, dict[str, tuple[float, ...]]] = {}
 
 
 def _listed(value: Any) -> list[str]:

@@ -143,3 +143,13 @@ def test_slices_that_differ_in_a_private_element_have_another_key(tmp_path):
     keys = [open_dicom(path).elements.series_key for path in write_series(tmp_path, change=change)]
     assert keys[0] == keys[2] and keys[1] == keys[5]
     assert [open_dicom(path).elements.number("SiemensBValue") for path in sorted(tmp_path.iterdir())[:2]] == [0, 1000]
+
+
+def test_numbers_of_one_series_are_remembered_but_for_those_of_the_slice(tmp_path):
+    def change(header, number):
+        header.RepetitionTime = 500.0 if number < 5 else 600.0
+
+    elements = [open_dicom(path).elements for path in write_series(tmp_path, change=change)]
+    assert [one.number("RepetitionTime") for one in elements] == [500.0] * 5 + [600.0]
+    assert [one.number("InstanceNumber") for one in elements] == [1, 2, 3, 4, 5, 6]
+    assert [one.numbers("ImagePositionPatient")[2] for one in elements] == [-30, -27, -24, -21, -18, -15]

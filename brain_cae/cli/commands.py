@@ -24,6 +24,7 @@ from brain_cae.cli.messages import groups, interrupted, message_for
 from brain_cae.cli.resume import with_stored_choices
 from brain_cae.configuration import conf_folder
 from brain_cae.errors import BrainCaeError, ConfigurationError
+from brain_cae.executor import start_server
 from brain_cae.executor.garbage import collect_rarely
 from brain_cae.files.links import refuse_links
 from brain_cae.files.names import printable
@@ -131,12 +132,19 @@ def train(config: DictConfig) -> float | None:
     output = Path(HydraConfig.get().runtime.output_dir)
     if HydraConfig.get().mode == RunMode.MULTIRUN and (stored := sweep.stored_result(typed, output)) is not None:
         return stored["detection"]["auroc"]["value"] if "detection" in stored else None
+    _load_readers(typed.workers)
     from brain_cae.workflows import training
 
     result = training.run(typed, output)
     if is_main_process():
         _close(output)
     return result
+
+
+def _load_readers(workers: int) -> None:
+    """Let the processes that read scans load their libraries while this one loads its own."""
+    if workers > 1 and is_main_process():
+        start_server("brain_cae.scans.entry")
 
 
 def evaluate(config: DictConfig) -> float | None:
@@ -166,6 +174,7 @@ def inspect_training(config: DictConfig) -> None:
     """Run ``train.py inspect=true``."""
     _refuse_lists()
     typed = configuration.validate(config)
+    _load_readers(typed.workers)
     from brain_cae.workflows import inspection
 
     inspection.show(inspection.inspect_training(typed))

@@ -5,7 +5,7 @@ machine, or :class:`Jobs`. Both start a pool with the interface of ``concurrent.
 """
 
 from brain_cae.executor.jobs import Jobs
-from brain_cae.executor.processes import HERE, Processes
+from brain_cae.executor.processes import HERE, Processes, start_server
 from brain_cae.executor.work import READER_START_S, Executor, refusals, results
 
-__all__ = ["HERE", "READER_START_S", "Executor", "Jobs", "Processes", "refusals", "results"]
+__all__ = ["HERE", "READER_START_S", "Executor", "Jobs", "Processes", "refusals", "results", "start_server"]

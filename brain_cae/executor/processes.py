@@ -9,7 +9,8 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context, get_start_method, parent_process, set_start_method
+from multiprocessing import get_all_start_methods, get_context, get_start_method, parent_process, set_start_method
+from multiprocessing.forkserver import ensure_running, set_forkserver_preload
 from multiprocessing.synchronize import Event
 
 from brain_cae.errors import ConfigurationError, DatasetError
@@ -41,8 +42,9 @@ class Processes:
             BrokenProcessPool: A process died.
             ConfigurationError: No process could start.
         """
-        # "spawn": a fork of a process that runs threads (torch, BLAS) may hang.
-        context = get_context("spawn")
+        # "spawn": a fork of a process that runs threads (torch, BLAS) may hang. The libraries of the server are loaded,
+        # and take no limit of threads any more.
+        context = get_context("forkserver" if _server and threads is None else "spawn")
         started = context.Event()
         with start_method("spawn"), limited_threads(threads):
             pool = ProcessPoolExecutor(
@@ -69,6 +71,21 @@ class Processes:
 
 HERE = Processes(1)
 """The current process."""
+
+
+_server: list[str] = []
+"""Modules that the server has loaded."""
+
+
+def start_server(module: str) -> None:
+    """Start a process that loads a module while this one goes on; later processes begin as copies of it, at once.
+
+    Only those for which :meth:`Processes.open` limits no threads. Does nothing on Windows.
+    """
+    if "forkserver" in get_all_start_methods():
+        _server[:] = [module]
+        set_forkserver_preload(_server)
+        ensure_running()
 
 
 @contextmanager

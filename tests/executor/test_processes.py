@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -126,3 +128,39 @@ def test_processes_that_never_started_are_a_fault_of_the_script(monkeypatch) -> 
     monkeypatch.setattr(processes, "ProcessPoolExecutor", Broken)
     with pytest.raises(ConfigurationError, match="could not start"):
         list(results(square, range(3), executor=Processes(2), task="test", name=str, minimum=1))
+
+
+SERVED = """
+import os, sys
+from brain_cae.errors import DatasetError
+from brain_cae.executor import Processes, results, start_server
+
+def look(number):
+    if number == 3:
+        os._exit(1)
+    return os.getppid(), "wave" in sys.modules, os.environ.get("OMP_NUM_THREADS", "")
+
+def run(count, threads):
+    options = {"executor": Processes(2), "task": "test", "name": str, "minimum": 1, "threads": threads}
+    for _, (parent, loaded, limit) in results(look, range(count), **options):
+        print(parent == os.getpid(), loaded, limit)
+
+if __name__ == "__main__":
+    start_server("wave")
+    run(2, None)
+    run(2, 1)
+    try:
+        run(5, None)
+    except DatasetError as error:
+        print("3" in error.found)
+"""
+
+
+def test_processes_begin_as_copies_of_a_server_that_has_loaded_their_module(tmp_path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SERVED)
+    clean = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    done = subprocess.run([sys.executable, script], env=clean, capture_output=True, text=True, timeout=120)
+    lines = done.stdout.splitlines()
+    assert lines[:4] == ["False True "] * 2 + ["True False 1"] * 2, done.stderr
+    assert lines[-1] == "True"

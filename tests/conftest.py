@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 from hydra import compose, initialize_config_dir
+from hypothesis import HealthCheck, settings
 
 from brain_cae.configuration import Config, conf_folder, validate
 from brain_cae.data.subject import PreparedSubject
@@ -18,6 +19,10 @@ from brain_cae.files.locks import exclusive
 from .composition import remember_compositions
 
 remember_compositions()
+
+# A test must not fail because the machine is busy.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # Files with whole runs come first, and short ones last: otherwise one process ends long before the other. The second
 # process begins with what needs no run, while the first makes the tiny run that the others share.

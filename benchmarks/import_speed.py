@@ -8,7 +8,9 @@ in reversed order in every second round; ours and the others use two processes:
 - ``import``: `train.py … stop_after=import` into an empty store;
 - ``dcm2niix``: the converter without compression, one call per series, two at a time;
 - ``pydicom``: every file read with pydicom and stacked in file order, without any check or output;
-- ``raw_read``: the bytes of every file, the lower bound.
+- ``raw_read``: the bytes of every file, the lower bound of any reader;
+- ``copy``: these bytes hashed (SHA-256) and written, one file per series: the lower bound of an import that recognises
+  files by their content.
 
 With ``--cold`` (Linux, as root), none of the files is in the system's memory when one of these starts, as in the first
 import of an export; otherwise all are.
@@ -23,6 +25,8 @@ ours: above 1, ours is faster. ``vs_dcm2niix`` and ``import_vs_…`` compare who
 """
 
 import argparse
+import ctypes
+import hashlib
 import importlib
 import io
 import json
@@ -38,6 +42,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +50,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 PROCESSES = 2
+PR_SET_CHILD_SUBREAPER = 36
 SLICES = 160
 # TR, TE, TI (ms), flip angle and codes.
 PROTOCOLS = {"t1": (2300.0, 2.98, 900.0, 9.0, ["GR", "IR"]), "flair": (9000.0, 81.0, 2500.0, 150.0, ["SE", "IR"])}
@@ -74,6 +80,7 @@ def write_series(folder: Path, number: int, modality: str, *, slices: int, matri
     paths = []
     for position in range(slices):
         content = template.replace(b"+000.00", f"{position * HEIGHT / slices - HEIGHT / 2:+07.2f}".encode())
+        content = content.replace(b"900000", f"{position + 1:06d}".encode())
         content = content.replace(b"1.2.8.777.100000", f"1.2.8.777.1{position:05d}".encode())
         pixels = rng.integers(0, 2000, (matrix, matrix), dtype=np.uint16).tobytes()
         paths.append(folder / f"Image-{position + 1}.dcm")
@@ -101,7 +108,7 @@ def _template(number: int, modality: str, *, slices: int, matrix: int) -> bytes:
         "20200101",
         "101500",
         number % 2 + 1,
-        1,
+        900000,
     )
     header.Manufacturer, header.ManufacturerModelName, header.MagneticFieldStrength = "SIEMENS", "Skyra", 3.0
     header.PatientID, header.PatientName, header.SeriesDescription = f"p{number // 2:04d}", "none", "brain"
@@ -137,6 +144,13 @@ def read_raw(folder: Path, files: list[Path], out: Path) -> object:
     return [path.read_bytes() for path in files]
 
 
+def copy(folder: Path, files: list[Path], out: Path) -> object:
+    """Read, hash and write the bytes of the files, without looking at them."""
+    contents = [path.read_bytes() for path in files]
+    (out / f"{folder.parent.name}_{folder.name}").write_bytes(b"".join(contents))
+    return [hashlib.sha256(content).digest() for content in contents]
+
+
 def read_pydicom(folder: Path, files: list[Path], out: Path) -> object:
     """Read each file with pydicom and stack the pixel arrays in file order, without any check."""
     pydicom = importlib.import_module("pydicom")
@@ -170,6 +184,8 @@ PEERS: dict[str, tuple[str, Reader]] = {
     "pydicom": ("pydicom", read_pydicom),
     "raw_read": ("pathlib", read_raw),
 }
+WHOLE: dict[str, Reader] = {"pydicom": read_pydicom, "raw_read": read_raw, "copy": copy}
+"""Readers that are also measured as whole commands, on the whole cohort."""
 
 
 def is_installed(module: str) -> bool:
@@ -219,14 +235,14 @@ def convert(program: str, root: Path, work: Path) -> None:
             call.result()
 
 
-def read_all(reader: str, root: Path) -> None:
-    """Read every series of the cohort with one of ``PEERS`` in processes of this one."""
+def read_all(reader: str, root: Path, out: Path) -> None:
+    """Read every series of the cohort with one of ``WHOLE`` in processes of this one."""
     with ProcessPoolExecutor(PROCESSES) as pool:
-        list(pool.map(partial(_read_one, reader), _series(root), chunksize=4))
+        list(pool.map(partial(_read_one, reader, out), _series(root), chunksize=4))
 
 
-def _read_one(reader: str, folder: Path) -> None:
-    PEERS[reader][1](folder, sorted(folder.iterdir()), folder)
+def _read_one(reader: str, out: Path, folder: Path) -> None:
+    WHOLE[reader](folder, sorted(folder.iterdir()), out)
 
 
 def _series(root: Path) -> list[Path]:
@@ -251,13 +267,15 @@ def measure_commands(
 ) -> dict[str, dict[str, float] | None]:
     """Return the median wall and CPU seconds of each command, None for one that is not installed."""
     program = _dcm2niix()
-    other = [sys.executable, str(Path(__file__).resolve()), "--folder", str(root), "--read"]
+    other = [sys.executable, str(Path(__file__).resolve()), "--folder", str(root)]
     ours = partial(train, root, layout)
     commands: dict[str, Callable[[Path], object]] = {
         "import": lambda folder: ours(folder, "stop_after=import"),
-        "pydicom": lambda folder: subprocess.run([*other, "pydicom"], check=True),
-        "raw_read": lambda folder: subprocess.run([*other, "raw_read"], check=True),
     }
+    for reader in WHOLE:
+        commands[reader] = lambda folder, reader=reader: subprocess.run(
+            [*other, "--read", reader, "--out", str(folder)], check=True
+        )
     if program is not None:
         commands["dcm2niix"] = lambda folder: convert(program, root, folder)
     times: dict[str, list[dict[str, float]]] = {name: [] for name in (*commands, "again", "inspect")}
@@ -273,7 +291,7 @@ def measure_commands(
                 times["again"].append(timed(partial(ours, folder, "stop_after=import")))
                 times["inspect"].append(timed(partial(ours, folder, "inspect=true")))
             shutil.rmtree(folder)
-    names = ("import", "dcm2niix", "pydicom", "raw_read", "again", "inspect")
+    names = ("import", "dcm2niix", *WHOLE, "again", "inspect")
     return {name: _median(times[name]) if name in times else None for name in names}
 
 
@@ -282,7 +300,17 @@ def timed(work: Callable[[], object]) -> dict[str, float]:
     os.sync()  # what another command wrote is not written on our time
     cpu, start = _cpu(), time.perf_counter()
     work()
-    return {"wall": time.perf_counter() - start, "cpu": _cpu() - cpu}
+    wall = time.perf_counter() - start
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
+    return {"wall": wall, "cpu": _cpu() - cpu}
+
+
+def adopt_orphans() -> None:
+    """Let processes that outlive the command that started them count with it, where the system can (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _cpu() -> float:
@@ -304,11 +332,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cold", action="store_true", help="read all files from the disk")
     parser.add_argument("--folder", type=Path, help="where the cohort is written, by default a temporary folder")
-    parser.add_argument("--read", choices=PEERS, help=argparse.SUPPRESS)
+    parser.add_argument("--read", choices=WHOLE, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.read:
-        read_all(options.read, options.folder)
+        read_all(options.read, options.folder, options.out)
         return
+    adopt_orphans()
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
@@ -339,7 +369,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{reader:<14}{row}")
     ratios = {f"vs_{reader}": round(value / own, 3) if value else None for reader, value in readers.items()}
     del ratios["vs_ours"]
-    for command in ("dcm2niix", "pydicom", "raw_read"):
+    for command in ("dcm2niix", *WHOLE):
         name = "vs_dcm2niix" if command == "dcm2niix" else f"import_vs_{command}"
         used = commands[command]
         ratios[name] = round(used["wall"] / ours["wall"], 3) if used else None

@@ -11,11 +11,13 @@ AHEAD_BYTES = 256 << 20
 
 
 @contextmanager
-def reading_ahead(groups: Sequence[Sequence[Path]], *, ahead: int = AHEAD_BYTES) -> Iterator[Callable[[], None]]:
+def reading_ahead(
+    groups: Sequence[Sequence[Path]], *, head: int = 0, ahead: int = AHEAD_BYTES
+) -> Iterator[Callable[[], None]]:
     """Ask the system to read files into its memory, in the order of their groups, until the block ends.
 
-    Yields a function to be called after each group that has been read: a thread stays up to ``ahead`` bytes before the
-    last one. Files that cannot be opened are left to the reader, which names them. Where the system takes no such
+    Of each file, the first ``head`` bytes, or all with 0. Yields a function to be called after each group that has been
+    read: a thread stays up to ``ahead`` bytes before the last one. Files that cannot be opened are left to the reader, which names them. Where the system takes no such
     advice (macOS, Windows), nothing is done.
 
     >>> with reading_ahead([[Path("1.dcm"), Path("2.dcm")], [Path("3.dcm")]]) as advance:
@@ -25,7 +27,7 @@ def reading_ahead(groups: Sequence[Sequence[Path]], *, ahead: int = AHEAD_BYTES)
     if not hasattr(os, "posix_fadvise"):
         yield lambda: None
         return
-    announcer = _Announcer(groups, ahead)
+    announcer = _Announcer(groups, head, ahead)
     announcer.start()
     try:
         yield announcer.advance
@@ -34,9 +36,10 @@ def reading_ahead(groups: Sequence[Sequence[Path]], *, ahead: int = AHEAD_BYTES)
 
 
 class _Announcer(threading.Thread):
-    def __init__(self, groups: Sequence[Sequence[Path]], ahead: int) -> None:
+    def __init__(self, groups: Sequence[Sequence[Path]], head: int, ahead: int) -> None:
         super().__init__(name="read ahead", daemon=True)
         self._groups = groups
+        self._head = head
         self._ahead = ahead
         self._changed = threading.Condition()
         self._sizes: list[int] = []
@@ -52,7 +55,7 @@ class _Announcer(threading.Thread):
             for path in () if is_read else group:
                 if self._stopped:
                     return
-                size += _announce(path)
+                size += _announce(path, self._head)
             with self._changed:
                 self._sizes.append(size)
 
@@ -68,15 +71,16 @@ class _Announcer(threading.Thread):
         self.join()
 
 
-def _announce(path: Path) -> int:
-    """Ask the system to begin to read a file; return its size, or 0 if it cannot be opened."""
+def _announce(path: Path, head: int) -> int:
+    """Ask the system to begin to read a file; return the bytes that it reads, 0 of a file that cannot be opened."""
     try:
         stream = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe must not make the thread wait
     except (OSError, ValueError):
         return 0
     try:
-        os.posix_fadvise(stream, 0, 0, os.POSIX_FADV_WILLNEED)
-        return os.fstat(stream).st_size
+        os.posix_fadvise(stream, 0, head, os.POSIX_FADV_WILLNEED)
+        size = os.fstat(stream).st_size
+        return min(size, head) if head else size
     except OSError:  # a named pipe, or a file system that takes no advice
         return 0
     finally:

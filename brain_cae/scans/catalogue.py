@@ -22,6 +22,7 @@ import numpy as np
 from brain_cae.executor import READER_START_S, Processes, results
 from brain_cae.files.atomic import whole
 from brain_cae.files.locks import exclusive
+from brain_cae.files.read_ahead import reading_ahead
 from brain_cae.progress import counter
 from brain_cae.scans.completeness import possible_slices
 from brain_cae.scans.contrast_rules import Physics
@@ -30,6 +31,7 @@ from brain_cae.scans.headers import (
     IMAGE,
     LOST,
     NOT_DICOM,
+    START,
     STATUS,
     FileHeader,
     SeriesFacts,
@@ -165,7 +167,10 @@ def _catalogue(
     described = dict.fromkeys(facts, len(chunks))
     unsaved: list[int] = []
     read = partial(_read_chunk, names=names)
-    with counter("headers", len(listing), done=len(listing) - len(rest), bar=progress) as advance:
+    with (
+        counter("headers", len(listing), done=len(listing) - len(rest), bar=progress) as advance,
+        reading_ahead(paths, head=START) as leave,
+    ):
         done = results(
             read,
             paths,
@@ -182,6 +187,7 @@ def _catalogue(
             for one, content in part_facts.items():
                 if place < described.get(one, len(chunks) + 1):
                     facts[one], described[one] = content, place
+            leave()
             unsaved += chunks[place]
             if write and folder and len(unsaved) >= CHUNK * PIECE:
                 _save(folder, rows[unsaved], facts)

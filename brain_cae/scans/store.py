@@ -26,6 +26,7 @@ from brain_cae.scans.entry import (
     known_outcome,
     refusal,
 )
+from brain_cae.scans.file import FIRST
 from brain_cae.scans.index import make_index
 from brain_cae.scans.sources.base import SeriesLocation, some
 
@@ -71,11 +72,7 @@ def import_series(
     root = root or _common_folder(ordered)
     outcomes = _known(ordered, store)
     rest = [number for number in range(len(ordered)) if number not in outcomes]
-    # Jobs read on other machines.
-    files = [ordered[number].files for number in rest] if isinstance(executor, Processes) else []
-    with reading_ahead(files) as advance:
-        read = partial(import_location, store=store)
-        _read_all(ordered, rest, read, "import", outcomes, executor, progress, after=advance)
+    _read_all(ordered, rest, partial(import_location, store=store), "import", outcomes, executor, progress)
     return _result(ordered, [outcomes[number] for number in range(len(ordered))], root)
 
 
@@ -97,7 +94,9 @@ def inspect_series(
     outcomes = {} if store is None else _known(ordered, store)
     outcomes = {number: as_inspected(outcome, ordered[number]) for number, outcome in outcomes.items()}
     rest = [number for number in range(len(ordered)) if number not in outcomes]
-    _read_all(ordered, rest, inspect_location, "headers", outcomes, Processes(workers), progress, READER_START_S)
+    _read_all(
+        ordered, rest, inspect_location, "headers", outcomes, Processes(workers), progress, READER_START_S, head=FIRST
+    )
     return _result(ordered, [outcomes[number] for number in range(len(ordered))], _common_folder(ordered))
 
 
@@ -133,16 +132,24 @@ def _read_all(
     executor: Executor,
     progress: bool,
     start_s: float | None = None,
-    after: Callable[[], None] = lambda: None,
+    head: int = 0,
 ) -> None:
-    """Read the locations whose numbers are in ``rest`` and add their results to ``outcomes``."""
-    with counter(name, len(locations), done=len(outcomes), bar=progress) as advance:
-        series = [locations[number] for number in rest]
+    """Read the locations whose numbers are in ``rest`` and add their results to ``outcomes``.
+
+    Of files, the first ``head`` bytes will be needed, or all with 0.
+    """
+    series = [locations[number] for number in rest]
+    # Jobs read on other machines.
+    files = [location.files for location in series] if isinstance(executor, Processes) else []
+    with (
+        counter(name, len(locations), done=len(outcomes), bar=progress) as advance,
+        reading_ahead(files, head=head) as leave,
+    ):
         done = results(read, series, executor=executor, task="import", name=_series_name, start_s=start_s)
         for number, outcome in done:
             outcomes[rest[number]] = outcome
             advance()
-            after()
+            leave()
 
 
 def _series_name(location: SeriesLocation) -> str:

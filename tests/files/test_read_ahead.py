@@ -16,9 +16,9 @@ def asked(monkeypatch):
     paths = []
     usual = read_ahead._announce
 
-    def announce(path):
+    def announce(path, head):
         paths.append(path.name)
-        return usual(path)
+        return usual(path, head)
 
     monkeypatch.setattr(read_ahead, "_announce", announce)
     return paths
@@ -50,6 +50,11 @@ def test_files_are_asked_for_in_order_and_not_too_far_ahead(tmp_path, asked):
             time.sleep(0.02)
             assert asked == names[:end]
             advance()
+
+
+def test_of_files_of_which_only_the_start_is_needed_more_fit(tmp_path, asked):
+    with reading_ahead(groups_of(tmp_path), head=10, ahead=61):
+        until(lambda: len(asked) == 8)
 
 
 def test_what_has_been_read_is_left_out(tmp_path, asked, monkeypatch):

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_all_start_methods, get_context, get_start_method, parent_process, set_start_method
+from multiprocessing import get_context, get_start_method, parent_process, set_start_method
 from multiprocessing.forkserver import ensure_running, set_forkserver_preload
 from multiprocessing.synchronize import Event
 
@@ -80,12 +80,16 @@ _server: list[str] = []
 def start_server(module: str) -> None:
     """Start a process that loads a module while this one goes on; later processes begin as copies of it, at once.
 
-    Only those for which :meth:`Processes.open` limits no threads. Does nothing on Windows.
+    Only those for which :meth:`Processes.open` limits no threads, and only on Linux: system libraries of macOS do not
+    survive a fork. Nor with Python 3.11.0, whose server other users can reach (CVE-2022-42919).
     """
-    if "forkserver" in get_all_start_methods():
-        _server[:] = [module]
-        set_forkserver_preload(_server)
+    if sys.platform != "linux" or sys.version_info < (3, 11, 1):
+        return
+    set_forkserver_preload([module])
+    # Without room for its socket, as with a long path in TMPDIR, processes start as they do elsewhere.
+    with suppress(OSError):
         ensure_running()
+        _server.append(module)
 
 
 @contextmanager

@@ -17,8 +17,8 @@ def reading_ahead(
     """Ask the system to read files into its memory, in the order of their groups, until the block ends.
 
     Of each file, the first ``head`` bytes, or all with 0. Yields a function to be called after each group that has been
-    read: a thread stays up to ``ahead`` bytes before the last one. Files that cannot be opened are left to the reader, which names them. Where the system takes no such
-    advice (macOS, Windows), nothing is done.
+    read: a thread stays up to ``ahead`` bytes before the last one. Files that cannot be opened are left to the reader,
+    which names them. Where the system takes no such advice (macOS, Windows), nothing is done.
 
     >>> with reading_ahead([[Path("1.dcm"), Path("2.dcm")], [Path("3.dcm")]]) as advance:
     ...     for number in range(2):

@@ -42,14 +42,15 @@ class _Announcer(threading.Thread):
         self._head = head
         self._ahead = ahead
         self._changed = threading.Condition()
-        self._sizes: list[int] = []
+        self._sizes: list[int] = []  # of the groups that were asked for, or left out
         self._read = 0
+        self._unread = 0  # bytes that were asked for and are not read yet
         self._stopped = False
 
     def run(self) -> None:
         for number, group in enumerate(self._groups):
             with self._changed:
-                self._changed.wait_for(lambda: self._stopped or sum(self._sizes[self._read :]) < self._ahead)
+                self._changed.wait_for(lambda: self._stopped or self._unread < self._ahead)
                 is_read = number < self._read  # the readers overtook this thread
             size = 0
             for path in () if is_read else group:
@@ -58,9 +59,11 @@ class _Announcer(threading.Thread):
                 size += _announce(path, self._head)
             with self._changed:
                 self._sizes.append(size)
+                self._unread += size if number >= self._read else 0
 
     def advance(self) -> None:
         with self._changed:
+            self._unread -= self._sizes[self._read] if self._read < len(self._sizes) else 0
             self._read += 1
             self._changed.notify()
 

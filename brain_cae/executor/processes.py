@@ -86,10 +86,15 @@ def start_server(module: str) -> None:
     if sys.platform != "linux" or sys.version_info < (3, 11, 1):
         return
     set_forkserver_preload([module])
-    # Without room for its socket, as with a long path in TMPDIR, processes start as they do elsewhere.
-    with suppress(OSError):
-        ensure_running()
-        _server.append(module)
+    # Ctrl-C reaches every process of the terminal; this one ends the server.
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        # Without room for its socket, as with a long path in TMPDIR, processes start as they do elsewhere.
+        with suppress(OSError):
+            ensure_running()
+            _server.append(module)
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from brain_cae.executor import Processes, results
 from brain_cae.executor.work import MIN_ITEMS_FOR_PROCESSES
 from brain_cae.scans import entry, store
 from brain_cae.scans.entry import REPORT_COLUMNS
+from brain_cae.scans.file import FIRST
 from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.store import import_series, inspect_series, reading_notes
 
@@ -99,6 +100,32 @@ def test_a_job_of_a_parallel_sweep_can_start_processes(tmp_path):
         delayed(import_series)(many, folder, progress=False, executor=Processes(2)) for folder in stores
     )  # fmt: skip
     assert [len(result.index) for result in results] == [len(many), len(many)]
+
+
+class Elsewhere:
+    """Jobs on another machine, which are done here after all."""
+
+    workers, queue = 1, 1
+
+    def stays_here(self, items, minimum):
+        return True
+
+
+def test_files_are_read_ahead_on_this_machine_alone(cohort, tmp_path, monkeypatch):
+    asked = []
+    usual = store.reading_ahead
+
+    def reading_ahead(groups, *, head):
+        asked.append((sum(map(len, groups)), head))
+        return usual(groups, head=head)
+
+    monkeypatch.setattr(store, "reading_ahead", reading_ahead)
+    files = sum(len(location.files) for location in cohort)
+    inspect_series(cohort, progress=False)
+    run(cohort, tmp_path / "here")
+    run(cohort, tmp_path / "here")
+    run(cohort, tmp_path / "there", executor=Elsewhere())
+    assert asked == [(files, FIRST), (files, 0), (0, 0), (0, 0)]
 
 
 def test_a_second_import_reads_no_file(cohort, tmp_path, monkeypatch):

@@ -11,16 +11,19 @@ physics leaves open, or raises a doubt.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from brain_cae.vocabulary import MODALITIES
 
 UNKNOWN = "unknown"
 # No brain contrast is acquired with times this short (ms), but time series and scouts are, some of many slices.
 SCOUT_TR_MS, SCOUT_TE_MS = 5.0, 2.0
+# Voxels of a scout are larger; T1 in 3D with as short times (VIBE, LAVA) are acquired to be looked at.
+FINE_MM = 1.25
 # Only a null of fluid needs both a very long TR and a long TE after an inversion.
 LONG_TR_MS, LONG_TE_MS = 5500.0, 70.0
+# A 3D gradient echo acquires two images after one inversion (MP2RAGE) from this TR on, and one (MPRAGE) below.
+TWO_INVERSIONS_TR_MS = 4000.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Physics:
         codes: Values of ScanningSequence: SE, GR, IR, EP, RM.
         variants: Values of SequenceVariant: SK, MTC, SS, TRSS, SP, MP, OSP.
         three_d: Whether the acquisition is 3D.
+        spacing: Distance of pixels (mm).
         inversions: Number of different inversion times.
         agent: Whether the header names a contrast agent.
         flow: Whether it names flow compensation, magnetisation transfer or angiography.
@@ -50,6 +54,7 @@ class Physics:
     codes: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     three_d: bool = False
+    spacing: float = math.nan
     inversions: int = 0
     agent: bool = False
     flow: bool = False
@@ -64,8 +69,18 @@ class Physics:
 
     @property
     def gradient(self) -> bool:
-        """Whether gradient echoes are read; without a code, no spin echo has a TR below 50 ms."""
-        return "GR" in self.codes or ("SE" not in self.codes and self.tr < 50)
+        """Whether gradient echoes give the contrast; in a mixture with spin echoes (GRASE), these do.
+
+        Without a code: no spin echo has a TR below 50 ms, a TE below 5 ms, or a flip angle below 40 degrees.
+        """
+        if "SE" in self.codes:
+            return "GR" in self.codes and self.tr < 50
+        return "GR" in self.codes or self.tr < 50 or self.te < 5 or (self.flip < 40 and self.te < 60)
+
+    @property
+    def hasty(self) -> bool:
+        """Whether the times are those of a scout."""
+        return self.tr < SCOUT_TR_MS and self.te < SCOUT_TE_MS
 
 
 @dataclass(frozen=True)
@@ -93,7 +108,7 @@ CONTENTS = {
     "opposed-phase image": frozenset({"OP", "OPP PHASE", "OUT PHASE", "OUT OF PHASE", "OPPOSED PHASE"}),
     "synthetic image": frozenset({"SYNTHETIC"}),
     "susceptibility image": frozenset({"SWI", "SWAN", "VENBOLD", "SWI COMBINED"}),
-    UNIFORM: frozenset({"UNI", "UNI IMAGE"}),
+    UNIFORM: frozenset({"UNI", "UNI IMAGE", "UNI-DEN", "UNI DEN"}),
     "stir": frozenset({"STIR"}),
     "angiogram": frozenset({"TOF", "ANGIO", "MRA", "PCA", "FLOW"}),
 }
@@ -112,6 +127,7 @@ SPIN_ECHO_INVERTED = (
     Rule("dir", "TI for two inversions at this TR", lambda p: p.ti >= 2900 and p.tr < 9000),
     # At low fields, where the T1 of tissue is short, TI is as well; that of fat is shorter still.
     Rule("t1", "inversion with short TE", lambda p: 280 <= p.ti < 1300 and p.tr >= 1000 and p.te <= 45),
+    Rule("t1", "inversion of a T1 FLAIR", lambda p: 500 <= p.ti < 1300 and p.tr >= 1000 and p.te <= 60),
     Rule("stir", "the inversion nulls fat", lambda p: 60 <= p.ti <= 300 and p.tr >= 1000),
     Rule(
         "flair", "the inversion nulls fluid, long TE",
@@ -127,21 +143,33 @@ SPIN_ECHO = (
 GRADIENT_ECHO_INVERTED = (
     Rule("second inversion image", "gradient echo after the brain has recovered", lambda p: p.ti >= 1700),
     Rule("inverted t1", "the inversion nulls white matter", lambda p: p.ti < 550 and p.tr >= 2500),
+    Rule("first inversion image", "TR leaves time for two inversion times", lambda p: p.tr >= TWO_INVERSIONS_TR_MS),
     Rule("t1", "inversion-prepared gradient echo with short TE", lambda p: p.te <= 12),
 )
 GRADIENT_ECHO = (
-    Rule("localiser", "times of a fast scout", lambda p: p.tr < SCOUT_TR_MS and p.te < SCOUT_TE_MS),
+    Rule(
+        "localiser", "times of a fast scout", lambda p: p.hasty and not (p.three_d and p.spacing <= FINE_MM)
+    ),
     Rule(
         "t2*", "gradient echo with long TE",
         lambda p: p.te >= 12 and (p.flip <= 45 or math.isnan(p.flip)) and p.tr >= 15,
     ),
     Rule("balanced", "balanced steady state", lambda p: p.tr <= 15 and p.flip >= 35 and p.te >= 0.25 * p.tr),
-    Rule("t1", "spoiled gradient echo with short TR and TE", lambda p: p.tr < 15 and p.te <= 8 and p.flip >= 4),
+    Rule(
+        "t1", "spoiled gradient echo with short TR and TE",
+        lambda p: p.tr < 15 and p.te <= 8 and (p.flip >= 4 or (math.isnan(p.flip) and "SP" in p.variants)),
+    ),
+    Rule(
+        "t1", "gradient echo in 3D whose TR leaves time for an inversion",
+        lambda p: p.three_d and 1200 <= p.tr < TWO_INVERSIONS_TR_MS and p.te <= 12 and not p.flip > 20,
+    ),
     Rule(
         "angiogram", "gradient echo of a time-of-flight angiogram",
         lambda p: p.tr <= 60 and p.te <= 8 and 8 <= p.flip <= 30 and p.flow,
     ),
     Rule("t1", "spoiled gradient echo with a large flip angle", lambda p: p.tr <= 60 and p.te <= 11 and p.flip >= 24),
+    # At low fields T2* is long, and readout slow.
+    Rule("t1", "spoiled gradient echo with a large flip angle", lambda p: p.tr <= 60 and p.te <= 18 and p.flip > 45),
     Rule("t1", "gradient echo with a large flip angle", lambda p: 60 < p.tr <= 400 and p.te <= 12 and p.flip >= 50),
 )  # fmt: skip
 # Two contrasts that the times leave open: the description may decide.
@@ -149,6 +177,10 @@ OPEN = (
     (
         ("t1", "angiogram"), "gradient echo of a T1 or an angiogram",
         lambda p: p.gradient and not p.inverts and 15 <= p.tr <= 60 and p.te <= 8 and 12 <= p.flip < 24,
+    ),
+    (
+        ("t1", "angiogram"), "gradient echo of unknown flip angle",
+        lambda p: p.gradient and p.tr <= 60 and p.te <= 8 and math.isnan(p.flip),
     ),
     (
         ("t1", "pd"), "spin echo between T1 and PD",
@@ -165,9 +197,12 @@ NATIVE_IN_DESCRIPTION = "its header names a contrast agent, its description none
 MAY_BE_INVERTED = "it may be a FLAIR, of which codes and TI are missing"
 COMPUTED = "its description names a computed image"
 OTHER_KIND = "its description names another kind of image"
-AFTER_ANOTHER = "it follows a series after contrast agent, its header names none"
+AFTER_THE_AGENT = "after contrast agent"
 REMARKS = {"ce", "native", "computed", "other", "bolus"}
 AGENT_IN_DESCRIPTION = "its description names a contrast agent, its header none"
+BY_DESCRIPTION = "decided by its description"
+UNIFORM_IMAGE = "the uniform image of an MP2RAGE, whose background may be noise"
+SCOUT = "its times are those of a scout"
 
 
 def contrast_of(physics: Physics) -> Contrast:
@@ -175,6 +210,8 @@ def contrast_of(physics: Physics) -> Contrast:
 
     A name outside of :data:`brain_cae.vocabulary.MODALITIES` is not used; ``unknown`` is what the header leaves open.
     """
+    if physics.kind == UNIFORM:
+        return _with_agent(physics, "t1", "ImageType of an MP2RAGE", UNIFORM_IMAGE)
     if physics.kind:
         return Contrast(physics.kind, "ImageType or another value of the headers")
     if "EP" in physics.codes:
@@ -188,7 +225,8 @@ def contrast_of(physics: Physics) -> Contrast:
     rule = next((rule for rule in _table(physics) if rule.holds(physics)), None)
     if rule is None:
         return _open(physics, times)
-    return _with_agent(physics, rule.name, f"{rule.why} ({times})")
+    doubt = SCOUT if physics.hasty and rule.name == "t1" and "t1" not in physics.hints else ""
+    return _with_agent(physics, rule.name, f"{rule.why} ({times})", doubt)
 
 
 def _table(physics: Physics) -> tuple[Rule, ...]:
@@ -200,10 +238,11 @@ def _table(physics: Physics) -> tuple[Rule, ...]:
     return SPIN_ECHO
 
 
-def _with_agent(physics: Physics, name: str, why: str) -> Contrast:
+def _with_agent(physics: Physics, name: str, why: str, doubt: str = "") -> Contrast:
+    """Return a contrast, after contrast agent if the header names one; ``doubt`` is what else is against it."""
     if physics.agent and name in AFTER_AGENT:
-        return Contrast(AFTER_AGENT[name], f"{why}, contrast agent", _doubt(physics, AFTER_AGENT[name]))
-    return Contrast(name, why, _doubt(physics, name))
+        name, why = AFTER_AGENT[name], f"{why}, contrast agent"
+    return Contrast(name, why, _doubt(physics, name) or doubt)
 
 
 def _without_inversion_time(physics: Physics, times: str) -> Contrast:
@@ -217,8 +256,7 @@ def _open(physics: Physics, times: str) -> Contrast:
         if holds(physics):
             named = [name for name in names if name in physics.hints]
             if len(named) == 1:
-                contrast = _with_agent(physics, named[0], f"{why}; the description decides ({times})")
-                return Contrast(contrast.name, contrast.why, contrast.doubt or "decided by its description")
+                return _with_agent(physics, named[0], f"{why}; the description decides ({times})", BY_DESCRIPTION)
             return Contrast(UNKNOWN, f"{why} ({times})")
     return Contrast(UNKNOWN, f"no rule for these times ({times})")
 
@@ -234,7 +272,7 @@ def _doubt(physics: Physics, name: str) -> str:
     if "other" in physics.hints:
         return OTHER_KIND
     if name in ("t2", "flair") and physics.agent:
-        return "after contrast agent"
+        return AFTER_THE_AGENT
     weighting = "t1" if name == "t1ce" else name
     # "T2 FLAIR" and "T1 FLAIR" name the weighting and the preparation.
     accepted = {"flair": {"flair", "t2"}, "t1": {"t1", "flair"}}.get(weighting, {weighting})
@@ -248,82 +286,6 @@ def _doubt(physics: Physics, name: str) -> str:
     if name == "t2" and not physics.codes and physics.tr >= LONG_TR_MS and physics.te >= LONG_TE_MS:
         return MAY_BE_INVERTED
     return AGENT_IN_DESCRIPTION if name != "t1ce" and "ce" in physics.hints else ""
-
-
-class Beside(NamedTuple):
-    """What of a series counts for the others of its session.
-
-    Attributes:
-        agent: Whether it was acquired after contrast agent, by its header, or with it, as a perfusion.
-        native: Whether its description says that it was acquired before.
-        number: Its number at the scanner, by which series are in the order of their acquisition; NaN if unknown.
-        derived: Whether it was computed from another series, as a reformatted one, whose number is another's.
-        study: Its study, of which a session may have several; each counts its series anew.
-    """
-
-    agent: bool = False
-    native: bool = False
-    number: float = math.nan
-    derived: bool = False
-    study: str = ""
-
-
-def settled(contrasts: Sequence[Contrast], beside: Sequence[Beside] = ()) -> list[Contrast]:
-    """Return the contrasts of the series of one session, each seen beside the others.
-
-    Many scanners do not record the contrast agent, and some record it for the whole examination. Of several T1 without
-    one in their headers, those whose description names it, or whose number follows that of a series after contrast
-    agent (as after a perfusion), are taken as acquired after it, in doubt; a single one stays a T1. Of several with
-    one, those whose description says that there was none are taken as acquired before it.
-
-    Args:
-        contrasts: Of each series.
-        beside: The same series; empty if nothing is known but their contrasts.
-    """
-    beside = beside or [Beside()] * len(contrasts)
-    contrasts = _after_another(contrasts, beside)
-    agent = (AGENT_IN_DESCRIPTION, AFTER_ANOTHER)
-    native = any(
-        one.name == "t1" and one.doubt not in (*agent, COMPUTED, OTHER_KIND) and not other.derived
-        for one, other in zip(contrasts, beside, strict=True)
-    )
-    after = any(one.name == "t1ce" and one.doubt not in (NATIVE_IN_DESCRIPTION, COMPUTED) for one in contrasts)
-    decided = "decided by its description"
-    known = []
-    for one, other in zip(contrasts, beside, strict=True):
-        if native and one.name == "t1" and one.doubt == AFTER_ANOTHER and not other.derived:
-            why = f"{one.why}, after contrast agent by its number, beside a T1 before"
-            known.append(Contrast("t1ce", why, AFTER_ANOTHER))
-        elif native and one.name == "t1" and one.doubt == AGENT_IN_DESCRIPTION:
-            why = f"{one.why}, contrast agent in its description, beside a T1 without"
-            known.append(Contrast("t1ce", why, decided))
-        elif after and one.name == "t1ce" and one.doubt == NATIVE_IN_DESCRIPTION:
-            why = f"{one.why}, but not by its description, beside a T1 after it"
-            known.append(Contrast("t1", why, decided))
-        else:
-            known.append(one)
-    return known
-
-
-def _after_another(contrasts: Sequence[Contrast], beside: Sequence[Beside]) -> list[Contrast]:
-    """Return the contrasts, with a doubt about each T1 and FLAIR whose number follows that of one after contrast agent.
-
-    Little of a T2 changes.
-    """
-    first: dict[str, float] = {}
-    for one, other in zip(contrasts, beside, strict=True):
-        given = other.agent or (one.name == "t1" and one.doubt == AGENT_IN_DESCRIPTION)
-        if given and not other.native and not other.derived and not math.isnan(other.number):
-            first[other.study] = min(other.number, first.get(other.study, math.inf))
-    return [
-        replace(one, doubt=AFTER_ANOTHER)
-        if one.name in ("t1", "flair")
-        and not one.doubt
-        and not other.native
-        and other.number > first.get(other.study, math.inf)
-        else one
-        for one, other in zip(contrasts, beside, strict=True)
-    ]
 
 
 def _times(physics: Physics) -> str:

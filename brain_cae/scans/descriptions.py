@@ -4,19 +4,29 @@ import re
 
 from brain_cae.scans.placeholders import anonymity
 
-# A contrast agent in the words of scanners' users, and what takes one back: "T1 pre KM", "senza mdc", "w/o contrast".
-# Before and after a treatment, "post op", is something else.
+# A contrast agent in the words and abbreviations of scanners' users, and what takes one back: "T1 pre KM", "senza mdc",
+# "bez kontrastu". Before and after a treatment, "post op", is something else, and so is the contrast of tissues.
 AGENT = (
-    r"contrast\w*|kontrast\w*|gado\w*|gad|gd|ce|km|mdc|mdk|inj\w*|iniett\w*|dotarem|clariscan|magnevist|omniscan|prohance"
-    r"|multihance|vueway|elucirem|primovist|eovist|dota(?:graf|spin|vist)|artirem|civ|ctte?"
+    r"contr(?:ast\w*)?|kontr(?:as\w*|aś\w*)?|gad(?:[ao]\w*)?|gd|ce|[mn]?k\.?[ml]|c?\.?m\.?d\.?[ck]|inj\w*|iniett\w*"
+    r"|dotarem|clariscan|magnevist|omniscan|prohance|multihance|vueway|elucirem|primovist|eovist|dtpa"
+    r"|dota(?:graf|spin|vist)|artirem|civ|ctte?"
 )
+NO = r"no|non|without|w/?o|w/out|ohne|sans|sin|sem|senza|zonder|geen|utan|uten|uden|ingen|ilman|bez|fără|fara"
+BEFORE = r"pre|before|vor|avant|prima|antes|voor|före|før|przed|před|ennen"
+OF = r"(?:(?:the|del|della|de|di|du|la|l'|iv|i\.v\.)[\s-]*)*"
 WITHOUT = re.compile(
-    rf"(?<![a-z])(?:pre|non|no|without|w/?o|ohne|vor|sans|avant|before|sin|sem|senza|zonder|utan|uten|s/)[\s-]*(?:{AGENT}|c)(?![a-z])"
+    rf"(?<![a-z])(?:(?:{NO}|{BEFORE}|s/)[\s-]*{OF}(?:{AGENT}|con|enh\w*|c)|o\.?\s?(?:k\.?m|kontr\w*)|s\.?m\.?d\.?c)(?![a-z])"
+    r"|kontrasts\wz\w*|kontrasz?t\w*\sn[eé]lk[uü]l|(?<!\w)(?:без|до)\s(?:контраст\w*|к[ув](?!\w))"
+    r"|(?:非|無|无|未)(?:造影|[增増][强強])|(?:造影|[增増][强強])(?:前|なし)|비조영|조영\s?전"
 )
 AFTER_TREATMENT = re.compile(
     r"(?:pr[eé]|p[oó]st?)[\s-]*(?:op|surg|x?rt|rad(?:iat|ioth|iosurg)|s[br][rs]t?(?![a-z])|chemo|treat|resect|biops|trauma)\w*"
 )
-NATIVE = re.compile(r"(?<![a-z])(?:pre|nati[fv]e?|unenhanced|w/o)(?![a-z])")
+TISSUE = re.compile(r"(?<![a-z])(?:white|wm|gr[ae]y|gm|tissue|high|low|multi|phase|mt|soft|image)[\s/-]*contrast")
+NATIVE = re.compile(
+    r"(?<![a-z])(?:pre|nat[ií][fv]\w*|unenhanced|(?<!w[/\s])w/?o|blan[ck]o|basale|n/?c|s/?c)(?![a-z])"
+    r"|(?<![a-z])c-(?![\w-])|(?<=\w)\s?-\s?c(?![a-z])|平[扫掃]|[単單]純"
+)
 # Whole values, and words of a value, that say that no contrast agent was given: "0 ml", "None given", "Gadovist: no".
 NO_AGENT = re.compile(
     r"[-.?0]*|0+[.,]?0*\s?(?:ml|cc|mmol)?|n|nc|n\.?/?a\.?|n\.?v\.?t\.?|-\s?c|c\s?-|off|false|pre|saline|nacl.*|plain"
@@ -25,8 +35,8 @@ NO_AGENT = re.compile(
 # After an agent was given: "Gadovist 7 ml, no reaction".
 HARMLESS = re.compile(r"(?<!\w)(?:no|without|w/o|nil)\s(?:\w+\s)?(?:reactions?|events?|complications?|issues?)")
 NEGATED = re.compile(
-    r"(?<!\w)(?:no|none|non|not|nil|null|refus\w*|declin\w*|w/?o|w/out|without|unenhanced|ohne|kein\w*|nein|nicht|sans|aucune?|sin|ningun\w*"
-    r"|senza|nessun\w*|sem|nenhum\w*|zonder|geen|utan|uten|ingen|bez|brak)(?![\w-])"
+    rf"(?<!\w)(?:{NO}|none|not|nil|null|refus\w*|declin\w*|unenhanced|kein\w*|nein|nicht|aucune?|ningun\w*|nessun\w*"
+    r"|nenhum\w*|n[aã]o|ne[ij]|nie|nem|hay\wr|yok|brak|нет|без)(?![\w-])|^[无無否]$"
 )
 ZERO_DOSE = re.compile(r"(?<![\d.,])0+(?:[.,]0+)?\s?(?:ml|cc)(?![a-z])")
 # Where the body was scanned, in the codes of BodyPartExamined and the words of descriptions. The head goes first.
@@ -39,6 +49,12 @@ ELSEWHERE = re.compile(
     r"|abdom|pelvi|prostat|extremity|(?<![a-z])(?:[lhb]ws|neck|hals|chest|becken|liver|leber|breast|mamma|heart|knees?"
     r"|knie|genou|shoulder|schulter|hips?|h(?:ue|ü)fte|wrist|hand|ankle|foot|feet|fu(?:ss|ß)|elbow|legs?|arms?|thigh)"
     r"(?![a-z])"
+)
+# Parts of the head, or beside it, of which an examination of the brain may have a scan of its own. As codes, they name
+# the examination.
+DETAIL = re.compile(
+    rf"{ELSEWHERE.pattern}|(?<![a-z])(?:orbit\w*|(?:para|supra)?sellar?|pituit\w*|h[yi]po(?:ph|f)[yi]\w*|ipofisi|iacs?|iams?"
+    r"|mastoid\w*|felsenbein\w*|temporal bones?|paranasal|nnh|tmj|carotid\w*|parot\w*)(?![a-z])"
 )
 HINTS = {
     "flair": r"flair|dark.?fluid|tirm.*(?:dark|fluid)",
@@ -58,8 +74,9 @@ HINTS = {
     # A perfusion with contrast agent, which is seldom recorded.
     "bolus": r"^(?!.*(?<![a-z])p?c?asl(?![a-z])).*(?<![a-z])(?:dsc|dce|perf(?:us\w*)?)(?![a-z])",
     "t2*": r"(?<![a-z0-9])t2\s?(?:\*|.?star|flash)|(?<![a-z])(?:swi|swan|swip|qsm|hemo)(?![a-z])",
-    "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|pós|(?<=t1.)pos|pg|t1c)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])"
-    r"|c\+|c/c(?![a-z])|i\.?v\.?\s?\+|(?<![a-z])t1[a-z]{0,2}\s?\(?\+(?!\s?t\d)",
+    "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|pós|(?<=t1.)pos|pg|t1c|w(?:ith|/)?\s?con|cc|enh(?:anced?)?"
+    r"|delay(?:ed)?)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])|c\+|c/c(?![a-z])|i\.?v\.?\s?\+|(?<![a-z])t1[a-z]{0,2}\s?\(?\+(?!\s?t\d)"
+    r"|контраст|(?<!\w)ку(?!\w)|[增増][强強]|造影|조영",
 }
 
 
@@ -69,7 +86,9 @@ def hints_of(*descriptions: str) -> tuple[str, ...]:
     >>> hints_of("AX T1 POST GAD"), hints_of("t1_ohne_km"), hints_of("T1 scout")
     (('t1', 'ce'), ('t1', 'native'), ('t1', 'other'))
     """
-    written = AFTER_TREATMENT.sub(" ", " ".join(descriptions).lower().replace("_", " "))
+    written = " ".join(descriptions).lower().replace("_", " ")
+    for other in (AFTER_TREATMENT, TISSUE):
+        written = other.sub(" ", written)
     text = WITHOUT.sub(" ", written)
     named = [name for name, pattern in HINTS.items() if re.search(pattern, text)]
     native = "ce" not in named and (text != written or NATIVE.search(text))
@@ -79,29 +98,38 @@ def hints_of(*descriptions: str) -> tuple[str, ...]:
 def names_agent(text: str) -> bool:
     """Return whether a text in the place of a contrast agent's name says that one was given.
 
-    Scanners write "no", "W/O", "0 ml" or "senza mdc" where none was, anonymisers "REMOVED" where there may have been
-    none.
-
     >>> names_agent("DOTAREM 15 ml"), names_agent("None given"), names_agent("")
     (True, False, False)
     """
+    return agent_of(text) is True
+
+
+def agent_of(text: str) -> bool | None:
+    """Return whether a text in the place of a contrast agent's name says that one was given; None if it says nothing.
+
+    Scanners write "no", "W/O", "0 ml" or "senza mdc" where none was, anonymisers "REMOVED" where there may have been
+    none.
+
+    >>> agent_of("DOTAREM 15 ml"), agent_of("None given"), agent_of("REMOVED")
+    (True, False, None)
+    """
     name = HARMLESS.sub("", " ".join(text.lower().split())).strip(" .,!?()")
+    if NO_AGENT.fullmatch(name) or any(pattern.search(name) for pattern in (NEGATED, WITHOUT, ZERO_DOSE)):
+        return False if name else None
     # An x alone marks that there was one.
-    removed = len(name) > 1 and anonymity(name) == "word"
-    none = (NEGATED, WITHOUT, ZERO_DOSE)
-    return not (removed or NO_AGENT.fullmatch(name) or any(pattern.search(name) for pattern in none))
+    return None if len(name) > 1 and anonymity(name) == "word" else True
 
 
-def names_other_part(*texts: str) -> bool:
-    """Return whether the first of several texts that names a part of the body names another one than the head.
+def names_other_part(description: str, part: str = "") -> bool:
+    """Return whether a description, or else a code of the part of the body, names another one than the whole head.
 
     >>> names_other_part("t2_tse_sag_lws", "HEAD"), names_other_part("T2 brain and c-spine", "SPINE")
     (True, False)
     """
-    for text in texts:
+    for text, others in ((description, DETAIL), (part, ELSEWHERE)):
         spaced = text.lower().replace("_", " ")
         if HEAD_WORDS.search(spaced):
             return False
-        if ELSEWHERE.search(spaced):
+        if others.search(spaced):
             return True
     return False

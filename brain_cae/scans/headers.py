@@ -40,7 +40,7 @@ from brain_cae.scans.raw_header import DamagedError, EndOfDataError, RawHeader, 
 from brain_cae.scans.silence import silence
 
 # Columns, the last element that is needed; the pixels and the vendors' protocol blocks come later.
-LAST = 0x00280011
+LAST = 0x00280030
 # Bytes of an entry of an archive that are unpacked for its header, and of any file that are read for its identifiers.
 HEAD, START = 2**17, 2**14
 ENDLESS = 2**62
@@ -262,6 +262,7 @@ def _facts(file: DicomFile, groups: Sequence[Elements]) -> SeriesFacts:
         codes=_codes(header, known["sequence"], places, image_type),
         variants=variants,
         three_d=known["dimensionality"] == "3D",
+        spacing=min((value for place in places for value in _numbers(place, "PixelSpacing")), default=math.nan),
         inversions=max(len({*_numbers(place, "InversionTimes")}) for place in places),
         agent=has_agent(elements, groups),
         flow=angiogram or "MTC" in variants or bool(options & {"FC", "MT", "FLOW COMP", "TONE"}),

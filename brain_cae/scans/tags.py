@@ -14,6 +14,8 @@ TAGS = {
     "ContrastBolusAgent": (0x00180010, "text"),
     "ContrastBolusVolume": (0x00181041, "decimal"),
     "ContrastBolusTotalDose": (0x00181044, "decimal"),
+    "ContrastFlowRate": (0x00181046, "decimal"),
+    "ContrastBolusIngredient": (0x00181048, "text"),
     "ContrastBolusAgentAdministered": (0x00189342, "text"),
     "MRAcquisitionType": (0x00180023, "text"),
     "SliceThickness": (0x00180050, "decimal"),

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from brain_cae.scans.contrast_agent import has_agent
-from brain_cae.scans.contrast_rules import AFTER_AGENT, UNIFORM, UNKNOWN, Beside, Contrast, contrast_of, settled
+from brain_cae.scans.contrast_rules import AFTER_AGENT, UNKNOWN, Contrast, contrast_of
+from brain_cae.scans.examination import Beside, settled
 from brain_cae.scans.file import DicomFile
 from brain_cae.scans.headers import SeriesFacts, series_facts
 
@@ -33,8 +34,8 @@ def contrasts_of(series: Sequence[Sequence[DicomFile]]) -> list[Seen]:
 def fit(seen: Seen, modality: str) -> tuple[int, bool]:
     """Return 2 if a contrast is the wanted modality, 1 if it may be, and 0 if it is not; and whether that is certain.
 
-    The uniform image of an MP2RAGE is its T1. Nothing is wanted of a folder without the name of a modality (``""``).
-    Of series whose headers leave the contrast open, the contrast agent is left to tell them apart.
+    Nothing is wanted of a folder without the name of a modality (``""``). Of series whose headers leave the contrast
+    open, the contrast agent is left to tell them apart.
 
     >>> fit(Seen(Contrast("t1", "")), "t1"), fit(Seen(Contrast("t1", "")), "t1ce"), fit(Seen(Contrast("t2", "")), "t1")
     ((2, True), (1, True), (0, True))
@@ -45,8 +46,7 @@ def fit(seen: Seen, modality: str) -> tuple[int, bool]:
     if name == UNKNOWN:
         return 1, seen.agent == (modality in AFTER_AGENT.values())
     pair = {*AFTER_AGENT, *AFTER_AGENT.values()}
-    fits = name == modality or (name, modality) == (UNIFORM, "t1")
-    return 2 if fits else int({name, modality} <= pair), not seen.contrast.doubt
+    return 2 if name == modality else int({name, modality} <= pair), not seen.contrast.doubt
 
 
 def beside_of(facts: SeriesFacts, study: str) -> Beside:

@@ -19,7 +19,8 @@ from brain_cae.scans.elements import Elements
      ("NaCl 0.9%", False), ("C-", False), ("patient refused", False), ("-C", False), ("n.v.t.", False),
      ("Gadovist 7 ml, no reaction", True),
      ("ProHance (no adverse events)", True), ("NOT APPLICABLE", False), ("n.a.", False), ("sin contraste", False),
-     ("senza mdc", False), ("nessuno", False), ("Aucun", False), ("geen", False), ("REMOVED", False), ("xxxx", False)],
+     ("senza mdc", False), ("nessuno", False), ("Aucun", False), ("geen", False), ("não", False), ("Nie", False),
+     ("无", False), ("REMOVED", False), ("xxxx", False)],
 )  # fmt: skip
 def test_words_for_no_contrast_agent_are_understood(agent, given):
     header = Dataset()
@@ -37,3 +38,19 @@ def test_a_dose_of_zero_is_no_agent_and_a_dose_without_name_is_one():
     usage.ContrastBolusAgentAdministered = "NO"
     header.ContrastBolusUsageSequence = Sequence([usage])
     assert not has_agent(Elements(header))
+
+
+@pytest.mark.parametrize(
+    ("agent", "more", "given"),
+    [("REMOVED", {"ContrastBolusVolume": "7.5"}, True), ("Gadovist", {"ContrastFlowRate": "0"}, True),
+     ("", {"ContrastFlowRate": "2"}, True), ("REMOVED", {}, False),
+     ("", {"ContrastBolusIngredient": "GADOLINIUM"}, True), ("none", {"ContrastBolusVolume": "7.5"}, False),
+     ("", {"ContrastBolusIngredient": "GADOLINIUM", "ContrastBolusVolume": "0"}, False),
+     ("no", {"ContrastBolusIngredient": "GADOLINIUM"}, False)],
+)  # fmt: skip
+def test_without_the_name_that_an_anonymiser_removed_other_elements_tell(agent, more, given):
+    header = Dataset()
+    header.ContrastBolusAgent = agent
+    for name, value in more.items():
+        setattr(header, name, value)
+    assert has_agent(Elements(header)) == given

@@ -1,10 +1,20 @@
 """Protocols as published or exported by three vendors, and what an experienced reader would call them."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from brain_cae.scans.contrast_rules import AFTER_ANOTHER, OTHER_KIND, UNKNOWN, Beside, Physics, contrast_of, settled
+from brain_cae.scans.contrast_rules import (
+    BY_DESCRIPTION,
+    OTHER_KIND,
+    SCOUT,
+    UNIFORM_IMAGE,
+    UNKNOWN,
+    Physics,
+    content_of,
+    contrast_of,
+)
 
 SE, GR, SEIR, GRIR = ("SE",), ("GR",), ("SE", "IR"), ("GR", "IR")
 N = math.nan
@@ -51,6 +61,17 @@ PROTOCOLS = [
     ("Siemens SPACE FLAIR 3 T", "flair", SEIR, 5000, 387, 1800, 120, {"three_d": True}),
     ("Philips VISTA FLAIR 3 T", "flair", ("IR",), 4800, 340, 1650, 90, {"three_d": True}),
     ("Siemens SPACE FLAIR 7 T", "flair", SEIR, 8000, 270, 2250, 120, {"three_d": True}),
+    ("GE T1 FLAIR PROPELLER", "t1", ("RM",), 2500, 48, 860, 110, {}),
+    ("Philips T2 GraSE", "t2", ("SE", "GR"), 3000, 85, N, 90, {}),
+    ("Esaote T1 3D 0.25 T", "t1", GR, 35, 16, N, 65, {"three_d": True}),
+    ("GE LAVA", "t1", GR, 4.6, 1.8, N, 12, {"three_d": True, "spacing": 0.94}),
+    ("Siemens VIBE for attenuation", "localiser", GR, 3.6, 1.23, N, 10, {"three_d": True, "spacing": 2.6}),
+    ("MPRAGE without codes and TI", "t1", (), 2300, 2.98, N, 9, {"three_d": True}),
+    ("MPRAGE whose TI is missing", "t1", GR, 2300, 2.98, N, 9, {"three_d": True}),
+    ("T2* FLASH without codes", "t2*", (), 700, 25, N, 20, {}),
+    ("GE FSPGR without flip angle", "t1", GR, 8.2, 3.2, N, N, {"three_d": True, "variants": ("SP",)}),
+    ("gradient echo without flip angle", UNKNOWN, GR, 8.2, 3.2, N, N, {"three_d": True}),
+    ("MP2RAGE, first inversion", "first inversion image", GRIR, 5000, 2.98, 700, 4, {"three_d": True}),
     ("Siemens STIR", "stir", SEIR, 4000, 60, 160, 150, {}),
     ("Siemens STIR 3 T, short TE", "stir", SEIR, 3500, 14, 250, 150, {}),
     ("GE STIR 3 T", "stir", SEIR, 5000, 68, 220, 111, {}),
@@ -116,63 +137,10 @@ def test_another_part_of_the_body_is_a_doubt():
     assert contrast_of(spine).name == "t2" and "another part of the body" in contrast_of(spine).doubt
 
 
-def test_a_computed_image_is_a_doubt_and_no_t1_beside_which_another_is_after_contrast_agent():
-    facts = {"tr": 500, "te": 12, "flip": 90, "codes": SE}
-    subtraction, after = Physics(**facts, hints=("t1", "computed")), Physics(**facts, hints=("t1", "ce"))
-    assert contrast_of(subtraction).name == "t1" and "a computed image" in contrast_of(subtraction).doubt
-    assert contrast_of(Physics(**facts, agent=True, hints=("t1", "computed"))).name == "t1ce"
-    assert [one.name for one in settled([contrast_of(subtraction), contrast_of(after)])] == ["t1", "t1"]
-
-
 def test_without_codes_the_times_decide():
     assert contrast_of(Physics(tr=8, te=3.5, flip=10)).name == "t1"
     assert contrast_of(Physics(tr=5000, te=95)).name == "t2"
     assert contrast_of(Physics(tr=9000, te=95, ti=2500)).name == "flair"
-
-
-def test_of_two_t1_with_an_agent_in_the_header_the_description_tells_which_was_before():
-    facts = {"tr": 500, "te": 12, "flip": 90, "codes": SE, "agent": True}
-    before, after = (Physics(**facts, hints=hints) for hints in (("t1", "native"), ("t1", "ce")))
-    both = settled([contrast_of(before), contrast_of(after)])
-    assert [one.name for one in both] == ["t1", "t1ce"] and both[0].doubt and not both[1].doubt
-    (alone,) = settled([contrast_of(before)])
-    assert alone.name == "t1ce" and "its description none" in alone.doubt
-    assert contrast_of(Physics(**(facts | {"agent": False}), hints=("t1", "native"))).doubt == ""
-
-
-def test_a_t1_that_follows_a_series_after_contrast_agent_is_one_too():
-    t1, ep = Physics(tr=500, te=12, flip=90, codes=SE), Physics(tr=1500, te=30, codes=("EP", "GR"), agent=True)
-    contrasts = [contrast_of(one) for one in (t1, ep, t1, t1)]
-    beside = [Beside(number=2), Beside(agent=True, number=6), Beside(number=9), Beside(number=201, derived=True)]
-    found = settled(contrasts, beside)
-    assert [one.name for one in found] == ["t1", "echo-planar image", "t1ce", "t1"]
-    assert [one.doubt for one in found] == ["", "", AFTER_ANOTHER, AFTER_ANOTHER]
-    # So does one that is named as before the agent, whatever its number.
-    named = [one._replace(native=one.number == 9) for one in beside]
-    assert [one.doubt for one in settled(contrasts, named)] == ["", "", "", AFTER_ANOTHER]
-    # The second part of an examination counts its series anew.
-    parts = [one._replace(study="b" if one.agent else "a") for one in beside]
-    assert [one.doubt for one in settled(contrasts, parts)] == [""] * 4
-    # Without an earlier one it stays a T1, and without numbers nothing is known.
-    assert [one.name for one in settled(contrasts[1:3], beside[1:3])] == ["echo-planar image", "t1"]
-    assert settled(contrasts, [Beside(agent=one.agent) for one in beside]) == contrasts
-
-
-def test_of_two_flair_the_one_before_contrast_agent_leaves_no_doubt():
-    facts = {"tr": 9000, "te": 90, "ti": 2500, "flip": 150, "codes": SEIR}
-    flair, t1ce = Physics(**facts), Physics(tr=500, te=12, flip=90, codes=SE, agent=True)
-    contrasts = [contrast_of(one) for one in (flair, t1ce, flair)]
-    found = settled(contrasts, [Beside(number=2), Beside(agent=True, number=3), Beside(number=4)])
-    assert [one.doubt for one in found] == ["", "", AFTER_ANOTHER]
-    assert "contrast agent" in contrast_of(Physics(**facts, hints=("flair", "ce"))).doubt
-    assert contrast_of(Physics(tr=5000, te=95, codes=SE, hints=("t2", "ce"))).doubt
-
-
-def test_a_reformatted_t1_does_not_show_that_another_is_after_contrast_agent():
-    after, reformatted = (Physics(tr=500, te=12, flip=90, codes=SE, hints=hints) for hints in (("t1", "ce"), ()))
-    contrasts = [contrast_of(one) for one in (after, reformatted)]
-    found = settled(contrasts, [Beside(number=8), Beside(number=801, derived=True)])
-    assert [one.name for one in found] == ["t1", "t1"] and all(one.doubt for one in found)
 
 
 def test_a_flair_that_lost_its_inversion_time_is_a_t2_in_doubt():
@@ -184,18 +152,30 @@ def test_another_kind_of_image_is_a_doubt():
     assert contrast_of(Physics(tr=500, te=12, codes=SE, hints=("t1", "other"))).doubt == OTHER_KIND
 
 
-def test_of_two_t1_the_description_tells_which_is_after_contrast_agent():
-    plain = Physics(tr=500, te=12, flip=90, codes=SE, hints=("t1",))
-    after = Physics(tr=500, te=12, flip=90, codes=SE, hints=("t1", "ce"))
-    both = settled([contrast_of(plain), contrast_of(after)])
-    assert [one.name for one in both] == ["t1", "t1ce"] and both[1].doubt and not both[0].doubt
-    assert [one.name for one in settled([contrast_of(after)])] == ["t1"]
-    assert [one.name for one in settled([contrast_of(after), contrast_of(after)])] == ["t1", "t1"]
-
-
 def test_a_t2_whose_codes_are_missing_may_be_a_flair():
     times = {"tr": 9000, "te": 120, "flip": 150}
     assert contrast_of(Physics(**times)).doubt == "it may be a FLAIR, of which codes and TI are missing"
     assert contrast_of(Physics(**times, codes=("SE",))).doubt == ""
     assert contrast_of(Physics(**(times | {"tr": 4000}))).doubt == ""
     assert contrast_of(Physics(**times, ti=2500)).name == "flair"
+
+
+def test_of_an_mp2rage_the_uniform_image_is_the_t1():
+    uniform = Physics(tr=5000, te=2.98, flip=4, codes=GRIR, kind=content_of(["DERIVED", "PRIMARY", "M", "ND", "UNI"]))
+    assert (contrast_of(uniform).name, contrast_of(uniform).doubt) == ("t1", UNIFORM_IMAGE)
+    after = contrast_of(replace(uniform, agent=True))
+    assert (after.name, after.doubt) == ("t1ce", UNIFORM_IMAGE)
+    assert "another part of the body" in contrast_of(replace(uniform, elsewhere=True)).doubt
+
+
+def test_a_fine_3d_image_with_the_times_of_a_scout_is_a_t1_in_doubt_unless_its_description_says_so():
+    vibe = Physics(tr=4.1, te=1.5, flip=10, codes=GR, three_d=True, spacing=0.9)
+    assert (contrast_of(vibe).name, contrast_of(vibe).doubt) == ("t1", SCOUT)
+    assert contrast_of(replace(vibe, hints=("t1",))).doubt == ""
+    assert contrast_of(replace(vibe, agent=True)).name == "t1ce"
+    assert contrast_of(replace(vibe, three_d=False)).name == "localiser"
+
+
+def test_without_a_flip_angle_the_description_decides():
+    t1 = contrast_of(Physics(tr=8.2, te=3.2, codes=GR, three_d=True, hints=("t1",)))
+    assert (t1.name, t1.doubt) == ("t1", BY_DESCRIPTION)

@@ -38,6 +38,14 @@ def test_a_description_becomes_words(text, words):
      ("T1 post", True), ("T1+", True), ("AX T1W (+)", True), ("T1 C/C", True), ("T1 pós", True), ("T1 con CIV", True),
      ("t1 Dotagraf", True), ("T1+T2 map", False), ("T1 post radiation", False), ("T1 post XRT", False),
      ("T1 pos-op", False), ("AX T1 POS", True), ("T1 head pos 1", False),
+     ("t1_mpr_mKM", True), ("T1 n.KM", True), ("T1 po kontraście", True), ("T1 kontrasztos", True), ("T1 CMDC", True),
+     ("T1 w/con", True), ("T1 enhanced", True), ("T1 Gadavist", True), ("AX T1 CC", True), ("T1 po k.l.", True),
+     ("T1W 增强", True), ("T1 造影後", True), ("T1 조영", True), ("T1 контраст", True), ("T1 \u041a\u0423", True),
+     ("t1_mpr_oKM", False), ("T1 o. Kontr.", False), ("T1 bez kontrastu", False), ("T1 uden kontrast", False),
+     ("T1 kontrasts\u0131z", False), ("T1 prima del mdc", False), ("T1 antes del contraste", False),
+     ("T1 s.m.d.c.", False),
+     ("T1 noncon", False), ("T1 造影前", False), ("T1 до контраста", False), ("T1 control", False), ("T1 24 cm", False),
+     ("T1 (AXI, Gray/White Contrast)", False), ("T1 high contrast", False), ("3D phase contrast", False),
      ("T1 senza mdc", False), ("T1 sin contraste", False), ("T1 sans injection", False), ("T1 s/c", False),
      ("T1 posterior fossa", False), ("T1 post-op", False), ("T1 MPRAGE", False)],
 )  # fmt: skip
@@ -47,7 +55,9 @@ def test_a_description_names_a_contrast_agent_in_many_languages(text, named):
 
 @pytest.mark.parametrize(
     ("description", "part", "elsewhere"),
-    [("", "", False), ("t2_tse_tra", "BRAIN", False), ("T2 TSE tra LWS", "", True), ("t2_tse C-spine", "HEAD", True),
+    [("T1 COR ORBITS FS", "BRAIN", True), ("T1 brain + orbits", "", False), ("AX T1", "ORBIT", False),
+     ("T1 sella", "", True), ("T1 Hypophyse", "", True), ("T1 IAC", "HEAD", True),
+     ("", "", False), ("t2_tse_tra", "BRAIN", False), ("T2 TSE tra LWS", "", True), ("t2_tse C-spine", "HEAD", True),
      ("AX T2", "LSPINE", True), ("T2 brain + C-spine", "SPINE", False), ("t1 knie", "", True), ("AX T2", "KNEE", True),
      ("T1 cervicale", "", True), ("T1 hippocampus", "", False), ("MPRAGE", "HEADNECK", False), ("sagittal", "", False),
      ("T2 Schädel", "NECK", False), ("t1_neuro", "CHEST", False), ("T2 spin echo", "", False), ("T1 hand", "", True),
@@ -55,3 +65,17 @@ def test_a_description_names_a_contrast_agent_in_many_languages(text, named):
 )  # fmt: skip
 def test_a_description_names_a_part_of_the_body_and_goes_before_the_code(description, part, elsewhere):
     assert names_other_part(description, part) == elsewhere
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["t1_mpr_oKM", "T1 bez KM", "T1 prima del mdc", "T1 s.m.d.c.", "T1 SC", "T1W-C", "T1 NC", "T1 noncon", "T1 nativní",
+     "T1 blanco", "T1 平扫", "T1 単純", "T1 до контраста", "T1 wo"],
+)  # fmt: skip
+def test_a_description_says_that_there_is_no_contrast_agent(text):
+    assert hints_of(text) == ("t1", "native")
+
+
+@pytest.mark.parametrize("text", ["T1 C-spine", "T1 w/wo", "MPRAGE", "T1 prone"])
+def test_a_description_may_say_nothing_of_a_contrast_agent(text):
+    assert not {"ce", "native"} & {*hints_of(text)}

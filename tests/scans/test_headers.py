@@ -50,6 +50,14 @@ def test_the_name_of_the_examination_which_ge_writes_says_nothing_of_a_series(tm
     assert named("SIEMENS", "MPR tra", "t1_mprage_km") == ("t1", "ce")
 
 
+@pytest.mark.parametrize(("pixels_mm", "name"), [(0.9, "t1"), (2.6, "localiser")])
+def test_a_fast_3d_image_is_a_scout_by_its_coarse_pixels_alone(tmp_path, pixels_mm, name):
+    times = {"RepetitionTime": 4.1, "EchoTime": 1.5, "FlipAngle": 10.0, "InversionTime": None}
+    change = set_all(ScanningSequence="GR", MRAcquisitionType="3D", **times)
+    (path, *_) = write_series(tmp_path, spacing=(pixels_mm, pixels_mm), change=change)
+    assert contrast_of(facts_of(path, read_header(path).header).physics).name == name
+
+
 def test_an_enhanced_file_that_starts_with_a_phase_is_what_its_magnitude_is(tmp_path):
     def alternate(header):
         for number, frame in enumerate(header.PerFrameFunctionalGroupsSequence):

@@ -67,12 +67,18 @@ def test_of_a_dual_echo_the_wanted_one_is_taken(tmp_path):
     assert reading.path in t2 and [one.reason for one in reading.refused] == [NOT_WANTED]
 
 
+def test_of_an_mp2rage_in_one_folder_the_uniform_image_is_taken(tmp_path):
+    inverted = {"RepetitionTime": 5000.0, "EchoTime": 2.98, "FlipAngle": 4.0, "ScanningSequence": ["GR", "IR"]}
+    uniform = inverted | {"InversionTime": None, "ImageType": ["DERIVED", "PRIMARY", "M", "ND", "UNI"]}
+    first, second = write_two(tmp_path, uniform, inverted | {"InversionTime": 700.0})
+    assert read_folder([*first, *second], modality="t1").path in first
+
+
 def seen(name, doubt="", *, agent=False):
     return Seen(Contrast(name, "", doubt), agent)
 
 
-def test_the_uniform_image_of_an_mp2rage_fits_as_well_as_its_first_inversion():
-    t1, uniform = fit(seen("t1"), "t1"), fit(seen("uniform image"), "t1")
-    assert t1 == uniform > fit(seen("t1", "in doubt"), "t1") > fit(seen("t1ce", agent=True), "t1")
+def test_a_contrast_fits_better_without_doubt_and_a_t1_after_contrast_agent_less():
+    assert fit(seen("t1"), "t1") > fit(seen("t1", "in doubt"), "t1") > fit(seen("t1ce", agent=True), "t1")
     assert fit(seen("unknown"), "t1") > fit(seen("unknown", agent=True), "t1") > fit(seen("t2"), "t1")
     assert fit(seen("t1"), "") == fit(seen("unknown"), "") == (0, True)

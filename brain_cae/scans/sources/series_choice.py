@@ -9,7 +9,9 @@ from typing import Any
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.catalogue import Series
-from brain_cae.scans.contrast_rules import AFTER_AGENT, SCOUT_TE_MS, SCOUT_TR_MS, Contrast, contrast_of, settled
+from brain_cae.scans.contrast_rules import AFTER_AGENT, Contrast, contrast_of
+from brain_cae.scans.examination import settled
+from brain_cae.scans.extent import FEW_SLICES
 from brain_cae.scans.identity import NOWHERE, Identity, Place
 from brain_cae.scans.wanted import beside_of
 from brain_cae.vocabulary import MODALITIES
@@ -174,7 +176,9 @@ def _numbers(series: Sequence[Series], places: Mapping[str, Place]) -> dict[str,
 
 
 def _settled(scans: Sequence[Series], numbers: Mapping[str, float]) -> list[Contrast]:
-    beside = [beside_of(one.facts, one.study)._replace(number=numbers[one.name]) for one in scans]
+    # A few slices, such as a localiser that is not named so, are no scan before or after which others were acquired.
+    order = [math.nan if one.images <= FEW_SLICES else numbers[one.name] for one in scans]
+    beside = [beside_of(one.facts, one.study)._replace(number=number) for one, number in zip(scans, order, strict=True)]
     return settled([contrast_of(one.facts.physics) for one in scans], beside)
 
 
@@ -296,14 +300,13 @@ def _rank(one: Taken) -> tuple[Any, ...]:
     """Rank of a series among those of one contrast, by ``REASONS``: the rule of ``scans/dicom.py`` after others."""
     facts, physics = one.series.facts, one.series.facts.physics
     height = facts.thickness * one.series.images
-    scout = physics.tr < SCOUT_TR_MS and physics.te < SCOUT_TE_MS
     return (
         not physics.elsewhere,
         not height < WHOLE_MM,
         not one.series.repeated,
         not one.contrast.doubt,
         not facts.derived,
-        not scout,
+        not physics.hasty,
         one.series.images,
         one.series.images * facts.rows * facts.columns,
         number_of(one),

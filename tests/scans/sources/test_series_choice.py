@@ -92,6 +92,14 @@ def test_an_agent_in_a_reformatted_scan_alone_makes_no_later_t1_a_native_one():
     assert found["c"].contrast.doubt == MAY_BE_AFTER_AGENT
 
 
+def test_a_few_slices_are_no_first_t1_of_an_examination_whose_headers_all_name_an_agent():
+    after, t2 = (Physics(**(vars(one) | {"agent": True})) for one in (T1, T2))
+    scans = [series("a", after, images=3), series("b", t2, number=2.0), series("c", after, number=3.0)]
+    assert used(by_rule(take([(one, "s1") for one in scans]))) == {"a": "", "b": "t2", "c": "t1ce"}
+    scans[0] = series("a", after)
+    assert used(by_rule(take([(one, "s1") for one in scans]))) == {"a": "t1", "b": "t2", "c": "t1ce"}
+
+
 def test_a_later_t1_of_another_sequence_is_taken_in_doubt():
     mprage = Physics(tr=2300, te=3, ti=900, flip=9, codes=("GR", "IR"), three_d=True)
     scans = [series("a"), series("b", T2, number=2.0), series("c", mprage, images=170, thickness=1.0, number=3.0)]

@@ -33,19 +33,21 @@ OLDEST_YEARS = 120
 UNITS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 
 
-def read_acquisition(header: Elements | Dataset) -> dict[str, Any]:
+def read_acquisition(header: Elements | Dataset, frame: int = 0) -> dict[str, Any]:
     """Return the index columns that one header gives; unknown numbers are NaN, unknown text is ``""``.
+
+    ``frame`` is the number of a frame of an enhanced file, from 0: of several echoes, each has its time.
 
     Times in ms, angle in degrees, field strength in T, age in years. Never raises: a malformed value is unknown.
     """
-    places = _places(header)
+    places = _places(header, frame)
     return {
         "age": age_in_years(_text(places, "PatientAge")),
         "sex": _one_of(_text(places, "PatientSex").upper(), ("M", "F"), ""),
         "scan_year": scan_year(_text(places, "StudyDate")),
         "sequence": sequence_of(places),
         "dimensionality": _one_of(_text(places, "MRAcquisitionType").upper(), ("2D", "3D"), "unknown"),
-        **times_of(header).times,
+        **times_of(header, frame).times,
         "flip_angle_deg": _positive(_number(places, "FlipAngle")),
         "field_strength_t": round(in_tesla(_text(places, "MagneticFieldStrength")), 4),
         "manufacturer": _text(places, "Manufacturer"),
@@ -53,9 +55,9 @@ def read_acquisition(header: Elements | Dataset) -> dict[str, Any]:
     }
 
 
-def times_of(header: Elements | Dataset) -> UnitOfTimes:
+def times_of(header: Elements | Dataset, frame: int = 0) -> UnitOfTimes:
     """Return repetition, echo and inversion time in ms, and the unit in which the header gives them."""
-    places = _places(header)
+    places = _places(header, frame)
     written = {
         "repetition_time_ms": _positive(_number(places, "RepetitionTime")),
         "echo_time_ms": _positive(_number(places, "EchoTime", "EffectiveEchoTime")),
@@ -114,14 +116,14 @@ def scan_year(text: str) -> float:
     return float(match[1]) if match else math.nan
 
 
-def _places(header: Elements | Dataset) -> list[Elements]:
+def _places(header: Elements | Dataset, frame: int) -> list[Elements]:
     elements = header if isinstance(header, Elements) else Elements(header)
-    return [elements, *_functional_groups(elements)]
+    return [elements, *_functional_groups(elements, frame)]
 
 
-def _functional_groups(header: Elements) -> Iterator[Elements]:
-    for sequence in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-        for item in header.items(sequence)[:1]:
+def _functional_groups(header: Elements, frame: int) -> Iterator[Elements]:
+    for sequence, place in (("SharedFunctionalGroupsSequence", 0), ("PerFrameFunctionalGroupsSequence", frame)):
+        for item in header.items(sequence)[place : place + 1]:
             for name in GROUPS:
                 yield from item.items(name)[:1]
 

@@ -93,8 +93,8 @@ def assemble(files: list[DicomFile], where: str) -> Assembly:
         spacing_column=spacing_column,
         distance=distance,
     )
-    source = pairs[order[0]][1]
-    acquisition = read_acquisition(source.elements) | {
+    lowest, source = pairs[order[0]]
+    acquisition = read_acquisition(source.elements, lowest.number - 1) | {
         "rows": array.shape[1],
         "columns": array.shape[0],
         "slices": array.shape[2],

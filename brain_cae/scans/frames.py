@@ -1,6 +1,6 @@
 """Reads one DICOM file as frames: pixels with the header values that place them in the patient."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,11 @@ from brain_cae.scans.pixels import padding_of, read_pixels, shape_of, zeros
 
 # Series whose headers are remembered.
 SERIES = 64
+# Values of FrameType of a Dixon scan, and what is set aside beside others.
+WATER, TOGETHER = frozenset({"WATER", "W"}), frozenset({"IN PHASE", "IN_PHASE", "IP"})
+IN_PHASE, FIRST_ECHO = "in-phase image", "first of two echoes"
+# Of two echoes with these times (ms) the second one is a T2, if it comes later by this factor.
+T2_TE_MS, LATER = 65.0, 1.5
 
 
 @dataclass(frozen=True)
@@ -81,17 +86,33 @@ def _read(file: DicomFile) -> list[Frame]:
     kinds = [kind or kind_of_frame(place[:-1]) for place in places]
     if strange := next((one for one in kinds if one and one not in SEPARABLE), ""):
         raise refuse_kind(file, strange)
-    kinds = _with_contents(kinds, places) if groups else kinds
+    kinds = beside_others(kinds, places) if groups else kinds
     pixels = zeros((len(places), *shape_of(file)[1:])) if all(kinds) else read_pixels(file)
     numbers = range(1, len(places) + 1)
     return [_place(file, *frame) for frame in zip(pixels, places, kinds, numbers, strict=False)]
 
 
-def _with_contents(kinds: list[str], places: list[list[Elements]]) -> list[str]:
-    """Return the kinds of frames; those of fat and the like have one if others are of water, as in a Dixon scan."""
+def beside_others(kinds: Sequence[str], places: Sequence[list[Elements]]) -> list[str]:
+    """Return the kinds of the frames of one file; a frame that could be taken has one beside others.
+
+    Of a Dixon scan, fat and opposed phase have one beside others, and images in phase beside water. Of a dual echo, the
+    first has one beside a T2.
+
+    Args:
+        kinds: Kind of each frame by itself, see :func:`brain_cae.scans.kind.kind_of_frame`.
+        places: Of each frame its functional groups, those shared by all, and the header.
+    """
     types = [frame_types(place[:-1]) for place in places]
-    contents = [kind or next(filter(None, map(content_of, one)), "") for kind, one in zip(kinds, types, strict=True)]
-    return contents if "" in contents else kinds
+    found = [kind or next(filter(None, map(content_of, one)), "") for kind, one in zip(kinds, types, strict=True)]
+    found = found if "" in found else list(kinds)
+    values = [{value.upper() for one in known for value in one[2:]} for known in types]
+    if any(not kind and known & WATER for kind, known in zip(found, values, strict=True)):
+        found = [kind or (IN_PHASE if known & TOGETHER else "") for kind, known in zip(found, values, strict=True)]
+    echoes = [None if kind else _echo_time(place) for kind, place in zip(found, places, strict=True)]
+    times = sorted({echo for echo in echoes if echo})
+    if len(times) == 2 and times[1] >= max(T2_TE_MS, LATER * times[0]):
+        found = [FIRST_ECHO if echo == times[0] else kind for kind, echo in zip(found, echoes, strict=True)]
+    return found
 
 
 def _place(file: DicomFile, pixels: np.ndarray, places: list[Elements], kind: str, number: int) -> Frame:

@@ -26,6 +26,7 @@ from brain_cae.scans.descriptions import hints_of, names_other_part
 from brain_cae.scans.elements import Elements
 from brain_cae.scans.file import DicomFile, open_dicom
 from brain_cae.scans.formats import POINTER
+from brain_cae.scans.frames import beside_others
 from brain_cae.scans.kind import (
     MR_IMAGES,
     SEPARABLE,
@@ -226,6 +227,7 @@ def series_facts(file: DicomFile) -> SeriesFacts:
     """
     with silence():
         groups: list[Elements] = []
+        number = 0
         if file.elements.text("Manufacturer").upper().startswith(("PHILIPS", "GE")):
             with suppress(ScanError):
                 file = open_dicom(file.path, pixels=False)
@@ -236,15 +238,17 @@ def series_facts(file: DicomFile) -> SeriesFacts:
                 return SeriesFacts(Physics(kind="damaged header"))
             shared = file.elements.items("SharedFunctionalGroupsSequence")
             frames = file.elements.items("PerFrameFunctionalGroupsSequence")
-            # Phase and magnitude may take turns in one file: an anatomical frame says what can be taken from it.
-            frame = next((one for one in frames if not kind_of_frame([one, *shared])), frames[0] if frames else None)
-            groups = [*shared, *([] if frame is None else [frame])]
-        return _facts(file, groups)
+            # Phase and magnitude may take turns in one file: a frame that is taken says what the series is.
+            places = [[one, *shared, file.elements] for one in frames]
+            kinds = beside_others([kind_of_frame(place[:-1]) for place in places], places)
+            number = kinds.index("") if "" in kinds else 0
+            groups = [*shared, *frames[number : number + 1]]
+        return _facts(file, groups, number)
 
 
-def _facts(file: DicomFile, groups: Sequence[Elements]) -> SeriesFacts:
+def _facts(file: DicomFile, groups: Sequence[Elements], frame: int) -> SeriesFacts:
     header, elements = file.header, file.elements
-    known = read_acquisition(header)
+    known = read_acquisition(header, frame)
     places = [header, *(item for group in groups for name in _NESTED for item in _items(group.dataset, name))]
     contrasts = [value for place in places for value in _texts(place, "AcquisitionContrast")]
     image_type = [*_texts(header, "ImageType"), *contrasts]

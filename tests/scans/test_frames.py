@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from brain_cae.errors import ScanError
+from brain_cae.scans.contrast_rules import contrast_of
 from brain_cae.scans.dicom import read_folder, read_series
 from brain_cae.scans.file import open_dicom
 from brain_cae.scans.frames import read_frames
@@ -139,6 +140,40 @@ def test_of_an_enhanced_file_with_water_and_fat_the_water_is_taken(tmp_path, fir
     assert [one.reason for one in reading.refused] == [refused]
 
 
+def test_of_an_enhanced_file_with_water_and_in_phase_images_the_water_is_taken(tmp_path):
+    stack = mixed(tmp_path / "one", ["MAGNITUDE"] * 6)
+    header = dcmread(tmp_path / "one")
+    for number, item in enumerate(header.PerFrameFunctionalGroupsSequence):
+        frame = item.MRImageFrameTypeSequence[0]
+        frame.FrameType = ["DERIVED", "PRIMARY", "DIXON", "IN_PHASE" if number % 2 else "WATER"]
+    header.save_as(tmp_path / "one", enforce_file_format=True)
+    reading = read_folder([tmp_path / "one"])
+    assert np.array_equal(reading.volume.array, (2 * stack[::2] - 7).transpose(2, 1, 0))
+    assert [one.reason for one in reading.refused] == ["set aside: in-phase image"]
+
+
+@pytest.mark.parametrize(("times", "taken"), [((12.0, 95.0), True), ((95.0, 12.0), True), ((2.0, 4.0), False)])
+def test_of_a_dual_echo_in_one_file_the_t2_is_taken(tmp_path, times, taken):
+    def change(header):
+        del header.SharedFunctionalGroupsSequence[0].MRModifierSequence
+        header.SharedFunctionalGroupsSequence[0].MRTimingAndRelatedParametersSequence[0].RepetitionTime = 5000.0
+        header.EchoPulseSequence = "SPIN"
+        for number, item in enumerate(header.PerFrameFunctionalGroupsSequence):
+            item.MREchoSequence[0].EffectiveEchoTime = times[number % 2]
+            item.PlanePositionSequence[0].ImagePositionPatient = [0.0, 0.0, 2.0 * (number // 2)]
+
+    stack = voxels((6, 5, 4))
+    path = write_enhanced(tmp_path / "one", stack, change=change)
+    reading = read_folder([path])
+    if taken:
+        second = stack[times.index(95.0) :: 2]
+        assert np.array_equal(reading.volume.array, (2 * second - 7).transpose(2, 1, 0))
+        assert reading.volume.acquisition["echo_time_ms"] == 95.0
+        assert contrast_of(facts_of(path, read_header(path).header).physics).name == "t2"
+    refused = "set aside: first of two echoes" if taken else "mixed echo times"
+    assert [one.reason for one in reading.refused] == [refused]
+
+
 @pytest.mark.parametrize(
     ("owner", "values", "reasons"),
     [
@@ -168,9 +203,9 @@ def test_the_uniform_image_of_an_mp2rage_is_known_in_an_enhanced_file_too(tmp_pa
         item = Dataset()
         item.add_new(0x00210011, "LO", "SIEMENS MR SDI 02")
         item.add_new(0x00211175, "CS", ["DERIVED", "PRIMARY", "M", "ND", "UNI"])
-        frame = header.PerFrameFunctionalGroupsSequence[0]
-        frame.add_new(0x00210011, "LO", "SIEMENS MR SDI 02")
-        frame.add_new(0x002111FE, "SQ", Sequence([item]))
+        for frame in header.PerFrameFunctionalGroupsSequence:
+            frame.add_new(0x00210011, "LO", "SIEMENS MR SDI 02")
+            frame.add_new(0x002111FE, "SQ", Sequence([item]))
 
     path = write_enhanced(tmp_path / "one", voxels(), change=change)
     assert facts_of(path, read_header(path).header).physics.kind == "uniform image"

@@ -22,6 +22,8 @@ SCOUT_TR_MS, SCOUT_TE_MS = 5.0, 2.0
 FINE_MM = 1.25
 # Only a null of fluid needs both a very long TR and a long TE after an inversion.
 LONG_TR_MS, LONG_TE_MS = 5500.0, 70.0
+# Long echo trains in 3D reach as much with a shorter TR.
+LONG_3D_TR_MS, LONG_3D_TE_MS = 4500.0, 200.0
 # A 3D gradient echo acquires two images after one inversion (MP2RAGE) from this TR on, and one (MPRAGE) below.
 TWO_INVERSIONS_TR_MS = 4000.0
 
@@ -126,19 +128,19 @@ SPIN_ECHO_INVERTED = (
     Rule("dir", "two inversion times", lambda p: p.inversions > 1),
     Rule("dir", "TI for two inversions at this TR", lambda p: p.ti >= 2900 and p.tr < 9000),
     # At low fields, where the T1 of tissue is short, TI is as well; that of fat is shorter still.
-    Rule("t1", "inversion with short TE", lambda p: 280 <= p.ti < 1300 and p.tr >= 1000 and p.te <= 45),
+    Rule("t1", "inversion with short TE", lambda p: 280 <= p.ti < 1300 and p.tr >= 700 and p.te <= 45),
     Rule("t1", "inversion of a T1 FLAIR", lambda p: 500 <= p.ti < 1300 and p.tr >= 1000 and p.te <= 60),
     Rule("stir", "the inversion nulls fat", lambda p: 60 <= p.ti <= 300 and p.tr >= 1000),
     Rule(
         "flair", "the inversion nulls fluid, long TE",
-        lambda p: 1300 <= p.ti <= 3300 and p.tr >= 3500 and p.te >= 60,
+        lambda p: 1100 <= p.ti <= 3300 and p.tr >= 3500 and p.te >= 60,
     ),
 )  # fmt: skip
 SPIN_ECHO = (
     Rule("t1", "spin echo with short TR and TE", lambda p: 200 <= p.tr <= 1200 and p.te <= 35),
     Rule("myelogram", "only fluid is left at this TE", lambda p: p.te > 700),
     Rule("t2", "spin echo with long TR and TE", lambda p: p.tr >= 1300 and p.te >= 65),
-    Rule("pd", "spin echo with long TR and short TE", lambda p: p.tr >= 1500 and p.te <= 45),
+    Rule("pd", "spin echo with long TR and short TE", lambda p: p.tr >= 2200 and p.te <= 45),
 )
 GRADIENT_ECHO_INVERTED = (
     Rule("second inversion image", "gradient echo after the brain has recovered", lambda p: p.ti >= 1700),
@@ -184,7 +186,7 @@ OPEN = (
     ),
     (
         ("t1", "pd"), "spin echo between T1 and PD",
-        lambda p: not p.gradient and not p.inverts and 1200 < p.tr < 1500 and p.te <= 35,
+        lambda p: not p.gradient and not p.inverts and 1200 < p.tr < 2200 and p.te <= 45,
     ),
     (
         ("t2", "pd"), "spin echo between PD and T2",
@@ -246,8 +248,12 @@ def _with_agent(physics: Physics, name: str, why: str, doubt: str = "") -> Contr
 
 
 def _without_inversion_time(physics: Physics, times: str) -> Contrast:
-    if physics.tr >= LONG_TR_MS and physics.te >= LONG_TE_MS:
-        return Contrast("flair", f"inversion, long TR and TE ({times})", "TI is missing")
+    long = physics.tr >= LONG_TR_MS and physics.te >= LONG_TE_MS
+    if long or (physics.three_d and physics.tr >= LONG_3D_TR_MS and physics.te >= LONG_3D_TE_MS):
+        return _with_agent(physics, "flair", f"inversion, long TR and TE ({times})", "TI is missing")
+    name = "t1" if physics.te <= 45 else "flair" if physics.tr >= 3500 and physics.te >= 60 else ""
+    if name in physics.hints:
+        return _with_agent(physics, name, f"inversion; the description decides ({times})", "TI is missing")
     return Contrast(UNKNOWN, f"inversion, but TI missing ({times})")
 
 

@@ -10,7 +10,7 @@ from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.files.atomic import write_text
 from brain_cae.files.tables import to_csv
 from brain_cae.scans.sources.base import SPELLINGS, counted, some
-from brain_cae.scans.sources.table import read_table, require_columns
+from brain_cae.scans.sources.table import NO_VALUE, read_table, require_columns
 from brain_cae.vocabulary import MODALITIES
 
 COLUMNS = ("subject", "session", "modality", "series", "number", "images", "path", "why")
@@ -18,6 +18,8 @@ REQUIRED = ("subject", "modality", "series")
 EXPECTED = (
     f"the columns {','.join(REQUIRED)}, each series once; modality: {', '.join(MODALITIES)}, or empty to leave it out"
 )
+# Programs write some words where a cell is empty.
+NOT_USED = (*NO_VALUE, "none")
 AGAIN = "`inspect=true dataset.write_series=…` writes the table again."
 
 
@@ -83,10 +85,10 @@ def read_series_table(
     unknown: dict[int, tuple[str, str]] = {}
     for number, (where, row) in zip(table.numbers, table.lines(), strict=True):
         series, word = row["series"], row["modality"].lower()
-        modality = SPELLINGS.get(word, "")
-        if word and not modality:
+        modality = SPELLINGS.get(word.replace(" ", "_"), "")
+        if word not in NOT_USED and not modality:
             raise _refuse(f"the modality {row['modality']!r}", where)
-        if series in used:
+        if used.get(series, modality) != modality:
             raise _refuse(f"{series} again", where)
         if series not in known:
             unknown[number] = (series, find(row["subject"]) or "")

@@ -20,6 +20,15 @@ def test_a_corrected_line_is_what_is_read(tmp_path):
     assert read_series_table(path, KNOWN, SUBJECTS.get) == ({"se-a": "t1", "se-b": "t2"}, [])
 
 
+@pytest.mark.parametrize(
+    ("word", "modality"), [("nan", ""), ("n/a", ""), ("None", ""), ("-", ""), ("T2 FLAIR", "flair"), ("T1w", "t1")]
+)
+def test_a_modality_may_be_written_as_other_programs_do(tmp_path, word, modality):
+    path = tmp_path / "series.csv"
+    path.write_text(f"subject,modality,series\np-1,t1,se-a\np-1,{word},se-b\np-1,{word},se-b\n")
+    assert read_series_table(path, KNOWN, SUBJECTS.get)[0] == {"se-a": "t1", "se-b": modality}
+
+
 def test_a_corrected_table_is_never_replaced(tmp_path):
     path = tmp_path / "series.csv"
     write_series_table(path, LINES)

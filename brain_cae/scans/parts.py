@@ -1,13 +1,17 @@
 """Series that are parts of one volume: packages that interleave, and slices that lost their SeriesInstanceUID."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from brain_cae.errors import ScanError
+from brain_cae.scans.acquisition import times_of
 from brain_cae.scans.file import DicomFile
+from brain_cae.scans.frames import read_frames
 from brain_cae.scans.geometry import slice_normal
 from brain_cae.scans.scattered import UIDS, is_slice, shared_facts
 
@@ -19,8 +23,22 @@ OVERLAP = 1.2
 MOST_GAPS = 0.25
 SIDEWAYS_MM = 0.5
 
-Part = tuple[str, list[DicomFile], np.ndarray]
-"""Name of the series (``""`` without SeriesInstanceUID), its files, and their positions (n, 3) in mm."""
+
+class Slices(NamedTuple):
+    """Slices of one file: their positions (n, 3) in mm, their orientation (6,), and what they share with a volume."""
+
+    positions: np.ndarray
+    orientation: tuple[float, ...]
+    facts: Hashable
+
+
+class Part(NamedTuple):
+    """Name of a series (``""`` without SeriesInstanceUID), its files, positions (n, 3) in mm and orientation (6,)."""
+
+    name: str
+    files: list[DicomFile]
+    positions: np.ndarray
+    orientation: tuple[float, ...]
 
 
 def join_parts(groups: dict[str, list[DicomFile]]) -> set[str]:
@@ -38,11 +56,11 @@ def join_parts(groups: dict[str, list[DicomFile]]) -> set[str]:
     for parts in _alike(groups) if len(groups) > 1 else ():
         kept = _distinct(parts)
         # Other images of the same series, such as the phase, may have joined them already.
-        named = [part for part in kept if part[0] in groups and part[0]]
+        named = [part for part in kept if part.name in groups and part.name]
         if not named or len(kept) < 2 or not _are_one(kept):
             continue
-        name = max(named, key=lambda part: len(part[1]))[0]
-        for other, files, _ in kept:
+        name = max(named, key=lambda part: len(part.positions)).name
+        for other, files, *_ in kept:
             if other == name or other not in groups:
                 continue
             # Of the slices without a series, others may belong elsewhere.
@@ -57,21 +75,42 @@ def join_parts(groups: dict[str, list[DicomFile]]) -> set[str]:
 
 def _alike(groups: dict[str, list[DicomFile]]) -> Iterator[list[Part]]:
     """Yield the parts of different series that agree in their headers."""
-    clusters: dict[tuple, dict[str, list[DicomFile]]] = {}
+    clusters: dict[Hashable, dict[str, list[tuple[DicomFile, Slices]]]] = {}
     for name, files in groups.items():
         for file in files:
-            if is_slice(file) and file.elements.lengths("ImagePositionPatient", 3):
-                clusters.setdefault(shared_facts(file), {}).setdefault(name, []).append(file)
+            if slices := _slices(file):
+                clusters.setdefault(slices.facts, {}).setdefault(name, []).append((file, slices))
     for cluster in clusters.values():
-        rest = [(name, files, _positions(files)) for name, files in cluster.items()]
+        rest = [_part(name, found) for name, found in cluster.items()]
         while rest:
-            first = next((part for part in rest if part[0]), rest[0])[1][0]
-            yield [part for part in rest if _agree(first, part[1][0])]
-            rest = [part for part in rest if not _agree(first, part[1][0])]
+            first = next((part for part in rest if part.name), rest[0]).files[0]
+            yield [part for part in rest if _agree(first, part.files[0])]
+            rest = [part for part in rest if not _agree(first, part.files[0])]
 
 
-def _positions(files: Sequence[DicomFile]) -> np.ndarray:
-    return np.array([file.elements.lengths("ImagePositionPatient", 3) for file in files])
+def _part(name: str, found: Sequence[tuple[DicomFile, Slices]]) -> Part:
+    positions = np.concatenate([slices.positions for _, slices in found])
+    return Part(name, [file for file, _ in found], positions, found[0][1].orientation)
+
+
+def _slices(file: DicomFile) -> Slices | None:
+    """Return the slices of a file; None if it has no position, or those of an enhanced one are no single stack."""
+    if is_slice(file):
+        position = file.elements.lengths("ImagePositionPatient", 3)
+        orientation = file.elements.lengths("ImageOrientationPatient", 6)
+        return Slices(np.array([position]), orientation, shared_facts(file)) if position else None
+    try:
+        frames = [frame for frame in read_frames(replace(file, pixels=False)) if not frame.kind]
+    except ScanError:
+        return None
+    alike = {(frame.orientation, frame.spacing, frame.echo_time, frame.pixels.shape) for frame in frames}
+    if len(alike) != 1 or len({frame.position for frame in frames}) < len(frames):
+        return None
+    orientation, spacing, echo, shape = alike.pop()
+    times = tuple(times_of(file.elements).times.values())
+    geometry = tuple(round(value, 3) for value in (*orientation, *spacing))
+    facts = (shared_facts(file), geometry, shape, echo, *map(repr, times))
+    return Slices(np.array([frame.position for frame in frames]), orientation, facts)
 
 
 def _agree(first: DicomFile, second: DicomFile) -> bool:
@@ -83,7 +122,7 @@ def _agree(first: DicomFile, second: DicomFile) -> bool:
 def _distinct(parts: Sequence[Part]) -> list[Part]:
     """Return the parts without those whose positions another part has: of repeats, the later one stays."""
     kept: list[Part] = []
-    for part in sorted(parts, key=lambda part: (len(part[1]), _number(part), part[0]), reverse=True):
+    for part in sorted(parts, key=lambda part: (len(part.positions), _number(part), part.name), reverse=True):
         places = _places(part)
         if not any(places <= _places(other) for other in kept):
             kept.append(part)
@@ -91,23 +130,23 @@ def _distinct(parts: Sequence[Part]) -> list[Part]:
 
 
 def _places(part: Part) -> set[tuple[float, ...]]:
-    return set(map(tuple, np.round(part[2], 2).tolist()))
+    return set(map(tuple, np.round(part.positions, 2).tolist()))
 
 
 def _number(part: Part) -> float:
-    return part[1][0].elements.number("SeriesNumber") or 0.0
+    return part.files[0].elements.number("SeriesNumber") or 0.0
 
 
 def _are_one(parts: Sequence[Part]) -> bool:
     """Return whether the slices of parts lie on one grid, as those of one volume do."""
-    elements = parts[0][1][0].elements
+    elements = parts[0].files[0].elements
     try:
-        normal = slice_normal(np.array(elements.lengths("ImageOrientationPatient", 6)))
+        normal = slice_normal(np.array(parts[0].orientation))
     except (ScanError, IndexError):
         return False
-    nameless = not all(name for name, _, _ in parts)
-    each = [np.sort(positions @ normal) for _, _, positions in parts]
-    every = np.concatenate([positions for _, _, positions in parts])
+    nameless = not all(part.name for part in parts)
+    each = [np.sort(part.positions @ normal) for part in parts]
+    every = np.concatenate([part.positions for part in parts])
     along = np.unique(np.round(np.concatenate(each), 3))
     sideways = every - np.outer(every @ normal, normal)
     steps = np.diff(along)

@@ -5,7 +5,7 @@ import pytest
 
 from brain_cae.scans.dicom import PARTS, read_folder
 
-from .synthesise import CORONAL, set_all, voxels, write_series
+from .synthesise import CORONAL, set_all, voxels, write_enhanced, write_series
 
 STACK = voxels((12, 5, 4))
 
@@ -51,6 +51,25 @@ def test_parts_are_one_volume_with_a_note(tmp_path, case, orientation):
         assert (reading.refused, reading.notes) == ((), (PARTS,))
         assert np.array_equal(reading.volume.affine, whole.volume.affine)
     assert np.array_equal(read_folder(files).volume.array, STACK.transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize(("distance", "times"), [(2.0, (2.41, 2.41)), (3.0, (2.41, 2.41)), (2.0, (2.41, 5.0))])
+def test_halves_in_enhanced_files_are_one_volume(tmp_path, distance, times):
+    def half(number):
+        def change(header):
+            header.SeriesInstanceUID = f"1.2.{number}"
+            for place, group in enumerate(header.PerFrameFunctionalGroupsSequence):
+                group.PlanePositionSequence[0].ImagePositionPatient = [0, 0, 2.0 * place + number * 6 * distance]
+                group.MREchoSequence[0].EffectiveEchoTime = times[number]
+
+        return write_enhanced(tmp_path / f"{number}", STACK[6 * number : 6 * number + 6], change=change)
+
+    files = [half(0), half(1)]
+    for pixels in (True, False):
+        reading = read_folder(files, pixels=pixels)
+        one = distance == 2.0 and len({*times}) == 1
+        assert reading.volume.array.shape == (4, 5, 12 if one else 6)
+        assert reading.notes == ((PARTS,) if one else ())
 
 
 def test_parts_that_lack_a_slice_are_refused_together(tmp_path):

@@ -59,13 +59,13 @@ ROW = np.dtype(
     [
         ("file", "S21"), ("size", "i8"), ("changed", "i8"), ("status", "i1"), ("frames", "i4"), ("diffusion", "?"),
         ("apart", "?"), ("agent", "?"), ("dated", "?"), ("number", "i4"), ("serial", "i4"), ("echo", "f4"),
-        ("place", "f8"), ("type", "S12"), ("day", "S12"), ("patient", "S14"), ("study", "S18"), ("series", "S15"),
-        ("uid", "S16"),
+        ("place", "f8"), ("plane", "f4", 6), ("type", "S12"), ("day", "S12"), ("patient", "S14"), ("study", "S18"),
+        ("series", "S15"), ("uid", "S16"),
     ]
 )  # fmt: skip
 READ = (
-    "status", "frames", "diffusion", "apart", "agent", "dated", "number", "serial", "echo", "place", "type", "day",
-    "patient", "study", "series", "uid",
+    "status", "frames", "diffusion", "apart", "agent", "dated", "number", "serial", "echo", "place", "plane", "type",
+    "day", "patient", "study", "series", "uid",
 )  # fmt: skip
 """Columns that come from the file itself."""
 
@@ -239,6 +239,7 @@ def _fill(row: np.void, file: FileHeader, names: Pseudonyms) -> None:
     if file.status == IMAGE:
         row["apart"], row["agent"], row["number"], row["echo"] = file.apart, file.agent, file.number, file.echo
         row["serial"], row["place"], row["type"] = file.serial, file.place, names.digest("type", file.type)[:12]
+        row["plane"] = file.plane
         row["day"], row["dated"] = names.digest("day", file.day)[:12], file.dated
         row["patient"], row["study"] = names.patient(file.patient), names.name("study", file.study)
         row["series"] = names.name("se", file.patient, file.study, file.series)

@@ -76,9 +76,10 @@ class FileHeader:
 
     ``uid`` is empty where ``series`` stands in for it. ``number`` is the instance number and ``serial`` that of the
     series, ``echo`` the echo time as written, ``place`` a number that only images at one position share; each is 0 if
-    it is unknown. ``type`` is ImageType, and ``day`` the date of the study. A file that is ``apart`` may lie in the
-    series of an anatomical image without being one: it does not describe that series. ``agent``: a classic image names
-    a contrast agent, which may be recorded in a part of its series only. ``dated``: a date stands in for ``study``.
+    it is unknown. ``type`` is ImageType, ``plane`` the orientation, and ``day`` the date of the study. A file that is
+    ``apart`` may lie in the series of an anatomical image without being one: it does not describe that series.
+    ``agent``: a classic image names a contrast agent, which may be recorded in a part of its series only. ``dated``: a
+    date stands in for ``study``.
     """
 
     status: int
@@ -95,6 +96,7 @@ class FileHeader:
     serial: int = 0
     type: str = ""
     place: float = 0.0
+    plane: tuple[float, ...] = (0.0,) * 6
     day: str = ""
     agent: bool = False
     dated: bool = False
@@ -212,6 +214,7 @@ def image_header(elements: Elements, header: FileDataset | None = None) -> FileH
         dated=not study,
         # Rounded to 0.01 mm, since exports cut the last digits of positions.
         place=sum(round(value, 2) * weight for value, weight in zip(position, PLACE, strict=False)),
+        plane=elements.lengths("ImageOrientationPatient", 6) or (0.0,) * 6,
     )
 
 

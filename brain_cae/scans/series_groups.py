@@ -1,10 +1,13 @@
 """Which files of a tree are one series: parts under several identifiers are joined, series under one are divided."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
 
+# Orientations of one plane differ by less in each number.
+TURNED = 0.15
 # Two echoes of one sequence are at least this far apart, PD and T2 by a factor of three and more.
 APART = 1.5
 
@@ -90,7 +93,8 @@ def _by_number(group: Group, rows: np.ndarray) -> Iterator[Group]:
 def _by_type(group: Group, rows: np.ndarray) -> Iterator[Group]:
     """Yield a group, or its images by ImageType if all types have the same positions, as water and fat of a Dixon scan.
 
-    Some may lack slices that another type has. What is no anatomical image stays with the first of them.
+    Some may lack slices that another type has. So it is if a type has a plane that another has not, as what was
+    reformatted from a scan. What is no anatomical image stays with the first of them.
     """
     types, places, images = (rows[name][group.files] for name in ("type", "place", "apart"))
     names = np.unique(types[~images])
@@ -98,12 +102,21 @@ def _by_type(group: Group, rows: np.ndarray) -> Iterator[Group]:
     # One place of several images is one that is unknown.
     known = all(len(one) == 1 or len({*one}) > 1 for one in each)
     largest = {*max(each, key=lambda one: len({*one}), default=())}
-    if len(names) < 2 or not known or not all({*one} <= largest for one in each):
+    same = known and all({*one} <= largest for one in each)
+    planes = [rows["plane"][group.files[(types == name) & ~images]] for name in names]
+    if len(names) < 2 or not (same or _have_other_planes(planes)):
         yield group
         return
     for number, name in enumerate(names):
         files = group.files[(types == name) | (images if number == 0 else False)]
         yield group._replace(files=files, part=f"{group.part} type {name.decode()}".strip())
+
+
+def _have_other_planes(each: Sequence[np.ndarray]) -> bool:
+    """Return whether one of several kinds of images, given the orientations (n, 6) of each, has a plane of its own."""
+    turns = [np.unique(planes[planes.any(axis=1)].round(1), axis=0) for planes in each]
+    pairs = ((one, other) for one, other in permutations(turns, 2) if len(one) and len(other))
+    return any(np.abs(one[:, None] - other[None]).max(axis=2).min(axis=1).max() > TURNED for one, other in pairs)
 
 
 def _by_agent(group: Group, rows: np.ndarray) -> Iterator[Group]:

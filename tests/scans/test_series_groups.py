@@ -14,6 +14,7 @@ COLUMNS = [
     ("number", "i4"),
     ("type", "S1"),
     ("place", "f8"),
+    ("plane", "f4", 6),
     ("day", "S1"),
 ]
 
@@ -93,6 +94,21 @@ def test_images_of_two_types_at_the_same_positions_are_two_series():
 )
 def test_types_at_other_positions_are_slices_of_one_series(places):
     assert len(parts([9.0] * 6, type=[b"w"] * 3 + [b"f"] * 3, place=places)) == 1
+
+
+SAGITTAL, AXIAL, TILTED = (0, 1, 0, 0, 0, -1), (1, 0, 0, 0, 1, 0), (0.995, 0.0998, 0, -0.0998, 0.995, 0)
+
+
+@pytest.mark.parametrize(
+    ("planes", "several"),
+    [((SAGITTAL, AXIAL), True), ((AXIAL, TILTED), False), ((AXIAL, AXIAL), False), (((0,) * 6, AXIAL), False)],
+)
+def test_images_of_another_type_in_another_plane_are_a_series_of_their_own(planes, several):
+    two = {"type": list("aaab"), "place": [1, 2, 3, 9], "plane": [planes[0]] * 3 + [planes[1]]}
+    assert [files for files, _ in parts([3.0] * 4, **two)] == ([[0, 1, 2], [3]] if several else [[0, 1, 2, 3]])
+    # Planes of one type, as of a localiser, are left together; what was reformatted may have the plane of the scan too.
+    assert len(parts([3.0] * 4, **(two | {"type": ["a"] * 4}))) == 1
+    assert len(parts([3.0] * 4, **(two | {"type": list("aabb")}))) == 1 + several
 
 
 def test_images_of_a_type_that_lacks_slices_are_a_series_too():

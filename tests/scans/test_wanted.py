@@ -5,7 +5,7 @@ import pytest
 from brain_cae.scans.contrast_rules import Contrast
 from brain_cae.scans.dicom import read_folder
 from brain_cae.scans.wanted import Seen, fit
-from tests.scans.synthesise import set_all, voxels, write_series
+from tests.scans.synthesise import SAGITTAL, set_all, voxels, write_series
 
 T1 = {"RepetitionTime": 500.0, "EchoTime": 12.0}
 T2 = {"RepetitionTime": 5000.0, "EchoTime": 95.0}
@@ -72,6 +72,16 @@ def test_of_an_mp2rage_in_one_folder_the_uniform_image_is_taken(tmp_path):
     uniform = inverted | {"InversionTime": None, "ImageType": ["DERIVED", "PRIMARY", "M", "ND", "UNI"]}
     first, second = write_two(tmp_path, uniform, inverted | {"InversionTime": 700.0})
     assert read_folder([*first, *second], modality="t1").path in first
+
+
+def test_what_was_reformatted_under_the_identifier_of_a_scan_is_another_series(tmp_path):
+    scan = write_series(tmp_path / "scan", voxels(seed=1), orientation=SAGITTAL, change=set_all(**T1))
+    reformatted = write_series(
+        tmp_path / "mpr", voxels(seed=2), change=set_all(ImageType=["DERIVED", "SECONDARY", "MPR"], **T1)
+    )
+    reading = read_folder([*reformatted, *scan], modality="t1")
+    assert reading.path in scan
+    assert [one.reason for one in reading.refused] == ["another series was taken: it is original"]
 
 
 def seen(name, doubt="", *, agent=False):

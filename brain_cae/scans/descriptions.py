@@ -69,7 +69,7 @@ HINTS = {
     "other": r"(?<![a-z])(?:loc(?:ali[sz]\w*)?|scout|survey|pilot|rep[eé]rage|3\s?-?pl(?:anes?)?(?!\s?mpr)"
     r"|cal(?:ib\w*)?|coca|mrac|ute|zte|ref(?:erence)?\s?scan|field\s?map|fmap|topup|b\s?=?\s?0|dwi|dti|tensor|diff|diff?us\w*"
     r"|dsc|dce|perf(?:us\w*)?|asl|dyn|d[iy]nam\w*|twist|tricks|bold|fmri|cest|dir|double\s?inv\w*|inv\s?-?[12]|qalas|mrf"
-    r"|fat\s?(?:only|image)|out\s?-?(?:of\s?-?)?phase|opp(?:osed)?\s?-?phase)(?![a-z0-9])"
+    r"|dixon.*(?<![a-z])(?:f|opp?|out)|fat\s?(?:only|image)|out\s?-?(?:of\s?-?)?phase|opp(?:osed)?\s?-?phase)(?![a-z0-9])"
     r"|(?<![a-z])fat:",
     # A perfusion with contrast agent, which is seldom recorded.
     "bolus": r"^(?!.*(?<![a-z])p?c?asl(?![a-z])).*(?<![a-z])(?:dsc|dce|perf(?:us\w*)?)(?![a-z])",

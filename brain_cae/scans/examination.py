@@ -16,6 +16,13 @@ from brain_cae.scans.contrast_rules import (
 )
 
 AFTER_ANOTHER = "it follows a series after contrast agent, its header names none"
+# Contrasts of what was planned on, or computed from, other series or acquired with them, and of T1.
+NO_OTHERS = frozenset(
+    {
+        "t1", "t1ce", "localiser", "projection", "parameter map", "subtraction image", "phase image", "screenshot",
+        "fat image", "opposed-phase image", "synthetic image",
+    }
+)  # fmt: skip
 AGENT_IN_ALL = "its header names a contrast agent, as all others do"
 
 
@@ -84,7 +91,7 @@ def _before_all(contrasts: Sequence[Contrast], beside: Sequence[Beside]) -> tupl
     for study in {other.study for other in beside}:
         here = [place for place, other in enumerate(beside) if other.study == study and not other.derived]
         t1 = [place for place in here if found[place].name == "t1ce" and not found[place].doubt]
-        others = [place for place in here if found[place].name not in ("t1", "t1ce", "localiser")]
+        others = [place for place in here if found[place].name not in NO_OTHERS]
         last = max((beside[place].number for place in t1), default=math.nan)
         between = max((n for place in others if (n := beside[place].number) < last), default=math.nan)
         first = [place for place in t1 if beside[place].number < between]

@@ -67,6 +67,8 @@ SEQUENCES = {
 INVERTED = frozenset({"M_IR", "IR", "FLUID_ATTENUATED"})
 # Of two positions that differ, the sums with these weights differ too.
 PLACE = (1.0, math.sqrt(2), math.sqrt(3))
+# Words of ImageType for maps and sums of a perfusion with contrast agent; blood flow is measured without one, too.
+BOLUS_MAPS = frozenset({"PBP", "GBP", "TTP", "MTT", "RELMTT", "TMAX", "CBV", "RCBV", "RELCBV", "LEAKAGE", "RLEAKAGE"})
 VARIANTS = ("SK", "MTC", "SS", "TRSS", "SP", "MP", "OSP")
 
 
@@ -257,6 +259,7 @@ def _facts(file: DicomFile, groups: Sequence[Elements], frame: int) -> SeriesFac
     image_type = [*_texts(header, "ImageType"), *contrasts]
     options = {value for place in places for value in _texts(place, "ScanOptions")}
     variants = tuple(value for value in _texts(header, "SequenceVariant") if value in VARIANTS)
+    bolus = not BOLUS_MAPS.isdisjoint(word for value in image_type for word in re.split(r"[\s_]+", value))
     # GE sets AngioFlag for flow compensation too, so it says nothing about a spin echo.
     angiogram = "Y" in _texts(header, "AngioFlag") or any(
         "YES" in _texts(item, "TimeOfFlightContrast") for item in places
@@ -274,7 +277,7 @@ def _facts(file: DicomFile, groups: Sequence[Elements], frame: int) -> SeriesFac
         agent=has_agent(elements, groups),
         flow=angiogram or "MTC" in variants or bool(options & {"FC", "MT", "FLOW COMP", "TONE"}),
         kind=_kind(file, groups) or next(filter(None, map(content_of, (image_type, *frame_types(groups)))), ""),
-        hints=_hints(header),
+        hints=(*_hints(header), *(["bolus"] if bolus else [])),
         elsewhere=is_elsewhere(header),
     )
     names = ("SliceThickness", "SpacingBetweenSlices")
@@ -282,7 +285,8 @@ def _facts(file: DicomFile, groups: Sequence[Elements], frame: int) -> SeriesFac
     number = elements.number("SeriesNumber")
     return SeriesFacts(
         physics=physics,
-        derived=is_derived(file),
+        # The number of a map of a perfusion is that of the perfusion, or higher.
+        derived=is_derived(file) and not bolus,
         number=math.nan if number is None else number,
         rows=elements.whole("Rows", 0),
         columns=elements.whole("Columns", 0),

@@ -247,6 +247,18 @@ def test_an_echo_planar_image_of_philips_is_known_by_private_elements(tmp_path, 
     assert contrast_of(facts_of(path, read_header(path).header).physics).name == name
 
 
+@pytest.mark.parametrize(
+    ("values", "bolus"),
+    [(["DERIVED", "PRIMARY", "PERFUSION", "TTP"], True), (["DERIVED", "SECONDARY", "rCBV Basic"], True),
+     (["DERIVED", "PRIMARY", "ASL", "CBF"], False), (["ORIGINAL", "PRIMARY", "M", "ND"], False)],
+)  # fmt: skip
+def test_a_map_of_a_perfusion_shows_that_a_contrast_agent_was_given(tmp_path, values, bolus):
+    (path, *_) = write_series(tmp_path, change=set_all(ImageType=values))
+    facts = facts_of(path, read_header(path).header)
+    assert ("bolus" in facts.physics.hints) == bolus
+    assert not (bolus and facts.derived)
+
+
 def test_a_phase_image_of_ge_is_known_by_its_private_element(tmp_path):
     def phase(header, number):
         header.Manufacturer = "GE MEDICAL SYSTEMS"

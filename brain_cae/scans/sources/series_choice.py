@@ -10,7 +10,7 @@ from typing import Any
 from brain_cae.errors import DatasetError
 from brain_cae.scans.catalogue import Series
 from brain_cae.scans.contrast_rules import AFTER_AGENT, Contrast, contrast_of
-from brain_cae.scans.examination import settled
+from brain_cae.scans.examination import NO_OTHERS, settled
 from brain_cae.scans.extent import FEW_SLICES
 from brain_cae.scans.identity import NOWHERE, Identity, Place
 from brain_cae.scans.wanted import beside_of
@@ -232,7 +232,7 @@ def _earlier_t1(one: Taken, session: Sequence[Taken]) -> list[Taken]:
     study = [other for other in session if other.series.study == one.series.study]
     earlier = [other for other in study if 0 < number_of(other) < number_of(one)]
     t1 = [other for other in earlier if other.contrast.name == "t1" and _rank(other)[:ALIKE] == _rank(one)[:ALIKE]]
-    others = [number_of(other) for other in earlier if other.contrast.name not in ("t1", "localiser")]
+    others = [number_of(other) for other in earlier if other.contrast.name not in NO_OTHERS]
     return [other for other in t1 if others and number_of(other) < max(others)]
 
 

@@ -100,6 +100,14 @@ def test_a_few_slices_are_no_first_t1_of_an_examination_whose_headers_all_name_a
     assert used(by_rule(take([(one, "s1") for one in scans]))) == {"a": "t1", "b": "t2", "c": "t1ce"}
 
 
+@pytest.mark.parametrize(("kind", "taken"), [("opposed-phase image", "c"), ("projection", "c"), ("", "a")])
+def test_what_is_computed_from_a_t1_or_acquired_with_it_is_no_other_contrast_between_two_t1(kind, taken):
+    between = Physics(**(vars(T1) | {"kind": kind})) if kind else T2
+    scans = [series("a"), series("b", between, number=2.0), series("c", number=3.0)]
+    found = by_rule(take([(one, "s1") for one in scans]))
+    assert [one.series.name for one in found if one.modality == "t1"] == [taken]
+
+
 def test_a_later_t1_of_another_sequence_is_taken_in_doubt():
     mprage = Physics(tr=2300, te=3, ti=900, flip=9, codes=("GR", "IR"), three_d=True)
     scans = [series("a"), series("b", T2, number=2.0), series("c", mprage, images=170, thickness=1.0, number=3.0)]

@@ -59,13 +59,13 @@ ROW = np.dtype(
     [
         ("file", "S21"), ("size", "i8"), ("changed", "i8"), ("status", "i1"), ("frames", "i4"), ("diffusion", "?"),
         ("apart", "?"), ("agent", "?"), ("dated", "?"), ("number", "i4"), ("serial", "i4"), ("echo", "f4"),
-        ("place", "f8"), ("plane", "f4", 6), ("type", "S12"), ("day", "S12"), ("patient", "S14"), ("study", "S18"),
-        ("series", "S15"), ("uid", "S16"),
+        ("repetition", "f4"), ("place", "f8"), ("plane", "f4", 6), ("type", "S12"), ("day", "S12"), ("patient", "S14"),
+        ("study", "S18"), ("series", "S15"), ("uid", "S16"),
     ]
 )  # fmt: skip
 READ = (
-    "status", "frames", "diffusion", "apart", "agent", "dated", "number", "serial", "echo", "place", "plane", "type",
-    "day", "patient", "study", "series", "uid",
+    "status", "frames", "diffusion", "apart", "agent", "dated", "number", "serial", "echo", "repetition", "place",
+    "plane", "type", "day", "patient", "study", "series", "uid",
 )  # fmt: skip
 """Columns that come from the file itself."""
 
@@ -239,7 +239,7 @@ def _fill(row: np.void, file: FileHeader, names: Pseudonyms) -> None:
     if file.status == IMAGE:
         row["apart"], row["agent"], row["number"], row["echo"] = file.apart, file.agent, file.number, file.echo
         row["serial"], row["place"], row["type"] = file.serial, file.place, names.digest("type", file.type)[:12]
-        row["plane"] = file.plane
+        row["plane"], row["repetition"] = file.plane, file.repetition
         row["day"], row["dated"] = names.digest("day", file.day)[:12], file.dated
         row["patient"], row["study"] = names.patient(file.patient), names.name("study", file.study)
         row["series"] = names.name("se", file.patient, file.study, file.series)
@@ -250,7 +250,7 @@ def _kind(row: np.void) -> str:
     """Return the key of the facts of a file: all that may divide its series."""
     series, kind, day = (row[name].decode() for name in ("series", "type", "day"))
     flags = "".join(f" {name}" for name in ("apart", "agent") if row[name])
-    return f"{series} {row['serial']} {kind} {day} {row['echo']:g}{flags}"
+    return f"{series} {row['serial']} {kind} {day} {row['echo']:g} {row['repetition']:g}{flags}"
 
 
 def _grouped(

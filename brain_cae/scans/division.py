@@ -9,11 +9,11 @@ from brain_cae.scans.headers import PATIENT, image_header
 from brain_cae.scans.scattered import have_repeated_numbers
 from brain_cae.scans.series_groups import Group, divided
 
-COLUMNS = ("apart", "agent", "number", "serial", "echo", "place", "plane", "type", "day")
+COLUMNS = ("apart", "agent", "number", "serial", "echo", "repetition", "place", "plane", "type", "day")
 ROW = np.dtype(
     [
-        ("apart", "?"), ("agent", "?"), ("number", "i4"), ("serial", "i4"), ("echo", "f4"), ("place", "f8"),
-        ("plane", "f4", 6), ("type", "S256"), ("day", "S32"),
+        ("apart", "?"), ("agent", "?"), ("number", "i4"), ("serial", "i4"), ("echo", "f4"),
+        ("repetition", "f4"), ("place", "f8"), ("plane", "f4", 6), ("type", "S256"), ("day", "S32"),
     ]
 )  # fmt: skip
 

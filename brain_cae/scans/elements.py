@@ -277,6 +277,9 @@ class Elements:
     def _decode(self, value: bytes) -> str:
         _, names = self._at(CHARACTERS)
         try:
+            if not names and ESCAPE not in value:
+                # Programs that write UTF-8 often do not say so, and other texts are hardly ever valid UTF-8.
+                return value.decode()
             named = names.decode("ascii").split("\\") if isinstance(names, bytes) else _listed(names)
             encodings = convert_encodings([part.strip() for part in named])
             return decode_bytes(value, encodings, TEXT_VR_DELIMS)

@@ -39,13 +39,14 @@ from brain_cae.scans.kind import (
 )
 from brain_cae.scans.raw_header import DamagedError, EndOfDataError, RawHeader, parse_file
 from brain_cae.scans.silence import silence
+from brain_cae.scans.values import items_of, numbers_of, text_of, texts_of, values_of
 
 # Columns, the last element that is needed; the pixels and the vendors' protocol blocks come later.
 LAST = 0x00280030
 # Bytes of an entry of an archive that are unpacked for its header, and of any file that are read for its identifiers.
 HEAD, START = 2**17, 2**14
 ENDLESS = 2**62
-PATIENT, STUDY = 0x00100020, 0x0020000D
+PATIENT, STUDY, DESCRIPTIONS = 0x00100020, 0x0020000D, (0x0008103E, 0x00181030)
 IMAGE, DIRECTORY, NOT_DICOM, DAMAGED, UNREADABLE, NO_SERIES, TRUNCATED, NOT_FETCHED = range(8)
 STATUS = (
     "image", "DICOMDIR", "not DICOM", "damaged header", "unreadable file", "no series", "truncated file",
@@ -77,11 +78,11 @@ class FileHeader:
     """Of one file: what it is, its identifiers and date (not to be written), its frames, whether b is above 0.
 
     ``uid`` is empty where ``series`` stands in for it. ``number`` is the instance number and ``serial`` that of the
-    series, ``echo`` the echo time as written, ``place`` a number that only images at one position share; each is 0 if
-    it is unknown. ``type`` is ImageType, ``plane`` the orientation, and ``day`` the date of the study. A file that is
-    ``apart`` may lie in the series of an anatomical image without being one: it does not describe that series.
-    ``agent``: a classic image names a contrast agent, which may be recorded in a part of its series only. ``dated``: a
-    date stands in for ``study``.
+    series, ``echo`` and ``repetition`` the times as written, ``place`` a number that only images at one position share;
+    each is 0 if it is unknown. ``type`` is ImageType, ``plane`` the orientation, and ``day`` the date of the study. A
+    file that is ``apart`` may lie in the series of an anatomical image without being one: it does not describe that
+    series. ``agent``: a classic image names a contrast agent, which may be recorded in a part of its series only.
+    ``dated``: a date stands in for ``study``.
     """
 
     status: int
@@ -99,6 +100,7 @@ class FileHeader:
     type: str = ""
     place: float = 0.0
     plane: tuple[float, ...] = (0.0,) * 6
+    repetition: float = 0.0
     day: str = ""
     agent: bool = False
     dated: bool = False
@@ -208,6 +210,7 @@ def image_header(elements: Elements, header: FileDataset | None = None) -> FileH
         uid=uid,
         number=max(0, elements.whole("InstanceNumber", 0)),
         echo=max(0.0, elements.number("EchoTime") or 0.0),
+        repetition=max(0.0, elements.number("RepetitionTime") or 0.0),
         apart=elements.whole("Columns", 0) < 1 or kind_of(types) in SEPARABLE,
         serial=max(0, elements.whole("SeriesNumber", 0)),
         type="\\".join(types),
@@ -254,15 +257,15 @@ def series_facts(file: DicomFile) -> SeriesFacts:
 def _facts(file: DicomFile, groups: Sequence[Elements], frame: int) -> SeriesFacts:
     header, elements = file.header, file.elements
     known = read_acquisition(header, frame)
-    places = [header, *(item for group in groups for name in _NESTED for item in _items(group.dataset, name))]
-    contrasts = [value for place in places for value in _texts(place, "AcquisitionContrast")]
-    image_type = [*_texts(header, "ImageType"), *contrasts]
-    options = {value for place in places for value in _texts(place, "ScanOptions")}
-    variants = tuple(value for value in _texts(header, "SequenceVariant") if value in VARIANTS)
+    places = [header, *(item for group in groups for name in _NESTED for item in items_of(group.dataset, name))]
+    contrasts = [value for place in places for value in texts_of(place, "AcquisitionContrast")]
+    image_type = [*texts_of(header, "ImageType"), *contrasts]
+    options = {value for place in places for value in texts_of(place, "ScanOptions")}
+    variants = tuple(value for value in texts_of(header, "SequenceVariant") if value in VARIANTS)
     bolus = not BOLUS_MAPS.isdisjoint(word for value in image_type for word in re.split(r"[\s_]+", value))
     # GE sets AngioFlag for flow compensation too, so it says nothing about a spin echo.
-    angiogram = "Y" in _texts(header, "AngioFlag") or any(
-        "YES" in _texts(item, "TimeOfFlightContrast") for item in places
+    angiogram = "Y" in texts_of(header, "AngioFlag") or any(
+        "YES" in texts_of(item, "TimeOfFlightContrast") for item in places
     )
     physics = Physics(
         tr=known["repetition_time_ms"],
@@ -272,8 +275,8 @@ def _facts(file: DicomFile, groups: Sequence[Elements], frame: int) -> SeriesFac
         codes=_codes(header, known["sequence"], places, image_type),
         variants=variants,
         three_d=known["dimensionality"] == "3D",
-        spacing=min((value for place in places for value in _numbers(place, "PixelSpacing")), default=math.nan),
-        inversions=max(len({*_numbers(place, "InversionTimes")}) for place in places),
+        spacing=min((value for place in places for value in numbers_of(place, "PixelSpacing")), default=math.nan),
+        inversions=max(len({*numbers_of(place, "InversionTimes")}) for place in places),
         agent=has_agent(elements, groups),
         flow=angiogram or "MTC" in variants or bool(options & {"FC", "MT", "FLOW COMP", "TONE"}),
         kind=_kind(file, groups) or next(filter(None, map(content_of, (image_type, *frame_types(groups)))), ""),
@@ -281,7 +284,7 @@ def _facts(file: DicomFile, groups: Sequence[Elements], frame: int) -> SeriesFac
         elsewhere=is_elsewhere(header),
     )
     names = ("SliceThickness", "SpacingBetweenSlices")
-    thickness = [value for name in names for place in places for value in _numbers(place, name)]
+    thickness = [value for name in names for place in places for value in numbers_of(place, name)]
     number = elements.number("SeriesNumber")
     return SeriesFacts(
         physics=physics,
@@ -315,22 +318,22 @@ def _codes(header: Dataset, sequence: str, places: Sequence[Dataset], image_type
     ImageType and AcquisitionContrast (``image_type``) may name an inversion of which the time is missing. GE writes RM
     (research mode) for many; there the pulse sequence's name, a word of the scanner, says what it is.
     """
-    written = [value for place in (header, *places) for value in _texts(place, "ScanningSequence")]
+    written = [value for place in (header, *places) for value in texts_of(place, "ScanningSequence")]
     # Some writers separate them by a comma.
     codes = [code for value in written for code in re.split(r"\W+", value) if code in CODES]
-    sequences = " ".join([*_values(header, "SequenceName"), *_values(header, "PulseSequenceName")]).lower()
+    sequences = " ".join([*values_of(header, "SequenceName"), *values_of(header, "PulseSequenceName")]).lower()
     if not set(codes) - {"RM"}:
         codes += [code for code, pattern in SEQUENCES.items() if re.search(pattern, sequences)]
     elif re.search(SEQUENCES["EP"], sequences):
         codes.append("EP")
     elif "SE" in codes and re.search(r"flair|tir\d", sequences):
         codes.append("IR")
-    pulse = "".join(_texts(header, "EchoPulseSequence")[:1])
+    pulse = "".join(texts_of(header, "EchoPulseSequence")[:1])
     if not codes:
         codes = [code for word, code in (("SPIN", "SE"), ("GRADIENT", "GR")) if pulse in (word, "BOTH")]
         codes += ["IR"] if sequence == "IR" else []
     codes += ["IR"] if INVERTED.intersection(image_type) else []
-    if "YES" in _texts(header, "EchoPlanarPulseSequence") or is_single_shot(Elements(header)):
+    if "YES" in texts_of(header, "EchoPlanarPulseSequence") or is_single_shot(Elements(header)):
         codes.append("EP")
     return tuple(dict.fromkeys(codes))
 
@@ -340,19 +343,19 @@ def is_elsewhere(header: Dataset) -> bool:
 
     The description is believed before BodyPartExamined, which is often that of the whole examination.
     """
-    return names_other_part(" ".join(_descriptions(header)), _text(header, "BodyPartExamined"))
+    return names_other_part(" ".join(_descriptions(header)), text_of(header, "BodyPartExamined"))
 
 
 def _hints(header: Dataset) -> tuple[str, ...]:
     """Return what the description names. ProtocolName adds to it, but with GE, which names the whole examination."""
     series, protocol = _descriptions(header)
-    if _text(header, "Manufacturer").upper().startswith("GE"):
+    if text_of(header, "Manufacturer").upper().startswith("GE"):
         return hints_of(series) or hints_of(protocol)
     return hints_of(series, protocol)
 
 
 def _descriptions(header: Dataset) -> list[str]:
-    return [_text(header, name) for name in ("SeriesDescription", "ProtocolName")]
+    return [Elements(header).plain(tag) for tag in DESCRIPTIONS]
 
 
 def _partial(stream: Any) -> FileDataset:
@@ -360,40 +363,3 @@ def _partial(stream: Any) -> FileDataset:
     if not len(header) and not len(header.file_meta):
         raise InvalidDicomError
     return header
-
-
-def _text(place: Dataset, name: str) -> str:
-    return "\\".join(_values(place, name))
-
-
-def _texts(place: Dataset, name: str) -> list[str]:
-    return [value.strip().upper() for value in _values(place, name)]
-
-
-def _values(place: Dataset, name: str) -> list[str]:
-    try:
-        value = place.get(name)
-    except Exception:  # a malformed element counts as unknown
-        return []
-    if value is None:
-        return []
-    several = hasattr(value, "__iter__") and not isinstance(value, str)
-    return [str(part) for part in value] if several else [str(value)]
-
-
-def _numbers(place: Dataset, name: str) -> list[float]:
-    numbers = []
-    for value in _values(place, name):
-        try:
-            number = float(value)
-        except ValueError:
-            continue
-        numbers += [number] if math.isfinite(number) else []
-    return numbers
-
-
-def _items(place: Dataset, name: str) -> list[Dataset]:
-    try:
-        return list(place.get(name) or ())
-    except Exception:
-        return []

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+# Repetition times of one sequence differ by less than this factor.
+OTHER_SEQUENCE = 1.2
 # Orientations of one plane differ by less in each number.
 TURNED = 0.15
 # Two echoes of one sequence are at least this far apart, PD and T2 by a factor of three and more.
@@ -64,11 +66,12 @@ def holds_repeats(images: np.ndarray) -> bool:
 
 
 def divided(group: Group, rows: np.ndarray) -> Iterator[Group]:
-    """Yield the series of a group: by number and date, then by ImageType, by contrast agent, and by echo."""
+    """Yield the series of a group: by number and date, sequence, ImageType, contrast agent, and by echo."""
     for number in _by_number(group, rows):
-        for kind in _by_type(number, rows):
-            for agent in _by_agent(kind, rows):
-                yield from _by_echo(agent, rows)
+        for sequence in _by_repetition(number, rows):
+            for kind in _by_type(sequence, rows):
+                for agent in _by_agent(kind, rows):
+                    yield from _by_echo(agent, rows)
 
 
 def _by_number(group: Group, rows: np.ndarray) -> Iterator[Group]:
@@ -88,6 +91,20 @@ def _by_number(group: Group, rows: np.ndarray) -> Iterator[Group]:
     for place, (serial, day) in enumerate(names.tolist()):
         part = f"number {serial} day {day.decode()}" if several else f"number {serial}"
         yield group._replace(files=group.files[series == place], part=part)
+
+
+def _by_repetition(group: Group, rows: np.ndarray) -> Iterator[Group]:
+    """Yield a group, or its images by repetition time, if series of several sequences have one identifier and number.
+
+    What has no repetition time, and what is no anatomical image, stays with the first.
+    """
+    times, images = rows["repetition"][group.files], ~rows["apart"][group.files]
+    known = np.unique(times[images & (times > 0)])
+    starts = known[1:][known[1:] > OTHER_SEQUENCE * known[:-1]]
+    sequence = np.where(images, np.searchsorted(starts, times, side="right"), 0)
+    for number in range(len(starts) + 1):
+        part = f"{group.part} repetition {starts[number - 1]:g}".strip() if number else group.part
+        yield group._replace(files=group.files[sequence == number], part=part)
 
 
 def _by_type(group: Group, rows: np.ndarray) -> Iterator[Group]:

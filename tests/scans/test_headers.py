@@ -58,6 +58,12 @@ def test_a_fast_3d_image_is_a_scout_by_its_coarse_pixels_alone(tmp_path, pixels_
     assert contrast_of(facts_of(path, read_header(path).header).physics).name == name
 
 
+def test_a_description_in_utf_8_is_understood_also_if_the_header_does_not_say_so(tmp_path):
+    (path, *_) = write_series(tmp_path, change=set_all(SeriesDescription="T1 ABCDEF"))
+    path.write_bytes(path.read_bytes().replace(b"ABCDEF", "增强".encode()))
+    assert facts_of(path, read_header(path).header).physics.hints == ("t1", "ce")
+
+
 def test_an_enhanced_file_that_starts_with_a_phase_is_what_its_magnitude_is(tmp_path):
     def alternate(header):
         for number, frame in enumerate(header.PerFrameFunctionalGroupsSequence):

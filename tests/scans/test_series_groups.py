@@ -15,6 +15,7 @@ COLUMNS = [
     ("type", "S1"),
     ("place", "f8"),
     ("plane", "f4", 6),
+    ("repetition", "f4"),
     ("day", "S1"),
 ]
 
@@ -62,6 +63,19 @@ def test_series_that_each_count_from_one_are_told_apart_by_their_numbers():
     said = parts([9.0] * 9, serial=serials, number=numbers)
     assert said == [([0, 1, 2, 3], "number 3"), ([4, 5], "number 5"), ([6, 7, 8], "number 8")]
     assert len(parts([*[12.0] * 4, 93.0, 93.0, 12.0, 93.0, 9.0], serial=serials, number=numbers)) == 3
+
+
+def test_series_of_several_sequences_are_told_apart_by_their_repetition_times():
+    times = [2300.0, 9000.0, 5000.0, 2300.0, 9000.0, 5000.0, 0.0]
+    assert parts([3.0] * 7, repetition=times, place=[1, 1, 1, 2, 2, 2, 3]) == [
+        ([0, 3, 6], ""),
+        ([2, 5], "repetition 5000"),
+        ([1, 4], "repetition 9000"),
+    ]
+    # It changes a little from slice to slice where the heart or breath triggers.
+    assert len(parts([3.0] * 3, repetition=[800.0, 850.0, 910.0], place=[1, 2, 3])) == 1
+    # What is no anatomical image stays with the first.
+    assert parts([3.0] * 3, apart=(2,), repetition=[500.0, 500.0, 9000.0]) == [([0, 1, 2], "")]
 
 
 def test_series_of_two_dates_are_told_apart():

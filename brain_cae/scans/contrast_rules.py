@@ -200,7 +200,7 @@ MAY_BE_INVERTED = "it may be a FLAIR, of which codes and TI are missing"
 COMPUTED = "its description names a computed image"
 OTHER_KIND = "its description names another kind of image"
 AFTER_THE_AGENT = "after contrast agent"
-REMARKS = {"ce", "native", "computed", "other", "bolus"}
+REMARKS = {"ce", "native", "computed", "other", "bolus", "uniform"}
 AGENT_IN_DESCRIPTION = "its description names a contrast agent, its header none"
 BY_DESCRIPTION = "decided by its description"
 UNIFORM_IMAGE = "the uniform image of an MP2RAGE, whose background may be noise"
@@ -212,8 +212,9 @@ def contrast_of(physics: Physics) -> Contrast:
 
     A name outside of :data:`brain_cae.vocabulary.MODALITIES` is not used; ``unknown`` is what the header leaves open.
     """
-    if physics.kind == UNIFORM:
-        return _with_agent(physics, "t1", "ImageType of an MP2RAGE", UNIFORM_IMAGE)
+    named = not physics.kind and physics.tr >= TWO_INVERSIONS_TR_MS and physics.gradient
+    if physics.kind == UNIFORM or (named and "uniform" in physics.hints):
+        return _with_agent(physics, "t1", "ImageType, or description, of an MP2RAGE", UNIFORM_IMAGE)
     if physics.kind:
         return Contrast(physics.kind, "ImageType or another value of the headers")
     if "EP" in physics.codes:

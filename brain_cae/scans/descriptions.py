@@ -66,11 +66,13 @@ HINTS = {
     "computed": r"(?<![a-z])(?:sub(?!\s*-?\s*\d)|subtr\w*|m(?:in?|n)?ip|adc|map(?:s|it|ping)?|synth\w*|symri|magic)"
     r"(?![a-z])",
     # Scans to plan, calibrate or correct others, of diffusion or perfusion, with two inversions, of fat.
-    "other": r"(?<![a-z])(?:loc(?:ali[sz]\w*)?|scout|survey|pilot|rep[eé]rage|3\s?-?pl(?:anes?)?(?!\s?mpr)"
+    "other": r"(?<![a-z])(?:loc(?:ali[sz]\w*|ator)?|scout|(?:coil\s?)?survey|smart\s?(?:brain|exam)|auto\s?align"
+    r"|positioning|scanogram|prescan|not\s(?:for\s)?diagnostic|pilot|rep[eé]rage|3\s?-?pl(?:anes?)?(?!\s?mpr)"
     r"|cal(?:ib\w*)?|coca|mrac|ute|zte|ref(?:erence)?\s?scan|field\s?map|fmap|topup|b\s?=?\s?0|dwi|dti|tensor|diff|diff?us\w*"
     r"|dsc|dce|perf(?:us\w*)?|asl|dyn|d[iy]nam\w*|twist|tricks|bold|fmri|cest|dir|double\s?inv\w*|inv\s?-?[12]|qalas|mrf"
     r"|dixon.*(?<![a-z])(?:f|opp?|out)|fat\s?(?:only|image)|out\s?-?(?:of\s?-?)?phase|opp(?:osed)?\s?-?phase)(?![a-z0-9])"
-    r"|(?<![a-z])fat:",
+    r"|(?<![a-z])fat:|定位|位置決",
+    "uniform": r"(?<![a-z])uni(?:t1)?(?![a-z])",
     # A perfusion with contrast agent, which is seldom recorded.
     "bolus": r"^(?!.*(?<![a-z])p?c?asl(?![a-z])).*(?<![a-z])(?:dsc|dce|perf(?:us\w*)?)(?![a-z])",
     "t2*": r"(?<![a-z0-9])t2\s?(?:\*|.?star|flash)|(?<![a-z])(?:swi|swan|swip|qsm|hemo)(?![a-z])",

@@ -169,6 +169,8 @@ def test_a_t2_whose_codes_are_missing_may_be_a_flair():
 def test_of_an_mp2rage_the_uniform_image_is_the_t1():
     uniform = Physics(tr=5000, te=2.98, flip=4, codes=GRIR, kind=content_of(["DERIVED", "PRIMARY", "M", "ND", "UNI"]))
     assert (contrast_of(uniform).name, contrast_of(uniform).doubt) == ("t1", UNIFORM_IMAGE)
+    assert contrast_of(replace(uniform, kind="", hints=("t1", "uniform"))).doubt == UNIFORM_IMAGE
+    assert contrast_of(Physics(tr=5000, te=95, codes=SE, hints=("uniform",))).name == "t2"
     after = contrast_of(replace(uniform, agent=True))
     assert (after.name, after.doubt) == ("t1ce", UNIFORM_IMAGE)
     assert "another part of the body" in contrast_of(replace(uniform, elsewhere=True)).doubt

@@ -5,17 +5,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import combinations
 from pathlib import Path
 from typing import ClassVar
 
 from brain_cae.scans import archives
 from brain_cae.scans.catalogue import Catalogue, Series, describe_others, read_catalogue
-from brain_cae.scans.contrast_rules import UNKNOWN
 from brain_cae.scans.directory import missing
 from brain_cae.scans.identity import Identity, identity_of
 from brain_cae.scans.pseudonym import Pseudonyms, default_key_file, read_key
 from brain_cae.scans.redaction import Redaction
+from brain_cae.scans.sessions import one_session
 from brain_cae.scans.sources.base import (
     Label,
     SeriesLocation,
@@ -24,11 +23,11 @@ from brain_cae.scans.sources.base import (
     check_folder,
     check_modalities,
     counted,
-    some,
 )
+from brain_cae.scans.sources.dicom_cautions import cautions
 from brain_cae.scans.sources.people import People, copy_mask
 from brain_cae.scans.sources.roots import wrong_root
-from brain_cae.scans.sources.series_choice import Taken, by_rule, by_table, in_sessions, not_listed, number_of, take
+from brain_cae.scans.sources.series_choice import Taken, by_rule, by_table, in_sessions, number_of, take
 from brain_cae.scans.sources.series_table import SeriesLine, is_series_table, read_series_table, write_series_table
 from brain_cae.scans.sources.table import FoundTable, find_table
 from brain_cae.scans.tree import list_files
@@ -37,8 +36,6 @@ from brain_cae.vocabulary import MODALITIES, LabelMeaning
 LAYOUT = "DICOM files of any names, in folders of any names, or a zip of them"
 ADVICE = "Set dataset.root to the folder, zip or DICOMDIR of the export; for NIfTI files use dataset=folder."
 MASKS = {"lesion_mask": "masks", "brain_mask": "brain_masks"}
-# Of so many PatientIDs at most a person may have been scanned; more have the name and date of an anonymiser.
-ONE_PERSON = 4
 LABEL_TABLES, SERIES_TABLE = ("labels.csv", "labels.tsv"), "series.csv"
 
 
@@ -120,7 +117,16 @@ class Dicom:
         labels, label_notes = people.labels(table.path, otherwise=self.label or "unknown") if table.path else ({}, [])
         masks, mask_notes = self._find_masks(beside, people, names)
         self._notes = [*([caution] if caution else []), *describe_others(catalogue.others), *_lost(root, catalogue)]
-        self._notes += [*_cautions(used, catalogue, identities), *choice_notes, *table.notes, *label_notes, *mask_notes]
+        locations = self._locations(used, aliases, labels, masks)
+        kept = one_session(locations, self.modalities)
+        read = {(one.subject, one.session, one.modality) for one in kept}
+        self._notes += [
+            *cautions(used, catalogue, identities, read),
+            *choice_notes,
+            *table.notes,
+            *label_notes,
+            *mask_notes,
+        ]
         words = frozenset().union(*(one.words for one in identities.values()))
         self._notes += counted(
             {
@@ -133,7 +139,7 @@ class Dicom:
                 "{counts|count} as different people, in any role": people.visits(),
             }
         )
-        return self._locations(used, aliases, labels, masks)
+        return locations
 
     def notes(self) -> list[str]:
         """Return what was left out, what is in doubt, and what the tables name besides."""
@@ -298,90 +304,3 @@ def _line(one: Taken, aliases: Mapping[Path, str]) -> SeriesLine:
         path=aliases[one.series.files[0]],
         why=one.why,
     )
-
-
-def _sessions_in_doubt(used: Sequence[Taken], identities: Mapping[str, Identity]) -> tuple[list[str], list[str]]:
-    """Return studies that are several sessions, and subjects with sessions that no date tells apart."""
-    studies: dict[tuple[str, str], set[str]] = {}
-    moments: dict[str, dict[str, set[str]]] = {}
-    for one in used:
-        studies.setdefault((one.series.patient, one.series.study), set()).add(one.session)
-        identity = identities[one.series.name]
-        known = moments.setdefault(one.series.patient, {}).setdefault(one.session, set())
-        known |= {identity.moment} if identity.has_date else set()
-    parted = [(patient, there) for (patient, study), there in studies.items() if study and len(there) > 1]
-    divided = [f"{patient} ({', '.join(sorted(there))})" for patient, there in parted]
-    starts = {patient: [min(known, default="") for known in there.values()] for patient, there in moments.items()}
-    unordered = [name for name, each in starts.items() if len(each) > 1 and ("" in each or len({*each}) < len(each))]
-    return sorted(divided), sorted(unordered)
-
-
-def _are_several(known: Sequence[Identity]) -> bool:
-    """Return whether headers of one patient seem to be of several people; names are spelt and change in many ways."""
-    facts = [{getattr(one, name) for one in known} - {""} for name in ("birth", "sex", "issuer")]
-    names = {one.name for one in known} - {frozenset()}
-    return max(map(len, facts)) > 1 or any(_are_others(first, second) for first, second in combinations(names, 2))
-
-
-def _are_others(first: frozenset[str], second: frozenset[str]) -> bool:
-    """Return whether two names, given by their parts, have nothing in common, or other numbers: those of a study."""
-    numbers = [{part for part in name if part.isdigit()} for name in (first, second)]
-    return first.isdisjoint(second) or (all(numbers) and numbers[0].isdisjoint(numbers[1]))
-
-
-def _one_person(people: Mapping[str, Sequence[Identity]]) -> list[str]:
-    """Return the subjects who have a name and a birth date in common."""
-    persons: dict[tuple[frozenset[str], str], set[str]] = {}
-    for subject, known in people.items():
-        for identity in known:
-            if identity.name and identity.birth:
-                persons.setdefault((identity.name, identity.birth), set()).add(subject)
-    return [" and ".join(sorted(subjects)) for subjects in persons.values() if 1 < len(subjects) <= ONE_PERSON]
-
-
-def _cautions(used: Sequence[Taken], catalogue: Catalogue, identities: Mapping[str, Identity]) -> list[str]:
-    people: dict[str, list[Identity]] = {}
-    for one in catalogue.series:
-        people.setdefault(one.patient, []).append(identities[one.name])
-    studies: dict[str, set[str]] = {}
-    for one in catalogue.series:
-        studies.setdefault(one.study, set()).add(one.patient)
-    shared = [" and ".join(sorted(patients)) for study, patients in studies.items() if study and len(patients) > 1]
-    divided, unordered = _sessions_in_doubt(used, identities)
-    doubtful = [
-        f"{taken.series.patient} {taken.modality}: {taken.contrast.doubt}"
-        for taken in used
-        if taken.modality and taken.contrast.doubt
-    ]
-    kinds = Counter(taken.contrast.name for taken in used if taken.contrast.name not in MODALITIES)
-    unknown = kinds.pop(UNKNOWN, 0)
-    notes = counted(
-        {
-            "{subject has|subjects have} no PatientID that tells them apart; each study of theirs counts as a "
-            "subject": sorted(catalogue.anonymous),
-            "{subject has|subjects have} series without a PatientID, which count as {its own|their own} because they "
-            "are of one study": sorted(catalogue.adopted),
-            "{PatientID stands|PatientIDs stand} in scans of people with different names, birth dates, sexes or "
-            "issuers of the number, who count as one subject each": sorted(
-                name for name, known in people.items() if _are_several(known)
-            ),
-            "{group|groups} of PatientIDs {has|have} a name and a birth date in common, and {counts|count} as "
-            "different people, in any role": _one_person(people),
-            "{study has|studies have} series under several PatientIDs, which count as one subject each; correct the "
-            "PatientIDs if they are of one person": sorted(shared),
-            "{study is|studies are} divided into sessions, because {its|their} series are days apart": divided,
-            "{subject has|subjects have} sessions that no date tells apart, whose order is unknown": unordered,
-            "series {is|are} used in doubt": doubtful,
-            "series {is|are} not in the table of series, which decides for {its|their} subject, and {is|are} left "
-            "out": (not_listed(used)),
-        }
-    )
-    if kinds:
-        notes.append(
-            f"{agreeing(kinds.total(), 'series {has|have} a contrast that is not used')}: "
-            f"{some([f'{name} ({count})' for name, count in kinds.most_common()], 8)}."
-        )
-    if unknown:
-        text = agreeing(unknown, "series {has|have} an unknown contrast")
-        notes.append(f"{text}; dataset.write_series=… lists them with the reason.")
-    return notes

@@ -55,6 +55,11 @@ WHAT_TO_DO = {
     "parameter map": OTHER_SERIES,
     "subtraction image": OTHER_SERIES,
     "phase image": OTHER_SERIES,
+    # Frames of an enhanced file without the one that is taken at their position.
+    "fat image": EXPORT_AGAIN,
+    "opposed-phase image": EXPORT_AGAIN,
+    "in-phase image": EXPORT_AGAIN,
+    "first of two echoes": EXPORT_AGAIN,
     "after contrast agent": "Nothing to do: of the scans after contrast agent, only T1w is used (modality t1ce).",
     "contradictory name": "Find out whose scan it is; then correct the name of the file, or move it.",
     "another suffix": "Nothing to do. If this is the intended scan, give it the BIDS suffix …_T1w, …_T2w or …_FLAIR.",

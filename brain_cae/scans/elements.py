@@ -6,6 +6,7 @@ Of the numbers that place a slice, a decimal comma is understood where it cannot
 import math
 import struct
 from collections.abc import Hashable, Iterable
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -26,6 +27,8 @@ KINDS = {"short": (b"US", b"SS"), "long": (b"SL", b"UL"), "double": (b"FD", b"FL
 SLICE = ("InstanceNumber", "ImagePositionPatient", "AcquisitionDate", "AcquisitionTime")
 # Begins a change of the character set (ISO 2022).
 ESCAPE = b"\x1b"
+# Programs that write UTF-8 often name another character set, or none; texts in these are hardly ever valid UTF-8.
+LATIN = frozenset({"", "ISO_IR 6", "ISO_IR 100", "ISO_IR 101", "ISO_IR 109", "ISO_IR 110", "ISO_IR 148"})
 CHARACTERS, MODALITY_LUT = 0x00080005, 0x00283000
 _SERIES = (
     *(tag for name, (tag, _) in TAGS.items() if name not in SLICE),
@@ -277,11 +280,12 @@ class Elements:
     def _decode(self, value: bytes) -> str:
         _, names = self._at(CHARACTERS)
         try:
-            if not names and ESCAPE not in value:
-                # Programs that write UTF-8 often do not say so, and other texts are hardly ever valid UTF-8.
-                return value.decode()
             named = names.decode("ascii").split("\\") if isinstance(names, bytes) else _listed(names)
-            encodings = convert_encodings([part.strip() for part in named])
+            named = [part.strip(" \0") for part in named]
+            if LATIN.issuperset(named):
+                with suppress(UnicodeDecodeError):
+                    return value.decode()
+            encodings = convert_encodings(named)
             return decode_bytes(value, encodings, TEXT_VR_DELIMS)
         except Exception:  # an unknown or a wrong character set
             return value.decode("latin-1")

@@ -4,7 +4,9 @@ import struct
 
 import pytest
 from pydicom import dcmread, uid
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from brain_cae.scans.elements import TAGS, Elements, decimals, with_commas
 from brain_cae.scans.file import open_dicom
@@ -153,3 +155,15 @@ def test_numbers_of_one_series_are_remembered_but_for_those_of_the_slice(tmp_pat
     assert [one.number("RepetitionTime") for one in elements] == [500.0] * 5 + [600.0]
     assert [one.number("InstanceNumber") for one in elements] == [1, 2, 3, 4, 5, 6]
     assert [one.numbers("ImagePositionPatient")[2] for one in elements] == [-30, -27, -24, -21, -18, -15]
+
+
+@pytest.mark.parametrize(
+    ("named", "written"), [("", "utf-8"), ("", "latin-1"), ("ISO_IR 100", "utf-8"), ("ISO_IR 100", "latin-1"),
+    ("ISO_IR 192", "utf-8"), ("GB18030", "gb18030")],
+)  # fmt: skip
+def test_texts_in_utf_8_are_read_also_if_the_header_names_another_character_set(named, written):
+    number = Tag(0x00100020)
+    value = "Müller".encode(written)
+    header = Dataset({number: RawDataElement(number, "LO", len(value), value, 0, False, True)})
+    header.SpecificCharacterSet = named
+    assert Elements(header).plain(number) == "Müller"

@@ -295,7 +295,7 @@ _numbers_of: dict[Hashable, dict[str, tuple[float, ...]]] = {}
 
 
 def _listed(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else [str(part) for part in value]
+    return [value] if isinstance(value, str) else [str(part) for part in value or ("",)]
 
 
 # Nearly all values of a series are the same in each of its files.

@@ -158,7 +158,8 @@ def test_numbers_of_one_series_are_remembered_but_for_those_of_the_slice(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("named", "written"), [(None, "utf-8"), ("", "utf-8"), ("", "latin-1"), ("ISO_IR 100", "utf-8"), ("ISO_IR 100", "latin-1"),
+    ("named", "written"), [(None, "utf-8"), ("", "utf-8"), ("", "latin-1"), ("ISO_IR 100", "utf-8"),
+    ("ISO_IR 100", "latin-1"),
     ("ISO_IR 192", "utf-8"), ("GB18030", "gb18030")],
 )  # fmt: skip
 def test_texts_in_utf_8_are_read_also_if_the_header_names_another_character_set(named, written):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.catalogue import Series
@@ -34,13 +34,27 @@ MAY_BE_AFTER_AGENT = "another T1 was acquired before other series, and no header
 NOT_LISTED = "not in the table of series"
 
 
+class Order(NamedTuple):
+    """When a series was acquired beside others: its number among those of its ``study``, or the rank of its time.
+
+    With times, all studies of a session are one (``""``): each counts its series anew.
+    """
+
+    study: str = ""
+    number: float = math.nan
+    by_time: bool = False
+
+
+UNORDERED = Order()
+
+
 @dataclass(frozen=True)
 class Taken:
     """A series, its session, what it was taken for, what it is used as (``""`` if it is left out), and why.
 
     ``read_for`` is also set for the runners-up: if the best series turns out to lack slices, the import takes the next.
-    So it is for series that may be parts of the best one. ``number`` orders the series of a study, ``place``
-    those of one number.
+    So it is for series that may be parts of the best one. ``order`` is that of the acquisition, and ``place`` orders
+    series of one number.
     """
 
     series: Series
@@ -50,7 +64,7 @@ class Taken:
     why: str = ""
     read_for: str = ""
     place: Place = NOWHERE
-    number: float = math.nan
+    order: Order = UNORDERED
 
 
 def in_sessions(series: Sequence[Series], identities: Mapping[str, Identity]) -> list[tuple[Series, str]]:
@@ -143,42 +157,38 @@ def _day(moment: str) -> date | None:
 def take(series: Sequence[tuple[Series, str]], identities: Mapping[str, Identity] | None = None) -> list[Taken]:
     """Return what each series is taken for, alone and beside the others of its session."""
     places = {name: identity.place for name, identity in (identities or {}).items()}
-    numbers = _numbers([one for one, _ in series], places)
     sessions: dict[tuple[str, str], list[Series]] = {}
     for one, session in series:
         sessions.setdefault((one.patient, session), []).append(one)
     return [
-        Taken(one, session, contrast, place=places.get(one.name, NOWHERE), number=numbers[one.name])
+        Taken(one, session, contrast, place=places.get(one.name, NOWHERE), order=order)
         for (_, session), scans in sessions.items()
-        for one, contrast in zip(scans, _settled(scans, numbers), strict=True)
+        for orders in [_orders(scans, places)]
+        for one, order, contrast in zip(scans, orders, _settled(scans, orders), strict=True)
     ]
 
 
-def _numbers(series: Sequence[Series], places: Mapping[str, Place]) -> dict[str, float]:
-    """Return by which number each series is ordered: its own, or its place by time where a study has no numbers.
+def _orders(scans: Sequence[Series], places: Mapping[str, Place]) -> list[Order]:
+    """Return the order of the series of a session: by number, or by time if it has several studies or no numbers.
 
-    An anonymiser removes them, or writes one for all.
+    An anonymiser removes numbers, or writes one for all.
     """
-    studies: dict[tuple[str, str], list[Series]] = {}
-    for one in series:
-        studies.setdefault((one.patient, one.study), []).append(one)
-    numbers: dict[str, float] = {}
-    for scans in studies.values():
-        own = [one.facts.number for one in scans]
-        moments = [places.get(one.name, NOWHERE)[0] for one in scans]
-        lost = any(map(math.isnan, own)) or len({*own}) == 1
-        if lost and all(moments):
-            order = sorted({*moments})
-            numbers |= {one.name: 1.0 + order.index(moment) for one, moment in zip(scans, moments, strict=True)}
-        else:
-            numbers |= {one.name: number for one, number in zip(scans, own, strict=True)}
-    return numbers
+    own = [one.facts.number for one in scans]
+    moments = [places.get(one.name, NOWHERE)[0] for one in scans]
+    lost = any(map(math.isnan, own)) or len({*own}) == 1 or len({one.study for one in scans}) > 1
+    if lost and all(moments):
+        times = sorted({*moments})
+        return [Order("", 1.0 + times.index(moment), by_time=True) for moment in moments]
+    return [Order(one.study, number) for one, number in zip(scans, own, strict=True)]
 
 
-def _settled(scans: Sequence[Series], numbers: Mapping[str, float]) -> list[Contrast]:
+def _settled(scans: Sequence[Series], orders: Sequence[Order]) -> list[Contrast]:
     # A few slices, such as a localiser that is not named so, are no scan before or after which others were acquired.
-    order = [math.nan if one.images <= FEW_SLICES else numbers[one.name] for one in scans]
-    beside = [beside_of(one.facts, one.study)._replace(number=number) for one, number in zip(scans, order, strict=True)]
+    numbers = [math.nan if one.images <= FEW_SLICES else order.number for one, order in zip(scans, orders, strict=True)]
+    beside = [
+        beside_of(one.facts, order.study)._replace(number=number)
+        for one, order, number in zip(scans, orders, numbers, strict=True)
+    ]
     return settled([contrast_of(one.facts.physics) for one in scans], beside)
 
 
@@ -229,7 +239,7 @@ def _earlier_t1(one: Taken, session: Sequence[Taken]) -> list[Taken]:
     acquired = [other for other in session if not other.series.facts.derived]
     if any(other.contrast.name == "t1ce" or other.series.facts.physics.agent for other in acquired):
         return []
-    study = [other for other in session if other.series.study == one.series.study]
+    study = [other for other in session if other.order.study == one.order.study]
     earlier = [other for other in study if 0 < number_of(other) < number_of(one)]
     t1 = [other for other in earlier if other.contrast.name == "t1" and _rank(other)[:ALIKE] == _rank(one)[:ALIKE]]
     others = [number_of(other) for other in earlier if other.contrast.name not in NO_OTHERS]
@@ -309,12 +319,12 @@ def _rank(one: Taken) -> tuple[Any, ...]:
         not physics.hasty,
         one.series.images,
         one.series.images * facts.rows * facts.columns,
-        number_of(one),
+        0.0 if one.order.by_time else number_of(one),
         *one.place,
         one.series.name,
     )
 
 
 def number_of(one: Taken) -> float:
-    """Return by which number a series is ordered in its study, 0 if it has none."""
-    return 0.0 if math.isnan(one.number) else one.number
+    """Return by which number a series is ordered in its study or session, 0 if it has none."""
+    return 0.0 if math.isnan(one.order.number) else one.order.number

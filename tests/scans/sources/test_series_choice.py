@@ -92,6 +92,17 @@ def test_an_agent_in_a_reformatted_scan_alone_makes_no_later_t1_a_native_one():
     assert found["c"].contrast.doubt == MAY_BE_AFTER_AGENT
 
 
+@pytest.mark.parametrize("hours", ["102", ""])
+def test_an_examination_in_two_studies_is_ordered_by_time(hours):
+    """Each study counts its series anew, so that the second T1 may have any number."""
+    scans = [series("a", number=2.0), series("b", T2, number=3.0), series("c", study="b", number=5.0)]
+    scans.append(series("d", T2, study="b", number=6.0))
+    places = {name: (f"20190304 {hours}{n}00", "", "", 0.0) for n, name in enumerate("abcd")} if hours else {}
+    identities = {name: Identity("1", "", frozenset(), place=place) for name, place in places.items()}
+    found = used(by_rule(take([(one, "s1") for one in scans], identities)))
+    assert found == {"a": "t1" if hours else "", "b": "", "c": "" if hours else "t1", "d": "t2"}
+
+
 def test_a_few_slices_are_no_first_t1_of_an_examination_whose_headers_all_name_an_agent():
     after, t2 = (Physics(**(vars(one) | {"agent": True})) for one in (T1, T2))
     scans = [series("a", after, images=3), series("b", t2, number=2.0), series("c", after, number=3.0)]

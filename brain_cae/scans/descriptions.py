@@ -25,7 +25,7 @@ AFTER_TREATMENT = re.compile(
 TISSUE = re.compile(r"(?<![a-z])(?:white|wm|gr[ae]y|gm|tissue|high|low|multi|phase|mt|soft|image)[\s/-]*contrast")
 NATIVE = re.compile(
     r"(?<![a-z])(?:pre|nat[ií][fv]\w*|unenhanced|(?<!w[/\s])w/?o|blan[ck]o|basale|n/?c|s/?c)(?![a-z])"
-    r"|(?<![a-z])c-(?![\w-])|(?<=\w)\s?-\s?c(?![a-z])|平[扫掃]|[単單]純"
+    r"|(?<![a-z])c-(?![\w-])|(?<=\s)-c(?![a-z])|平[扫掃]|[単單]純"
 )
 # Whole values, and words of a value, that say that no contrast agent was given: "0 ml", "None given", "Gadovist: no".
 NO_AGENT = re.compile(

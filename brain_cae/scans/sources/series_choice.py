@@ -175,9 +175,10 @@ def _orders(scans: Sequence[Series], places: Mapping[str, Place]) -> list[Order]
     """
     own = [one.facts.number for one in scans]
     moments = [places.get(one.name, NOWHERE)[0] for one in scans]
-    lost = any(map(math.isnan, own)) or len({*own}) == 1 or len({one.study for one in scans}) > 1
-    if lost and all(moments):
-        times = sorted({*moments})
+    several = len({one.study for one in scans}) > 1
+    times = sorted({*moments})
+    # An anonymiser may also write one time for all.
+    if (any(map(math.isnan, own)) or len({*own}) == 1 or (several and len(times) > 1)) and all(moments):
         return [Order("", 1.0 + times.index(moment), by_time=True) for moment in moments]
     return [Order(one.study, number) for one, number in zip(scans, own, strict=True)]
 

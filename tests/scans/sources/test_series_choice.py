@@ -101,6 +101,10 @@ def test_an_examination_in_two_studies_is_ordered_by_time(hours):
     identities = {name: Identity("1", "", frozenset(), place=place) for name, place in places.items()}
     found = used(by_rule(take([(one, "s1") for one in scans], identities)))
     assert found == {"a": "t1" if hours else "", "b": "", "c": "" if hours else "t1", "d": "t2"}
+    # One time for all tells nothing: within each study, numbers do.
+    same = {name: Identity("1", "", frozenset(), place=("20190304 000000", "", "", 0.0)) for name in "abcd"}
+    scans[2:] = [series("c", number=5.0), series("d", T2, study="b", number=6.0)]
+    assert used(by_rule(take([(one, "s1") for one in scans], same)))["a"] == "t1"
 
 
 def test_a_few_slices_are_no_first_t1_of_an_examination_whose_headers_all_name_an_agent():

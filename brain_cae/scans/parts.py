@@ -25,20 +25,25 @@ SIDEWAYS_MM = 0.5
 
 
 class Slices(NamedTuple):
-    """Slices of one file: their positions (n, 3) in mm, their orientation (6,), and what they share with a volume."""
+    """Slices of one file: their positions (n, 3) in mm, orientation (6,), thickness in mm (0 if it is unknown).
+
+    ``facts`` are what all slices of a volume share.
+    """
 
     positions: np.ndarray
     orientation: tuple[float, ...]
+    thickness: float
     facts: Hashable
 
 
 class Part(NamedTuple):
-    """Name of a series (``""`` without SeriesInstanceUID), its files, positions (n, 3) in mm and orientation (6,)."""
+    """Name of a series (``""`` without SeriesInstanceUID), its files, and of its slices what :class:`Slices` has."""
 
     name: str
     files: list[DicomFile]
     positions: np.ndarray
     orientation: tuple[float, ...]
+    thickness: float
 
 
 def join_parts(groups: dict[str, list[DicomFile]]) -> set[str]:
@@ -90,7 +95,8 @@ def _alike(groups: dict[str, list[DicomFile]]) -> Iterator[list[Part]]:
 
 def _part(name: str, found: Sequence[tuple[DicomFile, Slices]]) -> Part:
     positions = np.concatenate([slices.positions for _, slices in found])
-    return Part(name, [file for file, _ in found], positions, found[0][1].orientation)
+    first = found[0][1]
+    return Part(name, [file for file, _ in found], positions, first.orientation, first.thickness)
 
 
 def _slices(file: DicomFile) -> Slices | None:
@@ -98,7 +104,8 @@ def _slices(file: DicomFile) -> Slices | None:
     if is_slice(file):
         position = file.elements.lengths("ImagePositionPatient", 3)
         orientation = file.elements.lengths("ImageOrientationPatient", 6)
-        return Slices(np.array([position]), orientation, shared_facts(file)) if position else None
+        thickness = file.elements.number("SliceThickness") or 0.0
+        return Slices(np.array([position]), orientation, thickness, shared_facts(file)) if position else None
     try:
         frames = [frame for frame in read_frames(replace(file, pixels=False)) if not frame.kind]
     except ScanError:
@@ -110,7 +117,11 @@ def _slices(file: DicomFile) -> Slices | None:
     times = tuple(times_of(file.elements).times.values())
     geometry = tuple(round(value, 3) for value in (*orientation, *spacing))
     facts = (shared_facts(file), geometry, shape, echo, *map(repr, times))
-    return Slices(np.array([frame.position for frame in frames]), orientation, facts)
+    names = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+    groups = (group for name in names for group in file.elements.items(name)[:1])
+    measures = (item for group in groups for item in group.items("PixelMeasuresSequence"))
+    thickness = next((known for item in measures if (known := item.number("SliceThickness"))), 0.0)
+    return Slices(np.array([frame.position for frame in frames]), orientation, thickness, facts)
 
 
 def _agree(first: DicomFile, second: DicomFile) -> bool:
@@ -139,7 +150,6 @@ def _number(part: Part) -> float:
 
 def _are_one(parts: Sequence[Part]) -> bool:
     """Return whether the slices of parts lie on one grid, as those of one volume do."""
-    elements = parts[0].files[0].elements
     try:
         normal = slice_normal(np.array(parts[0].orientation))
     except (ScanError, IndexError):
@@ -157,7 +167,7 @@ def _are_one(parts: Sequence[Part]) -> bool:
     if np.abs(steps / step - whole).max() > OFF_GRID or (len(along) < len(every) and not nameless):
         return False
     apart = min((float(np.diff(one).min()) for one in each if len(one) > 1), default=math.inf)
-    if step < apart / OVERLAP and (elements.number("SliceThickness") or 0.0) > OVERLAP * step:
+    if step < apart / OVERLAP and parts[0].thickness > OVERLAP * step:
         return False
     if not (gaps := int((whole > 1).sum())):
         return True

@@ -72,8 +72,8 @@ def test_a_description_names_a_part_of_the_body_and_goes_before_the_code(descrip
 
 @pytest.mark.parametrize(
     "text",
-    ["t1_mpr_oKM", "T1 bez KM", "T1 prima del mdc", "T1 s.m.d.c.", "T1 SC", "T1W -C", "T1 NC", "T1 noncon", "T1 nativní",
-     "T1 blanco", "T1 平扫", "T1 単純", "T1 до контраста", "T1 wo"],
+    ["t1_mpr_oKM", "T1 bez KM", "T1 prima del mdc", "T1 s.m.d.c.", "T1 SC", "T1W -C", "T1 NC", "T1 noncon",
+     "T1 nativní", "T1 blanco", "T1 平扫", "T1 単純", "T1 до контраста", "T1 wo"],
 )  # fmt: skip
 def test_a_description_says_that_there_is_no_contrast_agent(text):
     assert hints_of(text) == ("t1", "native")

@@ -72,6 +72,20 @@ def test_halves_in_enhanced_files_are_one_volume(tmp_path, distance, times):
         assert reading.notes == ((PARTS,) if one else ())
 
 
+@pytest.mark.parametrize(("thickness", "slices"), [(2.0, 6), (1.0, 12)])
+def test_enhanced_volumes_that_are_shifted_by_half_a_slice_are_no_packages(tmp_path, thickness, slices):
+    def half(number):
+        def change(header):
+            header.SeriesInstanceUID = f"1.2.{number}"
+            header.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SliceThickness = thickness
+            for place, group in enumerate(header.PerFrameFunctionalGroupsSequence):
+                group.PlanePositionSequence[0].ImagePositionPatient = [0, 0, 2.0 * place + number]
+
+        return write_enhanced(tmp_path / f"{number}", STACK[6 * number : 6 * number + 6], change=change)
+
+    assert read_folder([half(0), half(1)]).volume.array.shape == (4, 5, slices)
+
+
 def test_parts_that_lack_a_slice_are_refused_together(tmp_path):
     """Either of them alone would be a regular volume with half of the slices."""
     files = [

@@ -31,6 +31,7 @@ REASONS = (
     "has the later ImageType", "has the shorter echo time", "comes later by name",
 )  # fmt: skip
 MAY_BE_AFTER_AGENT = "another T1 was acquired before other series, and no header names a contrast agent"
+NO_ORDER = "there is another T1, nothing tells which was acquired first, and no header names a contrast agent"
 NOT_LISTED = "not in the table of series"
 
 
@@ -72,7 +73,7 @@ def in_sessions(series: Sequence[Series], identities: Mapping[str, Identity]) ->
 
     A study is one visit. Where its series are days apart, an anonymiser gave several visits one identifier. Studies of
     one day are one visit if they are in one frame of reference, or if none has a contrast of another: the parts of an
-    examination may be booked separately, or be divided by a restart of the scanner.
+    examination may be booked separately, or be divided by a restart of the scanner. Both must hold without dates.
     """
     patients: dict[str, dict[str, list[Series]]] = {}
     for one in series:
@@ -97,7 +98,7 @@ def _joined(visits: Sequence[list[Series]], identities: Mapping[str, Identity]) 
     for scans in visits:
         known = [(identities[one.name], _day(identities[one.name].moment)) for one in scans]
         names = {contrast_of(one.facts.physics).name for one in scans} & set(MODALITIES)
-        new = _Visit(scans, {(day, one.frame) for one, day in known if day}, {BEFORE.get(name, name) for name in names})
+        new = _Visit(scans, {(day, one.frame) for one, day in known}, {BEFORE.get(name, name) for name in names})
         same = next((one for one in joined if one.is_one_with(new)), None)
         if same is None:
             joined.append(new)
@@ -113,16 +114,17 @@ class _Visit:
     """Series of one visit, their days and frames of reference, and their contrasts, those before an agent for both."""
 
     scans: list[Series]
-    places: set[tuple[date, str]]
+    places: set[tuple[date | None, str]]
     contrasts: set[str]
 
     def is_one_with(self, other: "_Visit") -> bool:
         """Return whether another visit is a part of the same."""
-        if any(frame and (day, frame) in other.places for day, frame in self.places):
+        parts = bool(self.contrasts and other.contrasts and self.contrasts.isdisjoint(other.contrasts))
+        # Without a date, an anonymiser may have written one frame of reference for several visits.
+        if any(frame and (day, frame) in other.places and (day or parts) for day, frame in self.places):
             return True
-        days = [{day for day, _ in one.places if day.year >= EARLIEST} for one in (self, other)]
-        parts = self.contrasts and other.contrasts and self.contrasts.isdisjoint(other.contrasts)
-        return bool(days[0] & days[1]) and bool(parts)
+        days = [{day for day, _ in one.places if day and day.year >= EARLIEST} for one in (self, other)]
+        return bool(days[0] & days[1]) and parts
 
 
 def _start(visit: Sequence[Series], identities: Mapping[str, Identity]) -> str:
@@ -201,6 +203,7 @@ def by_rule(taken: Sequence[Taken]) -> list[Taken]:
         sessions.setdefault((one.series.patient, one.session), []).append(one)
     earlier = {id(one): _earlier_t1(one, sessions[one.series.patient, one.session]) for one in taken}
     doubtful = {key for key, t1 in earlier.items() if t1}
+    unordered = {id(one) for one in taken if _has_equal_t1(one, sessions[one.series.patient, one.session])}
     # Of a pair, the first one is taken.
     taken = [_doubted(one) if any(_is_pair(first, one) for first in earlier[id(one)]) else one for one in taken]
     for one in taken:
@@ -211,6 +214,7 @@ def by_rule(taken: Sequence[Taken]) -> list[Taken]:
     for one in taken:
         winner = best.get((one.series.patient, one.session, one.contrast.name))
         known = _doubted(one) if winner is one and id(one) in doubtful else one
+        known = _doubted(one, NO_ORDER) if winner is one and id(one) in unordered else known
         why, doubt = known.contrast.why, f"; in doubt: {known.contrast.doubt}" if known.contrast.doubt else ""
         if winner is one:
             name = one.contrast.name
@@ -235,16 +239,32 @@ def _earlier_t1(one: Taken, session: Sequence[Taken]) -> list[Taken]:
     A repeat, made because the first one went wrong, follows it at once. Nothing is returned if a header of the session
     names an agent, other than that of a reformatted scan: what it was made of may not name it.
     """
-    if one.contrast.name != "t1" or one.contrast.doubt:
-        return []
-    acquired = [other for other in session if not other.series.facts.derived]
-    if any(other.contrast.name == "t1ce" or other.series.facts.physics.agent for other in acquired):
+    if not _may_be_after_agent(one, session):
         return []
     study = [other for other in session if other.order.study == one.order.study]
     earlier = [other for other in study if 0 < number_of(other) < number_of(one)]
-    t1 = [other for other in earlier if other.contrast.name == "t1" and _rank(other)[:ALIKE] == _rank(one)[:ALIKE]]
+    t1 = [other for other in earlier if _is_as_good_t1(other, one)]
     others = [number_of(other) for other in earlier if other.contrast.name not in NO_OTHERS]
     return [other for other in t1 if others and number_of(other) < max(others)]
+
+
+def _has_equal_t1(one: Taken, session: Sequence[Taken]) -> bool:
+    """Return whether a T1 may be after contrast agent, beside another: no number or time orders the examination."""
+    if len({(number_of(other), other.place[0]) for other in session}) > 1 or not _may_be_after_agent(one, session):
+        return False
+    others = any(other.contrast.name not in NO_OTHERS for other in session)
+    return others and any(other is not one and _is_as_good_t1(other, one) for other in session)
+
+
+def _may_be_after_agent(one: Taken, session: Sequence[Taken]) -> bool:
+    """Return whether a T1 without doubt may be after contrast agent, because no header of its session names one."""
+    acquired = [other for other in session if not other.series.facts.derived]
+    named = any(other.contrast.name == "t1ce" or other.series.facts.physics.agent for other in acquired)
+    return one.contrast.name == "t1" and not one.contrast.doubt and not named
+
+
+def _is_as_good_t1(other: Taken, one: Taken) -> bool:
+    return other.contrast.name == "t1" and _rank(other)[:ALIKE] == _rank(one)[:ALIKE]
 
 
 def _is_pair(first: Taken, second: Taken) -> bool:
@@ -253,8 +273,8 @@ def _is_pair(first: Taken, second: Taken) -> bool:
     return (one.three_d, one.gradient) == (other.three_d, other.gradient)
 
 
-def _doubted(one: Taken) -> Taken:
-    return replace(one, contrast=replace(one.contrast, doubt=MAY_BE_AFTER_AGENT))
+def _doubted(one: Taken, doubt: str = MAY_BE_AFTER_AGENT) -> Taken:
+    return replace(one, contrast=replace(one.contrast, doubt=doubt))
 
 
 def by_table(taken: Sequence[Taken], chosen: Mapping[str, str]) -> list[Taken]:

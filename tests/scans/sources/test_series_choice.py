@@ -10,7 +10,15 @@ from brain_cae.scans.catalogue import Series
 from brain_cae.scans.contrast_rules import Physics
 from brain_cae.scans.headers import SeriesFacts
 from brain_cae.scans.identity import Identity
-from brain_cae.scans.sources.series_choice import MAY_BE_AFTER_AGENT, by_rule, by_table, in_sessions, not_listed, take
+from brain_cae.scans.sources.series_choice import (
+    MAY_BE_AFTER_AGENT,
+    NO_ORDER,
+    by_rule,
+    by_table,
+    in_sessions,
+    not_listed,
+    take,
+)
 
 T1 = Physics(tr=500, te=12, flip=90, codes=("SE",))
 T2 = Physics(tr=5000, te=95, flip=150, codes=("SE",))
@@ -123,6 +131,17 @@ def test_what_is_computed_from_a_t1_or_acquired_with_it_is_no_other_contrast_bet
     assert [one.series.name for one in found if one.modality == "t1"] == [taken]
 
 
+@pytest.mark.parametrize(
+    ("between", "time", "doubt"), [(T2, "000000", NO_ORDER), (T1, "000000", ""), (T2, "", NO_ORDER)]
+)
+def test_of_two_t1_that_nothing_orders_one_is_taken_in_doubt(between, time, doubt):
+    scans = [series("a", number=math.nan), series("b", between, number=math.nan), series("c", number=math.nan)]
+    place = (time and f"20190304 {time}", "", "", 0.0)
+    identities = {name: Identity("1", "", frozenset(), place=place) for name in "abc"}
+    (taken,) = [one for one in by_rule(take([(one, "s1") for one in scans], identities)) if one.modality == "t1"]
+    assert taken.contrast.doubt == doubt
+
+
 def test_a_later_t1_of_another_sequence_is_taken_in_doubt():
     mprage = Physics(tr=2300, te=3, ti=900, flip=9, codes=("GR", "IR"), three_d=True)
     scans = [series("a"), series("b", T2, number=2.0), series("c", mprage, images=170, thickness=1.0, number=3.0)]
@@ -158,6 +177,13 @@ def test_studies_of_one_day_in_one_frame_of_reference_are_one_session():
     scans = [series(name, study=name) for name in days]
     sessions = {one.name: session for one, session in in_sessions(scans, identities)}
     assert sessions == {"e": "s1", "a": "s2", "b": "s2", "c": "s3", "d": "s4"}
+
+
+@pytest.mark.parametrize(("physics", "frames", "sessions"), [(T2, "xx", 1), (T1, "xx", 2), (T2, "xy", 2)])
+def test_studies_without_a_date_are_one_session_in_one_frame_with_other_contrasts(physics, frames, sessions):
+    scans = [series("a", study="x"), series("b", physics, study="y")]
+    identities = {name: Identity("1", "", frozenset(), frame=frame) for name, frame in zip("ab", frames, strict=True)}
+    assert len({session for _, session in in_sessions(scans, identities)}) == sessions
 
 
 @pytest.mark.parametrize(

@@ -87,10 +87,11 @@ def identity_of(path: Path) -> Identity:
 
 
 def place_of(header: Elements) -> Place:
-    """Return by what series of one number, or without, are ordered."""
+    """Return by what series of one number, or without, are ordered; by the time alone where dates were removed."""
     texts = header.text
     moments = [(texts(f"{of}Date"), texts(f"{of}Time")) for of in ("Series", "Acquisition")]
-    day, time = next((moment for moment in moments if all(moment)), ("", ""))
+    timed = [moment for moment in moments if moment[1]]
+    day, time = next((moment for moment in timed if moment[0]), next(iter(timed), ("", "")))
     kind = "\\".join(header.texts("ImageType"))
     return f"{day} {time}".strip(), texts("SeriesInstanceUID"), kind, -(header.number("EchoTime") or 0.0)
 

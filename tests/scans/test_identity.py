@@ -4,9 +4,11 @@ import pydicom
 import pytest
 from pydicom import uid
 from pydicom.data import get_charset_files
+from pydicom.dataset import Dataset
 
 from brain_cae.scans import identity
-from brain_cae.scans.identity import compact, identity_of, words_of
+from brain_cae.scans.elements import Elements
+from brain_cae.scans.identity import compact, identity_of, place_of, words_of
 from tests.scans.synthesise import PRIVATE, set_all, transcode, voxels, write_series
 
 NAMED = set_all(
@@ -85,3 +87,16 @@ def test_texts_are_compared_without_case_signs_and_zeros():
 
 def test_words_are_lower_case_and_also_joined():
     assert words_of("Doe_John, Jr.") == {"doe", "john", "jr", "doejohnjr"}
+
+
+@pytest.mark.parametrize(
+    ("values", "moment"),
+    [({"SeriesDate": "20200304", "SeriesTime": "101500"}, "20200304 101500"), ({"SeriesTime": "101500"}, "101500"),
+     ({"AcquisitionDate": "20200304", "AcquisitionTime": "101700", "SeriesTime": "101500"}, "20200304 101700"),
+     ({"SeriesDate": "20200304"}, ""), ({}, "")],
+)  # fmt: skip
+def test_a_series_has_a_time_also_where_its_date_was_removed(values, moment):
+    header = Dataset()
+    for name, value in values.items():
+        setattr(header, name, value)
+    assert place_of(Elements(header))[0] == moment

@@ -179,8 +179,10 @@ def _orders(scans: Sequence[Series], places: Mapping[str, Place]) -> list[Order]
     moments = [places.get(one.name, NOWHERE)[0] for one in scans]
     several = len({one.study for one in scans}) > 1
     times = sorted({*moments})
-    # An anonymiser may also write one time for all.
-    if (any(map(math.isnan, own)) or len({*own}) == 1 or (several and len(times) > 1)) and all(moments):
+    lost = any(map(math.isnan, own)) or len({*own}) == 1
+    # Times of a day cannot be compared with dates; and an anonymiser may also write one time for all.
+    comparable = all(moments) and len({" " in moment for moment in moments}) == 1
+    if comparable and (lost or (several and len(times) > 1)):
         return [Order("", 1.0 + times.index(moment), by_time=True) for moment in moments]
     return [Order(one.study, number) for one, number in zip(scans, own, strict=True)]
 

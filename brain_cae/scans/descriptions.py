@@ -22,7 +22,9 @@ WITHOUT = re.compile(
 AFTER_TREATMENT = re.compile(
     r"(?:pr[eé]|p[oó]st?)[\s-]*(?:op|surg|x?rt|rad(?:iat|ioth|iosurg)|s[br][rs]t?(?![a-z])|chemo|treat|resect|biops|trauma)\w*"
 )
-TISSUE = re.compile(r"(?<![a-z])(?:white|wm|gr[ae]y|gm|tissue|high|low|multi|phase|mt|soft|image)[\s/-]*contrast")
+TISSUE = re.compile(
+    r"(?<![a-z])(?:white|wm|gr[ae]y|gm|tissue|high|low|multi|phase|mt|soft|image)[\s/-]*contrast|edge[\s-]*enh\w*"
+)
 NATIVE = re.compile(
     r"(?<![a-z])(?:pre|nat[ií][fv]\w*|unenhanced|(?<!w[/\s])w/?o|blan[ck]o|basale|n/?c|s/?c)(?![a-z])"
     r"|(?<![a-z])c-(?![\w-])|(?<=\s)-c(?![a-z])|平[扫掃]|[単單]純"
@@ -58,8 +60,9 @@ DETAIL = re.compile(
 )
 HINTS = {
     "flair": r"flair|dark.?fluid|tirm.*(?:dark|fluid)",
-    "t1": r"(?<![a-z0-9])t1|mp.?rage|bravo|mprage|spgr",
-    "t2": r"(?<![a-z0-9])t2(?!\s*\*|.?star|\s*flash)",
+    # Philips puts a letter in front: "sT1W_3D_TFE".
+    "t1": r"(?<![a-z0-9])[esv]?t1|mp.?rage|bravo|mprage|spgr",
+    "t2": r"(?<![a-z0-9])[esv]?t2(?!\s*\*|.?star|\s*flash)",
     "pd": r"(?<![a-z0-9])(?:pd|proton.?dens)",
     "angiogram": r"(?<![a-z])(?:tof|mra(?!c)|angio|mrv(?![a-z])|venog)",
     # A subtraction, a projection, a map, or a contrast computed from maps; "sub-01" is a subject.
@@ -76,9 +79,10 @@ HINTS = {
     # A perfusion with contrast agent, which is seldom recorded.
     "bolus": r"^(?!.*(?<![a-z])p?c?asl(?![a-z])).*(?<![a-z])(?:dsc|dce|perf(?:us\w*)?)(?![a-z])",
     "t2*": r"(?<![a-z0-9])t2\s?(?:\*|.?star|flash)|(?<![a-z])(?:swi|swan|swip|qsm|hemo)(?![a-z])",
-    "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|pós|(?<=t1.)pos|pg|t1c|w(?:ith|/)?\s?con|cc|enh(?:anced?)?"
+    "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|pós|(?<=t1.)pos|pg|t1c|w(?:ith|/)?\s?con|enh(?:anced?)?"
     r"|delay(?:ed)?)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])|c\+|c/c(?![a-z])|i\.?v\.?\s?\+|(?<![a-z])t1[a-z]{0,2}\s?\(?\+(?!\s?t\d)"
-    r"|контраст|(?<!\w)ку(?!\w)|[增増][强強]|造影|조영",
+    # "con contraste"; of a sagittal image, the corpus callosum.
+    r"|^(?!.*sag).*(?<![a-z])cc\s*$|контраст|(?<!\w)ку(?!\w)|[增増][强強]|造影|조영",
 }
 
 

@@ -24,6 +24,7 @@ from brain_cae.scans.descriptions import hints_of, names_other_part
      ("t1_tse_dixon_tra_F", ("t1", "other")), ("t1_tse_dixon_tra_W", ("t1",)), ("t1_dixon_fs", ("t1",)),
      ("t1_vibe_dixon_opp", ("t1", "other")), ("OutPhase: Ax T1", ("t1", "other")),
      ("t1 fat sat", ("t1",)), ("3D_DIR", ("other",)),
+     ("sT1W_3D_TFE", ("t1",)), ("sT2W_FLAIR", ("flair", "t2")),
      ("mp2rage_INV1", ("t1", "other")), ("mp2rage_UNI-DEN", ("t1", "uniform")), ("T1 unilateral", ("t1",)),
      ("SmartBrain", ("other",)), ("NOT DIAGNOSTIC: Ax T1", ("t1", "other")), ("T1 定位", ("t1", "other")),
      ("T1 SWI", ("t1", "t2*")), ("T2 hemo", ("t2", "t2*")), ("3D MRV", ("angiogram",)), ("DWI b0", ("other",)),
@@ -48,7 +49,8 @@ def test_a_description_becomes_words(text, words):
      ("T1 kontrasts\u0131z", False), ("T1 prima del mdc", False), ("T1 antes del contraste", False),
      ("T1 s.m.d.c.", False),
      ("T1 noncon", False), ("T1 造影前", False), ("T1 до контраста", False), ("T1 control", False), ("T1 24 cm", False),
-     ("T1 (AXI, Gray/White Contrast)", False), ("T1 high contrast", False), ("3D phase contrast", False),
+     ("T1 (AXI, Gray/White Contrast)", False), ("T1 high contrast", False),
+     ("SAG T1 CC", False), ("T1 edge enhanced", False), ("3D phase contrast", False),
      ("T1 senza mdc", False), ("T1 sin contraste", False), ("T1 sans injection", False), ("T1 s/c", False),
      ("T1 posterior fossa", False), ("T1 post-op", False), ("T1 MPRAGE", False)],
 )  # fmt: skip

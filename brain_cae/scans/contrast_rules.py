@@ -84,6 +84,11 @@ class Physics:
         """Whether the times are those of a scout."""
         return self.tr < SCOUT_TR_MS and self.te < SCOUT_TE_MS
 
+    @property
+    def named_t1(self) -> bool:
+        """Whether the description names a T1, and no scan to plan or calibrate others."""
+        return "t1" in self.hints and "other" not in self.hints
+
 
 @dataclass(frozen=True)
 class Contrast:
@@ -150,7 +155,8 @@ GRADIENT_ECHO_INVERTED = (
 )
 GRADIENT_ECHO = (
     Rule(
-        "localiser", "times of a fast scout", lambda p: p.hasty and not (p.three_d and p.spacing <= FINE_MM)
+        "localiser", "times of a fast scout",
+        lambda p: p.hasty and not (p.three_d and (p.spacing <= FINE_MM or p.named_t1)),
     ),
     Rule(
         "t2*", "gradient echo with long TE",
@@ -228,7 +234,8 @@ def contrast_of(physics: Physics) -> Contrast:
     rule = next((rule for rule in _table(physics) if rule.holds(physics)), None)
     if rule is None:
         return _open(physics, times)
-    doubt = SCOUT if physics.hasty and rule.name == "t1" and "t1" not in physics.hints else ""
+    sure = physics.named_t1 and physics.spacing <= FINE_MM
+    doubt = SCOUT if physics.hasty and rule.name == "t1" and not sure else ""
     return _with_agent(physics, rule.name, f"{rule.why} ({times})", doubt)
 
 

@@ -182,6 +182,12 @@ def test_a_fine_3d_image_with_the_times_of_a_scout_is_a_t1_in_doubt_unless_its_d
     assert contrast_of(replace(vibe, hints=("t1",))).doubt == ""
     assert contrast_of(replace(vibe, agent=True)).name == "t1ce"
     assert contrast_of(replace(vibe, three_d=False)).name == "localiser"
+    # Of coarser pixels the description tells, in doubt.
+    coarse = replace(vibe, spacing=1.4)
+    assert contrast_of(coarse).name == "localiser"
+    named = contrast_of(replace(coarse, hints=("t1",)))
+    assert (named.name, named.doubt) == ("t1", SCOUT)
+    assert contrast_of(replace(coarse, hints=("t1", "other"))).name == "localiser"
 
 
 def test_without_a_flip_angle_the_description_decides():

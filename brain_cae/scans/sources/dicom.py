@@ -10,7 +10,9 @@ from typing import ClassVar
 
 from brain_cae.scans import archives
 from brain_cae.scans.catalogue import Catalogue, Series, describe_others, read_catalogue
+from brain_cae.scans.contrast_rules import OTHER_KIND
 from brain_cae.scans.directory import missing
+from brain_cae.scans.extent import FEW_SLICES
 from brain_cae.scans.identity import Identity, identity_of
 from brain_cae.scans.pseudonym import Pseudonyms, default_key_file, read_key
 from brain_cae.scans.redaction import Redaction
@@ -213,7 +215,10 @@ class Dicom:
                         left_out=tuple(
                             (Path(aliases[one.series.files[0]]), one.why.partition(" (")[0])
                             for one in scans
-                            if one.contrast.name == modality and not one.modality and not one.read_for
+                            if one.contrast.name == modality
+                            and not one.modality
+                            and not one.read_for
+                            and not _is_planning(one)
                         ),
                         aliases={path: aliases[path] for path in files},
                     )
@@ -290,6 +295,11 @@ def _aliases(used: Sequence[Taken], redaction: Redaction, identities: Mapping[st
             # A lost file may be a slice of two patients' series.
             around[path] = around[path] | known if path in around else known
     return {path: redaction.alias(path, known) for path, known in around.items()}
+
+
+def _is_planning(one: Taken) -> bool:
+    """Return whether a series was never a choice: few slices, as of a localiser, or what its description says."""
+    return one.series.images <= FEW_SLICES or one.contrast.doubt == OTHER_KIND
 
 
 def _line(one: Taken, aliases: Mapping[Path, str]) -> SeriesLine:

@@ -61,7 +61,7 @@ def test_of_several_series_the_best_is_taken_and_the_others_say_why(tmp_path, so
     exam = {
         "t1": EXAM["t1"],
         "reformat": EXAM["t1"] | {"slices": 30, "type": ["DERIVED", "SECONDARY", "MPR"]},
-        "slab": EXAM["t1"] | {"slices": 4, "times": (2300.0, 2.98, 900.0, 8)},
+        "slab": EXAM["t1"] | {"slices": 6, "times": (2300.0, 2.98, 900.0, 8)},
         "repeat": EXAM["t1"],
     }
     files = write_exam(tmp_path / "scans", exam=exam)

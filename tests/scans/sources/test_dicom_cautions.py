@@ -23,3 +23,17 @@ def test_series_in_doubt_are_named_if_they_are_in_use(tmp_path, modalities, name
     assert len(source.locate()) == 2 * len(modalities)
     found = [note for note in source.notes() if "in doubt" in note]
     assert [note.count(" t1ce: ") for note in found] == [1] * len(named)
+
+
+def test_a_localiser_is_no_scan_that_was_left_out(tmp_path):
+    exam = dict.fromkeys(("t1", "again", "scout"), EXAM["t1"])
+    exam["three slices"] = EXAM["t1"] | {"slices": 3, "times": (8.6, 4.0, None, 20)}
+
+    def describe(header, name):
+        header.SeriesDescription = "3-plane localizer" if name == "scout" else "t1"
+
+    files = write_exam(tmp_path / "scans", exam=exam, change=describe)
+    source = Dicom(str(tmp_path / "scans"), key_file=str(tmp_path / "key"), modalities=("t1",), progress=False)
+    (location,) = source.locate()
+    assert location.left_out == () and set(location.files) == {*files["t1"], *files["again"]}
+    assert len(source.overview()) == 4

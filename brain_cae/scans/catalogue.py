@@ -4,15 +4,11 @@ The pass is spread over processes and kept in pieces in the store, so that it ca
 path, size and time is not opened again. The store holds keyed hashes, numbers and codes: no name, date or free text.
 """
 
-import json
 import math
 import os
-import secrets
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from brain_cae.executor import READER_START_S, Processes, results
-from brain_cae.files.atomic import whole
 from brain_cae.files.locks import exclusive
 from brain_cae.files.read_ahead import reading_ahead
 from brain_cae.progress import counter
+from brain_cae.scans.catalogue_rows import READ, ROW, Known, kind_of_row, load, save
 from brain_cae.scans.completeness import possible_slices
 from brain_cae.scans.contrast_rules import Physics
 from brain_cae.scans.formats import is_nifti, unread_format
@@ -55,19 +51,6 @@ TORN = "one series under several PatientIDs"
 """Kind of a series of which nobody can say whose it is."""
 SPLIT = 5
 """So many series of one file each, alike in all facts, are one series whose identifiers were replaced file by file."""
-ROW = np.dtype(
-    [
-        ("file", "S21"), ("size", "i8"), ("changed", "i8"), ("status", "i1"), ("frames", "i4"), ("diffusion", "?"),
-        ("apart", "?"), ("agent", "?"), ("dated", "?"), ("number", "i4"), ("serial", "i4"), ("echo", "f4"),
-        ("repetition", "f4"), ("place", "f8"), ("plane", "f4", 6), ("type", "S12"), ("day", "S12"), ("patient", "S14"),
-        ("study", "S18"), ("series", "S15"), ("uid", "S16"),
-    ]
-)  # fmt: skip
-READ = (
-    "status", "frames", "diffusion", "apart", "agent", "dated", "number", "serial", "echo", "repetition", "place",
-    "plane", "type", "day", "patient", "study", "series", "uid",
-)  # fmt: skip
-"""Columns that come from the file itself."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +88,6 @@ class Catalogue:
     anonymous: frozenset[str] = frozenset()
     adopted: frozenset[str] = frozenset()
     read: int = 0
-
-
-@dataclass
-class _Known:
-    """Rows by file, and facts by series, of what was read before."""
-
-    rows: dict[bytes, np.void] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def read_catalogue(
@@ -159,7 +134,7 @@ def _catalogue(
     workers: int,
     progress: bool,
 ) -> Catalogue:
-    known = _load(folder)
+    known = load(folder)
     rows, rest = _look_up(listing, names, known)
     facts = dict(known.facts)
     chunks = [rest[start : start + CHUNK] for start in range(0, len(rest), CHUNK)]
@@ -190,19 +165,19 @@ def _catalogue(
             leave()
             unsaved += chunks[place]
             if write and folder and len(unsaved) >= CHUNK * PIECE:
-                _save(folder, rows[unsaved], facts)
+                save(folder, rows[unsaved], facts)
                 unsaved = []
             for _ in chunks[place]:
                 advance()
     if write and folder and rest:
         pieces = list(folder.glob("*.npz"))
-        _save(folder, rows, facts)
+        save(folder, rows, facts)
         for piece in pieces:
             piece.unlink(missing_ok=True)
     return _grouped(listing, rows, facts, closed, names, len(rest))
 
 
-def _look_up(listing: list[tuple[Path, int, int]], names: Pseudonyms, known: _Known) -> tuple[np.ndarray, list[int]]:
+def _look_up(listing: list[tuple[Path, int, int]], names: Pseudonyms, known: Known) -> tuple[np.ndarray, list[int]]:
     """Return one row per file, and the numbers of those that must be read."""
     rows = np.zeros(len(listing), ROW)
     rest = []
@@ -225,12 +200,12 @@ def _read_chunk(paths: list[Path], names: Pseudonyms) -> tuple[np.ndarray, dict[
         for row, path in zip(rows, paths, strict=True):
             file = identify(path)
             _fill(row, file, names)
-            if file.status == IMAGE and file.header is None and _kind(row) not in facts:
+            if file.status == IMAGE and file.header is None and kind_of_row(row) not in facts:
                 file = read_header(path)
                 _fill(row, file, names)
-            if file.header is not None and _kind(row) not in facts:
+            if file.header is not None and kind_of_row(row) not in facts:
                 more = {"anonymous": anonymity(file.patient)}
-                facts[_kind(row)] = asdict(facts_of(path, file.header)) | more
+                facts[kind_of_row(row)] = asdict(facts_of(path, file.header)) | more
     return rows, facts
 
 
@@ -244,13 +219,6 @@ def _fill(row: np.void, file: FileHeader, names: Pseudonyms) -> None:
         row["patient"], row["study"] = names.patient(file.patient), names.name("study", file.study)
         row["series"] = names.name("se", file.patient, file.study, file.series)
         row["uid"] = names.name("uid", file.uid) if file.uid else ""
-
-
-def _kind(row: np.void) -> str:
-    """Return the key of the facts of a file: all that may divide its series."""
-    series, kind, day = (row[name].decode() for name in ("series", "type", "day"))
-    flags = "".join(f" {name}" for name in ("apart", "agent") if row[name])
-    return f"{series} {row['serial']} {kind} {day} {row['echo']:g} {row['repetition']:g}{flags}"
 
 
 def _grouped(
@@ -272,7 +240,7 @@ def _grouped(
         studies.setdefault(patient, set()).add(study)
 
     def is_nobody(row: np.void) -> bool:
-        how = facts[_kind(row)]["anonymous"]
+        how = facts[kind_of_row(row)]["anonymous"]
         return how == "word" or (how != "" and len(studies[row["patient"]]) > 1)
 
     owners: dict[bytes, set[bytes]] = {}
@@ -300,7 +268,7 @@ def _grouped(
                 name=names.name("se", name, group.part) if group.part else name,
                 files=tuple(listing[number][0] for number in group.files),
                 images=int(rows["frames"][images].sum()),
-                facts=_of_all(_facts(facts[_kind(rows[typical(images, rows)])]), kind, rows[images]),
+                facts=_of_all(_facts(facts[kind_of_row(rows[typical(images, rows)])]), kind, rows[images]),
                 uid=row["uid"].decode(),
                 day=rows["day"][group.files[0]].decode(),
                 repeated=holds_repeats(rows[images]),
@@ -365,36 +333,6 @@ def _restored(values: dict[str, Any]) -> dict[str, Any]:
 
 def _chunk_name(paths: list[Path]) -> str:
     return f"{len(paths)} files"  # their names may be those of patients
-
-
-def _load(folder: Path | None) -> _Known:
-    known = _Known()
-    for path in sorted(folder.glob("*.npz")) if folder else []:
-        for rows, facts in _piece(path):
-            known.rows.update(zip(rows["file"].tolist(), rows, strict=True))
-            known.facts |= facts
-    # A row without the facts of its kind is of no use.
-    known.rows = {file: row for file, row in known.rows.items() if row["status"] != IMAGE or _kind(row) in known.facts}
-    return known
-
-
-def _piece(path: Path) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
-    """Yield rows and facts of a piece; nothing if it is damaged: its files are read again."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            rows, facts = stored["rows"], json.loads(bytes(stored["facts"]).decode())
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
-        return
-    if rows.dtype == ROW:
-        yield rows, facts
-
-
-def _save(folder: Path, rows: np.ndarray, facts: dict[str, Any]) -> None:
-    # A file that the system refuses to open may be readable next time.
-    kept = rows[rows["status"] != STATUS.index("unreadable file")]
-    content = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    with whole(folder / f"{secrets.token_hex(8)}.npz") as aside, aside.open("wb") as stream:
-        np.savez_compressed(stream, rows=kept, facts=content)
 
 
 def describe_others(others: dict[str, int]) -> list[str]:

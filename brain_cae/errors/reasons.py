@@ -90,6 +90,8 @@ WHAT_TO_DO = {
     "and convert the scan again if it is wrong.",
     "first voxel at the origin": "Programs that do not know where a scan lies write this place: check that left, right "
     "and the top of the head are where the header says, or convert the scan again.",
+    "slices that are copies of others": "Neighbouring slices are the same in every voxel, as after a conversion "
+    "that filled gaps, or a padding with the last slice: compare the file with the original scan.",
     "a series UID in every file": "An anonymiser or an archive gave each slice its own SeriesInstanceUID. Check that "
     "the volume is complete, or anonymise again with one UID per series.",
     "one volume under several series UIDs": "Slices that belong together have several SeriesInstanceUIDs. Check that "

@@ -20,7 +20,7 @@ from brain_cae.scans.geometry import plane_of_affine
 from brain_cae.scans.nifti_header import LONGEST, NiftiHeader, cut, read_header
 from brain_cae.scans.overflow import check_overflow
 from brain_cae.scans.padding import without_padding
-from brain_cae.scans.volume import Volume, check_values, smallest_type
+from brain_cae.scans.volume import Volume, check_values, has_repeated_planes, smallest_type
 
 GZIP_LIMIT = 1100
 """Upper limit of the compression ratio of gzip, which is about 1030."""
@@ -91,6 +91,7 @@ def unusual(volume: NiftiVolume) -> tuple[str, ...]:
         step = max(1, array.size // SAMPLES)
         few = len(np.unique(array.ravel(order="K")[::step])) <= FEW_VALUES and len(np.unique(array)) <= FEW_VALUES
         found += ["as few values as a mask"] if few else []
+        found += ["slices that are copies of others"] if not few and has_repeated_planes(array) else []
     upright = (affine[:3, :3] != 0).sum() == 3
     return (*found, *volume.doubts, *(["first voxel at the origin"] if upright and not affine[:3, 3].any() else []))
 

@@ -23,10 +23,10 @@ UNKNOWN = "; by its name, which does not tell their order in time"
 
 @dataclass(frozen=True, order=True)
 class Moment:
-    """What the name of a session says about its time, in the order in which it counts.
+    """What is known about the time of a session, in the order in which it counts: most of it by its name.
 
     Attributes:
-        date: Year, month and day without marks; empty unless all sessions of a subject have one.
+        date: Year, month and day, as a table or else the name says; empty unless all sessions of a subject have one.
         stage: -1 for ``baseline`` and the like, 1 for ``followup``, else 0.
         pieces: The numbers of the name and the text between them, each as whether it is a number, number, text.
     """
@@ -46,9 +46,10 @@ class Moment:
 def one_session(locations: Sequence[SeriesLocation], modalities: Sequence[str]) -> list[SeriesLocation]:
     """Return one session per subject; scans of the others become ``left_out``, so that the report lists them.
 
-    The rule, in this order: a session with a scan that ``series.csv`` selects, most of the modalities in use, first by
-    session name: dates, then ``baseline`` and ``pre`` before others, ``post`` and ``followup`` after them, and numbers
-    of visits in their order. The reason says if the name does not tell which of two sessions was first.
+    The rule, in this order: a session with a scan that ``series.csv`` selects, most of the modalities in use, first in
+    time: dates in a table, or else in the names of the sessions, then ``baseline`` and ``pre`` before others, ``post``
+    and ``followup`` after them, and numbers of visits in their order. The reason says if nothing tells which of two
+    sessions was first.
     """
     dates, _ = year_first(one.session for one in locations)
     sessions: dict[str, dict[str, list[SeriesLocation]]] = {}
@@ -81,10 +82,13 @@ def _best(
     return kept
 
 
-def _moments(sessions: Iterable[str], dates: Mapping[str, str]) -> dict[str, Moment]:
-    """Return what the names of a subject's sessions say about their time; ``dates`` are names with the year first."""
+def _moments(sessions: Mapping[str, Iterable[SeriesLocation]], dates: Mapping[str, str]) -> dict[str, Moment]:
+    """Return what is known about the time of a subject's sessions; ``dates`` are names with the year first."""
     names = {session: CAMEL.sub("-", dates.get(session, session)).lower() for session in sessions}
-    days = {session: "".join(found.group(1, 3, 4)) for session, name in names.items() if (found := DATE.search(name))}
+    days = {session: one.date for session, scans in sessions.items() for one in scans if one.date}
+    if len(days) < len(names):
+        found = {session: DATE.search(name) for session, name in names.items()}
+        days = {session: "".join(match.group(1, 3, 4)) for session, match in found.items() if match}
     return {
         session: Moment(
             date=days[session] if len(days) == len(names) else "",

@@ -64,16 +64,44 @@ def check_values(array: np.ndarray, *, where: str) -> None:
     _check_planes(array, where)
 
 
+def has_repeated_planes(array: np.ndarray) -> bool:
+    """Return whether planes of a volume (X, Y, Z) are copies of their neighbours, along one of its axes.
+
+    Noise alone makes two planes of a scan differ. Thick slices that were resampled to thinner ones without
+    interpolation are there several times each; only a plane that is there more often than twice as many times counts.
+    """
+    for axis in range(3):
+        planes, thin = _thinned(array, axis)
+        image = thin.min(axis=1) < thin.max(axis=1)
+        alike = np.flatnonzero((thin[1:] == thin[:-1]).all(axis=1) & image[1:])
+        copies = [int(at) for at in alike if np.array_equal(planes[at], planes[at + 1]) and _is_image(planes[at])]
+        longest = [last - first + 2 for first, last in _runs(copies)]
+        times = longest + [1] * int(image.sum() - sum(longest))
+        if longest and max(longest) > 2 * np.median(times):
+            return True
+    return False
+
+
+def _thinned(array: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the planes (N, …) along an axis, and a part of the voxels of each (N, n)."""
+    planes = np.moveaxis(array, axis, 0)
+    step = THIN if min(planes.shape[1:]) > 10 * THIN else 1
+    return planes, planes[:, ::step, ::step].reshape(len(planes), -1)
+
+
+def _is_image(plane: np.ndarray) -> bool:
+    """Return whether a plane shows more than a few voxels beside one value."""
+    return float((plane != np.median(plane)).mean()) > IMAGE
+
+
 def _check_planes(array: np.ndarray, where: str) -> None:
     """Raise ScanError ("blank slice") if planes between images have one value throughout: their content was lost.
 
     A few voxels beside a stripped brain, such as a rest of an eye, are no image.
     """
     for axis in range(3):
-        planes = np.moveaxis(array, axis, 0)
         # All voxels are compared only where a part of them is alike: a plane of a head seldom is.
-        step = THIN if min(planes.shape[1:]) > 10 * THIN else 1
-        thin = planes[:, ::step, ::step].reshape(len(planes), -1)
+        planes, thin = _thinned(array, axis)
         image = thin.min(axis=1) < thin.max(axis=1)
         inner = np.flatnonzero(image)
         doubtful = [number for number in range(*inner[[0, -1]]) if not image[number]] if len(inner) else []

@@ -339,6 +339,20 @@ def test_a_map_of_tissues_in_place_of_a_scan_is_unusual(tmp_path):
         assert unusual(read_nifti(tmp_path / f"{name}.nii", pixels=False)) == ()
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_slices_that_repeat_their_neighbours_are_unusual(tmp_path, axis):
+    """Converters that fill gaps write them, and so does a padding with the last slice."""
+    values = noise(kind=np.int16)
+    planes = np.moveaxis(values, axis, 0)
+    planes[2] = planes[1]
+    assert unusual(read_nifti(save(tmp_path / "a.nii", values))) == ()
+    planes[3] = planes[1]
+    (doubt,) = unusual(read_nifti(save(tmp_path / "a.nii", values)))
+    assert doubt == "slices that are copies of others" and advice_for(doubt)
+    thick = np.repeat(noise(kind=np.int16), 3, axis)
+    assert unusual(read_nifti(save(tmp_path / "b.nii", thick))) == ()
+
+
 @pytest.mark.parametrize(
     ("affine", "unknown"),
     [(np.diag([10, 9, 15, 1]), True), (np.diag([-10, -9, 15, 1]), True), (AFFINE, False)],

@@ -70,6 +70,13 @@ def test_the_report_says_if_the_order_in_time_is_not_known(names):
     assert reason.endswith("; by its name, which does not tell their order in time") and advice_for(reason)
 
 
+def test_dates_of_tables_go_before_the_names():
+    scans = [scan("ses-1", date="2020-05-01"), scan("ses-2", date="2019-01-01")]
+    (kept,) = one_session(scans, ["t1"])
+    assert (kept.session, kept.left_out[0][1]) == ("ses-2", "another session was taken: ses-2")
+    assert sessions([scan("ses-1"), scans[1]]) == {"ses-1"}
+
+
 def test_the_session_with_most_modalities_is_kept():
     second = [scan("2"), scan("2", "flair")]
     assert sessions([scan("1"), scan("1", "flair", there=False), scan("1", "t2"), *second]) == {"2"}

@@ -39,10 +39,11 @@ class SeriesLocation:
 
     ``files`` is empty if the subject has no scan of this modality: the import reports it as missing. If the files hold
     several series, ``chosen``, a file or a folder, selects one. ``age`` (years) and ``sex`` (``M``, ``F`` or ``""``)
-    win over the DICOM headers. Masks may have any grid. ``acquisition`` holds columns of the index (ms, degrees, T)
-    that are known from other files, for values that the image headers do not give; NIfTI gives none. ``left_out`` lists
-    further scans of this modality that the source skipped, each with its path and the reason, for the report.
-    ``aliases`` gives, for each file, the path that may be written where the real one may hold the name of a patient.
+    win over the DICOM headers. ``date`` is when the session was, where a table says it: text that sorts in time. Masks
+    may have any grid. ``acquisition`` holds columns of the index (ms, degrees, T) that are known from other files, for
+    values that the image headers do not give; NIfTI gives none. ``left_out`` lists further scans of this modality that
+    the source skipped, each with its path and the reason, for the report. ``aliases`` gives, for each file, the path
+    that may be written where the real one may hold the name of a patient.
     ``candidates`` are the files of each scan that ``series.csv`` may select instead of ``files``. Bytes in ``subject``
     that are not UTF-8 are escaped, because every table is UTF-8.
     """
@@ -52,6 +53,7 @@ class SeriesLocation:
     files: tuple[Path, ...] = ()
     label: str = "unknown"
     session: str = ""
+    date: str = ""
     source: str = ""
     site: str = ""
     age: float | None = None

@@ -104,6 +104,7 @@ class Bids:
             SeriesLocation(
                 subject=subject,
                 session=session,
+                date=tables.dates.get((subject, session), ""),
                 modality=modality,
                 files=tuple(sorted(images.files.get(modality, ()), key=_rank)),
                 left_out=tuple(images.left_out.get(modality, ())),

@@ -32,6 +32,13 @@ TIMES = 7
 # The last part of a name, and one that is a year or a date.
 LAST_PART = re.compile(r"(.*[^ _.-])[ _.-]+([^ _.-]+)")
 DATE = re.compile(r"(?:19|20)\d\d(?:\d{4})?")
+SESSION = re.compile(
+    r"(?:(?:ses(?:sion)?|visits?|weeks?|months?|years?|days?|time[-_ ]?points?|tp|scans?)[-_ ]?\d[\d_\-. ]*"
+    r"|(?:baseline|bl|pre[-_ ]?op|post[-_ ]?op|follow[-_ ]?up|fu|initial|recurrence)[-_ ]?\d*"
+    r"|(?:19|20)\d\d[-_.]?\d\d[-_.]?\d\d(?!\d).*)",
+    re.IGNORECASE,
+)
+"""What a folder is called that holds one of the sessions of a person."""
 
 
 def _text(name: str) -> str:
@@ -233,6 +240,10 @@ def alike_subjects(subjects: Iterable[str], rows: Iterable[str] = (), table: str
         "{group|groups} of subjects {has|have} names that differ in the last part alone, and {counts|count} as "
         "different people, in any role; if {it is one person|each is one person} at several times, list the scans in a "
         "table with the column session": visits(names),
+        "subjects are called as sessions are, and count as different people, in any role; if they are of one person, "
+        "list the scans in a table with the columns subject and session": (
+            names if len(names) > 1 and all(map(SESSION.fullmatch, names)) else []
+        ),
         f"{{group|groups}} of names in {table} {{has|have}} {differ} may be one subject": alike(rows),
     }
 

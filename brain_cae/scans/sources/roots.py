@@ -12,9 +12,12 @@ from brain_cae.scans import archives
 from brain_cae.scans.formats import is_nifti
 from brain_cae.scans.headers import IMAGE, read_header
 from brain_cae.scans.sources.base import SPELLINGS, is_visible, some
+from brain_cae.scans.sources.matching import SESSION
+from brain_cae.scans.sources.subject_folder import behind_subject, stem
 
 # Folders looked into, and files opened, before a layout counts as absent: a root may be the whole disk.
 MAX_FOLDERS, MAX_FILES, MAX_DEPTH = 60, 12, 5
+TABLE_OF_SESSIONS = "dataset.table=scans.csv with the columns subject,session,modality,path"
 RSNA_FOLDERS = ("flair", "t1w", "t1wce", "t2w")
 BRATS_FILE = re.compile(r"(?P<folder>.+)[_-](?:seg|t1|t1ce|t1c|t1n|t2|t2w|t2f|flair)\.nii(?:\.gz)?", re.IGNORECASE)
 IXI_FILE = re.compile(r"IXI\d+-[A-Za-z]+-\d+-\w+\.nii(?:\.gz)?", re.IGNORECASE)
@@ -93,8 +96,7 @@ def wrong_root(source: str, root: Path, *, problem: str, expected: str, found: s
         if len(beside) > 1:
             advice = _in_several(beside, layout)
         elif layout == source and place != root:
-            level = "higher" if root.is_relative_to(place) else "lower"
-            advice = f"The layout starts {len(_between(place, root))} level {level}: dataset.root={place}"
+            advice = _at_level(place, root)
         elif place == root:
             advice = f"The folder is right, but it holds {LAYOUTS[layout]}: dataset={layout} dataset.root={root}"
         else:
@@ -118,6 +120,15 @@ def _source_of(path: Path) -> str:
     return "ixi" if IXI_FILE.fullmatch(path.name) else "folder"
 
 
+def _at_level(place: Path, root: Path) -> str:
+    """Return what to do about a layout that starts in another folder, above or below the root."""
+    if root.is_relative_to(place):
+        return f"The layout starts {len(_between(place, root))} level higher: dataset.root={place}"
+    if all(SESSION.fullmatch(folder.name) for folder in _folders(place)):
+        return f"{place.name} seems to be a subject with sessions: list the scans, {TABLE_OF_SESSIONS}."
+    return f"The layout starts {len(_between(place, root))} level lower: dataset.root={place}"
+
+
 def _in_several(folders: Sequence[Path], layout: str) -> str:
     """Return what to do about scans of one layout in several folders, as for groups, sites or sessions."""
     parts = [re.sub(r"[^A-Za-z0-9_]+", "_", folder.name).strip("_") or "part" for folder in folders[:2]]
@@ -125,7 +136,7 @@ def _in_several(folders: Sequence[Path], layout: str) -> str:
         f"+dataset@dataset.parts.{part}={layout} dataset.parts.{part}.root={folder}"
         for part, folder in zip(parts, folders, strict=False)
     ]
-    table = "if they are subjects with sessions, list the scans in a table, subject,session,modality,path; "
+    table = f"if they are subjects with sessions, list the scans, {TABLE_OF_SESSIONS}; "
     return (
         f"The layout starts 1 level lower, in {len(folders)} folders: {some([folder.name for folder in folders])}. Put "
         f"all subjects into one folder; {table if layout == 'folder' else ''}or combine: dataset=combined "
@@ -255,7 +266,8 @@ def _has_ixi(folder: Path) -> bool:
 
 def _has_folder(folder: Path) -> bool:
     return any(
-        (path.is_dir() or is_nifti(path)) and path.name.lower().partition(".")[0] in SPELLINGS
+        (path.is_dir() or is_nifti(path))
+        and (path.name.lower().partition(".")[0] in SPELLINGS or behind_subject(stem(path), one.name))
         for one in _folders(folder)
         for path in islice(one.iterdir(), MAX_FOLDERS)
     )

@@ -139,6 +139,13 @@ def test_a_line_of_the_report_selects_a_scan(root, tmp_path):
     assert chosen[chosen["status"] == "refused"]["reason"].tolist() == ["another scan was taken: it was chosen"] * 2
 
 
+def test_the_earlier_session_by_its_table_is_taken(root):
+    touch(root, *(f"sub-03/ses-{name}/anat/sub-03_ses-{name}_T1w.nii.gz" for name in "ab"))
+    (root / "sub-03" / "sub-03_sessions.tsv").write_text("session_id\tacq_time\nses-a\t2020-05-01\nses-b\t2019-01-01\n")
+    kept = one_session(Bids(root, modalities=["t1"]).locate(), ["t1"])
+    assert [one.session for one in kept if one.subject == "sub-03"] == ["ses-b"]
+
+
 def test_sidecars_reach_the_index_in_its_units(root, tmp_path):
     write_json(root / "sub-02" / "sub-02_T1w.json", EchoTime=0.0042, InversionTime=0.9, FlipAngle=9)
     index = import_series(Bids(root, modalities=["t1"]).locate(), tmp_path / "store", progress=False).index

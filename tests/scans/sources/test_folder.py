@@ -316,14 +316,14 @@ def test_folders_without_a_modality_are_named_with_what_they_hold(tmp_path):
 
 
 def test_a_subject_that_is_removed_while_the_folder_is_listed_has_no_scans(root, monkeypatch):
-    usual = folder._look
+    usual = folder.look
 
     def disturbed(path):
         if path.name == "b":
             shutil.rmtree(path)
         return usual(path)
 
-    monkeypatch.setattr(folder, "_look", disturbed)
+    monkeypatch.setattr(folder, "look", disturbed)
     assert {one.subject for one in Folder(root, modalities=["t1"]).locate()} == {"a"}
 
 

@@ -109,3 +109,12 @@ def test_subjects_that_may_be_one_person_at_several_times_are_found(subjects, ex
     assert visits(subjects) == expected
     notes = " ".join(counted(alike_subjects(subjects)))
     assert ("table with the column session" in notes) == bool(expected)
+
+
+def test_subjects_that_are_called_as_sessions_are_named():
+    def called(*names):
+        return [shown for text, shown in alike_subjects(names).items() if "called as sessions" in text and shown]
+
+    assert called("week-000-1", "week-044") == [["week-000-1", "week-044"]]
+    assert called("2019-01-05", "2019-02-11_followup") and called("ses-01", "baseline") and called("Timepoint_1", "TP2")
+    assert not called("week-1") and not called("control1", "ses-1") and not called("20190105", "S2019")

@@ -93,12 +93,18 @@ def test_one_folder_of_everything_is_read_by_headers(tmp_path):
 
 
 def test_nifti_with_other_names_are_listed(tmp_path):
-    touch(tmp_path / "scans", "p1/p1_T1.nii.gz", "p2/p2_T1.nii.gz")
+    touch(tmp_path / "scans", "p1/p1_scan.nii.gz", "p2/p2_scan.nii.gz")
     text = message("folder", tmp_path / "scans")
-    assert "p1/p1_T1.nii.gz" in text and "dataset.table" in text
+    assert "p1/p1_scan.nii.gz" in text and "dataset.table" in text
     with pytest.raises(DatasetError, match="dataset=folder"):
         LAYOUTS["folder"](tmp_path / "other")
         Dicom(root=str(tmp_path / "other"), key_file=str(tmp_path / "key"), progress=False).locate()
+
+
+def test_the_folder_of_a_subject_with_sessions_is_not_the_root(tmp_path):
+    touch(tmp_path / "scans", "Patient-001/week-000/T1.nii", "Patient-001/week-044/T1.nii")
+    text = message("folder", tmp_path / "scans")
+    assert "subject,session,modality,path" in text and "level lower" not in text
 
 
 def test_one_folder_per_contrast_is_not_taken_for_a_subject(tmp_path):

@@ -84,6 +84,8 @@ def prepare_subject(
     mask, properties = _shown_by_all(brain, images, reference=reference, paths=paths)
     if drawn["lesion"] is not None and lesion is not None and lesion.any() and not (lesion & mask).any():
         hidden = "it lies in a hole of the brain mask" if (lesion & holes(mask)).any() else "no marked voxel there"
+        if drawn["brain"] is not None:
+            hidden += f"; one of two masks is wrong, and the other is the brain mask {drawn['brain'].path}"
         raise drawn["lesion"].elsewhere(f"a lesion that overlaps the brain of {reference}", hidden)
     zeros = {modality: _background(values, mask) for modality, (values, _) in images.items()}
     images = {modality: (values - zeros[modality], covered) for modality, (values, covered) in images.items()}

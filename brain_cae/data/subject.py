@@ -13,6 +13,9 @@ from brain_cae.arrays.boxes import box_of
 from brain_cae.files.atomic import whole, write_pieces
 from brain_cae.reshape import NativeGrid, Shape
 
+MAX_OFF_MM = 1e-3
+"""Elements of an affine that differ by less place a voxel of a head within 1 mm."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -229,4 +232,10 @@ def to_source_space(values: np.ndarray, subject: PreparedSubject) -> nibabel.Nif
         nibabel.orientations.axcodes2ornt("RAS"), nibabel.io_orientation(subject.source_affine)
     )
     data = nibabel.orientations.apply_orientation(subject.on_native_grid(values), back)
-    return nibabel.Nifti1Image(np.ascontiguousarray(data, dtype=np.float32), subject.source_affine)
+    image = nibabel.Nifti1Image(np.ascontiguousarray(data, dtype=np.float32), subject.source_affine)
+    image.set_sform(subject.source_affine, code="scanner")
+    image.set_qform(subject.source_affine, code="scanner")
+    # Some viewers and ITK place an image by its qform, which cannot hold the shear of a few affines.
+    if not np.allclose(image.get_qform(), subject.source_affine, atol=MAX_OFF_MM):
+        image.set_qform(None)
+    return image

@@ -201,6 +201,20 @@ def test_a_lesion_outside_the_brain_is_refused_and_an_empty_lesion_mask_is_accep
         masked(tmp_path, "lesion_mask_path", mask, affine)
 
 
+def test_the_brain_mask_is_named_where_the_lesion_lies_outside_of_it(tmp_path):
+    """It may be the wrong one: saved without its affine, or inverted."""
+    affine = centred((48, 48, 24), np.diag([2.0, 2.0, 4.0]))
+    brain, lesion = np.zeros((2, 48, 48, 24), np.uint8)
+    brain[2:20, 2:20, 2:12] = lesion[30:34, 30:34, 14:16] = 1
+    scans = rows(flair=write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0])))
+    for name, values in (("brain", brain), ("lesion", lesion)):
+        nibabel.save(nibabel.Nifti1Image(values, affine), tmp_path / f"{name}.nii")
+        scans[f"{name}_mask_path"] = str(tmp_path / f"{name}.nii")
+    with pytest.raises(ScanError, match=r"the other is the brain mask .*brain\.nii") as raised:
+        prepare_subject(scans, modalities=["flair"], reference="flair", scaling="median")
+    assert raised.value.where.endswith("lesion.nii")
+
+
 def test_a_brain_mask_on_another_grid_defines_the_foreground(tmp_path):
     scan = write(tmp_path, "flair", (48, 48, 24), np.diag([2.0, 2.0, 4.0]))
     shape, matrix = GRIDS["oblique"]

@@ -58,3 +58,19 @@ def test_values_inside_the_mask_return_to_the_scan_as_it_was_stored(make_subject
     assert image.shape == subject.source_shape and np.array_equal(image.affine, flipped)
     back = np.asarray(nibabel.as_closest_canonical(image).dataobj)
     np.testing.assert_array_equal(back[subject.mask], values)
+
+
+def test_maps_are_placed_by_both_forms_of_their_header(make_subject):
+    """Viewers that read the qform showed a map beside its scan."""
+    subject = make_subject()
+    oblique = np.diag([-2.0, 2.0, 3.0, 1.0])
+    oblique[:3, :3] = np.array([[0.9, -np.sqrt(0.19), 0], [np.sqrt(0.19), 0.9, 0], [0, 0, 1]]) @ oblique[:3, :3]
+    oblique[:3, 3] = 10, -20, 30
+    sheared = oblique.copy()
+    sheared[0, 1] += 0.5
+    for affine, codes in ((oblique, (1, 1)), (sheared, (1, 0))):
+        vars(subject).update(source_affine=affine)
+        image = to_source_space(subject.mask.astype(np.float32), subject)
+        assert (int(image.header["sform_code"]), int(image.header["qform_code"])) == codes
+        np.testing.assert_allclose(image.affine, affine)
+    np.testing.assert_allclose(to_source_space(subject.mask * 1.0, subject).get_sform(), sheared, atol=1e-5)

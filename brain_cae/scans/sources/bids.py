@@ -25,7 +25,8 @@ from brain_cae.scans.sources.base import (
     unused,
 )
 from brain_cae.scans.sources.choice import CHOICES, apply_choices
-from brain_cae.scans.sources.derivatives import NATIVE_SPACES, find_masks
+from brain_cae.scans.sources.derivatives import SUFFIXES as MASK_SUFFIXES
+from brain_cae.scans.sources.derivatives import find_masks, space_of
 from brain_cae.scans.sources.matching import alike_subjects, match
 from brain_cae.scans.sources.participants import Participant, Participants
 from brain_cae.scans.sources.roots import wrong_root
@@ -42,6 +43,8 @@ TEXT = (".json", ".tsv", ".md", ".txt", ".rst", ".cff", ".bval", ".bvec")
 """Names and endings that belong to a data set in BIDS and hold no scan."""
 OTHER_KINDS = {"other", "computed", "angiogram"}
 """What free words in a name may say of an image that is no ordinary scan."""
+A_PART = re.compile(r"(?i)hippo|slab|(?<![a-z])(mtl|iac|sella|pituitary|orbits?)(?![a-z])")
+"""What scans of a part of the head are called, such as a T2 of high resolution across the hippocampus."""
 STRIPPED = re.compile(r"(?i)^(brain|bet)$|skull|strip")
 """What processed copies without skull are called."""
 ADVICE = "Set dataset.root to the folder that holds dataset_description.json and the folders sub-*."
@@ -118,6 +121,7 @@ class Bids:
         chosen = [_choose(one, sidecars) for one in apply_choices(candidates, root)]
         masks, mask_notes = find_masks(root, self.derivatives).assign(_images(scans, chosen), without)
         taken = [path for one in chosen for path in one.files if is_nifti(path)]
+        masks_inside = [name for name in unused if parse_name(Path(name)).suffix in MASK_SUFFIXES]
         lists = {
             "{T1w image|T1w images} without ce- in the name {is|are} t1ce by a contrast agent in the sidecar": [
                 path.name
@@ -135,7 +139,12 @@ class Bids:
                 name for name in without if can_be_read(root / name)
             ],
             **alike_subjects(subjects),
-            f"{{image|images}} in anat/ {{is|are}} not {', '.join(SUFFIXES)} or similar, and left out": unused,
+            f"{{image|images}} in anat/ {{is|are}} not {', '.join(SUFFIXES)} or similar, and left out": [
+                name for name in unused if name not in masks_inside
+            ],
+            "{mask|masks} in anat/ {is|are} not read; dataset.derivatives=[.] reads masks of lesions and brains": [
+                name for name in masks_inside if "." not in self.derivatives
+            ],
             **sidecars.findings(),
         }
         self._notes = (
@@ -278,7 +287,7 @@ def _may_be_after_agent(path: Path) -> bool:
 def _may_be_another_kind(path: Path) -> bool:
     """Return whether the name may say that it is a localiser, a map or the like, or of another part of the body."""
     words = _words(path)
-    return not OTHER_KINDS.isdisjoint(hints_of(words)) or names_other_part(words)
+    return not OTHER_KINDS.isdisjoint(hints_of(words)) or names_other_part(words) or bool(A_PART.search(words))
 
 
 def _words(path: Path) -> str:
@@ -301,7 +310,7 @@ def _rank(path: Path) -> tuple[bool, bool, bool, bool, int, int, str]:
         _may_be_after_agent(path),
         _may_be_another_kind(path),
         _is_stripped(path),
-        entities.get("space", "") not in NATIVE_SPACES,
+        bool(space_of(path)),
         len(set(entities) - {"sub", "ses", "run", "ce"}),
         run,
         path.name,

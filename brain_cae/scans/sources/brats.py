@@ -30,6 +30,8 @@ MASK = "mask"
 FILE = re.compile(rf"[_-]({'|'.join(SPELLINGS)}|seg|gtv)\.(?:nii|hdr)(?:\.gz)?", re.IGNORECASE)
 # In BraTS 2020, the segmentation of one patient has another name: W39_1998.09.19_Segm.nii.
 ODD_MASK = re.compile(r".*_segm\.nii(\.gz)?", re.IGNORECASE)
+# UPENN-GBM has its masks in a folder of their own: images_segm/UPENN-GBM-00002_11_segm.nii.gz.
+MASK_ELSEWHERE = re.compile(r"(.+)[_-]segm?\.nii(?:\.gz)?", re.IGNORECASE)
 TIME_POINT = re.compile(r"(BraTS-(?:MEN-RT|[A-Za-z]+)-\d+)-(\d{3}|\d)")
 # Radiotherapy planning scans: only T1 after contrast agent, in native space, with the face removed but not the skull.
 WITH_SKULL = "BraTS-MEN-RT-"
@@ -76,6 +78,7 @@ class Brats:
                 raise _twice(folder.name, folders[folder.name], folder)
             if files:
                 folders[folder.name], scans[folder.name] = folder, files
+        other = [path for path in other if not _add_mask(path, scans)]
         # Outside the folders of scans, tables and documents are expected.
         other = [path for path in other if _matters(path, [*folders.values()]) and path != root / CHOICES]
         if not folders:
@@ -150,6 +153,17 @@ def _sort(folder: str, paths: Sequence[Path]) -> dict[str, list[Path]]:
                 files.setdefault(kind, []).append(path)
     odd = [path for path in paths if ODD_MASK.fullmatch(path.name)]
     return files | {MASK: odd} if files and MASK not in files and odd else files
+
+
+def _add_mask(path: Path, scans: Mapping[str, dict[str, list[Path]]]) -> bool:
+    """Add a mask that lies in another folder to the scan that its name starts with, if that has none beside it."""
+    match = MASK_ELSEWHERE.fullmatch(path.name)
+    name = match[1] if match else ""
+    files = scans.get(name)
+    if files is None or is_broken(path) or any(mask.parent.name == name for mask in files.get(MASK, ())):
+        return False
+    files.setdefault(MASK, []).append(path)
+    return True
 
 
 def _twice(name: str, first: Path, second: Path) -> DatasetError:

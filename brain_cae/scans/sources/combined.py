@@ -8,6 +8,9 @@ from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.base import SeriesLocation, Source
 from brain_cae.vocabulary import LabelMeaning
 
+KEY = re.compile(r"(?<![\w/.@])dataset\.(?!parts\.)(?=[a-z])")
+OTHER_SOURCE = re.compile(r"(?<![\w/.])dataset=(\w+) dataset\.root=")
+
 
 @dataclass
 class Combined:
@@ -47,5 +50,8 @@ def _locate(part: str, source: Source) -> list[SeriesLocation]:
         return source.locate()
     except DatasetError as error:
         # The message of the part names keys as dataset.…; here they are below dataset.parts.
-        text = re.sub(r"(?<![\w/.])dataset\.(?=[a-z])", f"dataset.parts.{part}.", str(error))
-        raise DatasetError(f"Part {part}: {text}") from error
+        details = {
+            name: text and KEY.sub(f"dataset.parts.{part}.", OTHER_SOURCE.sub(r"dataset.parts.\1.root=", text))
+            for name, text in vars(error).items()
+        }
+        raise DatasetError(f"Part {part}: {details.pop('problem')}", **details) from error

@@ -1,6 +1,6 @@
 """Brain and lesion masks in the derivatives of a BIDS data set, and the scans that they belong to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,9 +10,11 @@ from brain_cae.scans.sources.base import UNREADABLE, counted, describe, is_broke
 from brain_cae.scans.sources.matching import match, require_unique
 from brain_cae.scans.sources.sidecar import parse_name, written_in
 
-# Masks in a template space do not match the scan, whatever their affine says.
+# Masks in a template space match only scans in that space, whatever their affine says.
 NATIVE_SPACES = ("", "orig", "native", "individual", "T1w", "T2w", "FLAIR")
 LESIONS = ("lesion", "tumor", "tumour", "l")
+SUFFIXES = ("mask", "roi", "dseg", "probseg")
+"""Of masks; segmentations count where ``label`` or ``desc`` names a lesion."""
 NAMES = "desc-brain_mask, label-lesion_mask or desc-lesion_mask"
 SCAN = ("acq", "ce", "rec", "run", "echo", "inv", "part", "chunk")
 """Entities that tell the scans of a session apart; others of a mask say how it was made."""
@@ -39,6 +41,15 @@ class Mask:
     def entities(self) -> dict[str, str]:
         """The entities of the scan that it names, besides subject and session."""
         return _of_scan(self.path)
+
+    def fits(self, image: Path) -> bool:
+        """Return whether this may be a mask of an image: it names no other one, and lies in its space."""
+        return self.entities.items() <= _of_scan(image).items() and self.space in ("", space_of(image))
+
+    @property
+    def space(self) -> str:
+        """The template in whose space it lies; ``""`` for that of the scan."""
+        return space_of(self.path)
 
 
 @dataclass
@@ -82,12 +93,14 @@ class Masks:
             places = _places(one, subjects[one.subject], scans)
             fits = [place for place in places if _names_one_in_use(one, scans[place])]
             other = "of another scan than the one in use" if places else "of a subject or session without scans"
+            other = ROUTINE if one.space and not fits else other
             reasons[one.path] = one.reason or ("" if fits else other)
             for place in fits if not one.reason else ():
                 fitting.setdefault((*place, one.kind), []).append(one)
         used: dict[tuple[str, str, str], Path] = {}
         for key, masks in fitting.items():
-            best, *others = _best(masks)
+            spaces = {space_of(image) for image, usable in scans[key[:2]].items() if usable}
+            best, *others = _best(masks, spaces)
             if others:
                 reasons |= {one.path: "several for one scan" for one in (best, *others)}
             else:
@@ -162,7 +175,7 @@ def _add(masks: Masks, path: Path, folder: Path, number: int) -> None:
     )
     reason = next(contradictions, "")
     anatomical = path.parent.name == "anat" and "task" not in name.entities
-    if not anatomical or name.entities.get("space", "") not in NATIVE_SPACES:
+    if not anatomical:
         reason = ROUTINE
     elif is_broken(path):
         reason = BROKEN
@@ -196,14 +209,14 @@ def _lacking(
 
 def _names_one_in_use(mask: Mask, images: Mapping[Path, bool]) -> bool:
     """Return whether one of the images that a mask may be of is in use, or at least not replaced by another."""
-    return any(usable for image, usable in images.items() if mask.entities.items() <= _of_scan(image).items())
+    return any(usable for image, usable in images.items() if mask.fits(image))
 
 
-def _best(masks: Sequence[Mask]) -> list[Mask]:
-    """Return the mask that is used, or several that nothing tells apart."""
+def _best(masks: Sequence[Mask], spaces: Collection[str]) -> list[Mask]:
+    """Return the mask that is used, or several that nothing tells apart; ``spaces`` are those of the scans in use."""
 
-    def rank(one: Mask) -> tuple[bool, int, int]:
-        return not one.session, -len(one.entities), one.number
+    def rank(one: Mask) -> tuple[bool, bool, int, int]:
+        return one.space not in spaces, not one.session, -len(one.entities), one.number
 
     first = min(map(rank, masks))
     alike: dict[frozenset[tuple[str, str]], Mask] = {}
@@ -214,6 +227,12 @@ def _best(masks: Sequence[Mask]) -> list[Mask]:
     return [*alike.values()]
 
 
+def space_of(path: Path) -> str:
+    """Return the template in whose space an image lies by its name; ``""`` for a space of the scanner."""
+    space = parse_name(path).entities.get("space", "")
+    return "" if space in NATIVE_SPACES else space
+
+
 def _of_scan(path: Path) -> dict[str, str]:
     """Return the entities in which the scans of a session differ; ``run-01`` is ``run-1``."""
     return {key: value.lstrip("0") for key, value in parse_name(path).entities.items() if key in SCAN}
@@ -222,8 +241,9 @@ def _of_scan(path: Path) -> dict[str, str]:
 def _kind(path: Path) -> str | None:
     name = parse_name(path)
     label, description = (name.entities.get(key, "").lower() for key in ("label", "desc"))
-    if name.suffix not in ("mask", "roi"):
+    if name.suffix not in SUFFIXES:
         return None
     if description == "brain" and name.suffix == "mask":
         return "brain"
-    return "lesion" if label in LESIONS or description in LESIONS else None
+    lesions = LESIONS if name.suffix in ("mask", "roi") else LESIONS[:-1]  # elsewhere, L is the left side
+    return "lesion" if label in lesions or description in lesions else None

@@ -20,7 +20,7 @@ NUMBER = re.compile(r"\d(?:[.,]\d+)?E[+-]?\d+", re.IGNORECASE)
 DAMAGE = (
     NUMBER,
     re.compile(r"\d{4}-\d\d?-\d\d?(?:[ T]00:00(?::00)?)?"),
-    re.compile(r"\d\d?[./]\d\d?[./](?:\d\d){1,2}"),
+    re.compile(r"\d\d?[./]\d\d?[./](?:\d\d){0,2}"),
     re.compile(r"\d\d?[-. ](?!\d)[^\W\d_]{3,4}\.?(?:[-. ](?:\d\d){1,2})?"),
     re.compile(r"[^\W\d_]{3,4}\.?[- ](?:\d\d){1,2}"),
     re.compile(r"#(?:NAME\?|REF!|VALUE!|N/A|NUM!|NULL!|DIV/0!|#+)"),

@@ -72,9 +72,9 @@ def read_table(path: Path, *, expected: str, lower: bool = False) -> Table:
     """Return a table; empty rows are skipped.
 
     Args:
-        path: ``.xls``, ``.xlsx`` or ``.ods`` (first sheet), or text, separated by commas, or by semicolons or tabs as
-            some spreadsheet programs write it: UTF-8, or UTF-16 with a byte order mark; lines may end in any way. The
-            content decides, whatever the name says.
+        path: ``.xls``, ``.xlsx`` or ``.ods`` (first sheet with columns), or text, separated by commas, or by semicolons
+            or tabs as some spreadsheet programs write it: UTF-8, or UTF-16 with a byte order mark; lines may end in any
+            way. The content decides, whatever the name says. A title above the names of columns is skipped.
         expected: What the table should contain, for error messages.
         lower: Convert column names to lower case, for tables typed by hand.
 
@@ -235,10 +235,20 @@ def _text(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     start = START.match(text)
     skipped, text = text[: start.end()].count("\n"), text[start.end() :]  # type: ignore[union-attr]
+    text, above = _below_title(text)
+    skipped += above
     header = text.partition("\n")[0]
     # In a .tsv the tab goes first: names in it may contain commas.
     tab = path.suffix.lower() == ".tsv" and "\t" in header
     return _rows(text, "\t" if tab else _separator(header), path, skipped)
+
+
+def _below_title(text: str) -> tuple[str, int]:
+    """Return a table without the lines of text above it, which hold no separator, and their number."""
+    lines = text.split("\n")
+    separated = [bool(re.search("[,;\t]", line)) for line in lines]
+    above = separated.index(True) if any(separated) else 0
+    return "\n".join(lines[above:]), above
 
 
 def _separator(header: str) -> str:
@@ -296,9 +306,18 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def _cells(content: bytes) -> list[tuple[int, list[str]]]:
-    sheet = pd.read_excel(io.BytesIO(content), header=None, dtype=str, keep_default_na=False, engine="calamine")
-    rows = [(number, [str(cell) for cell in row]) for number, row in enumerate(sheet.to_numpy().tolist(), start=1)]
-    return [*dropwhile(lambda row: not any(cell.strip() for cell in row[1]), rows)]
+    """Return the rows of the first sheet that has columns, without empty ones and a title above their names."""
+    book = pd.read_excel(
+        io.BytesIO(content), sheet_name=None, header=None, dtype=str, keep_default_na=False, engine="calamine"
+    )
+    sheets = [[[str(cell) for cell in row] for row in sheet.to_numpy().tolist()] for sheet in book.values()]
+    rows = max(sheets, key=lambda rows: min(2, max(map(_filled, rows), default=0)), default=[])
+    least = min(2, max(map(_filled, rows), default=0))
+    return [*dropwhile(lambda row: _filled(row[1]) < least, enumerate(rows, start=1))]
+
+
+def _filled(cells: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in cells)
 
 
 def _name(cell: str) -> str:

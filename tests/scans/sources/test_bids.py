@@ -184,6 +184,24 @@ def test_masks_of_derivatives_are_in_the_space_of_the_scan(root):
         located(root, derivatives=["nothing-here"])
 
 
+def test_a_scan_of_a_part_of_the_head_is_taken_last(root):
+    touch(root, *(f"sub-05/anat/sub-05_acq-{name}_T2w.nii.gz" for name in ("HighResHippo", "tse")))
+    (one,) = [one for one in Bids(root, modalities=["t2"]).locate() if one.subject == "sub-05"]
+    assert one.files[0].name == "sub-05_acq-tse_T2w.nii.gz"
+    assert one.left_out[0][1] == "another scan was taken: the other may be of another kind by its name"
+
+
+def test_masks_in_anat_are_named_with_the_key_that_reads_them(root):
+    touch(root, "sub-01/anat/sub-01_label-lesion_roi.nii.gz")
+    source = Bids(root, modalities=["t1"])
+    assert not any(one.lesion_mask for one in source.locate())
+    text = "1 mask in anat/ is not read; dataset.derivatives=[.] reads masks of lesions and brains"
+    assert f"{text}: sub-01_label-lesion_roi.nii.gz." in source.notes()
+    source = Bids(root, modalities=["t1"], derivatives=["."])
+    assert [one.subject for one in source.locate() if one.lesion_mask] == ["sub-01"]
+    assert not any("label-lesion" in note for note in source.notes())
+
+
 def test_a_mask_without_session_is_used_for_sessions_without_a_mask(root):
     write_volume(root / "sub-02" / "ses-b" / "anat" / "sub-02_ses-b_T1w.nii.gz", 20)
     touch(

@@ -120,6 +120,20 @@ def test_names_that_differ_in_the_last_part_alone_may_be_one_patient(tmp_path):
     assert note.endswith(": UPENN-GBM-00001_11 and UPENN-GBM-00001_21.")
 
 
+def test_masks_may_lie_in_a_folder_of_their_own(tmp_path):
+    names = ("UPENN-GBM-00001_11", "UPENN-GBM-00002_11", "UPENN-GBM-00003_11")
+    touch(tmp_path, *(f"images_structural/{name}/{name}_T1.nii.gz" for name in names))
+    touch(tmp_path, *(f"automated_segm/{name}_automated_approx_segm.nii.gz" for name in names))
+    touch(tmp_path, f"images_segm/{names[0]}_segm.nii.gz", f"images_segm/{names[1]}_segm.nii.gz")
+    touch(tmp_path, f"images_structural/{names[1]}/{names[1]}_seg.nii.gz")
+    source = Brats(tmp_path, modalities=["t1"])
+    assert [one.lesion_mask and one.lesion_mask.name for one in source.locate()] == [
+        f"{names[0]}_segm.nii.gz", f"{names[1]}_seg.nii.gz", None,
+    ]  # fmt: skip
+    (note,) = source.notes()
+    assert note.startswith("4 files are not named") and f"images_segm/{names[1]}_segm.nii.gz" in note
+
+
 def test_further_files_of_a_scan_are_noted(root):
     touch(root, "BraTS2021_00000/BraTS2021_00000_seg_corrected.nii.gz")
     source = Brats(root)

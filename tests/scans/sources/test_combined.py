@@ -43,6 +43,15 @@ def test_an_error_names_the_part_and_its_keys(parts, tmp_path):
         Combined(parts).locate()
     text = str(raised.value)
     assert "Set dataset.parts.north.root to" in text and "/dataset.old/gone" in text
+    assert raised.value.advice and raised.value.advice in text and text.count("What to do") == 1
+
+
+def test_the_advice_for_a_part_with_another_layout_names_the_part_of_that_kind(parts, tmp_path):
+    touch(tmp_path / "x", "BraTS2021_00000/BraTS2021_00000_t1.nii")
+    parts["ixi"] = Ixi(str(tmp_path / "x"), ["t1"])
+    with pytest.raises(DatasetError) as raised:
+        Combined(parts).locate()
+    assert raised.value.advice.endswith(f": dataset.parts.brats.root={tmp_path / 'x'}")
 
 
 def test_a_line_of_the_report_selects_a_series_of_its_part(tmp_path):

@@ -126,3 +126,27 @@ def test_a_folder_that_cannot_be_read_is_not_said_to_hold_no_mask(tmp_path, monk
     assert find_masks(tmp_path, ["m"]).assign(SCANS)[1] == [
         "1 folder cannot be read and is left out; check the permissions: m/sub-01/anat."
     ]
+
+
+def test_a_mask_in_the_space_of_a_template_is_of_scans_in_that_space(tmp_path):
+    """ATLAS has T1 and masks in the space of a template, others only the masks."""
+    scans = {
+        ("sub-01", ""): {Path("sub-01_space-MNI_T1w.nii.gz"): True},
+        ("sub-02", ""): {Path("sub-02_T1w.nii"): True},
+    }
+    names = [f"{ONE}_space-MNI_label-L_desc-T1lesion_mask.nii.gz", f"{ONE}_space-MNI_desc-brain_mask.nii.gz"]
+    names += [f"{ONE}_desc-brain_mask.nii.gz", "m/sub-02/anat/sub-02_space-MNI_label-L_mask.nii.gz"]
+    touch(tmp_path, *names)
+    found, notes = find_masks(tmp_path, ["m"]).assign(scans)
+    assert {key: path.name for key, path in found.items()} == {
+        ("sub-01", "", "lesion"): "sub-01_space-MNI_label-L_desc-T1lesion_mask.nii.gz",
+        ("sub-01", "", "brain"): "sub-01_space-MNI_desc-brain_mask.nii.gz",
+    }
+    assert "(in another space, of a task or outside anat/): sub-02_space-MNI_label-L_mask.nii.gz." in notes[0]
+
+
+def test_a_segmentation_of_a_lesion_is_a_mask(tmp_path):
+    masks, _ = assigned(tmp_path, f"{ONE}_desc-tumor_dseg.nii.gz")
+    assert masks == {("sub-01", "", "lesion"): "sub-01_desc-tumor_dseg.nii.gz"}
+    (tmp_path / f"derivatives/{ONE}_desc-tumor_dseg.nii.gz").unlink()
+    assert assigned(tmp_path, f"{ONE}_label-L_dseg.nii.gz", f"{ONE}_label-GM_probseg.nii.gz")[0] == {}

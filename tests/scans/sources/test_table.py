@@ -2,6 +2,7 @@
 
 import zipfile
 
+import pandas as pd
 import pytest
 
 from brain_cae.errors import DatasetError
@@ -67,7 +68,9 @@ def test_lines_that_a_spreadsheet_program_put_into_one_cell_are_divided(tmp_path
         assert table.rows == ({"id": "007", "age": "45"}, {"id": "8", "age": ""})
 
 
-@pytest.mark.parametrize("start", ["sep=;\n", '"sep=;"\r\n', "\n;;\n", "\r\n\r\nsep=;\r\n"])
+@pytest.mark.parametrize(
+    "start", ["sep=;\n", '"sep=;"\r\n', "\n;;\n", "\r\n\r\nsep=;\r\n", "# exported\n", "Study 7\n\n"]
+)
 def test_lines_before_the_column_names_are_skipped_and_counted(tmp_path, start):
     (tmp_path / "a.csv").write_text(f"{start};id;age\n1;007;45,5\n", encoding="utf-8-sig", newline="")
     table = read_table(tmp_path / "a.csv", expected="x")
@@ -127,6 +130,19 @@ def test_empty_rows_above_a_spreadsheet_are_skipped_and_counted(tmp_path):
     write_xlsx(tmp_path / "a.xlsx", [["", ""], ["", "id"], ["", 7]])
     table = read_table(tmp_path / "a.xlsx", expected="x")
     assert (table.rows, table.numbers) == (({"id": "7"},), (3,))
+
+
+def test_a_title_above_a_spreadsheet_is_skipped(tmp_path):
+    write_xlsx(tmp_path / "a.xlsx", [["Study 7", ""], ["id", "age"], [7, ""], ["8", 45]])
+    table = read_table(tmp_path / "a.xlsx", expected="x")
+    assert ([row["id"] for row in table.rows], table.numbers) == (["7", "8"], (3, 4))
+
+
+def test_a_sheet_of_text_before_the_table_is_skipped(tmp_path, monkeypatch):
+    sheets = {"read me": pd.DataFrame([["Study 7"]]), "people": pd.DataFrame([["id", "age"], ["7", "45"]])}
+    monkeypatch.setattr(pd, "read_excel", lambda *_, **options: sheets if options["sheet_name"] is None else None)
+    write_xlsx(tmp_path / "a.xlsx", [["x"]])
+    assert read_table(tmp_path / "a.xlsx", expected="x").rows == ({"id": "7", "age": "45"},)
 
 
 def test_what_keeps_a_value_text_in_a_spreadsheet_is_not_a_part_of_it(tmp_path):

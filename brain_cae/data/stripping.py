@@ -22,11 +22,16 @@ from brain_cae.executor import HERE, Executor, results
 from brain_cae.files.atomic import LEFTOVER_AGE_S, remove_leftovers, whole, write_text
 from brain_cae.files.locks import exclusive
 from brain_cae.progress import counter
+from brain_cae.scans.sources.base import counted
 
 log = logging.getLogger(__name__)
 
 KEPT_SHARE = 0.9
 """deepbet keeps 93 to 97 % of a stripped brain, but at most 64 % of a head or of a slab of one."""
+
+AGAIN = (
+    "{subject|subjects} came without skull, although dataset.skull says that it is on, and {is|are} not stripped again"
+)
 
 STATES = ("stripped", "on")
 
@@ -83,7 +88,7 @@ class BrainMasks:
             ConfigurationError: deepbet is needed but not installed.
             DatasetError: A process died; the message names its subjects.
         """
-        index, refused = index.copy(), dict[str, str]()
+        index, refused, again = index.copy(), dict[str, str](), list[str]()
         _mark(index, index.loc[index["brain_mask_path"] != "", "subject"], "mask")
         rows = self._rows_to_strip(index)
         references = index[(index["modality"] == self.reference) & (index["skull"] != "stripped")]
@@ -121,7 +126,10 @@ class BrainMasks:
                     mask, stripper = done
                     index.at[rows[number], "brain_mask_path"] = "" if mask is None else str(mask)
                     _mark(index, [subject], stripper)
+                    again += [subject] if stripper == "delivered" and not scans[number].unknown else []
                 advance()
+        for caution in counted({AGAIN: sorted(again)}):
+            log.warning(caution)
         return index, dict(sorted(refused.items()))
 
     def _strippable(self, index: pd.DataFrame) -> pd.Series:
@@ -143,15 +151,26 @@ class BrainMasks:
         An error is returned as a value, from any process.
         """
         try:
-            if self.tool != DEEPBET or not scan.unknown:
+            if self.tool != DEEPBET:
                 return self._mask_of(scan.path), self.tool
-            if scan.reference is not None and self._is_brain(scan.reference):
+            if scan.unknown and scan.reference is not None and self._is_brain(scan.reference):
                 return None, "delivered"  # the foreground of the reference is the brain, whatever the T1 shows
-            if not self._came_stripped(scan.path):
+            if not (self._came_stripped(scan.path) if scan.unknown else self._is_stripped_again(scan.path)):
                 return self._mask_of(scan.path), self.tool
             return None if scan.reference is None else self._foreground_of(scan.path), "delivered"
         except ScanError as error:
             return error
+
+    def _is_stripped_again(self, path: Path) -> bool:
+        """Return whether a scan that should show the skull does not: all that it shows is within the mask.
+
+        A second stripping would cut off more of the brain.
+        """
+        mask, image = (nibabel.as_closest_canonical(nibabel.load(one)) for one in (self._mask_of(path), path))
+        values = np.asarray(image.dataobj)
+        border = np.concatenate([np.take(values, [0, -1], axis=axis).ravel() for axis in range(3)])
+        shown = values != np.median(border)
+        return bool((np.asarray(mask.dataobj) > 0)[shown].mean() >= KEPT_SHARE) if shown.any() else False
 
     def _is_brain(self, path: Path) -> bool:
         """Return whether a scan came stripped; not so where no brain is found in it."""

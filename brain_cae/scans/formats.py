@@ -1,8 +1,14 @@
 """What the name of a file says about its format, and whether its content stands for a file that was not fetched."""
 
+import gzip
+import io
+import os
 import re
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from brain_cae.errors import ScanError
 
@@ -17,6 +23,9 @@ OTHER_FORMATS = (
 """Endings of images, archives and compressed files that are not read."""
 # Of Git LFS, of git-annex, and of a link of git-annex on a file system without links.
 POINTER = re.compile(rb"version https://git-lfs\.|/annex/objects/|(?:\.\./)*\.git/annex/objects/")
+GZIP = b"\x1f\x8b"
+COMPARED = 1 << 20
+"""Number of bytes at the start of two files that are compared to tell whether one is a copy."""
 DICOM = (".dcm", ".ima")
 """Endings that DICOM files often have; their content tells what they are."""
 
@@ -76,6 +85,51 @@ def unread_format(path: Path, *, endings: tuple[str, ...] = OTHER_FORMATS) -> st
     if is_nifti(path) or is_half(path) or not path.name.lower().endswith(endings):
         return ""
     return f"another format: {_ending(path, endings).lower()}"
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[io.IOBase]:
+    """Open a file; its content decides whether it is compressed, since endings get lost or added."""
+    with path.open("rb") as file:
+        start = file.read(len(GZIP))
+        file.seek(0)
+        if start == GZIP:
+            with gzip.GzipFile(fileobj=file) as stream:
+                yield stream
+        elif start == GZIP[:1]:
+            raise EOFError
+        else:
+            yield cast("io.IOBase", file)
+
+
+def without_copies(files: Sequence[Path]) -> list[Path]:
+    """Return NIfTI files without the copies that unpacking or packing them leaves: ``t1.nii`` beside ``t1.nii.gz``."""
+    kept: list[Path] = []
+    for path in files:
+        if not any(nifti_stem(path) == nifti_stem(other) and _same_content(path, other) for other in kept):
+            kept.append(path)
+    return kept
+
+
+def _same_content(path: Path, other: Path) -> bool:
+    """Return whether two files hold as many bytes, and the same ones at the start; False where one cannot be read."""
+    try:
+        starts = []
+        for one in (path, other):
+            with unpacked(one) as stream:
+                starts.append((_length(one), stream.read(COMPARED)))
+    except (OSError, EOFError, zlib.error):
+        return False
+    return starts[0] == starts[1] and bool(starts[0][1])
+
+
+def _length(path: Path) -> int:
+    """Return the number of bytes of a file when unpacked, which a compressed one states at its end."""
+    with path.open("rb") as file:
+        if file.read(len(GZIP)) != GZIP:
+            return path.stat().st_size
+        file.seek(-4, os.SEEK_END)
+        return int.from_bytes(file.read(), "little")
 
 
 def _ending(path: Path, endings: tuple[str, ...]) -> str:

@@ -1,21 +1,20 @@
 """Reads a NIfTI file, or a pair of header and image, as a checked volume."""
 
 import gzip
-import io
 import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from nibabel.volumeutils import apply_read_scaling, array_from_file
 
 from brain_cae.errors import ScanError
 from brain_cae.scans.extent import check_localiser, check_size, check_voxels
-from brain_cae.scans.formats import is_half, nifti_files
+from brain_cae.scans.formats import GZIP, is_half, nifti_files, unpacked
 from brain_cae.scans.geometry import plane_of_affine
 from brain_cae.scans.nifti_header import LONGEST, NiftiHeader, cut, read_header
 from brain_cae.scans.overflow import check_overflow
@@ -24,7 +23,6 @@ from brain_cae.scans.volume import Volume, check_values, has_repeated_planes, sm
 
 GZIP_LIMIT = 1100
 """Upper limit of the compression ratio of gzip, which is about 1030."""
-GZIP = b"\x1f\x8b"
 FEW_VALUES = 16
 """A mask or a map of tissues has at most so many values, and an image hundreds."""
 SAMPLES = 100_000
@@ -139,26 +137,11 @@ def _open_header(path: Path) -> tuple[NiftiHeader, Path]:
         raise ScanError(
             "half of a pair", expected="a .hdr and an .img of one name", found=f"only {path.name}", where=str(path)
         )
-    with _unpacked(files[0]) as stream:
+    with unpacked(files[0]) as stream:
         block = stream.read(LONGEST)
     if not block:
         raise cut(str(path), "an empty file")
     return read_header(block, where=str(path), pair=pair), files[-1]
-
-
-@contextmanager
-def _unpacked(path: Path) -> Iterator[io.IOBase]:
-    """Open a file; its content decides whether it is compressed, since endings get lost or added."""
-    with path.open("rb") as file:
-        start = file.read(len(GZIP))
-        file.seek(0)
-        if start == GZIP:
-            with gzip.GzipFile(fileobj=file) as stream:
-                yield stream
-        elif start == GZIP[:1]:
-            raise EOFError
-        else:
-            yield cast("io.IOBase", file)
 
 
 def _voxels(header: NiftiHeader, image: Path) -> np.ndarray:
@@ -210,7 +193,7 @@ def _scaled(header: NiftiHeader, raw: np.ndarray) -> np.ndarray:
 
 def _stored(header: NiftiHeader, image: Path, start: int) -> np.ndarray:
     """Return the voxels (X, Y, Z) as stored; raises OSError without a number if the file ends before the last one."""
-    with _unpacked(image) as stream:
+    with unpacked(image) as stream:
         # Not mapped into memory: a file that another program cuts short in the meantime would end the process.
         raw = array_from_file(header.shape, header.dtype, stream, offset=start, mmap=False)
         if isinstance(stream, gzip.GzipFile):

@@ -238,6 +238,20 @@ def test_scans_that_came_stripped_are_recognised_and_left_alone(deepbet, cohort,
     assert Extraction.calls == calls
 
 
+def test_a_brain_among_heads_is_not_stripped_again(deepbet, cohort, tmp_path, caplog):
+    """Data sets of heads, of which some came stripped, are known; a second stripping would cut off more."""
+    subjects = {
+        "brain": head(skull=False, background=-3.0), "head": head(), "padded": np.pad(head(), 12),
+        "cut out": np.where(head() > 50, head(), 0),
+    }  # fmt: skip
+    index = cohort({name: ("on", {"t1": volume}) for name, volume in subjects.items()})
+    done, _ = BrainMasks(tmp_path / "masks", "deepbet", "t1").complete(index, progress=False)
+    by = done.set_index("subject")["stripped_by"].to_dict()
+    assert by == {"brain": "delivered", "head": "deepbet", "padded": "deepbet", "cut out": "deepbet"}
+    assert set(done["skull"]) == {"stripped"} and not done.set_index("subject").at["brain", "brain_mask_path"]
+    assert "1 subject came without skull, although dataset.skull says that it is on" in caplog.text
+
+
 def test_scans_of_a_subject_in_different_states(deepbet, cohort, tmp_path):
     """A T1 that was cut out gives its brain to the reference; the foreground of a stripped reference is the brain."""
     whole, brain = head(), head(skull=False)

@@ -1,10 +1,19 @@
 """Names of files."""
 
+import gzip
 from pathlib import Path
 
 import pytest
 
-from brain_cae.scans.formats import DICOM, has_header, is_nifti, nifti_files, nifti_stem, unread_format
+from brain_cae.scans.formats import (
+    DICOM,
+    has_header,
+    is_nifti,
+    nifti_files,
+    nifti_stem,
+    unread_format,
+    without_copies,
+)
 
 from .sources.layouts import touch
 
@@ -44,3 +53,23 @@ def test_the_header_of_a_pair_stands_for_both_files(tmp_path):
 def test_the_stem_of_a_scan():
     names = ("T1.NII.gz", "t1.hdr", "t1.v2.nii", "notes.txt")
     assert [nifti_stem(Path(name)) for name in names] == ["T1", "t1", "t1.v2", "notes.txt"]
+
+
+def test_an_unpacked_file_beside_its_archive_is_a_copy(tmp_path):
+    content = bytes(range(256)) * 100
+    plain, packed, other = (tmp_path / name for name in ("t1.nii", "t1.nii.gz", "T1.NII"))
+    plain.write_bytes(content)
+    packed.write_bytes(gzip.compress(content))
+    assert without_copies([plain, packed]) == [plain]
+    packed.write_bytes(gzip.compress(content[:-1] + b"x" * 3))
+    assert without_copies([plain, packed]) == [plain, packed]
+    packed.write_bytes(gzip.compress(b"x" + content[1:]))
+    assert without_copies([plain, packed]) == [plain, packed]
+    for broken in (b"", b"\x1f", gzip.compress(content)[:20]):
+        packed.write_bytes(broken)
+        assert without_copies([plain, packed]) == [plain, packed]
+    other.write_bytes(content)
+    assert without_copies([plain, other]) == [plain, other]  # of another name
+    plain.write_bytes(b"")
+    packed.write_bytes(b"")
+    assert without_copies([plain, packed]) == [plain, packed]  # nothing to compare

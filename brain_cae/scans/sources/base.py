@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.files.names import encodable, printable
 from brain_cae.keys import OneOf
-from brain_cae.scans.formats import has_header, unread_format
+from brain_cae.scans.formats import has_header, unread_format, without_copies
 from brain_cae.vocabulary import CLASSES, MODALITIES, SKULL_STATES, LabelMeaning
 
 # Names of the modalities in data sets, in lower case.
@@ -123,7 +123,12 @@ def check_modalities(modalities: Sequence[str], *, key: str = "dataset.modalitie
 
 
 def the_only(candidates: Sequence[tuple[Path, ...]]) -> dict[str, Any]:
-    """Return ``files`` of the only candidate for a modality; several are ``left_out`` unless ``series.csv`` selects."""
+    """Return ``files`` of the only candidate for a modality; several are ``left_out`` unless ``series.csv`` selects.
+
+    ``t1.nii`` beside ``t1.nii.gz`` with the same content is one.
+    """
+    if len(candidates) > 1 and all(len(files) == 1 for files in candidates):
+        candidates = [(path,) for path in without_copies([path for (path,) in candidates])]
     if len(candidates) > 1:
         left_out = tuple((files[0], "several candidates") for files in candidates)
         return {"left_out": left_out, "candidates": tuple(candidates)}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from brain_cae.scans.formats import is_nifti, nifti_stem
+from brain_cae.scans.formats import is_nifti, nifti_stem, without_copies
 from brain_cae.scans.sources.base import SPELLINGS, counted, is_broken, listing, unused
 from brain_cae.scans.sources.matching import Matches, match, require_unique
 
@@ -37,6 +37,7 @@ def read_masks(
             others.append(path)
         else:
             files.setdefault(nifti_stem(place), []).append(path)
+    files = {name: without_copies(paths) for name, paths in files.items()}
     matches = _match([*files], [*subjects], WORDS.get(folder.name.lower(), ANY_MASK))
     written = matches.written(shown)
     require_unique(written, what="masks", place=folder)

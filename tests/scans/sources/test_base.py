@@ -1,5 +1,6 @@
 """Functions shared by all sources: which files are used, and texts of errors."""
 
+import gzip
 import os
 from pathlib import Path
 
@@ -106,3 +107,13 @@ def test_a_folder_named_like_a_file_stands_for_the_only_file_in_it(tmp_path):
     touch(tmp_path, "t1.nii/image.nii", "t2.nii/a.nii", "t2.nii/b.nii")
     assert only_file(tmp_path / "t1.nii") == tmp_path / "t1.nii" / "image.nii"
     assert only_file(tmp_path / "t2.nii") == tmp_path / "t2.nii"
+
+
+def test_a_scan_beside_its_archive_is_one_candidate(tmp_path):
+    """``gunzip --keep`` leaves both."""
+    plain, packed = tmp_path / "t1.nii", tmp_path / "t1.nii.gz"
+    plain.write_bytes(b"voxels")
+    packed.write_bytes(gzip.compress(b"voxels"))
+    assert the_only([(plain,), (packed,)]) == {"files": (plain,)}
+    packed.write_bytes(gzip.compress(b"others"))
+    assert "files" not in the_only([(plain,), (packed,)])

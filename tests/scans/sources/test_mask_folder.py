@@ -1,5 +1,7 @@
 """Masks in a folder beside the scans."""
 
+import gzip
+
 import pytest
 
 from brain_cae.errors import DatasetError
@@ -68,3 +70,10 @@ def test_a_mask_for_two_subjects_stops_the_run(tmp_path):
     with pytest.raises(DatasetError, match="001, 01"):
         read_masks(tmp_path / "masks", ["001", "01"])
     assert read_masks(tmp_path / "nowhere", ["a"]) == ({}, [])
+
+
+def test_a_mask_beside_its_archive_is_one_mask(tmp_path):
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "a.nii").write_bytes(b"voxels")
+    (tmp_path / "masks" / "a.nii.gz").write_bytes(gzip.compress(b"voxels"))
+    assert read_masks(tmp_path / "masks", ["a"]) == ({"a": tmp_path / "masks" / "a.nii"}, [])

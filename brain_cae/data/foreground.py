@@ -31,6 +31,9 @@ LARGEST_BRAIN_ML, SMALLEST_HEAD_ML = 1900.0, 2300.0
 SHORTEST_BRAIN_MM = 100.0
 """A whole brain is longer than this along every axis. What is shorter is a slab, which may be one of a head."""
 
+FILLED = 0.95
+"""Share of its field of view that no head fills."""
+
 CENTRED_SHARE = 0.1
 """Interpolation leaves a few values below 0, near it; z-scores leave half of a brain below 0."""
 
@@ -73,6 +76,20 @@ def foreground_mask(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     smooth = ndimage.gaussian_filter(lifted, sigma, truncate=2.0)
     # Filled before taking the largest component: dark bone may separate the scalp from the brain.
     return _largest(_filled(smooth > HEAD_SHARE * tissue_level(lifted.ravel())))
+
+
+def without_air(*views: tuple[np.ndarray, np.ndarray]) -> str:
+    """Return a clause for messages if the foreground of a scan fills nearly all of its field of view, else ``""``.
+
+    Args:
+        views: Foreground and field of view of each scan, both (X, Y, Z) boolean.
+    """
+    if all(foreground.sum() < FILLED * covered.sum() for foreground, covered in views):
+        return ""
+    return (
+        "; one of the scans shows no air: it is noise, or its background is as bright as tissue, as that of the "
+        "uniform image (UNI) of an MP2RAGE before its background is removed"
+    )
 
 
 def zero_level(volume: np.ndarray) -> float:

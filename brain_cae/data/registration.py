@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 from sklearn.metrics import mutual_info_score
 
-from brain_cae.data.foreground import foreground_mask, measured_state
+from brain_cae.data.foreground import foreground_mask, measured_state, without_air
 from brain_cae.data.resampling import isotropic, resample
 from brain_cae.errors import ScanError
 
@@ -181,11 +181,12 @@ def align(reference: nibabel.Nifti1Image, scan: nibabel.Nifti1Image) -> Alignmen
     if shift < SMALLEST_MM or not gains:
         return _described(fixed, moving, Alignment(np.eye(4).tolist(), 0.0, 0.0, before, before))
     if shift > LARGEST_MM or rotation > LARGEST_DEG or not together:
-        raise ScanError(
-            "not aligned",
-            expected="a scan of the same head as the reference, near the place that its header gives",
-            found=f"the best match is {shift:.0f} mm and {rotation:.0f} degrees away, with an overlap of {after:.2f}",
+        hint = without_air((fixed.foreground, fixed.inside), (moving.foreground, moving.inside))
+        found = (
+            f"the best match is {shift:.0f} mm and {rotation:.0f} degrees away, with an overlap of {after:.2f}{hint}"
         )
+        expected = "a scan of the same head as the reference, near the place that its header gives"
+        raise ScanError("not aligned", expected=expected, found=found)
     return _described(fixed, moving, Alignment(transform.tolist(), shift, rotation, before, after))
 
 

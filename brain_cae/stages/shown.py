@@ -26,7 +26,7 @@ FLAT_LOW, FLAT_HIGH = 0.65, 1.2
 """Intensities whose 5th and 95th percentile in the brain lie between these, relative to the median, have too little
 contrast. On real brains and phantoms they are 0.07 to 0.62 and 1.07 to 1.73."""
 
-LEVELS = ("05", "50", "95")
+LEVELS = ("05", "50", "95", "99")
 
 TIMES = ("repetition_time_ms", "echo_time_ms", "inversion_time_ms")
 
@@ -112,18 +112,26 @@ def coverage_cautions(index: pd.DataFrame, prepared: Mapping[str, PreparedSubjec
 
 
 def contrast_lost_cautions(prepared: Mapping[str, PreparedSubject]) -> list[str]:
-    """Return the caution about scans whose intensities have hardly any contrast; it is also logged."""
-    flat = []
+    """Return the cautions about scans that lost contrast, in all tissues or in bright ones; they are also logged."""
+    flat, cut = [], []
     for subject, one in prepared.items():
         for modality in one.shown:
-            low, median, high = (one.appearance.get(f"histogram_{modality}_q{level}", np.nan) for level in LEVELS)
+            low, median, high, top = (one.appearance.get(f"histogram_{modality}_q{level}", np.nan) for level in LEVELS)
             if low > FLAT_LOW * median and high < FLAT_HIGH * median:
                 flat.append(f"{subject} {modality}")
-    text = (
-        "{scan has|scans have} hardly any contrast between tissues relative to the background, as z-scores around an "
-        "arbitrary background or logarithms have; residuals are too small, so give the intensities as scanned"
+            elif median < high == top:
+                cut.append(f"{subject} {modality}")
+    cautions = counted(
+        {
+            "{scan has|scans have} hardly any contrast between tissues relative to the background, as z-scores around "
+            "an arbitrary background or logarithms have; residuals are too small, so give the intensities as scanned": (
+                flat
+            ),
+            "{scan has|scans have} one value in the brightest twentieth of the brain or more, as where intensities "
+            "were cut off for a display or for 8 bits: a bright lesion cannot be seen there, so give the intensities "
+            "as scanned": cut,
+        }
     )
-    cautions = counted({text: flat})
     for caution in cautions:
         log.warning(caution)
     return cautions

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from brain_cae.data.foreground import foreground_mask, intensity_scale, skull_state
+from brain_cae.data.foreground import foreground_mask, intensity_scale, skull_state, without_air
 from brain_cae.errors import ScanError
 from brain_cae.scans.dicom import read_series
 from brain_cae.scans.nifti import read_nifti
@@ -173,3 +173,11 @@ def test_the_size_of_the_foreground_tells_a_brain_from_a_head(millilitres, state
 def test_a_small_foreground_in_noise_or_of_a_slab_may_be_part_of_a_head():
     assert skull_state(1300, shortest_mm=130, constant=False) == "unknown"
     assert skull_state(450, shortest_mm=20, constant=True) == "unknown"
+
+
+def test_a_scan_without_air_is_named():
+    """The uniform image of an MP2RAGE has noise as bright as tissue around the head."""
+    covered, head = np.ones((2, 10, 10, 10), bool)
+    head[:2] = False
+    assert without_air((head, covered), (head, covered)) == ""
+    assert "MP2RAGE" in without_air((head, covered), (covered, covered))

@@ -96,6 +96,9 @@ def test_extent_and_contrast_stand_in_the_report() -> None:
         (lambda values: values, False),
         (lambda values: (values - values.mean()) / values.std() + 9, True),  # z-scores, background -9
         (lambda values: (values - values.mean()) / values.std() + 3.5, False),
+        (lambda values: np.minimum(values, np.percentile(values, 94)), True),  # cut off for a display
+        (lambda values: np.minimum(values, np.percentile(values, 98)), False),
+        (lambda values: np.full_like(values, 100), True),
     ],
 )
 def test_intensities_that_lost_their_contrast_are_a_caution(change, flat) -> None:

@@ -112,7 +112,7 @@ class Folder:
         if has_labels:
             return scans
         subjects = dict.fromkeys(scan["subject"] for scan in scans)
-        people, notes = read_people(table, [*subjects], otherwise=self.label or "unknown")
+        people, notes = read_people(table, [*subjects], otherwise=self.label or "unknown", of_others=True)
         self._notes += notes
         known = ({name: value for name, value in scan.items() if value not in (None, "")} for scan in scans)
         return [people.get(scan["subject"], {}) | scan for scan in known]

@@ -6,7 +6,7 @@ from typing import Any
 
 from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.base import counted
-from brain_cae.scans.sources.matching import alike_subjects, match_all
+from brain_cae.scans.sources.matching import alike_subjects, match, match_all
 from brain_cae.scans.sources.table import (
     SEX_COLUMNS,
     FoundTable,
@@ -28,7 +28,12 @@ PERSON = {"age": ("age",), "sex": SEX_COLUMNS, "site": ("site",)}
 
 
 def read_people(
-    table: FoundTable, subjects: Sequence[str], without_scan: Sequence[str] = (), *, otherwise: str
+    table: FoundTable,
+    subjects: Sequence[str],
+    without_scan: Sequence[str] = (),
+    *,
+    otherwise: str,
+    of_others: bool = False,
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Return what the table says about each subject (label, age, sex, site), and notes on it.
 
@@ -37,13 +42,24 @@ def read_people(
         subjects: Subjects with scans.
         without_scan: Folders of subjects without a scan.
         otherwise: The label of subjects without a line, for the notes.
+        of_others: Whether the table may be of other subjects alone, or of another kind; then a note says so.
 
     Raises:
         DatasetError: A label is not healthy, abnormal or unknown, or lines and subjects do not match.
     """
     if table.path is None:
         return {}, [*table.notes]
-    people, columns, lines = _read_labels(table.path)
+    try:
+        people, columns, lines = _read_labels(table.path)
+    except DatasetError as error:
+        if not of_others:
+            raise
+        return {}, [*table.notes, f"{table.path.name} is not used: {error.problem} Found: {error.found}."]
+    if of_others and not match(people, subjects).subjects:
+        return {}, [
+            *table.notes,
+            f"{table.path.name} names none of the subjects of the table of paths and is not used.",
+        ]
     matches = match_all(
         people,
         subjects,

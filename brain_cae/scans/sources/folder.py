@@ -34,7 +34,7 @@ from brain_cae.scans.sources.roots import layout_of, wrong_root
 from brain_cae.scans.sources.scan_table import read_scans
 from brain_cae.scans.sources.sidecar import Sidecars
 from brain_cae.scans.sources.subject_folder import Subject, choose, look
-from brain_cae.scans.sources.table import find_table
+from brain_cae.scans.sources.table import FoundTable, find_table
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
 
 LAYOUT = "<subject>/<modality>.nii.gz, <subject>/<modality>.nii or <subject>/<modality>/<DICOM files>"
@@ -87,9 +87,10 @@ class Folder:
         """Return the series of every subject that has at least one known modality."""
         root = Path(self.root) if self.root is not None else Path()
         if self.table is not None:
-            scans, self._notes = read_scans(root / self.table, self.modalities)
-            root = root if self.root is not None else (root / self.table).parent
-            scans = self._with_labels(scans, root)
+            own = root / self.table
+            scans, self._notes = read_scans(own, self.modalities)
+            root = root if self.root is not None else own.parent
+            scans = self._with_labels(scans, root, own)
         else:
             scans = self._scans(root)
         defaults = {"label": self.label or "unknown", "skull": self.skull, "source": self.name}
@@ -103,16 +104,17 @@ class Folder:
         """Return which folders, labels, masks and columns were left out."""
         return list(self._notes)
 
-    def _with_labels(self, scans: list[dict[str, Any]], root: Path) -> list[dict[str, Any]]:
-        """Return the scans of a table of paths, with the labels of ``labels.csv`` where the table has none."""
-        table = find_table(root, LABEL_TABLES, stems=("labels", "label"))
-        has_labels = any("label" in scan for scan in scans)
-        text = "{table|tables} of labels beside the table of paths, which has labels, {is|are} not read"
-        self._notes += counted({text: [path.name for path in table.files if has_labels]})
-        if has_labels:
+    def _with_labels(self, scans: list[dict[str, Any]], root: Path, own: Path) -> list[dict[str, Any]]:
+        """Return the scans of a table of paths (``own``), with the labels of ``labels.csv`` where it has none."""
+        path = next((root / name for name in LABEL_TABLES if (root / name).is_file()), None)
+        if path is None or path.resolve() == own.resolve():
+            return scans
+        if any("label" in scan for scan in scans):
+            self._notes.append(f"{path.name} is not read: the table of paths has labels.")
             return scans
         subjects = dict.fromkeys(scan["subject"] for scan in scans)
-        people, notes = read_people(table, [*subjects], otherwise=self.label or "unknown", of_others=True)
+        otherwise = self.label or "unknown"
+        people, notes = read_people(FoundTable(path), [*subjects], otherwise=otherwise, of_others=True)
         self._notes += notes
         known = ({name: value for name, value in scan.items() if value not in (None, "")} for scan in scans)
         return [people.get(scan["subject"], {}) | scan for scan in known]

@@ -42,10 +42,13 @@ def test_a_table_of_paths_without_labels_has_those_beside_it(labels, tmp_path):
     assert source.notes() == []
     table.write_text("subject,modality,path,label\na,t1,a.nii,abnormal\nb,t1,b.nii,\n")
     assert [one.label for one in source.locate()] == ["abnormal", "unknown"]
-    assert source.notes() == ["1 table of labels beside the table of paths, which has labels, is not read: labels.csv."]
+    assert source.notes() == ["labels.csv is not read: the table of paths has labels."]
     table.write_text("subject,modality,path\nx,t1,a.nii\n")
     assert [one.label for one in source.locate()] == ["unknown"]
     assert source.notes() == ["labels.csv names none of the subjects of the table of paths and is not used."]
     labels.write_text("id,diagnosis\nx,tumour\n")
     assert [one.label for one in source.locate()] == ["unknown"]
     assert source.notes() == ["labels.csv is not used: A table lacks a column. Found: the columns id, diagnosis."]
+    table.rename(labels)
+    source = Folder(table=str(labels), modalities=["t1"])
+    assert [one.label for one in source.locate()] == ["unknown"] and source.notes() == []

@@ -99,9 +99,10 @@ def behind_subject(name: str, subject: str) -> str | None:
     A date may stand between them, but no word: ``P1_T2_to_T1`` is another image.
     """
     before, modality = split(name)
-    folder, start = subject.lower(), before.lower()
-    date = start.startswith(folder) and not re.search(r"[^\d_\-. ]", start[len(folder) :])
-    return modality if date or re.match(re.escape(start) + r"[_\-. ]", folder) else None
+    folder, start = re.escape(subject.lower()), re.escape(before.lower())
+    dated = re.fullmatch(rf"{folder}(?:[_\-. ][\d_\-. ]*)?", before.lower())
+    is_of_subject = dated or re.match(rf"{start}[_\-. ]", subject.lower())
+    return modality if is_of_subject and subject.lower() not in SPELLINGS else None
 
 
 def refusal(path: Path) -> str:

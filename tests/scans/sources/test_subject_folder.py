@@ -30,6 +30,8 @@ def test_plain_names_go_before_names_with_the_subject(tmp_path):
         ("P1", "P1_brain_T1.nii.gz", None),
         ("P1", "P2_T1.nii.gz", None),
         ("P10", "P1_T1.nii.gz", None),
+        ("P1", "P10_T1.nii.gz", None),
+        ("T1", "T1-01_T1.nii.gz", None),  # a folder of a contrast
         ("P1", "P1_T1_seg.nii.gz", None),
     ],
 )

@@ -15,10 +15,11 @@ from brain_cae.vocabulary import CLASSES, MODALITIES, SKULL_STATES, LabelMeaning
 
 # Names of the modalities in data sets, in lower case.
 SPELLINGS = {
-    "t1": "t1", "t1w": "t1", "t1n": "t1",
+    "t1": "t1", "t1w": "t1", "t1n": "t1", "3dt1": "t1",
     "t2": "t2", "t2w": "t2",
     "flair": "flair", "t2f": "flair", "fl": "flair", "t2_flair": "flair", "t2-flair": "flair", "t2flair": "flair",
-    "t1ce": "t1ce", "t1c": "t1ce", "t1gd": "t1ce", "t1wce": "t1ce",
+    "3dflair": "flair",
+    "t1ce": "t1ce", "t1c": "t1ce", "t1gd": "t1ce", "t1wce": "t1ce", "ct1": "t1ce",
 }  # fmt: skip
 Label = Annotated[str, OneOf(CLASSES)]
 Skull = Annotated[str, OneOf(SKULL_STATES, 'In YAML, write skull: "on" with quotes.')]

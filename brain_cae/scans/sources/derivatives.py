@@ -13,7 +13,7 @@ from brain_cae.scans.sources.sidecar import parse_name, written_in
 # Masks in a template space match only scans in that space, whatever their affine says.
 NATIVE_SPACES = ("", "orig", "native", "individual", "T1w", "T2w", "FLAIR")
 LESIONS = ("lesion", "tumor", "tumour", "l")
-SUFFIXES = ("mask", "roi", "dseg", "probseg")
+SUFFIXES = ("mask", "roi", "dseg", "probseg", "seg")
 """Of masks; segmentations count where ``label`` or ``desc`` names a lesion."""
 NAMES = "desc-brain_mask, label-lesion_mask or desc-lesion_mask"
 SCAN = ("acq", "ce", "rec", "run", "echo", "inv", "part", "chunk")
@@ -241,6 +241,8 @@ def _of_scan(path: Path) -> dict[str, str]:
 def _kind(path: Path) -> str | None:
     name = parse_name(path)
     label, description = (name.entities.get(key, "").lower() for key in ("label", "desc"))
+    if name.suffix.partition("-")[0].lower() in LESIONS[:-1]:
+        return "lesion"  # lesion-manual
     if name.suffix not in SUFFIXES:
         return None
     if description == "brain" and name.suffix == "mask":

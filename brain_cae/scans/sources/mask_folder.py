@@ -22,23 +22,26 @@ def read_masks(
 
     ``shown`` returns a name, or the path of a file, as notes and messages may show it.
 
-    A mask is ``<subject>.nii[.gz]``, the header of a pair, or a folder of such a name with one file in it, as some
-    programs export files. Behind the subject, its name may say what it is: ``<subject>_seg.nii.gz``.
+    A mask is ``<subject>.nii[.gz]``, the header of a pair, or the one file in a folder that is called so, or as the
+    subject, as some programs export files. Behind the subject, its name may say what it is: ``<subject>_seg.nii.gz``.
 
     Raises:
         DatasetError: The name of a mask could stand for several subjects, or the reverse.
     """
-    inside = listing(folder)
+    inside, subjects = listing(folder), [*subjects]
     others = [*inside.others]
+    folders = {path.parent.name for path in inside.files if path.parent.parent == folder}
+    exported = {name for name in folders if is_nifti(Path(name))} | set(match(folders, subjects).subjects)
     files: dict[str, list[Path]] = {}
     for path in inside.files:
         place = path if path.parent == folder else path.parent
-        if path.is_dir() or is_broken(path) or place.parent != folder or not (is_nifti(path) and is_nifti(place)):
+        is_mask = is_nifti(path) and place.parent == folder and (place == path or place.name in exported)
+        if path.is_dir() or is_broken(path) or not is_mask:
             others.append(path)
         else:
             files.setdefault(nifti_stem(place), []).append(path)
     files = {name: without_copies(paths) for name, paths in files.items()}
-    matches = _match([*files], [*subjects], WORDS.get(folder.name.lower(), ANY_MASK))
+    matches = _match([*files], subjects, WORDS.get(folder.name.lower(), ANY_MASK))
     written = matches.written(shown)
     require_unique(written, what="masks", place=folder)
     name = folder.name

@@ -149,4 +149,7 @@ def test_a_segmentation_of_a_lesion_is_a_mask(tmp_path):
     masks, _ = assigned(tmp_path, f"{ONE}_desc-tumor_dseg.nii.gz")
     assert masks == {("sub-01", "", "lesion"): "sub-01_desc-tumor_dseg.nii.gz"}
     (tmp_path / f"derivatives/{ONE}_desc-tumor_dseg.nii.gz").unlink()
+    for name in ("T1w_label-lesion_seg", "T1w_lesion-manual"):
+        assert list(assigned(tmp_path, f"{ONE}_{name}.nii.gz")[0].values()) == [f"sub-01_{name}.nii.gz"]
+        (tmp_path / f"derivatives/{ONE}_{name}.nii.gz").unlink()
     assert assigned(tmp_path, f"{ONE}_label-L_dseg.nii.gz", f"{ONE}_label-GM_probseg.nii.gz")[0] == {}

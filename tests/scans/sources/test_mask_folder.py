@@ -77,3 +77,11 @@ def test_a_mask_beside_its_archive_is_one_mask(tmp_path):
     (tmp_path / "masks" / "a.nii").write_bytes(b"voxels")
     (tmp_path / "masks" / "a.nii.gz").write_bytes(gzip.compress(b"voxels"))
     assert read_masks(tmp_path / "masks", ["a"]) == ({"a": tmp_path / "masks" / "a.nii"}, [])
+
+
+def test_a_mask_may_lie_in_a_folder_of_its_subject(tmp_path):
+    touch(tmp_path, "masks/P-01/seg.nii.gz", "masks/P2/a.nii", "masks/P2/b.nii", "masks/old/P3.nii", "masks/P3/x.txt")
+    masks, notes = read_masks(tmp_path / "masks", ["P1", "P2", "P3"])
+    assert masks == {"P1": tmp_path / "masks/P-01/seg.nii.gz"}
+    assert "1 subject has several masks in masks, none of which is used: P2." in notes
+    assert "2 files in masks are not masks: masks/P3/x.txt, masks/old/P3.nii." in notes

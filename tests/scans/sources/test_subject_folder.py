@@ -24,6 +24,8 @@ def test_plain_names_go_before_names_with_the_subject(tmp_path):
         ("P1", "P1_T1.nii.gz", "t1"),
         ("p1", "P1-t2f.nii", "flair"),
         ("P1", "P1_T2_FLAIR.hdr", "flair"),
+        ("P1", "CT1.nii.gz", "t1ce"),
+        ("P1", "3DFLAIR.nii.gz", "flair"),
         ("UCSF-PDGM-0004_nifti", "UCSF-PDGM-0004_T1c.nii.gz", "t1ce"),
         ("TCGA-02-0006", "TCGA-02-0006_1996.08.23_t1Gd.nii.gz", "t1ce"),
         ("P1", "P1_T2_to_T1.nii.gz", None),

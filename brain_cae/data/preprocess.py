@@ -23,7 +23,7 @@ from brain_cae.scans.padding import shows_air
 
 log = logging.getLogger(__name__)
 
-VERSION = 17
+VERSION = 18
 """Raise this number whenever the output of this module changes, so that outdated cached volumes are not used."""
 
 MIN_COVERAGE = 0.5
@@ -160,7 +160,8 @@ def _shown(
             voxel_mm = float(nibabel.affines.voxel_sizes(scan.affine).max())
             contrast = looks_like(images[modality][0][some], coarse, priors, voxel_mm=voxel_mm)
         cut = cut_cm2(brain, images[modality][1], nibabel.affines.voxel_sizes(affine))
-        shown[modality] = Shown(extent, contrast.name, contrast.evidence, cut)
+        alternation = appearance.alternation(np.nan_to_num(np.asarray(scan.dataobj)))
+        shown[modality] = Shown(extent, contrast.name, contrast.evidence, cut, alternation)
     return shown
 
 

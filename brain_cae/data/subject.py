@@ -27,12 +27,14 @@ class Shown:
         evidence: The same in words.
         cut_cm2: Area in which the edge of its field of view cuts the brain, see
             :func:`brain_cae.data.contrast.cut_cm2`.
+        alternation: How much every second slice is brighter, see :func:`brain_cae.data.appearance.alternation`.
     """
 
     coverage_mm: float
     looks_like: str = ""
     evidence: str = ""
     cut_cm2: float = 0.0
+    alternation: float = 0.0
 
 
 class _Array:

@@ -82,3 +82,17 @@ def test_a_fingerprint_is_robust_to_scale_noise_and_matrix_and_tells_brains_apar
     for name, (volume, mask) in changed.items():
         pairs = near_duplicates(np.stack([*prints, appearance.fingerprint(volume, mask)]))
         assert [pair[:2] for pair in pairs] == [(0, 14)], name
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_slices_that_are_brighter_in_turn_are_measured(axis):
+    grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, 40)] * 3, indexing="ij"))
+    head = np.where((grid**2).sum(axis=0) < 0.8, 300 + 100 * grid[0] + 50 * grid[2], 0)
+    head += np.random.default_rng(0).rayleigh(5, head.shape)
+    assert appearance.alternation(head) < 0.01
+    np.moveaxis(head, axis, 0)[::2] *= 0.8
+    assert appearance.alternation(head) == pytest.approx(0.2, abs=0.04)
+
+
+def test_too_few_slices_do_not_alternate():
+    assert appearance.alternation(np.ones((4, 4, 4))) == appearance.alternation(np.zeros((40, 40, 40))) == 0

@@ -9,6 +9,7 @@ import pytest
 from brain_cae.data.appearance import histogram
 from brain_cae.data.subject import Shown
 from brain_cae.stages.shown import (
+    alternation_cautions,
     contrast_cautions,
     contrast_lost_cautions,
     coverage_cautions,
@@ -109,3 +110,9 @@ def test_intensities_that_lost_their_contrast_are_a_caution(change, flat) -> Non
     one = SimpleNamespace(shown={"t1": Shown(150.0)}, appearance=found)
     cautions = contrast_lost_cautions({"s": one})
     assert len(cautions) == flat and all("s t1" in caution for caution in cautions)
+
+
+def test_slices_that_are_brighter_in_turn_are_a_caution() -> None:
+    shown = {"t1": Shown(150.0, alternation=0.12), "flair": Shown(150.0, alternation=0.02)}
+    (caution,) = alternation_cautions({"s": SimpleNamespace(shown=shown)})
+    assert caution.startswith("1 scan has slices that are brighter and darker in turn") and "s t1 (12%)" in caution

@@ -87,6 +87,20 @@ def alternation(volume: np.ndarray) -> float:
     return largest
 
 
+def side_ratio(volume: np.ndarray, mask: np.ndarray) -> float:
+    """Return the median intensity of the right third of a brain relative to that of the left one; NaN if one is empty.
+
+    Args:
+        volume: (R, A, S), intensities.
+        mask: (R, A, S) boolean, the brain.
+    """
+    low, high = np.percentile(np.nonzero(mask)[0], [100 / 3, 200 / 3]).astype(int)
+    left, right = volume[:low][mask[:low]], volume[high + 1 :][mask[high + 1 :]]
+    if not (left.size and right.size and np.median(left) > 0):
+        return float("nan")
+    return float(np.median(right) / np.median(left))
+
+
 def outline(mask: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
     """Describe the shape of a mask (X, Y, Z): volume (mL), extents (mm), fill, centre, spread."""
     box = _inside(mask)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -121,7 +122,12 @@ def prepare_subject(
         source_shape=tuple(stored[reference].shape),  # type: ignore[arg-type]
         appearance=properties,
         fingerprint=appearance.fingerprint(volume[modalities.index(reference)], mask),
-        shown=_shown(stored, images, mask, grid.affine, place, brain),
+        shown={
+            name: replace(shown, side_ratio=appearance.side_ratio(channel, mask))
+            for channel, (name, shown) in zip(
+                channels, _shown(stored, images, mask, grid.affine, place, brain).items(), strict=True
+            )
+        },
         to_template=place,
         masks=tuple(one.facts(brain, grid.affine) for one in drawn.values() if one is not None),
     )

@@ -27,6 +27,7 @@ class Shown:
         evidence: The same in words.
         cut_cm2: Area in which the edge of its field of view cuts the brain, see
             :func:`brain_cae.data.contrast.cut_cm2`.
+        side_ratio: How much brighter the right side is, see :func:`brain_cae.data.appearance.side_ratio`.
         alternation: How much every second slice is brighter, see :func:`brain_cae.data.appearance.alternation`.
     """
 
@@ -35,6 +36,7 @@ class Shown:
     evidence: str = ""
     cut_cm2: float = 0.0
     alternation: float = 0.0
+    side_ratio: float = 1.0
 
 
 class _Array:

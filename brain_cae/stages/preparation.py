@@ -19,10 +19,10 @@ from brain_cae.stages.alignment import movement_cautions, shape_cautions, with_a
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.masks import mask_cautions
 from brain_cae.stages.shown import (
-    alternation_cautions,
     contrast_cautions,
     contrast_lost_cautions,
     coverage_cautions,
+    shading_cautions,
     with_shown,
     wrong_contrasts,
 )
@@ -108,7 +108,7 @@ def prepare(cohort: Cohort, steps: Preparation, *, progress: bool) -> Cohort:
         *shape_cautions(alignments),
         *contrast_cautions(cohort.index, prepared),
         *contrast_lost_cautions(prepared),
-        *alternation_cautions(prepared),
+        *shading_cautions(prepared),
         *coverage_cautions(cohort.index, prepared),
         *_incomplete_images(cohort),
         *mask_cautions(cohort.labels, prepared),

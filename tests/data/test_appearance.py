@@ -96,3 +96,11 @@ def test_slices_that_are_brighter_in_turn_are_measured(axis):
 
 def test_too_few_slices_do_not_alternate():
     assert appearance.alternation(np.ones((4, 4, 4))) == appearance.alternation(np.zeros((40, 40, 40))) == 0
+
+
+def test_the_brighter_side_is_measured(ball) -> None:
+    shade = np.linspace(0.4, 1.6, 40)[:, None, None] * np.ones(ball.shape)
+    ratio = appearance.side_ratio(shade, ball)
+    assert ratio > 1.5 and appearance.side_ratio(shade[::-1], ball) == pytest.approx(1 / ratio, rel=0.1)
+    assert appearance.side_ratio(np.ones(ball.shape), ball) == 1
+    assert np.isnan(appearance.side_ratio(np.zeros(ball.shape), ball))

@@ -9,10 +9,10 @@ import pytest
 from brain_cae.data.appearance import histogram
 from brain_cae.data.subject import Shown
 from brain_cae.stages.shown import (
-    alternation_cautions,
     contrast_cautions,
     contrast_lost_cautions,
     coverage_cautions,
+    shading_cautions,
     with_shown,
     wrong_contrasts,
 )
@@ -114,5 +114,11 @@ def test_intensities_that_lost_their_contrast_are_a_caution(change, flat) -> Non
 
 def test_slices_that_are_brighter_in_turn_are_a_caution() -> None:
     shown = {"t1": Shown(150.0, alternation=0.12), "flair": Shown(150.0, alternation=0.02)}
-    (caution,) = alternation_cautions({"s": SimpleNamespace(shown=shown)})
+    (caution,) = shading_cautions({"s": SimpleNamespace(shown=shown)})
     assert caution.startswith("1 scan has slices that are brighter and darker in turn") and "s t1 (12%)" in caution
+
+
+@pytest.mark.parametrize(("ratio", "side"), [(1.5, "right"), (0.6, "left"), (1.3, ""), (float("nan"), "")])
+def test_a_side_that_is_much_brighter_is_a_caution(ratio, side) -> None:
+    cautions = shading_cautions({"s": SimpleNamespace(shown={"t1": Shown(150.0, side_ratio=ratio)})})
+    assert [caution.endswith(f": s t1 ({side}).") for caution in cautions] == [True] * bool(side)

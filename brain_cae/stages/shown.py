@@ -30,8 +30,8 @@ ALTERNATION = 0.04
 """How much brighter than its neighbours every second slice is, as a share of tissue: at most 0.013 on 25 real scans."""
 
 SIDES = 1.4
-"""Ratio of the brightness of both sides: at most 1.13 on 20 real scans, 1.27 on the T2 of a large stroke, and 1.45 where
-the intensity falls from 1.6 to 0.4 across the field of view."""
+"""Ratio of the brightness of both sides: at most 1.13 on 20 real scans, 1.27 on the T2 of a large stroke, and 1.45
+where the intensity falls from 1.6 to 0.4 across the field of view."""
 
 LEVELS = ("05", "50", "95", "99")
 
@@ -157,10 +157,9 @@ def shading_cautions(prepared: Mapping[str, PreparedSubject]) -> list[str]:
         {
             "{scan has|scans have} slices that are brighter and darker in turn, as after motion between interleaved "
             "slices: residuals follow the slices, not the disease": striped,
-            f"{{scan is|scans are}} at least {SIDES} times as bright on one side of the brain as on the other, as where "
-            "a coil is uneven, or beside a very large lesion: if it is the coil, set preprocess.bias_correction=n4": (
-                shaded
-            ),
+            f"{{scan is|scans are}} at least {SIDES} times as bright on one side of the brain as on the other, as "
+            "where a coil is uneven, or beside a very large lesion: if it is the coil, set "
+            "preprocess.bias_correction=n4": shaded,
         }
     )
     for caution in cautions:

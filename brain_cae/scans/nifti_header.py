@@ -18,6 +18,13 @@ from brain_cae.scans.formats import not_fetched
 
 LONGEST = Nifti2Header.sizeof_hdr
 """Length of the longest header in bytes."""
+KINDS = (
+    (0, b"\x1f\x8b", "compressed twice"),
+    (0, b"PK\x03\x04", "a zip archive"),
+    (0, b"<", "a web page"),
+    (128, b"DICM", "a DICOM file"),
+)
+"""What else lies under the name of a NIfTI file: where its first bytes are, and what they tell."""
 MM_PER_UNIT = {1: ("metre", 1e3), 3: ("micron", 1e-3)}
 """Units of length by their code; all other codes are read as mm."""
 # Rounded to float32, the quaternion of a rotation by 180 degrees can be slightly longer than 1.
@@ -171,9 +178,10 @@ def _rotation(axes: np.ndarray) -> np.ndarray:
     return left @ right
 
 
-def not_nifti(where: str, actual: str = "another kind of file") -> ScanError:
-    """Return the error for a file that is not NIfTI."""
-    return ScanError("not NIfTI", expected="a NIfTI file", found=actual, where=where)
+def not_nifti(where: str, actual: str = "", *, kind: str = "") -> ScanError:
+    """Return the error for a file that is not NIfTI, but of a known ``kind`` or an ``actual`` one."""
+    reason = f"not NIfTI: {kind}" if kind else "not NIfTI"
+    return ScanError(reason, expected="a NIfTI file", found=actual or kind or "another kind of file", where=where)
 
 
 def _parse(block: bytes, where: str, pair: bool) -> Nifti1Header:
@@ -198,6 +206,8 @@ def _parse(block: bytes, where: str, pair: bool) -> Nifti1Header:
 def _without_magic(block: bytes, where: str, pair: bool) -> ScanError:
     if pointer := not_fetched(block, where):
         return pointer
+    if kind := next((kind for place, start, kind in KINDS if block[place:].lstrip().startswith(start)), ""):
+        return not_nifti(where, kind=kind)
     lengths = {int.from_bytes(block[:4], order) for order in ("little", "big")}
     if not lengths & {Nifti1Header.sizeof_hdr, Nifti2Header.sizeof_hdr}:
         return not_nifti(where)

@@ -152,6 +152,20 @@ def test_other_files_are_not_nifti(tmp_path):
         assert reason_of(tmp_path / name) == "not NIfTI"
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (gzip.compress(gzip.compress(b"voxels" * 100)), "compressed twice"),
+        (b"PK\x03\x04" + bytes(500), "a zip archive"),
+        (b"\n<!DOCTYPE html><html>404 Not Found", "a web page"),
+        (bytes(128) + b"DICM" + bytes(500), "a DICOM file"),
+    ],
+)
+def test_what_downloads_and_exports_leave_under_the_name_is_named(tmp_path, content, kind):
+    (tmp_path / "a.nii.gz").write_bytes(content)
+    assert reason_of(tmp_path / "a.nii.gz") == f"not NIfTI: {kind}" and advice_for(f"not NIfTI: {kind}")
+
+
 POINTERS = {
     "git-lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
     "git-annex": b"/annex/objects/MD5E-s9--0.nii.gz\n",

@@ -8,6 +8,7 @@ from brain_cae.errors import DatasetError
 from brain_cae.scans.sources.base import counted
 from brain_cae.scans.sources.matching import alike_subjects, match, match_all
 from brain_cae.scans.sources.table import (
+    NO_VALUE,
     SEX_COLUMNS,
     FoundTable,
     age_of,
@@ -70,10 +71,13 @@ def read_people(
         advice="Write each name alike in both. Give subjects without a label a line with `unknown`, or remove the "
         "lines of subjects that have no scans.",
     )
+    empty = [name for name, row in people.items() if row["label"].lower() not in LABELS]
     lists = {
         "{label is|labels are} matched with a subject whose name is written in another way": matches.changed,
         "{labelled subject has|labelled subjects have} no scans and {is|are} left out": matches.names,
-        f"{{subject has|subjects have}} no label and {{is|are}} treated as {otherwise}": matches.rest,
+        f"{{subject has|subjects have}} no label and {{is|are}} treated as {otherwise}": sorted(
+            {*matches.rest, *(matches.subjects[name] for name in empty if name in matches.subjects)}
+        ),
         **alike_subjects((), people, table.path.name),
         **not_understood((name, people[name]) for name in matches.subjects),
         "{column of the table of labels is unknown and is|columns of the table of labels are unknown and are} "
@@ -81,7 +85,7 @@ def read_people(
     }
     known = {
         name: {
-            "label": row["label"].lower(),
+            "label": otherwise if name in empty else row["label"].lower(),
             "age": age_of(row["age"]),
             "sex": sex_of(row["sex"]),
             "site": site_of(row["site"]),
@@ -101,7 +105,7 @@ def _read_labels(path: Path) -> tuple[dict[str, dict[str, str]], list[str], dict
     for (where, line), sex in zip(table.lines(), sexes(table.rows, columns["sex"]), strict=True):
         row = {name: line.get(column, "") for name, column in columns.items()} | {"sex": sex}
         subject, label = row["subject"], row["label"].lower()
-        if not subject or label not in LABELS or subject in people:
+        if not subject or label not in (*LABELS, *NO_VALUE) or subject in people:
             actual = f"subject {subject!r}, label {label!r}" + (" again" if subject in people else "")
             raise DatasetError("The labels cannot be read.", expected=EXPECTED, found=actual, where=where)
         people[subject] = row

@@ -24,6 +24,14 @@ def test_lines_are_people(labels):
     assert read_people(FoundTable(), ["a"], otherwise="unknown") == ({}, [])
 
 
+@pytest.mark.parametrize("empty", ["", "n/a", "NaN"])
+def test_a_line_without_a_label_keeps_the_rest(labels, empty):
+    labels.write_text(f"subject,label,age\na,{empty},45\nb,abnormal,\n")
+    people, notes = read_people(FoundTable(labels), ["a", "b", "c"], otherwise="healthy")
+    assert (people["a"]["label"], people["a"]["age"], people["b"]["label"]) == ("healthy", 45, "abnormal")
+    assert notes == ["2 subjects have no label and are treated as healthy: a, c."]
+
+
 def test_other_words_are_refused(labels):
     labels.write_text("subject,label\na,tumor\n")
     with pytest.raises(DatasetError, match="label 'tumor'"):

@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 from brain_cae.data.registration import align
 from brain_cae.data.resampling import resample
 from brain_cae.data.strippers import brain_mask
+from brain_cae.stages.alignment import shape_cautions
 from brain_cae.stages.cohort import import_cohort
 from brain_cae.stages.executor import make_executor
 from brain_cae.stages.preparation import make_preparation, prepare
@@ -77,6 +78,14 @@ def test_the_brains_of_two_scans_of_a_head_lie_on_each_other_after_alignment(sca
     assert dice(flair, t1, t1.affine) == pytest.approx(before, abs=0.02)
     movement = alignment(scan(subject, "flair"), scan(subject, "t1"))
     assert dice(flair, t1, movement.affine(t1.affine)) > 0.95
+
+
+@pytest.mark.parametrize(("other", "named"), [("Subj8", False), ("Subj10", True)])
+def test_a_scan_of_another_person_is_a_caution(scan, other, named) -> None:
+    """It was aligned, with an overlap of 0.97, and used in silence."""
+    found = alignment(scan("Subj8", "flair"), scan(other, "t1"))
+    assert found.overlap > 0.95
+    assert [caution.startswith("1 scan matches") for caution in shape_cautions({"s": {"t1": found}})] == [True] * named
 
 
 def test_a_known_movement_of_a_real_head_comes_back(scan) -> None:

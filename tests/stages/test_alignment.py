@@ -47,3 +47,9 @@ def test_mirrored_and_scaled_scans_are_cautions_and_mirrored_ones_a_serious_one(
         isinstance(mirrored, Serious) and mirrored.subjects == {"a"} and "mirrored" in mirrored and "a t1" in mirrored
     )
     assert not isinstance(scaled, Serious) and "b t1 (1.10 x 1.00 x 1.00)" in scaled
+
+
+def test_scans_that_match_hardly_better_than_mirrored_may_be_of_two_people() -> None:
+    found = {name: {"t1": replace(moved(0)["t1"], mirrored_gain=gain)} for name, gain in {"a": 0.85, "b": 0.9}.items()}
+    (caution,) = shape_cautions(found)
+    assert not isinstance(caution, Serious) and "two people" in caution and caution.endswith(": b t1.")

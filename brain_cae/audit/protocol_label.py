@@ -15,7 +15,9 @@ def protocol_label(cohort: AuditTable, *, margin: float, seed: int = 0, permutat
     """Measure Cramér's V of protocol and label (bias-corrected, Bergsma 2013), with a permutation p of its chi-square.
 
     Protocols of fewer than three subjects are pooled. The interval inverts the noncentral chi-square. ``upper_bound``
-    is its one-sided 95 % bound, expressed as the AUROC of a normal marker with that correlation with the label.
+    is its one-sided 95 % bound, expressed as the AUROC of a normal marker with that correlation with the label, and
+    never below that of the median cohort without any association: classes that are more alike than by chance prove no
+    more than such a cohort does (power-constrained limits; Cowan et al. 2011, arXiv:1105.3166).
     """
     groups = one_hot(cohort.pooled)
     if groups.shape[1] < 2:
@@ -35,7 +37,8 @@ def protocol_label(cohort: AuditTable, *, margin: float, seed: int = 0, permutat
     text = f"Protocol and label are associated with a Cramér's V of {min(value, 1.0):.2f}"
     text += f" (0 = not at all, 1 = completely; p = {p:.3f})."
     abnormal = int(cohort.truth.sum())
-    bound = _as_auroc(noncentrality_interval(observed, df, level=0.90)[1] / n, abnormal / n)
+    limited = max(observed, float(chi2.median(df)))
+    bound = _as_auroc(noncentrality_interval(limited, df, level=0.90)[1] / n, abnormal / n)
     verdict, needed = CONCERN, None
     if p > 0.05 and bound < margin:
         verdict = NO_CONCERN

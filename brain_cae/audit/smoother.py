@@ -75,12 +75,13 @@ def read_label(truth: NDArray, columns: NDArray, *, seed: int, permutations: int
     estimate = auroc(truth, predicted, seed=seed)
     rows = shuffled_rows(truth, permutations=permutations, seed=seed)
     null = auroc_rows(rows, rows.astype(float) @ smoother.T)
-    chance = float(null.mean())
-    bound = float(auroc(truth, predicted, seed=seed, level=0.90).high or 1.0)
+    observed, chance = float(estimate.value or 0.0), float(null.mean())
+    # Classes that are more alike than shuffled ones prove no more than these do (Cowan et al. 2011, arXiv:1105.3166).
+    bound = min(float(auroc(truth, predicted, seed=seed, level=0.90).high or 1.0) + max(chance - observed, 0.0), 1.0)
     # If nothing predicts the label, the cross-fitted AUROC is below 0.5 (holding a subject out lowers the mean of its
     # group). The bound is therefore stretched from [chance, 1] to [0.5, 1]; otherwise absence is shown too easily.
     bound = 1 - (1 - bound) * 0.5 / (1 - min(chance, 0.5))
-    return LabelReading(estimate, permutation_p(float(estimate.value or 0.0), null), chance, bound, predicted)
+    return LabelReading(estimate, permutation_p(observed, null), chance, bound, predicted)
 
 
 def standardised(columns: NDArray) -> NDArray:

@@ -53,6 +53,14 @@ def test_classes_that_are_alike_to_the_subject_have_no_interval_without_width() 
     assert (test.value, test.low, test.high, test.p) == (0.0, None, None, 1.0)
 
 
+def test_classes_that_are_more_alike_than_by_chance_prove_no_more_than_chance_does() -> None:
+    # Six of each class on both of two scanners: a chi-square of 0. Half of the cohorts without any association have
+    # 0.455 or more, which still allows (0.674 + 1.645)**2 of 24.
+    test = protocol_label(cohort(["a"] * 6 + ["b"] * 6, ["a"] * 6 + ["b"] * 6), margin=0.65)
+    assert test.verdict == "cannot tell" and test.n_needed > 24
+    assert test.upper_bound == pytest.approx(norm.cdf(np.sqrt(5.38 / (24 - 5.38) / 0.25 / 2)), abs=0.005)
+
+
 def test_rare_protocols_are_pooled() -> None:
     # The four scanners of a single subject each count as one protocol, all of whose subjects are abnormal.
     rare = protocol_label(cohort(["a"] * 20, ["a"] * 16 + ["b", "c", "d", "e"]), margin=0.65)

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.kernel_ridge import KernelRidge
 
-from brain_cae.audit.smoother import auroc_rows, crossfit_smoother, holm, kernel, permutation_p, shuffled_rows
+from brain_cae.audit.smoother import (
+    auroc_rows,
+    crossfit_smoother,
+    holm,
+    kernel,
+    permutation_p,
+    read_label,
+    shuffled_rows,
+)
 from brain_cae.estimates import auroc
 
 
@@ -26,6 +34,13 @@ def test_a_subject_has_no_weight_in_its_prediction() -> None:
     smoother = crossfit_smoother(kernel(np.random.default_rng(0).normal(size=(15, 2))), seed=0)
     assert (np.diag(smoother) == 0).all()
     np.testing.assert_allclose(smoother.sum(axis=1), 0, atol=1e-12)
+
+
+def test_classes_that_are_more_alike_than_shuffled_ones_have_the_bound_of_these() -> None:
+    # Pairs with the same settings and both labels: a subject held out is predicted as its partner, so always wrong.
+    reading = read_label(np.tile([0, 1], 8), np.repeat(np.arange(8.0), 2)[:, None], seed=0, permutations=199)
+    assert reading.estimate.value < 0.1 < reading.chance
+    assert reading.bound > 0.5
 
 
 def test_auroc_of_rows() -> None:

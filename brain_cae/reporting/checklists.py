@@ -21,6 +21,7 @@ from brain_cae.reporting.evidence import (
     learner,
     outer_folds,
 )
+from brain_cae.reporting.subject_tables import flow_table
 from brain_cae.reporting.tables import Cell, Table
 
 Answer = str | Callable[[ReportContent], str]
@@ -55,6 +56,38 @@ def _lost(content: ReportContent) -> str:
         return OPEN
     kept = int((column(report, "status").astype(str) == "imported").sum())
     return f"{kept} of {len(report)} series imported; reasons in section Import and import_report.csv"
+
+
+def _flow(content: ReportContent) -> str:
+    table, lost = flow_table(content), _lost(content)
+    return f"flow of subjects: table in section Subjects; {lost}" if table and lost else lost
+
+
+def _ensemble(content: ReportContent) -> str:
+    members = at(content.settings, "model", "members") or []
+    if at(content.metrics, "scoring", "calibration") == "crossfit":
+        return (
+            f"means over {at(content.settings, 'calibration', 'folds')} networks, one for each fold of healthy brains"
+        )
+    joined = (
+        f"residual joined with that of {len(members)} further model{'' if len(members) == 1 else 's'}: paragraph above"
+    )
+    return joined if members else "none: one model" if at(content.settings, "model", "name") else OPEN
+
+
+def _external(content: ReportContent) -> str:
+    if is_of_the_study(content):
+        return "external/report.html" if at(content.settings, "external") else OPEN
+    auroc = _auroc(content)
+    return f"all subjects of this report are new to the model: {auroc}" if auroc else OPEN
+
+
+def _imbalance(content: ReportContent) -> str:
+    text = "the score learns from healthy brains only"
+    if not _estimate("transfer", "auroc")(content):
+        return text
+    balancing = at(content.settings, "balancing", "name")
+    return f"{text}; classifier: balancing={balancing}, inside each training part" if balancing else text
 
 
 def _roles(content: ReportContent) -> str:
@@ -136,7 +169,8 @@ def _acquired(content: ReportContent) -> str:
 
 def _accuracy(content: ReportContent) -> str:
     rates = {name: _estimate("detection", name)(content) for name in ("sensitivity", "specificity")}
-    return ", ".join(f"{name} {rate}" for name, rate in rates.items() if rate)
+    text = ", ".join(f"{name} {rate}" for name, rate in rates.items() if rate)
+    return f"{text}; counts in section Metrics" if text else OPEN
 
 
 def _false_alarms(content: ReportContent) -> str:
@@ -184,15 +218,15 @@ CLAIM: list[tuple[str, str, Answer]] = [
     ("24", "initialisation of parameters", _seed),
     ("25", "training", _training),
     ("26", "selection of the final model", _selection),
-    ("27", "ensembling", OPEN),
+    ("27", "ensembling", _ensemble),
     ("28", "metrics of performance", "section Metrics"),
     ("29", "uncertainty and significance", INTERVALS),
     ("30", "robustness or sensitivity", _audit),
     ("31", "explainability", MAPS),
     ("32", "evaluation on internal data", _auroc),
-    ("33", "testing on external data", OPEN),
+    ("33", "testing on external data", _external),
     ("34", "registration of a clinical trial", OPEN),
-    ("35", "numbers included and excluded", _lost),
+    ("35", "numbers included and excluded", _flow),
     ("36", "demographics and clinical characteristics by partition", _demographics),
     ("37", "performance with uncertainty", _auroc),
     ("38", "diagnostic accuracy and its precision", _accuracy),
@@ -220,12 +254,13 @@ TRIPOD: list[tuple[str, str, Answer]] = [
     ("12d", "heterogeneity between clusters", _by_protocol),
     ("12e", "measures of performance", "section Metrics"), ("12f", "updating of the model", OPEN),
     ("12g", "how predictions are calculated", CONFORMAL),
-    ("13", "class imbalance", OPEN), ("14", "fairness", OPEN), ("15", "output and thresholds of the model", CONFORMAL),
+    ("13", "class imbalance", _imbalance), ("14", "fairness", OPEN),
+    ("15", "output and thresholds of the model", CONFORMAL),
     ("16", "differences between development and evaluation", _audit), ("17", "ethical approval", OPEN),
     ("18a", "funding", OPEN), ("18b", "conflicts of interest", OPEN), ("18c", "protocol", OPEN),
     ("18d", "registration", OPEN), ("18e", "data sharing", OPEN), ("18f", "code sharing", _hashes),
     ("19", "involvement of patients and public", OPEN),
-    ("20a", "flow of participants", _lost), ("20b", "characteristics of participants", _demographics),
+    ("20a", "flow of participants", _flow), ("20b", "characteristics of participants", _demographics),
     ("20c", "comparison of development and evaluation data", _audit),
     ("21", "numbers in each analysis", _roles),
     ("22", "full specification of the model", "model/ of the run, section Configuration"),

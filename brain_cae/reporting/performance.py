@@ -13,6 +13,7 @@ from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.evidence import at
 from brain_cae.reporting.formatting import finite, is_estimate, number, percent
 from brain_cae.reporting.tables import MEASURES, Cell, Table, figure, heading, label
+from brain_cae.vocabulary import CLASSES
 
 BASELINES = {
     "intensity": "Baseline intensity",
@@ -72,9 +73,34 @@ def detection_table(content: ReportContent) -> Table | None:
     note = BASELINE_NOTE
     if alpha is not None:
         note += f" Sensitivity and specificity at alpha = {alpha:g}"
-        note += f", calibrated on {count:.0f} healthy brains." if count is not None else "."
+        brains = (
+            "the healthy brains of each outer fold"
+            if evidence.outer_folds(content)
+            else f"{count or 0:.0f} healthy brains"
+        )
+        note += f", calibrated on {brains}." if count is not None else "."
     keys = ["auroc", "average_precision", "sensitivity", "specificity"]
     return _table(rows, keys, why=evidence.why_undefined(content), first="score", caption="Detection", note=note)
+
+
+def count_table(content: ReportContent) -> Table | None:
+    """Return the counts behind sensitivity and specificity: decisions by label; None without both."""
+    scored = evidence.scored(content)
+    labels, flagged = evidence.column(scored, "label"), evidence.flags(scored)
+    known = labels.isin(CLASSES)
+    if not known.any() or not flagged.notna().any():
+        return None
+    names = {"abnormal": ("true positives", "false negatives"), "healthy": ("false positives", "true negatives")}
+    rows = []
+    for kind, (yes, no) in names.items():
+        part = flagged[labels == kind]
+        counts = [f"{int((part == 1).sum())} ({yes})", f"{int((part == 0).sum())} ({no})", str(int(part.isna().sum()))]
+        rows.append([label(kind), *(Cell(text, True) for text in [*counts, str(len(part))])])
+    note = "Predictive values follow from how frequent tumours are where the model is used, not from this cohort."
+    if unlabelled := int((~known).sum()):
+        who = "subject without a label is" if unlabelled == 1 else "subjects without a label are"
+        note = f"{unlabelled} {who} not counted. {note}"
+    return Table(["label", "flagged", "not flagged", "not decided", "total"], rows, note, "Decisions, counted")
 
 
 def decision_table(content: ReportContent) -> Table | None:
@@ -117,6 +143,11 @@ def decision_table(content: ReportContent) -> Table | None:
         "calibrate, the rate of this hospital is at most alpha. average: the mean over hospitals is at most alpha. "
         "Both hold only for brains scanned like those that calibrate."
     )
+    if evidence.outer_folds(content):
+        note += (
+            " Expected figures are for the brains that calibrate the stored model; observed ones are of the outer "
+            "folds, each with a threshold of its own."
+        )
     columns = columns[: len(rows[0])] if rows else columns
     return Table(columns, rows, note, f"Decisions at alpha = {number(scoring.get('alpha'))}")
 
@@ -150,17 +181,19 @@ def difference_table(content: ReportContent) -> Table | None:
         auroc = value["auroc"] if isinstance(value, Mapping) and "auroc" in value else value
         cell = figure(auroc, signed=True)
         if cell.tone != "missing":
-            rows.append([label(f"Residual score \N{MINUS SIGN} {name}"), cell, label(_interpretation(auroc))])
+            rows.append([label(f"Residual score \N{MINUS SIGN} {name}"), cell, label(_interpretation(auroc, name))])
     return Table(["paired difference", "AUROC", "interpretation"], rows, caption="Differences") if rows else None
 
 
-def _interpretation(value: Any) -> str:
+def _interpretation(value: Any, other: str) -> str:
     low, high = (finite(value.get(key)) if isinstance(value, Mapping) else None for key in ("low", "high"))
     if low is None or high is None:
         return ""
     if low > 0:
         return "the residual score is better"
-    return "the baseline is better" if high < 0 else "no clear difference"
+    if high < 0:
+        return "the baseline is better" if other in BASELINES else f"the {other} score is better"
+    return "no clear difference"
 
 
 def localisation_table(content: ReportContent) -> Table | None:

@@ -94,7 +94,9 @@ def metrics(content: ReportContent) -> Part:
         intro += f"The signs of the residual ({directions}) are prior knowledge about gliomas. "
         intro += "The absolute score does not use them. "
     intro += "Intervals are 95 %."
-    detection = blocks_of(performance.detection_table(content), performance.difference_table(content))
+    detection = blocks_of(
+        performance.detection_table(content), performance.count_table(content), performance.difference_table(content)
+    )
     overlap = (
         "Voxels inside the foreground mask, in the native space of the scan; mean over subjects with a lesion mask. "
         "Dice is that of the clusters above the threshold set on healthy brains, whether or not the brain is flagged. "
@@ -226,7 +228,7 @@ def subjects(content: ReportContent, gallery: Gallery) -> Part:
         whole = Block("folded", [table], f"All {len(table.rows)} subjects") if folds else Block("table", table)
         blocks.append(whole)
     if not evidence.unlabelled(content):
-        blocks += blocks_of(*subject_tables.cohort_tables(content))
+        blocks += blocks_of(subject_tables.flow_table(content), *subject_tables.cohort_tables(content))
     return Part("subjects", "Subjects", intro, blocks, "there are no subjects")
 
 

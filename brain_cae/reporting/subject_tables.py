@@ -61,6 +61,33 @@ def subject_table(content: ReportContent) -> Table | None:
     return Table(columns, cells, note, "Scored subjects")
 
 
+def flow_table(content: ReportContent) -> Table | None:
+    """Return what became of every subject, each counted once; None if nobody was scored or the import is not known."""
+    rows = scored(content)
+    if content.import_report.empty or not numbers(rows, "score").notna().any():
+        return None
+    people = content.index.drop_duplicates("subject") if "subject" in content.index else content.index
+    kinds = dict(zip(column(people, "subject").astype(str), column(people, "label").astype(str), strict=True))
+    found = {*column(content.import_report, "subject").dropna().astype(str), *kinds}
+    tested = {*column(rows, "subject").astype(str)} & found
+    counts = [("with scans in the data set", found), ("left out: no usable set of scans", found - set(kinds))]
+    counts += [("prepared", set(kinds)), ("scored", tested)]
+    lines = []
+    for name, group in counts:
+        # The label of a subject without usable scans is not kept.
+        known = [str(sum(kinds[one] == kind for one in group)) for kind in LABELS] if group <= set(kinds) else None
+        lines.append([label(name), *map(_figure, known or ["\N{EN DASH}"] * len(LABELS)), _figure(str(len(group)))])
+    others = [str(sum(kinds[one] == kind for one in set(kinds) - tested)) for kind in LABELS]
+    if len(kinds) > len(tested):
+        use = "trained or calibrated the model, or not part of these figures: roles below"
+        lines.append([label(f"not scored ({use})"), *map(_figure, others), _figure(str(len(kinds) - len(tested)))])
+    return Table(["subjects", *LABELS, "total"], lines, "Reasons are in section Import.", "Flow of subjects")
+
+
+def _figure(text: str) -> Cell:
+    return Cell(text, True)
+
+
 def cohort_tables(content: ReportContent) -> list[Table | None]:
     """Return the tables of subjects by role, of age and sex, and of scored subjects by protocol, each by label."""
     rows = scored(content)

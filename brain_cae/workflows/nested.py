@@ -6,8 +6,10 @@ each fold (Varma and Simon 2006, BMC Bioinformatics 7:91).
 """
 
 import logging
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +19,7 @@ from brain_cae.data.splits import check_leakage, stratified
 from brain_cae.detector.detector import Detector
 from brain_cae.detector.storage import load
 from brain_cae.errors import DatasetError
+from brain_cae.files.names import file_names
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.files.tables import read_csv
 from brain_cae.stages.cohort import Cohort
@@ -91,6 +94,8 @@ def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -
     """
     parts = []
     splits = outer_splits(config, cohort.labels)
+    files = file_names(dict.fromkeys(cohort.index["subject"]))
+    contrasts = (*config.modality.names, "all")
     for number, roles in enumerate(splits):
         log.info("outer fold %d of %d", number + 1, len(splits))
         check_leakage(roles, cohort.index)
@@ -100,9 +105,26 @@ def assess_nested(config: Config, cohort: Cohort, folder: RunFolder, fit: Fit) -
         detector = _finished_fold(config, fold_config, number, roles) or fit(fold_config, roles, cohort, fold_folder)
         unseen = score_unseen(detector, cohort, roles, fold_folder, cache=config.cache, executor=make_executor(config))
         tested = unseen.among(roles.loc[roles["role"] == "test", "subject"])
+        take_maps(fold_folder, folder, [f"{files[name]}_{one}" for name in tested.table.index for one in contrasts])
         fold = pd.array([number] * len(tested.table), dtype="Int64")
         parts.append(replace(tested, table=tested.table.assign(fold=fold)))
     return _join(config, cohort, parts)
+
+
+def take_maps(fold: RunFolder, folder: RunFolder, names: Iterable[str]) -> None:
+    """Put the maps of a fold's subjects in the place of those by the stored model, which none of their figures knows.
+
+    Args:
+        fold: Folder of the outer fold in which the subjects were tested.
+        folder: Folder of the run.
+        names: Names of the maps. A map that the fold lacks is removed.
+    """
+    for name in names:
+        path = f"anomaly_maps/{name}.nii.gz"
+        if (fold / path).is_file():
+            folder.write(path, partial(shutil.copyfile, fold / path))
+        else:
+            (folder / path).unlink(missing_ok=True)
 
 
 def _join(config: Config, cohort: Cohort, parts: list[Assessment]) -> Assessment:

@@ -1,5 +1,7 @@
 """Checklists: every item once, answered by what the run knows, open otherwise."""
 
+import dataclasses
+
 from brain_cae.reporting import checklists
 from brain_cae.reporting.content import ReportContent
 
@@ -69,3 +71,28 @@ def test_columns_of_empty_text_answer_nothing(make_content):
 def test_nothing_is_claimed_that_is_not_known():
     answers = answers_of(ReportContent(title="", metrics={}))
     assert {answers[number] for number in ("7", "8", "13", "19", "20", "21", "25", "32", "37", "38", "39")} == {"open"}
+
+
+def test_ensembles_external_data_and_imbalance_are_answered_from_the_run(make_content):
+    def answers(metrics=None, **settings):
+        content = make_content(views=0, settings={"model": {"name": "cae", "network": {}}, **settings})
+        (_, claim, _), (_, tripod, _) = checklists.tables(
+            dataclasses.replace(content, metrics=metrics or content.metrics)
+        )
+        answered = {
+            f"{name} {row[0].text}": row[2].text for name, table in (("C", claim), ("T", tripod)) for row in table.rows
+        }
+        return answered["C 27"], answered["C 33"], answered["T 13"]
+
+    one, external, imbalance = answers(balancing={"name": "smote"})
+    assert (one, external) == ("none: one model", "open")
+    assert imbalance.endswith("classifier: balancing=smote, inside each training part")
+    assert answers(model={"name": "cae", "members": ["subspace"]})[0].startswith(
+        "residual joined with that of 1 further"
+    )
+    assert answers(external={"name": "folder"})[1] == "external/report.html"
+    metrics = make_content(views=0).metrics
+    folds = metrics | {"scoring": metrics["scoring"] | {"calibration": "crossfit"}}
+    assert answers(folds, calibration={"folds": 4})[0].startswith("means over 4 networks")
+    new = metrics | {"subjects": {"train": 0, "test": 78}}
+    assert answers(new)[1].startswith("all subjects of this report are new to the model: AUROC 0.9")

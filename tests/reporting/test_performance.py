@@ -33,15 +33,37 @@ def test_detection_is_compared_with_the_baselines(content):
 
 
 def test_a_difference_is_interpreted_by_the_side_of_zero_of_its_interval():
-    def interpretation(low, high):
+    def interpretation(low, high, other="intensity"):
         value = {"value": (low + high) / 2, "low": low, "high": high, "n": 50}
-        metrics = {"detection": {"difference": {"intensity": {"auroc": value}}}}
+        metrics = {"detection": {"difference": {other: {"auroc": value}}}}
         return performance.difference_table(ReportContent(title="", metrics=metrics)).rows[0][2].text
 
     assert interpretation(0.01, 0.2) == "the residual score is better"
     assert interpretation(-0.2, -0.01) == "the baseline is better"
+    assert interpretation(-0.2, -0.01, "absolute") == "the absolute score is better"  # it has the network, too
     assert interpretation(-0.1, 0.1) == "no clear difference"
     assert performance.difference_table(ReportContent(title="", metrics={})) is None
+
+
+def test_decisions_are_counted_by_label_with_those_that_were_left_out():
+    labels = ["abnormal"] * 4 + ["healthy"] * 3 + ["unknown", "healthy"]
+    flagged = [True, True, True, False, True, False, None, True, True]
+    predictions = pd.DataFrame({"subject": [*"abcdefghi"], "label": labels, "flagged": flagged, "score": 1.0})
+    predictions["role"] = ["test"] * 8 + ["validation"]
+    content = ReportContent(title="", metrics={}, predictions=predictions)
+    table = performance.count_table(content)
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["abnormal", "3 (true positives)", "1 (false negatives)", "0", "4"],
+        ["healthy", "1 (false positives)", "1 (true negatives)", "1", "3"],
+    ]
+    assert table.note.startswith("1 subject without a label is not counted.")
+    nothing = dataclasses.replace(content, predictions=predictions.assign(flagged=None))
+    assert performance.count_table(nothing) is None
+
+
+def test_a_nested_evaluation_does_not_pass_the_calibration_of_its_stored_model_off_as_its_own(make_content):
+    nested = make_content(views=0, settings={"evaluation": {"name": "nested", "folds": 4}})
+    assert "calibrated on the healthy brains of each outer fold" in performance.detection_table(nested).note
 
 
 def test_localisation_of_a_baseline_is_over_voxels(content):

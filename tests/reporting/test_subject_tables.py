@@ -37,6 +37,27 @@ def test_protocols_count_only_scored_subjects(make_content):
     ]
 
 
+def test_the_flow_of_subjects_counts_everybody_once():
+    index = pd.DataFrame(
+        {"subject": [*"aabcde"], "label": ["healthy"] * 3 + ["abnormal", "healthy", "unknown"], "modality": "t1"}
+    )
+    report = pd.DataFrame({"subject": [*"aabcdexy"], "status": ["imported"] * 6 + ["refused", "missing"]})
+    predictions = pd.DataFrame({"subject": [*"ace"], "score": 1.0, "role": "test"})
+    content = ReportContent(title="", metrics={}, index=index, predictions=predictions, import_report=report)
+    dash = "\N{EN DASH}"
+    flow = texts(subject_tables.flow_table(content))
+    assert flow[:-1] == [
+        ["with scans in the data set", dash, dash, dash, "7"],
+        ["left out: no usable set of scans", dash, dash, dash, "2"],
+        ["prepared", "3", "1", "1", "5"],
+        ["scored", "1", "1", "1", "3"],
+    ]
+    assert flow[-1][0].startswith("not scored (trained or calibrated") and flow[-1][1:] == ["2", "0", "0", "2"]
+    assert (
+        subject_tables.flow_table(dataclasses.replace(content, predictions=predictions.drop(columns="score"))) is None
+    )
+
+
 def test_age_and_sex_are_shown_by_label_for_those_that_were_scored_and_the_others():
     index = pd.DataFrame(
         {

@@ -14,7 +14,7 @@ from brain_cae.stages.preparation import make_preparation, prepare
 from brain_cae.stages.stripping import with_stripper
 from brain_cae.transfer.permutation import permutation_p_of_predictions
 from brain_cae.workflows import learning, training
-from brain_cae.workflows.nested import assess_nested, outer_splits
+from brain_cae.workflows.nested import assess_nested, outer_splits, take_maps
 
 from ..conftest import compose_config
 
@@ -65,6 +65,18 @@ def test_permutation_within_folds_does_not_mistake_a_fold_difference_for_an_effe
     assert pooled.value is not None and pooled.value < 0.02
     assert permutation_p_of_predictions(truth, truth + values, folds, permutations=19).value == pytest.approx(1 / 20)
     assert permutation_p_of_predictions(np.ones(5), values[:5], folds[:5]).value is None
+
+
+def test_the_maps_of_a_nested_run_are_those_of_the_models_that_scored(tmp_path: Path) -> None:
+    run, fold = RunFolder(tmp_path), RunFolder(tmp_path / "outer" / "0")
+    for folder, maps in ((run, "ab"), (fold, "ac")):
+        for name in maps:
+            folder.write(
+                f"anomaly_maps/{name}_all.nii.gz", lambda path, text=f"{folder.path.name}": path.write_text(text)
+            )
+    take_maps(fold, run, ["a_all", "b_all", "c_all"])  # the stored model learnt from c; the map of b was not written
+    found = {path.name: path.read_text() for path in (tmp_path / "anomaly_maps").iterdir()}
+    assert found == {"a_all.nii.gz": "0", "c_all.nii.gz": "0"}
 
 
 @pytest.mark.extras

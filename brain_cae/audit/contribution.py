@@ -8,7 +8,7 @@ from scipy.special import ndtr, ndtri
 
 from brain_cae.audit.result import CANNOT_TELL, CONCERN, NO_CONCERN, AuditTest, unable
 from brain_cae.audit.score_dependence import aligned_ranks
-from brain_cae.audit.smoother import crossfit_smoother, kernel, read_label, shuffled_rows
+from brain_cae.audit.smoother import read_label, shuffled_rows
 from brain_cae.audit.table import AuditTable, one_hot
 from brain_cae.estimates import bootstrap_counts
 
@@ -45,7 +45,9 @@ def contribution(cohort: AuditTable, *, margin: float, seed: int = 0, resamples:
     value = float(reach[0])
     low = float(np.quantile(np.where(solvable, reach, 0.0)[1:], 0.025))
     high, bound = (float(np.quantile(np.where(solvable, reach, 1.0)[1:], level)) for level in (0.975, 0.95))
-    upper = max(bound, _within_protocols(truth, aligned, groups, cohort.metadata[keep], seed))
+    upper = bound
+    if bound < margin:
+        upper = max(bound, _within_protocols(truth, aligned, groups, cohort.metadata[keep], seed))
     text = f"Differences between protocols alone would give this score an AUROC of {value:.2f}"
     text += f" (95 % interval {low:.2f} to {high:.2f}; 0.50 = no contribution)."
     interval: tuple[float | None, float | None] = (low, high)
@@ -86,10 +88,9 @@ def _within_protocols(truth: NDArray, aligned: NDArray, groups: NDArray, setting
     if not inside.shape[1]:
         return 0.5
     label = read_label(truth, inside, seed=seed, permutations=PERMUTATIONS)
-    smoother = crossfit_smoother(kernel(inside), seed=seed)
     shuffled = shuffled_rows(aligned, permutations=PERMUTATIONS, seed=seed, within=truth.astype(int))
     rows = np.vstack([aligned, shuffled])
-    predicted = rows @ smoother.T
+    predicted = rows @ label.smoother.T
     predicted -= predicted.mean(axis=1, keepdims=True)
     spread = rows.std(axis=1) * predicted.std(axis=1)
     found = np.divide((rows * predicted).mean(axis=1), spread, out=np.zeros_like(spread), where=spread > 1e-9)

@@ -28,6 +28,9 @@ def score_dependence(cohort: AuditTable, *, seed: int = 0, permutations: int = 9
     if n < 10:
         return unable("score_dependence", "Fewer than ten scored subjects.", n=n, n_needed=40)
     aligned = aligned_ranks(truth, scores)
+    if not aligned.any():
+        text = "All subjects of a label have the same score, so nothing can change it among them."
+        return unable("score_dependence", text, n=n)
     permuted = np.vstack(
         [aligned, shuffled_rows(aligned, permutations=permutations, seed=seed, within=truth.astype(int))]
     )

@@ -99,7 +99,7 @@ def read_scores(
         _require(table, strata, "the strata", "audit.strata")
     subjects = subjects.assign(**{name: rows[name] for name in ("role", "source") if name in rows})
     used, cautions = _evaluated(subjects)
-    subjects, rows = subjects[used], rows[used].copy()
+    subjects, rows = subjects[used].assign(score=_within_reach(subjects["score"])[used]), rows[used].copy()
     if "role" in subjects and not subjects["role"].isin(ROLES).all():
         subjects = subjects.drop(columns="role")
     known = strata or (PROTOCOL if PROTOCOL in rows else None)
@@ -137,7 +137,9 @@ def _evaluated(subjects: pd.DataFrame) -> tuple[pd.Series, list[str]]:
         if not used.all():
             cautions.append(f"Subjects with the roles {' and '.join(HEALTHY_ROLES)} are left out ({(~used).sum()}).")
     labelled = used & subjects["label"].isin(CLASSES)
-    lacking = subjects.loc[labelled & ~np.isfinite(subjects["score"]), "label"]
+    if infinite := int(np.isinf(subjects.loc[labelled, "score"]).sum()):
+        cautions.append(f"Infinite scores ({infinite}) count as the highest or the lowest.")
+    lacking = subjects.loc[labelled & subjects["score"].isna(), "label"]
     if len(lacking):
         counts = ", ".join(f"{count} {label}" for label, count in lacking.value_counts().items())
         cautions.append(
@@ -275,6 +277,12 @@ def _labels(column: pd.Series, abnormal: str | None) -> pd.Series:
         where="audit.label" if abnormal is None else f"audit.abnormal={abnormal}",
         advice="Name the label of patients: audit.abnormal=<label>. Leave out subjects of a third class.",
     )
+
+
+def _within_reach(scores: pd.Series) -> pd.Series:
+    """Return scores whose infinite ones lie just beyond the finite ones, since their ranks count."""
+    finite = scores[np.isfinite(scores)]
+    return scores.clip(finite.min() - 1, finite.max() + 1)
 
 
 def _numbers(column: pd.Series, name: str) -> pd.Series:

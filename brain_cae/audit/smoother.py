@@ -59,6 +59,7 @@ class LabelReading:
         chance: Mean AUROC of shuffled labels.
         bound: One-sided 95 % upper bound.
         predicted: Shape (n,), out of fold.
+        smoother: Shape (n, n), see :func:`crossfit_smoother`; it predicts any other target from the same columns.
     """
 
     estimate: Estimate
@@ -66,6 +67,7 @@ class LabelReading:
     chance: float
     bound: float
     predicted: NDArray
+    smoother: NDArray
 
 
 def read_label(truth: NDArray, columns: NDArray, *, seed: int, permutations: int) -> LabelReading:
@@ -81,7 +83,7 @@ def read_label(truth: NDArray, columns: NDArray, *, seed: int, permutations: int
     # If nothing predicts the label, the cross-fitted AUROC is below 0.5 (holding a subject out lowers the mean of its
     # group). The bound is therefore stretched from [chance, 1] to [0.5, 1]; otherwise absence is shown too easily.
     bound = 1 - (1 - bound) * 0.5 / (1 - min(chance, 0.5))
-    return LabelReading(estimate, permutation_p(observed, null), chance, bound, predicted)
+    return LabelReading(estimate, permutation_p(observed, null), chance, bound, predicted, smoother)
 
 
 def standardised(columns: NDArray) -> NDArray:

@@ -30,6 +30,12 @@ def test_dependence_is_detected_with_its_size(simulate) -> None:
     assert test.value == pytest.approx(0.5, abs=0.12)
 
 
+def test_scores_that_are_equal_within_a_label_are_named_as_the_reason(simulate) -> None:
+    subjects, acquisition = simulate(1, confounding=0.5)
+    test = score_dependence(make_table(subjects.assign(score=1.0), acquisition))
+    assert test.verdict == "cannot tell" and "same score" in test.sentence
+
+
 def test_settings_within_a_protocol_are_detected(simulate) -> None:
     subjects, acquisition = simulate(3)
     time = acquisition["flair_repetition_time_ms"]

@@ -28,6 +28,13 @@ def test_scan_parameters_are_recognised_by_name_and_age_is_none() -> None:
     assert "Manufacturer, flair_RepetitionTime" in read.cautions[0] and "no column protocol" in read.cautions[1]
 
 
+def test_infinite_scores_are_the_highest_and_the_lowest() -> None:
+    read = read_scores(TABLE.assign(score=["-inf", "inf", 0.1, 0.4]))
+    np.testing.assert_allclose(read.subjects["score"], [-0.9, 1.4, 0.1, 0.4])
+    assert "Infinite scores (2) count as the highest or the lowest." in read.cautions
+    assert not [caution for caution in read.cautions if "no score" in caution]
+
+
 def test_numbers_of_a_chain_and_equal_text_are_one_group() -> None:
     table = pd.DataFrame({"vendor": list("SSSGS"), "tr": [1000, 1150, 1300, 1000, 2000]})
     assert groups(table).tolist() == ["S, tr 1000-1300"] * 3 + ["G, tr 1000-1300", "S, tr 2000"]

@@ -109,7 +109,7 @@ def read_scores(
         merged += [str(name)] if several else []
     parameters = rows[[name for name in columns if name != strata]]
     if acquisition is None and columns:
-        cautions.append(f"Scan parameters: {', '.join(map(str, columns))}.")
+        cautions.append(_recognition(table, columns, {subject, label, score, known, "role", "source"}))
     if merged:
         cautions.append(f"Spellings that differ in case or blanks only count as one: {', '.join(merged)}.")
     if known is None:
@@ -277,6 +277,14 @@ def _labels(column: pd.Series, abnormal: str | None) -> pd.Series:
         where="audit.label" if abnormal is None else f"audit.abnormal={abnormal}",
         advice="Name the label of patients: audit.abnormal=<label>. Leave out subjects of a third class.",
     )
+
+
+def _recognition(table: pd.DataFrame, columns: Sequence[str], others: set[str | None]) -> str:
+    """Return which columns are scan parameters by their names, and which are none: a scanner may hide in these."""
+    text = f"Scan parameters: {', '.join(map(str, columns))}."
+    unused = [str(name) for name in table if name not in {*columns, *others}]
+    shown = ", ".join(unused[:8]) + (f" and {len(unused) - 8} more" if len(unused) > 8 else "")
+    return f"{text} Not used: {shown}; audit.acquisition names scan parameters." if unused else text
 
 
 def _within_reach(scores: pd.Series) -> pd.Series:

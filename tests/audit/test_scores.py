@@ -26,6 +26,7 @@ def test_scan_parameters_are_recognised_by_name_and_age_is_none() -> None:
     np.testing.assert_array_equal(read.subjects["score"], [0.1, 0.9, np.nan, 0.4])
     assert read.subjects.index.tolist() == ["a", "b", "c", "d"] and read.strata == "protocol"
     assert "Manufacturer, flair_RepetitionTime" in read.cautions[0] and "no column protocol" in read.cautions[1]
+    assert "Not used: age; audit.acquisition names" in read.cautions[0]
 
 
 def test_infinite_scores_are_the_highest_and_the_lowest() -> None:

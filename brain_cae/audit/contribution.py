@@ -65,8 +65,9 @@ def contribution(cohort: AuditTable, *, margin: float, seed: int = 0, resamples:
     else:
         gap = margin - min(value, margin - 0.05)
         needed = max(math.ceil(n * ((upper - value) / gap) ** 2), math.ceil(1.25 * n))
-        text += " A larger contribution" if bound >= margin else " But settings differ within protocols, and theirs"
-        text += f" is not excluded; about {needed} subjects would be needed."
+        larger = "A larger contribution is not excluded"
+        inside = "But settings that differ within protocols could contribute more"
+        text += f" {larger if bound >= margin else inside}; about {needed} subjects would be needed."
     return AuditTest("contribution", value, *interval, None, verdict, text, n, needed, upper)
 
 

@@ -122,8 +122,9 @@ def decide(tests: dict[str, AuditTest], *, margin: float, healthy: int, abnormal
             return CLEAR, [association, score.sentence, reach.sentence]
         # The protocols' contribution is not enough if the classes differ in settings that their names do not show.
         return CANNOT_TELL, [association, score.sentence, HIDDEN]
-    sizes = [test.n_needed for test in (metadata, reach) if test.n_needed]
-    needed = min(sizes, default=math.ceil(1.5 * (healthy + abnormal)))
+    if reach.n_needed:
+        return CANNOT_TELL, [association, score.sentence, reach.sentence]  # which says how many would be needed
+    needed = metadata.n_needed or math.ceil(1.5 * (healthy + abnormal))
     return CANNOT_TELL, [association, score.sentence, f"{reach.sentence} About {needed} subjects would be needed."]
 
 

@@ -53,7 +53,11 @@ def test_either_bound_at_the_margin_leaves_the_question_to_the_contribution(name
     unsure = made("contribution", CANNOT_TELL, None, n_needed=300)
     assert verdict_of(answers(contribution=unsure)) == "clear"
     verdict, reasons = decide(answers(contribution=unsure, **at_margin), margin=0.65, healthy=40, abnormal=60)
-    assert verdict == "cannot tell" and "About 300 subjects would be needed." in reasons[2]
+    # Its sentence says how many subjects would be needed, once.
+    assert verdict == "cannot tell" and reasons[2] == "The sentence of contribution."
+    concern = made("contribution", CONCERN, None)
+    _, reasons = decide(answers(contribution=concern, **at_margin), margin=0.65, healthy=40, abnormal=60)
+    assert reasons[2] == "The sentence of contribution. About 150 subjects would be needed."
     # A test without a bound shows nothing.
     assert verdict_of(answers(contribution=unsure, **{name: made(name, CANNOT_TELL)})) == "cannot tell"
 

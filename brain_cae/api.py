@@ -7,7 +7,7 @@ one of them is asked for.
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +28,7 @@ from brain_cae.configuration import (
     unknown_option,
     validate,
     validate_evaluate,
+    write_choices,
 )
 from brain_cae.errors import ConfigurationError
 from brain_cae.files.tables import to_csv
@@ -193,7 +194,7 @@ class Detector:
         """
         from brain_cae.detector.bundle import pack
 
-        target = Path(path)
+        target = Path(path).expanduser()
         if target.suffix.lower() != ".zip":
             raise ConfigurationError("A bundle is a zip file.", expected="a name such as model.zip", found=target.name)
         pack(self.model, self.path, target)
@@ -262,7 +263,8 @@ def fit(dataset: str | Path = "phantom", *, output: Path | str | None = None, **
     """
     from brain_cae.workflows import training
 
-    config = composed(dataset, choices)
+    options, values = _options_and_values(dataset, choices)
+    config = _validated(options, values)
     if config.inspect or config.stop_after is not None:
         raise ConfigurationError(
             "A detector is fitted only by a whole run.",
@@ -274,8 +276,10 @@ def fit(dataset: str | Path = "phantom", *, output: Path | str | None = None, **
     if output is None:
         now = datetime.now()
         output = Path("outputs") / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-{secrets.token_hex(3)}"
-    training.run(config, Path(output))
-    return Detector.load(output, extensions=config.extensions)
+    run = Path(output).expanduser()
+    write_choices(run, asdict(config), options, values)
+    training.run(config, run)
+    return Detector.load(run, extensions=config.extensions)
 
 
 def composed(dataset: str | Path, choices: Mapping[str, Any]) -> Config:
@@ -285,19 +289,27 @@ def composed(dataset: str | Path, choices: Mapping[str, Any]) -> Config:
         >>> composed("phantom", {"modality": "flair", "trainer__max_epochs": 3}).trainer.max_epochs
         3
     """
-    if str(dataset) in option_names("dataset"):
-        options, values = {"dataset": str(dataset)}, {}
-    else:
+    return _validated(*_options_and_values(dataset, choices))
+
+
+def _options_and_values(dataset: str | Path, choices: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the chosen option of each group, and the values of the other keys."""
+    options, values = {"dataset": str(dataset)}, dict[str, Any]()
+    if str(dataset) not in option_names("dataset"):
         options, values = {"dataset": "folder"}, {"dataset.root": str(dataset)}
     for name, value in choices.items():
         key = name.replace("__", ".")
         known = option_names(key.replace(".", "/"))
         if not known:
-            values[key] = value
+            values[key] = _plain(value)
         elif value not in known:
             raise unknown_option(key, str(value), known)
         else:
             options[key] = value
+    return options, values
+
+
+def _validated(options: Mapping[str, str], values: Mapping[str, Any]) -> Config:
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         config = compose("train", overrides=[f"{name}={value}" for name, value in options.items()])
     OmegaConf.set_struct(config, False)
@@ -371,7 +383,7 @@ def simulate(
     from brain_cae.phantom.dicom import FOLDERS
 
     chosen = PhantomSettings(subjects=subjects, seed=seed, confounding=confounding, **settings)
-    root = write_cohort(chosen, Path(folder), workers=workers, progress=False).resolve()
+    root = write_cohort(chosen, Path(folder).expanduser(), workers=workers, progress=False).resolve()
     rows = []
     for number, label in enumerate(chosen.labels()):
         name = f"{number:05d}"

@@ -16,10 +16,12 @@ import pytest
 import brain_cae
 from brain_cae import api
 from brain_cae.api import Detector, composed
+from brain_cae.cli.resume import with_stored_choices
 from brain_cae.configuration import read_stored
 from brain_cae.errors import ConfigurationError, LeakageError, ScanError
 from brain_cae.phantom import PhantomSettings
 from brain_cae.scans.dicom import read_series
+from brain_cae.stages.checkpoint import last_checkpoint
 from brain_cae.workflows import table_audit
 
 ROOT = Path(__file__).parents[1]
@@ -147,6 +149,21 @@ def test_what_fits_no_detector_is_refused_before_the_run(tmp_path, choice) -> No
     with pytest.raises(ConfigurationError, match="only by a whole run"):
         api.fit("phantom", output=tmp_path / "run", **choice)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_was_killed_is_resumed_in_python_and_by_the_command(tmp_path, monkeypatch, make_config) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("brain_cae.workflows.training.run", lambda *_: 1 / 0)
+    choices = {"modality": "flair", "trainer__max_epochs": 7, "scoring__sign": {"t1": "both"}, "cache": "~/a, b"}
+    with pytest.raises(ZeroDivisionError):
+        api.fit("/scans (1)", output="~/run", **choices)
+    run = tmp_path / "run"
+    typed = with_stored_choices([f"resume={run}"])
+    config = make_config(*typed)
+    assert (config.dataset.root, config.modality.names, config.cache) == ("/scans (1)", ["flair"], f"{tmp_path}/a, b")
+    assert (config.trainer.max_epochs, config.scoring.sign["t1"], config.scoring.sign["t2"]) == (7, "both", "brighter")
+    for resumed in (config, composed("/scans (1)", choices | {"resume": str(run)})):
+        assert last_checkpoint(resumed) is None  # no epoch was completed
 
 
 @pytest.mark.parametrize(("path", "found"), [("", "an empty path"), ("gone.nii.gz", "no such file or folder")])

@@ -22,7 +22,7 @@ from brain_cae.cli import logs, sweep
 from brain_cae.cli.help import choices, dataset_keys
 from brain_cae.cli.messages import groups, interrupted, message_for
 from brain_cae.cli.resume import with_stored_choices
-from brain_cae.configuration import conf_folder
+from brain_cae.configuration import as_typed, conf_folder
 from brain_cae.errors import BrainCaeError, ConfigurationError
 from brain_cae.executor import start_server
 from brain_cae.executor.garbage import collect_rarely
@@ -67,7 +67,7 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
             print("\n".join(info.lines()))  # noqa: T201
             return
         started.clear()
-        sys.argv[1:] = sweep_first(sys.argv[1:])
+        sys.argv[1:] = at_home(sweep_first(sys.argv[1:]))
         try:
             if config_name == "train":
                 sys.argv[1:] = with_stored_choices(sys.argv[1:])
@@ -122,6 +122,26 @@ def sweep_first(arguments: list[str]) -> list[str]:
         ['-m', 'modality=t1', 'seed=0,1']
     """
     return sorted(arguments, key=lambda argument: argument not in ("-m", "--multirun"))
+
+
+def at_home(arguments: list[str]) -> list[str]:
+    """Return the arguments with the home folder in place of ``~/`` at the start of a value.
+
+    Shells leave it where the key has a dot (``hydra.run.dir=~/runs``) or the value has quotes; Hydra cannot parse the
+    former, and takes the latter for a folder that is called ``~``.
+
+    Example:
+        >>> at_home(["cache=~/cache", "-m"]) == [f'cache="{Path.home()}/cache"', "-m"]
+        True
+    """
+
+    def expanded(path: str) -> str:
+        text = path[1:-1] if len(path) > 1 and path[0] == path[-1] and path[0] in "'\"" else path
+        return as_typed(str(Path(text).expanduser())) if f"{text}/".startswith("~/") else path
+
+    split = [argument.partition("=") for argument in arguments]
+    # Without quotes, a comma separates the values of a sweep.
+    return [f"{key}{sign}{','.join(map(expanded, value.split(',')))}" for key, sign, value in split]
 
 
 def train(config: DictConfig) -> float | None:

@@ -74,8 +74,7 @@ def _explain(error: Exception, config_name: str) -> str:
 
 def _unreadable(argument: str, others: str = "") -> ConfigurationError:
     key, separator, value = argument.partition("=")
-    text = value.replace('"', r"\"")
-    quoted = shlex.quote(f'{key}="{text}"')
+    quoted = shlex.quote(f"{key}={configuration.as_typed(value)}")
     advice = f"Quote the value for Hydra, and the whole argument for the shell: {quoted}. {others}".rstrip()
     return ConfigurationError(
         "An argument cannot be parsed.",

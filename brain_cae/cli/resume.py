@@ -23,7 +23,7 @@ def with_stored_choices(arguments: list[str]) -> list[str]:
         ConfigurationError: The stored choices are damaged, or one could run code and is not typed as well.
     """
     keys = {_key(argument) for argument in arguments if "=" in argument}
-    run = next((argument.partition("=")[2] for argument in arguments if _key(argument) == "resume"), "")
+    run = next((_value(argument) for argument in arguments if _key(argument) == "resume"), "")
     path = Path(run) / ".hydra" / "overrides.yaml"
     if not run or not path.is_file() or {"-m", "--multirun"} & set(arguments):
         return arguments
@@ -70,6 +70,14 @@ def _refuse_code(stored: list[str], path: Path) -> None:
             where=str(path),
             advice="If you trust it, give it on the command line as well.",
         )
+
+
+def _value(argument: str) -> str:
+    """Return the text after ``=``, without the quotes that Hydra takes off."""
+    try:
+        return str(OverridesParser.create().parse_override(argument).value())
+    except HydraException:
+        return argument.partition("=")[2]
 
 
 def _key(argument: str) -> str:

@@ -40,7 +40,7 @@ from brain_cae.configuration.schema import (
     Scoring,
     Transfer,
 )
-from brain_cae.configuration.stored import read_stored
+from brain_cae.configuration.stored import as_typed, read_stored, write_choices
 from brain_cae.errors import ConfigurationError
 
 
@@ -170,6 +170,7 @@ __all__ = [
     "EvaluateConfig",
     "LeaveProtocolOut",
     "Model",
+    "as_typed",
     "calibration_needed",
     "check_alpha",
     "check_classes",
@@ -192,4 +193,5 @@ __all__ = [
     "validate_evaluate",
     "validation_size",
     "with_asked",
+    "write_choices",
 ]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
 
@@ -30,6 +31,7 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
     if not isinstance(plain, dict):
         raise ConfigurationError("The configuration is not a mapping.", found=type(plain).__name__)
     plain.pop("experiment", None)
+    plain = _at_home(plain)
     refuse_unknown(plain, [f.name for f in fields(schema)], prefix="")
     _refuse_endless(plain)
     for f in fields(schema):
@@ -60,6 +62,20 @@ def to_dataclass(composed: DictConfig, schema: type) -> Any:
 def _present(kind: Any) -> Any:
     """Return the dataclass of an optional group, or the type itself if it is not a group."""
     return next((option for option in get_args(kind) if is_dataclass(option)), kind)
+
+
+def _at_home(value: Any) -> Any:
+    """Return a configuration with the home folder in place of ``~/`` where a text starts so; no shell does it in all.
+
+    Example:
+        >>> _at_home({"cache": "~/cache"}) == {"cache": f"{Path.home()}/cache"}
+        True
+    """
+    if isinstance(value, dict):
+        return {key: _at_home(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_at_home(item) for item in value]
+    return str(Path(value).expanduser()) if isinstance(value, str) and f"{value}/".startswith("~/") else value
 
 
 def _refuse_endless(value: Any, key: str = "") -> None:

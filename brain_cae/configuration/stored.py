@@ -1,11 +1,17 @@
 """The configuration that a finished run stores with its model."""
 
+import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from brain_cae.configuration.kinds import with_class
 from brain_cae.configuration.options import read_option
 from brain_cae.errors import ConfigurationError, RunError
+from brain_cae.files.atomic import write_text
 from brain_cae.files.documents import read_yaml
 
 
@@ -21,9 +27,11 @@ def read_stored(run: Path) -> dict[str, Any]:
         raise RunError(
             "This run has no model.",
             expected=str(path),
-            found="a run that is still training or failed, or another folder" if run.is_dir() else "no such folder",
+            found="a run that is still training or failed, or another folder"
+            if run.is_dir()
+            else ("a file" if run.is_file() else "no such folder"),
             where=str(run),
-            advice="Give a finished run: run=outputs/<date>/<time>.",
+            advice=_meant(run) or "Give a finished run: run=outputs/<date>/<time>.",
         )
     try:
         content = read_yaml(path)
@@ -43,6 +51,50 @@ def read_stored(run: Path) -> dict[str, Any]:
             advice="Copy the whole folder model/ again, or train again.",
         )
     return completed(content)
+
+
+def _meant(path: Path) -> str:
+    """Return the advice for a path inside of a run, or for a folder of runs such as a sweep; empty if it is neither."""
+    above = [run for run in path.parents if path.exists() and (run / "model" / "config.yaml").is_file()]
+    if above:
+        return f"Did you mean run={above[0]}?"
+    runs = sorted({file.parents[1] for depth in ("*", "*/*") for file in path.glob(f"{depth}/model/config.yaml")})
+    return f"It holds {len(runs)} runs with a model; name one of them, such as run={runs[0]}." if runs else ""
+
+
+def write_choices(run: Path, config: dict[str, Any], options: Mapping[str, str], values: Mapping[str, Any]) -> None:
+    """Write the choices of a run that no command started into its folder, as the command does, so that it is resumed.
+
+    Args:
+        run: Folder of the run; the choices of another run there stay.
+        config: The whole configuration.
+        options: Option of each group that was chosen.
+        values: Values of further keys.
+    """
+    if (run / "status.json").exists():
+        return
+    typed = [f"{group}={name}" for group, name in options.items()]
+    typed += [f"++{key}={as_typed(value)}" for key, value in values.items()]
+    for name, content in (("config", config), ("overrides", typed)):
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        write_text(run / ".hydra" / f"{name}.yaml", text)
+
+
+def as_typed(value: Any) -> str:
+    """Return a value as Hydra reads it on the command line, text in quotes.
+
+    Example:
+        >>> print(as_typed({"names": ['a "b"', 1], "x": None}))
+        {names:["a \\"b\\"",1],x:null}
+    """
+    if isinstance(value, str):
+        # A backslash is one except before a quote.
+        return '"' + re.sub(r'(\\*)("|$)', lambda end: end[1] * 2 + end[2].replace('"', r"\""), value) + '"'
+    if isinstance(value, list):
+        return f"[{','.join(map(as_typed, value))}]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{as_typed(item)}" for key, item in value.items()) + "}"
+    return json.dumps(value)
 
 
 def completed(content: dict[str, Any]) -> dict[str, Any]:

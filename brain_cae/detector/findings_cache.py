@@ -14,6 +14,7 @@ from brain_cae.detector.findings import Findings
 from brain_cae.detector.lesions import Lesion
 from brain_cae.files.atomic import LEFTOVER_AGE_S, remove_leftovers
 from brain_cae.files.run_folder import RunFolder
+from brain_cae.files.system_errors import where_allowed
 from brain_cae.reshape import Group
 from brain_cae.scoring.clusters import LesionCounts
 from brain_cae.scoring.localisation import Localisation
@@ -56,11 +57,12 @@ class FindingsCache:
             return None
 
     def keep(self, subject: PreparedSubject, findings: Findings) -> None:
-        """Store the findings of this brain, without the name of the subject."""
+        """Store the findings of this brain, without the name of the subject; nothing in a cache that is only read."""
         content = asdict(findings)
         del content["subject"]
         text = json.dumps(content, default=lambda value: value.tolist())
-        self.folder.write(_name(subject), lambda path: path.write_text(text, encoding="utf-8"))
+        with where_allowed():
+            self.folder.write(_name(subject), lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _name(subject: PreparedSubject) -> str:

@@ -6,11 +6,11 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from brain_cae.files.system_errors import writing
+from brain_cae.files.system_errors import where_allowed, writing
 
 LEFTOVER_AGE_S = 3600.0
 """Younger temporary files in a folder that runs share may still be written by another run."""
@@ -74,11 +74,10 @@ def remove_leftovers(folder: Path, *, age_s: float = 0.0) -> None:
     """
     now = time.time()
     for path in folder.glob(".*.part-*"):
-        try:
+        # The writing process may just have renamed it; that of another user stays.
+        with suppress(FileNotFoundError), where_allowed():
             if now - path.stat().st_mtime >= age_s:
                 remove(path)
-        except FileNotFoundError:
-            pass  # the writing process has just renamed it
 
 
 def _rename(temporary: Path, path: Path) -> None:

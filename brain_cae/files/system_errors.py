@@ -11,6 +11,8 @@ from brain_cae.errors import StorageError
 ELSEWHERE = "write elsewhere: cache=<folder>, hydra.run.dir=<folder>."
 IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST)
 LINK = "Is the disk mounted that the link leads to? Otherwise remove the link, or name another folder."
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+UNLOCKABLE = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 REFUSALS = (
     (
         (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
@@ -20,11 +22,18 @@ REFUSALS = (
         f"Free some space, or {ELSEWHERE} What was imported and prepared is kept.",
     ),
     (
-        (errno.EACCES, errno.EPERM, errno.EROFS),
+        FORBIDDEN,
         "A file or folder may not be used.",
         "permission to read it and, for outputs and the cache, to write there",
         "permission denied, or a read-only disk",
         f"Change its permissions, or {ELSEWHERE}",
+    ),
+    (
+        UNLOCKABLE,
+        "The disk cannot lock files.",
+        "a disk on which runs can wait for each other",
+        "a disk without locks, such as Lustre that is mounted without `flock`",
+        "Put the cache on another disk: cache=<folder>.",
     ),
     (
         IN_THE_WAY,
@@ -67,6 +76,16 @@ def writing(path: Path) -> Iterator[None]:
         raise refusal from error
 
 
+@contextmanager
+def where_allowed() -> Iterator[None]:
+    """Leave the body undone where permission is missing: it changes what others may have given to be read only."""
+    try:
+        yield
+    except (OSError, StorageError) as error:
+        if not is_forbidden(error):
+            raise
+
+
 def explain(error: OSError, path: Path | str | None = None) -> StorageError | None:
     """Return an explanation of a file system error; None for an error that the user cannot fix.
 
@@ -84,6 +103,20 @@ def explain(error: OSError, path: Path | str | None = None) -> StorageError | No
             where = where if blocking is None else str(blocking)
             return StorageError(problem, expected=expected, found=found, where=where, advice=advice)
     return None
+
+
+def is_forbidden(error: BaseException) -> bool:
+    """Return whether permission is missing, or the disk can only be read; also behind a StorageError."""
+    return _code(error) in FORBIDDEN
+
+
+def is_unlockable(error: OSError) -> bool:
+    """Return whether the disk has no locks."""
+    return _code(error) in UNLOCKABLE
+
+
+def _code(error: BaseException) -> int | None:
+    return error.errno if isinstance(error, OSError) else getattr(error.__cause__, "errno", None)
 
 
 def _in_the_way(path: Path) -> Path | None:

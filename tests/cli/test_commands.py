@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from brain_cae.cli.commands import foreign_names, sweep_first
+from brain_cae.cli.commands import at_home, foreign_names, sweep_first
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +58,19 @@ def test_the_switch_of_a_sweep_may_stand_between_other_arguments(tmp_path):
     done = run("dataset=folder", "-m", "dataset.root=/no/such,/no/other", cwd=tmp_path)
     assert done.returncode == 1 and "unrecognized" not in done.stderr
     assert len(list(tmp_path.glob("multirun/*/*/summary.csv"))) == 1
+
+
+def test_the_home_folder_is_that_of_the_user_in_every_key(tmp_path, monkeypatch):
+    home = tmp_path / "home of mine"
+    monkeypatch.setenv("HOME", str(home))
+    typed = ["hydra.run.dir=~/runs", 'run="~/a (1)"', "-m", "dataset.root=~/b,'~/c'", "~split", "audit.table=x~/y"]
+    assert at_home(typed) == [
+        f'hydra.run.dir="{home}/runs"', f'run="{home}/a (1)"', "-m", f'dataset.root="{home}/b","{home}/c"', "~split",
+        "audit.table=x~/y",
+    ]  # fmt: skip
+    done = run("run=/no/such", "hydra.run.dir=~/runs", cwd=tmp_path, script="evaluate.py")
+    assert "no such folder" in done.stderr
+    assert (home / "runs" / ".hydra").is_dir() and not (tmp_path / "~").exists()
 
 
 def test_an_inspection_of_a_sweep_is_refused_as_such(tmp_path):

@@ -26,6 +26,11 @@ def test_typed_arguments_replace_stored_ones(interrupted):
     assert with_stored_choices(typed) == ["modality=flair", "trainer=cpu", "trainer.max_epochs=7", *typed]
 
 
+def test_a_path_in_quotes_is_a_path(interrupted):
+    plain = with_stored_choices([f"resume={interrupted}"])
+    assert with_stored_choices([f'resume="{interrupted}"'])[:-1] == plain[:-1] == INTERRUPTED
+
+
 def test_one_job_of_an_experiment_is_resumed_alone(interrupted):
     path = interrupted / ".hydra" / "overrides.yaml"
     path.write_text("- experiment=reshape_impact\n- reshape=fixed\n- resume=/an/older/run\n")

@@ -36,6 +36,12 @@ def test_invalid_values_name_the_key_and_what_is_valid(make_config, override, ke
     assert hint in str(caught.value)
 
 
+def test_the_home_folder_is_that_of_the_user_in_every_key(make_config, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    config = make_config('cache="~/c"', "dataset=combined", 'dataset.parts.ixi.root="~/ixi"', 'split.file="a~/b"')
+    assert (config.cache, config.dataset.parts["ixi"].root, config.split.file) == ("/home/me/c", "/home/me/ixi", "a~/b")
+
+
 def test_parts_with_a_folder_or_table_are_used(make_config):
     config = make_config(
         "dataset=combined",

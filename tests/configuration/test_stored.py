@@ -1,8 +1,11 @@
 """The configuration that is stored with a model: plain values, or an error with the reason."""
 
-import pytest
+from pathlib import Path
 
-from brain_cae.configuration.stored import read_stored
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from brain_cae.configuration.stored import as_typed, read_stored, write_choices
 from brain_cae.errors import ConfigurationError, RunError
 
 
@@ -24,6 +27,43 @@ def test_a_folder_without_a_model_is_not_a_run(tmp_path):
         read_stored(tmp_path)
     with pytest.raises(RunError, match="no such folder"):
         read_stored(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        ("3/model", "Did you mean run=sweep/3?"),
+        ("3/checkpoints/best.ckpt", "Did you mean run=sweep/3?"),
+        (".", "It holds 2 runs with a model; name one of them, such as run=sweep/3."),
+        ("..", "It holds 2 runs with a model; name one of them, such as run=sweep/../sweep/3."),
+        ("9", "Give a finished run"),
+    ],
+)
+def test_a_path_in_a_run_or_above_some_names_the_run(tmp_path, monkeypatch, path, advice):
+    monkeypatch.chdir(tmp_path)
+    for job in ("3", "4"):
+        store(Path("sweep") / job, "seed: 3")
+    Path("sweep/3/checkpoints").mkdir()
+    Path("sweep/3/checkpoints/best.ckpt").touch()
+    with pytest.raises(RunError) as caught:
+        read_stored(Path("sweep") / path)
+    assert caught.value.advice is not None and caught.value.advice.startswith(advice)
+
+
+VALUES = ["C:\\new\\", 'a "b" \\"', "~ ü, (x) ${y}", "1", "", None, True, 1e-5, [["a,b"], {"t1": "it's"}]]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_value_as_typed_is_what_hydra_reads(value):
+    assert OverridesParser.create().parse_override(f"++key={as_typed(value)}").value() == value
+
+
+def test_the_choices_of_another_run_stay(tmp_path):
+    for seed in (3, 4):
+        write_choices(tmp_path, {"seed": seed}, {"dataset": "folder"}, {"seed": seed})
+        (tmp_path / "status.json").touch()
+    assert (tmp_path / ".hydra" / "config.yaml").read_text() == "seed: 3\n"
+    assert (tmp_path / ".hydra" / "overrides.yaml").read_text() == "- dataset=folder\n- ++seed=3\n"
 
 
 @pytest.mark.parametrize(

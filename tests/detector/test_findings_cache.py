@@ -1,5 +1,8 @@
 """Stored findings are loaded only for the same brain and the same detector."""
 
+import errno
+import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import torch
 from brain_cae.detector.findings import examine
 from brain_cae.detector.findings_cache import FindingsCache
 from brain_cae.detector.storage import load, save
+from brain_cae.errors import StorageError
 
 
 def test_findings_are_loaded_completely(detector, ill, make_subject, tmp_path: Path) -> None:
@@ -35,6 +39,20 @@ def test_a_stored_model_is_the_same_detector(detector, ill, tmp_path: Path) -> N
     FindingsCache(tmp_path, detector).keep(ill, examine(detector, ill)[0])
     save(detector, tmp_path / "model")
     assert FindingsCache(tmp_path, load(tmp_path)).load(ill) is not None
+
+
+@pytest.mark.parametrize(("code", "ends"), [(errno.EROFS, False), (errno.ENOSPC, True)])
+def test_a_cache_that_may_only_be_read_costs_nothing_and_a_full_disk_ends_the_run(
+    detector, ill, tmp_path: Path, monkeypatch, code: int, ends: bool
+) -> None:
+    def refuse(path, *_, **__):
+        raise OSError(code, os.strerror(code), str(path))
+
+    findings, store = examine(detector, ill)[0], FindingsCache(tmp_path, detector)
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(StorageError) if ends else nullcontext():
+        store.keep(ill, findings)
+    assert store.load(ill) is None
 
 
 @pytest.mark.parametrize("changed", ["weights", "reference", "percentile", "image", "lesion", "dimensions", "place"])

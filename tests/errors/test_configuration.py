@@ -27,7 +27,7 @@ CASES = [
     ("train", "dataset=ixi", "IXI002-Guys-0828-T1.nii.gz"),
     ("train", "dataset=rsna_miccai", "train/<id>"),
     ("train", "dataset=combined +dataset@dataset.parts.clinic=bids", "sub-<name>"),
-    ("train", "dataset=folder dataset.root=~/scans", 'dataset.root="~/scans"'),
+    ("train", "dataset=folder dataset.root=/scans{1}", 'dataset.root="/scans{1}"'),
     ("train", "model.network.strides=[2,2]", "conf/model/cae.yaml"),
     ("train", "model.network._target_=torch.load", "brain_cae"),
     ("train", "inspect=perhaps", "true or false"),

@@ -59,6 +59,18 @@ def test_leftovers_that_are_young_may_have_a_writer_and_stay(tmp_path):
     assert names(tmp_path) == ["old.nii", "young.nii"]
 
 
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
+def test_leftovers_of_another_user_stay(tmp_path, monkeypatch, code):
+    (tmp_path / ".a.part-00000000.nii").touch()
+
+    def refuse(path, **_):
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == [".a.part-00000000.nii"]
+
+
 def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
     target = write_text(tmp_path / "table.csv", "old")
     for error in (ValueError, KeyboardInterrupt):

@@ -1,4 +1,6 @@
 import errno
+import fcntl
+import logging
 import os
 import subprocess
 import sys
@@ -10,7 +12,8 @@ import filelock
 import pytest
 
 from brain_cae.errors import StorageError
-from brain_cae.files.locks import exclusive
+from brain_cae.files import locks
+from brain_cae.files.locks import exclusive, hold, is_held
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
@@ -66,8 +69,45 @@ def test_a_disk_without_locks_is_an_error_and_no_file_stands_for_one(tmp_path, m
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with pytest.raises(OSError, match="not implemented"), exclusive(tmp_path / ".lock"):
+    with pytest.raises(StorageError, match="cannot lock files"), exclusive(tmp_path / ".lock"):
         raise AssertionError("held without a lock")
+    # Of a run, only whether it is alive cannot be asked there.
+    with (tmp_path / "status.json").open("x") as file, hold(file, "running"):
+        assert not is_held(tmp_path / "status.json")
+    assert (tmp_path / "status.json").read_text() == "running"
+
+
+def test_a_file_that_is_open_for_reading_is_enough_to_ask(tmp_path, monkeypatch):
+    def as_nfs_does(file, mode, flock=fcntl.flock):
+        if mode & fcntl.LOCK_EX and not file.writable():
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(file, mode)
+
+    monkeypatch.setattr("fcntl.flock", as_nfs_does)
+    path = tmp_path / "status.json"
+    with hold(path.open("x"), "running"):
+        assert is_held(path)
+    assert not is_held(path)
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_may_only_be_read_is_used_without_a_lock(tmp_path, monkeypatch, code):
+    def refuse(*_, **__):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    with exclusive(tmp_path / ".lock"):
+        assert not (tmp_path / ".lock").exists()
+
+
+def test_a_long_wait_is_announced(tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(locks, "SILENT_S", 0.05)
+    lock = tmp_path / "store" / ".lock"
+    with exclusive(lock):
+        assert not caplog.text
+    with holder(lock, 0.5), exclusive(lock):
+        assert f"Another run works in {lock.parent}" in caplog.text
 
 
 def test_a_lock_that_cannot_be_created_names_its_file(tmp_path):

@@ -3,7 +3,7 @@ import errno
 import pytest
 
 from brain_cae.errors import StorageError
-from brain_cae.files.system_errors import explain, writing
+from brain_cae.files.system_errors import explain, where_allowed, writing
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,7 @@ from brain_cae.files.system_errors import explain, writing
     [
         (errno.ENOSPC, "no room"),
         (errno.EROFS, "may not be used"),
+        (errno.ENOLCK, "cannot lock files"),
         (errno.ENOTDIR, "stands where a folder is needed"),
         (errno.ESTALE, "The disk or the network"),
     ],
@@ -20,6 +21,13 @@ def test_an_error_of_the_system_names_the_file_and_what_to_do(tmp_path, code, pr
         raise OSError(code, "as the system says it")
     assert raised.value.where == str(tmp_path / "map.nii.gz")
     assert raised.value.advice
+
+
+def test_what_may_be_left_undone_is_left_undone_without_permission_alone(tmp_path):
+    with where_allowed(), writing(tmp_path):
+        raise OSError(errno.EROFS, "read-only")
+    with pytest.raises(StorageError, match="no room"), where_allowed(), writing(tmp_path):
+        raise OSError(errno.ENOSPC, "full")
 
 
 def test_an_error_that_the_user_cannot_fix_is_not_changed(tmp_path):

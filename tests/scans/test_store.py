@@ -1,9 +1,11 @@
 """The import: report, index, store, continuation and privacy."""
 
+import errno
 import json
 import logging
 import os
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from joblib import Parallel, delayed
 from brain_cae.errors import DatasetError
 from brain_cae.executor import Processes, results
 from brain_cae.executor.work import MIN_ITEMS_FOR_PROCESSES
+from brain_cae.files.system_errors import writing
 from brain_cae.scans import entry, store
 from brain_cae.scans.entry import REPORT_COLUMNS
 from brain_cae.scans.file import FIRST
@@ -134,6 +137,20 @@ def test_a_second_import_reads_no_file(cohort, tmp_path, monkeypatch):
     second = run(cohort, tmp_path / "store")
     pd.testing.assert_frame_equal(first.index, second.index)
     pd.testing.assert_frame_equal(first.report, second.report)
+
+
+def test_a_store_that_may_only_be_read_serves_scans_that_were_moved(cohort, tmp_path, monkeypatch):
+    first = run(cohort, tmp_path / "store")
+
+    def refuse(path, *_):
+        with writing(path):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(entry, "write_bytes", refuse)
+    (tmp_path / "data").rename(tmp_path / "moved")
+    moved = [tuple(Path(str(path).replace("/data/", "/moved/")) for path in one.files) for one in cohort]
+    second = run([replace(one, files=files) for one, files in zip(cohort, moved, strict=True)], tmp_path / "store")
+    pd.testing.assert_frame_equal(first.index, second.index)
 
 
 def test_a_look_after_an_import_reads_no_file_and_shows_the_same(cohort, tmp_path, monkeypatch):

@@ -40,6 +40,14 @@ def test_importing_the_package_is_quick_and_its_names_are_found() -> None:
         brain_cae.train  # noqa: B018
 
 
+def test_a_user_without_a_name_as_in_a_container_is_no_obstacle() -> None:
+    code = "import pwd; pwd.getpwuid = {}.__getitem__; import brain_cae, monai.config; print(monai.config.USE_COMPILED)"
+    names = ("LOGNAME", "USER", "LNAME", "USERNAME")
+    environment = {key: value for key, value in os.environ.items() if key not in names} | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_choices_are_those_of_the_command() -> None:
     config = composed("phantom", {"modality": "flair", "dataset__subjects": 40, "model__network__channels": [4, 8, 8]})
     assert (config.modality.names, config.dataset.subjects) == (["flair"], 40)

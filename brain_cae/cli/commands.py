@@ -27,7 +27,7 @@ from brain_cae.errors import BrainCaeError, ConfigurationError
 from brain_cae.executor import start_server
 from brain_cae.executor.garbage import collect_rarely
 from brain_cae.files.links import refuse_links
-from brain_cae.files.names import printable
+from brain_cae.files.names import in_home, printable
 from brain_cae.stages.processes import is_main_process
 
 Job = TypeVar("Job", bound=Callable[[DictConfig], Any])
@@ -67,8 +67,8 @@ def command(job: Job, inspect: Callable[[DictConfig], None], config_name: str) -
             print("\n".join(info.lines()))  # noqa: T201
             return
         started.clear()
-        sys.argv[1:] = at_home(sweep_first(sys.argv[1:]))
         try:
+            sys.argv[1:] = at_home(sweep_first(sys.argv[1:]))
             if config_name == "train":
                 sys.argv[1:] = with_stored_choices(sys.argv[1:])
             inspected = _to_inspect(sys.argv[1:], config_name)
@@ -137,7 +137,7 @@ def at_home(arguments: list[str]) -> list[str]:
 
     def expanded(path: str) -> str:
         text = path[1:-1] if len(path) > 1 and path[0] == path[-1] and path[0] in "'\"" else path
-        return as_typed(str(Path(text).expanduser())) if f"{text}/".startswith("~/") else path
+        return path if (full := in_home(text)) == text else as_typed(full)
 
     split = [argument.partition("=") for argument in arguments]
     # Without quotes, a comma separates the values of a sweep.
@@ -238,7 +238,9 @@ class SweepSummary(Callback):
 
             if job_return.status == JobStatus.FAILED:
                 error = str(job_return._return_value) or type(job_return._return_value).__name__
-                closing.show_failure(config.hydra.job.num, Path(config.hydra.runtime.output_dir), error)
+                folder = Path(config.hydra.runtime.output_dir)
+                sweep.keep_failure(folder, error)
+                closing.show_failure(config.hydra.job.num, folder, error)
             closing.show_summary(write_summary(Path(config.hydra.sweep.dir)).with_name("summary.html"))
 
 

@@ -4,6 +4,7 @@ Use ``hydra.sweep.dir=<old sweep>`` with the same choices. Hydra overwrites ``.h
 starts, so its old content is backed up first, and restored if the job is refused.
 """
 
+import json
 import logging
 import shutil
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from brain_cae.configuration import Config
 from brain_cae.configuration.identity import SKULL_STRIP, WITHOUT_EFFECT, choices, configuration_hash, flattened
 from brain_cae.configuration.stored import completed
 from brain_cae.errors import ConfigurationError, RunError
+from brain_cae.files.atomic import write_text
 from brain_cae.files.documents import read_json, read_yaml
 from brain_cae.files.links import refuse_links
 from brain_cae.files.run_folder import is_running
@@ -148,6 +150,13 @@ def _differences(config: Config, path: Path) -> str:
         now[SKULL_STRIP] = before[SKULL_STRIP]  # the run stores the tool in place of auto
     differ = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     return "; ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in differ[:5])
+
+
+def keep_failure(folder: Path, error: str) -> None:
+    """Write the status of a job that was refused before it began, such as for an invalid value: it has none yet."""
+    if not (folder / "status.json").exists():
+        status = {"status": "failed", "error": error.splitlines()[0]}
+        write_text(folder / "status.json", json.dumps(status) + "\n")
 
 
 def _set_aside(folder: Path) -> None:

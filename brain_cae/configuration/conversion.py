@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
 
@@ -17,6 +16,7 @@ from brain_cae.configuration.groups import OPTIONS
 from brain_cae.configuration.kinds import KINDS, check_bounds, find_class, prefixes, schema_of, with_class
 from brain_cae.configuration.options import option_names
 from brain_cae.errors import ConfigurationError
+from brain_cae.files.names import in_home
 
 
 def to_dataclass(composed: DictConfig, schema: type) -> Any:
@@ -75,7 +75,7 @@ def _at_home(value: Any) -> Any:
         return {key: _at_home(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_at_home(item) for item in value]
-    return str(Path(value).expanduser()) if isinstance(value, str) and f"{value}/".startswith("~/") else value
+    return in_home(value) if isinstance(value, str) else value
 
 
 def _refuse_endless(value: Any, key: str = "") -> None:

@@ -26,10 +26,10 @@ def read_stored(run: Path) -> dict[str, Any]:
     if not path.is_file():
         raise RunError(
             "This run has no model.",
-            expected=str(path),
+            expected=str(path if run.suffix.lower() != ".zip" else run),
             found="a run that is still training or failed, or another folder"
             if run.is_dir()
-            else ("a file" if run.is_file() else "no such folder"),
+            else ("a file" if run.is_file() else f"no such {'file' if run.suffix.lower() == '.zip' else 'folder'}"),
             where=str(run),
             advice=_meant(run) or "Give a finished run: run=outputs/<date>/<time>.",
         )

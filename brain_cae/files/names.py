@@ -4,6 +4,9 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from brain_cae.errors import ConfigurationError
 
 LONGEST = 200
 """Bytes of a name in UTF-8. Most file systems allow 255; what is added, also to a temporary file, is below 55."""
@@ -79,3 +82,23 @@ def encodable(text: str) -> str:
     Carriage returns become ``\r``: the writers of tables do not quote them, and readers take them for ends of lines.
     """
     return text.encode("utf-8", "backslashreplace").decode().replace("\r", r"\r")
+
+
+def in_home(path: str) -> str:
+    """Return a path with the home folder in place of a leading ``~/``; any other text is unchanged.
+
+    Raises:
+        ConfigurationError: The user has no home folder.
+
+    Example:
+        >>> in_home("~/scans") == f"{Path.home()}/scans", in_home("~scans")
+        (True, '~scans')
+    """
+    if not f"{path}/".startswith("~/"):
+        return path
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError as error:
+        raise ConfigurationError(
+            "This user has no home folder.", where=path, advice="Set HOME, or write the path in full."
+        ) from error

@@ -52,7 +52,10 @@ def _digest(key: bytes, text: str) -> str:
 
 def default_key_file() -> Path:
     """Return ``~/.config/brain_cae/key``, or the same below ``XDG_CONFIG_HOME``."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "brain_cae" / "key"
+    try:
+        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "brain_cae" / "key"
+    except RuntimeError as error:  # as in a container that runs as another user ID
+        raise _no_place("a user without one", "HOME") from error
 
 
 def read_key(path: Path, *, create: bool) -> tuple[bytes, str]:
@@ -74,7 +77,10 @@ def read_key(path: Path, *, create: bool) -> tuple[bytes, str]:
                     "There is no key yet: the names of subjects and series are made up for this look. "
                     "A run, or dataset.write_series=series.csv, writes the key, and then they stay the same."
                 )
-            _create(path)
+            try:
+                _create(path)
+            except (FileNotFoundError, PermissionError) as error:
+                raise _no_place(str(error.strerror), str(path)) from error
         content = path.read_bytes().strip()
         exposed = os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077  # Windows has other rights
     try:
@@ -93,6 +99,16 @@ def read_key(path: Path, *, create: bool) -> tuple[bytes, str]:
     return key, caution
 
 
+def _no_place(found: str, where: str) -> ConfigurationError:
+    return ConfigurationError(
+        "There is no place for the key of the pseudonyms.",
+        expected="a home folder that can be written, or dataset.key_file",
+        found=found,
+        where=where,
+        advice="Name a file that you keep, outside of the folders of runs: dataset.key_file=<file>.",
+    )
+
+
 @cache
 def _made_up() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
@@ -106,10 +122,13 @@ def _create(path: Path) -> None:
     try:
         with os.fdopen(descriptor, "w") as stream:
             stream.write(f"{secrets.token_hex(KEY_BYTES)}\n")
-        with contextlib.suppress(FileExistsError):
+        try:
             os.link(temporary, path)
+        except OSError:  # it exists, or the file system has no links (FAT, some of networks)
+            if not path.exists():
+                temporary.rename(path)
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
 
 
 def _refuse_run_folder(path: Path) -> None:

@@ -7,10 +7,11 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from brain_cae.cli.sweep import check_constants, prepare_folder, stored_result
+from brain_cae.cli.sweep import check_constants, keep_failure, prepare_folder, stored_result
 from brain_cae.configuration.identity import configuration_hash
 from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.files.run_folder import RunFolder
+from brain_cae.reporting.summary import read_job
 
 
 @pytest.fixture
@@ -65,6 +66,18 @@ def test_a_job_that_did_not_finish_starts_in_an_empty_folder(make_config, tmp_pa
         assert {path.name for path in (tmp_path / f"earlier_{turn}").iterdir()} == {"checkpoints", "status.json"}
     with RunFolder(tmp_path).status():
         pass
+
+
+def test_a_job_that_was_refused_before_it_began_has_failed_in_the_summary(make_config, finished, tmp_path):
+    for folder in (tmp_path / "0", finished.path):
+        (folder / ".hydra").mkdir(parents=True)
+        keep_failure(folder, "The value of `seed` is out of range.\n  Expected: more")
+    jobs = [read_job(folder) for folder in (tmp_path / "0", finished.path)]
+    assert [(job["status"], job["error"]) for job in jobs] == [
+        ("failed", "The value of `seed` is out of range."), ("finished", "")
+    ]  # fmt: skip
+    assert stored_result(make_config(), tmp_path / "0") is None  # and it starts anew when the sweep is resumed
+    assert not (tmp_path / "0" / "status.json").exists()
 
 
 def test_a_job_that_is_running_is_left_alone(make_config, tmp_path):

@@ -1,12 +1,14 @@
 """Names of files from names in data."""
 
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brain_cae.files.names import LONGEST, encodable, file_names, is_harmless, printable
+from brain_cae.errors import ConfigurationError
+from brain_cae.files.names import LONGEST, encodable, file_names, in_home, is_harmless, printable
 
 HOSTILE = [
     "../../../outside", "/etc/passwd", "2019/123", "..", ".", "", " ", "a\0b", "a\nb", "\x1b[2J", ".hidden", "-rf",
@@ -60,3 +62,13 @@ def test_nothing_raw_reaches_a_terminal():
 
 def test_bytes_that_are_not_utf8_can_be_written():
     assert encodable("M\udcfcller") == "M\\udcfcller" and encodable("Müller\r") == "Müller\\r"
+
+
+def test_a_user_without_a_home_folder_is_told_to_write_paths_in_full(monkeypatch):
+    def unknown(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", unknown)
+    assert in_home("/scans/~/x") == "/scans/~/x"
+    with pytest.raises(ConfigurationError, match="in full"):
+        in_home("~")

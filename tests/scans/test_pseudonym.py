@@ -1,11 +1,14 @@
 """Keyed names: stable with one key, other with another; the key file is private and never beside results."""
 
+import errno
+import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from brain_cae.errors import ConfigurationError
-from brain_cae.scans.pseudonym import Pseudonyms, read_key
+from brain_cae.scans.pseudonym import Pseudonyms, default_key_file, read_key
 
 
 def test_a_key_gives_each_patient_one_name():
@@ -27,6 +30,30 @@ def test_a_missing_key_is_created_for_its_owner_and_kept(tmp_path):
     assert read_key(path, create=True) == (key, "")
     path.chmod(0o644)
     assert "chmod 600" in read_key(path, create=True)[1]
+
+
+def test_a_file_system_without_links_has_a_key_too(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr("os.link", refuse)
+    key, _ = read_key(tmp_path / "key", create=True)
+    assert read_key(tmp_path / "key", create=True)[0] == key
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_without_a_home_the_key_of_the_file_is_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/proc/none")
+    with pytest.raises(ConfigurationError, match=r"no place for the key[\s\S]*dataset\.key_file=<file>"):
+        read_key(default_key_file(), create=True)
+
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    with pytest.raises(ConfigurationError, match=r"a user without one[\s\S]*dataset\.key_file=<file>"):
+        default_key_file()
 
 
 def test_a_look_creates_no_key(tmp_path):

@@ -273,10 +273,8 @@ def fit(dataset: str | Path = "phantom", *, output: Path | str | None = None, **
             where="fit",
             advice="Use the command for both: python train.py inspect=true.",
         )
-    if output is None:
-        now = datetime.now()
-        output = Path("outputs") / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-{secrets.token_hex(3)}"
-    run = Path(output).expanduser()
+    new = f"{datetime.now():%Y-%m-%d/%H-%M-%S}-{secrets.token_hex(3)}"
+    run = Path("outputs", new) if output is None else Path(output).expanduser()
     write_choices(run, asdict(config), options, values)
     training.run(config, run)
     return Detector.load(run, extensions=config.extensions)

@@ -5,10 +5,12 @@ of the wrong type are errors. ``validate`` turns a composed Hydra configuration 
 works with plain Python values.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from brain_cae.configuration.checks import (
     calibration_needed,
@@ -40,8 +42,8 @@ from brain_cae.configuration.schema import (
     Scoring,
     Transfer,
 )
-from brain_cae.configuration.stored import as_typed, read_stored, write_choices
-from brain_cae.errors import ConfigurationError
+from brain_cae.configuration.stored import UNREADABLE, as_typed, read_stored, write_choices
+from brain_cae.errors import ConfigurationError, RunError
 
 
 def validate(composed: DictConfig) -> Config:
@@ -59,6 +61,27 @@ def validate(composed: DictConfig) -> Config:
     if not config.inspect:
         check_classes(config, compared, changed_only=True)
     return config
+
+
+def validate_stored(run: Path, extensions: Sequence[str], **asked: Any) -> Config:
+    """Return the typed configuration of a finished run, with the keys in ``asked`` and the packages in ``extensions``.
+
+    Raises:
+        RunError: The folder contains no model, or one that this version of the program does not know.
+    """
+    stored = read_stored(run)
+    try:
+        return validate(OmegaConf.create(stored | {"extensions": list(extensions)} | asked))
+    except ConfigurationError as error:
+        trust = error.advice if "extensions=" in str(error.advice) else None
+        newer = "if a newer version of the program wrote it, update this one (`--version` shows which it is)."
+        raise RunError(
+            UNREADABLE,
+            expected="config.yaml as `train.py` writes it",
+            found=error.problem,
+            where=str(run / "model" / "config.yaml"),
+            advice=trust or f"Copy the whole folder model/ again; {newer}",
+        ) from error
 
 
 def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
@@ -165,6 +188,7 @@ def fixed_by_run(key: str) -> ConfigurationError:
 
 
 __all__ = [
+    "UNREADABLE",
     "Classifier",
     "Config",
     "EvaluateConfig",
@@ -191,6 +215,7 @@ __all__ = [
     "unknown_option",
     "validate",
     "validate_evaluate",
+    "validate_stored",
     "validation_size",
     "with_asked",
     "write_choices",

@@ -14,6 +14,8 @@ from brain_cae.errors import ConfigurationError, RunError
 from brain_cae.files.atomic import write_text
 from brain_cae.files.documents import read_yaml
 
+UNREADABLE = "The stored model cannot be read."
+
 
 def read_stored(run: Path) -> dict[str, Any]:
     """Return the content of a run's ``model/config.yaml`` as plain values, not yet validated.
@@ -44,7 +46,7 @@ def read_stored(run: Path) -> dict[str, Any]:
         )
     if not isinstance(content, dict):
         raise RunError(
-            "The stored model cannot be read.",
+            UNREADABLE,
             expected="config.yaml as `train.py` writes it",
             found="a file that is damaged, or no mapping",
             where=str(path),

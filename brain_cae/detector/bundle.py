@@ -199,7 +199,12 @@ def unpacked(run: Path) -> Iterator[Path]:
             # The reader knows the bundle, not the folder that it was unpacked to.
             if error.where and error.where.startswith(str(folder)):
                 where = str(run) + error.where.removeprefix(str(folder))
-                details = {"expected": error.expected, "found": error.found, "advice": "Ask for the bundle again."}
+                advice = str(error.advice).replace("Copy the whole folder model/ again", "Ask for the bundle again")
+                details = {
+                    "expected": error.expected,
+                    "found": error.found,
+                    "advice": advice.replace(", or train again", ""),
+                }
                 raise RunError(error.problem, where=where, **details) from error
             raise
 

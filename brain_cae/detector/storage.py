@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from omegaconf import OmegaConf
 from torch import nn
 
-from brain_cae.configuration import Config, read_stored, validate
+from brain_cae.configuration import UNREADABLE, Config, read_stored, validate_stored
 from brain_cae.configuration.kinds import prefixes
 from brain_cae.detector.build import (
     make_harmoniser,
@@ -136,7 +135,7 @@ def load(run: Path, extensions: Sequence[str] = ()) -> Detector:
     folder = run / "model"
     read_stored(run)  # raises an error if there is no model
     with _readable(folder / "config.yaml"):
-        config = validate(OmegaConf.create(read_stored(run) | {"extensions": list(extensions)}))
+        config = validate_stored(run, extensions)
     detector, facts = _load_fitted(config, folder, "")
     files, further = dict(facts.get("files", {})), int(facts.get("folds", 0))
     for number in range(1, further + 1):
@@ -220,6 +219,8 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if isinstance(error, RunError) and error.problem == UNREADABLE:
+            raise
         problem = f"a damaged file, or a file of another program ({type(error).__name__})"
         advice: str | None = "Copy the whole folder model/ again, or train again."
         if isinstance(error, BrainCaeError):
@@ -227,7 +228,7 @@ def _readable(path: Path) -> Iterator[None]:
             if (error.where or "").endswith("_target_"):  # the file is whole, its class is not one of ours
                 advice = error.advice
         raise RunError(
-            "The stored model cannot be read.",
+            UNREADABLE,
             expected=f"{path.name} as `train.py` writes it",
             found=problem,
             where=str(path),

@@ -1,5 +1,8 @@
 """Hardware of this machine: GPUs, precision and device for scoring."""
 
+import os
+from functools import cache, partial
+
 import torch
 
 from brain_cae.configuration.schema import Trainer
@@ -35,3 +38,13 @@ def precision(requested: str, accelerator: str) -> str:
 def scoring_device(accelerator: str) -> torch.device:
     """Return the device for scoring after training: the GPU if there is one, unless the CPU is requested."""
     return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+@cache
+def one_thread_in_forks() -> None:
+    """Let processes that are forked from this one run PyTorch in one thread, as its loaders of data do.
+
+    A fork has none of the threads of OpenMP that its parent had started, and would wait for them for ever.
+    """
+    if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
+        os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))

@@ -34,6 +34,7 @@ from brain_cae.stages.cautions import (
 from brain_cae.stages.changed import changed_cautions
 from brain_cae.stages.cohort import Cohort, import_cohort
 from brain_cae.stages.executor import make_executor
+from brain_cae.stages.hardware import one_thread_in_forks
 from brain_cae.stages.lesions import lesion_table
 from brain_cae.stages.metrics import by_subject, measure
 from brain_cae.stages.prediction import Assessment
@@ -157,6 +158,7 @@ def load_detector(config: EvaluateConfig, source: Path) -> Detector:
         log.info("model: %s", source / "model")
     with unpacked(source) as folder:
         detector = load(folder, config.extensions)
+    one_thread_in_forks()  # such as those of a program that scores many brains with multiprocessing.Pool
     asked = replace(detector, config=with_asked(detector.config, config))
     brains = len(detector.scorers["residual"].calibration.scores)
     before, now = (calibration_cautions(brains, one.guarantee) for one in (detector, asked))

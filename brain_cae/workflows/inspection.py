@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from omegaconf import OmegaConf
 from rich.console import Console
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
-from brain_cae.configuration import Config, EvaluateConfig, dataset_option, read_stored, validate
+from brain_cae.configuration import Config, EvaluateConfig, dataset_option, validate_stored
 from brain_cae.data.strippers import require_stripper
 from brain_cae.detector.bundle import require_run, unpacked
 from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError
@@ -126,8 +125,7 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
     if not new:
         require_run(run)
     with unpacked(run) as folder:
-        stored = read_stored(folder) | {"inspect": True, "extensions": config.extensions}
-        run_config = validate(OmegaConf.create(stored))
+        run_config = validate_stored(folder, config.extensions, inspect=True)
         dataset = config.dataset if new else run_config.dataset
         limit = None if new else run_config.limit
         splits = run / "splits.csv"

@@ -1,13 +1,21 @@
 """The whole configuration: what training accepts, and what an evaluation may still change."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from brain_cae.configuration import classifier_option, conf_folder, validate, validate_evaluate, with_asked
-from brain_cae.errors import ConfigurationError
+from brain_cae.configuration import (
+    classifier_option,
+    conf_folder,
+    validate,
+    validate_evaluate,
+    validate_stored,
+    with_asked,
+)
+from brain_cae.errors import ConfigurationError, RunError
 
 
 def compose_evaluate(*overrides):
@@ -58,3 +66,15 @@ def test_an_unknown_classifier_gets_the_closest_name_as_a_suggestion():
     assert classifier_option("knn").name == "knn"
     with pytest.raises(ConfigurationError, match="Did you mean `classifier=knn`"):
         classifier_option("kn")
+
+
+def test_a_model_of_a_newer_version_is_called_so_also_by_a_look(make_config, tmp_path):
+    (tmp_path / "model").mkdir()
+    stored = asdict(make_config())
+    (tmp_path / "model" / "config.yaml").write_text(yaml.safe_dump(stored))
+    assert validate_stored(tmp_path, [], inspect=True).inspect
+    for key, value in (("shiny", 3), ("model", stored["model"] | {"attention": True})):
+        (tmp_path / "model" / "config.yaml").write_text(yaml.safe_dump(stored | {key: value}))
+        with pytest.raises(RunError, match="There is no key") as caught:
+            validate_stored(tmp_path, [])
+        assert "if a newer version of the program wrote it" in str(caught.value.advice)

@@ -30,7 +30,7 @@ def cohort(seed: int, healthy: int = 28, abnormal: int = 52, effect: float = 1.0
     return labels, rng.normal(size=len(labels)) + effect * labels
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=4, max_size=40))
 def test_values_agree_with_scikit_learn_even_with_ties(rows: list[tuple[bool, int]]) -> None:
     labels, scores = np.array([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=float)

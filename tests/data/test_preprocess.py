@@ -96,7 +96,7 @@ def test_a_map_returns_to_the_axes_of_the_original_scan(tmp_path, grid):
     assert np.asarray(back.dataobj)[known] == np.asarray(back.dataobj).max()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(flips=st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3), order=st.permutations(range(3)))
 def test_the_round_trip_is_exact_for_every_orientation(tmp_path_factory, flips, order):
     folder = tmp_path_factory.mktemp("scan")

@@ -20,7 +20,7 @@ def index_of(splits: pd.DataFrame, kinds: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["subject", "label", "modality", "series_hash"])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(healthy=st.integers(10, 200), abnormal=st.integers(0, 100), unknown=st.integers(0, 5), seed=st.integers(0, 1000))
 def test_roles_are_disjoint_complete_and_healthy_where_they_must_be(healthy, abnormal, unknown, seed):
     kinds = labels(healthy, abnormal, unknown)
@@ -111,7 +111,7 @@ def by_protocol(kinds: pd.Series, sizes: list[int], seed: int = 0) -> pd.Series:
     return pd.Series(np.random.default_rng(seed).permutation(names[: len(kinds)]), index=kinds.index)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     healthy=st.integers(10, 200),
     abnormal=st.integers(0, 100),
@@ -160,7 +160,7 @@ def test_a_rare_protocol_can_get_any_role():
     assert {draw.set_index("subject")["role"]["h7"] for draw in draws} == set(ROLES)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     healthy=st.integers(20, 120),
     abnormal=st.integers(0, 60),
@@ -194,7 +194,6 @@ def test_holding_out_the_protocol_of_most_healthy_brains_is_an_error():
     assert "split.protocol=p1" in str(caught.value)
 
 
-@settings(deadline=None)
 @given(count=st.integers(2, 6), brains=st.integers(12, 60), scanners=st.integers(1, 4), seed=st.integers(0, 9))
 def test_every_healthy_brain_is_in_one_fold_and_every_fold_has_each_protocol_in_proportion(
     count: int, brains: int, scanners: int, seed: int

@@ -25,7 +25,7 @@ def brain(*, gain=1.0, gamma=1.0, seed=0, lesion=0):
 
 
 @given(st.lists(st.floats(0, 6), min_size=2, max_size=12))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_landmarks_ascend_and_hardly_change(values):
     landmarks = increasing(np.asarray(sorted(values)))
     assert (np.diff(landmarks) > 0).all()
@@ -33,7 +33,7 @@ def test_landmarks_ascend_and_hardly_change(values):
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_mapping_ascends_and_is_invertible(seed):
     rng = np.random.default_rng(seed)
     source, target = np.cumsum(rng.uniform(0.05, 1, (2, 11)), axis=1)

@@ -37,7 +37,7 @@ def test_state_survives_json(make_grid, make_grids):
     assert again.groups() == clustered.groups()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(shapes=st.lists(st.tuples(*[st.integers(8, 200)] * 3), min_size=1, max_size=25))
 def test_no_group_is_wider_than_the_tolerance(make_grid, make_grids, shapes):
     clustered = Clustered(tolerance=0.3).fit(make_grids(shapes))

@@ -33,7 +33,7 @@ def test_every_subject_is_resampled_to_one_spacing(fitted, make_grid):
         assert anisotropy_mm(shape, group.size, spacing) < 1.02
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     sizes=st.tuples(*[st.integers(16, 60)] * 3),
     spacing=st.tuples(*[st.floats(1.0, 6.0)] * 3),

@@ -13,7 +13,7 @@ from brain_cae.reshape.network import from_network, network_shape, to_native, to
 sizes = st.tuples(*[st.integers(8, 40)] * 3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(native=sizes, target=sizes, stride=st.sampled_from([1, 2, 8]))
 def test_network_dimensions_are_divisible_and_the_inverse_is_native(native, target, stride):
     volume = torch.rand(2, *native)
@@ -25,7 +25,7 @@ def test_network_dimensions_are_divisible_and_the_inverse_is_native(native, targ
     assert from_network(there, group, native).shape == volume.shape
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(native=sizes)
 def test_the_native_dimensions_lose_nothing(native):
     volume = torch.rand(1, *native)
@@ -33,7 +33,7 @@ def test_the_native_dimensions_lose_nothing(native):
     assert torch.equal(from_network(to_network(volume, group, 8), group, native), volume)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(target=st.tuples(*[st.integers(16, 32)] * 3))
 def test_a_smooth_volume_survives_the_round_trip(target):
     axes = torch.meshgrid(*[torch.linspace(0, 3, size) for size in (24, 20, 28)], indexing="ij")
@@ -50,7 +50,7 @@ def test_padding_is_zero_and_at_the_end():
     assert there[:, :9].min() == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(native=sizes, start=st.tuples(*[st.integers(-5, 5)] * 3), window=sizes, stride=st.sampled_from([1, 8]))
 def test_only_the_window_comes_back_at_its_position(native, start, window, stride):
     volume = 1 + torch.rand(1, *native)
@@ -64,7 +64,7 @@ def test_only_the_window_comes_back_at_its_position(native, start, window, strid
     assert float(there.sum()) == pytest.approx(float(expected.sum()), rel=1e-5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     native=st.tuples(*[st.integers(20, 40)] * 3),
     target=st.tuples(*[st.integers(20, 40)] * 3),

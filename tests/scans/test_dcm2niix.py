@@ -41,7 +41,7 @@ def assert_same(volume: Volume, peer: nibabel.Nifti1Image) -> None:
     assert np.array_equal(np.asarray(ours.dataobj), theirs.get_fdata(dtype=np.float32))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     plane=st.sampled_from([AXIAL, CORONAL, SAGITTAL]),
     tilt=st.tuples(*[st.floats(-35, 35)] * 3),

@@ -21,7 +21,7 @@ def reason_of(files) -> str:
     return raised.value.reason
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**16), orientation=st.sampled_from([AXIAL, CORONAL, SAGITTAL]))
 def test_shuffled_and_renamed_slices_give_the_same_volume(tmp_path_factory, seed, orientation):
     rng = np.random.default_rng(seed)
@@ -76,7 +76,7 @@ def test_infinite_pixels_are_refused(tmp_path):
     assert reason_of(write_series(tmp_path, change=to_float)) == "non-finite"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 0.999), number=st.integers(0, 5))
 def test_a_cut_file_never_gives_a_volume(tmp_path, share, number):
     files = write_series(tmp_path / "series")

@@ -18,7 +18,7 @@ from brain_cae.transfer.pipeline import build_pipeline
 from .test_crossfit import cohort
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 12), st.integers(2, 12), st.integers(2, 6), st.integers(0, 99))
 def test_folds_hold_both_classes_and_each_subject_once(healthy: int, abnormal: int, folds: int, seed: int) -> None:
     labels = np.repeat([0, 1], [healthy, abnormal])

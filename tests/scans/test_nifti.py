@@ -160,6 +160,7 @@ def test_other_files_are_not_nifti(tmp_path):
         (b"\n<!DOCTYPE html><html>404 Not Found", "a web page"),
         (bytes(128) + b"DICM" + bytes(500), "a DICOM file"),
     ],
+    ids=["gzip", "zip", "page", "dicom"],
 )
 def test_what_downloads_and_exports_leave_under_the_name_is_named(tmp_path, content, kind):
     (tmp_path / "a.nii.gz").write_bytes(content)

@@ -9,6 +9,9 @@ from pathlib import Path
 AHEAD_BYTES = 256 << 20
 """Bytes that are asked for before they are needed: about a second of a fast disk, and little beside its memory."""
 
+ENOUGH = 100
+"""After so many files in a row that are in memory, or in archives, so are the others: nothing more is asked for."""
+
 
 @contextmanager
 def reading_ahead(
@@ -48,15 +51,17 @@ class _Announcer(threading.Thread):
         self._stopped = False
 
     def run(self) -> None:
+        idle = 0
         for number, group in enumerate(self._groups):
             with self._changed:
                 self._changed.wait_for(lambda: self._stopped or self._unread < self._ahead)
                 is_read = number < self._read  # the readers overtook this thread
             size = 0
             for path in () if is_read else group:
-                if self._stopped:
+                asked = _announce(path, self._head)
+                size, idle = size + asked, 0 if asked else idle + 1
+                if self._stopped or idle == ENOUGH:
                     return
-                size += _announce(path, self._head)
             with self._changed:
                 self._sizes.append(size)
                 self._unread += size if number >= self._read else 0
@@ -75,16 +80,26 @@ class _Announcer(threading.Thread):
 
 
 def _announce(path: Path, head: int) -> int:
-    """Ask the system to begin to read a file; return the bytes that it reads, 0 of a file that cannot be opened."""
+    """Ask the system to begin to read a file; return the bytes that must come from the disk."""
     try:
         stream = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe must not make the thread wait
     except (OSError, ValueError):
         return 0
     try:
-        os.posix_fadvise(stream, 0, head, os.POSIX_FADV_WILLNEED)
         size = os.fstat(stream).st_size
-        return min(size, head) if head else size
+        needed = min(size, head) if head else size
+        if not needed or _is_in_memory(stream, needed - 1):
+            return 0
+        os.posix_fadvise(stream, 0, head, os.POSIX_FADV_WILLNEED)
+        return needed
     except OSError:  # a named pipe, or a file system that takes no advice
         return 0
     finally:
         os.close(stream)
+
+
+def _is_in_memory(stream: int, place: int) -> bool:
+    try:
+        return os.preadv(stream, [bytearray(1)], place, os.RWF_NOWAIT) == 1
+    except OSError:  # it would have to wait, or the file system cannot tell
+        return False

@@ -12,7 +12,8 @@ from brain_cae.files.read_ahead import reading_ahead
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Return the paths that the system was asked for, as they come."""
+    """Return the paths that the system was asked for, as they come, as if they were on the disk alone."""
+    monkeypatch.setattr(read_ahead, "_is_in_memory", lambda stream, place: False)
     paths = []
     usual = read_ahead._announce
 
@@ -88,3 +89,27 @@ def test_a_system_without_such_advice_is_asked_for_nothing(tmp_path, asked, monk
     with reading_ahead(groups_of(tmp_path)) as advance:
         advance()
     assert not asked
+
+
+def test_of_files_that_are_in_memory_few_are_looked_at(tmp_path, asked, monkeypatch):
+    monkeypatch.setattr(read_ahead, "_is_in_memory", lambda stream, place: True)
+    with reading_ahead(groups_of(tmp_path, groups=70), ahead=1):
+        until(lambda: len(asked) >= read_ahead.ENOUGH)
+        time.sleep(0.05)
+    assert len(asked) == read_ahead.ENOUGH
+
+
+def test_a_file_behind_whose_end_nothing_is_in_memory(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"1")
+    with path.open("rb") as stream:
+        assert not read_ahead._is_in_memory(stream.fileno(), 1)
+        assert read_ahead._is_in_memory(stream.fileno(), 0) in (True, False)  # some file systems cannot tell
+
+
+def test_among_files_in_memory_those_on_the_disk_are_asked_for(tmp_path, asked, monkeypatch):
+    groups = groups_of(tmp_path, groups=4, files=60)
+    answers = iter([place % 60 != 7 for place in range(240)])
+    monkeypatch.setattr(read_ahead, "_is_in_memory", lambda stream, place: next(answers))
+    with reading_ahead(groups, ahead=1000):
+        until(lambda: len(asked) == 240)

@@ -99,6 +99,8 @@ def _announce(path: Path, head: int) -> int:
 
 
 def _is_in_memory(stream: int, place: int) -> bool:
+    if not hasattr(os, "RWF_NOWAIT"):  # Python was built for an older system
+        return False
     try:
         return os.preadv(stream, [bytearray(1)], place, os.RWF_NOWAIT) == 1
     except OSError:  # it would have to wait, or the file system cannot tell

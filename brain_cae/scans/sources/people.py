@@ -16,7 +16,7 @@ from brain_cae.scans.pseudonym import Pseudonyms
 from brain_cae.scans.sources.base import counted
 from brain_cae.scans.sources.mask_folder import read_masks
 from brain_cae.scans.sources.matching import alike, match, match_all, visits
-from brain_cae.scans.sources.table import read_table, require_columns
+from brain_cae.scans.sources.table import NO_VALUE, read_table, require_columns
 from brain_cae.vocabulary import LABELS
 
 EXPECTED = f"the columns subject,label, each subject once, labels {', '.join(LABELS)}"
@@ -115,17 +115,23 @@ class People:
 
 
 def read_labels(path: Path) -> tuple[dict[str, str], dict[str, int]]:
-    """Return label and line of each name in a table; raises DatasetError, without names, for a damaged one."""
+    """Return label and line of each name in a table; raises DatasetError, without names, for a damaged one.
+
+    A line without a label counts as none, as in other sources.
+    """
     table = read_table(path, expected=EXPECTED, lower=True)
     require_columns(table, ("subject", "label"), expected=EXPECTED)
     labels: dict[str, str] = {}
-    for where, row in table.lines():
+    lines: dict[str, int] = {}
+    for number, (where, row) in zip(table.numbers, table.lines(), strict=True):
         subject, label = row["subject"], row["label"].lower()
+        if subject and label not in LABELS and label in NO_VALUE:
+            continue
         if not subject or label not in LABELS or subject in labels:
             actual = f"the label {label!r}" if label not in LABELS else "a subject again" if subject else "no subject"
             raise DatasetError("The labels cannot be read.", expected=EXPECTED, found=actual, where=where)
-        labels[subject] = label
-    return labels, dict(zip(labels, table.numbers, strict=True))
+        labels[subject], lines[subject] = label, number
+    return labels, lines
 
 
 def copy_mask(path: Path, target: Path) -> Path | None:

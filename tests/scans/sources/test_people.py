@@ -53,6 +53,15 @@ def test_a_name_for_two_patients_stops_without_naming_them(labels):
         labels("A7,healthy", f"{NAMES.patient('A7')},abnormal")
 
 
+@pytest.mark.parametrize("label", ["", "n/a", "NaN"])
+def test_a_line_without_a_label_counts_as_none(labels, label):
+    known, _ = labels(f"12,{label}", "A7,abnormal")
+    assert known == {NAMES.patient("A7"): "abnormal"}
+    with pytest.raises(DatasetError, match=r"labels have no scans") as raised:
+        labels(f"12,{label}", "2018/Roe,abnormal")
+    assert "(line 3)" in str(raised.value)
+
+
 def test_labels_and_patients_left_over_stop_the_run_without_naming_them(labels):
     with pytest.raises(DatasetError, match="labels have no scans") as raised:
         labels("12,healthy", "2018/Roe,abnormal")

@@ -40,9 +40,9 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -214,14 +214,12 @@ def measure_readers(matrix: int, rounds: int) -> dict[str, float | None]:
     return {name: statistics.median(times[name]) if name in times else None for name in ("ours", *PEERS)}
 
 
-def train(root: Path, layout: str, cache: Path, *more: str) -> None:
-    """Run `train.py` on the cohort in a process of its own."""
+def train(root: Path, layout: str, cache: Path, *more: str) -> int:
+    """Run `train.py` on the cohort, and return its process group."""
     arguments = [f"dataset={layout}", f"dataset.root={root}", f"cache={cache}", f"workers={PROCESSES}", *more]
     arguments += [f"dataset.key_file={root.parent / 'key'}"] if layout == "dicom" else []
     arguments += ["scoring.alpha=0.2", "trainer=cpu", "trainer.progress=false"]
-    subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *arguments], cwd=root.parent, check=True, capture_output=True
-    )
+    return run([sys.executable, str(ROOT / "train.py"), *arguments], cwd=root.parent)
 
 
 def convert(program: str, root: Path, work: Path) -> None:
@@ -243,6 +241,17 @@ def read_all(reader: str, root: Path, out: Path) -> None:
 
 def _read_one(reader: str, out: Path, folder: Path) -> None:
     WHOLE[reader](folder, sorted(folder.iterdir()), out)
+
+
+def run(command: Sequence[str], cwd: Path | None = None) -> int:
+    """Run a command, and return the process group that it and all processes that it starts belong to."""
+    with subprocess.Popen(
+        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
+    ) as started:
+        output, _ = started.communicate()
+    if started.returncode:
+        raise SystemExit(f"{' '.join(command)}\nended with code {started.returncode}:\n{output[-2000:]}")
+    return started.pid
 
 
 def _series(root: Path) -> list[Path]:
@@ -269,13 +278,11 @@ def measure_commands(
     program = _dcm2niix()
     other = [sys.executable, str(Path(__file__).resolve()), "--folder", str(root)]
     ours = partial(train, root, layout)
-    commands: dict[str, Callable[[Path], object]] = {
+    commands: dict[str, Callable[[Path], int | None]] = {
         "import": lambda folder: ours(folder, "stop_after=import"),
     }
     for reader in WHOLE:
-        commands[reader] = lambda folder, reader=reader: subprocess.run(
-            [*other, "--read", reader, "--out", str(folder)], check=True
-        )
+        commands[reader] = lambda folder, reader=reader: run([*other, "--read", reader, "--out", str(folder)])
     if program is not None:
         commands["dcm2niix"] = lambda folder: convert(program, root, folder)
     times: dict[str, list[dict[str, float]]] = {name: [] for name in (*commands, "again", "inspect")}
@@ -295,22 +302,32 @@ def measure_commands(
     return {name: _median(times[name]) if name in times else None for name in names}
 
 
-def timed(work: Callable[[], object]) -> dict[str, float]:
-    """Return wall and CPU seconds of a function with all processes that it starts."""
+def timed(work: Callable[[], int | None]) -> dict[str, float]:
+    """Return wall and CPU seconds of a function, with all processes of the group that it returns."""
     os.sync()  # what another command wrote is not written on our time
     cpu, start = _cpu(), time.perf_counter()
-    work()
+    group = work()
     wall = time.perf_counter() - start
-    with suppress(ChildProcessError):
-        while True:
-            os.wait()
+    if group is not None and sys.platform == "linux":
+        # Only processes of the command: the caller may have other children, which live longer.
+        with suppress(ChildProcessError):
+            while True:
+                os.waitpid(-group, 0)
     return {"wall": wall, "cpu": _cpu() - cpu}
 
 
-def adopt_orphans() -> None:
+@contextmanager
+def adopting_orphans() -> Iterator[None]:
     """Let processes that outlive the command that started them count with it, where the system can (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    if sys.platform != "linux":
+        yield
+        return
+    system = ctypes.CDLL(None)
+    system.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    try:
+        yield
+    finally:
+        system.prctl(PR_SET_CHILD_SUBREAPER, 0)
 
 
 def _cpu() -> float:
@@ -338,14 +355,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.read:
         read_all(options.read, options.folder, options.out)
         return
-    adopt_orphans()
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         root = Path(name) / "scans"
         write_cohort(root, series=options.series, files=options.files, matrix=options.matrix)
         work = Path(name) / "work"
-        commands = measure_commands(root, work, options.layout, options.rounds, cold=options.cold)
+        with adopting_orphans():
+            commands = measure_commands(root, work, options.layout, options.rounds, cold=options.cold)
     readers = measure_readers(options.matrix, options.rounds)
     size = f"{options.series} series, {options.files} files of {options.matrix}x{options.matrix}"
     print(

@@ -7,7 +7,7 @@ from brain_cae.scans.placeholders import anonymity
 # A contrast agent in the words and abbreviations of scanners' users, and what takes one back: "T1 pre KM", "senza mdc",
 # "bez kontrastu". Before and after a treatment, "post op", is something else, and so is the contrast of tissues.
 AGENT = (
-    r"contr(?:ast\w*)?|kontr(?:as\w*|aś\w*)?|gad(?:[ao]\w*)?|gd|ce|[mn]?k\.?[ml]|c?\.?m\.?d\.?[ck]|inj\w*|iniett\w*"
+    r"contr(?:ast\w*)?|kontr(?:as\w*|aś\w*)?|gad(?:[ao]\w*)?|gd|ce|[mn]?k\.?[ml]|c?\.?m\.?d\.?[ck]|inj(?!ur)\w*|iniett\w*"
     r"|dotarem|clariscan|magnevist|omniscan|prohance|multihance|vueway|elucirem|primovist|eovist|dtpa"
     r"|dota(?:graf|spin|vist)|artirem|civ|ctte?"
 )
@@ -35,7 +35,10 @@ NO_AGENT = re.compile(
     r"|nati[fv]e?"
 )
 # After an agent was given: "Gadovist 7 ml, no reaction".
-HARMLESS = re.compile(r"(?<!\w)(?:no|without|w/o|nil)\s(?:\w+\s)?(?:reactions?|events?|complications?|issues?)")
+HARMLESS = re.compile(
+    r"(?<!\w)(?:no|without|w/o|nil)\s(?:\w+\s)?(?:reactions?|events?|complications?|issues?|allerg\w*|(?:side\s)?effects?"
+    r"|extravas\w*)"
+)
 NEGATED = re.compile(
     rf"(?<!\w)(?:{NO}|none|not|nil|null|refus\w*|declin\w*|unenhanced|kein\w*|nein|nicht|aucune?|ningun\w*|nessun\w*"
     r"|nenhum\w*|n[aã]o|ne[ij]|nie|nem|hay\wr|yok|brak|нет|без)(?![\w-])|^[无無否]$"
@@ -77,7 +80,7 @@ HINTS = {
     r"|(?<![a-z])fat:|定位|位置決",
     "uniform": r"(?<![a-z])uni(?:t1)?(?![a-z])",
     # A perfusion with contrast agent, which is seldom recorded.
-    "bolus": r"^(?!.*(?<![a-z])p?c?asl(?![a-z])).*(?<![a-z])(?:dsc|dce|perf(?:us\w*)?)(?![a-z])",
+    "bolus": r"^(?!.*(?<![a-z])(?:[a-z]{0,2}asl|ivim)(?![a-z])).*(?<![a-z])(?:dsc|dce|perf(?:us\w*)?)(?![a-z])",
     "t2*": r"(?<![a-z0-9])t2\s?(?:\*|.?star|flash)|(?<![a-z])(?:swi|swan|swip|qsm|hemo)(?![a-z])",
     "ce": rf"(?<![a-z])(?:{AGENT}|post(?:{AGENT})?|pós|(?<=t1.)pos|pg|t1c|w(?:ith|/)?\s?con|enh(?:anced?)?"
     r"|delay(?:ed)?)(?![a-z])|[+&]\s?(?:c|km|gd)(?![a-z])|c\+|c/c(?![a-z])|i\.?v\.?\s?\+|(?<![a-z])t1[a-z]{0,2}\s?\(?\+(?!\s?t\d)"

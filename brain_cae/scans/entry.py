@@ -32,7 +32,7 @@ from brain_cae.scans.sources.base import SeriesLocation
 from brain_cae.scans.volume import Volume, content_hash
 
 # Increase this whenever the same files would give a different volume, column or reason.
-VERSION = "13"
+VERSION = "14"
 # Folder of the store with the keys of unchanged files.
 SEEN = "seen"
 MEASURED_COLUMNS = ("shift_mm", "rotation_deg", "overlap_before", "overlap", "coverage_mm", "looks_like")

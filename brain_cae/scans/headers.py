@@ -262,7 +262,10 @@ def _facts(file: DicomFile, groups: Sequence[Elements], frame: int) -> SeriesFac
     image_type = [*texts_of(header, "ImageType"), *contrasts]
     options = {value for place in places for value in texts_of(place, "ScanOptions")}
     variants = tuple(value for value in texts_of(header, "SequenceVariant") if value in VARIANTS)
-    bolus = not BOLUS_MAPS.isdisjoint(word for value in image_type for word in re.split(r"[\s_]+", value))
+    words = {word for value in image_type for word in re.split(r"[\s_]+", value)}
+    bolus = not BOLUS_MAPS.isdisjoint(words)
+    # Spins that a pulse labels take the place of a contrast agent, however the perfusion is called.
+    hints = [hint for hint in _hints(header) if hint != "bolus" or "ASL" not in words]
     # GE sets AngioFlag for flow compensation too, so it says nothing about a spin echo.
     angiogram = "Y" in texts_of(header, "AngioFlag") or any(
         "YES" in texts_of(item, "TimeOfFlightContrast") for item in places
@@ -280,7 +283,7 @@ def _facts(file: DicomFile, groups: Sequence[Elements], frame: int) -> SeriesFac
         agent=has_agent(elements, groups),
         flow=angiogram or "MTC" in variants or bool(options & {"FC", "MT", "FLOW COMP", "TONE"}),
         kind=_kind(file, groups) or next(filter(None, map(content_of, (image_type, *frame_types(groups)))), ""),
-        hints=(*_hints(header), *(["bolus"] if bolus else [])),
+        hints=(*hints, *(["bolus"] if bolus else [])),
         elsewhere=is_elsewhere(header),
     )
     names = ("SliceThickness", "SpacingBetweenSlices")

@@ -50,10 +50,11 @@ def mended(groups: list[np.ndarray], rows: np.ndarray, is_nobody: Callable[[np.v
 
 
 def typical(images: np.ndarray, rows: np.ndarray) -> int:
-    """Return the first of the images with the most frequent echo time: some may have lost their times."""
+    """Return the first image with the most frequent echo time and a repetition time: some may have lost their times."""
     echoes, counts = np.unique(rows["echo"][images], return_counts=True)
-    frequent = echoes[counts == counts.max()]
-    return int(images[np.isin(rows["echo"][images], frequent)][0])
+    frequent = images[np.isin(rows["echo"][images], echoes[counts == counts.max()])]
+    timed = frequent[rows["repetition"][frequent] > 0]
+    return int((timed if len(timed) else frequent)[0])
 
 
 def holds_repeats(images: np.ndarray) -> bool:
@@ -96,15 +97,24 @@ def _by_number(group: Group, rows: np.ndarray) -> Iterator[Group]:
 def _by_repetition(group: Group, rows: np.ndarray) -> Iterator[Group]:
     """Yield a group, or its images by repetition time, if series of several sequences have one identifier and number.
 
-    What has no repetition time, and what is no anatomical image, stays with the first.
+    Slices of one volume may have several, as those of triggered packages do: they share an echo time and a plane,
+    and no two lie at one position. What has no repetition time, and what is no anatomical image, stays with the first.
     """
     times, images = rows["repetition"][group.files], ~rows["apart"][group.files]
     known = np.unique(times[images & (times > 0)])
     starts = known[1:][known[1:] > OTHER_SEQUENCE * known[:-1]]
+    if len(starts) and _may_be_one_volume(rows[group.files[images]]):
+        starts = starts[:0]
     sequence = np.where(images, np.searchsorted(starts, times, side="right"), 0)
     for number in range(len(starts) + 1):
         part = f"{group.part} repetition {starts[number - 1]:g}".strip() if number else group.part
         yield group._replace(files=group.files[sequence == number], part=part)
+
+
+def _may_be_one_volume(images: np.ndarray) -> bool:
+    echoes = np.unique(images["echo"][images["echo"] > 0])
+    turned = np.ptp(images["plane"], axis=0).max() > TURNED
+    return len(echoes) < 2 and not turned and len(np.unique(images["place"])) == len(images)
 
 
 def _by_type(group: Group, rows: np.ndarray) -> Iterator[Group]:

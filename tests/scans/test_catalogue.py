@@ -238,10 +238,12 @@ def test_identifiers_that_were_replaced_file_by_file_tell_no_studies_apart(tmp_p
     assert [session for _, session in in_sessions(found, moments)] == ["s1", "s1"]
 
 
-def test_a_first_image_that_lost_its_times_does_not_describe_the_series(tmp_path):
+@pytest.mark.parametrize("times", [("EchoTime", "RepetitionTime"), ("RepetitionTime",)])
+def test_a_first_image_that_lost_its_times_does_not_describe_the_series(tmp_path, times):
     def lost(header, name):
         if header.InstanceNumber == 1:
-            del header.EchoTime, header.RepetitionTime
+            for time in times:
+                delattr(header, time)
 
     write_exam(tmp_path, exam={"t2": EXAM["t2"]}, change=lost)
     (series,) = read_catalogue(tmp_path, NAMES).series

@@ -17,7 +17,7 @@ from brain_cae.scans.elements import Elements
      ("0.0", False), ("Gadovist 0ml", False), ("Gadovist 0.0 ml", False), ("Gadovist 10 ml", True),
      ("Dotarem 1.0 ml", True),
      ("NaCl 0.9%", False), ("C-", False), ("patient refused", False), ("-C", False), ("n.v.t.", False),
-     ("Gadovist 7 ml, no reaction", True),
+     ("Gadovist 7 ml, no reaction", True), ("GADOLINIUM no known allergy", True),
      ("ProHance (no adverse events)", True), ("NOT APPLICABLE", False), ("n.a.", False), ("sin contraste", False),
      ("senza mdc", False), ("nessuno", False), ("Aucun", False), ("geen", False), ("não", False), ("Nie", False),
      ("无", False), ("REMOVED", False), ("xxxx", False)],

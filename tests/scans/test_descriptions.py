@@ -18,6 +18,7 @@ from brain_cae.scans.descriptions import hints_of, names_other_part
      ("T1W: MAGiC", ("t1", "computed")), ("localizer HASTE", ("other",)), ("t1_twist_DCE", ("t1", "other", "bolus")),
      ("3 Pl Loc", ("other",)), ("T2 difusión", ("t2", "other")),
      ("Perfusione T1", ("t1", "other", "bolus")), ("3D ASL perfusion", ("other",)), ("perf_pcasl", ("other",)),
+     ("eASL perfusion", ("other",)), ("ep2d_ivim_perf", ("other",)),
      ("ep2d_perf", ("other", "bolus")), ("T1 dinamica", ("t1", "other")), ("Head_MRAC_UTE", ("other",)),
      ("T1 minute", ("t1",)),
      ("ASSET calibration", ("other",)), ("AX T2 ASSET", ("t2",)), ("FAT: Ax T1 FLEX", ("t1", "other")),
@@ -52,7 +53,7 @@ def test_a_description_becomes_words(text, words):
      ("T1 (AXI, Gray/White Contrast)", False), ("T1 high contrast", False),
      ("SAG T1 CC", False), ("T1 edge enhanced", False), ("3D phase contrast", False),
      ("T1 senza mdc", False), ("T1 sin contraste", False), ("T1 sans injection", False), ("T1 s/c", False),
-     ("T1 posterior fossa", False), ("T1 post-op", False), ("T1 MPRAGE", False)],
+     ("T1 brain injury", False), ("T1 posterior fossa", False), ("T1 post-op", False), ("T1 MPRAGE", False)],
 )  # fmt: skip
 def test_a_description_names_a_contrast_agent_in_many_languages(text, named):
     assert ("ce" in hints_of(text)) == named

@@ -265,6 +265,13 @@ def test_a_map_of_a_perfusion_shows_that_a_contrast_agent_was_given(tmp_path, va
     assert not (bolus and facts.derived)
 
 
+@pytest.mark.parametrize(("kind", "bolus"), [("ASL", False), ("PERFUSION", True)])
+def test_a_perfusion_with_labelled_spins_is_none_with_contrast_agent_whatever_it_is_called(tmp_path, kind, bolus):
+    values = {"ImageType": ["ORIGINAL", "PRIMARY", kind, "NONE"], "SeriesDescription": "Perfusion_Weighted"}
+    (path, *_) = write_series(tmp_path, change=set_all(**values))
+    assert ("bolus" in facts_of(path, read_header(path).header).physics.hints) == bolus
+
+
 def test_a_phase_image_of_ge_is_known_by_its_private_element(tmp_path):
     def phase(header, number):
         header.Manufacturer = "GE MEDICAL SYSTEMS"

@@ -129,13 +129,15 @@ def agent_of(text: str) -> bool | None:
     return None if len(name) > 1 and anonymity(name) == "word" else True
 
 
-def names_other_part(description: str, part: str = "") -> bool:
-    """Return whether a description, or else a code of the part of the body, names another one than the whole head.
+def names_other_part(description: str, *examined: str) -> bool:
+    """Return whether a description, or else what is said of the whole examination, names another part than the head.
+
+    A description may also name a part of the head. ``examined`` are the code of the part of the body and the like.
 
     >>> names_other_part("t2_tse_sag_lws", "HEAD"), names_other_part("T2 brain and c-spine", "SPINE")
     (True, False)
     """
-    for text, others in ((description, DETAIL), (part, ELSEWHERE)):
+    for text, others in ((description, DETAIL), *((one, ELSEWHERE) for one in examined)):
         spaced = text.lower().replace("_", " ")
         if HEAD_WORDS.search(spaced):
             return False

@@ -344,17 +344,26 @@ def _codes(header: Dataset, sequence: str, places: Sequence[Dataset], image_type
 def is_elsewhere(header: Dataset) -> bool:
     """Return whether the header names another part of the body than the head.
 
-    The description is believed before BodyPartExamined, which is often that of the whole examination.
+    The description is believed before BodyPartExamined, which is often that of the whole examination, and so is
+    ProtocolName of GE.
     """
-    return names_other_part(" ".join(_descriptions(header)), text_of(header, "BodyPartExamined"))
+    series, protocol = _descriptions(header)
+    part = text_of(header, "BodyPartExamined")
+    return (
+        names_other_part(series, protocol, part)
+        if _is_of_ge(header)
+        else names_other_part(f"{series} {protocol}", part)
+    )
 
 
 def _hints(header: Dataset) -> tuple[str, ...]:
     """Return what the description names. ProtocolName adds to it, but with GE, which names the whole examination."""
     series, protocol = _descriptions(header)
-    if text_of(header, "Manufacturer").upper().startswith("GE"):
-        return hints_of(series) or hints_of(protocol)
-    return hints_of(series, protocol)
+    return (hints_of(series) or hints_of(protocol)) if _is_of_ge(header) else hints_of(series, protocol)
+
+
+def _is_of_ge(header: Dataset) -> bool:
+    return text_of(header, "Manufacturer").upper().startswith("GE")
 
 
 def _descriptions(header: Dataset) -> list[str]:

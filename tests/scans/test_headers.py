@@ -21,6 +21,7 @@ from brain_cae.scans.headers import (
     TRUNCATED,
     facts_of,
     identify,
+    is_elsewhere,
     read_header,
 )
 from tests.scans.synthesise import set_all, voxels, write_enhanced, write_series
@@ -48,6 +49,17 @@ def test_the_name_of_the_examination_which_ge_writes_says_nothing_of_a_series(tm
     assert named("GE MEDICAL SYSTEMS", "Ax T1", "BRAIN W CONTRAST") == ("t1",)
     assert named("GE MEDICAL SYSTEMS", "", "T1 CONTRAST") == ("t1", "ce")
     assert named("SIEMENS", "MPR tra", "t1_mprage_km") == ("t1", "ce")
+
+
+@pytest.mark.parametrize(
+    ("maker", "series", "protocol", "elsewhere"),
+    [("GE MEDICAL SYSTEMS", "Ax T1", "PITUITARY", False), ("GE MEDICAL SYSTEMS", "Ax T1", "L-SPINE", True),
+     ("GE MEDICAL SYSTEMS", "Cor T1 sella", "BRAIN", True), ("SIEMENS", "Ax T1", "pituitary", True)],
+)  # fmt: skip
+def test_what_ge_calls_the_examination_names_no_part_of_the_head(maker, series, protocol, elsewhere):
+    header = Dataset()
+    header.Manufacturer, header.SeriesDescription, header.ProtocolName = maker, series, protocol
+    assert is_elsewhere(header) == elsewhere
 
 
 @pytest.mark.parametrize(("pixels_mm", "name"), [(0.9, "t1"), (2.6, "localiser")])

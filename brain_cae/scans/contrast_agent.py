@@ -22,8 +22,8 @@ def has_agent(header: Elements, groups: Sequence[Elements] = ()) -> bool:
         return True
     said = agent_of("\\".join(header.texts("ContrastBolusAgent")))
     doses = [dose for element in DOSES for dose in header.numbers(element)]
-    # An injection by hand has a rate of 0.
-    doses += [rate for rate in header.numbers("ContrastFlowRate") if rate > 0]
+    # An injection by hand has a rate of 0; an injector that was not used may have the usual one.
+    doses = doses or [rate for rate in header.numbers("ContrastFlowRate") if rate > 0]
     if said is None and not doses:
         said = names_agent(header.text("ContrastBolusIngredient"))
     return said is not False and (any(dose > 0 for dose in doses) or (said is True and not doses))

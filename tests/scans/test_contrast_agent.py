@@ -44,6 +44,7 @@ def test_a_dose_of_zero_is_no_agent_and_a_dose_without_name_is_one():
     ("agent", "more", "given"),
     [("REMOVED", {"ContrastBolusVolume": "7.5"}, True), ("Gadovist", {"ContrastFlowRate": "0"}, True),
      ("", {"ContrastFlowRate": "2"}, True), ("REMOVED", {}, False),
+     ("", {"ContrastFlowRate": "2", "ContrastBolusVolume": "0"}, False),
      ("", {"ContrastBolusIngredient": "GADOLINIUM"}, True), ("none", {"ContrastBolusVolume": "7.5"}, False),
      ("", {"ContrastBolusIngredient": "GADOLINIUM", "ContrastBolusVolume": "0"}, False),
      ("no", {"ContrastBolusIngredient": "GADOLINIUM"}, False)],

@@ -39,6 +39,8 @@ SESSION = re.compile(
     re.IGNORECASE,
 )
 """What a folder is called that holds one of the sessions of a person."""
+SESSIONS = 30
+"""More folders called so, such as ``scan_001`` to ``scan_120``, or by the day of the scan, are a cohort."""
 
 
 def _text(name: str) -> str:
@@ -242,7 +244,7 @@ def alike_subjects(subjects: Iterable[str], rows: Iterable[str] = (), table: str
         "table with the column session": visits(names),
         "subjects are called as sessions are, and count as different people, in any role; if they are of one person, "
         "list the scans in a table with the columns subject and session": (
-            names if len(names) > 1 and all(map(SESSION.fullmatch, names)) else []
+            names if 1 < len(names) <= SESSIONS and all(map(SESSION.fullmatch, names)) else []
         ),
         f"{{group|groups}} of names in {table} {{has|have}} {differ} may be one subject": alike(rows),
     }

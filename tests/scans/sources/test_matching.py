@@ -118,4 +118,5 @@ def test_subjects_that_are_called_as_sessions_are_named():
 
     assert called("week-000-1", "week-044") == [["week-000-1", "week-044"]]
     assert called("2019-01-05", "2019-02-11_followup") and called("ses-01", "baseline") and called("Timepoint_1", "TP2")
+    assert not called(*(f"scan_{number:03d}" for number in range(40)))
     assert not called("week-1") and not called("control1", "ses-1") and not called("20190105", "S2019")

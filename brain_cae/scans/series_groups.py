@@ -97,8 +97,9 @@ def _by_number(group: Group, rows: np.ndarray) -> Iterator[Group]:
 def _by_repetition(group: Group, rows: np.ndarray) -> Iterator[Group]:
     """Yield a group, or its images by repetition time, if series of several sequences have one identifier and number.
 
-    Slices of one volume may have several, as those of triggered packages do: they share an echo time and a plane,
-    and no two lie at one position. What has no repetition time, and what is no anatomical image, stays with the first.
+    Slices of one volume may have several, as those of triggered packages do: they share an echo time and a plane, and
+    no two have one position or number. What has no repetition time, and what is no anatomical image, stays with the
+    first.
     """
     times, images = rows["repetition"][group.files], ~rows["apart"][group.files]
     known = np.unique(times[images & (times > 0)])
@@ -112,9 +113,10 @@ def _by_repetition(group: Group, rows: np.ndarray) -> Iterator[Group]:
 
 
 def _may_be_one_volume(images: np.ndarray) -> bool:
-    echoes = np.unique(images["echo"][images["echo"] > 0])
+    echoes, numbers = (np.unique(images[name][images[name] > 0]) for name in ("echo", "number"))
+    apart = len(np.unique(images["place"])) == len(images) and len(numbers) in (0, len(images))
     turned = np.ptp(images["plane"], axis=0).max() > TURNED
-    return len(echoes) < 2 and not turned and len(np.unique(images["place"])) == len(images)
+    return apart and not turned and len(echoes) < 2
 
 
 def _by_type(group: Group, rows: np.ndarray) -> Iterator[Group]:

@@ -74,11 +74,12 @@ def test_series_of_several_sequences_are_told_apart_by_their_repetition_times():
     ]
     # It changes a little from slice to slice where the heart or breath triggers.
     assert len(parts([3.0] * 3, repetition=[800.0, 850.0, 910.0], place=[1, 2, 3])) == 1
-    # So it does from package to package; slices at one position, in another plane, or of another echo time are others.
+    # So it does from package to package; slices of one position or number, another plane or echo time are others.
     packages = {"repetition": [3000.0, 4000.0] * 2, "place": [1, 2, 3, 4]}
     assert len(parts([3.0] * 4, **packages)) == 1
     planes = [[1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, -1]] * 2
-    assert [len(parts([3.0] * 4, **packages | more)) for more in ({"place": [1, 1, 2, 2]}, {"plane": planes})] == [2, 2]
+    for more in ({"place": [1, 1, 2, 2]}, {"plane": planes}, {"number": [1, 1, 2, 2]}):
+        assert len(parts([3.0] * 4, **packages | more)) == 2
     assert len(parts([3.0, 90.0] * 2, **packages)) == 2
     # What is no anatomical image stays with the first.
     assert parts([3.0] * 3, apart=(2,), repetition=[500.0, 500.0, 9000.0]) == [([0, 1, 2], "")]

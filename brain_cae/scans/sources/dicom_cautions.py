@@ -13,6 +13,8 @@ from brain_cae.vocabulary import MODALITIES
 
 # Of so many PatientIDs at most a person may have been scanned; more have the name and date of an anonymiser.
 ONE_PERSON = 4
+# Birth dates up to this year are those that anonymisers write for everybody.
+LAST_REPLACED = "1900"
 
 
 def cautions(
@@ -103,6 +105,6 @@ def _one_person(people: Mapping[str, Sequence[Identity]]) -> list[str]:
     persons: dict[tuple[frozenset[str], str], set[str]] = {}
     for subject, known in people.items():
         for identity in known:
-            if identity.name and identity.birth:
+            if identity.name and identity.birth[:4] > LAST_REPLACED:
                 persons.setdefault((identity.name, identity.birth), set()).add(subject)
     return [" and ".join(sorted(subjects)) for subjects in persons.values() if 1 < len(subjects) <= ONE_PERSON]

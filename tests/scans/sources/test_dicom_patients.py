@@ -58,7 +58,8 @@ def test_subjects_who_may_be_one_person_are_named(tmp_path, source):
     people = {
         "number": [("4711", "Doe^Jane", "19600203"), ("9982", "DOE^JANE", "19600203"), ("5", "Doe^Jane", "19610203")],
         "visits": [(f"P{n}_{time}", f"P{n}_{time}", "") for n in range(6) for time in ("pre", "post")[: 2 - n % 2]],
-        "anonymous": [(str(n), "ANON^ANON", "19000101") for n in range(3)],
+        "anonymous": [(str(n), "ANON^ANON", "19600101") for n in range(3)],
+        "replaced": [(str(n), "Study^Glioma", "19000101") for n in range(3)],
     }
     said = {}
     for root, known in people.items():
@@ -72,4 +73,4 @@ def test_subjects_who_may_be_one_person_are_named(tmp_path, source):
     assert note.endswith(f": {' and '.join(sorted(map(names.patient, ('4711', '9982'))))}.") and "birth date" in note
     (note,) = said["visits"]
     assert note.startswith("3 groups") and names.patient("P0_pre") in note and "P0" not in note
-    assert said["anonymous"] == []
+    assert said["anonymous"] == said["replaced"] == []

@@ -1,7 +1,7 @@
 """Which files of a tree are one series: parts under several identifiers are joined, series under one are divided."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -97,22 +97,26 @@ def _by_number(group: Group, rows: np.ndarray) -> Iterator[Group]:
 def _by_repetition(group: Group, rows: np.ndarray) -> Iterator[Group]:
     """Yield a group, or its images by repetition time, if series of several sequences have one identifier and number.
 
-    Slices of one volume may have several, as those of triggered packages do: they share an echo time and a plane, and
-    no two have one position or number. What has no repetition time, and what is no anatomical image, stays with the
-    first.
+    What has no repetition time, and what is no anatomical image, stays with the first.
     """
     times, images = rows["repetition"][group.files], ~rows["apart"][group.files]
     known = np.unique(times[images & (times > 0)])
     starts = known[1:][known[1:] > OTHER_SEQUENCE * known[:-1]]
-    if len(starts) and _may_be_one_volume(rows[group.files[images]]):
-        starts = starts[:0]
     sequence = np.where(images, np.searchsorted(starts, times, side="right"), 0)
-    for number in range(len(starts) + 1):
+    for first, second in combinations(range(len(starts) + 1), 2):
+        both = images & np.isin(sequence, (first, second))
+        if len(np.unique(sequence[both])) == 2 and _may_be_one_volume(rows[group.files[both]]):
+            sequence[sequence == second] = first
+    for number in np.unique(sequence):
         part = f"{group.part} repetition {starts[number - 1]:g}".strip() if number else group.part
         yield group._replace(files=group.files[sequence == number], part=part)
 
 
 def _may_be_one_volume(images: np.ndarray) -> bool:
+    """Return whether images of several repetition times may be slices of one volume, as those of triggered packages.
+
+    They share an echo time and a plane, and no two have one position or number.
+    """
     echoes, numbers = (np.unique(images[name][images[name] > 0]) for name in ("echo", "number"))
     apart = len(np.unique(images["place"])) == len(images) and len(numbers) in (0, len(images))
     turned = np.ptp(images["plane"], axis=0).max() > TURNED

@@ -34,9 +34,9 @@ class Contrasts:
 def look_by_contrast(folders: Sequence[Path]) -> Contrasts:
     """Return what is in folders that are named after modalities; nothing if they do not have subjects in common.
 
-    A subject is called as its entry in each folder is, without an ending and a modality at the end: ``P1_T1.nii.gz`` in
-    ``T1`` and ``P1.nii.gz`` in ``FLAIR`` are of ``P1``. There must be two subjects that are in two folders: a folder of
-    one subject may look the same, with ``t1/DICOM`` and ``flair/DICOM``.
+    A subject is called as its entry in each folder is, without an ending and the modality behind or before it:
+    ``P1_T1.nii.gz`` in ``T1`` and ``FLAIR_P1.nii.gz`` in ``FLAIR`` are of ``P1``. There must be two subjects that are
+    in two folders: a folder of one subject may look the same, with ``t1/DICOM`` and ``flair/DICOM``.
     """
     found = Contrasts()
     scans: list[tuple[Path, str]] = []
@@ -63,6 +63,9 @@ def look_by_contrast(folders: Sequence[Path]) -> Contrasts:
 
 
 def _without_modality(name: str, modality: str) -> str:
-    """Return a name without the modality at its end."""
+    """Return a name without the modality at its end, or else at its start."""
     before, found = split(name)
-    return before if found == modality else name
+    if found == modality:
+        return before
+    first = re.match(r"((?:t2[_-])?[^_\-. ]+)[_\-. ](?=.)", name, re.IGNORECASE)
+    return name[first.end() :] if first and SPELLINGS.get(first[1].lower()) == modality else name

@@ -61,6 +61,11 @@ def test_a_contrast_may_be_called_t2_flair(tmp_path):
     }  # fmt: skip
 
 
+def test_the_contrast_may_stand_before_the_subject(tmp_path):
+    names = ("T1/T1_P1.nii.gz", "T1/T1_P2.nii.gz", "T2_FLAIR/T2_FLAIR_P1.nii.gz", "T2_FLAIR/flair-P2.nii.gz")
+    assert {subject for subject, _ in by_contrast(tmp_path, *names)} == {"P1", "P2"}
+
+
 def test_two_entries_of_a_subject_in_one_folder_of_a_contrast_are_several_candidates(tmp_path):
     names = [f"{folder}/{name}.nii.gz" for folder in ("T1", "FLAIR") for name in "ab"]
     touch(tmp_path, *names, "T1/a_t1.nii.gz", "FLAIR/b.mgz")

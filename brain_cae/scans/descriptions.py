@@ -75,7 +75,7 @@ HINTS = {
     "other": r"(?<![a-z])(?:loc(?:ali[sz]\w*|ator)?|scout|(?:coil\s?)?survey|smart\s?(?:brain|exam)|auto\s?align"
     r"|positioning|scanogram|prescan|not\s(?:for\s)?diagnostic|pilot|rep[eé]rage|3\s?-?pl(?:anes?)?(?!\s?mpr)"
     r"|cal(?:ib\w*)?|coca|mrac|ute|zte|ref(?:erence)?\s?scan|field\s?map|fmap|topup|b\s?=?\s?0|dwi|dti|tensor|diff|diff?us\w*"
-    r"|dsc|dce|perf(?:us\w*)?|asl|dyn|d[iy]nam\w*|twist|tricks|bold|fmri|cest|dir|double\s?inv\w*|inv\s?-?[12]|qalas|mrf"
+    r"|dsc|dce|perf(?:us\w*)?|asl|dyn|d[iy]nam\w*|twist|tricks|cest|dir|double\s?inv\w*|inv\s?-?[12]|qalas|mrf"
     r"|dixon.*(?<![a-z])(?:f|opp?|out)|fat\s?(?:only|image)|out\s?-?(?:of\s?-?)?phase|opp(?:osed)?\s?-?phase)(?![a-z0-9])"
     r"|(?<![a-z])fat:|定位|位置決",
     "uniform": r"(?<![a-z])uni(?:t1)?(?![a-z])",

@@ -18,7 +18,7 @@ from brain_cae.scans.descriptions import hints_of, names_other_part
      ("T1W: MAGiC", ("t1", "computed")), ("localizer HASTE", ("other",)), ("t1_twist_DCE", ("t1", "other", "bolus")),
      ("3 Pl Loc", ("other",)), ("T2 difusión", ("t2", "other")),
      ("Perfusione T1", ("t1", "other", "bolus")), ("3D ASL perfusion", ("other",)), ("perf_pcasl", ("other",)),
-     ("eASL perfusion", ("other",)), ("ep2d_ivim_perf", ("other",)),
+     ("eASL perfusion", ("other",)), ("ep2d_ivim_perf", ("other",)), ("T1 for fMRI", ("t1",)),
      ("ep2d_perf", ("other", "bolus")), ("T1 dinamica", ("t1", "other")), ("Head_MRAC_UTE", ("other",)),
      ("T1 minute", ("t1",)),
      ("ASSET calibration", ("other",)), ("AX T2 ASSET", ("t2",)), ("FAT: Ax T1 FLEX", ("t1", "other")),

@@ -23,6 +23,8 @@ NIGHT = timedelta(days=2)
 BEFORE = {after: before for before, after in AFTER_AGENT.items()}
 # An anonymiser writes earlier dates, the same for all studies.
 EARLIEST = 1980
+# Pixels of a map of the field are larger than those of a T1 by this factor, and an aborted scan is so much shorter.
+COARSER, SHORTER = 2.5, 1.5
 # Series that agree in the first criteria are all read; the import takes the best that forms a regular volume.
 ALIKE = 5
 REASONS = (
@@ -270,9 +272,13 @@ def _is_as_good_t1(other: Taken, one: Taken) -> bool:
 
 
 def _is_pair(first: Taken, second: Taken) -> bool:
-    """Return whether two T1 are of one kind of sequence, as those before and after contrast agent mostly are."""
+    """Return whether two T1 are of one kind of sequence, as those before and after contrast agent mostly are.
+
+    A much coarser or shorter one was not acquired to be compared with the second.
+    """
     one, other = first.series.facts.physics, second.series.facts.physics
-    return (one.three_d, one.gradient) == (other.three_d, other.gradient)
+    alike = (one.three_d, one.gradient) == (other.three_d, other.gradient)
+    return alike and not (one.spacing > COARSER * other.spacing or SHORTER * _height(first) < _height(second))
 
 
 def _doubted(one: Taken, doubt: str = MAY_BE_AFTER_AGENT) -> Taken:
@@ -329,13 +335,16 @@ def _may_be_part(one: Series, other: Series) -> bool:
     return first == second
 
 
+def _height(one: Taken) -> float:
+    return one.series.facts.thickness * one.series.images
+
+
 def _rank(one: Taken) -> tuple[Any, ...]:
     """Rank of a series among those of one contrast, by ``REASONS``: the rule of ``scans/dicom.py`` after others."""
     facts, physics = one.series.facts, one.series.facts.physics
-    height = facts.thickness * one.series.images
     return (
         not physics.elsewhere,
-        not height < WHOLE_MM,
+        not _height(one) < WHOLE_MM,
         not one.series.repeated,
         not one.contrast.doubt,
         not facts.derived,

@@ -142,9 +142,17 @@ def test_of_two_t1_that_nothing_orders_one_is_taken_in_doubt(between, time, doub
     assert taken.contrast.doubt == doubt
 
 
-def test_a_later_t1_of_another_sequence_is_taken_in_doubt():
-    mprage = Physics(tr=2300, te=3, ti=900, flip=9, codes=("GR", "IR"), three_d=True)
-    scans = [series("a"), series("b", T2, number=2.0), series("c", mprage, images=170, thickness=1.0, number=3.0)]
+MPRAGE = Physics(tr=2300, te=3, ti=900, flip=9, codes=("GR", "IR"), three_d=True, spacing=1.0)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [series("a"), series("a", MPRAGE, images=100, thickness=1.0),
+     series("a", Physics(**(vars(MPRAGE) | {"spacing": 4.0})), images=40, thickness=4.0)],
+    ids=["another sequence", "aborted", "coarse"],
+)  # fmt: skip
+def test_a_later_t1_that_is_no_repeat_of_the_first_is_taken_in_doubt(first):
+    scans = [first, series("b", T2, number=2.0), series("c", MPRAGE, images=170, thickness=1.0, number=3.0)]
     found = {one.series.name: one for one in by_rule(take([(one, "s1") for one in scans]))}
     assert found["c"].modality == "t1" and found["c"].contrast.doubt == MAY_BE_AFTER_AGENT
 

@@ -115,12 +115,13 @@ def _by_repetition(group: Group, rows: np.ndarray) -> Iterator[Group]:
 def _may_be_one_volume(images: np.ndarray) -> bool:
     """Return whether images of several repetition times may be slices of one volume, as those of triggered packages.
 
-    They share an echo time and a plane, and no two have one position or number.
+    They share an echo time and a plane, and no two but copies have one position or number.
     """
-    echoes, numbers = (np.unique(images[name][images[name] > 0]) for name in ("echo", "number"))
-    apart = len(np.unique(images["place"])) == len(images) and len(numbers) in (0, len(images))
+    counted = bool(images["number"].all())
+    slices = np.unique(images[["place", "number"]]) if counted else images
+    apart = all(len(np.unique(slices[name])) == len(slices) for name in ("place", "number")[: 1 + counted])
     turned = np.ptp(images["plane"], axis=0).max() > TURNED
-    return apart and not turned and len(echoes) < 2
+    return apart and not turned and len(np.unique(images["echo"][images["echo"] > 0])) < 2
 
 
 def _by_type(group: Group, rows: np.ndarray) -> Iterator[Group]:

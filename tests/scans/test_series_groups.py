@@ -81,6 +81,8 @@ def test_series_of_several_sequences_are_told_apart_by_their_repetition_times():
     for more in ({"place": [1, 1, 2, 2]}, {"plane": planes}, {"number": [1, 1, 2, 2]}):
         assert len(parts([3.0] * 4, **packages | more)) == 2
     assert len(parts([3.0, 90.0] * 2, **packages)) == 2
+    copied = {"repetition": [3000.0, 4000.0] * 2 + [3000.0], "place": [1, 2, 3, 4, 1], "number": [1, 2, 3, 4, 1]}
+    assert len(parts([3.0] * 5, **copied)) == 1
     beside = {"repetition": [3000.0, 4000.0] * 2 + [9000.0] * 2, "place": [1, 2, 3, 4, 1, 2]}
     assert parts([3.0] * 4 + [90.0] * 2, **beside) == [([0, 1, 2, 3], ""), ([4, 5], "repetition 9000")]
     # What is no anatomical image stays with the first.

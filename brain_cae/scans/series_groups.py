@@ -97,12 +97,16 @@ def _by_number(group: Group, rows: np.ndarray) -> Iterator[Group]:
 def _by_repetition(group: Group, rows: np.ndarray) -> Iterator[Group]:
     """Yield a group, or its images by repetition time, if series of several sequences have one identifier and number.
 
-    What has no repetition time, and what is no anatomical image, stays with the first.
+    What has no repetition time goes with the images of its echo time, and what is no anatomical image with the first.
     """
-    times, images = rows["repetition"][group.files], ~rows["apart"][group.files]
+    times, images, echoes = rows["repetition"][group.files], ~rows["apart"][group.files], rows["echo"][group.files]
     known = np.unique(times[images & (times > 0)])
     starts = known[1:][known[1:] > OTHER_SEQUENCE * known[:-1]]
     sequence = np.where(images, np.searchsorted(starts, times, side="right"), 0)
+    lost = images & (times <= 0)
+    for echo in np.unique(echoes[lost]):
+        alike = sequence[images & ~lost & (echoes == echo)]
+        sequence[lost & (echoes == echo)] = min(alike, default=0)
     for first, second in combinations(range(len(starts) + 1), 2):
         both = images & np.isin(sequence, (first, second))
         if len(np.unique(sequence[both])) == 2 and _may_be_one_volume(rows[group.files[both]]):

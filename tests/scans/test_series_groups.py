@@ -85,6 +85,9 @@ def test_series_of_several_sequences_are_told_apart_by_their_repetition_times():
     assert len(parts([3.0] * 5, **copied)) == 1
     beside = {"repetition": [3000.0, 4000.0] * 2 + [9000.0] * 2, "place": [1, 2, 3, 4, 1, 2]}
     assert parts([3.0] * 4 + [90.0] * 2, **beside) == [([0, 1, 2, 3], ""), ([4, 5], "repetition 9000")]
+    # An image without one is of the series with its echo time.
+    lost = {"repetition": [2300.0, 9000.0, 0.0] * 2, "place": [1, 2, 3, 2, 1, 4]}
+    assert parts([3.0, 90.0, 90.0] * 2, **lost) == [([0, 3], ""), ([1, 2, 4, 5], "repetition 9000")]
     # What is no anatomical image stays with the first.
     assert parts([3.0] * 3, apart=(2,), repetition=[500.0, 500.0, 9000.0]) == [([0, 1, 2], "")]
 

@@ -26,6 +26,7 @@ LONG_TR_MS, LONG_TE_MS = 5500.0, 70.0
 LONG_3D_TR_MS, LONG_3D_TE_MS = 4500.0, 200.0
 # A 3D gradient echo acquires two images after one inversion (MP2RAGE) from this TR on, and one (MPRAGE) below.
 TWO_INVERSIONS_TR_MS = 4000.0
+FIRST_INVERSION, SECOND_INVERSION = "first inversion image", "second inversion image"
 
 
 @dataclass(frozen=True)
@@ -148,9 +149,9 @@ SPIN_ECHO = (
     Rule("pd", "spin echo with long TR and short TE", lambda p: p.tr >= 2200 and p.te <= 45),
 )
 GRADIENT_ECHO_INVERTED = (
-    Rule("second inversion image", "gradient echo after the brain has recovered", lambda p: p.ti >= 1700),
+    Rule(SECOND_INVERSION, "gradient echo after the brain has recovered", lambda p: p.ti >= 1700),
     Rule("inverted t1", "the inversion nulls white matter", lambda p: p.ti < 550 and p.tr >= 2500),
-    Rule("first inversion image", "TR leaves time for two inversion times", lambda p: p.tr >= TWO_INVERSIONS_TR_MS),
+    Rule(FIRST_INVERSION, "TR leaves time for two inversion times", lambda p: p.tr >= TWO_INVERSIONS_TR_MS),
     Rule("t1", "inversion-prepared gradient echo with short TE", lambda p: p.te <= 12),
 )
 GRADIENT_ECHO = (
@@ -277,7 +278,7 @@ def _open(physics: Physics, times: str) -> Contrast:
 
 def _doubt(physics: Physics, name: str) -> str:
     """Return what the header says against a contrast; its description names several in "T1 and T2 after contrast"."""
-    if name not in MODALITIES:
+    if name not in (*MODALITIES, FIRST_INVERSION):
         return ""
     if physics.elsewhere:
         return OTHER_PART
@@ -287,7 +288,7 @@ def _doubt(physics: Physics, name: str) -> str:
         return OTHER_KIND
     if name in ("t2", "flair") and physics.agent:
         return AFTER_THE_AGENT
-    weighting = "t1" if name == "t1ce" else name
+    weighting = "t1" if name in ("t1ce", FIRST_INVERSION) else name
     # "T2 FLAIR" and "T1 FLAIR" name the weighting and the preparation.
     accepted = {"flair": {"flair", "t2"}, "t1": {"t1", "flair"}}.get(weighting, {weighting})
     named = set(physics.hints) - REMARKS

@@ -10,8 +10,11 @@ from brain_cae.scans.contrast_rules import (
     AGENT_IN_DESCRIPTION,
     BY_DESCRIPTION,
     COMPUTED,
+    FIRST_INVERSION,
     NATIVE_IN_DESCRIPTION,
     OTHER_KIND,
+    SECOND_INVERSION,
+    UNIFORM_IMAGE,
     Contrast,
 )
 
@@ -23,6 +26,7 @@ NO_OTHERS = frozenset(
         "fat image", "opposed-phase image", "synthetic image",
     }
 )  # fmt: skip
+ONE_INVERSION = "its TR leaves time for two inversions, but no image of a second one is there"
 AGENT_IN_ALL = "its header names a contrast agent, as all others do"
 
 
@@ -57,6 +61,7 @@ def settled(contrasts: Sequence[Contrast], beside: Sequence[Beside] = ()) -> lis
         beside: The same series; empty if nothing is known but their contrasts.
     """
     beside = beside or [Beside()] * len(contrasts)
+    contrasts = _of_one_inversion(contrasts, beside)
     contrasts, beside = _before_all(contrasts, beside)
     contrasts = _after_another(contrasts, beside)
     agent = (AGENT_IN_DESCRIPTION, AFTER_ANOTHER)
@@ -79,6 +84,21 @@ def settled(contrasts: Sequence[Contrast], beside: Sequence[Beside] = ()) -> lis
         else:
             known.append(one)
     return known
+
+
+def _of_one_inversion(contrasts: Sequence[Contrast], beside: Sequence[Beside]) -> Sequence[Contrast]:
+    """Return the contrasts, with a first inversion image as a T1 where no other image of an MP2RAGE is there.
+
+    It is an MPRAGE with a long TR, unless its description names another kind of image.
+    """
+    if any(one.name == SECOND_INVERSION or one.doubt == UNIFORM_IMAGE for one in contrasts):
+        return contrasts
+    return [
+        Contrast("t1ce" if other.agent else "t1", one.why, one.doubt or ONE_INVERSION)
+        if one.name == FIRST_INVERSION and one.doubt not in (COMPUTED, OTHER_KIND)
+        else one
+        for one, other in zip(contrasts, beside, strict=True)
+    ]
 
 
 def _before_all(contrasts: Sequence[Contrast], beside: Sequence[Beside]) -> tuple[Sequence[Contrast], Sequence[Beside]]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from brain_cae.scans.contrast_rules import Physics, contrast_of
-from brain_cae.scans.examination import AFTER_ANOTHER, AGENT_IN_ALL, Beside, settled
+from brain_cae.scans.examination import AFTER_ANOTHER, AGENT_IN_ALL, ONE_INVERSION, Beside, settled
 
 SE, SEIR = ("SE",), ("SE", "IR")
 
@@ -83,3 +83,15 @@ def test_an_agent_in_all_headers_of_an_examination_says_nothing_of_its_first_t1(
     assert [one.name for one in settled(contrasts, in_a_row)] == ["t1ce", "flair", "t1ce"]
     # A reformatted one was not acquired.
     assert settled([contrast_of(flair), *contrasts], [Beside(number=1, derived=True), *beside])[1].name == "t1"
+
+
+def test_an_inverted_t1_with_a_long_tr_is_one_unless_the_others_of_an_mp2rage_are_there():
+    times = {"tr": 5000, "te": 3, "flip": 5, "codes": ("GR", "IR"), "three_d": True}
+    first, second = (contrast_of(Physics(**times, ti=ti)) for ti in (800, 2500))
+    uniform = contrast_of(Physics(**times, hints=("uniform",)))
+    (alone,) = settled([first])
+    assert (alone.name, alone.doubt) == ("t1", ONE_INVERSION)
+    assert settled([first], [Beside(agent=True)])[0].name == "t1ce"
+    named = contrast_of(Physics(**times, ti=800, hints=("t1", "other")))
+    assert settled([named]) == [named] and named.name == "first inversion image"
+    assert [settled([first, other])[0].name for other in (second, uniform)] == ["first inversion image"] * 2

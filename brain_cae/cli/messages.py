@@ -64,24 +64,27 @@ def _explain(error: Exception, config_name: str) -> str:
     key = match.group(1)
     if config_name == "evaluate" and configuration.is_fixed(key):
         return str(configuration.fixed_by_run(key))
-    known = groups()
+    known = groups() | {"hydra.searchpath"}  # where options of other packages are
     chosen = [word for word in sys.argv[1:] if re.split("[@=]", word.lstrip("+"))[0] in known and "," not in word]
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        names = configuration.keys_beside(compose(config_name, overrides=chosen), key)
-    return str(configuration.unknown_key(key, names))
+        config = compose(config_name, overrides=chosen)
+    elsewhere = configuration.keys_called(config, key.rsplit(".", 1)[-1])
+    return str(configuration.unknown_key(key, configuration.keys_beside(config, key), elsewhere))
 
 
 def _unreadable(argument: str, others: str = "") -> ConfigurationError:
     key, separator, value = argument.partition("=")
     quoted = shlex.quote(f"{key}={configuration.as_typed(value)}")
     advice = f"Quote the value for Hydra, and the whole argument for the shell: {quoted}. {others}".rstrip()
+    if not separator:
+        advice = "Write each choice as one word, without spaces around the sign: key=value."
     return ConfigurationError(
         "An argument cannot be parsed.",
         expected="key=value, with double quotes around a value that contains characters such as ~ ( ) [ ] { } , :",
         found=argument,
         where=key,
-        **({"advice": advice} if separator else {}),
+        advice=advice,
     )
 
 

@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from types import SimpleNamespace
@@ -217,11 +217,13 @@ def _merge(kind: type, value: dict[str, Any], prefix: str) -> dict[str, Any]:
             expected = next(str(getattr(f.type, "__name__", f.type)) for f in fields(kind) if f.name == name)
             word = next((start for start in TYPES if expected.startswith(start)), None)
             key = prefix + ".".join([name, *below])
+            one = word == "list" and isinstance(item, (str, int, float))
             raise ConfigurationError(
                 f"The value of `{key}` has the wrong type.",
                 expected=TYPES[word] if word else expected,
                 found=repr(_at(item, below)),
                 where=key,
+                **({"advice": f"A list is written in brackets, also with one item: {key}=[{item}]"} if one else {}),
             ) from error
     return result
 
@@ -248,16 +250,16 @@ def refuse_unknown(value: dict[str, Any], names: list[str], prefix: str) -> None
             raise unknown_key(f"{prefix}{key}", names)
 
 
-def unknown_key(key: str, names: list[str]) -> ConfigurationError:
-    """Return the error for an unknown key; it lists ``names`` and suggests the closest."""
+def unknown_key(key: str, names: list[str], elsewhere: Sequence[str] = ()) -> ConfigurationError:
+    """Return the error for an unknown key; it lists ``names`` and suggests the same word ``elsewhere``, or the closest."""
     last = key.rsplit(".", 1)[-1]
-    near = difflib.get_close_matches(last, names, n=1)
-    prefix = key[: -len(last)]
+    closest = [key[: -len(last)] + name for name in difflib.get_close_matches(last, names, n=1)]
+    near = elsewhere if 0 < len(elsewhere) < 4 else closest  # more, as of `name`, help nobody
     return ConfigurationError(
         f"There is no key `{key}`.",
         expected=f"one of {', '.join(sorted(names))}",
         where=key,
-        **({"advice": f"Did you mean `{prefix}{near[0]}`?"} if near else {}),
+        **({"advice": f"Did you mean {' or '.join(f'`{name}`' for name in near)}?"} if near else {}),
     )
 
 
@@ -279,3 +281,12 @@ def keys_beside(config: DictConfig, key: str) -> list[str]:
     for name in key.split(".")[:-1]:
         node = node[name] if isinstance(node, DictConfig) and name in node else node
     return [str(name) for name in node] if isinstance(node, DictConfig) else []
+
+
+def keys_called(config: DictConfig, name: str) -> list[str]:
+    """Return the whole keys, such as ``dataset.root``, whose last part is ``name``."""
+    found = []
+    for key, value in config.items_ex(resolve=False):
+        found += [str(key)] if key == name else []
+        found += [f"{key}.{below}" for below in keys_called(value, name)] if isinstance(value, DictConfig) else []
+    return found

@@ -49,7 +49,7 @@ class ConfigurationError(BrainCaeError):
     """A configuration key, value or combination of options that is invalid."""
 
     def __init__(self, problem: str, **details: str | None) -> None:
-        super().__init__(problem, **{"advice": "`python train.py --help` shows every key with its value."} | details)
+        super().__init__(problem, **{"advice": "`--help` shows every key with its value."} | details)
 
 
 class DatasetError(BrainCaeError):

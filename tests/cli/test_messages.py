@@ -39,6 +39,30 @@ def test_a_comma_in_a_path_is_explained_as_such() -> None:
     assert """'dataset.root="/a,b"'. A list is written key=[a,b]""" in message
 
 
+def test_spaces_around_the_sign_are_named() -> None:
+    error = OverrideParseException("dataset.root", "mismatched input")
+    assert "without spaces around the sign" in str(message_for(error, "train", started=False))
+
+
+def unknown(key: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+    monkeypatch.setattr("sys.argv", ["train.py", *arguments, f"{key}=3"])
+    return str(message_for(ConfigCompositionException(f"Could not override '{key}'."), "train", started=False))
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"), [("root", "dataset.root"), ("alpha", "scoring.alpha"), ("model.batch_size", "trainer.batch_size")]
+)
+def test_a_key_without_its_group_or_in_another_one_is_found(key, meant, monkeypatch) -> None:
+    assert f"Did you mean `{meant}`?" in unknown(key, monkeypatch, "dataset=folder")
+
+
+def test_an_unknown_key_beside_an_option_of_another_package_gets_a_message(tmp_path, monkeypatch) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "plain.yaml").write_text("name: plain\nnetwork: {_target_: my_package.Plain, width: 4}\n")
+    message = unknown("model.network.widht", monkeypatch, f"hydra.searchpath=[file://{tmp_path}]", "model=plain")
+    assert "Did you mean `model.network.width`?" in message
+
+
 def test_a_full_disk_is_explained_and_a_bug_is_not_hidden() -> None:
     full = message_for(OSError(errno.ENOSPC, "No space left on device", "/out/map.nii.gz"), "train", started=True)
     assert full is not None and "There is no room to write a file." in full and "/out/map.nii.gz" in full

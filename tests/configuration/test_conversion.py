@@ -82,6 +82,7 @@ def test_the_error_about_an_invalid_part_names_its_key(make_config, overrides, k
 def test_the_closest_name_is_suggested_only_if_it_is_similar():
     assert "Did you mean `model.loss`?" in str(unknown_key("model.los", ["loss", "name"]))
     assert "Did you mean" not in str(unknown_key("model.xyz", ["loss", "name"]))
+    assert "Did you mean" not in str(unknown_key("xyz", ["loss"], [f"{group}.xyz" for group in "abcd"]))
     assert "Did you mean `reshape=modal`?" in str(unknown_option("reshape", "model", ["fixed", "modal"]))
     assert "There is no group `shape`." in str(unknown_option("shape", "modal", []))
 

@@ -7,6 +7,8 @@ CASES = [
     ("train", "+seeed=3", "Did you mean `seed`?"),
     ("train", "trainer.max_epoch=3", "Did you mean `trainer.max_epochs`?"),
     ("train", "+dataset.subject=3", "Did you mean `dataset.subjects`?"),
+    ("train", "max_epochs=3", "Did you mean `trainer.max_epochs`?"),
+    ("train", "extensions=my_package", "extensions=[my_package]"),
     ("train", "seed=abc", "a whole number"),
     ("train", "seed={a:1}", "a whole number"),
     ("train", "scoring.alpha=1.5", "between 0 and 1"),

@@ -54,10 +54,12 @@ def _explain(error: Exception, config_name: str) -> str:
     if ambiguous := re.search("Ambiguous value for argument '(.*)'", str(error)):
         others = "A list is written key=[a,b]; for a run with each of them, add --multirun."
         return str(_unreadable(ambiguous[1], others))
-    option = re.search(r"Could not find '([^'/]+)/([^']+)'", str(error))
+    option = re.search(r"Could not find '([^']+)/([^'/]+)'", str(error))
     if option is not None:
         group, name = option.groups()
-        return str(configuration.unknown_option(group, name, configuration.option_names(group)))
+        options = re.findall(r"^\t([\w-]+)$", str(error), re.MULTILINE)  # those of other packages among them
+        advice = "`pip install 'brain-cae[sweep]'` installs the launchers." if group == "hydra/launcher" else None
+        return str(configuration.unknown_option(group, name, options, advice))
     match = re.search(r"Could not override '([^']+)'", str(error))
     if match is None:
         return str(error)

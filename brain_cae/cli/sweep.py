@@ -82,9 +82,18 @@ def prepare_folder(config: DictConfig) -> None:
     """Prepare the folder of a sweep that is about to start: check its constants, back up what Hydra would overwrite.
 
     Raises:
-        ConfigurationError: See :func:`check_constants`.
+        ConfigurationError: Its jobs are for Slurm, which is not on this machine; or see :func:`check_constants`.
         RunError: The folder contains a link that leads out of it.
     """
+    chosen = OmegaConf.select(config, "hydra.runtime.choices") or {}
+    if chosen.get("hydra/launcher") == "submitit_slurm" and shutil.which("srun") is None:
+        raise ConfigurationError(
+            "hydra/launcher=submitit_slurm must be started on a machine of the cluster.",
+            expected="the commands of Slurm",
+            found="no command `srun` on the PATH",
+            where="hydra/launcher",
+            advice="Start it on the cluster's login node, or use hydra/launcher=joblib or submitit_local.",
+        )
     refuse_links(Path(config.hydra.sweep.dir))
     check_constants(config)
     for path in Path(config.hydra.sweep.dir).glob("*/.hydra"):

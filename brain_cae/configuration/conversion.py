@@ -251,7 +251,7 @@ def refuse_unknown(value: dict[str, Any], names: list[str], prefix: str) -> None
 
 
 def unknown_key(key: str, names: list[str], elsewhere: Sequence[str] = ()) -> ConfigurationError:
-    """Return the error for an unknown key; it lists ``names`` and suggests the same word ``elsewhere``, or the closest."""
+    """Return the error for an unknown key: it lists ``names``, and suggests the word ``elsewhere`` or the closest."""
     last = key.rsplit(".", 1)[-1]
     closest = [key[: -len(last)] + name for name in difflib.get_close_matches(last, names, n=1)]
     near = elsewhere if 0 < len(elsewhere) < 4 else closest  # more, as of `name`, help nobody
@@ -263,15 +263,16 @@ def unknown_key(key: str, names: list[str], elsewhere: Sequence[str] = ()) -> Co
     )
 
 
-def unknown_option(group: str, name: str, options: Iterable[str]) -> ConfigurationError:
-    """Return the error for an unknown option of a group; it lists ``options`` and suggests the closest."""
+def unknown_option(group: str, name: str, options: Iterable[str], advice: str | None = None) -> ConfigurationError:
+    """Return the error for an unknown option of a group: it lists ``options``, and the closest or ``advice``."""
     known = sorted(options)
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, known, n=1) or [option for option in known if name in option]
+    advice = f"Did you mean `{group}={near[0]}`?" if near else advice
     return ConfigurationError(
         f"`{group}` has no option `{name}`." if known else f"There is no group `{group}`.",
         expected=" | ".join(known) or None,
         where=group,
-        **({"advice": f"Did you mean `{group}={near[0]}`?"} if near else {}),
+        **({"advice": advice} if advice else {}),
     )
 
 

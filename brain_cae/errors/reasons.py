@@ -11,7 +11,7 @@ NO_IMAGE = "Nothing to do: it holds no image, and the images around it are read 
 
 WHAT_TO_DO = {
     # Missing or damaged files.
-    "no files": "Add the scan. Training can also do without a modality that few subjects have (modality=…).",
+    "no files": "Add the scan. If many subjects lack this modality, train without it: modality=…",
     "no usable scan": "The report lists every file of this modality with the reason why it was not used.",
     "no such file": "Correct the path. If it is a link in a partly downloaded data set, download the file.",
     "not a file": "There is a named pipe, a device or a socket in place of the scan: put the file there.",
@@ -152,7 +152,7 @@ WHAT_TO_DO = {
     "empty mask": "Open the scan and the brain mask in a viewer.",
     "mask without outside": "Save the mask with 0 outside of what it marks.",
     "no match with the template": "Is the brain whole, and without skull? preprocess.space=box needs no match.",
-    "partial coverage": "Are both scans from the same session? Training can also do without a modality (modality=…).",
+    "partial coverage": "Are both scans from the same session? If this is so in many subjects, train without this modality: modality=…",
     "not aligned": "Look at both scans: they may show different heads, only one may show the skull, or a header may "
     "have lost its origin.",
     "not the named contrast": "Image and header show another contrast: rename the scan, or select the right series.",

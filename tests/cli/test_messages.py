@@ -63,6 +63,25 @@ def test_an_unknown_key_beside_an_option_of_another_package_gets_a_message(tmp_p
     assert "Did you mean `model.network.width`?" in message
 
 
+@pytest.mark.parametrize(
+    ("group", "there", "says"),
+    [
+        (
+            "hydra/launcher",
+            ["basic"],
+            "no option `joblib`.\n  Expected: basic\n  In: hydra/launcher\n  What to do: `pip",
+        ),
+        ("scoring/score", ["residual", "my_joblib"], "Did you mean `scoring/score=my_joblib`?"),
+    ],
+)
+def test_options_of_a_nested_group_are_those_that_hydra_finds(group, there, says) -> None:
+    listed = "".join(f"\n\t{name}" for name in there)
+    error = ConfigCompositionException(
+        f"In 'train': Could not find '{group}/joblib'\n\nAvailable options:{listed}\nEnd"
+    )
+    assert says in str(message_for(error, "train", started=False))
+
+
 def test_a_full_disk_is_explained_and_a_bug_is_not_hidden() -> None:
     full = message_for(OSError(errno.ENOSPC, "No space left on device", "/out/map.nii.gz"), "train", started=True)
     assert full is not None and "There is no room to write a file." in full and "/out/map.nii.gz" in full

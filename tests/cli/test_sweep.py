@@ -154,3 +154,10 @@ def test_a_sweep_does_not_start_in_a_folder_with_a_link_that_leads_out(tmp_path)
     (tmp_path / "sweep" / "0" / "train.log").symlink_to(tmp_path / "victim")
     with pytest.raises(RunError, match="link"):
         prepare_folder(OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path / "sweep")}}}))
+
+
+def test_a_sweep_for_slurm_away_from_the_cluster_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    hydra = {"runtime": {"choices": {"hydra/launcher": "submitit_slurm"}}, "sweep": {"dir": str(tmp_path / "sweep")}}
+    with pytest.raises(ConfigurationError, match="on a machine of the cluster"):
+        prepare_folder(OmegaConf.create({"hydra": hydra}))

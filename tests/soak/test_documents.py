@@ -251,8 +251,9 @@ def small(name: str, chosen: list[str], tiny_overrides: list[str]) -> list[str]:
         return []
     if name == "evaluate":
         return [item for item in tiny_overrides if item.startswith("cache=")]
-    dropped = ("trainer=cpu", "limit=") if "dataset=folder" in chosen else ("trainer=cpu",)
-    kept = [item for item in tiny_overrides if not item.startswith(dropped)]
+    dropped = ["trainer=cpu"] + ["limit="] * ("dataset=folder" in chosen)
+    dropped += ["model.network."] * any(word.startswith("model=") for word in chosen)
+    kept = [item for item in tiny_overrides if not item.startswith(tuple(dropped))]
     kept += ["trainer.max_epochs=1", "trainer.accelerator=cpu"]
     kept += ["evaluation.permutations=1", "evaluation.maps=false", "evaluation.views=1"]
     kept += ["hydra.mode=RUN"] * any(word.startswith("experiment=") for word in chosen)

@@ -288,6 +288,6 @@ def keys_called(config: DictConfig, name: str) -> list[str]:
     """Return the whole keys, such as ``dataset.root``, whose last part is ``name``."""
     found = []
     for key, value in config.items_ex(resolve=False):
-        found += [str(key)] if key == name else []
-        found += [f"{key}.{below}" for below in keys_called(value, name)] if isinstance(value, DictConfig) else []
+        found += [name] if key == name else []
+        found += [f"{key!s}.{below}" for below in keys_called(value, name)] if isinstance(value, DictConfig) else []
     return found

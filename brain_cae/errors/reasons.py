@@ -152,7 +152,7 @@ WHAT_TO_DO = {
     "empty mask": "Open the scan and the brain mask in a viewer.",
     "mask without outside": "Save the mask with 0 outside of what it marks.",
     "no match with the template": "Is the brain whole, and without skull? preprocess.space=box needs no match.",
-    "partial coverage": "Are both scans from the same session? If this is so in many subjects, train without this modality: modality=…",
+    "partial coverage": "Are both scans from the same session? Training can do without a modality: modality=…",
     "not aligned": "Look at both scans: they may show different heads, only one may show the skull, or a header may "
     "have lost its origin.",
     "not the named contrast": "Image and header show another contrast: rename the scan, or select the right series.",

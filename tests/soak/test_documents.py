@@ -22,6 +22,7 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PLACE = re.compile(r"<[^>\s]*>|…|\.\.\.")  # placeholders for the reader
 EXTENDING = re.compile(r"^```bash my_package\n(.*?)^```", re.MULTILINE | re.DOTALL)  # run by tests/test_extending.py
+REPLACED = ("dataset.", "dataset@dataset.", "external.", "executor.", "hydra.launcher.")  # by real places, or left out
 SHELL = re.compile(r"\$\([^)]*\)")  # command substitutions of the shell
 PYTHON = r"python (?:train\.py|evaluate\.py|benchmarks/|-m brain_cae)"
 COMMAND = re.compile(rf"{PYTHON}|make( |$)")
@@ -218,7 +219,12 @@ def places(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 
 def with_real_places(given: list[str], places: dict[str, Path]) -> list[str]:
-    """The command's arguments with real folders instead of placeholders, and at most two values per sweep."""
+    """The command's arguments with real folders instead of placeholders, and at most two values per sweep.
+
+    An experiment runs as one job, so that it has one value of each key.
+    """
+    one = any(word.startswith("experiment=") for word in given)
+    further = re.compile(r"=([^\[{(,]*),.*$" if one else r"=([^\[{(,]*,[^,]*),.*$")
     chosen = []
     for word in given:
         key = word.partition("=")[0]
@@ -236,12 +242,12 @@ def with_real_places(given: list[str], places: dict[str, Path]) -> list[str]:
             ]
         elif word == "dataset@external=folder":
             chosen += [word, f"external.root={places['dataset.root']}", "external.skull=stripped"]
-        elif word == "executor=submitit_slurm":
-            chosen.append("executor=submitit_local")
+        elif word in ("executor=submitit_slurm", "hydra/launcher=submitit_slurm"):
+            chosen.append(word.replace("slurm", "local"))
         elif key in ("run", "calibrate", "audit.table"):
             chosen.append(f"{key}={places[key]}")
-        elif not key.lstrip("+").startswith(("dataset.", "dataset@dataset.", "external.", "executor.")):
-            chosen.append(re.sub(r"=([^\[{(,]*,[^,]*),.*$", r"=\1", word))
+        elif not key.lstrip("+").startswith(REPLACED):
+            chosen.append(further.sub(r"=\1", word))
     return chosen
 
 

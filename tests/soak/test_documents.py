@@ -22,7 +22,8 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PLACE = re.compile(r"<[^>\s]*>|…|\.\.\.")  # placeholders for the reader
 EXTENDING = re.compile(r"^```bash my_package\n(.*?)^```", re.MULTILINE | re.DOTALL)  # run by tests/test_extending.py
-REPLACED = ("dataset.", "dataset@dataset.", "external.", "executor.", "hydra.launcher.")  # by real places, or left out
+# Keys of places on the reader's machine or cluster.
+REPLACED = ("dataset.", "dataset@dataset.", "external.", "executor.", "hydra.launcher.", "logger.store")
 SHELL = re.compile(r"\$\([^)]*\)")  # command substitutions of the shell
 PYTHON = r"python (?:train\.py|evaluate\.py|benchmarks/|-m brain_cae)"
 COMMAND = re.compile(rf"{PYTHON}|make( |$)")
@@ -276,6 +277,8 @@ def test_a_command_of_a_document_runs(
     assert name is not None
     if any(word.startswith("resume=") for word in given):
         pytest.skip("test_kills.py tests resuming")
+    if "logger=mlflow" in given:
+        pytest.importorskip("mlflow", reason="an extra")
     chosen = with_real_places(given, places)
     if name == "evaluate" and not any(word.startswith(("run=", "audit_only=")) for word in given):
         chosen.append(f"run={places['run']}")

@@ -137,6 +137,20 @@ def test_a_command_of_a_document_is_valid(command: str) -> None:
     check(command)
 
 
+def test_the_script_of_the_documents_lists_files_in_another_layout(tmp_path: Path) -> None:
+    script = re.search(r"```python\n(from pathlib.*?)```", (ROOT / "docs" / "data.md").read_text("utf-8"), re.DOTALL)
+    assert script is not None
+    for folder in ("T1", "FLAIR"):
+        (tmp_path / folder).mkdir()
+        for name in ("P-1", "P-2"):
+            (tmp_path / folder / f"{name}_{folder}.nii.gz").touch()
+    people = pd.DataFrame({"ID": ["P-1", "P-2"], "Diagnosis": ["Control", "Glioma"]})
+    code = re.sub("pd.read_excel.*", "pd.DataFrame(people)", script[1].replace("/scans", tmp_path.as_posix()))
+    exec(compile(code, "data.md", "exec"), {"people": people.to_dict("list")})
+    written = pd.read_csv(tmp_path / "scans.csv").groupby(["subject", "label"])["modality"].agg(list)
+    assert written.to_dict() == {("P-1", "healthy"): ["t1", "flair"], ("P-2", "abnormal"): ["t1", "flair"]}
+
+
 EXAMPLE = """
 Some words about `python train.py nothing=here`.
 

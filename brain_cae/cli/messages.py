@@ -80,7 +80,7 @@ def _unreadable(argument: str, others: str = "") -> ConfigurationError:
     quoted = shlex.quote(f"{key}={configuration.as_typed(value)}")
     advice = f"Quote the value for Hydra, and the whole argument for the shell: {quoted}. {others}".rstrip()
     if not separator:
-        advice = "Write each choice as one word, without spaces around the sign: key=value."
+        advice = "Write each choice without spaces around the sign: key=value. `--help` shows every key with its value."
     return ConfigurationError(
         "An argument cannot be parsed.",
         expected="key=value, with double quotes around a value that contains characters such as ~ ( ) [ ] { } , :",

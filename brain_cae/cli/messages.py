@@ -71,8 +71,11 @@ def _explain(error: Exception, config_name: str) -> str:
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
         config = compose(config_name, overrides=chosen)
-    elsewhere = configuration.keys_called(config, key.rsplit(".", 1)[-1])
-    return str(configuration.unknown_key(key, configuration.keys_beside(config, key), elsewhere))
+    group, _, name = key.rpartition(".")
+    names = configuration.option_names(group) if group in known else []
+    options = [option for option in names if name in configuration.read_option(group, option)]
+    elsewhere = configuration.keys_called(config, name)
+    return str(configuration.unknown_key(key, configuration.keys_beside(config, key), elsewhere, options))
 
 
 def _unreadable(argument: str, others: str = "") -> ConfigurationError:

@@ -250,16 +250,24 @@ def refuse_unknown(value: dict[str, Any], names: list[str], prefix: str) -> None
             raise unknown_key(f"{prefix}{key}", names)
 
 
-def unknown_key(key: str, names: list[str], elsewhere: Sequence[str] = ()) -> ConfigurationError:
-    """Return the error for an unknown key: it lists ``names``, and suggests the word ``elsewhere`` or the closest."""
-    last = key.rsplit(".", 1)[-1]
+def unknown_key(
+    key: str, names: list[str], elsewhere: Sequence[str] = (), options: Sequence[str] = ()
+) -> ConfigurationError:
+    """Return the error for an unknown key; it lists ``names``.
+
+    It advises the ``options`` of the key's group that have it, or the same word ``elsewhere``, or the closest one.
+    """
+    group, _, last = key.rpartition(".")
     closest = [key[: -len(last)] + name for name in difflib.get_close_matches(last, names, n=1)]
     near = elsewhere if 0 < len(elsewhere) < 4 else closest  # more, as of `name`, help nobody
+    advice = f"Did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else None
+    if options:
+        advice = f"Choose an option of `{group}` that has it: {group}={' | '.join(options)}."
     return ConfigurationError(
         f"There is no key `{key}`.",
         expected=f"one of {', '.join(sorted(names))}",
         where=key,
-        **({"advice": f"Did you mean {' or '.join(f'`{name}`' for name in near)}?"} if near else {}),
+        **({"advice": advice} if advice else {}),
     )
 
 

@@ -56,6 +56,11 @@ def test_a_key_without_its_group_or_in_another_one_is_found(key, meant, monkeypa
     assert f"Did you mean `{meant}`?" in unknown(key, monkeypatch, "dataset=folder")
 
 
+def test_a_key_of_another_option_of_the_group_names_the_options_that_have_it(monkeypatch) -> None:
+    assert "that has it: dataset=folder | ixi.\n" in unknown("dataset.table", monkeypatch) + "\n"
+    assert "that has it: executor=submitit_slurm." in unknown("executor.qos", monkeypatch, "executor=submitit_local")
+
+
 def test_an_unknown_key_beside_an_option_of_another_package_gets_a_message(tmp_path, monkeypatch) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "plain.yaml").write_text("name: plain\nnetwork: {_target_: my_package.Plain, width: 4}\n")

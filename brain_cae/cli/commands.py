@@ -139,9 +139,13 @@ def at_home(arguments: list[str]) -> list[str]:
         text = path[1:-1] if len(path) > 1 and path[0] == path[-1] and path[0] in "'\"" else path
         return path if (full := in_home(text)) == text else as_typed(full)
 
+    def values(key: str, text: str) -> str:
+        # An option (``--config-dir``) takes quotes as part of its value; in that of a key, a comma without quotes
+        # separates the values of a sweep.
+        return in_home(text) if key.startswith("-") else ",".join(map(expanded, text.split(",")))
+
     split = [argument.partition("=") for argument in arguments]
-    # Without quotes, a comma separates the values of a sweep.
-    return [f"{key}{sign}{','.join(map(expanded, value.split(',')))}" for key, sign, value in split]
+    return [f"{key}{sign}{values(key, text)}" for key, sign, text in split]
 
 
 def train(config: DictConfig) -> float | None:

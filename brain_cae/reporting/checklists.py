@@ -66,9 +66,8 @@ def _flow(content: ReportContent) -> str:
 def _ensemble(content: ReportContent) -> str:
     members = at(content.settings, "model", "members") or []
     if at(content.metrics, "scoring", "calibration") == "crossfit":
-        return (
-            f"means over {at(content.settings, 'calibration', 'folds')} networks, one for each fold of healthy brains"
-        )
+        folds = at(content.settings, "calibration", "folds")
+        return f"means over {folds} {learner(content)}s, one for each fold of healthy brains"
     joined = (
         f"residual joined with that of {len(members)} further model{'' if len(members) == 1 else 's'}: paragraph above"
     )

@@ -71,9 +71,9 @@ def data(content: ReportContent) -> str:
         if at(content.metrics, "scoring", "calibration") == "crossfit":
             used = (
                 f"{roles['train'] + (roles.get('validation') or 0)} healthy brains were divided into "
-                f"{_setting(content, 'calibration', 'folds')} folds, and for each fold a network was trained on the "
-                "others and calibrated on the fold (cross-conformal prediction, an approximation); scores and maps are "
-                "the means over the networks, p-values compare each score with its own fold"
+                f"{_setting(content, 'calibration', 'folds')} folds, and for each fold a {learner} was trained on "
+                "the others and calibrated on the fold (cross-conformal prediction, an approximation); scores and maps "
+                f"are the means over the {learner}s, p-values compare each score with its own fold"
             )
         classes = f"({counts['healthy']} healthy, {counts['abnormal']} abnormal)"
         if evidence.outer_folds(content):

@@ -145,8 +145,8 @@ def decision_table(content: ReportContent) -> Table | None:
     )
     if evidence.outer_folds(content):
         note += (
-            " Expected figures are for the brains that calibrate the stored model; observed ones are of the outer "
-            "folds, each with a threshold of its own."
+            " Rates to expect are those of the stored model; alarms here, observed rate and sensitivity are of the "
+            "outer folds, each with a threshold of its own."
         )
     columns = columns[: len(rows[0])] if rows else columns
     return Table(columns, rows, note, f"Decisions at alpha = {number(scoring.get('alpha'))}")

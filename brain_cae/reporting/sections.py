@@ -156,9 +156,10 @@ def calibration(content: ReportContent, charts: dict[str, Chart]) -> Part:
         )
     if how == "crossfit":
         intro += (
-            " Each brain that calibrates is scored by the network that did not learn from it, and a patient by all of "
-            "them (cross-conformal): p-values and bounds are approximations. A brain is flagged by its rank; the "
-            "threshold, the score at this rank among all calibration scores, only shows about where that is."
+            f" Each brain that calibrates is scored by the {evidence.learner(content)} that did not learn from it, and "
+            "a patient by all of them (cross-conformal): p-values and bounds are approximations. A brain is flagged by "
+            "its rank; the threshold, the score at this rank among all calibration scores, only shows about where that "
+            "is."
         )
     why = "too few labelled subjects with p-values or probabilities"
     tables = [performance.decision_table(content), performance.outlook_table(content)]
@@ -227,8 +228,9 @@ def subjects(content: ReportContent, gallery: Gallery) -> Part:
         folds = len(table.rows) > subject_tables.FOLDED_FROM
         whole = Block("folded", [table], f"All {len(table.rows)} subjects") if folds else Block("table", table)
         blocks.append(whole)
+    blocks += blocks_of(subject_tables.flow_table(content))
     if not evidence.unlabelled(content):
-        blocks += blocks_of(subject_tables.flow_table(content), *subject_tables.cohort_tables(content))
+        blocks += blocks_of(*subject_tables.cohort_tables(content))
     return Part("subjects", "Subjects", intro, blocks, "there are no subjects")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from brain_cae.reporting.content import ReportContent
-from brain_cae.reporting.evidence import at, column, flags, is_known, numbers, outer_folds, scored
+from brain_cae.reporting.evidence import at, column, flags, is_known, numbers, outer_folds, scored, unlabelled
 from brain_cae.reporting.formatting import finite, number, p_value
 from brain_cae.reporting.tables import Cell, Table, label, of_counts
 from brain_cae.vocabulary import CLASSES, LABELS, ROLES
@@ -70,18 +70,20 @@ def flow_table(content: ReportContent) -> Table | None:
     kinds = dict(zip(column(people, "subject").astype(str), column(people, "label").astype(str), strict=True))
     found = {*column(content.import_report, "subject").dropna().astype(str), *kinds}
     tested = {*column(rows, "subject").astype(str)} & found
-    counts = [("with scans in the data set", found), ("left out: no usable set of scans", found - set(kinds))]
-    counts += [("prepared", set(kinds)), ("scored", tested)]
+    limit = at(content.settings, "limit")
+    counts = [(f"with scans in the data set{f' (at most limit={limit})' if limit else ''}", found)]
+    counts += [("left out: no usable set of scans", found - set(kinds)), ("prepared", set(kinds)), ("scored", tested)]
+    if others := set(kinds) - tested:
+        use = "trained or calibrated the model, or not part of these figures: roles below"
+        counts.append((f"not scored ({use})", others))
+    names = () if unlabelled(content) else LABELS
     lines = []
     for name, group in counts:
         # The label of a subject without usable scans is not kept.
-        known = [str(sum(kinds[one] == kind for one in group)) for kind in LABELS] if group <= set(kinds) else None
-        lines.append([label(name), *map(_figure, known or ["\N{EN DASH}"] * len(LABELS)), _figure(str(len(group)))])
-    others = [str(sum(kinds[one] == kind for one in set(kinds) - tested)) for kind in LABELS]
-    if len(kinds) > len(tested):
-        use = "trained or calibrated the model, or not part of these figures: roles below"
-        lines.append([label(f"not scored ({use})"), *map(_figure, others), _figure(str(len(kinds) - len(tested)))])
-    return Table(["subjects", *LABELS, "total"], lines, "Reasons are in section Import.", "Flow of subjects")
+        known = [str(sum(kinds[one] == kind for one in group)) for kind in names] if group <= set(kinds) else None
+        lines.append([label(name), *map(_figure, known or ["\N{EN DASH}"] * len(names)), _figure(str(len(group)))])
+    note = "Reasons are in section Import." if found - set(kinds) else ""
+    return Table(["subjects", *names, "total"], lines, note, "Flow of subjects")
 
 
 def _figure(text: str) -> Cell:

@@ -10,6 +10,7 @@ what holds on average over hospitals. Its upper quantile is what one hospital ca
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import betaincinv, betaln
 
 GUARANTEES = ("probable", "average")
@@ -87,35 +88,42 @@ class Guarantee:
             low, high = (low, middle) if self.value(rank, middle) <= self.alpha + 1e-12 else (middle + 1, high)
         return low
 
-    def alarms(self, brains: int, scored: int) -> tuple[float, int]:
+    def alarms(self, *parts: tuple[int, int]) -> tuple[float, int]:
         """Return the false alarms among healthy brains: how many are expected, and how many at most.
 
-        Their number is beta-binomial over draws of the calibration brains and of the scored ones.
+        Their number is beta-binomial over draws of the calibration brains and of the scored ones; of several sets of
+        calibration brains it is the sum, as if they were independent.
 
         Args:
-            brains: Number of calibration brains.
-            scored: Number of healthy brains that are scored.
+            parts: For each set of calibration brains their number, and that of the healthy brains scored with it.
 
         Returns:
             The mean, and the smallest number that is not exceeded with probability ``confidence``.
 
         Example:
-            >>> Guarantee("probable", 0.10).alarms(46, 24)
+            >>> Guarantee("probable", 0.10).alarms((46, 24))
             (1.0212765957446808, 3)
         """
-        rank = self.rank(brains)
-        if not rank or not scored:
-            return 0.0, 0
-        number = np.arange(scored + 1)
-        choices = -betaln(number + 1, scored - number + 1) - np.log(scored + 1)
-        chances = choices + betaln(number + rank, scored - number + brains + 1 - rank) - betaln(rank, brains + 1 - rank)
-        at_most = int(np.searchsorted(np.exp(chances).cumsum(), self.confidence - 1e-12))
-        return scored * p_value(rank, brains), min(at_most, scored)
+        expected, chances = 0.0, np.ones(1)
+        for brains, scored in parts:
+            if rank := self.rank(brains):
+                expected += scored * p_value(rank, brains)
+                chances = np.convolve(chances, _alarm_chances(rank, brains, scored))
+        at_most = int(np.searchsorted(chances.cumsum(), self.confidence - 1e-12))
+        return expected, min(at_most, len(chances) - 1)
 
     def other(self) -> "Guarantee":
         """Return the same rate with the other rule."""
         kind = next(kind for kind in GUARANTEES if kind != self.kind)
         return Guarantee(kind, self.alpha, self.confidence)
+
+
+def _alarm_chances(rank: int, brains: int, scored: int) -> NDArray:
+    """Return the chance of each number of false alarms, from none to all that are scored (beta-binomial)."""
+    number = np.arange(scored + 1)
+    choices = -betaln(number + 1, scored - number + 1) - np.log(scored + 1)
+    chances = betaln(number + rank, scored - number + brains + 1 - rank) - betaln(rank, brains + 1 - rank)
+    return np.exp(choices + chances)
 
 
 @dataclass(frozen=True)

@@ -236,6 +236,6 @@ def harmonise_cautions(unreached: list[str], evaluated: int) -> list[str]:
 def nested_cautions(table: pd.DataFrame) -> list[str]:
     """Return the caution for a nested evaluation; ``table`` has the outer fold of each subject in ``fold``."""
     return [
-        f"All figures come from {table['fold'].nunique()} outer folds, each with a separate autoencoder, stored in "
+        f"All figures come from {table['fold'].nunique()} outer folds, each with a model of its own, stored in "
         "outer/. Thresholds, groups and costs are those of the stored model, which the figures do not evaluate."
     ]

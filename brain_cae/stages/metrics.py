@@ -1,6 +1,6 @@
 """Figures of ``metrics.json`` from the findings of each subject, each with its interval and n."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -90,7 +90,8 @@ class Measurement:
         min_per_class: Minimum number of subjects in each class for AUROC, its differences, and average precision.
         baselines: Names of the scores that do not use the network.
         guarantee: The rule that flags.
-        calibration: Scores of the calibration brains.
+        calibration: Scores of the calibration brains of the stored detector.
+        calibrations: Calibration that decided about each subject, by subject; default: ``calibration`` about all.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Measurement:
         baselines: Sequence[str] = ("intensity", "healthy_mean"),
         guarantee: Guarantee,
         calibration: Calibration,
+        calibrations: Mapping[str, Calibration] | None = None,
     ) -> None:
         self.predictions = predictions
         self.findings = findings
@@ -113,6 +115,7 @@ class Measurement:
         self.baselines = list(baselines)
         self.guarantee = guarantee
         self.calibration = calibration
+        self.calibrations = calibrations or dict.fromkeys(predictions.index, calibration)
         scores = [str(name).removeprefix("score.") for name in predictions if str(name).startswith("score.")]
         self.others = [name for name in scores if name != "residual"]
         self.labelled = predictions[predictions["label"] != "unknown"]
@@ -187,7 +190,7 @@ class Measurement:
         """Return what a rule decides for the residual score."""
         column, brains = f"flagged_if.{rule.kind}", len(self.calibration.scores)
         threshold, rank = self.calibration.threshold(rule), rule.rank(brains)
-        expected, largest = rule.alarms(brains, int((self.labelled["label"] == "healthy").sum()))
+        expected, largest = rule.alarms(*self._calibrated())
         return Decision(
             calibration_needed=rule.needed(),
             threshold=threshold if np.isfinite(threshold) else None,
@@ -199,12 +202,21 @@ class Measurement:
             false_alarms=self._false_alarms(self.labelled, column),
         )
 
+    def _calibrated(self) -> list[tuple[int, int]]:
+        """Return for each calibration the number of its brains, and of the healthy subjects that it decided about."""
+        healthy = [self.calibrations[name] for name in self.labelled.index[self.labelled["label"] == "healthy"]]
+        used = {id(one): one for one in healthy}
+        return [(len(one.scores), sum(one is other for other in healthy)) for one in used.values()]
+
     def _expected(self, decision: Decision) -> Estimate:
         """Return the number of false alarms to be expected among the healthy subjects under the rule in force."""
-        healthy = int((self.labelled["label"] == "healthy").sum())
+        parts = self._calibrated()
+        healthy = sum(scored for _, scored in parts)
         method = f"number of {healthy} healthy subjects; high: at most, with probability {self.guarantee.confidence:g}"
         if len(self.calibration.folds):
             method += "; cross-conformal, an approximation"
+        if len(parts) > 1:
+            method += f"; {len(parts)} outer folds as if independent, an approximation"
         return Estimate(decision.expected_alarms, 0.0, float(decision.largest_alarms), healthy, None, method)
 
     def localisation(self, name: str) -> LesionOverlap | None:
@@ -329,6 +341,7 @@ def measure(
         baselines=detector.baselines,
         guarantee=detector.guarantee,
         calibration=detector.scorers["residual"].calibration,
+        calibrations={name: one.scorers["residual"].calibration for name, one in assessment.detectors.items()},
     )
     reconstruction = measurement.reconstruction()
     return Metrics(

@@ -58,7 +58,9 @@ class Decision:
         threshold: Score that must be exceeded; None if nobody can be flagged.
         expected_rate: Mean false-alarm rate over draws of the calibration brains.
         largest_rate: Rate that is exceeded with probability 1 - confidence only.
-        expected_alarms, largest_alarms: The same as numbers of the healthy brains that were scored.
+        expected_alarms, largest_alarms: The same as numbers of the healthy brains that were scored; in a nested
+            evaluation by the outer folds, each with its own calibration, whereas the attributes above are of the
+            stored model.
         sensitivity, false_alarms: What was observed.
     """
 

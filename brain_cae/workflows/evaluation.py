@@ -122,6 +122,8 @@ def score_stored(config: EvaluateConfig, output: Path) -> Metrics:
             steps = make_preparation(detector.config, config.cache, make_executor(config))
             cohort = prepare(cohort, steps, progress=detector.config.trainer.progress)
             cohort = placed(cohort, detector.config)
+            if config.dataset is not None:  # subjects that could not be prepared are not tested
+                splits = splits[splits["subject"].isin(cohort.index["subject"])]
             folder.write_csv("import_report.csv", cohort.report)
             folder.write_csv("index.csv", cohort.index)
             folder.write_csv("splits.csv", splits)

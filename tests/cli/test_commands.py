@@ -64,6 +64,7 @@ def test_the_home_folder_is_that_of_the_user_in_every_key(tmp_path, monkeypatch)
     home = tmp_path / "home of mine"
     monkeypatch.setenv("HOME", str(home))
     typed = ["hydra.run.dir=~/runs", 'run="~/a (1)"', "-m", "dataset.root=~/b,'~/c'", "~split", "audit.table=x~/y"]
+    assert at_home(["--config-dir=~/conf"]) == [f"--config-dir={home}/conf"]
     assert at_home(typed) == [
         f'hydra.run.dir="{home}/runs"', f'run="{home}/a (1)"', "-m", f'dataset.root="{home}/b","{home}/c"', "~split",
         "audit.table=x~/y",

@@ -94,5 +94,7 @@ def test_ensembles_external_data_and_imbalance_are_answered_from_the_run(make_co
     metrics = make_content(views=0).metrics
     folds = metrics | {"scoring": metrics["scoring"] | {"calibration": "crossfit"}}
     assert answers(folds, calibration={"folds": 4})[0].startswith("means over 4 networks")
+    without = {"name": "subspace", "network": None}
+    assert answers(folds, calibration={"folds": 4}, model=without)[0].startswith("means over 4 models")
     new = metrics | {"subjects": {"train": 0, "test": 78}}
     assert answers(new)[1].startswith("all subjects of this report are new to the model: AUROC 0.9")

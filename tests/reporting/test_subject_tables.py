@@ -42,7 +42,9 @@ def test_the_flow_of_subjects_counts_everybody_once():
         {"subject": [*"aabcde"], "label": ["healthy"] * 3 + ["abnormal", "healthy", "unknown"], "modality": "t1"}
     )
     report = pd.DataFrame({"subject": [*"aabcdexy"], "status": ["imported"] * 6 + ["refused", "missing"]})
-    predictions = pd.DataFrame({"subject": [*"ace"], "score": 1.0, "role": "test"})
+    predictions = pd.DataFrame(
+        {"subject": [*"ace"], "score": 1.0, "role": "test", "label": ["healthy", "abnormal", "unknown"]}
+    )
     content = ReportContent(title="", metrics={}, index=index, predictions=predictions, import_report=report)
     dash = "\N{EN DASH}"
     flow = texts(subject_tables.flow_table(content))
@@ -53,9 +55,14 @@ def test_the_flow_of_subjects_counts_everybody_once():
         ["scored", "1", "1", "1", "3"],
     ]
     assert flow[-1][0].startswith("not scored (trained or calibrated") and flow[-1][1:] == ["2", "0", "0", "2"]
-    assert (
-        subject_tables.flow_table(dataclasses.replace(content, predictions=predictions.drop(columns="score"))) is None
-    )
+    unscored = dataclasses.replace(content, predictions=predictions.drop(columns="score"))
+    assert subject_tables.flow_table(unscored) is None
+    limited = texts(subject_tables.flow_table(dataclasses.replace(content, settings={"limit": 7})))
+    assert limited[0][0] == "with scans in the data set (at most limit=7)"
+    # Patients have no labels, and no roles.
+    index = index.assign(label="unknown")
+    new = dataclasses.replace(content, index=index, predictions=predictions.assign(label="unknown"))
+    assert subject_tables.flow_table(new).columns == ["subjects", "total"]
 
 
 def test_age_and_sex_are_shown_by_label_for_those_that_were_scored_and_the_others():

@@ -58,8 +58,17 @@ def test_the_number_of_false_alarms_is_beta_binomial():
             rule = Guarantee(kind, 0.1)
             rank = rule.rank(brains)
             law = betabinom(scored, rank, brains + 1 - rank)
-            assert rule.alarms(brains, scored) == (pytest.approx(law.mean()), law.ppf(0.95))
-    assert Guarantee("probable", 0.1).alarms(5, 24) == (0, 0)
+            assert rule.alarms((brains, scored)) == (pytest.approx(law.mean()), law.ppf(0.95))
+    assert Guarantee("probable", 0.1).alarms((5, 24)) == (0, 0)
+
+
+def test_the_alarms_of_several_calibrations_are_added_as_if_independent():
+    rule, rng = Guarantee("average", 0.15), np.random.default_rng(0)
+    parts = [(8, 5), (20, 7), (4, 9)]  # with 4 brains nothing is flagged
+    drawn = sum(rng.binomial(scored, rng.beta(rule.rank(n), n + 1 - rule.rank(n), 100_000)) for n, scored in parts[:2])
+    expected, largest = rule.alarms(*parts)
+    assert expected == pytest.approx(5 / 9 + 7 * 3 / 21) == pytest.approx(drawn.mean(), abs=0.02)
+    assert (drawn <= largest).mean() >= 0.95 > (drawn < largest).mean()
 
 
 def test_the_outlook_starts_with_the_brains_at_hand():

@@ -63,7 +63,7 @@ def test_subjects_that_cannot_be_harmonised_are_counted_and_five_are_named():
 
 def test_a_nested_evaluation_counts_the_folds_in_the_table():
     (caution,) = nested_cautions(pd.DataFrame({"fold": [0, 0, 2, 2]}))
-    assert caution.startswith("All figures come from 2 outer folds, each with a separate autoencoder")
+    assert caution.startswith("All figures come from 2 outer folds, each with a model of its own")
 
 
 @pytest.mark.parametrize(("shared", "expected"), [(False, True), (True, False)])

@@ -89,6 +89,15 @@ def test_both_rules_are_shown_with_what_they_cost(table, findings):
     assert hidden.sensitivity.value is None and hidden.false_alarms.value is None
 
 
+def test_alarms_to_expect_are_those_of_the_calibrations_that_decided(table, findings):
+    few, many = (Calibration(np.linspace(-1, 5, count), 2.0) for count in (9, 19))
+    used = {name: few if name in "abe" else many for name in table.index}
+    detection = measurement(table, findings, calibrations=used).detection()
+    assert detection.expected_false_alarms.value == pytest.approx(2 / 10 + 2 * 2 / 20)
+    assert "2 outer folds as if independent" in detection.expected_false_alarms.method
+    assert detection.decisions["probable"].expected_alarms == 0.0  # 9 and 19 brains are too few for it
+
+
 def test_unlabelled_subjects_are_ignored_in_figures_between_the_classes(table, findings):
     table.loc["d", "label"] = "unknown"
     assert measurement(table, findings).detection().residual.auroc.value == 1.0

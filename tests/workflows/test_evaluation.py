@@ -115,6 +115,18 @@ def test_unlabelled_patients_get_scores_and_maps_but_no_metrics(tiny_run, cache,
         assert anomaly.shape == scan.shape and np.allclose(anomaly.affine, scan.affine, atol=1e-3)
 
 
+def test_new_subjects_that_could_not_be_prepared_are_not_counted(tiny_run, cache, patients, tmp_path):
+    scan = nibabel.load(patients / "patient1" / "flair.nii.gz")
+    (patients / "brain_masks").mkdir()
+    empty = nibabel.Nifti1Image(np.zeros(scan.shape, np.uint8), scan.affine)
+    nibabel.save(empty, patients / "brain_masks" / "patient1.nii.gz")
+    config = evaluate_config(f"run={tiny_run}", cache, "dataset=folder", f"dataset.root={patients}")
+    evaluation.run(config, tmp_path / "out")
+    splits, scored = (pd.read_csv(tmp_path / "out" / name)["subject"] for name in ("splits.csv", "predictions.csv"))
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert scored.tolist() == splits.tolist() == ["patient0", "patient2"] and metrics["subjects"]["test"] == 2
+
+
 def test_transfer_figures_exclude_subjects_that_the_classifier_was_trained_on(tiny_run, cache, patients, tmp_path):
     rows = "subject,label\npatient0,healthy\npatient1,abnormal\npatient2,abnormal\n"
     (patients / "labels.csv").write_text(rows)

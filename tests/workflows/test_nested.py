@@ -108,7 +108,7 @@ def test_a_nested_run_stores_one_model_and_reports_figures_of_all_folds(
     assert compared["dummy", "both"] == 0.5  # although the outer folds differ by one subject
     assert (output / "model" / "classifier.skops").is_file()
     page = (output / "report.html").read_text()
-    assert "2 outer folds, each with a separate autoencoder" in page
+    assert "2 outer folds, each with a model of its own" in page
     # A resumed run does not train a finished fold again.
     (output / "outer" / "1" / "model" / "config.yaml").unlink()
     trained = []

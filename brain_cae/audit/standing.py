@@ -20,7 +20,7 @@ REASONS = {
     ("between", WITH_CARE): "part of it may come from the scanner; also quote the figure within protocols",
     ("between", NOT_SHOWN): "the scanner's contribution could not be determined",
     ("between", STANDS): "the scanner's contribution is too small to explain it",
-    ("within", NO_EVIDENCE): "no protocol was used for both classes",
+    ("within", NO_EVIDENCE): "no protocol, or hardly any, was used for both classes",
     ("within", STANDS): "both classes were scanned with the same protocol there",
     ("healthy", STANDS): "healthy brains only, each compared with the threshold",
     ("one class", STANDS): "does not compare the classes",
@@ -34,7 +34,7 @@ def standing(verdict: str, classifier: str, *, overlapping: bool, labels_hold: b
     Args:
         verdict: The audit's verdict on the score.
         classifier: The audit's verdict on the transfer classifier's probabilities.
-        overlapping: Whether any protocol was used for both classes.
+        overlapping: Whether both classes were scanned with the same protocols, at least in part.
         labels_hold: Whether the healthy class is really healthy.
     """
     rows: list[dict[str, object]] = []

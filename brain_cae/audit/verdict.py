@@ -83,7 +83,7 @@ def conclude(decision: Decision, tests: list[AuditTest], classifier: Decision | 
     figures = standing(
         verdict,
         learnt,
-        overlapping=gate is not None and gate.verdict != CONCERN,
+        overlapping=gate is not None and gate.verdict != CONCERN and bool(gate.value),
         labels_hold=labels is None or labels.verdict != CONCERN,
     )
     reasons = [*(test.sentence for test in decisive), *decision[1]][:MOST_REASONS]

@@ -208,3 +208,12 @@ def test_one_protocol_per_subject_cannot_tell(simulate) -> None:
     result = audit(subjects.assign(protocol=subjects.index), acquisition=acquisition)
     assert result.verdict == "cannot tell"
     assert "few subjects" in result.reasons[0]
+
+
+def test_figures_within_protocols_do_not_stand_where_too_few_subjects_share_none() -> None:
+    # Two of each class cannot show that the protocol decides the label, but have none in common.
+    subjects = pd.DataFrame({"label": ["healthy", "healthy", "abnormal", "abnormal"], "protocol": list("abcd")})
+    settings = pd.DataFrame({"repetition_time_ms": [1.0, 2.0, 3.0, 4.0]})
+    result = audit(subjects.assign(score=[1.0, 2.0, 3.0, 4.0]), acquisition=settings)
+    (within,) = (row for row in result.figures if row["keys"] == ["audit.within_protocol"])
+    assert within["standing"] == "no evidence"

@@ -255,7 +255,8 @@ def fit(dataset: str | Path = "phantom", *, output: Path | str | None = None, **
     Args:
         dataset: A data set of ``conf/dataset`` (``phantom``, ``ixi``, …), or a folder with scans
             (``<subject>/<contrast>.nii.gz``, ``labels.csv``).
-        output: Folder of the run, with report and metrics; default: ``outputs/<date>/<time>``, as for the command.
+        output: Folder of the run, with report and metrics; default, or if empty: ``outputs/<date>/<time>``, as for the
+            command.
         choices: Any key of ``train.py``, with ``__`` for the dot: ``modality="flair"``, ``trainer__max_epochs=20``.
 
     Raises:
@@ -274,7 +275,7 @@ def fit(dataset: str | Path = "phantom", *, output: Path | str | None = None, **
             advice="Use the command for both: python train.py inspect=true.",
         )
     new = f"{datetime.now():%Y-%m-%d/%H-%M-%S}-{secrets.token_hex(3)}"
-    run = Path("outputs", new) if output is None else Path(output).expanduser()
+    run = Path(output).expanduser() if output else Path("outputs", new)
     write_choices(run, asdict(config), options, values)
     training.run(config, run)
     return Detector.load(run, extensions=config.extensions)

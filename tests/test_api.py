@@ -159,6 +159,14 @@ def test_what_fits_no_detector_is_refused_before_the_run(tmp_path, choice) -> No
     assert not (tmp_path / "run").exists()
 
 
+def test_an_empty_output_is_not_the_current_folder(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("brain_cae.workflows.training.run", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        api.fit("phantom", output="")
+    assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
+
+
 def test_a_run_that_was_killed_is_resumed_in_python_and_by_the_command(tmp_path, monkeypatch, make_config) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("brain_cae.workflows.training.run", lambda *_: 1 / 0)

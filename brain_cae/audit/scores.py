@@ -114,9 +114,10 @@ def read_scores(
         cautions.append(f"Spellings that differ in case or blanks only count as one: {', '.join(merged)}.")
     if known is None:
         subjects[PROTOCOL] = groups(parameters)
+        count = subjects[PROTOCOL].nunique()
         cautions.append(
             f"The table has no column {PROTOCOL}: subjects with equal text and numbers within {NEAR - 1:.0%} of each "
-            f"other in all scan parameters count as scanned alike ({subjects[PROTOCOL].nunique()} groups)."
+            f"other in all scan parameters count as scanned alike ({count} group{'' if count == 1 else 's'})."
         )
     else:
         subjects[known] = rows[known]
@@ -138,7 +139,9 @@ def _evaluated(subjects: pd.DataFrame) -> tuple[pd.Series, list[str]]:
             cautions.append(f"Subjects with the roles {' and '.join(HEALTHY_ROLES)} are left out ({(~used).sum()}).")
     labelled = used & subjects["label"].isin(CLASSES)
     if infinite := int(np.isinf(subjects.loc[labelled, "score"]).sum()):
-        cautions.append(f"Infinite scores ({infinite}) count as the highest or the lowest.")
+        cautions.append(
+            f"Infinite scores ({infinite}) are taken as 1 above the highest of the others, or 1 below the lowest."
+        )
     lacking = subjects.loc[labelled & subjects["score"].isna(), "label"]
     if len(lacking):
         counts = ", ".join(f"{count} {label}" for label, count in lacking.value_counts().items())

@@ -62,13 +62,18 @@ def subject_table(content: ReportContent) -> Table | None:
 
 
 def flow_table(content: ReportContent) -> Table | None:
-    """Return what became of every subject, each counted once; None if nobody was scored or the import is not known."""
+    """Return what became of every subject, each counted once.
+
+    None if nobody was scored, if the import is not known, or of one subject, as on the page of a patient.
+    """
     rows = scored(content)
     if content.import_report.empty or not numbers(rows, "score").notna().any():
         return None
     people = content.index.drop_duplicates("subject") if "subject" in content.index else content.index
     kinds = dict(zip(column(people, "subject").astype(str), column(people, "label").astype(str), strict=True))
     found = {*column(content.import_report, "subject").dropna().astype(str), *kinds}
+    if len(found) < 2:
+        return None
     tested = {*column(rows, "subject").astype(str)} & found
     limit = at(content.settings, "limit")
     counts = [(f"with scans in the data set{f' (at most limit={limit})' if limit else ''}", found)]

@@ -63,6 +63,8 @@ def test_the_flow_of_subjects_counts_everybody_once():
     index = index.assign(label="unknown")
     new = dataclasses.replace(content, index=index, predictions=predictions.assign(label="unknown"))
     assert subject_tables.flow_table(new).columns == ["subjects", "total"]
+    alone = dataclasses.replace(content, index=index[:2], predictions=predictions[:1], import_report=report[:2])
+    assert subject_tables.flow_table(alone) is None
 
 
 def test_age_and_sex_are_shown_by_label_for_those_that_were_scored_and_the_others():

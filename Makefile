@@ -37,7 +37,7 @@ soak: $(READY)  ## Run the long tests: kills, fuzz, the documents' commands
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
 errors: $(READY)  ## Write docs/errors.md anew: what the program says to each wrong input
-	BRAIN_CAE_WRITE_ERRORS=1 $(BIN)/python -m pytest tests/errors $(ARGS)
+	BRAIN_CAE_WRITE_ERRORS=1 $(BIN)/python -m pytest -m "not soak" tests/errors $(ARGS)
 
 docs: $(READY)  ## Build the documentation as a site: open site/index.html, it needs no network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build

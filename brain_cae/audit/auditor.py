@@ -21,7 +21,7 @@ from brain_cae.audit.partial_confounder import partial_confounder
 from brain_cae.audit.protocol_in_features import protocol_in_features, protocol_in_harmonised
 from brain_cae.audit.protocol_label import protocol_label
 from brain_cae.audit.reshape_group import reshape_group
-from brain_cae.audit.result import CANNOT_TELL, AuditTest, ExtraTest
+from brain_cae.audit.result import CANNOT_TELL, CONCERN, AuditTest, ExtraTest
 from brain_cae.audit.score_dependence import score_dependence
 from brain_cae.audit.table import AuditTable, make_table, require_columns
 from brain_cae.audit.verdict import SOURCE_IS_LABEL, AuditResult, conclude, decide
@@ -87,7 +87,9 @@ def audit(
     cohort = _table(subjects, acquisition, margin, strata)
     if (early := _undecidable(cohort)) is not None:
         alarms = [false_alarms(cohort, seed=seed) if cohort.n else None]
-        return conclude(early, _corrected(*alarms, leakage(scans, fingerprints), label_semantics(cohort, meaning)))
+        settings = _of_settings(cohort, margin=margin, seed=seed)
+        data_checks = (leakage(scans, fingerprints), label_semantics(cohort, meaning))
+        return _conclude_early(early, _corrected(*settings, *alarms, *data_checks))
     deciding = (
         overlap(cohort, seed=seed),
         *metadata_only(cohort, margin=margin, seed=seed),
@@ -134,7 +136,8 @@ def audit_headers(
     cohort = _table(subjects.drop(columns="score", errors="ignore"), acquisition, margin, strata)
     data_checks = (leakage(scans), label_semantics(cohort, meaning))
     if (early := _undecidable(cohort)) is not None:
-        return conclude(early, _corrected(*data_checks))
+        settings = _of_settings(cohort, margin=margin, seed=seed)
+        return _conclude_early(early, _corrected(*settings, *data_checks))
     tests = _corrected(
         overlap(cohort, seed=seed),
         *metadata_only(cohort, margin=margin, seed=seed),
@@ -169,6 +172,18 @@ def _undecidable(cohort: AuditTable) -> tuple[str, list[str]] | None:
     else:
         return None
     return CANNOT_TELL, [reason]
+
+
+def _of_settings(cohort: AuditTable, *, margin: float, seed: int) -> list[AuditTest]:
+    """Return the tests of two classes that need no protocol: every file has a matrix and a spacing."""
+    both = cohort.truth.any() and not cohort.truth.all()
+    return metadata_only(cohort, margin=margin, seed=seed) if both else []
+
+
+def _conclude_early(decision: tuple[str, list[str]], tests: list[AuditTest]) -> AuditResult:
+    verdict, reasons = decision
+    told = [test.sentence for test in tests if test.name == "metadata_only" and test.verdict == CONCERN]
+    return conclude((verdict, [*reasons, *told]), tests)
 
 
 def _classifier_decision(

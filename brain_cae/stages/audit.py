@@ -9,7 +9,7 @@ import pandas as pd
 
 from brain_cae.audit import AuditResult, ExtraTest, audit
 from brain_cae.audit.nuisance_images import KINDS
-from brain_cae.audit.standing import AT_RISK, CLEAR
+from brain_cae.audit.standing import CONFOUNDED
 from brain_cae.configuration.schema import Audit
 from brain_cae.scans.headerless import WITHOUT_HEADERS, group_without_headers
 from brain_cae.scans.protocol import UNKNOWN, split_mixtures
@@ -77,7 +77,8 @@ def with_header_warning(result: AuditResult, subjects: pd.DataFrame, strata: str
     labelled = subjects[subjects["label"].isin(CLASSES)]
     verdicts = {result.verdict, (result.classifier or {}).get("verdict")}
     without = int(labelled["protocol"].astype(str).str.startswith(WITHOUT_HEADERS).sum())
-    if strata != "protocol" or 2 * without < len(labelled) or not verdicts & {CLEAR, AT_RISK}:
+    one_class = labelled["label"].nunique() < 2
+    if strata != "protocol" or one_class or 2 * without < len(labelled) or verdicts <= {CONFOUNDED, None}:
         return result
     warning = (
         f"The headers of {without} of {len(labelled)} subjects name no scanner, TR or TE. Grid, noise and smoothness "

@@ -49,6 +49,15 @@ def calibrating(config: Config, roles: pd.DataFrame) -> int:
     return int(roles["role"].isin(HEALTHY_ROLES if config.calibration.folds else ("validation",)).sum())
 
 
+def learning(config: Config, roles: pd.DataFrame) -> int:
+    """Return the number of healthy brains that a network learns from: of ``train``, cross-fitted all but a fold."""
+    folds, brains = config.calibration.folds, int((roles["role"] == "train").sum())
+    if folds:
+        brains = calibrating(config, roles)
+        brains -= -(-brains // folds)
+    return brains if config.overfit_subjects is None else min(brains, config.overfit_subjects)
+
+
 def fold_roles(config: Config, index: pd.DataFrame, roles: pd.DataFrame) -> list[pd.DataFrame]:
     """Return the roles with which each cross-fitted detector is fitted.
 

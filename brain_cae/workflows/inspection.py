@@ -36,10 +36,11 @@ from brain_cae.stages.cautions import (
     protocol_cautions,
     rule_of,
     skull_cautions,
+    training_size_cautions,
 )
 from brain_cae.stages.cohort import complete_subjects, limited, renamed_files, require_modalities, unused_scans
 from brain_cae.stages.coverage import SKULL, scanner_reasons, trusted
-from brain_cae.stages.roles import calibrating, draw_roles, evaluation_cautions, fold_roles
+from brain_cae.stages.roles import calibrating, draw_roles, evaluation_cautions, fold_roles, learning
 from brain_cae.stages.stripping import head_cautions, require_for_heads, with_stripper
 from brain_cae.vocabulary import LABELS, MODALITIES, ROLES
 
@@ -100,6 +101,7 @@ def inspect_training(config: Config) -> Inspection:
             roles = inspection.roles = draw_roles(config, inspection.usable)
             inspection.cautions += evaluation_cautions(config, inspection.usable, roles)
             inspection.cautions += protocol_cautions(config, inspection.usable, roles)
+            inspection.cautions += training_size_cautions(config, learning(config, roles))
             brains, rule = calibrating(config, roles), rule_of(config)
             inspection.cautions += [*calibration_cautions(brains, rule), *crossfit_cautions(config)]
             inspection.outlook = outlook(brains, rule.alpha, rule.confidence)

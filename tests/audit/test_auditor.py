@@ -147,7 +147,20 @@ def test_unknown_protocols_cannot_tell(simulate) -> None:
     subjects, acquisition = simulate(1)
     result = audit(subjects.assign(protocol=""), acquisition=acquisition)
     assert result.verdict == "cannot tell" and "not known" in result.reasons[0]
-    assert {test.name for test in result.tests} == {"false_alarms", "label_semantics"}
+    assert {test.name for test in result.tests} == {
+        "metadata_only", "image_minus_metadata", "false_alarms", "label_semantics"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_settings_that_tell_the_classes_apart_are_named_without_a_protocol(simulate, scored: bool) -> None:
+    subjects, _ = simulate(1)
+    rows = np.where(subjects["label"] == "healthy", 256, 512)
+    acquisition = pd.DataFrame({"rows": rows}, index=subjects.index)
+    check = audit if scored else audit_headers
+    result = check(subjects.assign(protocol="unknown"), acquisition=acquisition)
+    assert result.verdict == "cannot tell" and "not known" in result.reasons[0]
+    assert "AUROC of 1.00" in result.reasons[1] and "scanned differently" in result.reasons[1]
 
 
 def test_subjects_that_the_autoencoder_was_fitted_on_are_left_out(simulate) -> None:

@@ -159,6 +159,14 @@ def test_a_tree_of_dicom_that_cannot_be_used_is_explained(run, says, tmp_path):
     says("dataset", "`dataset.root` is a zip file", archive.error)
 
 
+def test_scans_without_the_name_of_their_layout_are_not_written_to(run, says, tmp_path):
+    (tmp_path / "scans" / "p1").mkdir(parents=True)
+    done = run("train", "dataset.root=scans")
+    assert done.code == 1
+    assert "dataset=folder" in says("dataset", "`dataset.root=` of scans, without `dataset=`", done.error)[-1]
+    assert [path.name for path in (tmp_path / "scans").iterdir()] == ["p1"]
+
+
 def test_no_or_too_few_healthy_brains_are_an_error(run, says, tmp_path, cohort, folder_dataset):
     cohort(healthy=3, abnormal=2)
     done = run("train", *folder_dataset)

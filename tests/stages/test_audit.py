@@ -64,6 +64,10 @@ def test_a_verdict_on_scans_whose_headers_name_no_scanner_is_no_proof(named, war
     warnings = with_header_warning(result, subjects, "protocol").warnings
     assert len(warnings) == warned and all(f"{200 - named} of 200 subjects name no scanner" in one for one in warnings)
     assert not with_header_warning(result, subjects, "site").warnings
+    undecided, decided = replace(result, verdict="cannot tell"), replace(result, verdict="confounded")
+    assert len(with_header_warning(undecided, subjects, "protocol").warnings) == warned
+    assert not with_header_warning(undecided, subjects.assign(label="healthy"), "protocol").warnings
+    assert not with_header_warning(decided, subjects, "protocol").warnings
 
 
 @pytest.mark.parametrize("name", [POOLED, UNSEEN])

@@ -9,7 +9,7 @@ from brain_cae.files.tables import to_csv
 from brain_cae.scans.index import make_index
 from brain_cae.stages.cautions import protocol_cautions
 from brain_cae.stages.cohort import Cohort
-from brain_cae.stages.roles import calibrating, draw_roles, evaluation_cautions, fold_roles, labelling, split
+from brain_cae.stages.roles import calibrating, draw_roles, evaluation_cautions, fold_roles, labelling, learning, split
 
 SCANNERS = {
     "a": {"manufacturer": "SIEMENS", "model": "Skyra", "field_strength_t": 3.0},
@@ -148,6 +148,9 @@ def test_every_healthy_brain_calibrates_in_one_fold_and_trains_in_the_others(mak
     table = pd.concat([one.set_index("subject")["role"] for one in folds], axis=1)
     assert table.loc[healthy].eq("validation").sum(axis=1).eq(1).all()
     assert table.loc[healthy].eq("train").sum(axis=1).eq(4).all()
+    assert learning(config, roles) == table.eq("train").sum().min()
+    config.overfit_subjects = 2
+    assert learning(config, roles) == 2
     assert table.drop(healthy).eq(drawn.drop(healthy), axis=0).all(axis=None)
 
 

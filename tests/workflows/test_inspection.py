@@ -95,6 +95,7 @@ def test_roles_are_those_that_the_run_would_draw(inspect, make_config):
     assert roles[healthy.index[healthy]].value_counts().to_dict() == {
         "train": 3, "validation": 4, "test": 1,
     }  # fmt: skip
+    assert "The network learns from 3 healthy brains (minimum 20)" in text_of(preview)
     assert "No brain is flagged" in text_of(preview)
     assert "No brain is flagged" not in text_of(inspect("scoring.alpha=0.2", "scoring.guarantee=average"))
 

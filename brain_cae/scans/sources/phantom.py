@@ -1,17 +1,21 @@
 """The simulated cohort, written once and then read in RSNA-MICCAI layout, where value 0 is truly healthy."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from brain_cae.errors import DatasetError
+from brain_cae.errors import ConfigurationError, DatasetError
 from brain_cae.keys import Between, OneOf
-from brain_cae.scans.sources.base import SeriesLocation, check_modalities
+from brain_cae.scans.sources.base import SeriesLocation, check_modalities, some
 from brain_cae.scans.sources.mask_folder import read_masks
 from brain_cae.scans.sources.rsna_miccai import LABEL_TABLE, find_subjects, locate_series, match_values, read_values
 from brain_cae.vocabulary import MODALITIES, LabelMeaning
+
+# Name of the folder of a cohort, see PhantomSettings.key.
+COHORT = re.compile("[0-9a-f]{16}")
 
 
 @dataclass
@@ -52,7 +56,13 @@ class Phantom:
         self.modalities = check_modalities(self.modalities)
 
     def locate(self) -> list[SeriesLocation]:
-        """Write the cohort unless it is complete, and return its series."""
+        """Write the cohort unless it is complete, and return its series.
+
+        Raises:
+            ConfigurationError: ``root`` holds other things than simulated cohorts, such as scans to be read.
+            DatasetError: The cohort is not complete, and nothing may be written.
+        """
+        self._refuse_other_data()
         # Imported here because the simulator loads packages that other data sets do not need.
         from brain_cae.phantom import PhantomSettings, write_cohort
 
@@ -90,6 +100,23 @@ class Phantom:
             source=self.name,
             skull="on" if self.head_shell else "stripped",
         )
+
+    def _refuse_other_data(self) -> None:
+        root = Path(self.root)
+        others = sorted(
+            entry.name
+            for entry in (root.iterdir() if root.is_dir() else ())
+            if not entry.name.startswith(".") and not COHORT.fullmatch(entry.name)
+        )
+        if others:
+            raise ConfigurationError(
+                "dataset=phantom does not read a folder: it would write simulated brains into it, beside other data.",
+                expected="a new or empty folder, or one of simulated cohorts",
+                found=some(others),
+                where=f"dataset.root={root}",
+                advice="To read scans, say how they are arranged, such as dataset=folder, dataset=bids or "
+                "dataset=dicom. To simulate brains, leave dataset.root out.",
+            )
 
     @staticmethod
     def healthy_subjects(choice: Any, limit: int | None) -> int:

@@ -5,6 +5,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from brain_cae.errors import ConfigurationError
 from brain_cae.scans.sources.phantom import Phantom
 from brain_cae.scans.sources.rsna_miccai import FOLDERS
 
@@ -15,7 +16,7 @@ def written(monkeypatch):
 
     def write_cohort(settings, folder, *, workers, progress):
         calls.append((vars(settings), folder, workers, progress))
-        root = folder / "key"
+        root = folder / "0123456789abcdef"
         for subject in ("00000", "00001"):
             for name in FOLDERS.values():
                 (root / "train" / subject / name).mkdir(parents=True)
@@ -46,3 +47,19 @@ def test_zero_is_healthy_without_a_warning(tmp_path, written):
 
 def test_a_head_shell_is_a_skull(tmp_path, written):
     assert {one.skull for one in Phantom(tmp_path, head_shell=True).locate()} == {"on"}
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_nothing_is_written_beside_scans_that_were_meant_to_be_read(tmp_path, written, write):
+    (tmp_path / "p1").mkdir()
+    with pytest.raises(
+        ConfigurationError, match=r"would write simulated brains(.|\n)*Found: p1\n(.|\n)*dataset=folder"
+    ):
+        Phantom(tmp_path, write=write).locate()
+    assert not written and [entry.name for entry in tmp_path.iterdir()] == ["p1"]
+
+
+def test_cohorts_lie_beside_each_other(tmp_path, written):
+    (tmp_path / "fedcba9876543210").mkdir()
+    (tmp_path / ".DS_Store").touch()
+    assert Phantom(tmp_path).locate()

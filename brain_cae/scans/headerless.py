@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.sparse.csgraph import connected_components
 
 from brain_cae.scans.linkage import NEAR
-from brain_cae.scans.protocol import MINIMUM, UNKNOWN, pooled_names
+from brain_cae.scans.protocol import MINIMUM, POOLED, UNKNOWN, pooled_names
 
 # Within one protocol, noise and smoothness vary by 15 % (standard deviation, simulated brains), so only large
 # differences separate groups; the audit also uses the values themselves.
@@ -15,6 +15,8 @@ APART = float(np.log(1.5))
 
 WITHOUT_HEADERS = "no header"
 """How the names of these groups begin."""
+SMALL = f"{WITHOUT_HEADERS}, small groups"
+"""Groups of too few subjects, of any source and plane."""
 
 
 def group_without_headers(
@@ -49,7 +51,8 @@ def group_without_headers(
     families = [f"{WITHOUT_HEADERS}, {name.strip()}" for name in family]
     names = [f"{name} #{place[number]}" for name, number in zip(families, numbers, strict=True)]
     pooled = pooled_names(dict(zip(names, families, strict=True)), Counter(names), minimum)
-    return pd.Series([pooled[name] for name in names], index=acquisition.index, name="protocol", dtype=object)
+    given = [SMALL if pooled[name] == POOLED else pooled[name] for name in names]
+    return pd.Series(given, index=acquisition.index, name="protocol", dtype=object)
 
 
 def _near(values: np.ndarray, limit: float) -> np.ndarray:

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from brain_cae.scans.headerless import group_without_headers
-from brain_cae.scans.protocol import POOLED, UNKNOWN
+from brain_cae.scans.headerless import SMALL, group_without_headers
+from brain_cae.scans.protocol import UNKNOWN
 
 NAMES = [f"{number:02d}" for number in range(40)]
 
@@ -28,7 +28,7 @@ def test_spacings_that_differ_by_over_20_percent_make_groups() -> None:
 
 
 def test_small_groups_are_pooled_and_sources_kept_apart() -> None:
-    assert groups(np.repeat([1.0, 5.0], [35, 5])).value_counts().to_dict()[POOLED] == 5
+    assert groups(np.repeat([1.0, 5.0], [35, 5])).value_counts().to_dict()[SMALL] == 5
     assert groups(1.0, source=["x"] * 20 + ["y"] * 20).nunique() == 2
 
 
@@ -39,7 +39,7 @@ def test_small_groups_are_pooled_within_one_plane() -> None:
     }
     scans = pd.DataFrame(columns, index=NAMES)
     names = group_without_headers(scans, pd.DataFrame(index=NAMES), pd.Series("clinic", index=NAMES))
-    expected = ["no header, clinic axial, small groups", "no header, clinic coronal, small groups", POOLED]
+    expected = ["no header, clinic axial, small groups", "no header, clinic coronal, small groups", SMALL]
     assert names.tolist() == np.repeat(expected, [18, 18, 4]).tolist()
 
 

@@ -61,8 +61,9 @@ def _lead(cohort: AuditTable, predicted: NDArray, seed: int) -> AuditTest:
         return unable(
             "image_minus_metadata", "Too few scored subjects to compare image and scanner settings.", n=int(keep.sum())
         )
-    text = f"The image score's AUROC is {lead.value:+.2f} against that of the scanner settings"
-    text += f" (95 % interval {lead.low:+.2f} to {lead.high:+.2f}), on the same subjects."
+    side = "above" if lead.value >= 0 else "below"
+    text = f"The image score's AUROC is {abs(lead.value):.2f} {side} that of the scanner settings"
+    text += f" (95 % interval of the difference {lead.low:+.2f} to {lead.high:+.2f}), on the same subjects."
     verdict = NO_CONCERN if lead.low > 0 else CONCERN if lead.high < 0 else CANNOT_TELL
     text += {
         NO_CONCERN: " The image predicts the label better than the settings.",

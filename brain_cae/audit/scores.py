@@ -146,7 +146,7 @@ def _evaluated(subjects: pd.DataFrame) -> tuple[pd.Series, list[str]]:
     if len(lacking):
         counts = ", ".join(f"{count} {label}" for label, count in lacking.value_counts().items())
         cautions.append(
-            f"{len(lacking)} of {labelled.sum()} subjects have no score ({counts}): no figure of it has them."
+            f"Without a score, and left out of its figures: {len(lacking)} of {labelled.sum()} subjects ({counts})."
         )
     return used, cautions
 

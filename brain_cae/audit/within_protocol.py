@@ -49,8 +49,8 @@ def within_protocol(cohort: AuditTable, *, seed: int = 0, resamples: int = 2000,
     else:
         verdict = CANNOT_TELL
         needed = max(math.ceil(n * ((detectable - 0.5) / (target - 0.5)) ** 2), math.ceil(1.25 * n))
-        text += f" Only {detectable:.2f} or more" if detectable < 1 else " No AUROC at all"
-        text += f" would have been detected; about {needed} subjects would be needed."
+        least = f"Only an AUROC of {detectable:.2f} or more would" if detectable < 1 else "Even one of 1.00 might not"
+        text += f" {least} have been detected; about {needed} subjects would be needed."
     p = _permuted_p(truth, scores, protocols, permutations, seed)
     return AuditTest(
         "within_protocol",

@@ -52,15 +52,13 @@ def validate(composed: DictConfig) -> Config:
 
     Raises:
         ConfigurationError: A key is unknown, a value has the wrong type or is out of range, or two choices exclude
-            each other. Importing classes takes seconds: with ``inspect=true`` none is imported, otherwise only those
-            whose choice differs from ``conf/``; :func:`check_classes` checks all of them.
+            each other. Importing classes takes seconds: only those whose choice differs from ``conf/`` are imported;
+            :func:`check_classes` checks all of them.
     """
     config: Config = to_dataclass(composed, Config)
     check_values(config)
     check_choices(config)
-    compared = [classifier_option(name) for name in config.transfer.compare]
-    if not config.inspect:
-        check_classes(config, compared, changed_only=True)
+    check_classes(config, [classifier_option(name) for name in config.transfer.compare], changed_only=True)
     return config
 
 
@@ -98,6 +96,7 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
     check_values(config)
     check_dataset(config.dataset)
     _check_export(config.export)
+    _check_audit(config)
     other = [key for key, value in _asked(config).items() if value is not None]
     if other and (config.dataset is not None or config.calibrate is not None or config.audit_only):
         raise ConfigurationError(
@@ -108,6 +107,22 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
             advice="Remove it, or train with it.",
         )
     return config
+
+
+def _check_audit(config: EvaluateConfig) -> None:
+    """Check that an audit without a model is given nothing that it would not use."""
+    if not config.audit_only:
+        return
+    of_table = config.audit is not None and config.audit.table is not None
+    audit, unused = ("audit.table", ("dataset",)) if of_table else ("audit_only", ())
+    for key in (*unused, "run", "calibrate", "export"):
+        if getattr(config, key) is not None:
+            raise ConfigurationError(
+                f"`{audit}` does not use `{key}`.",
+                expected="one of both",
+                where=key,
+                advice=f"Leave out {key} to audit the {'table' if of_table else 'headers'}, or leave out {audit}.",
+            )
 
 
 def _check_export(export: str | None) -> None:

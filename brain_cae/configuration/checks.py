@@ -319,7 +319,10 @@ def _build_network(config: Config) -> None:
 
     try:
         with torch.device("meta"):
-            instantiate(config.model.network, in_channels=len(config.modality.names), _convert_="all")
+            network = instantiate(config.model.network, in_channels=len(config.modality.names), _convert_="all")
+        # PyTorch builds layers without channels, which fail when they meet an image.
+        if empty := [name for name, weights in network.named_parameters() if not weights.numel()]:
+            raise ValueError(f"{empty[0]} has no weights: a number of channels is 0")
     except Exception as error:
         cause = error.__cause__ or error
         raise ConfigurationError(

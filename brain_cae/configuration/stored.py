@@ -58,9 +58,9 @@ def read_stored(run: Path) -> dict[str, Any]:
 def _meant(path: Path) -> str:
     """Return the advice for a path inside of a run, or for a folder of runs such as a sweep; empty if it is neither."""
     above = [run for run in path.parents if path.exists() and (run / "model" / "config.yaml").is_file()]
-    if above:
-        return f"Did you mean run={above[0]}?"
     runs = sorted({file.parents[1] for depth in ("*", "*/*") for file in path.glob(f"{depth}/model/config.yaml")})
+    if above or len(runs) == 1:
+        return f"Did you mean run={[*above, *runs][0]}?"
     return f"It holds {len(runs)} runs with a model; name one of them, such as run={runs[0]}." if runs else ""
 
 

@@ -109,7 +109,8 @@ def check_levels(channels: Sequence[int], strides: Sequence[int], latent_channel
     if len(channels) != len(strides):
         raise ValueError(f"channels and strides must have the same length, got {len(channels)} and {len(strides)}")
     if min([*channels, *strides, latent_channels]) < 1:
-        raise ValueError(f"channels, strides and latent_channels must be at least 1, got {channels}, {strides}")
+        given = f"{channels}, {strides} and {latent_channels}"
+        raise ValueError(f"channels, strides and latent_channels must be at least 1, got {given}")
 
 
 def _to_modalities(width: int, modalities: int, stride: int) -> nn.Module:

@@ -223,7 +223,7 @@ def contrast_of(physics: Physics) -> Contrast:
     if physics.kind == UNIFORM or (named and "uniform" in physics.hints):
         return _with_agent(physics, "t1", "ImageType, or description, of an MP2RAGE", UNIFORM_IMAGE)
     if physics.kind:
-        return Contrast(physics.kind, "ImageType or another value of the headers")
+        return Contrast(physics.kind, "according to ImageType or another element of its header")
     if "EP" in physics.codes:
         return Contrast("echo-planar image", "echo-planar: diffusion, function or perfusion")
     times = _times(physics)

@@ -80,10 +80,11 @@ def order_slices(positions: np.ndarray, orientations: np.ndarray, *, where: str 
         )
     # With few slices the median may itself be a gap, so steps are compared with the smallest one.
     if steps.max() > (1.5 - DISTANCE_TOLERANCE) * steps.min():
+        gaps = int((steps > 1.45 * steps.min()).sum())
         raise ScanError(
             "gap between slices",
             expected=f"a slice every {steps.min():.3f} mm",
-            found=f"{int((steps > 1.45 * steps.min()).sum())} gaps, the largest {steps.max():.3f} mm",
+            found=f"{'a gap of' if gaps == 1 else f'{gaps} gaps, the largest'} {steps.max():.3f} mm",
             where=where,
             advice="Slices are missing; export the complete series again.",
         )

@@ -166,10 +166,11 @@ def labelling(dataset: Any) -> str:
         return " ".join(
             f"Part {name}: {way.replace('dataset.', f'dataset.parts.{name}.')}" for name, way in ways.items() if way
         )
+    others = "dataset.label=healthy labels all subjects that have no other label."
     if hasattr(dataset, "label_column"):
         return (
             "Name a column of participants.tsv with dataset.label_column, and its values with dataset.healthy and "
-            "dataset.abnormal."
+            f"dataset.abnormal. {others}"
         )
     if getattr(dataset, "table", None) and hasattr(dataset, "label"):
         return f"Write healthy or abnormal in the column label of {dataset.table}."
@@ -178,7 +179,7 @@ def labelling(dataset: Any) -> str:
         folder = root.parent if root.is_file() else root  # of a zip, or of a DICOMDIR
         return (
             f"Write labels.csv in {folder}: the columns subject,label, healthy or abnormal for each subject. "
-            "dataset.label=healthy labels all subjects that have no other label."
+            f"{others}"
         )
     return ""
 

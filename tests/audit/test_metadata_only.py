@@ -13,6 +13,7 @@ def test_permutation_p_is_calibrated_and_detects_an_association(simulate) -> Non
     associated, lead = metadata_only(make_table(*simulate(1, confounding=0.7)), margin=0.65)
     assert associated.p <= 0.01 and associated.value > 0.7 and associated.verdict == "concern"
     assert lead.name == "image_minus_metadata" and lead.low < lead.value < lead.high
+    assert f"AUROC is {-lead.value:.2f} below that of the scanner settings" in lead.sentence
 
 
 def test_missing_values_can_predict_the_label(simulate) -> None:

@@ -114,7 +114,7 @@ def test_subjects_that_are_not_evaluated_are_counted() -> None:
     assert read.subjects.index.tolist() == read.acquisition.index.tolist() == ["b", "c"]
     assert read.cautions[:2] == [
         "Subjects with the roles train and validation are left out (2).",
-        "1 of 2 subjects have no score (1 healthy): no figure of it has them.",
+        "Without a score, and left out of its figures: 1 of 2 subjects (1 healthy).",
     ]
     other = read_scores(table.assign(role=["train", "test", "val", "test"]))
     assert len(other.subjects) == 4 and "role" not in other.subjects

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
+from torch import nn
 
 from brain_cae.configuration import EvaluateConfig, classifier_option
 from brain_cae.configuration.checks import (
@@ -21,6 +22,11 @@ from brain_cae.configuration.options import conf_folder, read_option
 from brain_cae.errors import ConfigurationError
 
 from ..conftest import compose_config
+
+
+class Plain(nn.Conv3d):
+    def __init__(self, in_channels: int, width: int) -> None:
+        super().__init__(in_channels, width, kernel_size=1)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +133,18 @@ def test_an_unknown_parameter_or_an_invalid_range_in_a_search_space_is_named(mak
     for wrong in ({"low": 2, "high": 1}, {"low": 0, "high": 1, "log": True}, {"choices": []}, {"low": 1}):
         with pytest.raises(ConfigurationError, match="is neither a range nor a list of choices"):
             check({"C": wrong})
+
+
+def test_a_network_with_an_empty_layer_cannot_be_built(make_config):
+    model = replace((config := make_config()).model, network={"_target_": f"{__name__}.Plain", "width": 0})
+    with pytest.raises(ConfigurationError, match=r"weight has no weights: a number of channels is 0"):
+        check_classes(replace(config, model=model, extensions=[__name__.partition(".")[0]]))
+
+
+@pytest.mark.parametrize("look", ["inspect=false", "inspect=true"])
+def test_an_unknown_class_is_found_before_anything_is_read(make_config, look):
+    with pytest.raises(ConfigurationError, match=r"no class `brain_cae\.models\.autoencoder\.Nothing`"):
+        make_config("model.network._target_=brain_cae.models.autoencoder.Nothing", look)
 
 
 def test_alpha_needs_enough_brains():

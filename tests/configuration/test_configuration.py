@@ -62,6 +62,19 @@ def test_an_evaluation_may_change_the_classifier_only_for_the_subjects_of_the_ru
         compose_evaluate("run=here", "classifier=svm", "dataset=folder", "dataset.root=/scans")
 
 
+@pytest.mark.parametrize("audit", ["audit.table=scores.csv", "audit_only=true"])
+def test_an_audit_without_a_model_is_given_nothing_that_it_would_not_use(audit):
+    name = audit.partition("=")[0]
+    folder = ["dataset=folder", "dataset.root=/scans"]
+    for key, choices in {"run": ["run=here"], "calibrate": ["calibrate=/x"], "dataset": folder}.items():
+        if (name, key) == ("audit_only", "dataset"):
+            assert compose_evaluate(audit, *choices).dataset.root == "/scans"
+            continue
+        with pytest.raises(ConfigurationError, match=f"`{name}` does not use `{key}`") as caught:
+            compose_evaluate(audit, *choices)
+        assert caught.value.advice.endswith(f"or leave out {name}.")
+
+
 def test_an_unknown_classifier_gets_the_closest_name_as_a_suggestion():
     assert classifier_option("knn").name == "knn"
     with pytest.raises(ConfigurationError, match="Did you mean `classifier=knn`"):

@@ -36,6 +36,7 @@ def test_a_folder_without_a_model_is_not_a_run(tmp_path):
         ("3/checkpoints/best.ckpt", "Did you mean run=sweep/3?"),
         (".", "It holds 2 runs with a model; name one of them, such as run=sweep/3."),
         ("..", "It holds 2 runs with a model; name one of them, such as run=sweep/../sweep/3."),
+        ("../far/one", "Did you mean run=sweep/../far/one/0?"),
         ("9", "Give a finished run"),
     ],
 )
@@ -43,6 +44,7 @@ def test_a_path_in_a_run_or_above_some_names_the_run(tmp_path, monkeypatch, path
     monkeypatch.chdir(tmp_path)
     for job in ("3", "4"):
         store(Path("sweep") / job, "seed: 3")
+    store(Path("far/one/0"), "seed: 3")
     Path("sweep/3/checkpoints").mkdir()
     Path("sweep/3/checkpoints/best.ckpt").touch()
     with pytest.raises(RunError) as caught:

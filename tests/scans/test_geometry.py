@@ -67,6 +67,12 @@ def test_irregular_positions_are_named(steps, reason):
     assert raised.value.reason == reason
 
 
+@pytest.mark.parametrize(("steps", "found"), [([2.0, 4.0, 2.0], "a gap of 4.000 mm"), ([2.0, 4.0, 5.0], "2 gaps, the")])
+def test_gaps_are_counted(steps, found):
+    with pytest.raises(ScanError, match=found):
+        order_at(steps)
+
+
 @pytest.mark.parametrize("steps", [[6.96, 7.07, 7.0, 6.98, 7.02], [0.999, 1.001] * 40])
 def test_rounded_positions_are_tolerated(steps):
     assert order_at(steps)[1] == pytest.approx(np.mean(steps))

@@ -294,7 +294,7 @@ def test_a_command_of_a_document_runs(
     if "logger=mlflow" in given:
         pytest.importorskip("mlflow", reason="an extra")
     chosen = with_real_places(given, places)
-    if name == "evaluate" and not any(word.startswith(("run=", "audit_only=")) for word in given):
+    if name == "evaluate" and not any(word.startswith(("run=", "audit_only=", "audit.table=")) for word in given):
         chosen.append(f"run={places['run']}")
     done = subprocess.run(
         [sys.executable, str(ROOT / f"{name}.py"), *chosen, *small(name, chosen, tiny_overrides)],

@@ -135,6 +135,7 @@ def test_missing_labels_are_to_be_given_not_replaced_by_another_data_set(make_co
 
 def test_labels_for_a_zip_lie_beside_it(tmp_path):
     (tmp_path / "export.zip").touch()
+    assert "dataset.label=healthy labels all" in labelling(dataset_option("bids", root=str(tmp_path)))
     assert f"labels.csv in {tmp_path}:" in labelling(dataset_option("dicom", root=str(tmp_path / "export.zip")))
 
 

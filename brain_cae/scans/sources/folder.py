@@ -159,12 +159,12 @@ class Folder:
             ]
         }
         processed = (
-            "{file or folder is|files or folders are} called as a processed copy of a scan and {is|are} left out"
+            "{file or folder is|files or folders are} named like a processed copy of a scan and {is|are} left out"
         )
         masks_inside = [path for path in nameless if is_nifti(path) and MASK.fullmatch(nifti_stem(path))]
         others = "{file or folder is|files or folders are} not named after a modality and {is|are} left out"
         inside = (
-            "{file is called as a mask|files are called as masks} and not read; to use {it|them}, call {it|them} "
+            "{file is named like a mask|files are named like masks} and not read; to use {it|them}, name {it|them} "
             "masks/<subject>.nii.gz (lesions) or brain_masks/<subject>.nii.gz"
         )
         loose = "{file beside the subjects' folders is|files beside the subjects' folders are} not read"

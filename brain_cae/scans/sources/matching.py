@@ -179,8 +179,8 @@ def match_all(
         raise DatasetError(
             f"Some {what} have no scans, and some scans have no {what}: their subjects may be the same.",
             expected="the same names in both, or names left over in one of them only",
-            found=f"{len(every.names)} {what} without scans: {some(lost, SHOWN)}; "
-            f"{len(rest)} subjects without {what}: {some([*map(shown, rest)], SHOWN)}"
+            found=f"{what} without scans ({len(every.names)}): {some(lost, SHOWN)}; "
+            f"subjects without {what} ({len(rest)}): {some([*map(shown, rest)], SHOWN)}"
             + (f"; as a spreadsheet program writes: {some(damaged)}" if damaged else ""),
             where=str(place),
             advice=TAKEN_FOR_NUMBERS if damaged else advice,
@@ -242,7 +242,7 @@ def alike_subjects(subjects: Iterable[str], rows: Iterable[str] = (), table: str
         "{group|groups} of subjects {has|have} names that differ in the last part alone, and {counts|count} as "
         "different people, in any role; if {it is one person|each is one person} at several times, list the scans in a "
         "table with the column session": visits(names),
-        "subjects are called as sessions are, and count as different people, in any role; if they are of one person, "
+        "subjects are named like sessions, and count as different people, in any role; if they are of one person, "
         "list the scans in a table with the columns subject and session": (
             names if 1 < len(names) <= SESSIONS and all(map(SESSION.fullmatch, names)) else []
         ),

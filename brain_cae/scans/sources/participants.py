@@ -249,9 +249,11 @@ class Participants:
         if self.label:
             return "."
         columns = ", ".join(of_sessions)
-        advice = f" Set dataset.label_column to one of the columns of the tables of sessions ({columns})."
-        advice = advice if columns else ""
-        return f", and so are all labels.{advice}"
+        place = f"one of the columns of the tables of sessions ({columns})" if columns else "a column of such a table"
+        return (
+            f", and so are all labels. Set dataset.label_column to {place}, or dataset.label=healthy if all subjects "
+            "are healthy."
+        )
 
 
 def _of(columns: Sequence[str]) -> str:

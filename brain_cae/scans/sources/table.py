@@ -50,7 +50,10 @@ PER_YEAR = {"y": 1.0, "m": 12.0, "w": 365.25 / 7, "d": 365.25}
 EMPTY = r"(?:[ \t,;]*\n)*"
 START = re.compile(rf'{EMPTY}(?:"?sep=[,;\t]"?[ \t]*\n)?{EMPTY}', re.IGNORECASE)
 # What is added to a name by whoever copies, downloads or saves a file again.
-COPY = re.compile(r"[ _-]*(\(?\d+\)?|copy|kopie|copie|copia|final|new|old|v\d+)")
+COPY = re.compile(r"[ _-]*(\(?\d+\)?|copy|kopie|copie|copia|final|new|v\d+)")
+
+# What is added to the name of a file that another one has replaced.
+REPLACED = re.compile(r"[ _-]+(old|backup|bak)$")
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,8 @@ def find_table(
         names: Names that the table should have: ``labels.csv``, ``labels.tsv``.
         stems: Stems near to these, in lower case: ``labels``, ``label``. Case, endings (``.csv.txt``, ``.xlsx``) and
             what copying adds (``labels (1).csv``) are ignored.
-        shown: Returns the name of another file as notes may show it.
+        shown: Returns the name of another file as notes may show it. One that was set aside (``labels_old.csv``) is
+            named as it is.
 
     Raises:
         DatasetError: Several files could be the table; all are named.
@@ -193,8 +197,14 @@ def find_table(
     notes = [f"{found[0].name} is read as {names[0]}."] if near and not exact else []
     if similar:
         beside = f"beside {found[0].name}" if found else f"because the table must be called {' or '.join(names)}"
-        notes.append(f"Not read, {beside}: {some([shown(path.name) for path in similar])}.")
+        told = [path.name if _was_replaced(path.name, stems) else shown(path.name) for path in similar]
+        notes.append(f"Not read, {beside}: {some(told)}.")
     return FoundTable(found[0] if found else None, similar, tuple(notes))
+
+
+def _was_replaced(name: str, stems: tuple[str, ...]) -> bool:
+    stem = _stem_near(name) or ""
+    return bool(REPLACED.search(stem)) and REPLACED.sub("", stem) in stems
 
 
 def _is_table(path: Path) -> bool:

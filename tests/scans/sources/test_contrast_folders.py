@@ -82,5 +82,5 @@ def test_a_processed_copy_of_a_scan_is_not_another_subject(tmp_path):
     assert scans["P0", "t1"] == ["T1/P0_T1.nii.gz"]
     source = Folder(tmp_path, modalities=["t1"])
     source.locate()
-    (note,) = [note for note in source.notes() if "called as a processed copy of a scan" in note]
+    (note,) = [note for note in source.notes() if "named like a processed copy of a scan" in note]
     assert note.startswith("4 files or folders are") and "T1/P0_T1_brain.nii.gz" in note

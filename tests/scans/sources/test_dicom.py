@@ -175,7 +175,11 @@ def test_a_table_beside_the_scans_is_read_without_being_named(tmp_path, source):
     said = "1 series is not in the table of series, which decides for its subject, and is left out: "
     assert not new.modality
     assert {"Series.csv is read as series.csv.", f"{said}{patient(1)} s2 t1 ({new.series})."} <= {*one.notes()}
-    table.with_name("Series.csv").rename(table.with_name("series.txt")).write_text("series,images\n1,20\n")
+    table.with_name("Series.csv").rename(table.with_name("series_old.csv"))
+    located = found((one := source()).locate())
+    assert {place[2] for place in located if place[1] == "s1"} == {"t1", "t2", "flair", "t1ce"}
+    assert "Not read, because the table must be called series.csv: series_old.csv." in one.notes()
+    table.with_name("series_old.csv").rename(table.with_name("series.txt")).write_text("series,images\n1,20\n")
     assert {place[2] for place in found(source().locate()) if place[1] == "s1"} == {"t1", "t2", "flair", "t1ce"}
 
 

@@ -68,7 +68,7 @@ def test_the_table_of_labels_may_give_age_sex_and_site(root):
 
 def test_labels_and_scans_that_do_not_find_each_other_stop_the_run(root):
     (root / "labels.csv").write_text("subject,label\na,healthy\nz,abnormal\n")
-    with pytest.raises(DatasetError, match=r"1 labels without scans: z \(line 3\); 1 subjects without labels: b"):
+    with pytest.raises(DatasetError, match=r"labels without scans \(1\): z \(line 3\); subjects without labels .*: b"):
         Folder(root).locate()
     # A name of a folder without scans is not lost.
     (root / "labels.csv").write_text("subject,label\na,healthy\nc,abnormal\n")
@@ -111,6 +111,14 @@ def test_several_tables_of_labels_are_named_and_others_noted(root):
     source = Folder(root)
     assert {one.subject: one.label for one in source.locate()} == {"a": "abnormal", "b": "healthy"}
     assert "Not read, beside labels.csv: Labels.csv, label.csv, train_labels.csv." in source.notes()
+
+
+def test_a_table_that_another_one_replaced_is_not_read(root):
+    (root / "labels_old.csv").write_text("subject,label\na,healthy\nb,abnormal\n")
+    source = Folder(root)
+    assert {one.label for one in source.locate()} == {"unknown"}
+    said = "Not read, because the table must be called labels.csv or labels.tsv: labels_old.csv."
+    assert said in source.notes()
 
 
 def test_labels_and_masks_are_matched_however_programs_wrote_them(tmp_path):
@@ -333,7 +341,7 @@ def test_the_folder_of_a_processed_copy_is_no_subject(tmp_path):
     source = Folder(tmp_path, modalities=["t1"])
     assert [one.subject for one in source.locate()] == ["P1", "P2_brain", "P3"]
     assert source.notes() == [
-        "2 files or folders are called as a processed copy of a scan and are left out: P1_brain, P3_n4_reg."
+        "2 files or folders are named like a processed copy of a scan and are left out: P1_brain, P3_n4_reg."
     ]
 
 

@@ -66,7 +66,7 @@ def test_a_name_for_several_subjects_stops_with_the_candidates(names, subjects, 
 
 
 def test_names_left_on_both_sides_stop_and_on_one_side_do_not():
-    with pytest.raises(DatasetError, match="1 labels without scans: c; 1 subjects without labels: b") as raised:
+    with pytest.raises(DatasetError, match=r"labels without scans \(1\): c; subjects without labels .*: b") as raised:
         all_of(["a", "c"], ["a", "b"])
     assert "Do this." in str(raised.value)
     assert all_of(["a", "c"], ["a"]).names == ("c",)
@@ -114,7 +114,7 @@ def test_subjects_that_may_be_one_person_at_several_times_are_found(subjects, ex
 
 def test_subjects_that_are_called_as_sessions_are_named():
     def called(*names):
-        return [shown for text, shown in alike_subjects(names).items() if "called as sessions" in text and shown]
+        return [shown for text, shown in alike_subjects(names).items() if "named like sessions" in text and shown]
 
     assert called("week-000-1", "week-044") == [["week-000-1", "week-044"]]
     assert called("2019-01-05", "2019-02-11_followup") and called("ses-01", "baseline") and called("Timepoint_1", "TP2")

@@ -28,6 +28,12 @@ def test_the_default_label_is_used_for_other_values(path):
     assert [one.label for one in table.read(path, SUBJECTS).values()] == ["healthy", "abnormal", "healthy"]
 
 
+def test_without_a_table_the_note_says_how_subjects_get_labels(tmp_path):
+    table = Participants()
+    assert table.read(tmp_path / "participants.tsv", SUBJECTS) == {}
+    assert "dataset.label_column" in table.notes[0] and "dataset.label=healthy" in table.notes[0]
+
+
 def test_subjects_that_are_not_in_the_table_are_noted(path):
     table = Participants("group", ["hc"])
     subjects = [*SUBJECTS, "sub-09", "sub-07"]
@@ -36,7 +42,7 @@ def test_subjects_that_are_not_in_the_table_are_noted(path):
 
 
 def test_lines_and_subjects_that_do_not_find_each_other_stop_the_run_if_they_have_labels(path):
-    with pytest.raises(DatasetError, match=r"sub-02 \(line 3\).*1 subjects without labels: sub-07"):
+    with pytest.raises(DatasetError, match=r"sub-02 \(line 3\).*subjects without labels \(1\): sub-07"):
         Participants("group", ["hc"]).read(path, ["sub-01", "sub-07"])
     assert set(Participants(label="healthy").read(path, ["sub-01", "sub-07"])) == {"sub-01"}
     # Folders without scans are no place where a label went.

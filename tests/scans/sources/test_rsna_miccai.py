@@ -96,7 +96,7 @@ def test_labels_without_scans_and_scans_without_labels_are_noted(root):
     assert labels(source) == {"00000": "abnormal", "00012": "unknown"}
     assert any("no label" in note and "00012" in note for note in source.notes())
     (root / "train_labels.csv").write_text("BraTS21ID,MGMT_value\n0,1\n7,0\n")
-    with pytest.raises(DatasetError, match="without scans: 00007; 1 subjects without labels: 00012"):
+    with pytest.raises(DatasetError, match=r"without scans \(1\): 00007; subjects without labels \(1\): 00012"):
         source.locate()
 
 

@@ -54,7 +54,7 @@ def test_masks_among_the_scans_are_named(tmp_path):
     source.locate()
     assert source.notes() == [
         "1 file or folder is not named after a modality and is left out: P1/adc.nii.",
-        "1 file is called as a mask and not read; to use it, call it masks/<subject>.nii.gz (lesions) or "
+        "1 file is named like a mask and not read; to use it, name it masks/<subject>.nii.gz (lesions) or "
         "brain_masks/<subject>.nii.gz: P1/P1_tumor_segmentation.nii.",
     ]
 

@@ -121,7 +121,7 @@ def _check_audit(config: EvaluateConfig) -> None:
                 f"`{audit}` does not use `{key}`.",
                 expected="one of both",
                 where=key,
-                advice=f"Leave out {key} to audit the {'table' if of_table else 'headers'}, or leave out {audit}.",
+                advice=f"Leave out {key} to audit the {'table' if of_table else 'headers'}, or {audit} to use a model.",
             )
 
 

@@ -19,7 +19,11 @@ def main(arguments: list[str]) -> Path:
         parser.add_argument("--output", type=Path, default=Path("comparison.html"), help="the page (comparison.html)")
         given = parser.parse_args(arguments[1:])
         return write_comparison(given.runs, given.output)
-    parser = argparse.ArgumentParser("python -m brain_cae.reporting", description=__doc__)
+    parser = argparse.ArgumentParser(
+        "python -m brain_cae.reporting",
+        description="Write the summary of a sweep again, or a page that compares runs.",
+        epilog="To compare runs: python -m brain_cae.reporting compare RUN RUN … (compare --help shows more).",
+    )
     parser.add_argument(
         "sweep", type=Path, help="folder of a sweep, multirun/<date>/<time>: its summary is written again"
     )

@@ -16,6 +16,7 @@ from brain_cae.reporting.headline import banner, caution_for
 
 FIGURES = {
     "AUROC, residual score": ("detection", "auroc"),
+    "AUROC of the score": ("score", "auroc"),
     "AUROC, {best}": ("baseline", "{best}", "auroc"),
     "gain over {best}": ("detection", "difference", "{best}"),
     "AUROC, transfer": ("transfer", "auroc"),
@@ -100,7 +101,8 @@ def _judged(content: ReportContent, path: tuple[str, ...]) -> str:
     """Return the key under which the audit judged a figure: its own, or that of the section."""
     figures = at(content.metrics, "audit", "figures") or []
     own = ".".join(path)
-    return own if any(own in (row.get("keys") or []) for row in figures) else path[0]
+    section = "detection" if path[0] == "score" else path[0]  # the score of a table is judged as that of a run
+    return own if any(own in (row.get("keys") or []) for row in figures) else section
 
 
 def _metrics(folder: Path) -> dict[str, Any]:

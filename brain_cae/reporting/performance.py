@@ -264,10 +264,14 @@ def transfer_table(content: ReportContent) -> Table | None:
 
 
 def comparison_table(content: ReportContent) -> Table | None:
-    """Return the comparison of classifiers and feature sets on one autoencoder, and of scores without a classifier."""
+    """Return the comparison of classifiers and feature sets on one autoencoder, and of scores without a classifier.
+
+    None if no classifier was fitted: there is nothing to compare with the scores, which have a table of their own.
+    """
     rows = [row for row in at(content.metrics, "transfer", "comparison") or [] if isinstance(row, Mapping)]
     keys = [key for key in ("auroc", "average_precision", "brier", "difference") if any(key in row for row in rows)]
-    if not rows or not keys:
+    fitted = [row for row in rows if row.get("classifier")]
+    if not any(figure(row[key]).text != formatting.NOT_DEFINED for row in fitted for key in keys if key in row):
         return None
     selected = at(content.metrics, "transfer", "classifier"), at(content.metrics, "transfer", "features")
     cells = []

@@ -10,6 +10,7 @@ from typing import Any
 from brain_cae.reporting import (
     audit_tables,
     evidence,
+    formatting,
     headline,
     performance,
     preparation_tables,
@@ -103,19 +104,29 @@ def metrics(content: ReportContent) -> Part:
         "Oracle Dice is that of all voxels above the best threshold, chosen with the lesions known: not a result, but "
         "what a threshold alone can reach."
     )
-    classifier = (
-        "Classifier on features of the frozen autoencoder. Every prediction is for a subject not used in training it."
-    )
-    classifier = " ".join([classifier, *(str(note) for note in at(content.metrics, "transfer", "notes") or [])])
-    doubted = headline.caution_for(content, "transfer")
-    transfer = blocks_of(performance.transfer_table(content), performance.comparison_table(content))
     blocks = [
         *detection,
         *_titled("Localisation", overlap, blocks_of(performance.localisation_table(content))),
-        *_titled("Transfer classifier", " ".join(filter(None, [classifier, doubted])), transfer),
+        *_transfer(content, scored=bool(detection)),
     ]
     caution = headline.caution_for(content, "detection") if detection else ""
     return Part("metrics", "Metrics", intro if detection else "", blocks, evidence.why_undefined(content), caution)
+
+
+def _transfer(content: ReportContent, *, scored: bool) -> list[Block]:
+    """Return what is said of the transfer classifier: its tables, or for scored subjects why it has none."""
+    tables = blocks_of(performance.transfer_table(content), performance.comparison_table(content))
+    notes = [str(note) for note in at(content.metrics, "transfer", "notes") or []]
+    if not tables and not (scored and notes):
+        return []
+    if tables:
+        said = ["Every prediction is for a subject not used in training it.", *notes]
+        said += filter(None, [headline.caution_for(content, "transfer")])
+    else:
+        why = formatting.reason(at(content.metrics, "transfer", "auroc")) or evidence.why_no_transfer(content)
+        said = [f"Its figures are not defined: {why}.", *notes]
+    text = " ".join(["Classifier on features of the frozen autoencoder.", *said])
+    return [Block("heading", "Transfer classifier"), Block("text", text), *tables]
 
 
 def _direction(value: Any) -> str:

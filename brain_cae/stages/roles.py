@@ -178,8 +178,7 @@ def labelling(dataset: Any) -> str:
         root = Path(dataset.root)
         folder = root.parent if root.is_file() else root  # of a zip, or of a DICOMDIR
         return (
-            f"Write labels.csv in {folder}: the columns subject,label, healthy or abnormal for each subject. "
-            f"{others}"
+            f"Write labels.csv in {folder}: the columns subject,label, healthy or abnormal for each subject. {others}"
         )
     return ""
 

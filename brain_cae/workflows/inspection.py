@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
-from brain_cae.configuration import Config, EvaluateConfig, dataset_option, validate_stored
+from brain_cae.configuration import Config, EvaluateConfig, dataset_option, validate_stored, with_asked
 from brain_cae.data.strippers import require_stripper
 from brain_cae.detector.bundle import require_run, unpacked
 from brain_cae.errors import BrainCaeError, ConfigurationError, DatasetError
@@ -60,6 +60,7 @@ class Inspection:
         report: One row per series, as in the import report.
         usable: Rows of ``index`` of the subjects that have every modality in use.
         protocols: Protocol of each usable subject.
+        alpha: Accepted false-alarm rate.
         roles: Columns subject, role; None if roles cannot be drawn, or if all subjects are new.
         cautions: What a reader of the results would be told.
         problems: Errors that would stop the run.
@@ -75,6 +76,7 @@ class Inspection:
     report: pd.DataFrame
     usable: pd.DataFrame
     protocols: pd.Series
+    alpha: float
     roles: pd.DataFrame | None = None
     outlook: list[Outlook] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
@@ -136,10 +138,15 @@ def inspect_evaluation(config: EvaluateConfig) -> Inspection:
         options: dict[str, Any] = {"limit": limit, "workers": config.workers, "cache": config.cache}
         inspection = _inspect(dataset, run_config, **options, chosen=chosen, trained=True)
         if config.calibrate is not None:
-            # Raises an error if no scans are there, which an evaluation finds after the import of the subjects only.
-            options = {"limit": None, "progress": False, "write": False, "cache": config.cache}
-            local = dataset_option("folder", root=config.calibrate)
-            make_source(local, modalities=run_config.modality.names, workers=config.workers, **options).locate()
+            # An evaluation looks there after the import of the subjects only.
+            local = _inspect(
+                dataset_option("folder", root=config.calibrate), run_config, **options | {"limit": None}, trained=True
+            )
+            known = local.labels[local.labels != "unknown"]
+            brains = int((known == "healthy").sum()) if len(known) else len(local.labels)
+            said = [*local.cautions, *calibration_cautions(brains, rule_of(with_asked(run_config, config)))]
+            inspection.cautions += [f"calibrate={config.calibrate}: {text}" for text in said]
+            inspection.problems += [f"calibrate={config.calibrate}: {text}" for text in local.problems]
         inspection.title += f", scored with {run}"
         inspection.of_training = False
         if new and config.calibrate is None and not inspection.usable.empty:
@@ -195,6 +202,7 @@ def _inspect(
         report=headers.report,
         usable=complete_subjects(headers.index, modalities),
         protocols=pd.Series(dtype=object),
+        alpha=config.scoring.alpha,
         cautions=cautions,
         problems=problems,
         series=series,
@@ -385,7 +393,8 @@ def _roles(inspection: Inspection) -> Table:
 
 def _outlook(inspection: Inspection) -> Table:
     columns = ["calibration brains", "probable: expected rate", "average: expected rate", "average: rate at most"]
-    table = _table("False alarms", columns, columns)
+    title = f"False alarms by scoring.guarantee (probable or average), with scoring.alpha={inspection.alpha:g}"
+    table = _table(title, columns, columns)
     for row in inspection.outlook:
         rates = (row.probable_rate, row.average_rate, row.average_bound)
         table.add_row(str(row.brains), *("nobody is flagged" if rate is None else f"{rate:.1%}" for rate in rates))

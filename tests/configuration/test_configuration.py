@@ -72,7 +72,7 @@ def test_an_audit_without_a_model_is_given_nothing_that_it_would_not_use(audit):
             continue
         with pytest.raises(ConfigurationError, match=f"`{name}` does not use `{key}`") as caught:
             compose_evaluate(audit, *choices)
-        assert caught.value.advice.endswith(f"or leave out {name}.")
+        assert caught.value.advice.endswith(f"or {name} to use a model.")
 
 
 def test_an_unknown_classifier_gets_the_closest_name_as_a_suggestion():

@@ -53,6 +53,14 @@ def test_figures_that_are_no_evidence_say_so(run, make_content):
     assert "no evidence" not in rows["localisation, Dice"]
 
 
+def test_the_score_of_an_audited_table_has_its_auroc_with_interval_and_standing(tmp_path):
+    auroc = {"value": 0.8, "low": 0.7, "high": 0.9, "n": 40}
+    audit = {"verdict": "confounded", "kind": "table", "figures": [{"keys": ["detection"], "standing": "no evidence"}]}
+    (tmp_path / "metrics.json").write_text(json.dumps({"score": {"auroc": auroc}, "audit": audit}))
+    row = dict(closing_rows(tmp_path))["AUROC of the score"]
+    assert row == "0.80 [0.70, 0.90] (n=40): no evidence of detection: see the verdict"
+
+
 def test_a_figure_that_stands_has_no_caution_of_its_section(run):
     figures = [
         {"keys": ["detection", "baseline"], "standing": "no evidence"},

@@ -99,6 +99,11 @@ def test_the_selected_classifier_has_no_difference_from_itself(content):
     assert [row[3].text for row in table.rows] == ["selected", "\N{MINUS SIGN}0.10"]
 
 
+def test_without_a_fitted_classifier_there_is_nothing_to_compare():
+    rows = [{"classifier": name, "features": "both", "auroc": value} for name, value in (("svm", None), (None, 0.9))]
+    assert performance.comparison_table(ReportContent(title="", metrics={"transfer": {"comparison": rows}})) is None
+
+
 def test_only_searches_for_the_selected_classifier_are_shown():
     rows = [
         {"study": "svm, both, fold 0", "trials": 12, "pruned": 3, "auroc": 0.71, "parameters": '{"C": 6.5813, "k": 2}'},

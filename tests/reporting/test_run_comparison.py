@@ -79,7 +79,10 @@ def test_what_cannot_be_compared_is_an_error(make_run, tmp_path, names, message)
         write_comparison([run.with_name(name) for name in names], tmp_path / "comparison.html")
 
 
-def test_the_command_writes_the_page_where_it_is_told(make_run, tmp_path):
+def test_the_command_writes_the_page_where_it_is_told(make_run, tmp_path, capsys):
     runs = [str(make_run(name, subjects=range(20))) for name in "ab"]
     path = main(["compare", *runs, "--output", str(tmp_path / "c.html")])
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "compare RUN RUN" in capsys.readouterr().out
     assert path == tmp_path / "c.html" and path.is_file()

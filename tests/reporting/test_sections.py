@@ -42,6 +42,15 @@ def test_signs_are_described_in_words(make_content):
     assert "(t1 two-sided, flair both)" in other["metrics"].intro
 
 
+def test_without_a_fitted_classifier_a_sentence_says_why(make_content):
+    content = make_content(views=0)
+    transfer = {"auroc": {"value": None, "method": "undefined: no subject has a probability"}, "notes": ["Too few."]}
+    unfitted = dataclasses.replace(content, metrics={**content.metrics, "transfer": transfer})
+    blocks = sections_of(unfitted)["metrics"].blocks
+    assert [block.kind for block in blocks[-2:]] == ["heading", "text"]
+    assert blocks[-1].value.endswith("Its figures are not defined: no subject has a probability. Too few.")
+
+
 def test_the_audit_shows_each_test_and_the_duplicates():
     tests = [
         {"name": "leakage", "value": 1.0, "verdict": "at_risk", "details": [{"other": "b", "subject": "a"}]},

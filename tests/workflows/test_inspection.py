@@ -75,6 +75,7 @@ def test_cross_fitting_says_what_it_costs_and_how_many_brains_calibrate(inspect)
     assert crossed.outlook[0].brains == crossed.roles["role"].isin(["train", "validation"]).sum()
     assert split.outlook[0].brains == (split.roles["role"] == "validation").sum()
     text = text_of(crossed)
+    assert "False alarms by scoring.guarantee (probable or average), with scoring.alpha=0.1" in text
     assert "trains 3 times" in text and "cross-conformal" in text and "cross-conformal" not in text_of(split)
     assert "too few healthy brains for the folds" in text_of(inspect("calibration=crossfit", "calibration.folds=9"))
 
@@ -153,6 +154,8 @@ def test_new_subjects_from_an_uncalibrated_protocol_are_reported(tiny_run, scans
     assert "Nobody was scored" in text and "stop_after" not in text, "a key of train.py alone"
     with pytest.raises(DatasetError, match="nowhere"):
         inspection.inspect_evaluation(replace(config, calibrate=str(tmp_path / "nowhere")))
+    said = text_of(inspection.inspect_evaluation(replace(config, dataset=None, calibrate=str(scans))))
+    assert f"calibrate={scans}: Only 8 healthy brains calibrate" in " ".join(said.split())
     with pytest.raises(RunError, match="no model"):
         inspection.inspect_evaluation(EvaluateConfig(run=str(tmp_path), cache="", workers=1, inspect=True))
 

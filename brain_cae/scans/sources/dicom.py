@@ -115,7 +115,9 @@ class Dicom:
         self._lines = [_line(one, aliases) for one in ordered]
         # The stored configuration of a run names the table too; only a look insists on writing it.
         if self.write_series is not None and not (self.write and Path(self.write_series).exists()):
-            write_series_table(Path(self.write_series), self._lines)
+            table_path = Path(self.write_series)
+            if not write_series_table(table_path, self._lines):
+                choice_notes.append(f"{table_path.name} was there already, with the same lines.")
         labels, label_notes = people.labels(table.path, otherwise=self.label or "unknown") if table.path else ({}, [])
         masks, mask_notes = self._find_masks(beside, people, names)
         self._notes = [*([caution] if caution else []), *describe_others(catalogue.others), *_lost(root, catalogue)]

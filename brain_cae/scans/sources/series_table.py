@@ -37,15 +37,18 @@ class SeriesLine:
     why: str
 
 
-def write_series_table(path: Path, lines: Sequence[SeriesLine]) -> None:
-    """Write the table; the same content again is no error.
+def write_series_table(path: Path, lines: Sequence[SeriesLine]) -> bool:
+    """Write the table, and return whether it was not there already; the same content again is not an error.
 
     Raises:
         ConfigurationError: Another file is there, which somebody may have corrected.
         StorageError: The file cannot be written.
     """
     text = to_csv(pd.DataFrame([vars(line) for line in lines], columns=list(COLUMNS)))
-    if path.exists() and path.read_text(encoding="utf-8-sig").splitlines() != text.splitlines():
+    if not path.exists():
+        write_text(path, text)
+        return True
+    if path.read_text(encoding="utf-8-sig").splitlines() != text.splitlines():
         raise ConfigurationError(
             "The table of series would replace another file.",
             expected="a path that is free",
@@ -53,7 +56,7 @@ def write_series_table(path: Path, lines: Sequence[SeriesLine]) -> None:
             where=f"dataset.write_series={path}",
             advice=f"Name another file. To use this one: dataset.series={path}, without dataset.write_series.",
         )
-    write_text(path, text)
+    return False
 
 
 def is_series_table(path: Path) -> bool:

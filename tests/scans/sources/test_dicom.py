@@ -146,7 +146,9 @@ def test_a_corrected_table_of_series_is_what_is_read(tmp_path, source):
     files = write_exam(tmp_path / "scans", "1")
     write_exam(tmp_path / "scans", "2")
     table = tmp_path / "series.csv"
-    source(write=False, write_series=str(table)).locate()
+    for there in (False, True):
+        (one := source(write=False, write_series=str(table))).locate()
+        assert any(f"{table.name} was there already" in note for note in one.notes()) == there
     numbers = {"201": "", "601": "t1", "301": "t2"}  # the susceptibility image as T1
     corrected(
         table, lambda row: row | {"modality": numbers.get(row["number"], "")} if row["subject"] == patient(1) else row

@@ -31,8 +31,8 @@ def test_a_modality_may_be_written_as_other_programs_do(tmp_path, word, modality
 
 def test_a_corrected_table_is_never_replaced(tmp_path):
     path = tmp_path / "series.csv"
-    write_series_table(path, LINES)
-    write_series_table(path, LINES)
+    assert write_series_table(path, LINES)
+    assert not write_series_table(path, LINES)
     path.write_text(path.read_text().replace("p-1,s1,,se-b", "p-1,s1,t2,se-b"))
     with pytest.raises(ConfigurationError, match="would replace another file"):
         write_series_table(path, LINES)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from brain_cae.errors import DatasetError
-from brain_cae.scans.sources.base import SeriesLocation
+from brain_cae.scans.sources.base import SeriesLocation, agreeing
 
 
 def check_skulls(locations: Sequence[SeriesLocation], *, reference: str, skull_strip: str = "none") -> list[str]:
@@ -62,4 +62,4 @@ def _states(locations: Sequence[SeriesLocation], reference: str) -> list[tuple[S
 def _by_source(subjects: set[tuple[str, str]]) -> str:
     sources = sorted({source for source, _ in subjects})
     counts = {source: sum(1 for name, _ in subjects if name == source) for source in sources}
-    return ", ".join(f"{source} ({count} subjects)" for source, count in counts.items())
+    return ", ".join(f"{source} ({agreeing(count, '{subject|subjects}')})" for source, count in counts.items())

@@ -16,7 +16,7 @@ from brain_cae.detector.findings_cache import FindingsCache
 from brain_cae.errors import DatasetError, StorageError
 from brain_cae.executor import HERE, Executor
 from brain_cae.files.names import file_names
-from brain_cae.scans.sources.base import some
+from brain_cae.scans.sources.base import agreeing, some
 from brain_cae.scoring.guarantee import GUARANTEES, Guarantee, rate_bound
 from brain_cae.stages.brains import each
 from brain_cae.stages.cohort import Cohort
@@ -154,7 +154,8 @@ def score(
     lost = {name: one.lost for name, one in zip(subjects, done, strict=True) if one.lost}
     if lost:
         shown = some([f"{name} ({reason})" for name, reason in lost.items()])
-        caution = f"Anomaly maps of {len(lost)} subjects could not be written; their scores are complete: {shown}."
+        count = agreeing(len(lost), "{subject|subjects}")
+        caution = f"Anomaly maps of {count} could not be written; their scores are complete: {shown}."
         log.warning(caution)
         cohort = replace(cohort, cautions=[*cohort.cautions, caution])
     features = pd.DataFrame({name: finding.features for name, finding in findings.items()}).T

@@ -13,6 +13,7 @@ from brain_cae.detector.detector import Detector
 from brain_cae.errors import LeakageError
 from brain_cae.executor import HERE, Executor
 from brain_cae.scans.protocol import ProtocolGroups
+from brain_cae.scans.sources.base import agreeing, some
 from brain_cae.scoring.guarantee import Guarantee
 from brain_cae.stages.calibration import calibrate
 from brain_cae.stages.cautions import calibration_cautions, crossfit_cautions
@@ -105,8 +106,8 @@ def healthy_only(local: Cohort) -> Cohort:
         return replace(local, index=local.index.assign(label="healthy"))
     cautions = local.cautions
     if others := sorted(set(local.index.loc[labels != "healthy", "subject"])):
-        left_out = f"{len(others)} subjects are not labelled healthy and are left out: {', '.join(others[:5])}."
-        cautions = [*cautions, left_out]
+        left_out = agreeing(len(others), "{subject is|subjects are} not labelled healthy and {is|are} left out")
+        cautions = [*cautions, f"{left_out}: {', '.join(others[:5])}."]
     return replace(local, index=local.index[labels == "healthy"].reset_index(drop=True), cautions=cautions)
 
 
@@ -127,7 +128,7 @@ def refuse_overlap(detector: Detector, local: Cohort, scored: pd.DataFrame) -> N
         raise LeakageError(
             "The network was trained on some of the calibration brains.",
             expected="healthy brains that the network has not seen: it reconstructs training brains too well",
-            found=f"{len(names)} training brains, among them {', '.join(names[:5])}",
+            found=f"{agreeing(len(names), '{training brain|training brains}')}: {some(names)}",
             where="calibrate",
             advice="Remove them from the calibration data.",
         )
@@ -148,8 +149,8 @@ def _shared_names(local: Cohort, scored: pd.DataFrame) -> list[str]:
     if not names:
         return []
     return [
-        f"{len(names)} subjects have the same name as a calibration subject, among them {', '.join(names[:5])}: if "
-        "they are the same people, their p-values are too high."
+        agreeing(len(names), "{subject has|subjects have} the same name as a calibration subject: ")
+        + f"{some(names)}. If they are the same people, their p-values are too high."
     ]
 
 

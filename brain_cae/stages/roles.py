@@ -11,6 +11,7 @@ from brain_cae.errors import ConfigurationError, DatasetError, LeakageError, Run
 from brain_cae.estimates import MIN_PER_CLASS_HELD_OUT
 from brain_cae.files.tables import read_csv
 from brain_cae.scans.protocol import MINIMUM, UNKNOWN, ProtocolGroups, as_typed, subject_acquisition
+from brain_cae.scans.sources.base import agreeing, some
 from brain_cae.stages.changed import with_other_scans
 from brain_cae.stages.cohort import Cohort
 from brain_cae.vocabulary import CLASSES, HEALTHY_ROLES, UNSEEN_ROLES
@@ -251,7 +252,7 @@ def _held_out_protocol(typed: str | None, labels: pd.Series, protocols: pd.Serie
         raise DatasetError(
             "No protocol can be held out: the headers have no information about scanners.",
             expected="manufacturer, field strength, TR or TE in the headers, or in the sidecars of dataset=bids",
-            found=f"{len(protocols)} subjects of unknown protocol",
+            found=agreeing(len(protocols), "{subject|subjects} of unknown protocol"),
             where="split=leave_protocol_out",
             advice="Use split=stratified, or import DICOM.",
         )
@@ -307,7 +308,7 @@ def _check_same_roles(splits: pd.DataFrame, path: Path) -> None:
         raise LeakageError(
             "The roles differ from those of the run to resume.",
             expected="the same subjects in the same roles",
-            found=f"{len(differ)} subjects differ, among them {', '.join(sorted(differ)[:5])}",
+            found=f"{agreeing(len(differ), '{subject differs|subjects differ}')}: {some(sorted(differ))}",
             where=str(path),
             advice="Use the same data set and limit, or start a new run.",
         )
@@ -328,7 +329,7 @@ def _check_same_scans(splits: pd.DataFrame, index: pd.DataFrame, run: Path) -> N
         raise RunError(
             "The scans of healthy brains differ from those of the run to resume.",
             expected="the scans that the training began with",
-            found=f"{len(names)} subjects differ, among them {', '.join(names[:5])}",
+            found=f"{agreeing(len(names), '{subject differs|subjects differ}')}: {some(names)}",
             where=str(stored),
             advice="Restore the scans, or start a new run.",
         )

@@ -11,7 +11,7 @@ from brain_cae.data.strippers import DEEPBET, INSTALL_DEEPBET, deepbet_installed
 from brain_cae.data.subject import PreparedSubject
 from brain_cae.errors import DatasetError
 from brain_cae.scans.skulls import with_skull
-from brain_cae.scans.sources.base import SeriesLocation, counted, some
+from brain_cae.scans.sources.base import SeriesLocation, agreeing, counted, some
 from brain_cae.vocabulary import Serious
 
 log = logging.getLogger(__name__)
@@ -71,8 +71,9 @@ def head_cautions(skull: pd.Series) -> list[str]:
     heads = list(skull.index[skull == "on"])
     if not heads:
         return []
+    count = agreeing(len(heads), "{subject|subjects}")
     caution = (
-        f"The skull is on in {len(heads)} subjects ({some(heads)}), and the whole head counts as brain: scores, maps "
+        f"The skull is on in {count} ({some(heads)}), and the whole head counts as brain: scores, maps "
         f"and p-values of heads are rough. Strip the skulls ({INSTALL_DEEPBET}, then train with "
         "preprocess.skull_strip=deepbet), or provide brain masks."
     )

@@ -16,6 +16,7 @@ from brain_cae.estimates import Estimate, auroc
 from brain_cae.files.run_folder import RunFolder
 from brain_cae.reporting.content import ReportContent
 from brain_cae.reporting.report import write_audit_report
+from brain_cae.scans.sources.base import agreeing
 from brain_cae.scans.sources.table import read_table
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class TableAudit:
     def _summary(self) -> str:
         known = self.scored.subjects[np.isfinite(self.scored.subjects["score"])]
         counts = known["label"].value_counts()
-        text = f"{len(known)} subjects with a score of another model ("
+        text = agreeing(len(known), "{subject|subjects} with a score of another model (")
         text += ", ".join(f"{count} {label}" for label, count in counts.items()) + ")"
         if self.auroc.value is None:
             return f"{text}."

@@ -22,7 +22,7 @@ def test_two_states_are_an_error_that_names_them_and_the_options():
     with pytest.raises(DatasetError) as raised:
         check_skulls([scan("a", "on", "ixi"), scan("b", "on", "ixi"), scan("c", "stripped", "brats")], reference="t1")
     text = str(raised.value)
-    assert "skull on: ixi (2 subjects); skull stripped: brats (1 subjects)" in text
+    assert "skull on: ixi (2 subjects); skull stripped: brats (1 subject)" in text
     assert "preprocess.skull_strip" in text and "brain masks" in text
 
 
@@ -38,7 +38,7 @@ def test_a_stripping_tool_or_brain_masks_allow_mixed_states(tmp_path):
 
 def test_an_unknown_state_gives_a_caution():
     (caution,) = check_skulls([scan("a", "on", "ixi"), scan("b", "unknown", "clinic")], reference="t1")
-    assert "clinic (1 subjects)" in caution and "for the others it is `on`" in caution and "dataset.skull" in caution
+    assert "clinic (1 subject)" in caution and "for the others it is `on`" in caution and "dataset.skull" in caution
 
 
 def test_subjects_with_a_skull_and_without_a_mask_are_listed(tmp_path):

@@ -88,7 +88,7 @@ def test_cautions_of_the_run_are_kept_except_those_about_its_calibration(detecto
     assert "(leave-one-out), so p-values and bounds are approximations. From 58 local brains on" in cautions[3]
     assert cautions[4] == "Calibration: caution of the import" and not isinstance(cautions[4], Serious)
     assert cautions[5].startswith("Only 4 healthy brains") and cautions[6].startswith("No brain is flagged")
-    assert cautions[7].startswith("1 subjects have the same name as a calibration subject, among them d")
+    assert cautions[7].startswith("1 subject has the same name as a calibration subject: d")
     assert len(cautions) == 8
 
 
@@ -119,7 +119,7 @@ def test_calibration_brains_that_were_trained_on_or_are_scored_are_leakage(detec
     refuse_overlap(detector, local, index_of(["z"]))
     with pytest.raises(LeakageError, match="The network was trained on") as caught:
         refuse_overlap(replace(detector, seen={"bt1": "train"}), local, index_of(["z"]))
-    assert "among them b" in str(caught.value)
+    assert "training brain: b" in str(caught.value)
     scored = index_of(["z"])
     scored.loc[0, "series_hash"] = "ct1"
     with pytest.raises(LeakageError, match="calibrate/c"):

@@ -136,7 +136,7 @@ def test_too_few_healthy_brains_flag_nothing_and_the_report_names_the_number_nee
     assert table["p_value"].between(0.25, 1).all()
     report = (tmp_path / "out" / "report.html").read_text()
     assert "scoring.alpha=0.2 needs at least 4 healthy calibration brains, and there are 3" in report
-    assert "1 subjects are not labelled healthy and are left out: sick." in report
+    assert "1 subject is not labelled healthy and is left out: sick." in report
 
 
 def test_calibration_brains_must_be_new_to_the_network_and_not_scored(trained, cache, local, tmp_path):

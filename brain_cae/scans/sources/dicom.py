@@ -257,7 +257,7 @@ def _is_packed(catalogue: Catalogue) -> bool:
 def _other_content(catalogue: Catalogue) -> str:
     """Return what a tree without images holds, without the names of files."""
     closed = Counter(why for _, why in catalogue.closed)
-    parts = [f"{count} files: {what}" for what, count in catalogue.others.items()]
+    parts = [f"{agreeing(count, '{file|files}')}: {what}" for what, count in catalogue.others.items()]
     parts += [f"archives that are not opened: {why} ({count})" for why, count in closed.items()]
     return ", ".join(parts) or "no files"
 

@@ -317,7 +317,7 @@ def test_a_tree_without_images_says_what_it_holds(tmp_path, source):
     (tmp_path / "scans" / "Doe.jpg").write_bytes(b"\xff\xd8" * 100)
     with pytest.raises(DatasetError, match="no DICOM image") as raised:
         source().locate()
-    assert "1 files: not DICOM" in str(raised.value) and "Doe" not in str(raised.value)
+    assert "1 file: not DICOM" in str(raised.value) and "Doe" not in str(raised.value)
 
 
 CANARIES = (

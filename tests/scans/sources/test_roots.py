@@ -140,7 +140,7 @@ def test_of_a_zip_without_dicom_the_content_and_the_source_that_fits_are_named(t
     LAYOUTS[layout](tmp_path / "scans")
     pack(tmp_path / "scans", tmp_path / "scans.zip", "deep/inner.zip")
     text = said_of_dicom(tmp_path / "scans.zip")
-    assert "The zip file contains no DICOM image." in text and "files: NIfTI" in text
+    assert "The zip file contains no DICOM image." in text and ": NIfTI" in text
     assert "not opened: an archive inside of an archive (1)" in text
     assert f"unpack it, and name the folder: dataset={layout} dataset.root=" in text
 
@@ -154,7 +154,7 @@ def test_an_archive_in_a_folder_counts_as_what_it_holds(tmp_path):
     (tmp_path / "damaged" / "x.zip").write_bytes(b"PK")
     assert "dataset=dicom" in message("folder", tmp_path / "zipped")
     assert "dataset=dicom" not in message("folder", tmp_path / "other")
-    assert "1 files: not DICOM" in said_of_dicom(tmp_path / "other")
+    assert "1 file: not DICOM" in said_of_dicom(tmp_path / "other")
     assert "not opened: a damaged or incomplete one (1)" in said_of_dicom(tmp_path / "damaged")
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from brain_cae.configuration import Config
 from brain_cae.scans.protocol import UNKNOWN
 from brain_cae.scans.skulls import unlike
+from brain_cae.scans.sources.base import counted
 from brain_cae.scoring.guarantee import Guarantee, rate_bound
 from brain_cae.stages.cohort import Cohort
 from brain_cae.stages.roles import calibrating, protocols_of
@@ -99,8 +100,8 @@ def calibration_cautions(brains: int, rule: Guarantee) -> list[str]:
     cautions = []
     if brains < MIN_CALIBRATION:
         cautions.append(
-            f"Only {brains} healthy brains calibrate the threshold (minimum {MIN_CALIBRATION}, recommended "
-            f"{RECOMMENDED}): p-values are coarse and voxel statistics are uncertain."
+            f"Only {brains} healthy brain{' calibrates' if brains == 1 else 's calibrate'} the threshold (minimum "
+            f"{MIN_CALIBRATION}, recommended {RECOMMENDED}): p-values are coarse and voxel statistics are uncertain."
         )
     if not rule.rank(brains):
         text = (
@@ -162,8 +163,7 @@ def cohort_cautions(config: Config, cohort: Cohort, splits: pd.DataFrame) -> lis
     """Return the cautions for figures of a run's own subjects; they are logged, and do not concern new subjects."""
     cautions = protocol_cautions(config, cohort.index, splits)
     without = sorted(set(cohort.labels.index) - set(splits["subject"]))
-    if without:
-        cautions.append(f"{len(without)} subjects have no role and are left out: {', '.join(without[:5])}.")
+    cautions += counted({"{subject has|subjects have} no role and {is|are} left out": without})
     cautions += _source_cautions(cohort)
     for caution in cautions:
         log.warning(caution)

@@ -110,8 +110,7 @@ def inspect_training(config: Config) -> Inspection:
             if folds := config.calibration.folds:
                 fold_roles(config, inspection.usable, roles)  # raises an error if the brains are too few
                 inspection.cautions.append(
-                    f"calibration=crossfit trains {folds} times, and every brain is scored {folds} times: a run takes "
-                    f"about {folds} times as long."
+                    f"calibration=crossfit trains {folds} times and scores as often: a run takes {folds} times as long."
                 )
         except BrainCaeError as error:
             inspection.problems.append(str(error))

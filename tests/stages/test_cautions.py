@@ -74,9 +74,9 @@ def test_labels_that_equal_sources_are_a_caution_before_training(make_config, sh
     splits = pd.DataFrame({"subject": list("abcde"), "role": ["train"] * 2 + ["validation"] + ["test"] * 2})
     cohort = Cohort(index, pd.DataFrame(), ["caution of the import"], ["t1"], "t1")
     config = make_config("scoring.alpha=0.3")
-    assert any(caution.startswith("Only 1 healthy brains") for caution in training_cautions(config, splits))
+    assert any(caution.startswith("Only 1 healthy brain calibrates") for caution in training_cautions(config, splits))
     cautions = cohort_cautions(config, cohort, splits)
-    assert "1 subjects have no role and are left out: f." in cautions
+    assert "1 subject has no role and is left out: f." in cautions
     assert any("No source has both classes" in caution for caution in cautions) is expected
 
 

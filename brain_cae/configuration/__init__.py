@@ -110,12 +110,12 @@ def validate_evaluate(composed: DictConfig) -> EvaluateConfig:
 
 
 def _check_audit(config: EvaluateConfig) -> None:
-    """Check that an audit without a model is given nothing that it would not use."""
+    """Check that an audit without a model is given no scans and no export that it would not use."""
     if not config.audit_only:
         return
     of_table = config.audit is not None and config.audit.table is not None
     audit, unused = ("audit.table", ("dataset",)) if of_table else ("audit_only", ())
-    for key in (*unused, "run", "calibrate", "export"):
+    for key in (*unused, "calibrate", "export"):
         if getattr(config, key) is not None:
             raise ConfigurationError(
                 f"`{audit}` does not use `{key}`.",

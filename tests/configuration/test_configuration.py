@@ -66,7 +66,8 @@ def test_an_evaluation_may_change_the_classifier_only_for_the_subjects_of_the_ru
 def test_an_audit_without_a_model_is_given_nothing_that_it_would_not_use(audit):
     name = audit.partition("=")[0]
     folder = ["dataset=folder", "dataset.root=/scans"]
-    for key, choices in {"run": ["run=here"], "calibrate": ["calibrate=/x"], "dataset": folder}.items():
+    assert compose_evaluate(audit, "run=here").audit_only
+    for key, choices in {"export": ["export=onnx"], "calibrate": ["calibrate=/x"], "dataset": folder}.items():
         if (name, key) == ("audit_only", "dataset"):
             assert compose_evaluate(audit, *choices).dataset.root == "/scans"
             continue

@@ -54,16 +54,16 @@ def trial_cautions(config: Config, learnt: int) -> list[str]:
             f"This is a trial (debug={config.debug}{trained}): it shows that the program runs. Its scores, figures and "
             "verdict mean nothing."
         )
-    return [*map(Serious, cautions), *training_size_cautions(config, learnt)]
+    return [*map(Serious, cautions), *training_size_cautions(config, learnt, learns="learnt")]
 
 
-def training_size_cautions(config: Config, number: int) -> list[str]:
-    """Return the serious caution of a model that learns from fewer healthy brains than it should."""
+def training_size_cautions(config: Config, number: int, *, learns: str = "learns") -> list[str]:
+    """Return the serious caution of a model that learns, or learnt, from fewer healthy brains than it should."""
     if number >= MIN_TRAINING:
         return []
     learner = "model" if config.model.network is None else "network"
     caution = (
-        f"The {learner} learns from {brains(number)} (minimum {MIN_TRAINING}): whatever else a healthy brain may look "
+        f"The {learner} {learns} from {brains(number)} (minimum {MIN_TRAINING}): whatever else a healthy brain may look "
         "like counts as an anomaly, and scores mean little."
     )
     return [Serious(caution)]

@@ -98,10 +98,10 @@ def test_a_trial_and_too_few_brains_are_serious(make_config):
     assert trial_cautions(make_config(), 20) == []
     trial, few = trial_cautions(make_config("debug=fast"), 3)
     assert trial.startswith("This is a trial (debug=fast, 2 epochs of training)")
-    assert few.startswith("The network learns from 3 healthy brains (minimum 20)")
+    assert few.startswith("The network learnt from 3 healthy brains (minimum 20)")
     assert serious([trial, few, "another"]) == [trial, few]
     trial, few = trial_cautions(make_config("debug=fast", "model=subspace"), 3)
-    assert trial.startswith("This is a trial (debug=fast): it") and few.startswith("The model learns from 3 healthy")
+    assert trial.startswith("This is a trial (debug=fast): it") and few.startswith("The model learnt from 3 healthy")
     assert "1 healthy brain (" in trial_cautions(make_config(), 1)[0]
 
 

@@ -63,8 +63,8 @@ def training_size_cautions(config: Config, number: int, *, learns: str = "learns
         return []
     learner = "model" if config.model.network is None else "network"
     caution = (
-        f"The {learner} {learns} from {brains(number)} (minimum {MIN_TRAINING}): whatever else a healthy brain may look "
-        "like counts as an anomaly, and scores mean little."
+        f"The {learner} {learns} from {brains(number)} (minimum {MIN_TRAINING}): whatever else a healthy brain may "
+        "look like counts as an anomaly, and scores mean little."
     )
     return [Serious(caution)]
 

@@ -308,11 +308,10 @@ def timed(work: Callable[[], int | None]) -> dict[str, float]:
     cpu, start = _cpu(), time.perf_counter()
     group = work()
     wall = time.perf_counter() - start
-    if group is not None and sys.platform == "linux":
-        # Only processes of the command: the caller may have other children, which live longer.
-        with suppress(ChildProcessError):
-            while True:
-                os.waitpid(-group, 0)
+    # Only processes of the command: the caller may have other children, which live longer.
+    with suppress(ChildProcessError):
+        while group is not None and sys.platform == "linux":
+            os.waitpid(-group, 0)
     return {"wall": wall, "cpu": _cpu() - cpu}
 
 
